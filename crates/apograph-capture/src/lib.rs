@@ -1,0 +1,1 @@
+//! Full and incremental capture of a live Grafeo database

@@ -1,0 +1,358 @@
+//! The words of the project: ids, counts and positions as types of their own.
+//!
+//! Each is a number with a private field, a [`Display`](std::fmt::Display) and a strict
+//! [`FromStr`] (decimal digits and nothing else), and arithmetic that is checked.
+
+use std::fmt;
+use std::num::IntErrorKind;
+use std::str::FromStr;
+
+/// Why a text is not one of this module's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseWordError {
+    /// The text is empty or holds something other than decimal digits.
+    #[error("expected decimal digits")]
+    NotANumber,
+    /// The number does not fit.
+    #[error("the number is too large")]
+    TooLarge,
+    /// A point is `E` or `T:E`.
+    #[error("expected an epoch (57) or a timeline and an epoch (2:57)")]
+    NotAPoint,
+}
+
+fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(ParseWordError::NotANumber);
+    }
+    text.parse()
+        .map_err(|error: std::num::ParseIntError| match error.kind() {
+            IntErrorKind::PosOverflow => ParseWordError::TooLarge,
+            _ => ParseWordError::NotANumber,
+        })
+}
+
+macro_rules! number_word {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default,
+            bincode::Encode, bincode::Decode,
+        )]
+        pub struct $name(u64);
+
+        impl $name {
+            /// Wraps the number.
+            pub const fn new(number: u64) -> Self {
+                Self(number)
+            }
+
+            /// The number itself.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+
+            /// The next one, or `None` past 2^64 - 1.
+            pub const fn next(self) -> Option<Self> {
+                match self.0.checked_add(1) {
+                    Some(number) => Some(Self(number)),
+                    None => None,
+                }
+            }
+
+            /// The one before, or `None` before 0.
+            pub const fn previous(self) -> Option<Self> {
+                match self.0.checked_sub(1) {
+                    Some(number) => Some(Self(number)),
+                    None => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseWordError;
+
+            fn from_str(text: &str) -> Result<Self, ParseWordError> {
+                parse_digits(text).map(Self)
+            }
+        }
+    };
+}
+
+number_word! {
+    /// The engine's commit number. Generation 1 restarts it at every open.
+    Epoch
+}
+number_word! {
+    /// The number in the name of a generation 1 log file (`wal_00000007.log` is 7).
+    LogSequence
+}
+number_word! {
+    /// A position in the endless log of generation 2, in bytes. Segment headers do not count.
+    Lsn
+}
+number_word! {
+    /// The id under which a commit group was written.
+    TransactionId
+}
+number_word! {
+    /// A stretch of commits whose epochs one engine process counted: 1, 2, 3 along a chain.
+    Timeline
+}
+number_word! {
+    /// Wall-clock time in milliseconds since 1970-01-01T00:00:00Z.
+    UnixMillis
+}
+
+impl TransactionId {
+    /// Groups that the engine writes outside of a transaction (schema, graphs, direct API).
+    pub const SYSTEM: Self = Self(1);
+    /// The id in the abort record with which the engine seals a torn tail.
+    pub const INVALID: Self = Self(u64::MAX);
+
+    /// Whether a session's transaction has this id: those are counted from 2 in each process.
+    pub const fn is_session(self) -> bool {
+        self.0 >= 2 && self.0 != u64::MAX
+    }
+}
+
+impl Timeline {
+    /// The first timeline of a chain.
+    pub const FIRST: Self = Self(1);
+}
+
+/// A point in the history of a database: a timeline and an epoch in it, written `2:57`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Point {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The epoch, as that timeline counts.
+    pub epoch: Epoch,
+}
+
+impl Point {
+    /// The point `timeline:epoch`.
+    pub const fn new(timeline: Timeline, epoch: Epoch) -> Self {
+        Self { timeline, epoch }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.timeline, self.epoch)
+    }
+}
+
+/// A point as a user writes it: `57` where only one timeline has that epoch, else `2:57`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointName {
+    /// The timeline, where it was named.
+    pub timeline: Option<Timeline>,
+    /// The epoch.
+    pub epoch: Epoch,
+}
+
+impl From<Point> for PointName {
+    fn from(point: Point) -> Self {
+        Self {
+            timeline: Some(point.timeline),
+            epoch: point.epoch,
+        }
+    }
+}
+
+impl fmt::Display for PointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.timeline {
+            Some(timeline) => write!(f, "{timeline}:{}", self.epoch),
+            None => write!(f, "{}", self.epoch),
+        }
+    }
+}
+
+impl FromStr for PointName {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let (timeline, epoch) = match text.split_once(':') {
+            Some((timeline, epoch)) => (Some(timeline.parse()?), epoch),
+            None => (None, text),
+        };
+        if epoch.contains(':') {
+            return Err(ParseWordError::NotAPoint);
+        }
+        Ok(Self {
+            timeline,
+            epoch: epoch.parse()?,
+        })
+    }
+}
+
+/// A place in a log.
+///
+/// Positions of one generation are ordered as the log is; a position of generation 1 is never
+/// compared with one of generation 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogPosition {
+    /// Generation 1: the log file and the byte in it.
+    File {
+        /// The number in the file's name.
+        sequence: LogSequence,
+        /// The offset in the file, in bytes.
+        offset: u64,
+    },
+    /// Generation 2: the byte in the endless log.
+    Lsn(Lsn),
+}
+
+impl LogPosition {
+    /// A position in a log of generation 1.
+    pub const fn in_file(sequence: LogSequence, offset: u64) -> Self {
+        Self::File { sequence, offset }
+    }
+}
+
+impl fmt::Display for LogPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { sequence, offset } => write!(f, "{sequence}+{offset}"),
+            Self::Lsn(lsn) => write!(f, "lsn {lsn}"),
+        }
+    }
+}
+
+/// A CRC-32 with the IEEE polynomial (zlib's `crc32`), written as 8 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
+pub struct Crc32(u32);
+
+impl Crc32 {
+    /// Wraps a stored checksum.
+    pub const fn new(value: u32) -> Self {
+        Self(value)
+    }
+
+    /// The checksum of `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(crc32fast::hash(bytes))
+    }
+
+    /// The number itself.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Crc32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+impl fmt::Debug for Crc32 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Crc32({self})")
+    }
+}
+
+impl FromStr for Crc32 {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 8 || !text.bytes().all(digits) {
+            return Err(ParseWordError::NotANumber);
+        }
+        u32::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| ParseWordError::NotANumber)
+    }
+}
+
+/// What a backup segment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
+pub enum SegmentKind {
+    /// A copy of the database file.
+    Full,
+    /// A part of the log, in a GBAK file.
+    Incremental,
+}
+
+impl fmt::Display for SegmentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::Incremental => "incremental",
+        })
+    }
+}
+
+/// A generation of Grafeo's file formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Generation {
+    /// 0.5.x: no database id, epochs restart at every open.
+    One,
+    /// 0.6.x: LSNs, commit times, a database id.
+    Two,
+}
+
+impl Generation {
+    /// 1 or 2.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_parse_strictly() {
+        assert_eq!("57".parse(), Ok(Epoch::new(57)));
+        for text in ["", "+5", "-1", " 5", "5 ", "0x5", "5_0", "٥"] {
+            assert_eq!(
+                text.parse::<Epoch>(),
+                Err(ParseWordError::NotANumber),
+                "{text:?}"
+            );
+        }
+        assert_eq!(
+            "18446744073709551616".parse::<Epoch>(),
+            Err(ParseWordError::TooLarge)
+        );
+        assert_eq!(Epoch::new(u64::MAX).next(), None);
+        assert_eq!(Epoch::new(0).previous(), None);
+    }
+
+    #[test]
+    fn points_print_as_they_parse() {
+        for text in ["57", "2:57", "0", "1:0"] {
+            assert_eq!(
+                text.parse::<PointName>().map(|point| point.to_string()),
+                Ok(text.into())
+            );
+        }
+        for text in ["", ":", "2:", ":5", "1:2:3", "a", "1:a", "1.5"] {
+            assert!(text.parse::<PointName>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn checksums_are_eight_hex_digits() {
+        assert_eq!(Crc32::new(0x0371_198c).to_string(), "0371198c");
+        assert_eq!("0371198c".parse(), Ok(Crc32::new(0x0371_198c)));
+        assert!("371198c".parse::<Crc32>().is_err());
+        assert!("0371198C".parse::<Crc32>().is_err());
+        assert_eq!(Crc32::of(b"123456789"), Crc32::new(0xcbf4_3926));
+    }
+}

@@ -1,0 +1,40 @@
+//! The real Grafeo engine as the judge of apograph.
+//!
+//! For the tests of this workspace, never published. A test asks the engine three things:
+//!
+//! * what a database holds: [`content`] dumps it in the form the golden fixtures use,
+//! * what a live, crashed or closed database looks like on disk: [`Engine`] drives one in a
+//!   process of its own (`grafeo-driver`) that can be killed at any moment,
+//! * what the truth is: [`Truth`] reads the fixtures' `truth.json`, and [`scenario`] replays
+//!   the stories behind them, with the engine's backups or with somebody else's.
+//!
+//! It knows no on-disk format: everything said here is said by the engine.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use apograph_interop::Engine;
+//!
+//! # fn main() -> Result<(), apograph_interop::EngineError> {
+//! let mut engine = Engine::start(Path::new("target/debug/grafeo-driver"));
+//! engine.open(Path::new("/tmp/db.grafeo"))?;
+//! engine.run("INSERT (:Person {name:'Alix'})")?;
+//! assert_eq!(engine.epoch()?, 1);
+//! engine.kill();
+//! # Ok(())
+//! # }
+//! ```
+
+mod content;
+mod driver;
+mod encoding;
+pub mod gaps;
+pub mod protocol;
+pub mod scenario;
+mod truth;
+
+pub use content::content;
+pub use driver::{Dump, Engine, EngineError, Taken};
+pub use encoding::{from_engine, to_engine};
+pub use protocol::{Call, Durability, Load, OpenOptions};
+pub use truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};

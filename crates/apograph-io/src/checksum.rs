@@ -1,0 +1,93 @@
+//! CRC-32 of large slices on all cores.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use apograph_format::Crc32;
+
+/// Bytes that one thread takes at a time: large enough that combining costs nothing.
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// How many threads share a computation.
+///
+/// [`Threads::default`] is one for each core that the process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Threads(NonZero<usize>);
+
+impl Threads {
+    /// This many threads.
+    pub const fn new(count: NonZero<usize>) -> Self {
+        Self(count)
+    }
+
+    /// The number of threads.
+    pub const fn get(self) -> usize {
+        self.0.get()
+    }
+
+    /// Calls `work` once for each index below `count`, spread over the threads.
+    pub fn for_each(self, count: usize, work: impl Fn(usize) + Sync) {
+        let next = AtomicUsize::new(0);
+        let run = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    break;
+                }
+                work(index);
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..self.get().min(count) {
+                scope.spawn(run);
+            }
+            run();
+        });
+    }
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self(thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN))
+    }
+}
+
+/// The CRC-32 of `bytes`, computed on all cores where they are many.
+pub fn crc32(bytes: &[u8], threads: Threads) -> Crc32 {
+    if bytes.len() <= CHUNK_BYTES || threads.get() == 1 {
+        return Crc32::of(bytes);
+    }
+    let chunks: Vec<&[u8]> = bytes.chunks(CHUNK_BYTES).collect();
+    let hashes: Vec<std::sync::OnceLock<crc32fast::Hasher>> =
+        chunks.iter().map(|_| std::sync::OnceLock::new()).collect();
+    threads.for_each(chunks.len(), |index| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(chunks[index]);
+        hashes[index].get_or_init(|| hasher);
+    });
+    let mut whole = crc32fast::Hasher::new();
+    for hasher in hashes.iter().filter_map(std::sync::OnceLock::get) {
+        whole.combine(hasher);
+    }
+    Crc32::new(whole.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn split_and_whole_agree() {
+        let pattern = |length: usize| {
+            (0..length)
+                .map(|i| (i * 31 % 251) as u8)
+                .collect::<Vec<_>>()
+        };
+        for length in [0, 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES + 17] {
+            let bytes = pattern(length);
+            let threads = Threads::new(NonZero::new(3).expect("not zero"));
+            assert_eq!(crc32(&bytes, threads), Crc32::of(&bytes), "{length}");
+        }
+    }
+}

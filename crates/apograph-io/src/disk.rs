@@ -1,0 +1,212 @@
+//! The few operations through which everything is written.
+//!
+//! They are a trait so that a test can stand between a command and the disk: cut the power after
+//! any operation, fail the n-th one, count them. Reading needs no such seam and goes to the
+//! operating system directly.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
+
+use crate::error::{IoError, Result, failed};
+
+/// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode(u32);
+
+impl Mode {
+    /// Read and write for the owner alone.
+    pub const PRIVATE: Self = Self(0o600);
+
+    /// The permission bits of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn of(file: &File, path: &Path) -> Result<Self> {
+        let metadata = file.metadata().map_err(failed("inspect", path))?;
+        Ok(Self(metadata.permissions().mode() & 0o777))
+    }
+
+    /// The bits.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The same for a folder: whoever may read may also enter.
+    #[must_use]
+    pub const fn for_folder(self) -> Self {
+        Self(self.0 | ((self.0 & 0o444) >> 2))
+    }
+}
+
+/// Everything that changes a disk.
+pub trait Disk: Sync {
+    /// Creates a file that must not exist yet and opens it for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>>;
+
+    /// Creates a folder that must not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()>;
+
+    /// Renames a file or folder to a name that must be free.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn publish(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Renames a file over another one.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    fn replace(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    fn remove_file(&self, path: &Path) -> Result<()>;
+
+    /// Removes an empty folder.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    fn remove_folder(&self, path: &Path) -> Result<()>;
+
+    /// Makes the names in a folder durable.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    fn sync_folder(&self, path: &Path) -> Result<()>;
+}
+
+/// A file that is being written.
+pub trait DiskFile: Send {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Appends `length` bytes of `source` from `offset` on, in the kernel where it can.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::EndedEarly`] where `source` is shorter, and [`IoError::Failed`].
+    fn copy_from(&mut self, source: &File, offset: u64, length: u64) -> Result<()>;
+
+    /// Makes the bytes durable. After an error the file must be abandoned: the system may have
+    /// dropped the pages, and a second call would report success.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    fn sync(&mut self) -> Result<()>;
+}
+
+/// The operating system's disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode.bits())
+            .open(path)
+            .map_err(failed("create", path))?;
+        file.set_permissions(Permissions::from_mode(mode.bits()))
+            .map_err(failed("set the permissions of", path))?;
+        Ok(Box::new(RealFile {
+            file,
+            path: path.to_owned(),
+        }))
+    }
+
+    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()> {
+        DirBuilder::new()
+            .mode(mode.bits())
+            .create(path)
+            .map_err(failed("create", path))?;
+        std::fs::set_permissions(path, Permissions::from_mode(mode.bits()))
+            .map_err(failed("set the permissions of", path))
+    }
+
+    fn publish(&self, from: &Path, to: &Path) -> Result<()> {
+        rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+            .map_err(|errno| failed("publish", to)(errno.into()))
+    }
+
+    fn replace(&self, from: &Path, to: &Path) -> Result<()> {
+        std::fs::rename(from, to).map_err(failed("replace", to))
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        std::fs::remove_file(path).map_err(failed("remove", path))
+    }
+
+    fn remove_folder(&self, path: &Path) -> Result<()> {
+        std::fs::remove_dir(path).map_err(failed("remove", path))
+    }
+
+    fn sync_folder(&self, path: &Path) -> Result<()> {
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
+        let folder = File::open(path).map_err(failed("open", path))?;
+        folder.sync_all().map_err(failed("sync", path))
+    }
+}
+
+struct RealFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl DiskFile for RealFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(failed("write", &self.path))
+    }
+
+    fn copy_from(&mut self, mut source: &File, offset: u64, length: u64) -> Result<()> {
+        source
+            .seek(SeekFrom::Start(offset))
+            .map_err(failed("read", &self.path))?;
+        // `io::copy` between files is copy_file_range, or sendfile, or reads and writes.
+        let read = std::io::copy(&mut source.take(length), &mut self.file)
+            .map_err(failed("write", &self.path))?;
+        if read < length {
+            return Err(IoError::EndedEarly {
+                path: self.path.clone(),
+                expected: length,
+                read,
+            });
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.file.sync_all().map_err(failed("sync", &self.path))
+    }
+}

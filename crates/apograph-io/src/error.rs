@@ -1,0 +1,105 @@
+//! What can go wrong between a backup and the operating system.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// An operation on a file that did not succeed; it names the operation and the path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IoError {
+    /// The operating system said no.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Failed {
+        /// The operation, as a verb.
+        operation: &'static str,
+        /// The path it was tried on.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// A file was expected, and a link, folder, device or pipe stands there.
+    #[error("{} is {found}, not a regular file", path.display())]
+    NotARegularFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
+    /// The file is larger than its kind can be.
+    #[error("{} has {found} bytes; a file of its kind has at most {limit}", path.display())]
+    TooLarge {
+        /// The path.
+        path: PathBuf,
+        /// The bound in bytes.
+        limit: u64,
+        /// The file's size in bytes.
+        found: u64,
+    },
+    /// The file changed its size while it was being read.
+    #[error("{} ended after {read} of {expected} bytes", path.display())]
+    EndedEarly {
+        /// The path.
+        path: PathBuf,
+        /// How many bytes were asked for.
+        expected: u64,
+        /// How many came.
+        read: u64,
+    },
+    /// Another process holds the lock.
+    #[error("{} is locked by another process", path.display())]
+    Busy {
+        /// The lock file.
+        path: PathBuf,
+    },
+}
+
+impl IoError {
+    /// A stable name for the kind of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "busy",
+            _ => "io",
+        }
+    }
+
+    /// The path that the error is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Failed { path, .. }
+            | Self::NotARegularFile { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::EndedEarly { path, .. }
+            | Self::Busy { path } => path,
+        }
+    }
+
+    /// Whether nothing exists at the path.
+    pub fn is_not_found(&self) -> bool {
+        self.kind() == Some(io::ErrorKind::NotFound)
+    }
+
+    /// Whether something exists at the path that had to be free.
+    pub fn is_already_exists(&self) -> bool {
+        self.kind() == Some(io::ErrorKind::AlreadyExists)
+    }
+
+    fn kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Failed { source, .. } => Some(source.kind()),
+            _ => None,
+        }
+    }
+}
+
+/// The result of an operation on files.
+pub type Result<T> = std::result::Result<T, IoError>;
+
+/// Names the operation and the path of an I/O error.
+pub(crate) fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IoError {
+    let path = path.to_owned();
+    move |source| IoError::Failed {
+        operation,
+        path,
+        source,
+    }
+}

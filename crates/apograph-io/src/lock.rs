@@ -1,0 +1,42 @@
+//! One writer at a time.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use crate::disk::Mode;
+use crate::error::{IoError, Result, failed};
+
+/// An exclusive lock on a file, held until it is dropped or the process dies.
+#[derive(Debug)]
+pub struct FileLock {
+    _file: File,
+}
+
+impl FileLock {
+    /// Takes the lock on the file at `path`, which is created where it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Busy`] at once where another process holds it, and [`IoError::Failed`].
+    pub fn acquire(path: &Path, mode: Mode) -> Result<Self> {
+        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(mode.bits())
+            .custom_flags(flags)
+            .open(path)
+            .map_err(failed("open", path))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(IoError::Busy {
+                path: path.to_owned(),
+            }),
+            Err(errno) => Err(failed("lock", path)(errno.into())),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Files that appear whole or not at all.
+//!
+//! A staged file is written under a temporary name in the folder where it will live, made
+//! durable, and then renamed: to a free name ([`StagedFile::publish`]) or over the file that it
+//! replaces ([`StagedFile::replace`]). Either way the folder is made durable before the call
+//! returns. Dropped before that, the temporary file is removed; after a crash it lies there under
+//! a name that [`is_temporary`] knows.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{Disk, DiskFile, Mode};
+use crate::error::Result;
+
+/// What the names of temporary files end in.
+pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
+
+/// The temporary name of a file or folder beside its final place: `.NAME.apograph-tmp`.
+pub fn temporary_path(path: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(TEMPORARY_SUFFIX);
+    path.with_file_name(name)
+}
+
+/// Whether a file name is one that [`temporary_path`] makes.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".") && name.ends_with(TEMPORARY_SUFFIX.as_bytes())
+}
+
+/// The folder of a path, `.` for a bare name.
+pub fn parent_folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A file under a temporary name.
+pub struct StagedFile<'d> {
+    disk: &'d dyn Disk,
+    file: Option<Box<dyn DiskFile>>,
+    temporary: PathBuf,
+    target: PathBuf,
+}
+
+impl<'d> StagedFile<'d> {
+    /// Begins the file that will live at `target`. What an earlier, killed process left under the
+    /// temporary name is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn create(disk: &'d dyn Disk, target: &Path, mode: Mode) -> Result<Self> {
+        let temporary = temporary_path(target);
+        if crate::open::exists(&temporary)? {
+            disk.remove_file(&temporary)?;
+        }
+        let file = Some(disk.create_new(&temporary, mode)?);
+        Ok(Self {
+            disk,
+            file,
+            temporary,
+            target: target.to_owned(),
+        })
+    }
+
+    /// Where the bytes are until the file is published.
+    pub fn temporary_path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Where the file will live.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.write(bytes))
+    }
+
+    /// Appends a part of another file.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskFile::copy_from`].
+    pub fn copy_from(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
+        self.file
+            .as_mut()
+            .map_or(Ok(()), |file| file.copy_from(source, offset, length))
+    }
+
+    /// Makes the bytes durable under the temporary name.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed); the file must then be abandoned.
+    pub fn sync(&mut self) -> Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.sync())
+    }
+
+    /// Gives the file its final name, which must be free, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed); see
+    /// [`IoError::is_already_exists`](crate::IoError::is_already_exists).
+    pub fn publish(self) -> Result<()> {
+        self.finish(|disk, from, to| disk.publish(from, to))
+    }
+
+    /// Puts the file in the place of the one that has its final name, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn replace(self) -> Result<()> {
+        self.finish(|disk, from, to| disk.replace(from, to))
+    }
+
+    fn finish(mut self, rename: impl FnOnce(&dyn Disk, &Path, &Path) -> Result<()>) -> Result<()> {
+        self.sync()?;
+        rename(self.disk, &self.temporary, &self.target)?;
+        self.file = None;
+        self.disk.sync_folder(parent_folder(&self.target))
+    }
+}
+
+impl Drop for StagedFile<'_> {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // The error that led here is the one to report; a left-over is known by its name.
+            let _ = self.disk.remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Puts a small file in the place of the one at `path`, whole and durably.
+///
+/// # Errors
+///
+/// [`IoError::Failed`](crate::IoError::Failed).
+pub fn replace_file(disk: &dyn Disk, path: &Path, mode: Mode, bytes: &[u8]) -> Result<()> {
+    let mut staged = StagedFile::create(disk, path, mode)?;
+    staged.write(bytes)?;
+    staged.replace()
+}

@@ -1,0 +1,1 @@
+//! The catalogue of a Grafeo backup repository: manifest, cursor, and what can be restored from them

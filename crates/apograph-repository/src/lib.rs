@@ -1,0 +1,1 @@
+//! A Grafeo backup repository on disk: its segments, its history, its lock

@@ -1,0 +1,1 @@
+//! Exact restore and verification of Grafeo backup repositories

@@ -1,0 +1,1 @@
+//! Test support for the apograph crates: simulated disk, damage, golden fixtures
