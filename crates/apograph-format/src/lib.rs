@@ -35,6 +35,7 @@ mod database;
 mod error;
 mod frame;
 mod names;
+mod ranges;
 mod record;
 mod segment;
 mod words;
@@ -49,6 +50,7 @@ pub use frame::{
     FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame,
 };
 pub use names::{LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder};
+pub use ranges::RangeSet;
 pub use record::{IndexRecord, Record, RecordKind};
 pub use segment::{
     SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_VERSION, SegmentFlags, SegmentHeader,

@@ -46,18 +46,23 @@ pub struct SegmentFlags {
     pub catches_up: bool,
     /// Another process than the image's began this log: epochs count from 0 anew. (bit 61)
     pub reopened: bool,
+    /// The body begins exactly where the log before it ended, proved when it was captured. The
+    /// engine's segments never say so: they may repeat the end of the one before. (bit 60)
+    pub continues: bool,
 }
 
 impl SegmentFlags {
     const REPEATS: u64 = 1 << 63;
     const CATCHES_UP: u64 = 1 << 62;
     const REOPENED: u64 = 1 << 61;
+    const CONTINUES: u64 = 1 << 60;
 
     const fn from_bits(bits: u64) -> Self {
         Self {
             repeats: bits & Self::REPEATS != 0,
             catches_up: bits & Self::CATCHES_UP != 0,
             reopened: bits & Self::REOPENED != 0,
+            continues: bits & Self::CONTINUES != 0,
         }
     }
 
@@ -65,6 +70,7 @@ impl SegmentFlags {
         (if self.repeats { Self::REPEATS } else { 0 })
             | (if self.catches_up { Self::CATCHES_UP } else { 0 })
             | (if self.reopened { Self::REOPENED } else { 0 })
+            | (if self.continues { Self::CONTINUES } else { 0 })
     }
 }
 

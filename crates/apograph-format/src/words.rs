@@ -40,6 +40,8 @@ macro_rules! number_word {
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default,
             bincode::Encode, bincode::Decode,
         )]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+        #[cfg_attr(feature = "serde", serde(transparent))]
         pub struct $name(u64);
 
         impl $name {
@@ -123,6 +125,14 @@ impl TransactionId {
     }
 }
 
+impl Epoch {
+    /// How many places a commit can be logged behind a higher epoch.
+    ///
+    /// Generation 1 takes the epoch before it takes the log's lock. Eight sessions were up to 14
+    /// places out of order.
+    pub const LATE_WINDOW: u64 = 64;
+}
+
 impl Timeline {
     /// The first timeline of a chain.
     pub const FIRST: Self = Self(1);
@@ -130,6 +140,7 @@ impl Timeline {
 
 /// A point in the history of a database: a timeline and an epoch in it, written `2:57`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Point {
     /// The timeline.
     pub timeline: Timeline,
@@ -200,6 +211,8 @@ impl FromStr for PointName {
 /// Positions of one generation are ordered as the log is; a position of generation 1 is never
 /// compared with one of generation 2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum LogPosition {
     /// Generation 1: the log file and the byte in it.
     File {
@@ -275,8 +288,25 @@ impl FromStr for Crc32 {
     }
 }
 
+#[cfg(feature = "serde")]
+impl serde::Serialize for Crc32 {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Crc32 {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// What a backup segment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SegmentKind {
     /// A copy of the database file.
     Full,

@@ -66,13 +66,22 @@ fn graph(ask: impl Fn(&str) -> Result<Rows>) -> Result<Map<String, Json>> {
 }
 
 fn node(row: &[Value]) -> Json {
-    let [id, labels, props] = row else { panic!("{NODES} answered {row:?}") };
-    let labels = labels.as_list().unwrap_or_default().iter().map(from_engine).collect();
+    let [id, labels, props] = row else {
+        panic!("{NODES} answered {row:?}")
+    };
+    let labels = labels
+        .as_list()
+        .unwrap_or_default()
+        .iter()
+        .map(from_engine)
+        .collect();
     json!({ "id": from_engine(id), "labels": sorted(labels), "props": properties(props) })
 }
 
 fn edge(row: &[Value]) -> Json {
-    let [id, src, dst, edge_type, props] = row else { panic!("{EDGES} answered {row:?}") };
+    let [id, src, dst, edge_type, props] = row else {
+        panic!("{EDGES} answered {row:?}")
+    };
     json!({
         "id": from_engine(id),
         "src": from_engine(src),
@@ -83,7 +92,11 @@ fn edge(row: &[Value]) -> Json {
 }
 
 fn shown(rows: &[Vec<Value>]) -> Json {
-    sorted(rows.iter().map(|row| row.iter().map(from_engine).collect()).collect())
+    sorted(
+        rows.iter()
+            .map(|row| row.iter().map(from_engine).collect())
+            .collect(),
+    )
 }
 
 fn sorted(mut values: Vec<Json>) -> Json {

@@ -4,6 +4,8 @@
 //! object with one key that names it (`$float`, `$date`, ...), so that two values are equal
 //! exactly when their encodings are.
 
+use std::collections::BTreeMap;
+
 use grafeo_common::types::{PropertyKey, Value};
 use serde_json::{Value as Json, json};
 
@@ -48,7 +50,7 @@ pub fn to_engine(json: &Json) -> Value {
             let entry = |(key, value): (&String, &Json)| {
                 (PropertyKey::from(key.as_str()), to_engine(value))
             };
-            Value::Map(fields.iter().map(entry).collect::<std::collections::BTreeMap<_, _>>().into())
+            Value::Map(fields.iter().map(entry).collect::<BTreeMap<_, _>>().into())
         }
     }
 }
@@ -56,7 +58,9 @@ pub fn to_engine(json: &Json) -> Value {
 /// A property map as a plain JSON object, without the `$map` around it.
 pub(crate) fn properties(map: &Value) -> Json {
     let entries = map.as_map().into_iter().flatten();
-    entries.map(|(key, value)| (key.to_string(), from_engine(value))).collect()
+    entries
+        .map(|(key, value)| (key.to_string(), from_engine(value)))
+        .collect()
 }
 
 fn string(value: &str) -> Json {
@@ -71,5 +75,7 @@ fn string(value: &str) -> Json {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

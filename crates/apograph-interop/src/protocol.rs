@@ -32,6 +32,8 @@ pub enum Request {
     },
     /// Write a checkpoint.
     Checkpoint,
+    /// Start a new log file.
+    Rotate,
     /// Report the current epoch.
     Epoch,
     /// Dump the open database.
@@ -196,17 +198,27 @@ pub struct Load {
 impl Load {
     /// Sessions that commit nodes `:W` until they are stopped.
     pub fn endless(sessions: u64) -> Self {
-        Self { label: "W".into(), sessions, commits_per_session: None }
+        Self {
+            label: "W".into(),
+            sessions,
+            commits_per_session: None,
+        }
     }
 
     /// Sessions that commit that many nodes `:W` each.
     pub fn of(sessions: u64, commits_per_session: u64) -> Self {
-        Self { commits_per_session: Some(commits_per_session), ..Self::endless(sessions) }
+        Self {
+            commits_per_session: Some(commits_per_session),
+            ..Self::endless(sessions)
+        }
     }
 
     /// The same with nodes of another label.
     #[must_use]
     pub fn labelled(self, label: &str) -> Self {
-        Self { label: label.into(), ..self }
+        Self {
+            label: label.into(),
+            ..self
+        }
     }
 }

@@ -59,16 +59,16 @@ pub fn crc32(bytes: &[u8], threads: Threads) -> Crc32 {
         return Crc32::of(bytes);
     }
     let chunks: Vec<&[u8]> = bytes.chunks(CHUNK_BYTES).collect();
-    let hashes: Vec<std::sync::OnceLock<crc32fast::Hasher>> =
+    let parts: Vec<std::sync::OnceLock<crc32fast::Hasher>> =
         chunks.iter().map(|_| std::sync::OnceLock::new()).collect();
     threads.for_each(chunks.len(), |index| {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(chunks[index]);
-        hashes[index].get_or_init(|| hasher);
+        parts[index].get_or_init(|| hasher);
     });
     let mut whole = crc32fast::Hasher::new();
-    for hasher in hashes.iter().filter_map(std::sync::OnceLock::get) {
-        whole.combine(hasher);
+    for part in parts.iter().filter_map(std::sync::OnceLock::get) {
+        whole.combine(part);
     }
     Crc32::new(whole.finalize())
 }

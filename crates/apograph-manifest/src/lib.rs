@@ -1,1 +1,48 @@
-//! The catalogue of a Grafeo backup repository: manifest, cursor, and what can be restored from them
+//! The catalogue of a Grafeo backup repository: manifest, cursor, and what can be restored.
+//!
+//! For tools that list, check or copy backups without opening a log or a database. It reads and
+//! writes the three small files of a repository ([`Manifest`], [`Cursor`], [`History`]), each
+//! replaced whole and durably, and reads them as a [`Chain`]: which points can be restored, where
+//! the holes are, and which segments a [`Target`] needs. It opens no segment.
+//!
+//! ```
+//! use apograph_io::{Mode, RealDisk};
+//! use apograph_manifest::{Manifest, read_manifest, write_manifest};
+//!
+//! let repository = tempfile::tempdir()?;
+//! assert_eq!(read_manifest(repository.path())?, None);
+//! write_manifest(&RealDisk, repository.path(), Mode::PRIVATE, &Manifest::default())?;
+//! assert_eq!(read_manifest(repository.path())?, Some(Manifest::default()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod chain;
+mod cursor;
+mod error;
+mod hole;
+mod manifest;
+mod plan;
+mod record;
+
+pub use chain::{Chain, ChainEntry, PointRange, Unusable};
+pub use cursor::{CURSOR_FILE_NAME, Cursor, Keep, read_cursor, write_cursor};
+pub use error::{ManifestError, Result};
+pub use hole::{Hole, HoleCause};
+pub use manifest::{
+    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, MANIFEST_VERSION, Manifest, Segment,
+    read_manifest, write_manifest,
+};
+pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
+pub use record::{
+    FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, LogRange,
+    SegmentContent, SegmentRecord, Stretch, read_history, write_history,
+};

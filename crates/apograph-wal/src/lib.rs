@@ -1,1 +1,43 @@
-//! Scanner for the write-ahead log of the Grafeo graph database: frames, commit groups, timelines, damage
+//! Scanner for the write-ahead log of the Grafeo graph database.
+//!
+//! For backup tools, log inspectors and whoever asks "which commits are in this log?". It reads a
+//! log folder's files in order ([`LogFolder`]), or any bytes that are a log ([`LogPart`]), as
+//! commit groups ([`GroupReader`]), tells where the log ends and why ([`LogEnd`]), and to which
+//! epoch of which process each group belongs ([`TimelineState`]). Files are mapped and frames are
+//! borrowed; nothing is copied, and memory does not grow with the log. It writes nothing, and it
+//! knows nothing of backups.
+//!
+//! ```
+//! use apograph_wal::{GroupReader, LogEvent, LogPart};
+//!
+//! // INSERT (:T {i:2}), without its data records: the commit of transaction 3 and its epoch, 2.
+//! let bytes = b"\x02\0\0\0\x23\x03\x24\x34\x79\x66\x02\0\0\0\x26\x02\xf7\xf0\x09\x6c";
+//! let parts = [LogPart { sequence: Default::default(), file_offset: 0, bytes }];
+//! let mut groups = GroupReader::new(&parts);
+//! let Some(LogEvent::Group(group)) = groups.next() else { panic!("one group") };
+//! assert_eq!(group.epoch.map(|epoch| epoch.get()), Some(2));
+//! assert!(groups.next().is_none());
+//! ```
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod error;
+mod folder;
+mod group;
+mod part;
+mod resync;
+mod timeline;
+
+pub use error::{Result, WalError};
+pub use folder::{LogFile, LogFolder, LogTail};
+pub use group::{Group, GroupReader, LogEnd, LogEndCause, LogEvent};
+pub use part::{LogPart, Place, Run, Runs};
+pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};

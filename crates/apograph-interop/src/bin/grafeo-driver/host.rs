@@ -29,13 +29,19 @@ impl Host {
             Request::Run { op } => run(self.db()?, &op),
             Request::Call { call } => self.call(call).map_err(text),
             Request::Checkpoint => done(self.db()?.wal_checkpoint()),
+            Request::Rotate => {
+                let log = self.db()?.wal().ok_or("this database has no log")?;
+                done(log.rotate())
+            }
             Request::Epoch => Ok(json!(self.db()?.current_epoch().as_u64())),
             Request::Content => content(self.db()?).map_err(text),
             Request::BackupFull { dir } => taken(self.db()?.backup_full(&dir)),
             Request::BackupIncremental { dir } => taken(self.db()?.backup_incremental(&dir)),
-            Request::Restore { dir, epoch, output } => {
-                done(GrafeoDB::restore_to_epoch(&dir, EpochId::new(epoch), &output))
-            }
+            Request::Restore { dir, epoch, output } => done(GrafeoDB::restore_to_epoch(
+                &dir,
+                EpochId::new(epoch),
+                &output,
+            )),
             Request::Close => self.close(),
             Request::ConcurrentStart { load } => {
                 if self.sessions.is_some() {
@@ -51,9 +57,7 @@ impl Host {
             Request::ConcurrentFinish => {
                 Ok(json!(self.sessions.take().ok_or(NO_SESSIONS)?.finish()?))
             }
-            Request::ConcurrentStop => {
-                Ok(json!(self.sessions.take().ok_or(NO_SESSIONS)?.stop()?))
-            }
+            Request::ConcurrentStop => Ok(json!(self.sessions.take().ok_or(NO_SESSIONS)?.stop()?)),
             Request::Dump { path } => dump(&path).map_err(text),
         }
     }
@@ -91,13 +95,22 @@ impl Host {
                 db.set_node_property(NodeId::new(node), &key, to_engine(&value))?;
                 Value::Null
             }
-            Call::CreateEdge { src, dst, edge_type } => {
-                json!(db.create_edge(NodeId::new(src), NodeId::new(dst), &edge_type)?.as_u64())
+            Call::CreateEdge {
+                src,
+                dst,
+                edge_type,
+            } => {
+                let (src, dst) = (NodeId::new(src), NodeId::new(dst));
+                json!(db.create_edge(src, dst, &edge_type)?.as_u64())
             }
             Call::DeleteEdge { edge } => json!(db.delete_edge(EdgeId::new(edge))?),
-            Call::BatchCreateNodes { label, property, vectors } => {
+            Call::BatchCreateNodes {
+                label,
+                property,
+                vectors,
+            } => {
                 let nodes = db.batch_create_nodes(&label, &property, vectors)?;
-                nodes.iter().map(|node| node.as_u64()).collect()
+                nodes.iter().map(NodeId::as_u64).collect()
             }
             Call::CreateGraph { name } => json!(db.create_graph(&name)?),
             Call::CreatePropertyIndex { property } => {
@@ -130,9 +143,14 @@ fn run(db: &GrafeoDB, op: &str) -> Answer {
     let mut rows = Vec::new();
     for statement in op.split("; ") {
         let result = session.execute(statement);
-        rows = result.map_err(|error| format!("{statement}: {error}"))?.into_rows();
+        rows = result
+            .map_err(|error| format!("{statement}: {error}"))?
+            .into_rows();
     }
-    Ok(rows.iter().map(|row| row.iter().map(from_engine).collect::<Value>()).collect())
+    Ok(rows
+        .iter()
+        .map(|row| row.iter().map(from_engine).collect::<Value>())
+        .collect())
 }
 
 fn dump(path: &Path) -> Result<Value, Error> {

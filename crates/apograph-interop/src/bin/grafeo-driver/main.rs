@@ -15,7 +15,6 @@ use apograph_interop::protocol::{Reply, Request};
 use crate::host::Host;
 
 fn main() -> io::Result<()> {
-    panic::set_hook(Box::new(|_| {}));
     let mut host = Host::default();
     let mut stdout = io::stdout().lock();
     for line in io::stdin().lock().lines() {
@@ -41,5 +40,7 @@ fn answer(host: &mut Host, line: &str) -> Reply {
 
 fn text(panic: &(dyn Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
 }

@@ -27,7 +27,10 @@ impl Sessions {
                 let (stop, acknowledged) = (Arc::clone(&stop), Arc::clone(&acknowledged));
                 move || commit(&db, &load, session, &stop, &acknowledged)
             });
-            Running { acknowledged, thread }
+            Running {
+                acknowledged,
+                thread,
+            }
         };
         let running = (0..load.sessions).map(start).collect();
         Self { stop, running }

@@ -1,0 +1,170 @@
+//! Sets of numbers that come mostly in a row: epochs, transaction ids.
+
+/// A set of `u64` as sorted inclusive ranges that neither overlap nor touch.
+///
+/// Numbers that arrive in order, or nearly so, keep it at a few ranges whatever their count.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")
+)]
+pub struct RangeSet {
+    ranges: Vec<(u64, u64)>,
+}
+
+impl RangeSet {
+    /// The set without numbers.
+    pub const fn new() -> Self {
+        Self { ranges: Vec::new() }
+    }
+
+    /// Whether the set has no numbers.
+    pub const fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The inclusive ranges, ascending.
+    pub fn ranges(&self) -> &[(u64, u64)] {
+        &self.ranges
+    }
+
+    /// The largest number.
+    pub fn last(&self) -> Option<u64> {
+        self.ranges.last().map(|&(_, end)| end)
+    }
+
+    /// Whether the number is in the set.
+    pub fn contains(&self, number: u64) -> bool {
+        self.range_of(number).is_some()
+    }
+
+    /// The range that holds the number.
+    pub fn range_of(&self, number: u64) -> Option<(u64, u64)> {
+        let index = self.ranges.partition_point(|&(_, end)| end < number);
+        self.ranges
+            .get(index)
+            .copied()
+            .filter(|&(start, _)| start <= number)
+    }
+
+    /// Adds a number.
+    pub fn insert(&mut self, number: u64) {
+        self.insert_range(number, number);
+    }
+
+    /// Adds every number from `start` to `end`, both included. Nothing where `start > end`.
+    pub fn insert_range(&mut self, start: u64, end: u64) {
+        if start > end {
+            return;
+        }
+        let touches_from = start.saturating_sub(1);
+        let touches_to = end.saturating_add(1);
+        let first = self
+            .ranges
+            .partition_point(|&(_, stop)| stop < touches_from);
+        let last = self
+            .ranges
+            .partition_point(|&(begin, _)| begin <= touches_to);
+        let merged = self.ranges.get(first..last).unwrap_or_default();
+        let begin = merged.first().map_or(start, |&(begin, _)| begin.min(start));
+        let stop = merged.last().map_or(end, |&(_, stop)| stop.max(end));
+        self.ranges.splice(first..last, [(begin, stop)]);
+    }
+
+    /// Adds every number of another set.
+    pub fn extend(&mut self, other: &Self) {
+        for &(start, end) in &other.ranges {
+            self.insert_range(start, end);
+        }
+    }
+
+    /// The numbers from `start` to `end` that the set lacks, as ranges.
+    pub fn missing_in(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
+        let mut from = Some(start);
+        let mut ranges = self
+            .ranges
+            .iter()
+            .skip_while(move |&&(_, stop)| stop < start);
+        std::iter::from_fn(move || {
+            loop {
+                let gap_start = from.filter(|&number| number <= end)?;
+                match ranges.next() {
+                    Some(&(begin, stop)) if begin <= gap_start => from = stop.checked_add(1),
+                    Some(&(begin, stop)) if begin <= end => {
+                        from = stop.checked_add(1);
+                        return Some((gap_start, begin.saturating_sub(1)));
+                    }
+                    _ => {
+                        from = None;
+                        return Some((gap_start, end));
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl From<Vec<(u64, u64)>> for RangeSet {
+    fn from(ranges: Vec<(u64, u64)>) -> Self {
+        ranges.into_iter().collect()
+    }
+}
+
+impl From<RangeSet> for Vec<(u64, u64)> {
+    fn from(set: RangeSet) -> Self {
+        set.ranges
+    }
+}
+
+impl FromIterator<(u64, u64)> for RangeSet {
+    fn from_iter<I: IntoIterator<Item = (u64, u64)>>(ranges: I) -> Self {
+        let mut set = Self::new();
+        for (start, end) in ranges {
+            set.insert_range(start, end);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behaves_as_a_set_of_numbers() {
+        let mut set = RangeSet::new();
+        let mut naive = std::collections::BTreeSet::new();
+        let mut seed = 1_u64;
+        for _ in 0..400 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let number = (seed >> 33) % 97;
+            set.insert(number);
+            naive.insert(number);
+            for probe in 0..100 {
+                assert_eq!(set.contains(probe), naive.contains(&probe));
+            }
+            let missing: Vec<u64> = set.missing_in(3, 90).flat_map(|(a, b)| a..=b).collect();
+            let expected: Vec<u64> = (3..=90).filter(|n| !naive.contains(n)).collect();
+            assert_eq!(missing, expected);
+            assert!(
+                set.ranges()
+                    .windows(2)
+                    .all(|pair| pair[0].1 + 1 < pair[1].0)
+            );
+        }
+        assert_eq!(set.last(), naive.last().copied());
+    }
+
+    #[test]
+    fn the_ends_of_the_numbers_are_numbers() {
+        let mut set = RangeSet::new();
+        set.insert(u64::MAX);
+        set.insert(0);
+        assert_eq!(set.ranges(), [(0, 0), (u64::MAX, u64::MAX)]);
+        assert_eq!(
+            set.missing_in(0, u64::MAX).collect::<Vec<_>>(),
+            [(1, u64::MAX - 1)]
+        );
+    }
+}

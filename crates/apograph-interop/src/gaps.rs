@@ -1,0 +1,67 @@
+//! Where the files of a golden fixture do not hold its last state, as data.
+//!
+//! A source is the folder `source*` of a fixture: the database as it lay on disk while the
+//! engine had it open. The engine opens each to the fixture's last state, except for these.
+
+use serde_json::{Value, json};
+
+/// A source that does not open to its fixture's last state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exception {
+    /// The fixture.
+    pub fixture: &'static str,
+    /// The source folder.
+    pub source: &'static str,
+    /// What it opens to instead.
+    pub opens_to: OpensTo,
+}
+
+/// What a source opens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpensTo {
+    /// The last state.
+    LastState,
+    /// The state with that number: the copy is older than the fixture's end, or cut short.
+    State(u64),
+    /// The last state without its indexes: the engine does not replay `CREATE INDEX`.
+    LastStateWithoutIndexes,
+}
+
+/// Every exception in generation 1.
+pub const EXCEPTIONS: &[Exception] = &[
+    exception("05_schema", "source", OpensTo::LastStateWithoutIndexes),
+    exception("08_torn_tail", "source_cut23", OpensTo::State(4)),
+    exception("10_live", "source_precheckpoint", OpensTo::State(4)),
+    exception(
+        "11_checkpoints_cursor",
+        "source_before_incr",
+        OpensTo::State(7),
+    ),
+    exception(
+        "20_temporal_schema",
+        "source",
+        OpensTo::LastStateWithoutIndexes,
+    ),
+];
+
+/// What a source opens to.
+pub fn opens_to(fixture: &str, source: &str) -> OpensTo {
+    EXCEPTIONS
+        .iter()
+        .find(|exception| (exception.fixture, exception.source) == (fixture, source))
+        .map_or(OpensTo::LastState, |exception| exception.opens_to)
+}
+
+/// The same content, had no index ever been created.
+pub fn without_indexes(mut content: Value) -> Value {
+    content["indexes"] = json!([]);
+    content
+}
+
+const fn exception(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> Exception {
+    Exception {
+        fixture,
+        source,
+        opens_to,
+    }
+}

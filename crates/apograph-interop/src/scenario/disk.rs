@@ -1,0 +1,107 @@
+//! What a scenario does to the files of its database.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use grafeo_storage::wal::{WalConfig, WalManager, WalRecovery};
+
+const GARBAGE: u8 = 0xA5;
+const SMALL_FILE_BYTES: u64 = 40;
+
+/// The folder that holds the log of a database.
+pub(super) fn log_folder(database: &Path) -> PathBuf {
+    if database.is_dir() {
+        return database.join("wal");
+    }
+    let mut folder = database.as_os_str().to_owned();
+    folder.push(".wal");
+    folder.into()
+}
+
+/// The size of every log file, by name.
+pub(super) fn log_sizes(database: &Path) -> io::Result<BTreeMap<String, u64>> {
+    let mut sizes = BTreeMap::new();
+    let folder = log_folder(database);
+    if !folder.exists() {
+        return Ok(sizes);
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if Path::new(&name)
+            .extension()
+            .is_some_and(|extension| extension == "log")
+        {
+            sizes.insert(name, entry.metadata()?.len());
+        }
+    }
+    Ok(sizes)
+}
+
+/// Cuts bytes off the newest log file.
+pub(super) fn tear_tail(database: &Path, bytes: u64) -> io::Result<()> {
+    let (path, size) = newest_log(database)?;
+    let rest = size
+        .checked_sub(bytes)
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    OpenOptions::new().write(true).open(path)?.set_len(rest)
+}
+
+/// Appends bytes that are no record to the newest log file.
+pub(super) fn append_garbage(database: &Path, bytes: usize) -> io::Result<()> {
+    let (path, _) = newest_log(database)?;
+    OpenOptions::new()
+        .append(true)
+        .open(path)?
+        .write_all(&vec![GARBAGE; bytes])
+}
+
+/// Copies a database and its log into a folder.
+pub(super) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
+    let copy = folder.join(database.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    if database.is_dir() {
+        return copy_folder(database, &copy);
+    }
+    fs::create_dir_all(folder)?;
+    fs::copy(database, &copy)?;
+    copy_folder(&log_folder(database), &log_folder(&copy))
+}
+
+/// Writes the records of a log into another, with a rotation after about every third.
+pub(super) fn rewrite_in_small_files(log: &Path, small: &Path) -> io::Result<()> {
+    let config = WalConfig {
+        max_log_size: SMALL_FILE_BYTES,
+        ..WalConfig::default()
+    };
+    let records = WalRecovery::new(log)
+        .recover_all()
+        .map_err(io::Error::other)?;
+    let writer = WalManager::with_config(small, config).map_err(io::Error::other)?;
+    for record in records {
+        writer.log(&record).map_err(io::Error::other)?;
+    }
+    writer.sync().map_err(io::Error::other)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn newest_log(database: &Path) -> io::Result<(PathBuf, u64)> {
+    let (name, size) = log_sizes(database)?
+        .pop_last()
+        .ok_or(io::ErrorKind::NotFound)?;
+    Ok((log_folder(database).join(name), size))
+}

@@ -1,0 +1,518 @@
+//! What a repository can restore: a pure reading of its manifest and records.
+//!
+//! A **run** is a stretch of the manifest in which the log goes on without a hole. A restore
+//! begins at a full backup and replays the increments behind it in the same run. Which points a
+//! full backup reaches is its **reach**:
+//!
+//! - from the epoch in its header; or, where it was copied while commits went on, from the end of
+//!   the increment that catches up with it;
+//! - as far as every epoch of the timeline is there, since each occurs once;
+//! - on into the next timeline of the run, where nothing of the one before is missing but what a
+//!   crash can have kept from being logged: late epochs near its end.
+
+use apograph_format::{Epoch, Point, RangeSet, SegmentKind, SegmentName, Timeline};
+
+use crate::hole::{Hole, HoleCause};
+use crate::manifest::Segment;
+use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
+
+/// A segment of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainEntry {
+    /// What the manifest says of it.
+    pub segment: Segment,
+    /// What is in it, as far as that is known.
+    pub content: Option<SegmentContent>,
+    /// Why a restore cannot use it, where it cannot.
+    pub unusable: Option<Unusable>,
+}
+
+/// Why a segment cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// Its file is not there.
+    Missing,
+    /// Its file is damaged.
+    Damaged {
+        /// Where the damage is, in bytes from the start of the file.
+        offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Its file is of a version that is not known here.
+    Unsupported {
+        /// Which version it is of.
+        detail: String,
+    },
+}
+
+impl ChainEntry {
+    pub(crate) fn full(&self) -> Option<&FullContent> {
+        match &self.content {
+            Some(SegmentContent::Full(full)) => Some(full),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn increment(&self) -> Option<&IncrementContent> {
+        match &self.content {
+            Some(SegmentContent::Increment(increment)) => Some(increment),
+            _ => None,
+        }
+    }
+
+    /// Whether the segment only repeats what the run holds before its full backup.
+    pub(crate) fn repeats(&self) -> bool {
+        self.increment().is_some_and(|increment| increment.repeats)
+    }
+}
+
+/// Points of one timeline, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointRange {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The first epoch.
+    pub from: Epoch,
+    /// The last epoch.
+    pub to: Epoch,
+}
+
+impl PointRange {
+    /// Whether the point is one of them.
+    pub fn contains(&self, point: Point) -> bool {
+        self.timeline == point.timeline && (self.from..=self.to).contains(&point.epoch)
+    }
+}
+
+/// A timeline as far as one run has it.
+#[derive(Debug, Clone)]
+pub(crate) struct RunTimeline {
+    pub(crate) timeline: Timeline,
+    pub(crate) base: Epoch,
+    pub(crate) epochs: RangeSet,
+}
+
+impl RunTimeline {
+    pub(crate) fn highest(&self) -> Epoch {
+        self.epochs
+            .last()
+            .map_or(self.base, |last| Epoch::new(last.max(self.base.get())))
+    }
+
+    /// The last epoch up to which none is missing behind `from`.
+    fn contiguous_to(&self, from: Epoch) -> Epoch {
+        let next = from
+            .next()
+            .and_then(|next| self.epochs.range_of(next.get()));
+        next.map_or(from, |(_, end)| Epoch::new(end))
+    }
+
+    /// Whether all that is missing behind `from` lies so near to the end that it was never logged,
+    /// or is still to come.
+    pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
+        let highest = self.highest().get();
+        self.epochs
+            .missing_in(from.get().saturating_add(1), highest)
+            .all(|(first, _)| highest.saturating_sub(first) < Epoch::LATE_WINDOW)
+    }
+}
+
+/// Consecutive entries between two breaks of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) first: usize,
+    /// One past the last.
+    pub(crate) end: usize,
+    pub(crate) timelines: Vec<RunTimeline>,
+}
+
+impl Run {
+    pub(crate) fn timeline(&self, timeline: Timeline) -> Option<&RunTimeline> {
+        self.timelines
+            .iter()
+            .find(|known| known.timeline == timeline)
+    }
+}
+
+/// The chain of a repository.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    entries: Vec<ChainEntry>,
+    runs: Vec<Run>,
+    breaks: Vec<(usize, HoleCause)>,
+    reaches: Vec<(usize, Vec<PointRange>)>,
+}
+
+impl Chain {
+    /// Reads the entries of a manifest as a chain.
+    pub fn new(entries: Vec<ChainEntry>) -> Self {
+        let mut chain = Self {
+            entries,
+            runs: Vec::new(),
+            breaks: Vec::new(),
+            reaches: Vec::new(),
+        };
+        chain.find_runs();
+        chain.find_reaches();
+        chain
+    }
+
+    /// The segments, in the order of the manifest.
+    pub fn entries(&self) -> &[ChainEntry] {
+        &self.entries
+    }
+
+    /// Every point that can be restored, by timeline.
+    pub fn restorable(&self) -> Vec<PointRange> {
+        let mut timelines: Vec<(Timeline, RangeSet)> = Vec::new();
+        for range in self.reaches.iter().flat_map(|(_, ranges)| ranges) {
+            let index = timelines.partition_point(|(timeline, _)| *timeline < range.timeline);
+            if timelines
+                .get(index)
+                .is_none_or(|(timeline, _)| *timeline != range.timeline)
+            {
+                timelines.insert(index, (range.timeline, RangeSet::new()));
+            }
+            if let Some((_, epochs)) = timelines.get_mut(index) {
+                epochs.insert_range(range.from.get(), range.to.get());
+            }
+        }
+        let ranges = timelines.iter().flat_map(|(timeline, epochs)| {
+            epochs.ranges().iter().map(|&(from, to)| PointRange {
+                timeline: *timeline,
+                from: Epoch::new(from),
+                to: Epoch::new(to),
+            })
+        });
+        ranges.collect()
+    }
+
+    /// Every place where commits are missing from the chain, or may be.
+    pub fn holes(&self) -> Vec<Hole> {
+        let mut holes: Vec<(usize, Hole)> = self
+            .breaks
+            .iter()
+            .map(|(index, cause)| {
+                let hole = Hole {
+                    after: self.last_point_before(*index),
+                    before: self.first_point_from(*index),
+                    cause: cause.clone(),
+                };
+                (*index, hole)
+            })
+            .collect();
+        for run in &self.runs {
+            holes.extend(self.missing_epochs(run).map(|hole| (run.end, hole)));
+        }
+        holes.sort_by_key(|(index, _)| *index);
+        holes.into_iter().map(|(_, hole)| hole).collect()
+    }
+
+    /// The points that a restore from the full backup at `index` reaches.
+    pub(crate) fn reach(&self, index: usize) -> &[PointRange] {
+        let found = self.reaches.iter().find(|(full, _)| *full == index);
+        found.map_or(&[], |(_, ranges)| ranges)
+    }
+
+    /// The usable full backups, in order.
+    pub(crate) fn bases(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.reaches.iter().map(|(full, _)| *full)
+    }
+
+    /// The run that an entry belongs to.
+    pub(crate) fn run_of(&self, index: usize) -> Option<&Run> {
+        self.runs
+            .iter()
+            .find(|run| (run.first..run.end).contains(&index))
+    }
+
+    /// The cause of the last break up to an entry.
+    pub(crate) fn break_before(&self, index: usize) -> Option<&HoleCause> {
+        self.breaks
+            .iter()
+            .rev()
+            .find(|(at, _)| *at <= index)
+            .map(|(_, cause)| cause)
+    }
+
+    /// Where a restore from the full backup at `index` can begin to stop.
+    pub(crate) fn served_from(&self, index: usize) -> Option<Point> {
+        let base = self.entries.get(index)?.full()?.base;
+        match self.catch_up_of(index) {
+            Some(catch_up) => Some(end_of(catch_up, base)),
+            None => Some(base),
+        }
+    }
+
+    /// The increment that an image copied under commits needs before it is a state.
+    pub(crate) fn catch_up_of(&self, full: usize) -> Option<&IncrementContent> {
+        let next = self.entries.get(full.checked_add(1)?)?.increment()?;
+        next.catches_up.then_some(next)
+    }
+
+    fn find_runs(&mut self) {
+        let mut first = 0;
+        for index in 0..self.entries.len() {
+            if let Some(cause) = self.break_at(index) {
+                self.close_run(first, index);
+                self.breaks.push((index, cause));
+                first = index;
+            }
+        }
+        self.close_run(first, self.entries.len());
+    }
+
+    fn close_run(&mut self, first: usize, end: usize) {
+        let entries = self.entries.get(first..end).unwrap_or_default();
+        if entries.is_empty() {
+            return;
+        }
+        let mut timelines: Vec<RunTimeline> = Vec::new();
+        for entry in entries.iter().filter(|entry| !entry.repeats()) {
+            let base = entry
+                .full()
+                .map(|full| (full.base.timeline, full.base.epoch, None));
+            let stretches = entry
+                .increment()
+                .map_or(&[][..], |increment| &increment.stretches);
+            let parts = stretches
+                .iter()
+                .map(|it| (it.timeline, it.base, Some(&it.epochs)));
+            for (timeline, base, epochs) in base.into_iter().chain(parts) {
+                let position = timelines
+                    .iter()
+                    .position(|known| known.timeline == timeline);
+                let known = match position.and_then(|position| timelines.get_mut(position)) {
+                    Some(known) => known,
+                    None => {
+                        timelines.push(RunTimeline {
+                            timeline,
+                            base,
+                            epochs: RangeSet::new(),
+                        });
+                        match timelines.last_mut() {
+                            Some(known) => known,
+                            None => continue,
+                        }
+                    }
+                };
+                known.base = known.base.min(base);
+                if let Some(epochs) = epochs {
+                    known.epochs.extend(epochs);
+                }
+            }
+        }
+        self.runs.push(Run {
+            first,
+            end,
+            timelines,
+        });
+    }
+
+    /// Why the log does not go on from the entries before to this one.
+    fn break_at(&self, index: usize) -> Option<HoleCause> {
+        let entry = self.entries.get(index)?;
+        let previous = self.entries.get(index.checked_sub(1)?)?;
+        if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
+            return Some(cause);
+        }
+        if previous.segment.kind == SegmentKind::Incremental
+            && let Some(reason) = &previous.unusable
+            && !previous.repeats()
+        {
+            return Some(HoleCause::unusable(previous, reason));
+        }
+        if previous.content.is_none()
+            && let Some(reason) = &previous.unusable
+        {
+            return Some(HoleCause::unusable(previous, reason));
+        }
+        match &entry.content {
+            Some(SegmentContent::Full(full)) if full.continues => None,
+            Some(SegmentContent::Full(_)) => Some(HoleCause::NotContinued {
+                file: entry.segment.file.clone(),
+            }),
+            None if entry.segment.kind == SegmentKind::Full => Some(HoleCause::NotContinued {
+                file: entry.segment.file.clone(),
+            }),
+            _ => self.unlinked(index),
+        }
+    }
+
+    fn unlinked(&self, index: usize) -> Option<HoleCause> {
+        let entry = self.entries.get(index)?;
+        let previous = self.entries.get(index.checked_sub(1)?)?;
+        let file = entry.segment.file.clone();
+        let expected = previous.segment.end_epoch.next()?;
+        if entry.segment.start_epoch != expected {
+            let found = entry.segment.start_epoch;
+            return Some(HoleCause::UnlinkedEpochs {
+                file,
+                expected,
+                found,
+            });
+        }
+        if entry.repeats() {
+            return None;
+        }
+        let start = entry.increment()?.range?.start;
+        let before = self.entries.get(..index)?.iter().rev();
+        let log_before = before
+            .filter(|entry| !entry.repeats())
+            .find_map(ChainEntry::increment)?;
+        let end = log_before.range?.end;
+        (end != start).then_some(HoleCause::UnlinkedPositions {
+            file,
+            expected: end,
+            found: start,
+        })
+    }
+
+    fn find_reaches(&mut self) {
+        let fulls = (0..self.entries.len()).filter(|&index| {
+            let entry = self.entries.get(index);
+            entry.is_some_and(|entry| entry.full().is_some() && entry.unusable.is_none())
+        });
+        self.reaches = fulls.map(|full| (full, self.find_reach(full))).collect();
+    }
+
+    fn find_reach(&self, full: usize) -> Vec<PointRange> {
+        let mut ranges = Vec::new();
+        let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
+            return ranges;
+        };
+        let needs_missing = self.catch_up_of(full).is_some()
+            && self
+                .entries
+                .get(full.saturating_add(1))
+                .is_none_or(|it| it.unusable.is_some());
+        if needs_missing {
+            return ranges;
+        }
+        let own_increments = self.has_increments(full);
+        while let Some(known) = run.timeline(from.timeline) {
+            let to = if own_increments {
+                known.contiguous_to(from.epoch)
+            } else {
+                from.epoch
+            };
+            ranges.push(PointRange {
+                timeline: from.timeline,
+                from: from.epoch,
+                to,
+            });
+            let next = run
+                .timelines
+                .iter()
+                .find(|next| next.timeline > from.timeline);
+            match next {
+                Some(next) if own_increments && known.lacks_only_late(from.epoch) => {
+                    from = Point::new(next.timeline, next.base);
+                }
+                _ => break,
+            }
+        }
+        ranges
+    }
+
+    fn has_increments(&self, full: usize) -> bool {
+        let run = self.run_of(full);
+        let rest = run.and_then(|run| self.entries.get(full.saturating_add(1)..run.end));
+        rest.unwrap_or_default()
+            .iter()
+            .any(|entry| entry.unusable.is_none())
+    }
+
+    fn missing_epochs<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Hole> + 'a {
+        run.timelines.iter().flat_map(move |known| {
+            let start = known.base.get().saturating_add(1);
+            let caught_up = self.caught_up_to(run, known.timeline);
+            let start = caught_up.map_or(start, |epoch| start.max(epoch.get().saturating_add(1)));
+            let highest = known.highest().get();
+            let point = |epoch: u64| Some(Point::new(known.timeline, Epoch::new(epoch)));
+            known
+                .epochs
+                .missing_in(start, highest)
+                .map(move |(first, last)| Hole {
+                    after: point(first.saturating_sub(1)),
+                    before: point(last.saturating_add(1)),
+                    cause: HoleCause::EpochsMissing {
+                        first: Point::new(known.timeline, Epoch::new(first)),
+                        last: Epoch::new(last),
+                    },
+                })
+        })
+    }
+
+    /// The epoch up to which an image that was copied under commits stands in for missing ones.
+    fn caught_up_to(&self, run: &Run, timeline: Timeline) -> Option<Epoch> {
+        let fulls = (run.first..run.end).filter(|&index| self.catch_up_of(index).is_some());
+        let ends = fulls.filter_map(|index| self.served_from(index));
+        ends.filter(|point| point.timeline == timeline)
+            .map(|point| point.epoch)
+            .max()
+    }
+
+    fn last_point_before(&self, index: usize) -> Option<Point> {
+        let before = self.entries.get(..index)?.iter().rev();
+        before
+            .filter(|entry| entry.unusable.is_none())
+            .find_map(|entry| match &entry.content {
+                Some(SegmentContent::Full(full)) => Some(full.base),
+                Some(SegmentContent::Increment(increment)) => {
+                    increment.stretches.last().map(stretch_end)
+                }
+                None => None,
+            })
+    }
+
+    fn first_point_from(&self, index: usize) -> Option<Point> {
+        let from = self.entries.get(index..)?.iter();
+        from.filter(|entry| entry.unusable.is_none())
+            .find_map(|entry| match &entry.content {
+                Some(SegmentContent::Full(full)) => Some(full.base),
+                Some(SegmentContent::Increment(increment)) => {
+                    increment.stretches.first().map(|it| {
+                        let first = it
+                            .epochs
+                            .ranges()
+                            .first()
+                            .map_or(it.base, |&(first, _)| Epoch::new(first));
+                        Point::new(it.timeline, first)
+                    })
+                }
+                None => None,
+            })
+    }
+}
+
+/// The current point at the end of an increment that begins at `start`.
+pub(crate) fn end_of(increment: &IncrementContent, start: Point) -> Point {
+    let Some(last) = increment.stretches.last() else {
+        return start;
+    };
+    let end = stretch_end(last);
+    if end.timeline == start.timeline {
+        end.max(start)
+    } else {
+        end
+    }
+}
+
+fn stretch_end(stretch: &Stretch) -> Point {
+    let last = stretch.epochs.last().map_or(stretch.base, Epoch::new);
+    Point::new(stretch.timeline, last.max(stretch.base))
+}
+
+/// Names are numbered by the entries before them: a number left out is an entry taken out.
+fn missing_entry(previous: &Segment, next: &Segment) -> Option<HoleCause> {
+    let before = SegmentName::parse(previous.file.as_str())?.index;
+    let after = SegmentName::parse(next.file.as_str())?.index;
+    let expected = before.saturating_add(1);
+    (after != expected).then(|| HoleCause::MissingEntry {
+        previous: previous.file.clone(),
+        next: next.file.clone(),
+    })
+}

@@ -1,0 +1,121 @@
+//! The cursor: a note in the log folder that tells the engine which log files to keep.
+//!
+//! The engine keeps the files behind the cursor's log sequence when a checkpoint clears the log
+//! (FORMAT.md, "Cursor"). It has no way to say "keep file 0 too": sequence 0 means that file 0 is
+//! backed up, and no cursor at all keeps nothing. But a cursor that the engine cannot read keeps
+//! everything, so that is what [`Keep::AllFiles`] writes: the byte 255, which begins no bincode
+//! number, in front of the numbers. It is needed only while a chain ends in file 0. The engine
+//! logs a warning at a checkpoint then, and refuses to take an increment of its own.
+
+use std::path::Path;
+
+use apograph_format::{Epoch, LogSequence, UnixMillis};
+use apograph_io::{Disk, Mode, read_small, replace_file};
+
+use crate::error::{ManifestError, Result};
+
+/// The name of the cursor in a log folder.
+pub const CURSOR_FILE_NAME: &str = "backup_cursor.meta";
+const CURSOR_MAX_BYTES: u64 = 256;
+const DECODE_LIMIT_BYTES: usize = 256;
+const UNREADABLE: u8 = 255;
+
+/// Which log files the engine has to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// Those with a higher number. The engine writes only this.
+    FilesAfter(LogSequence),
+    /// Every one, file 0 too.
+    AllFiles,
+}
+
+/// How far the log is backed up, as noted in the log folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cursor {
+    /// The end epoch of the last segment.
+    pub backed_up_epoch: Epoch,
+    /// Which log files are still needed.
+    pub keep: Keep,
+    /// When the cursor was written.
+    pub written_at: UnixMillis,
+}
+
+impl Cursor {
+    /// Reads the content of a cursor file; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::CorruptCursor`] where the bytes are not exactly one cursor.
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        let corrupt = |detail: String| ManifestError::CorruptCursor {
+            path: path.to_owned(),
+            detail,
+        };
+        let (keeps_all, numbers) = match bytes.split_first() {
+            Some((&UNREADABLE, rest)) => (true, rest),
+            _ => (false, bytes),
+        };
+        let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
+        let ((backed_up_epoch, log_sequence, written_at), taken) =
+            bincode::decode_from_slice(numbers, config)
+                .map_err(|error| corrupt(error.to_string()))?;
+        if taken != numbers.len() {
+            return Err(corrupt(format!(
+                "{} bytes after its end",
+                numbers.len().abs_diff(taken)
+            )));
+        }
+        let keep = match (keeps_all, log_sequence) {
+            (false, sequence) => Keep::FilesAfter(sequence),
+            (true, sequence) if sequence == LogSequence::new(0) => Keep::AllFiles,
+            (true, sequence) => {
+                return Err(corrupt(format!("it keeps all files after {sequence}")));
+            }
+        };
+        Ok(Self {
+            backed_up_epoch,
+            keep,
+            written_at,
+        })
+    }
+
+    /// The content of a cursor file.
+    pub fn encode(&self) -> Vec<u8> {
+        let (mut bytes, sequence) = match self.keep {
+            Keep::FilesAfter(sequence) => (Vec::new(), sequence),
+            Keep::AllFiles => (vec![UNREADABLE], LogSequence::new(0)),
+        };
+        let numbers = (self.backed_up_epoch, sequence, self.written_at);
+        let encoded = bincode::encode_to_vec(numbers, bincode::config::standard());
+        // Encoding three numbers into memory cannot fail.
+        bytes.extend(encoded.unwrap_or_default());
+        bytes
+    }
+}
+
+/// Reads the cursor in a log folder; `None` where there is none.
+///
+/// # Errors
+///
+/// As [`Cursor::decode`], and [`ManifestError::Io`].
+pub fn read_cursor(log_folder: &Path) -> Result<Option<Cursor>> {
+    let path = log_folder.join(CURSOR_FILE_NAME);
+    let bytes = read_small(&path, CURSOR_MAX_BYTES)?;
+    bytes.map(|bytes| Cursor::decode(&bytes, &path)).transpose()
+}
+
+/// Replaces the cursor in a log folder, whole and durably.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`].
+pub fn write_cursor(disk: &dyn Disk, log_folder: &Path, mode: Mode, cursor: &Cursor) -> Result<()> {
+    replace_file(
+        disk,
+        &log_folder.join(CURSOR_FILE_NAME),
+        mode,
+        &cursor.encode(),
+    )?;
+    Ok(())
+}

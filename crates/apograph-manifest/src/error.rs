@@ -1,0 +1,55 @@
+//! What can be wrong with the files of a catalogue.
+
+use std::path::PathBuf;
+
+use apograph_io::IoError;
+
+/// Why a manifest, a cursor or a history file cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The manifest's bytes are no manifest.
+    #[error("{} is damaged: {detail}", path.display())]
+    CorruptManifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The cursor's bytes are no cursor.
+    #[error("{} is damaged: {detail}", path.display())]
+    CorruptCursor {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The manifest is of a version that this crate does not know.
+    #[error("{} has version {found}; the newest version known here is {known}", path.display())]
+    UnsupportedVersion {
+        /// The file.
+        path: PathBuf,
+        /// The version that it claims.
+        found: u32,
+        /// The newest version that can be read.
+        known: u32,
+    },
+}
+
+impl ManifestError {
+    /// A stable name for the kind of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            Self::CorruptManifest { .. } => "corrupt-manifest",
+            Self::CorruptCursor { .. } => "corrupt-cursor",
+            Self::UnsupportedVersion { .. } => "unsupported-version",
+        }
+    }
+}
+
+/// The result of reading or writing a catalogue's file.
+pub type Result<T> = std::result::Result<T, ManifestError>;

@@ -1,0 +1,172 @@
+//! Places where a chain lacks commits.
+
+use std::fmt;
+
+use apograph_format::{Epoch, LogPosition, Point};
+
+use crate::chain::{ChainEntry, Unusable};
+use crate::manifest::FileName;
+
+/// A place where commits are missing from the chain, or may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    /// The last point before it.
+    pub after: Option<Point>,
+    /// The first point behind it.
+    pub before: Option<Point>,
+    /// Why the chain does not go on.
+    pub cause: HoleCause,
+}
+
+/// Why the chain does not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HoleCause {
+    /// The manifest lacks an entry between two others.
+    MissingEntry {
+        /// The entry before.
+        previous: FileName,
+        /// The entry behind.
+        next: FileName,
+    },
+    /// A segment's file is not there.
+    MissingFile {
+        /// The file.
+        file: FileName,
+    },
+    /// A segment's file is damaged.
+    Damaged {
+        /// The file.
+        file: FileName,
+        /// Where the damage is, in bytes from the start of the file.
+        offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A segment's file is of a version that is not known here.
+    Unsupported {
+        /// The file.
+        file: FileName,
+        /// Which version it is of.
+        detail: String,
+    },
+    /// A full backup that does not prove that it goes on from the log before it.
+    NotContinued {
+        /// The full backup.
+        file: FileName,
+    },
+    /// An increment that does not begin with the epoch behind the segment before it.
+    UnlinkedEpochs {
+        /// The increment.
+        file: FileName,
+        /// The epoch it would begin with.
+        expected: Epoch,
+        /// The epoch it begins with.
+        found: Epoch,
+    },
+    /// An increment that does not begin where the log before it ended.
+    UnlinkedPositions {
+        /// The increment.
+        file: FileName,
+        /// Where it would begin.
+        expected: LogPosition,
+        /// Where it begins.
+        found: LogPosition,
+    },
+    /// Epochs that no segment has.
+    EpochsMissing {
+        /// The first of them.
+        first: Point,
+        /// The last of them.
+        last: Epoch,
+    },
+}
+
+impl HoleCause {
+    pub(crate) fn unusable(entry: &ChainEntry, reason: &Unusable) -> Self {
+        let file = entry.segment.file.clone();
+        match reason.clone() {
+            Unusable::Missing => Self::MissingFile { file },
+            Unusable::Damaged { offset, detail } => Self::Damaged {
+                file,
+                offset,
+                detail,
+            },
+            Unusable::Unsupported { detail } => Self::Unsupported { file, detail },
+        }
+    }
+
+    /// A stable name for the error that a hole of this cause is.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Damaged { .. } => "corrupt-segment",
+            Self::Unsupported { .. } => "unsupported-version",
+            _ => "chain-broken",
+        }
+    }
+
+    /// The file that the hole is about.
+    pub const fn file(&self) -> Option<&FileName> {
+        match self {
+            Self::MissingEntry { .. } | Self::EpochsMissing { .. } => None,
+            Self::MissingFile { file }
+            | Self::Damaged { file, .. }
+            | Self::Unsupported { file, .. }
+            | Self::NotContinued { file }
+            | Self::UnlinkedEpochs { file, .. }
+            | Self::UnlinkedPositions { file, .. } => Some(file),
+        }
+    }
+}
+
+impl fmt::Display for HoleCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MissingEntry { previous, next } => {
+                write!(
+                    f,
+                    "the manifest names nothing between {previous} and {next}"
+                )
+            }
+            Self::MissingFile { file } => write!(f, "{file} is missing"),
+            Self::Damaged {
+                file,
+                offset,
+                detail,
+            } => {
+                write!(f, "{file} is damaged at byte {offset}: {detail}")
+            }
+            Self::Unsupported { file, detail } => write!(f, "{file}: {detail}"),
+            Self::NotContinued { file } => write!(
+                f,
+                "{file} does not go on from the log before it; commits in between are in no segment"
+            ),
+            Self::UnlinkedEpochs {
+                file,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "{file} begins with epoch {found} where epoch {expected} comes next"
+                )
+            }
+            Self::UnlinkedPositions {
+                file,
+                expected,
+                found,
+            } => {
+                write!(
+                    f,
+                    "{file} begins at log position {found}; the log before it ended at {expected}"
+                )
+            }
+            Self::EpochsMissing { first, last } if first.epoch == *last => {
+                write!(f, "epoch {first} is in no segment")
+            }
+            Self::EpochsMissing { first, last } => {
+                write!(f, "epochs {first} to {last} are in no segment")
+            }
+        }
+    }
+}

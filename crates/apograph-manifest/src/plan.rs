@@ -1,0 +1,440 @@
+//! From a target to the segments that restore it, or to the reason why none do.
+
+use std::fmt;
+
+use apograph_format::{Epoch, Point, PointName, SegmentKind, Timeline, UnixMillis};
+
+use crate::chain::{Chain, PointRange, end_of};
+use crate::hole::HoleCause;
+use crate::record::SegmentContent;
+
+/// What a user asks to restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Every commit that was captured.
+    Latest,
+    /// The state at a point.
+    Point(PointName),
+    /// The state right before the commit that made a point.
+    Before(PointName),
+    /// The last state known to have existed at an instant.
+    Time(UnixMillis),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latest => f.write_str("the latest state"),
+            Self::Point(name) => write!(f, "epoch {name}"),
+            Self::Before(name) => write!(f, "the state before epoch {name}"),
+            Self::Time(time) => write!(f, "the state {} ms after 1970", time.get()),
+        }
+    }
+}
+
+/// Where a restore stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// At a point: commits of its timeline with a higher epoch are left out.
+    At(Point),
+    /// At the end of the last segment of the plan.
+    End,
+}
+
+/// The segments that restore a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainPlan {
+    /// The full backup to begin with, as an index into [`Chain::entries`].
+    pub full: usize,
+    /// The increments to replay, in order.
+    pub increments: Vec<usize>,
+    /// Where to stop.
+    pub cut: Cut,
+    /// The point that the restored database is at.
+    pub point: Point,
+    /// For a target in time: when the state was captured, and when the next segment was.
+    pub interval: Option<(UnixMillis, Option<UnixMillis>)>,
+}
+
+/// The restorable points around a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nearest {
+    /// The last one before it.
+    pub below: Option<Point>,
+    /// The first one behind it.
+    pub above: Option<Point>,
+}
+
+/// Why a chain has no plan for a target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// There is nothing to begin with.
+    #[error("the repository has no full backup")]
+    NoFullBackup,
+    /// No segment has the target.
+    #[error("{target} is not in the repository")]
+    NotCovered {
+        /// What was asked for.
+        target: String,
+        /// What there is around it.
+        nearest: Nearest,
+    },
+    /// The target was captured, and the way to it is broken.
+    #[error("{target} cannot be reached: {cause}")]
+    Unreachable {
+        /// What was asked for.
+        target: String,
+        /// Where the way is broken.
+        cause: Box<HoleCause>,
+        /// What there is around it.
+        nearest: Nearest,
+    },
+    /// Several timelines have the epoch.
+    #[error("epoch {} is in {} timelines", points.first().map_or(0, |point| point.epoch.get()), points.len())]
+    Ambiguous {
+        /// The points that may be meant.
+        points: Vec<Point>,
+    },
+}
+
+impl ChainError {
+    /// A stable name for the kind of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoFullBackup => "no-full-backup",
+            Self::NotCovered { .. } => "target-not-covered",
+            Self::Unreachable { cause, .. } => cause.code(),
+            Self::Ambiguous { .. } => "ambiguous-target",
+        }
+    }
+}
+
+impl Chain {
+    /// Chooses the segments that restore a target.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError`]: the target is exactly restorable, or it is an error.
+    pub fn plan(&self, target: &Target) -> Result<ChainPlan, ChainError> {
+        if !self
+            .entries()
+            .iter()
+            .any(|entry| entry.segment.kind == SegmentKind::Full)
+        {
+            return Err(ChainError::NoFullBackup);
+        }
+        match target {
+            Target::Latest => self.plan_end(target, self.entries().len().saturating_sub(1)),
+            Target::Point(name) => self.plan_point(target, self.resolve(target, *name)?),
+            Target::Before(name) => {
+                let commit = self.resolve(target, *name)?;
+                let before = commit
+                    .epoch
+                    .previous()
+                    .map(|epoch| Point::new(commit.timeline, epoch));
+                match before.filter(|_| self.is_restorable(commit)) {
+                    Some(before) => self.plan_point(target, before),
+                    None => Err(self.not_reachable(target, commit)),
+                }
+            }
+            Target::Time(time) => self.plan_time(target, *time),
+        }
+    }
+
+    /// The restorable points around a point.
+    pub fn nearest(&self, name: PointName) -> Nearest {
+        let ranges = self.restorable();
+        let in_timeline = |range: &&PointRange| {
+            name.timeline
+                .is_none_or(|timeline| range.timeline == timeline)
+        };
+        let below = ranges
+            .iter()
+            .filter(in_timeline)
+            .filter(|range| range.from < name.epoch);
+        let below = below.map(|range| {
+            let last = name
+                .epoch
+                .previous()
+                .map_or(range.to, |before| range.to.min(before));
+            Point::new(range.timeline, last)
+        });
+        let above = ranges
+            .iter()
+            .filter(in_timeline)
+            .filter(|range| range.to > name.epoch);
+        let above = above.map(|range| {
+            let first = name
+                .epoch
+                .next()
+                .map_or(range.from, |next| range.from.max(next));
+            Point::new(range.timeline, first)
+        });
+        Nearest {
+            below: below.max_by_key(|point| (point.epoch, point.timeline)),
+            above: above.min_by_key(|point| (point.epoch, std::cmp::Reverse(point.timeline))),
+        }
+    }
+
+    /// The timelines in which an epoch is restorable or known.
+    fn points_named(&self, name: PointName) -> Vec<Point> {
+        let mut timelines: Vec<Timeline> = self
+            .restorable()
+            .iter()
+            .map(|range| range.timeline)
+            .collect();
+        for entry in self.entries() {
+            match &entry.content {
+                Some(SegmentContent::Full(full)) => timelines.push(full.base.timeline),
+                Some(SegmentContent::Increment(increment)) => {
+                    timelines.extend(increment.stretches.iter().map(|stretch| stretch.timeline));
+                }
+                None => {}
+            }
+        }
+        timelines.sort();
+        timelines.dedup();
+        timelines.retain(|timeline| name.timeline.is_none_or(|named| named == *timeline));
+        let points = timelines
+            .into_iter()
+            .map(|timeline| Point::new(timeline, name.epoch));
+        points
+            .filter(|point| self.is_restorable(*point) || self.is_known(*point))
+            .collect()
+    }
+
+    fn resolve(&self, target: &Target, name: PointName) -> Result<Point, ChainError> {
+        let points = self.points_named(name);
+        match points.as_slice() {
+            [point] => Ok(*point),
+            [] => Err(ChainError::NotCovered {
+                target: target.to_string(),
+                nearest: self.nearest(name),
+            }),
+            _ => Err(ChainError::Ambiguous { points }),
+        }
+    }
+
+    fn is_restorable(&self, point: Point) -> bool {
+        self.bases()
+            .any(|full| self.reach(full).iter().any(|range| range.contains(point)))
+    }
+
+    /// Whether a segment of the manifest has, or had, a commit with this epoch.
+    fn is_known(&self, point: Point) -> bool {
+        self.entry_with(point).is_some()
+    }
+
+    fn entry_with(&self, point: Point) -> Option<usize> {
+        self.entries().iter().position(|entry| {
+            entry.increment().is_some_and(|increment| {
+                increment.stretches.iter().any(|stretch| {
+                    stretch.timeline == point.timeline && stretch.epochs.contains(point.epoch.get())
+                })
+            })
+        })
+    }
+
+    fn not_reachable(&self, target: &Target, point: Point) -> ChainError {
+        let nearest = self.nearest(point.into());
+        let target = target.to_string();
+        let cause = self.entry_with(point).and_then(|index| {
+            let own = self.entries().get(index)?;
+            let unusable = own
+                .unusable
+                .as_ref()
+                .map(|reason| HoleCause::unusable(own, reason));
+            unusable.or_else(|| self.break_before(index).cloned())
+        });
+        match cause {
+            Some(cause) => ChainError::Unreachable {
+                target,
+                cause,
+                nearest,
+            },
+            None => ChainError::NotCovered { target, nearest },
+        }
+    }
+
+    fn plan_point(&self, target: &Target, point: Point) -> Result<ChainPlan, ChainError> {
+        let reaches = |full: &usize| self.reach(*full).iter().any(|range| range.contains(point));
+        let Some(full) = self.bases().rfind(reaches) else {
+            return Err(self.not_reachable(target, point));
+        };
+        let increments = self.increments_behind(full);
+        let last = self.last_needed(&increments, point);
+        let increments = increments
+            .into_iter()
+            .take_while(|&index| Some(index) <= last)
+            .collect();
+        Ok(ChainPlan {
+            full,
+            increments,
+            cut: Cut::At(point),
+            point,
+            interval: None,
+        })
+    }
+
+    /// The increments that a restore from a full backup replays, to the end of its run.
+    fn increments_behind(&self, full: usize) -> Vec<usize> {
+        let end = self.run_of(full).map_or(0, |run| run.end);
+        let follows = |index: &usize| {
+            self.entries().get(*index).is_some_and(|entry| {
+                let own = *index == full.saturating_add(1);
+                entry.increment().is_some() && entry.unusable.is_none() && (own || !entry.repeats())
+            })
+        };
+        (full.saturating_add(1)..end).filter(follows).collect()
+    }
+
+    /// The last increment that can hold something of the state at a point: a late commit up to it,
+    /// or a change without an epoch before the first higher one.
+    fn last_needed(&self, increments: &[usize], point: Point) -> Option<usize> {
+        let mut needed = None;
+        let mut passed = false;
+        for &index in increments {
+            let stretches = self
+                .entries()
+                .get(index)
+                .and_then(|entry| entry.increment())
+                .map_or(&[][..], |increment| &increment.stretches);
+            let up_to = stretches.iter().any(|stretch| {
+                stretch.timeline < point.timeline
+                    || stretch.timeline == point.timeline
+                        && stretch
+                            .epochs
+                            .ranges()
+                            .iter()
+                            .any(|&(first, _)| first <= point.epoch.get())
+            });
+            if up_to || !passed {
+                needed = Some(index);
+            }
+            passed |= stretches.iter().any(|stretch| {
+                stretch.timeline > point.timeline
+                    || stretch.timeline == point.timeline
+                        && stretch.epochs.last() > Some(point.epoch.get())
+            });
+        }
+        needed
+    }
+
+    fn plan_end(&self, target: &Target, through: usize) -> Result<ChainPlan, ChainError> {
+        let in_run = |full: &usize| {
+            *full <= through && self.run_of(*full).is_some_and(|run| through < run.end)
+        };
+        let caught_up = |full: &usize| self.catch_up_of(*full).is_none() || *full < through;
+        let unusable = self.entries().get(through).and_then(|entry| {
+            let reason = entry.unusable.as_ref()?;
+            Some(HoleCause::unusable(entry, reason))
+        });
+        let broken = |cause: Option<HoleCause>| {
+            let nearest = Nearest {
+                below: self
+                    .restorable()
+                    .last()
+                    .map(|range| Point::new(range.timeline, range.to)),
+                above: None,
+            };
+            let target = target.to_string();
+            match cause {
+                Some(cause) => ChainError::Unreachable {
+                    target,
+                    cause,
+                    nearest,
+                },
+                None => ChainError::NotCovered { target, nearest },
+            }
+        };
+        if unusable.is_some() {
+            return Err(broken(unusable));
+        }
+        let Some(full) = self.bases().filter(caught_up).rfind(in_run) else {
+            return Err(broken(self.break_before(through).cloned()));
+        };
+        let increments: Vec<usize> = self
+            .increments_behind(full)
+            .into_iter()
+            .filter(|&index| index <= through)
+            .collect();
+        if let Some(cause) = self.gap_before(full, &increments) {
+            return Err(broken(Some(cause)));
+        }
+        let point = self.point_behind(full, &increments);
+        Ok(ChainPlan {
+            full,
+            increments,
+            cut: Cut::End,
+            point,
+            interval: None,
+        })
+    }
+
+    /// A gap in the epochs behind a full backup that no late commit explains.
+    fn gap_before(&self, full: usize, increments: &[usize]) -> Option<HoleCause> {
+        let run = self.run_of(full)?;
+        let mut from = self.served_from(full)?;
+        let end = self.point_behind(full, increments);
+        while from.timeline <= end.timeline {
+            let known = run.timeline(from.timeline)?;
+            if !increments.is_empty() && !known.lacks_only_late(from.epoch) {
+                let next = from.epoch.get().saturating_add(1);
+                let gap = known.epochs.missing_in(next, known.highest().get()).next();
+                return gap.map(|(first, last)| HoleCause::EpochsMissing {
+                    first: Point::new(known.timeline, Epoch::new(first)),
+                    last: Epoch::new(last),
+                });
+            }
+            let next = run
+                .timelines
+                .iter()
+                .find(|next| next.timeline > from.timeline)?;
+            from = Point::new(next.timeline, next.base);
+        }
+        None
+    }
+
+    /// The current point behind a full backup and some increments.
+    fn point_behind(&self, full: usize, increments: &[usize]) -> Point {
+        let base = self
+            .entries()
+            .get(full)
+            .and_then(|entry| entry.full())
+            .map(|full| full.base);
+        let start = base.unwrap_or(Point::new(Timeline::FIRST, Epoch::new(0)));
+        increments.iter().fold(start, |point, &index| {
+            let increment = self
+                .entries()
+                .get(index)
+                .and_then(|entry| entry.increment());
+            increment.map_or(point, |increment| end_of(increment, point))
+        })
+    }
+
+    fn plan_time(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
+        let created = |index: usize| self.entries().get(index).map(|it| it.segment.created_at);
+        let by_then = (0..self.entries().len()).take_while(|&index| created(index) <= Some(time));
+        let Some(mut through) = by_then.last() else {
+            let above = self
+                .restorable()
+                .first()
+                .map(|it| Point::new(it.timeline, it.from));
+            let nearest = Nearest { below: None, above };
+            return Err(ChainError::NotCovered {
+                target: target.to_string(),
+                nearest,
+            });
+        };
+        let next = created(through.saturating_add(1));
+        // A full backup that another segment catches up with is no state by itself.
+        if self.catch_up_of(through).is_some() {
+            through = through.saturating_sub(1);
+        }
+        let mut plan = self.plan_end(target, through)?;
+        plan.interval = created(through).map(|captured| (captured, next));
+        Ok(plan)
+    }
+}

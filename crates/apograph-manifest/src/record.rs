@@ -1,0 +1,198 @@
+//! `apograph.json`: what was found out about each segment when it was captured or first read.
+//!
+//! The manifest names epochs, which repeat; the record of a segment says which timelines it has
+//! and which of their epochs, and where in the log it begins and ends. All of that can be read
+//! again from the segments, except for their places in the log: losing the file costs one scan,
+//! and the bytes themselves then have to prove where the chain goes on.
+//!
+//! The file is `{"crc32":"…","body":{…}}`, where the checksum covers the bytes of the body. A file
+//! that does not match it is as good as lost, and is never trusted against the manifest.
+
+use std::path::Path;
+
+use apograph_format::{Crc32, Epoch, LogPosition, Point, RangeSet, Timeline, UnixMillis};
+use apograph_io::{Disk, Mode, read_small, replace_file};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::cursor::Cursor;
+use crate::error::Result;
+use crate::manifest::Segment;
+
+/// The name of the file in a repository.
+pub const HISTORY_FILE_NAME: &str = "apograph.json";
+const HISTORY_MAX_BYTES: u64 = 512 << 20;
+const HISTORY_FORMAT: u32 = 1;
+
+/// What is known of a repository beyond its manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    /// The records of the manifest's segments, in order, as far as they are known.
+    pub records: Vec<SegmentRecord>,
+    /// The cursor as it was last written into the log folder.
+    pub cursor: Option<Cursor>,
+}
+
+/// What is known of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRecord {
+    /// What the manifest said of it.
+    pub segment: Segment,
+    /// What is in it.
+    pub content: SegmentContent,
+}
+
+/// What is in a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentContent {
+    /// A copy of the database file.
+    Full(FullContent),
+    /// A part of the log.
+    Increment(IncrementContent),
+}
+
+/// What is in a full backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FullContent {
+    /// Which database, at which checkpoint.
+    pub image: ImageIdentity,
+    /// The timeline and the epoch of the image, by its header.
+    pub base: Point,
+    /// Whether the log before it goes on behind it, proved.
+    pub continues: bool,
+}
+
+/// What tells one image of a database from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageIdentity {
+    /// When the database was created. Restored copies keep it.
+    pub database_created_at: UnixMillis,
+    /// How many checkpoints it had had.
+    pub iteration: u64,
+    /// The checksum in the active slot, which covers all data through the directory.
+    pub checksum: Crc32,
+}
+
+/// What is in an increment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncrementContent {
+    /// Where in the log it lies; unknown for what the engine captured.
+    pub range: Option<LogRange>,
+    /// How many bytes at its front repeat the end of the segment before. The engine captures
+    /// whole log files, also where a part of the first one is captured already.
+    pub overlap_bytes: u64,
+    /// It repeats commits from before the full backup in front of it.
+    pub repeats: bool,
+    /// The image in front of it may hold some of its commits.
+    pub catches_up: bool,
+    /// The stretches of timelines in it, in log order.
+    pub stretches: Vec<Stretch>,
+    /// Whether the process that wrote the last stretch is known to have ended.
+    pub process_ended: bool,
+    /// How many commit groups it has.
+    pub commits: u64,
+    /// How many data records.
+    pub records: u64,
+    /// How many frames.
+    pub frames: u64,
+}
+
+/// A stretch of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRange {
+    /// Its first byte.
+    pub start: LogPosition,
+    /// Behind its last byte.
+    pub end: LogPosition,
+}
+
+/// The commits of one timeline in a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The epoch at which that timeline begins.
+    pub base: Epoch,
+    /// Whether the timeline begins in this segment.
+    pub opens: bool,
+    /// The epochs that the segment adds to it.
+    pub epochs: RangeSet,
+    /// The session transaction ids that the segment adds to it.
+    pub transactions: RangeSet,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    crc32: Crc32,
+    body: Box<RawValue>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    format: u32,
+    segments: Vec<SegmentRecord>,
+    cursor: Option<Cursor>,
+}
+
+impl History {
+    /// Reads the content of the file; `None` where it is damaged or of another format.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
+        if Crc32::of(envelope.body.get().as_bytes()) != envelope.crc32 {
+            return None;
+        }
+        let body: Body = serde_json::from_str(envelope.body.get()).ok()?;
+        (body.format == HISTORY_FORMAT).then_some(Self {
+            records: body.segments,
+            cursor: body.cursor,
+        })
+    }
+
+    /// The content of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        let body = Body {
+            format: HISTORY_FORMAT,
+            segments: self.records.clone(),
+            cursor: self.cursor,
+        };
+        // The body is numbers, plain names and lists: JSON can say all of it.
+        let body = serde_json::value::to_raw_value(&body).unwrap_or_default();
+        let crc32 = Crc32::of(body.get().as_bytes());
+        let mut bytes = serde_json::to_vec(&Envelope { crc32, body }).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// Reads `apograph.json` of a repository; an empty history where it is lost or damaged.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`](crate::ManifestError::Io).
+pub fn read_history(repository: &Path) -> Result<History> {
+    let bytes = read_small(&repository.join(HISTORY_FILE_NAME), HISTORY_MAX_BYTES)?;
+    Ok(bytes
+        .and_then(|bytes| History::decode(&bytes))
+        .unwrap_or_default())
+}
+
+/// Replaces `apograph.json` of a repository, whole and durably.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`](crate::ManifestError::Io).
+pub fn write_history(
+    disk: &dyn Disk,
+    repository: &Path,
+    mode: Mode,
+    history: &History,
+) -> Result<()> {
+    replace_file(
+        disk,
+        &repository.join(HISTORY_FILE_NAME),
+        mode,
+        &history.encode(),
+    )?;
+    Ok(())
+}

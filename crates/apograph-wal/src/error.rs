@@ -1,0 +1,67 @@
+//! What can be wrong with a log folder.
+
+use std::path::PathBuf;
+
+use apograph_format::FormatError;
+use apograph_io::IoError;
+
+/// Why a log folder cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WalError {
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// `checkpoint.meta` is damaged.
+    #[error("{} is damaged: {source}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// A log file is not where the log needs it.
+    #[error("the log file {} is missing", path.display())]
+    MissingFile {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// A file is not part of the log, and the engine would replay it as if it were.
+    #[error("{} is no log file of this database, yet the engine would replay it", path.display())]
+    StrayFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A position lies behind the end of its file.
+    #[error("{} has {size} bytes and was {offset} bytes long before", path.display())]
+    PastEnd {
+        /// The file.
+        path: PathBuf,
+        /// The position.
+        offset: u64,
+        /// The file's size in bytes.
+        size: u64,
+    },
+    /// The files change faster than they can be opened.
+    #[error("the files in {} change faster than they can be opened", path.display())]
+    Restless {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl WalError {
+    /// A stable name for the kind of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) | Self::Restless { .. } => "io",
+            Self::Checkpoint { .. } => "corrupt-wal",
+            Self::MissingFile { .. } | Self::StrayFile { .. } | Self::PastEnd { .. } => {
+                "wal-damaged"
+            }
+        }
+    }
+}
+
+/// The result of reading a log folder.
+pub type Result<T> = std::result::Result<T, WalError>;

@@ -1,0 +1,290 @@
+//! Which epoch of which timeline a group belongs to.
+//!
+//! Generation 1 counts epochs per process and says nowhere when another process took over. The
+//! rules (docs/decisions.md, "Where does a timeline end?"):
+//!
+//! - a seal ends a timeline: the engine writes it when it opens a log that a crash tore;
+//! - so does an epoch, or a session's transaction id, that this timeline has had: neither occurs
+//!   twice in a process. (The direct API on a compacted database repeats the *current* epoch, in a
+//!   group of the system's own; that is no new timeline.)
+//! - so does an epoch at or under the timeline's base that is nearer to a count restarted at 1
+//!   than to the highest epoch. Nearer to the highest it is late: sessions take their epoch before
+//!   they take the log's lock, and runs with 8 of them were up to 14 places out of order.
+//!
+//! A group without an epoch belongs to the highest one before it. A session's group always has
+//! one; where a crash tore it off, it was the next.
+
+use apograph_format::{Epoch, Point, RangeSet, Timeline, TransactionId};
+
+use crate::group::{Group, GroupReader, LogEnd, LogEvent};
+use crate::part::{LogPart, Run};
+
+/// What a reader of groups knows about the timeline it is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineState {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The epoch at which it begins: everything up to it happened before.
+    pub base: Epoch,
+    /// The epochs that were seen in it.
+    pub epochs: RangeSet,
+    /// The session transaction ids that were seen in it.
+    pub transactions: RangeSet,
+    /// Another process is known to have begun writing; its first group opens the next timeline.
+    pub process_ended: bool,
+}
+
+/// Where a group stands in the history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placement {
+    /// The point the group belongs to.
+    pub point: Point,
+    /// Whether the epoch is written in the group itself.
+    pub own_epoch: bool,
+    /// Whether the epoch is one that no other group of the timeline has.
+    pub advances: bool,
+    /// Whether the group is the first of its timeline.
+    pub opens_timeline: bool,
+}
+
+impl TimelineState {
+    /// A timeline that begins at `base`.
+    pub const fn at(base: Point) -> Self {
+        Self {
+            timeline: base.timeline,
+            base: base.epoch,
+            epochs: RangeSet::new(),
+            transactions: RangeSet::new(),
+            process_ended: false,
+        }
+    }
+
+    /// The highest epoch so far.
+    pub fn highest(&self) -> Epoch {
+        self.epochs
+            .last()
+            .map_or(self.base, |last| Epoch::new(last.max(self.base.get())))
+    }
+
+    /// The current point.
+    pub fn point(&self) -> Point {
+        Point::new(self.timeline, self.highest())
+    }
+
+    /// The process that wrote the groups so far is known to have ended.
+    pub fn end_process(&mut self) {
+        self.process_ended = true;
+    }
+
+    /// The epoch record of the last group, found at the start of the next part of the log.
+    pub fn lead(&mut self, epoch: Epoch) {
+        self.epochs.insert(epoch.get());
+    }
+
+    /// Tells where the next group of the log stands.
+    pub fn place(&mut self, group: &Group<'_>) -> Placement {
+        self.place_heads(group.transaction, group.epoch)
+    }
+
+    /// Tells where the next group of the log stands, by its heads alone.
+    pub fn place_heads(&mut self, transaction: TransactionId, own: Option<Epoch>) -> Placement {
+        let opens_timeline = self.is_other_process(transaction, own);
+        if opens_timeline {
+            self.open_next(own);
+        }
+        if transaction.is_session() {
+            self.transactions.insert(transaction.get());
+        }
+        let torn_off = transaction
+            .is_session()
+            .then(|| self.highest().next())
+            .flatten();
+        let epoch = own.or(torn_off);
+        let advances = epoch.is_some_and(|epoch| !self.epochs.contains(epoch.get()));
+        if let Some(epoch) = epoch {
+            self.epochs.insert(epoch.get());
+        }
+        let epoch = epoch.unwrap_or_else(|| self.highest());
+        let point = Point::new(self.timeline, epoch);
+        Placement {
+            point,
+            own_epoch: own.is_some(),
+            advances,
+            opens_timeline,
+        }
+    }
+
+    fn is_other_process(&self, transaction: TransactionId, own: Option<Epoch>) -> bool {
+        if self.process_ended {
+            return true;
+        }
+        if transaction.is_session() && self.transactions.contains(transaction.get()) {
+            return true;
+        }
+        let Some(epoch) = own else {
+            return false;
+        };
+        if self.epochs.contains(epoch.get()) {
+            let repeats_current = transaction == TransactionId::SYSTEM
+                && epoch == self.highest()
+                && epoch > Epoch::new(1);
+            return !repeats_current;
+        }
+        epoch <= self.base && !self.is_late(epoch)
+    }
+
+    fn is_late(&self, epoch: Epoch) -> bool {
+        let behind_highest = self.highest().get().saturating_sub(epoch.get());
+        let past_restart = epoch.get().saturating_sub(1);
+        behind_highest < Epoch::LATE_WINDOW && behind_highest < past_restart
+    }
+
+    /// A process without the `temporal` feature counts from 1; one with it goes on somewhere past
+    /// the epochs it replayed.
+    fn open_next(&mut self, first: Option<Epoch>) {
+        let goes_on = first.filter(|&first| first > self.highest());
+        let base = goes_on.and_then(Epoch::previous).unwrap_or_default();
+        let timeline = self.timeline.next().unwrap_or(self.timeline);
+        *self = Self::at(Point::new(timeline, base));
+    }
+}
+
+/// An event of a log, with its place in the history.
+#[derive(Debug, Clone, Copy)]
+pub enum PlacedEvent<'a> {
+    /// A committed group.
+    Group(Group<'a>, Placement),
+    /// Another process takes over.
+    Seal(Run),
+    /// The epoch record of the group right before the log.
+    LeadingEpoch(Epoch, Run),
+}
+
+/// Reads a log group by group and tells where in the history each stands.
+#[derive(Debug)]
+pub struct PlacedReader<'a, 's> {
+    groups: GroupReader<'a>,
+    state: &'s mut TimelineState,
+}
+
+impl<'a, 's> PlacedReader<'a, 's> {
+    /// A reader at the start of a log; `state` is what is known of the timeline there, and is
+    /// brought forward as the log is read.
+    pub const fn new(parts: &'a [LogPart<'a>], state: &'s mut TimelineState) -> Self {
+        Self {
+            groups: GroupReader::new(parts),
+            state,
+        }
+    }
+
+    /// What is known of the timeline so far.
+    pub const fn state(&self) -> &TimelineState {
+        self.state
+    }
+
+    /// Where the log ends, and why; `None` until the last event was read.
+    pub const fn end(&self) -> Option<LogEnd> {
+        self.groups.end()
+    }
+}
+
+impl<'a> Iterator for PlacedReader<'a, '_> {
+    type Item = PlacedEvent<'a>;
+
+    fn next(&mut self) -> Option<PlacedEvent<'a>> {
+        Some(match self.groups.next()? {
+            LogEvent::Group(group) => PlacedEvent::Group(group, self.state.place(&group)),
+            LogEvent::Seal { run } => {
+                self.state.end_process();
+                PlacedEvent::Seal(run)
+            }
+            LogEvent::LeadingEpoch { epoch, run } => {
+                self.state.lead(epoch);
+                PlacedEvent::LeadingEpoch(epoch, run)
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn walk(base: u64, groups: &[(u64, Option<u64>)]) -> String {
+        let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
+        let place = |&(transaction, epoch): &(u64, Option<u64>)| {
+            let own = epoch.map(Epoch::new);
+            state
+                .place_heads(TransactionId::new(transaction), own)
+                .point
+                .to_string()
+        };
+        groups.iter().map(place).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn groups_are_placed() {
+        type Groups = &'static [(u64, Option<u64>)];
+        let rows: [(&str, u64, Groups, &str); 11] = [
+            ("in order", 3, &[(5, Some(4)), (6, Some(5))], "1:4 1:5"),
+            (
+                "late",
+                3,
+                &[(5, Some(4)), (7, Some(6)), (6, Some(5))],
+                "1:4 1:6 1:5",
+            ),
+            (
+                "schema follows",
+                3,
+                &[(5, Some(4)), (1, None), (6, Some(5))],
+                "1:4 1:4 1:5",
+            ),
+            ("schema at the base", 3, &[(1, None)], "1:3"),
+            (
+                "restart",
+                3,
+                &[(5, Some(4)), (2, Some(1)), (3, Some(2))],
+                "1:4 2:1 2:2",
+            ),
+            (
+                "restart over seen epochs",
+                0,
+                &[(2, Some(1)), (3, Some(2)), (2, Some(1))],
+                "1:1 1:2 2:1",
+            ),
+            (
+                "restart behind a full",
+                41,
+                &[(2, Some(1)), (3, Some(2))],
+                "2:1 2:2",
+            ),
+            (
+                "late behind a full",
+                20,
+                &[(21, Some(19)), (24, Some(21))],
+                "1:19 1:21",
+            ),
+            (
+                "torn-off epoch",
+                3,
+                &[(5, Some(4)), (6, None), (2, Some(1))],
+                "1:4 1:5 2:1",
+            ),
+            (
+                "compacted direct call",
+                3,
+                &[(5, Some(4)), (1, Some(4)), (6, Some(5))],
+                "1:4 1:4 1:5",
+            ),
+            (
+                "transaction id again",
+                0,
+                &[(2, Some(1)), (3, Some(2)), (2, Some(15))],
+                "1:1 1:2 2:15",
+            ),
+        ];
+        for (what, base, groups, expected) in rows {
+            assert_eq!(walk(base, groups), expected, "{what}");
+        }
+    }
+}
