@@ -37,6 +37,10 @@ pub const SEGMENT_VERSION: u32 = 1;
 
 /// What a capture by apograph knew about the segment, in the top bits of the last header field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent bits of a file"
+)]
 pub struct SegmentFlags {
     /// The body repeats commits that the chain holds already before the full backup in front of
     /// this segment: only a restore from that full backup reads it. (bit 63)

@@ -251,7 +251,7 @@ impl Chain {
         match cause {
             Some(cause) => ChainError::Unreachable {
                 target,
-                cause,
+                cause: Box::new(cause),
                 nearest,
             },
             None => ChainError::NotCovered { target, nearest },
@@ -343,7 +343,7 @@ impl Chain {
             match cause {
                 Some(cause) => ChainError::Unreachable {
                     target,
-                    cause,
+                    cause: Box::new(cause),
                     nearest,
                 },
                 None => ChainError::NotCovered { target, nearest },
