@@ -1,1 +1,28 @@
-//! Full and incremental capture of a live Grafeo database
+//! Full and incremental capture of a live Grafeo database.
+//!
+//! For programs that take backups by themselves; the `apograph` command is one. [`capture`] copies
+//! a database that another process may have open, or the new part of its log, as the next segments
+//! of a repository. It needs no help from the engine and does not stop it. It does not restore.
+//!
+//! ```no_run
+//! use apograph_capture::{Captured, Options, capture};
+//! use apograph_io::{RealDisk, Silent};
+//!
+//! let (database, repository) = ("people.grafeo".as_ref(), "backups".as_ref());
+//! match capture(&RealDisk, database, repository, &Options::default(), &Silent)? {
+//!     Captured::UpToDate { end_epoch } => println!("nothing new since epoch {end_epoch}"),
+//!     Captured::Added { segments, .. } => println!("{} new segments", segments.len()),
+//! }
+//! # Ok::<(), apograph_capture::CaptureError>(())
+//! ```
+
+mod capture;
+mod continuity;
+mod database;
+mod error;
+mod fresh;
+mod increment;
+
+pub use capture::{Captured, Kind, Options, capture};
+pub use continuity::Broken;
+pub use error::{CaptureError, Result};

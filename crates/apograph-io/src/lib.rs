@@ -27,6 +27,7 @@ mod disk;
 mod error;
 mod lock;
 mod map;
+mod monitor;
 mod open;
 mod staged;
 
@@ -35,6 +36,7 @@ pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};
 pub use lock::FileLock;
 pub use map::Mapped;
+pub use monitor::{Monitor, Silent};
 pub use open::{exists, list_folder, open_regular, read_front, read_small};
 pub use staged::{
     StagedFile, TEMPORARY_SUFFIX, is_temporary, parent_folder, replace_file, temporary_path,

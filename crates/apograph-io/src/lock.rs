@@ -31,6 +31,19 @@ impl FileLock {
             .custom_flags(flags)
             .open(path)
             .map_err(failed("open", path))?;
+        Self::lock(file, path)
+    }
+
+    /// Takes the lock on an existing folder itself, which leaves no file behind.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Busy`] at once where another process holds it, and [`IoError::Failed`].
+    pub fn acquire_folder(path: &Path) -> Result<Self> {
+        Self::lock(File::open(path).map_err(failed("open", path))?, path)
+    }
+
+    fn lock(file: File, path: &Path) -> Result<Self> {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(IoError::Busy {

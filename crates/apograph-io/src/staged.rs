@@ -77,6 +77,21 @@ impl<'d> StagedFile<'d> {
         &self.target
     }
 
+    /// The same file with another place to live, in the same folder.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn retarget(mut self, target: &Path) -> Result<Self> {
+        let temporary = temporary_path(target);
+        if temporary != self.temporary {
+            self.disk.publish(&self.temporary, &temporary)?;
+            self.temporary = temporary;
+        }
+        target.clone_into(&mut self.target);
+        Ok(self)
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

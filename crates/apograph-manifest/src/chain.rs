@@ -189,6 +189,15 @@ impl Chain {
         ranges.collect()
     }
 
+    /// The highest epoch of a timeline that any segment has.
+    pub fn highest(&self, timeline: Timeline) -> Option<Epoch> {
+        self.runs
+            .iter()
+            .filter_map(|run| run.timeline(timeline))
+            .map(RunTimeline::highest)
+            .max()
+    }
+
     /// Every place where commits are missing from the chain, or may be.
     pub fn holes(&self) -> Vec<Hole> {
         let mut holes: Vec<(usize, Hole)> = self
@@ -284,19 +293,16 @@ impl Chain {
                 let position = timelines
                     .iter()
                     .position(|known| known.timeline == timeline);
-                let known = match position.and_then(|position| timelines.get_mut(position)) {
-                    Some(known) => known,
-                    None => {
-                        timelines.push(RunTimeline {
-                            timeline,
-                            base,
-                            epochs: RangeSet::new(),
-                        });
-                        match timelines.last_mut() {
-                            Some(known) => known,
-                            None => continue,
-                        }
-                    }
+                let position = position.unwrap_or(timelines.len());
+                if position == timelines.len() {
+                    timelines.push(RunTimeline {
+                        timeline,
+                        base,
+                        epochs: RangeSet::new(),
+                    });
+                }
+                let Some(known) = timelines.get_mut(position) else {
+                    continue;
                 };
                 known.base = known.base.min(base);
                 if let Some(epochs) = epochs {

@@ -61,9 +61,9 @@ pub struct ChainPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Nearest {
     /// The last one before it.
-    pub below: Option<Point>,
+    pub below: Option<PointName>,
     /// The first one behind it.
-    pub above: Option<Point>,
+    pub above: Option<PointName>,
 }
 
 /// Why a chain has no plan for a target.
@@ -173,8 +173,25 @@ impl Chain {
             Point::new(range.timeline, first)
         });
         Nearest {
-            below: below.max_by_key(|point| (point.epoch, point.timeline)),
-            above: above.min_by_key(|point| (point.epoch, std::cmp::Reverse(point.timeline))),
+            below: below
+                .max_by_key(|point| (point.epoch, point.timeline))
+                .map(|it| self.name_of(it)),
+            above: above
+                .min_by_key(|point| (point.epoch, std::cmp::Reverse(point.timeline)))
+                .map(|it| self.name_of(it)),
+        }
+    }
+
+    /// The shortest name of a point: without its timeline where no other has that epoch.
+    pub fn name_of(&self, point: Point) -> PointName {
+        let bare = PointName {
+            timeline: None,
+            epoch: point.epoch,
+        };
+        if self.points_named(bare).len() > 1 {
+            point.into()
+        } else {
+            bare
         }
     }
 
@@ -336,7 +353,7 @@ impl Chain {
                 below: self
                     .restorable()
                     .last()
-                    .map(|range| Point::new(range.timeline, range.to)),
+                    .map(|range| self.name_of(Point::new(range.timeline, range.to))),
                 above: None,
             };
             let target = target.to_string();
@@ -418,10 +435,11 @@ impl Chain {
         let created = |index: usize| self.entries().get(index).map(|it| it.segment.created_at);
         let by_then = (0..self.entries().len()).take_while(|&index| created(index) <= Some(time));
         let Some(mut through) = by_then.last() else {
-            let above = self
+            let first = self
                 .restorable()
                 .first()
                 .map(|it| Point::new(it.timeline, it.from));
+            let above = first.map(|it| self.name_of(it));
             let nearest = Nearest { below: None, above };
             return Err(ChainError::NotCovered {
                 target: target.to_string(),

@@ -61,6 +61,9 @@ pub struct FullContent {
     pub base: Point,
     /// Whether the log before it goes on behind it, proved.
     pub continues: bool,
+    /// Where the log behind the image begins; unknown for what the engine captured, and where
+    /// the database was closed.
+    pub log_start: Option<LogPosition>,
 }
 
 /// What tells one image of a database from another.

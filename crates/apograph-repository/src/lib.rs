@@ -1,1 +1,32 @@
-//! A Grafeo backup repository on disk: its segments, its history, its lock
+//! A Grafeo backup repository on disk: its segments, its history, its lock.
+//!
+//! For the engines that capture and restore, and for whoever inspects repositories. It joins the
+//! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
+//! is a manifest whose every entry was looked at, read as a chain. It also holds the two ways a
+//! repository changes: [`publish`] adds segments, [`plan_rebuild`] and [`write_rebuild`] make a
+//! manifest anew. It knows neither live databases nor restored ones.
+//!
+//! ```no_run
+//! use apograph_repository::Repository;
+//!
+//! let repository = Repository::open("/srv/backups".as_ref())?;
+//! for range in repository.chain().restorable() {
+//!     println!("timeline {}: epochs {} to {}", range.timeline, range.from, range.to);
+//! }
+//! # Ok::<(), apograph_repository::RepositoryError>(())
+//! ```
+
+mod error;
+mod overlap;
+mod publish;
+mod rebuild;
+mod repository;
+mod segment;
+mod summary;
+
+pub use error::{RepositoryError, Result};
+pub use publish::{NewSegment, RepositoryLock, next_name, publish};
+pub use rebuild::{Rebuild, plan_rebuild, write_rebuild};
+pub use repository::{Repository, advance, identity_of};
+pub use segment::{FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size};
+pub use summary::{Summary, Surroundings};

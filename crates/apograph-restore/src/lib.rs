@@ -1,1 +1,31 @@
-//! Exact restore and verification of Grafeo backup repositories
+//! Exact restore and verification of Grafeo backup repositories.
+//!
+//! For programs that restore or check backups by themselves; the `apograph` command is one.
+//! [`restore()`] gives back exactly the state that was asked for, or nothing: every byte is checked
+//! before it is used, and the database appears whole where nothing was. [`verify()`] is the same
+//! walk without output, and [`commits`] shows what it sees. It does not take backups.
+//!
+//! ```no_run
+//! use apograph_io::{RealDisk, Silent};
+//! use apograph_manifest::Target;
+//! use apograph_restore::{Options, restore};
+//!
+//! let (repository, output) = ("backups".as_ref(), "restored.grafeo".as_ref());
+//! let options = Options::to(Target::Point("57".parse()?));
+//! let restored = restore(&RealDisk, repository, output, &options, &Silent)?;
+//! println!("{} commits behind {}", restored.commits, restored.full.file);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod history;
+mod restore;
+mod staging;
+mod statements;
+mod verify;
+mod walk;
+
+pub use error::{RestoreError, Result};
+pub use history::{Commit, commits};
+pub use restore::{Options, Restored, restore};
+pub use verify::{Level, Problem, Verified, VerifyOptions, verify};

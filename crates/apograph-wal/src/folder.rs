@@ -73,6 +73,31 @@ impl LogFolder {
         })
     }
 
+    /// The folder as it is now; files that vanished meanwhile are kept, with all that was written
+    /// into them. `None` where the folder itself is gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogFolder::open`].
+    pub fn refreshed(self) -> Result<Option<Self>> {
+        let Some(now) = Self::open(&self.path)? else {
+            return Ok(None);
+        };
+        let mut files = now.files;
+        for held in self.files {
+            if files.iter().all(|file| file.sequence != held.sequence) {
+                let bytes = Mapped::of(&held.file, &held.path)?;
+                files.push(LogFile { bytes, ..held });
+            }
+        }
+        files.sort_by_key(|file| file.sequence);
+        Ok(Some(Self {
+            path: self.path,
+            checkpoint: self.checkpoint,
+            files,
+        }))
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -15,8 +15,10 @@
 //! this is the torn tail of the last write. The engine itself never asks: it drops the rest of
 //! that file and goes on with the next, whose first commit adopts the records left over.
 //!
-//! Two more cases look torn and are not: a whole last frame with a wrong checksum, and a whole
-//! last control record under a wrong length. A write that was cut off leaves neither.
+//! Two more cases look torn and are not, be it before a seal or at the end of the log: a frame that
+//! is whole but for its checksum or tag, and a control record that is whole but for its length. A
+//! write that was cut off leaves neither. (Where a machine lost its power, zeros may stand for the
+//! end of a frame and all that was to follow: that is a cut too.)
 
 use apograph_format::{Epoch, FrameDefect, RawFrame, Record, TransactionId};
 
@@ -235,6 +237,7 @@ impl<'a> GroupReader<'a> {
                     (records, frames) = (0, 0);
                     self.settled = self.place;
                 }
+                Record::Checkpoint(_) if start.is_none() => frames = 0,
                 Record::Checkpoint(_) => {}
                 Record::EpochAdvance(epoch) if first => {
                     self.settled = self.place;

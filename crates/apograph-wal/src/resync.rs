@@ -1,8 +1,8 @@
 //! What stands behind a defect: see the essay in [`crate::group`].
 
 use apograph_format::{
-    Crc32, FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame,
-    Record, RecordKind, TransactionId,
+    Crc32, FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FrameDefect, RawFrame, Record, RecordKind,
+    TransactionId,
 };
 
 use crate::part::{LogPart, Place};
@@ -31,10 +31,9 @@ pub(crate) fn evidence(parts: &[LogPart<'_>], place: Place, defect: FrameDefect)
         .unwrap_or_default();
     match first_control(rest) {
         Some((offset, Record::Abort(TransactionId::INVALID))) => {
-            return Evidence::Seal(Place {
-                part: place.part,
-                offset: place.offset.saturating_add(offset),
-            });
+            let torn = rest.get(..offset).unwrap_or_default();
+            let offset = place.offset.saturating_add(offset);
+            return before_seal(torn, defect, Place { offset, ..place });
         }
         Some(_) => return Evidence::Damage,
         None => {}
@@ -49,19 +48,29 @@ pub(crate) fn evidence(parts: &[LogPart<'_>], place: Place, defect: FrameDefect)
     };
     if intact_control(part.bytes) == Some(Record::Abort(TransactionId::INVALID)) {
         let part = place.part.saturating_add(1).saturating_add(skipped);
-        return Evidence::Seal(Place { part, offset: 0 });
+        return before_seal(rest, defect, Place { part, offset: 0 });
     }
     Evidence::Damage
 }
 
-/// Whether the last bytes of a log are a whole frame after all, with one thing wrong in it.
+fn before_seal(torn: &[u8], defect: FrameDefect, seal: Place) -> Evidence {
+    if is_whole(torn, defect) {
+        Evidence::Damage
+    } else {
+        Evidence::Seal(seal)
+    }
+}
+
+/// Whether the last bytes of a log begin with a whole frame after all, with one thing wrong in it.
 fn is_whole(rest: &[u8], defect: FrameDefect) -> bool {
     let claimed = rest
         .first_chunk::<FRAME_LENGTH_BYTES>()
         .and_then(|length| usize::try_from(u32::from_le_bytes(*length)).ok())
-        .and_then(|length| length.checked_add(FRAME_OVERHEAD_BYTES));
-    let ends_here = claimed == Some(rest.len()) && defect != FrameDefect::Empty;
-    ends_here || control_under_wrong_length(rest)
+        .and_then(|length| length.checked_add(FRAME_LENGTH_BYTES));
+    let from_checksum = claimed.and_then(|claimed| rest.get(claimed..));
+    let is_cut = |end: &[u8]| end.len() < FRAME_CHECKSUM_BYTES || end.iter().all(|&byte| byte == 0);
+    let ends_here = from_checksum.is_some_and(|end| !is_cut(end));
+    ends_here && defect != FrameDefect::Empty || control_under_wrong_length(rest)
 }
 
 /// Whether a control record with the right checksum stands here, whatever its length field says.

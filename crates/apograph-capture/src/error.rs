@@ -1,0 +1,131 @@
+//! Why a database was not captured.
+
+use std::path::PathBuf;
+
+use apograph_format::FormatError;
+use apograph_io::IoError;
+use apograph_manifest::ManifestError;
+use apograph_repository::RepositoryError;
+use apograph_wal::WalError;
+
+use crate::continuity::Broken;
+
+/// Why a database was not captured. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaptureError {
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(IoError),
+    /// The repository cannot be read or written.
+    #[error(transparent)]
+    Repository(RepositoryError),
+    /// The log folder cannot be read.
+    #[error(transparent)]
+    Wal(WalError),
+    /// The cursor in the log folder is damaged.
+    #[error(transparent)]
+    Cursor(ManifestError),
+    /// The cursor in the log folder is not as it was written.
+    #[error("{} is damaged: {detail}", path.display())]
+    DamagedCursor {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The database file is damaged, or is none.
+    #[error("{} is not a sound database file: {source}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// The database is a folder whose log is its only copy.
+    #[error("{} is a WAL-directory database, which has no database file to back up", path.display())]
+    WalDirectory {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The repository belongs to another database.
+    #[error("the backups in {} are of another database than {}", repository.display(), database.display())]
+    Foreign {
+        /// The repository.
+        repository: PathBuf,
+        /// The database.
+        database: PathBuf,
+    },
+    /// An increment was asked for, and there is no full backup that it could follow.
+    #[error("there is no full backup that an increment could follow")]
+    NoFullBackup,
+    /// An increment was asked for, and the chain cannot go on.
+    #[error("the chain cannot go on: {0}")]
+    ChainBroken(Broken),
+    /// The live log has a damaged frame in the middle.
+    #[error("{} is damaged at byte {offset}: {detail}", path.display())]
+    WalDamaged {
+        /// The log file.
+        path: PathBuf,
+        /// Where the damaged frame begins, in bytes.
+        offset: u64,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The database file changes faster than it can be copied.
+    #[error("{} changes faster than it can be copied", path.display())]
+    Restless {
+        /// The database file.
+        path: PathBuf,
+    },
+}
+
+impl CaptureError {
+    /// A stable name for the kind of the error, as the command prints it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) | Self::Restless { .. } => "io",
+            Self::Repository(error) => error.code(),
+            Self::Wal(error) => error.code(),
+            Self::Cursor(error) => error.code(),
+            Self::DamagedCursor { .. } => "corrupt-cursor",
+            Self::Database {
+                source: FormatError::UnsupportedVersion { .. },
+                ..
+            }
+            | Self::WalDirectory { .. } => "unsupported-version",
+            Self::Database { .. } => "corrupt-database",
+            Self::Foreign { .. } => "foreign-database",
+            Self::NoFullBackup => "no-full-backup",
+            Self::ChainBroken(_) => "chain-broken",
+            Self::WalDamaged { .. } => "wal-damaged",
+        }
+    }
+}
+
+impl From<IoError> for CaptureError {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<RepositoryError> for CaptureError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Io(error) => Self::Io(error),
+            other => Self::Repository(other),
+        }
+    }
+}
+
+impl From<WalError> for CaptureError {
+    fn from(error: WalError) -> Self {
+        match error {
+            WalError::Io(error) => Self::Io(error),
+            other => Self::Wal(other),
+        }
+    }
+}
+
+/// The result of a capture.
+pub type Result<T> = std::result::Result<T, CaptureError>;

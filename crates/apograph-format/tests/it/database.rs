@@ -1,0 +1,227 @@
+//! Database files.
+
+use apograph_format::{
+    Crc32, DATABASE_HEADERS_BYTES, DatabaseHeaders, Extent, ExtentContent, FormatError, Image,
+    PAGE_BYTES,
+};
+use apograph_testing::{damage, fixtures};
+
+const EXAMPLE: &str = "11_checkpoints_cursor/source_before_incr/src.grafeo";
+const SLOT_0: usize = PAGE_BYTES;
+const SLOT_1: usize = 2 * PAGE_BYTES;
+const DIRECTORY: usize = 3 * PAGE_BYTES;
+
+/// What is asked of a whole file: its structure and all its bytes.
+fn check(file: &[u8]) -> Result<Image, FormatError> {
+    let image = Image::parse(file)?;
+    image.check(file)?;
+    Ok(image)
+}
+
+#[test]
+fn golden_databases_are_intact() {
+    for golden in fixtures::database_files() {
+        let image = check(&golden.bytes).expect(&golden.path);
+        let checkpoint = image.checkpoint();
+        assert_eq!(image.headers().file.creator, "0.5.44", "{}", golden.path);
+        let contents: Vec<_> = image.extents().iter().map(|it| it.content).collect();
+        let expected: &[ExtentContent] = match checkpoint.iteration {
+            0 => &[],
+            _ => &[ExtentContent::Section(1), ExtentContent::Section(2)],
+        };
+        assert_eq!(contents, expected, "{}", golden.path);
+        assert_eq!(
+            golden.bytes.len(),
+            if expected.is_empty() { 12288 } else { 24576 },
+            "{}",
+            golden.path
+        );
+    }
+}
+
+#[test]
+fn golden_slots_say_what_they_say() {
+    let rows = [
+        ("01_full_only/backup/backup_full_0000.grafeo", 1, 5, 5, 0),
+        ("02_chain40/backup/backup_full_0000.grafeo", 1, 7, 3, 1),
+        ("08_torn_tail/source/src.grafeo", 0, 0, 0, 0),
+        (EXAMPLE, 4, 4, 4, 0),
+        (
+            "13_close_in_chain/backup/backup_full_0002.grafeo",
+            3,
+            1,
+            6,
+            0,
+        ),
+    ];
+    for (path, iteration, epoch, nodes, edges) in rows {
+        let image = check(&fixtures::read(path).bytes).expect(path);
+        let slot = image.checkpoint();
+        assert_eq!(
+            (
+                slot.iteration,
+                slot.epoch.get(),
+                slot.node_count,
+                slot.edge_count
+            ),
+            (iteration, epoch, nodes, edges),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn the_slot_with_the_higher_iteration_is_active() {
+    let golden = fixtures::read(EXAMPLE).bytes;
+    for (first, second, active) in [(4, 3, 0), (3, 4, 1), (4, 4, 0), (0, 0, 0), (0, 1, 1)] {
+        let mut file = golden.clone();
+        (file[SLOT_0], file[SLOT_1]) = (first, second);
+        let headers = DatabaseHeaders::decode(&file).expect("headers");
+        assert_eq!(headers.active(), &headers.slots[active], "{first} {second}");
+    }
+}
+
+#[test]
+fn a_flip_in_covered_bytes_is_found() {
+    for golden in fixtures::database_files() {
+        let image = check(&golden.bytes).expect(&golden.path);
+        let mut covered: Vec<_> = image.extents().iter().filter_map(Extent::range).collect();
+        if !covered.is_empty() {
+            covered.push(DIRECTORY..DIRECTORY + PAGE_BYTES);
+        }
+        for range in covered {
+            damage::one_bit_each(&golden.bytes, range, |offset, file| {
+                let error = check(file).expect_err(&golden.path);
+                assert_eq!(error.code(), "checksum-mismatch", "byte {offset}");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_flip_in_a_slot_is_not_found() {
+    let golden = fixtures::read(EXAMPLE).bytes;
+    let rows = [
+        ("the epoch of the active slot", SLOT_0 + 7, true),
+        ("its node count", SLOT_0 + 9, true),
+        ("the iteration of the inactive slot", SLOT_1, true),
+        ("padding", SLOT_1 + 100, true),
+        ("the iteration of the active slot", SLOT_0, false),
+        ("its checksum", SLOT_0 + 2, false),
+    ];
+    for (what, offset, passes) in rows {
+        let mut file = golden.clone();
+        file[offset] = match file[offset] {
+            0 => 1,
+            number => number - 2,
+        };
+        assert_eq!(check(&file).is_ok(), passes, "{what}");
+    }
+}
+
+#[test]
+fn no_cut_file_is_read() {
+    for path in [EXAMPLE, "08_torn_tail/source/src.grafeo"] {
+        damage::every_cut(&fixtures::read(path).bytes, |file| {
+            let error = Image::parse(file).expect_err("a cut file");
+            assert!(matches!(error, FormatError::TooShort { .. }), "{error}");
+        });
+    }
+}
+
+#[test]
+fn bytes_behind_the_sections_change_nothing() {
+    let golden = fixtures::read(EXAMPLE).bytes;
+    let mut longer = golden.clone();
+    longer.extend([7; 3 * PAGE_BYTES]);
+    assert_eq!(check(&longer), check(&golden));
+}
+
+#[test]
+fn malformed_headers_are_named() {
+    let rows: [(usize, &[u8], &str); 7] = [
+        (
+            0,
+            b"GBAK",
+            "database file header begins with [47, 42, 41, 4b], which is not its magic number",
+        ),
+        (
+            4,
+            b"\x03",
+            "database file header has version 3; the newest version known here is 1",
+        ),
+        (
+            4,
+            b"\0",
+            "database file header has version 0; the newest version known here is 1",
+        ),
+        (
+            5,
+            b"\xfb\0\x20",
+            "database file header is malformed at byte 0: a page size of 8192 bytes",
+        ),
+        (5, b"\xff", "database file header is malformed at byte 0: "),
+        (SLOT_0, b"\xff", "database slot is malformed at byte 4096: "),
+        (SLOT_1, b"\xfe", "database slot is malformed at byte 8192: "),
+    ];
+    for (offset, bytes, text) in rows {
+        let mut file = fixtures::read(EXAMPLE).bytes;
+        file[offset..offset + bytes.len()].copy_from_slice(bytes);
+        let error = Image::parse(&file).expect_err(text).to_string();
+        assert!(error.starts_with(text), "{error}");
+    }
+    let short = DatabaseHeaders::decode(&[]).expect_err("no bytes");
+    assert_eq!(short.code(), "too-short");
+    let headers = &fixtures::read(EXAMPLE).bytes[..DATABASE_HEADERS_BYTES];
+    assert!(DatabaseHeaders::decode(headers).is_ok());
+}
+
+#[test]
+fn malformed_directories_are_named() {
+    let offset = DIRECTORY + 8 + 8;
+    let length = DIRECTORY + 8 + 16;
+    let max = u64::MAX.to_le_bytes();
+    let rows: [(&str, usize, &[u8], &str); 8] = [
+        ("as it was", DIRECTORY, b"\x02", "ok"),
+        ("a type without a name", DIRECTORY + 8, b"\x63", "ok"),
+        ("too many entries", DIRECTORY, b"\x80", "malformed"),
+        ("entries of zeros", DIRECTORY, b"\x03", "malformed"),
+        ("off a page", offset, b"\x01", "malformed"),
+        ("on the directory", offset, b"\0\x30", "malformed"),
+        (
+            "far behind the end",
+            offset,
+            &[0, 0, 0, 0, 0, 0, 0, 0x80],
+            "too-short",
+        ),
+        ("endless", length, &max, "too-short"),
+    ];
+    for (what, offset, bytes, expected) in rows {
+        let mut file = fixtures::read(EXAMPLE).bytes;
+        file[offset..offset + bytes.len()].copy_from_slice(bytes);
+        let checksum = Crc32::of(&file[DIRECTORY..DIRECTORY + PAGE_BYTES]).get();
+        file[SLOT_0 + 2..SLOT_0 + 6].copy_from_slice(&checksum.to_le_bytes());
+        let found = Image::parse(&file).map_or_else(|error| error.code(), |_| "ok");
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn an_old_snapshot_is_one_extent() {
+    let snapshot = b"a snapshot of the layout before sections";
+    let mut file = fixtures::read("08_torn_tail/source/src.grafeo").bytes;
+    file.extend(snapshot);
+    let mut slot = vec![1, 252];
+    slot.extend(Crc32::of(snapshot).get().to_le_bytes());
+    slot.extend([40, 9, 10, 3, 2, 7]);
+    file[SLOT_1..SLOT_1 + slot.len()].copy_from_slice(&slot);
+
+    let image = check(&file).expect("a snapshot");
+    assert_eq!(image.extents().len(), 1);
+    assert_eq!(image.extents()[0].content, ExtentContent::Snapshot);
+    assert_eq!(image.checkpoint().epoch.get(), 9);
+    damage::one_bit_each(&file, DIRECTORY..file.len(), |offset, file| {
+        assert!(check(file).is_err(), "byte {offset}");
+    });
+    assert!(Image::parse(&file[..file.len() - 1]).is_err());
+}

@@ -1,0 +1,8 @@
+//! Bytes in, values out: the codecs against what real engines wrote, and against damage.
+
+mod checkpoint;
+mod database;
+mod frame;
+mod names;
+mod record;
+mod segment;

@@ -1,0 +1,81 @@
+//! Cursors.
+
+use std::path::Path;
+
+use apograph_format::{Epoch, LogSequence, UnixMillis};
+use apograph_manifest::{Cursor, Keep, ManifestError};
+use apograph_testing::{damage, fixtures, fuzz};
+
+fn decode(bytes: &[u8]) -> Result<Cursor, ManifestError> {
+    Cursor::decode(bytes, Path::new("cursor"))
+}
+
+#[test]
+fn golden_cursors_say_what_they_say() {
+    // Source, backed up epoch, the last log file that is not needed.
+    let rows = [
+        ("04_rotation/source", 10, 5),
+        ("05_schema/source", 5, 3),
+        ("07_named_graphs/source", 8, 3),
+        ("11_checkpoints_cursor/source_before_incr", 1, 0),
+        ("12_crash_in_chain/source", 2, 2),
+        ("20_temporal_schema/source", 5, 3),
+    ];
+    assert_eq!(fixtures::cursors().len(), rows.len());
+    for (source, epoch, sequence) in rows {
+        let golden = fixtures::read(&format!("{source}/src.grafeo.wal/backup_cursor.meta"));
+        let cursor = decode(&golden.bytes).expect(source);
+        assert_eq!(cursor.backed_up_epoch, Epoch::new(epoch), "{source}");
+        assert_eq!(
+            cursor.keep,
+            Keep::FilesAfter(LogSequence::new(sequence)),
+            "{source}"
+        );
+        assert!(cursor.written_at > UnixMillis::new(1_700_000_000_000));
+        assert_eq!(cursor.encode(), golden.bytes, "{source}");
+    }
+}
+
+#[test]
+fn keeping_all_files_is_a_byte_that_begins_no_number() {
+    let cursor = Cursor {
+        backed_up_epoch: Epoch::new(1),
+        keep: Keep::AllFiles,
+        written_at: UnixMillis::new(0x1a1_fd00_968d),
+    };
+    let bytes = b"\xff\x01\0\xfd\x8d\x96\0\xfd\xa1\x01\0\0";
+    assert_eq!(cursor.encode(), bytes);
+    assert_eq!(decode(bytes).expect("a cursor"), cursor);
+    damage::every_cut(bytes, |bytes| assert!(decode(bytes).is_err()));
+    let error = decode(b"\xff\x01\x03\x05")
+        .expect_err("a sequence")
+        .to_string();
+    assert_eq!(error, "cursor is damaged: it keeps all files after 3");
+}
+
+#[test]
+fn only_a_whole_cursor_is_read() {
+    for golden in fixtures::cursors() {
+        damage::every_cut(&golden.bytes, |bytes| {
+            let error = decode(bytes).expect_err("a cut cursor");
+            assert_eq!(error.code(), "corrupt-cursor", "{}", golden.path);
+        });
+        for byte in [0, 5, 255] {
+            let mut longer = golden.bytes.clone();
+            longer.push(byte);
+            let error = decode(&longer).expect_err("a long cursor").to_string();
+            assert_eq!(error, "cursor is damaged: 1 bytes after its end");
+        }
+    }
+}
+
+#[test]
+fn a_changed_cursor_is_refused_or_says_what_it_says() {
+    for golden in fixtures::cursors() {
+        let whole = decode(&golden.bytes).expect(&golden.path);
+        damage::every_value(&golden.bytes, |offset, bytes| {
+            fuzz::cursor(bytes);
+            assert!(decode(bytes).ok() != Some(whole), "byte {offset}");
+        });
+    }
+}

@@ -1,0 +1,86 @@
+//! The same files on disk.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use apograph_format::{Epoch, UnixMillis};
+use apograph_io::{Mode, RealDisk};
+use apograph_manifest::{
+    CURSOR_FILE_NAME, Cursor, HISTORY_FILE_NAME, History, Keep, MANIFEST_FILE_NAME, Manifest,
+    read_cursor, read_history, read_manifest, write_cursor, write_history, write_manifest,
+};
+use apograph_testing::fixtures;
+
+#[test]
+fn golden_repositories_are_read() {
+    for golden in fixtures::manifests() {
+        let repository = fixtures::root().join(golden.fixture()).join("backup");
+        let manifest = read_manifest(&repository)
+            .expect("no error")
+            .expect("a manifest");
+        assert_eq!(manifest.encode(), golden.bytes);
+        assert_eq!(
+            read_history(&repository).expect("no error"),
+            History::default()
+        );
+        assert_eq!(read_cursor(&repository).expect("no error"), None);
+    }
+}
+
+#[test]
+fn files_are_replaced_whole() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let golden = fixtures::read("02_chain40/backup/backup_manifest.json");
+    let manifest = Manifest::decode(&golden.bytes, folder).expect("a golden manifest");
+    let cursor = Cursor {
+        backed_up_epoch: Epoch::new(4),
+        keep: Keep::AllFiles,
+        written_at: UnixMillis::new(7),
+    };
+    let history = History {
+        records: Vec::new(),
+        cursor: Some(cursor),
+    };
+    for _ in 0..2 {
+        write_manifest(&RealDisk, folder, Mode::PRIVATE, &manifest).expect("a manifest");
+        write_cursor(&RealDisk, folder, Mode::PRIVATE, &cursor).expect("a cursor");
+        write_history(&RealDisk, folder, Mode::PRIVATE, &history).expect("a history");
+    }
+    assert_eq!(read_manifest(folder).expect("no error"), Some(manifest));
+    assert_eq!(read_cursor(folder).expect("no error"), Some(cursor));
+    assert_eq!(read_history(folder).expect("no error"), history);
+
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    let mut expected = [MANIFEST_FILE_NAME, CURSOR_FILE_NAME, HISTORY_FILE_NAME];
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    let mode = fs::metadata(folder.join(MANIFEST_FILE_NAME)).expect("a manifest");
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_damaged_history_is_an_empty_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join(HISTORY_FILE_NAME), b"{\"crc32\":").expect("a file");
+    assert_eq!(
+        read_history(folder.path()).expect("no error"),
+        History::default()
+    );
+}
+
+#[test]
+fn what_is_no_file_is_not_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    symlink("elsewhere", folder.join(MANIFEST_FILE_NAME)).expect("a link");
+    fs::create_dir(folder.join(HISTORY_FILE_NAME)).expect("a folder");
+    fs::write(folder.join(CURSOR_FILE_NAME), [0; 257]).expect("a file");
+    assert_eq!(read_manifest(folder).expect_err("a link").code(), "io");
+    assert_eq!(read_history(folder).expect_err("a folder").code(), "io");
+    assert_eq!(read_cursor(folder).expect_err("a large file").code(), "io");
+}

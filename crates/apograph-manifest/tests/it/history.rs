@@ -1,0 +1,155 @@
+//! `apograph.json`.
+
+use apograph_format::{
+    Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline, UnixMillis,
+};
+use apograph_manifest::{
+    Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
+    SegmentContent, SegmentRecord, Stretch,
+};
+use apograph_testing::{damage, fixtures, fuzz};
+
+/// What would be known of the first two segments of a golden repository, had apograph written it.
+fn example() -> History {
+    let golden = fixtures::read("13_close_in_chain/backup/backup_manifest.json");
+    let manifest = Manifest::decode(&golden.bytes, golden.path.as_ref()).expect(&golden.path);
+    let [full, increment] = &manifest.segments[..2] else {
+        panic!("two segments");
+    };
+    let epochs = |from, to| RangeSet::from(vec![(from, to)]);
+    let at = |offset| LogPosition::in_file(LogSequence::new(1), offset);
+    History {
+        records: vec![
+            SegmentRecord {
+                segment: full.clone(),
+                content: SegmentContent::Full(FullContent {
+                    image: ImageIdentity {
+                        database_created_at: UnixMillis::new(0x1a1_fd00_969f),
+                        iteration: 1,
+                        checksum: Crc32::new(0x964a_dc73),
+                    },
+                    base: Point::new(Timeline::FIRST, Epoch::new(3)),
+                    continues: false,
+                    log_start: Some(at(0)),
+                }),
+            },
+            SegmentRecord {
+                segment: increment.clone(),
+                content: SegmentContent::Increment(IncrementContent {
+                    range: Some(LogRange {
+                        start: at(0),
+                        end: at(47),
+                    }),
+                    overlap_bytes: 0,
+                    repeats: false,
+                    catches_up: false,
+                    stretches: vec![Stretch {
+                        timeline: Timeline::FIRST,
+                        base: Epoch::new(3),
+                        opens: false,
+                        epochs: epochs(4, 4),
+                        transactions: epochs(5, 5),
+                    }],
+                    process_ended: false,
+                    commits: 1,
+                    records: 2,
+                    frames: 4,
+                }),
+            },
+        ],
+        cursor: Some(Cursor {
+            backed_up_epoch: Epoch::new(4),
+            keep: Keep::FilesAfter(LogSequence::new(1)),
+            written_at: UnixMillis::new(0x1a1_fd00_96a9),
+        }),
+    }
+}
+
+#[test]
+fn a_history_is_read_as_it_was_written() {
+    for history in [History::default(), example()] {
+        let bytes = history.encode();
+        assert_eq!(bytes.last(), Some(&b'\n'));
+        assert_eq!(History::decode(&bytes), Some(history));
+    }
+    let empty = br#"{"crc32":"be06181d","body":{"format":1,"segments":[],"cursor":null}}"#;
+    assert_eq!(History::decode(empty), Some(History::default()));
+}
+
+#[test]
+fn the_example_in_the_format_document_is_a_record() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../FORMAT.md");
+    let text =
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"));
+    let json = text
+        .split("\n## ")
+        .find_map(|section| section.strip_prefix("History file\n"))
+        .and_then(|section| section.split("```").nth(1))
+        .expect("an example under \"History file\"");
+    let record: SegmentRecord = serde_json::from_str(json).expect("a record");
+    assert_eq!(record, example().records[1]);
+}
+
+#[test]
+fn a_changed_history_is_no_history() {
+    let history = example();
+    damage::every_bit(&history.encode(), |offset, bytes| {
+        fuzz::history(bytes);
+        let found = History::decode(bytes);
+        assert!(
+            found.is_none() || found.as_ref() == Some(&history),
+            "byte {offset}"
+        );
+    });
+}
+
+#[test]
+fn a_cut_history_is_no_history() {
+    let bytes = example().encode();
+    damage::every_cut(&bytes[..bytes.len() - 1], |bytes| {
+        assert_eq!(History::decode(bytes), None);
+    });
+}
+
+#[test]
+fn another_format_is_no_history() {
+    let sealed = |body: &str| {
+        let crc32 = Crc32::of(body.as_bytes());
+        format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)
+    };
+    let rows = [
+        (r#"{"format":1,"segments":[],"cursor":null}"#, true),
+        (
+            r#"{ "format": 1, "segments": [], "cursor": null, "more": 5 }"#,
+            true,
+        ),
+        (r#"{"format":2,"segments":[],"cursor":null}"#, false),
+        (r#"{"format":1,"segments":[{}],"cursor":null}"#, false),
+        (r#"{"segments":[],"cursor":null}"#, false),
+        ("[]", false),
+        ("null", false),
+    ];
+    for (body, is_read) in rows {
+        assert_eq!(
+            History::decode(sealed(body).as_bytes()).is_some(),
+            is_read,
+            "{body}"
+        );
+    }
+    for text in ["", "{}", "null", "\0", r#"{"crc32":"00000000","body":{}}"#] {
+        assert_eq!(History::decode(text.as_bytes()), None, "{text:?}");
+    }
+}
+
+#[test]
+fn names_in_a_history_are_names_too() {
+    let text = String::from_utf8(example().encode()).expect("JSON");
+    let (_, body) = text.trim_end().split_once("\"body\":").expect("a body");
+    let body = body.strip_suffix('}').expect("the end of the object");
+    for name in ["../x", "/x", ".hidden", ""] {
+        let body = body.replace("backup_incr_0001.wal", name);
+        let crc32 = Crc32::of(body.as_bytes());
+        let text = format!(r#"{{"crc32":"{crc32}","body":{body}}}"#);
+        assert_eq!(History::decode(text.as_bytes()), None, "{name:?}");
+    }
+}

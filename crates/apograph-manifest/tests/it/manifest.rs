@@ -1,0 +1,235 @@
+//! Manifests.
+
+use std::path::Path;
+
+use apograph_format::{Crc32, Epoch, SegmentKind};
+use apograph_manifest::{FileName, Manifest, ManifestError};
+use apograph_testing::truth::Truth;
+use apograph_testing::{damage, fixtures, fuzz};
+
+fn decode(bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    Manifest::decode(bytes, Path::new("manifest"))
+}
+
+/// A manifest of one full backup under a name.
+fn naming(name: &str) -> Vec<u8> {
+    let length = u8::try_from(name.len()).expect("a short name");
+    let mut bytes = vec![1, 1, 0];
+    if length > 250 {
+        bytes.extend([251, length, 0]);
+    } else {
+        bytes.push(length);
+    }
+    bytes.extend(name.as_bytes());
+    bytes.extend([0, 3, 7, 9, 5]);
+    bytes
+}
+
+#[test]
+fn golden_manifests_are_written_as_they_were_read() {
+    for golden in fixtures::manifests() {
+        let manifest = decode(&golden.bytes).expect(&golden.path);
+        assert_eq!(manifest.encode(), golden.bytes, "{}", golden.path);
+    }
+}
+
+#[test]
+fn golden_manifests_agree_with_the_truth_and_the_files() {
+    // How many segments each has: a fixture that is not here has no manifest.
+    let rows = [
+        ("01_full_only", 1),
+        ("02_chain40", 4),
+        ("03_two_fulls", 5),
+        ("04_rotation", 3),
+        ("05_schema", 4),
+        ("06_transactions", 3),
+        ("07_named_graphs", 4),
+        ("09_values", 3),
+        ("11_checkpoints_cursor", 2),
+        ("12_crash_in_chain", 3),
+        ("13_close_in_chain", 4),
+        ("14_torn_in_chain", 2),
+        ("15_concurrent", 2),
+        ("15_concurrent_incr", 8),
+        ("16_direct_api", 3),
+        ("19_mixed_lives", 4),
+        ("20_temporal_schema", 4),
+    ];
+    let mut found = Vec::new();
+    for golden in fixtures::manifests() {
+        let manifest = decode(&golden.bytes).expect(&golden.path);
+        for segment in &manifest.segments {
+            let file = fixtures::read(&format!("{}/backup/{}", golden.fixture(), segment.file));
+            assert_eq!(file.bytes.len() as u64, segment.size_bytes, "{}", file.path);
+            assert_eq!(Crc32::of(&file.bytes), segment.checksum, "{}", file.path);
+        }
+        // The truth leaves out what was taken while sessions committed.
+        let truth = Truth::of(golden.fixture());
+        for backup in truth.taken() {
+            let file = backup.file.as_deref().expect("a backup that was taken");
+            let mut segments = manifest.segments.iter();
+            let segment = segments.find(|it| it.file.as_str() == file).expect(file);
+            assert_eq!(backup.kind, segment.kind.to_string(), "{file}");
+            let epochs = (segment.start_epoch.get(), segment.end_epoch.get());
+            assert_eq!((backup.start_epoch, backup.end_epoch), epochs, "{file}");
+            assert_eq!(backup.size, segment.size_bytes, "{file}");
+        }
+        found.push((golden.fixture().to_owned(), manifest.segments.len()));
+    }
+    let found: Vec<_> = found
+        .iter()
+        .map(|(name, count)| (name.as_str(), *count))
+        .collect();
+    assert_eq!(found, rows);
+}
+
+#[test]
+fn a_manifest_answers_the_engines_questions() {
+    let golden = fixtures::read("03_two_fulls/backup/backup_manifest.json");
+    let manifest = decode(&golden.bytes).expect("a golden manifest");
+    let full = manifest.latest_full().expect("a full backup");
+    assert_eq!(full.file.as_str(), "backup_full_0003.grafeo");
+    let after: Vec<_> = manifest
+        .incrementals_after(full.end_epoch)
+        .map(|segment| segment.file.as_str())
+        .collect();
+    assert_eq!(after, ["backup_incr_0004.wal"]);
+    assert_eq!(
+        manifest.epoch_range(),
+        Some((Epoch::new(0), Epoch::new(15)))
+    );
+    assert_eq!(Manifest::default().epoch_range(), None);
+    assert_eq!(Manifest::default().encode(), [1, 0]);
+}
+
+#[test]
+fn no_cut_manifest_is_read() {
+    for golden in fixtures::manifests() {
+        damage::every_cut(&golden.bytes, |bytes| {
+            let error = decode(bytes).expect_err("a cut manifest");
+            assert_eq!(error.code(), "corrupt-manifest", "{} bytes", bytes.len());
+        });
+    }
+}
+
+#[test]
+fn nothing_may_stand_behind_a_manifest() {
+    for golden in fixtures::manifests() {
+        for byte in [0, 1, 255] {
+            let mut longer = golden.bytes.clone();
+            longer.push(byte);
+            let error = decode(&longer).expect_err("a long manifest").to_string();
+            assert_eq!(error, "manifest is damaged: 1 bytes after its end");
+        }
+    }
+}
+
+#[test]
+fn a_changed_manifest_is_refused_or_says_what_it_says() {
+    for golden in fixtures::manifests() {
+        damage::every_bit(&golden.bytes, |_, bytes| {
+            fuzz::manifest(bytes);
+            let unchanged = decode(bytes).is_ok_and(|it| it.encode() == golden.bytes);
+            assert!(!unchanged, "{}", golden.path);
+        });
+    }
+}
+
+#[test]
+fn only_version_1_is_read() {
+    let rows: [(&[u8], &str); 4] = [
+        (
+            b"\0\0",
+            "manifest has version 0; the newest version known here is 1",
+        ),
+        (
+            b"\x02\0",
+            "manifest has version 2; the newest version known here is 1",
+        ),
+        (
+            b"{}",
+            "manifest has version 123; the newest version known here is 1",
+        ),
+        (
+            b"\xfc\xff\xff\xff\xff\0",
+            "manifest has version 4294967295; the newest version known here is 1",
+        ),
+    ];
+    for (bytes, text) in rows {
+        let error = decode(bytes).expect_err(text);
+        assert_eq!(error.to_string(), text);
+        assert_eq!(error.code(), "unsupported-version");
+    }
+}
+
+#[test]
+fn what_a_manifest_claims_is_not_believed() {
+    let rows: [&[u8]; 7] = [
+        b"",
+        b"\xff",
+        b"\x01\xfd\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x01\xfc\xff\xff\xff\x7f",
+        b"\x01\x01\0\xfd\xff\xff\xff\xff\xff\xff\xff\x7f",
+        b"\x01\x01\x02\x01a\0\x03\x07\x09\x05",
+        b"\x01\x01\0\x02\xff\xfe\0\x03\x07\x09\x05",
+    ];
+    for bytes in rows {
+        let error = decode(bytes).expect_err("a false claim");
+        assert_eq!(error.code(), "corrupt-manifest", "{bytes:02x?}");
+    }
+}
+
+#[test]
+fn a_name_is_not_a_path() {
+    for name in [
+        "backup_full_0000.grafeo",
+        "a",
+        "A-b_c.9",
+        "x..y",
+        &"n".repeat(255),
+    ] {
+        let manifest = decode(&naming(name)).expect(name);
+        assert_eq!(manifest.segments[0].file.as_str(), name);
+        assert_eq!(manifest.segments[0].kind, SegmentKind::Full);
+    }
+    for name in [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "../x",
+        "/x",
+        "a/b",
+        "a/",
+        "a\\b",
+        "C:x",
+        "a\0",
+        "\0",
+        "a b",
+        "a\n",
+        "~",
+        "$x",
+        "*",
+        "ä",
+        "\u{202e}x",
+        "a;b",
+        "-\u{7f}",
+    ] {
+        let error = decode(&naming(name)).expect_err(name);
+        assert_eq!(error.code(), "corrupt-manifest");
+        assert!(
+            error.to_string().ends_with("is not a plain file name"),
+            "{error}"
+        );
+        assert!(FileName::try_from(name.to_owned()).is_err(), "{name:?}");
+    }
+    assert!(FileName::try_from("n".repeat(256)).is_err());
+}
+
+#[test]
+fn no_file_is_named_twice() {
+    let entry = &naming("a")[2..];
+    let bytes = [&[1, 2], entry, entry].concat();
+    let error = decode(&bytes).expect_err("a name twice").to_string();
+    assert_eq!(error, "manifest is damaged: it names a twice");
+}

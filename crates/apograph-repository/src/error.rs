@@ -1,0 +1,84 @@
+//! Why a repository cannot be read or written.
+
+use std::path::PathBuf;
+
+use apograph_io::IoError;
+use apograph_manifest::ManifestError;
+
+/// Why a repository cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepositoryError {
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(IoError),
+    /// One of its small files cannot be used.
+    #[error(transparent)]
+    Manifest(ManifestError),
+    /// There is no repository at the path.
+    #[error("{} is not a backup repository: {detail}", path.display())]
+    NotARepository {
+        /// The path.
+        path: PathBuf,
+        /// What is there instead.
+        detail: String,
+    },
+    /// The manifest contradicts the files that it names, or is not there while they are.
+    #[error("{} cannot be right: {detail}", path.display())]
+    Contradiction {
+        /// The manifest.
+        path: PathBuf,
+        /// What contradicts it.
+        detail: String,
+    },
+    /// Another command is writing to the repository.
+    #[error("another command is writing to {}", path.display())]
+    Busy {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// A file that no manifest entry names has the name that the next segment needs.
+    #[error("{} is in the repository and the manifest does not name it", path.display())]
+    InTheWay {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A segment that was just written is not what it was written from.
+    #[error("{} was written and does not read back as written", path.display())]
+    ReadBack {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl RepositoryError {
+    /// A stable name for the kind of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) | Self::ReadBack { .. } => "io",
+            Self::Manifest(error) => error.code(),
+            Self::NotARepository { .. } => "not-a-repository",
+            Self::Contradiction { .. } => "corrupt-manifest",
+            Self::Busy { .. } => "repository-busy",
+            Self::InTheWay { .. } => "chain-broken",
+        }
+    }
+}
+
+impl From<IoError> for RepositoryError {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<ManifestError> for RepositoryError {
+    fn from(error: ManifestError) -> Self {
+        match error {
+            ManifestError::Io(error) => Self::Io(error),
+            other => Self::Manifest(other),
+        }
+    }
+}
+
+/// The result of an operation on a repository.
+pub type Result<T> = std::result::Result<T, RepositoryError>;

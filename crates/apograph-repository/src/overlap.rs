@@ -1,0 +1,82 @@
+//! What a segment of the engine repeats of the segments before it.
+//!
+//! The engine captures whole log files. Where apograph captured the front of a file before, the
+//! engine's increment begins with those bytes again. The repeated part is a run of whole groups
+//! at the end of the log so far, and stands byte for byte at the front of the new body.
+
+use apograph_wal::{GroupReader, LogEvent, LogPart};
+
+/// How many bytes at the front of `body` repeat the end of the log in `before`.
+///
+/// `before` are the bodies of the segments before it, newest last.
+pub(crate) fn overlap_bytes(before: &[LogPart<'_>], body: &[u8]) -> u64 {
+    let mut longest = 0;
+    for first in (0..before.len()).rev() {
+        let later = before.get(first + 1..).unwrap_or_default();
+        let Some(part) = before.get(first) else {
+            break;
+        };
+        for start in group_starts(part) {
+            let tail = part.bytes.get(start..).unwrap_or_default();
+            if let Some(length) = prefix_of(tail, later, body) {
+                longest = longest.max(length);
+                break;
+            }
+        }
+    }
+    longest as u64
+}
+
+fn group_starts(part: &LogPart<'_>) -> Vec<usize> {
+    let parts = [*part];
+    let starts = GroupReader::new(&parts).map(|event| match event {
+        LogEvent::Group(group) => group.start.offset,
+        LogEvent::Seal { run } | LogEvent::LeadingEpoch { run, .. } => run.start,
+    });
+    starts.collect()
+}
+
+fn prefix_of(tail: &[u8], later: &[LogPart<'_>], body: &[u8]) -> Option<usize> {
+    let mut rest = body.strip_prefix(tail)?;
+    for part in later {
+        rest = rest.strip_prefix(part.bytes)?;
+    }
+    (rest.len() < body.len()).then_some(body.len() - rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(transaction: u8) -> Vec<u8> {
+        let payload = [0x23, transaction];
+        let mut frame = vec![2, 0, 0, 0];
+        frame.extend(payload);
+        frame.extend(apograph_format::Crc32::of(&payload).get().to_le_bytes());
+        frame
+    }
+
+    #[test]
+    fn the_longest_run_of_whole_groups_counts() {
+        let log: Vec<Vec<u8>> = (2..8).map(commit).collect();
+        let older = log[..2].concat();
+        let newer = log[2..4].concat();
+        let part = |bytes| LogPart {
+            sequence: apograph_format::LogSequence::default(),
+            file_offset: 32,
+            bytes,
+        };
+        let before = [part(older.as_slice()), part(newer.as_slice())];
+        let rows = [
+            (log[1..].concat(), 30),
+            (log[..].concat(), 40),
+            (log[3..].concat(), 10),
+            (log[4..].concat(), 0),
+            (log[4][..4].to_vec(), 0),
+            (log[1..3].concat(), 0),
+        ];
+        for (body, expected) in rows {
+            assert_eq!(overlap_bytes(&before, &body), expected);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A manifest made anew from the segment files alone.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use apograph_format::{Crc32, Epoch, SegmentKind, SegmentName, UnixMillis};
+use apograph_io::{Disk, IoError, Mode, Threads, crc32, list_folder};
+use apograph_manifest::{
+    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unusable, read_manifest,
+    write_manifest,
+};
+
+use crate::error::{RepositoryError, Result};
+use crate::segment::{FullFile, IncrementFile, SegmentDefect};
+
+/// What a rebuild found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuild {
+    /// The manifest to write.
+    pub manifest: Manifest,
+    /// Segment files that cannot be part of it, and why.
+    pub skipped: Vec<(SegmentName, Unusable)>,
+    /// Whether the manifest that is there says the same.
+    pub unchanged: bool,
+}
+
+/// Reads every segment file of a repository and makes the manifest that they belong to.
+///
+/// The time of a capture is not in the segments: the file's modification time takes its place.
+///
+/// # Errors
+///
+/// [`RepositoryError::NotARepository`] where there is no segment file;
+/// [`RepositoryError::Io`].
+pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
+    let names = list_folder(folder)?.unwrap_or_default();
+    let mut names: Vec<SegmentName> = names
+        .iter()
+        .filter_map(|name| SegmentName::parse(name.to_str()?))
+        .collect();
+    names.sort_by_key(|name| (name.index, name.kind != SegmentKind::Full));
+    if names.is_empty() {
+        let detail = "there is no segment file in it".to_owned();
+        return Err(RepositoryError::NotARepository {
+            path: folder.to_owned(),
+            detail,
+        });
+    }
+    let mut manifest = Manifest::default();
+    let mut skipped = Vec::new();
+    for name in names {
+        match read_segment(folder, name) {
+            Ok(segment) => manifest.segments.push(segment),
+            Err(SegmentDefect::Unusable(unusable)) => skipped.push((name, unusable)),
+            Err(SegmentDefect::Io(IoError::NotARegularFile { found, .. })) => {
+                let detail = format!("it is {found}");
+                skipped.push((name, Unusable::Damaged { offset: 0, detail }));
+            }
+            Err(SegmentDefect::Io(error)) => return Err(error.into()),
+        }
+    }
+    let unchanged = matches!(read_manifest(folder), Ok(Some(present)) if present == manifest);
+    Ok(Rebuild {
+        manifest,
+        skipped,
+        unchanged,
+    })
+}
+
+/// Writes the manifest of a rebuild, and forgets what was recorded under the old one.
+///
+/// # Errors
+///
+/// [`RepositoryError::Io`].
+pub fn write_rebuild(disk: &dyn Disk, folder: &Path, rebuild: &Rebuild) -> Result<()> {
+    let mode = segment_mode(folder, &rebuild.manifest)?;
+    let history: PathBuf = folder.join(HISTORY_FILE_NAME);
+    if apograph_io::exists(&history)? {
+        disk.remove_file(&history)?;
+    }
+    write_manifest(disk, folder, mode, &rebuild.manifest)?;
+    Ok(())
+}
+
+/// The manifest gets the permissions of the segments.
+fn segment_mode(folder: &Path, manifest: &Manifest) -> Result<Mode> {
+    let present = folder.join(MANIFEST_FILE_NAME);
+    let first = manifest
+        .segments
+        .first()
+        .map(|segment| folder.join(&segment.file));
+    let model = first.unwrap_or(present);
+    Ok(Mode::of(&apograph_io::open_regular(&model)?, &model)?)
+}
+
+fn read_segment(folder: &Path, name: SegmentName) -> std::result::Result<Segment, SegmentDefect> {
+    let path = folder.join(name.to_string());
+    let (start_epoch, end_epoch, checksum, size_bytes) = match name.kind {
+        SegmentKind::Full => {
+            let file = FullFile::open(&path)?;
+            file.image.check(file.bytes())?;
+            let (checksum, size) = figures(file.bytes());
+            (
+                Epoch::default(),
+                file.image.checkpoint().epoch,
+                checksum,
+                size,
+            )
+        }
+        SegmentKind::Incremental => {
+            let file = IncrementFile::open(&path)?;
+            let parts = [file.part(0)];
+            let end = apograph_wal::GroupReader::new(&parts).finish();
+            let [part] = &parts;
+            crate::segment::check_end(end, part)?;
+            let (checksum, size) = figures(file.bytes());
+            (
+                file.header.start_epoch,
+                file.header.end_epoch,
+                checksum,
+                size,
+            )
+        }
+    };
+    let file = FileName::try_from(name.to_string())
+        .map_err(|detail| Unusable::Damaged { offset: 0, detail })?;
+    let created_at = modified_at(&path)?;
+    Ok(Segment {
+        kind: name.kind,
+        file,
+        start_epoch,
+        end_epoch,
+        checksum,
+        size_bytes,
+        created_at,
+    })
+}
+
+fn figures(bytes: &[u8]) -> (Crc32, u64) {
+    (crc32(bytes, Threads::default()), bytes.len() as u64)
+}
+
+fn modified_at(path: &Path) -> std::result::Result<UnixMillis, IoError> {
+    let failed = |source| IoError::Failed {
+        operation: "inspect",
+        path: path.to_owned(),
+        source,
+    };
+    let modified = path
+        .symlink_metadata()
+        .and_then(|it| it.modified())
+        .map_err(failed)?;
+    let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(UnixMillis::new(
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+    ))
+}

@@ -1,0 +1,99 @@
+//! Why a database was not restored.
+
+use std::path::PathBuf;
+
+use apograph_io::IoError;
+use apograph_manifest::{ChainError, FileName, Unusable};
+use apograph_repository::RepositoryError;
+
+/// Why a database was not restored. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The operating system said no.
+    #[error(transparent)]
+    Io(IoError),
+    /// The repository cannot be read.
+    #[error(transparent)]
+    Repository(RepositoryError),
+    /// The repository cannot restore the target.
+    #[error(transparent)]
+    Chain(ChainError),
+    /// A segment that the target needs cannot be used.
+    #[error("{}", describe(file, reason))]
+    Segment {
+        /// Its file.
+        file: FileName,
+        /// Why not.
+        reason: Unusable,
+    },
+    /// Something stands where the restored database would go.
+    #[error("{} exists already", path.display())]
+    OutputExists {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// Another restore writes the same database.
+    #[error("another command is restoring to {}", path.display())]
+    OutputBusy {
+        /// The output.
+        path: PathBuf,
+    },
+}
+
+fn describe(file: &FileName, reason: &Unusable) -> String {
+    match reason {
+        Unusable::Damaged { offset, detail } => {
+            format!("{file} is damaged at byte {offset}: {detail}")
+        }
+        Unusable::Unsupported { detail } => format!("{file}: {detail}"),
+        _ => format!("{file} is missing"),
+    }
+}
+
+impl RestoreError {
+    /// A stable name for the kind of the error, as the command prints it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            Self::Repository(error) => error.code(),
+            Self::Chain(error) => error.code(),
+            Self::Segment { reason, .. } => code_of(reason),
+            Self::OutputExists { .. } => "output-exists",
+            Self::OutputBusy { .. } => "repository-busy",
+        }
+    }
+}
+
+/// The error that an unusable segment is.
+pub(crate) const fn code_of(reason: &Unusable) -> &'static str {
+    match reason {
+        Unusable::Missing => "chain-broken",
+        Unusable::Unsupported { .. } => "unsupported-version",
+        _ => "corrupt-segment",
+    }
+}
+
+impl From<IoError> for RestoreError {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<RepositoryError> for RestoreError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Io(error) => Self::Io(error),
+            other => Self::Repository(other),
+        }
+    }
+}
+
+impl From<ChainError> for RestoreError {
+    fn from(error: ChainError) -> Self {
+        Self::Chain(error)
+    }
+}
+
+/// The result of a restore.
+pub type Result<T> = std::result::Result<T, RestoreError>;

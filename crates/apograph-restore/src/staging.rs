@@ -1,0 +1,201 @@
+//! A database that appears whole, or not at all, where nothing was.
+//!
+//! It is written into a folder beside its place, made durable, and moved out: the log folder
+//! first, since a database file without its log would be an older state that opens. Before the
+//! first move the folder says which log folder it moves, so that a command that comes after a
+//! crash between the two can tell the one left behind from somebody else's, and removes it.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use apograph_format::{checkpoint_image, log_file_name, log_folder};
+use apograph_io::{
+    Disk, DiskFile, FileLock, IoError, Mode, exists, list_folder, parent_folder, read_small,
+    temporary_path,
+};
+
+use crate::error::{RestoreError, Result};
+
+const IMAGE: &str = "image";
+const LOG: &str = "wal";
+const MOVING: &str = "moving";
+const MOVING_MAX_BYTES: u64 = 64;
+
+/// A database in the making.
+pub(crate) struct Staging<'d> {
+    disk: &'d dyn Disk,
+    output: PathBuf,
+    folder: PathBuf,
+    mode: Mode,
+    image: Option<Box<dyn DiskFile>>,
+    log: Option<Box<dyn DiskFile>>,
+    bytes: u64,
+    is_done: bool,
+    _lock: FileLock,
+}
+
+impl<'d> Staging<'d> {
+    /// Begins a database that will live at `output`, where nothing may be.
+    pub(crate) fn begin(disk: &'d dyn Disk, output: &Path, mode: Mode) -> Result<Self> {
+        let folder = temporary_path(output);
+        if exists(&folder)? {
+            let lock = lock(&folder, output)?;
+            clear(disk, &folder, output)?;
+            drop(lock);
+        }
+        check_free(output)?;
+        disk.create_folder(&folder, Mode::PRIVATE.for_folder())?;
+        let lock = lock(&folder, output)?;
+        let staging = Self {
+            disk,
+            output: output.to_owned(),
+            folder,
+            mode,
+            image: None,
+            log: None,
+            bytes: 0,
+            is_done: false,
+            _lock: lock,
+        };
+        Ok(staging)
+    }
+
+    /// Writes the database file.
+    pub(crate) fn write_image(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut image = self.disk.create_new(&self.folder.join(IMAGE), self.mode)?;
+        image.write(bytes)?;
+        self.bytes += bytes.len() as u64;
+        self.image = Some(image);
+        Ok(())
+    }
+
+    /// Appends to the log.
+    pub(crate) fn append_log(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.log.is_none() {
+            let folder = self.folder.join(LOG);
+            self.disk.create_folder(&folder, self.mode.for_folder())?;
+            let first = folder.join(log_file_name(apograph_format::LogSequence::default()));
+            self.log = Some(self.disk.create_new(&first, self.mode)?);
+        }
+        if let Some(log) = &mut self.log {
+            log.write(bytes)?;
+            self.bytes += bytes.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Makes the database durable and gives it its name. Returns how many bytes it has.
+    pub(crate) fn publish(mut self) -> Result<u64> {
+        if let Some(image) = &mut self.image {
+            image.sync()?;
+        }
+        let log = self.folder.join(LOG);
+        let log_output = log_folder(&self.output);
+        if let Some(file) = &mut self.log {
+            file.sync()?;
+            self.disk.sync_folder(&log)?;
+            let mut moving = self
+                .disk
+                .create_new(&self.folder.join(MOVING), Mode::PRIVATE)?;
+            moving.write(identity(&log)?.as_bytes())?;
+            moving.sync()?;
+        }
+        self.disk.sync_folder(&self.folder)?;
+        self.disk.sync_folder(parent_folder(&self.output))?;
+        if self.log.is_some() {
+            self.disk.publish(&log, &log_output).map_err(taken)?;
+        }
+        if let Err(error) = self.disk.publish(&self.folder.join(IMAGE), &self.output) {
+            if self.log.is_some() {
+                // Back to where `drop` removes it; the first error is the one to report.
+                let _ = self.disk.publish(&log_output, &log);
+            }
+            return Err(taken(error));
+        }
+        self.is_done = true;
+        self.disk.sync_folder(parent_folder(&self.output))?;
+        clear(self.disk, &self.folder, &self.output)?;
+        Ok(self.bytes)
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            // The error that led here is the one to report; a left-over is known by its name.
+            let _ = clear(self.disk, &self.folder, &self.output);
+        }
+    }
+}
+
+/// Fails where anything stands in the way of a restored database.
+pub(crate) fn check_free(output: &Path) -> Result<()> {
+    // The engine installs a checkpoint image over whatever database has its name.
+    for path in [
+        output.to_owned(),
+        log_folder(output),
+        checkpoint_image(output),
+    ] {
+        if exists(&path)? {
+            return Err(RestoreError::OutputExists { path });
+        }
+    }
+    Ok(())
+}
+
+fn lock(folder: &Path, output: &Path) -> Result<FileLock> {
+    FileLock::acquire_folder(folder).map_err(|error| match error {
+        IoError::Busy { .. } => RestoreError::OutputBusy {
+            path: output.to_owned(),
+        },
+        other => other.into(),
+    })
+}
+
+fn taken(error: IoError) -> RestoreError {
+    if error.is_already_exists() {
+        RestoreError::OutputExists {
+            path: error.path().to_owned(),
+        }
+    } else {
+        error.into()
+    }
+}
+
+/// Removes a staging folder, and the log folder that it was about to complete.
+fn clear(disk: &dyn Disk, folder: &Path, output: &Path) -> Result<()> {
+    let log_output = log_folder(output);
+    let moving = read_small(&folder.join(MOVING), MOVING_MAX_BYTES)?;
+    let is_ours =
+        |moving: Vec<u8>| identity(&log_output).is_ok_and(|identity| identity.as_bytes() == moving);
+    if !exists(output)? && exists(&log_output)? && moving.is_some_and(is_ours) {
+        remove_files_in(disk, &log_output)?;
+        disk.remove_folder(&log_output)?;
+    }
+    let log = folder.join(LOG);
+    if exists(&log)? {
+        remove_files_in(disk, &log)?;
+        disk.remove_folder(&log)?;
+    }
+    remove_files_in(disk, folder)?;
+    disk.remove_folder(folder)?;
+    Ok(())
+}
+
+fn remove_files_in(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    for name in list_folder(folder)?.unwrap_or_default() {
+        disk.remove_file(&folder.join(name))?;
+    }
+    Ok(())
+}
+
+/// What tells one folder of this machine from another.
+fn identity(folder: &Path) -> std::result::Result<String, IoError> {
+    let failed = |source| IoError::Failed {
+        operation: "inspect",
+        path: folder.to_owned(),
+        source,
+    };
+    let metadata = folder.symlink_metadata().map_err(failed)?;
+    Ok(format!("{}:{}", metadata.dev(), metadata.ino()))
+}

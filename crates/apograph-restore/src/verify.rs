@@ -1,0 +1,186 @@
+//! The verification of a whole repository: the walk of a restore, without output.
+
+use std::path::Path;
+
+use apograph_format::{Epoch, SegmentKind};
+use apograph_io::{Mapped, Monitor, Threads};
+use apograph_manifest::{HoleCause, Unusable};
+use apograph_repository::{Repository, check_file};
+
+use crate::error::{Result, code_of};
+use crate::walk::{Walk, WalkError};
+
+/// How deep a verification looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Level {
+    /// Every file against its size and checksum.
+    Files,
+    /// Every frame, commit group and epoch too, and the links between segments.
+    #[default]
+    Frames,
+}
+
+/// How to verify.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyOptions {
+    /// How deep to look.
+    pub level: Level,
+    /// How many threads compute checksums.
+    pub threads: Threads,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// How many segment files were read.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// How many log frames were checked.
+    pub frames: u64,
+    /// How many commit groups.
+    pub commits: u64,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wrong with a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The code of the error that a restore of the epochs would be.
+    pub code: &'static str,
+    /// The file that it is about.
+    pub file: Option<String>,
+    /// Where in the file, in bytes.
+    pub offset: Option<u64>,
+    /// What is wrong, in words.
+    pub detail: String,
+    /// The epochs that the file has by the manifest.
+    pub epochs: Option<(Epoch, Epoch)>,
+}
+
+/// Verifies the repository in `folder`.
+///
+/// # Errors
+///
+/// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
+/// missing links are no errors here but [`Verified::problems`].
+pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
+    let repository = Repository::open(folder)?;
+    let entries = repository.chain().entries();
+    monitor.phase(
+        "verifying",
+        entries.iter().map(|entry| entry.segment.size_bytes).sum(),
+    );
+    let mut verified = Verified::default();
+    let mut walk = Walk::from(&repository, 0, options.threads, monitor);
+    for (index, entry) in entries.iter().enumerate() {
+        let segment = &entry.segment;
+        let read = match (options.level, segment.kind) {
+            (Level::Files, _) => check_whole(&repository, index, options.threads, monitor),
+            (Level::Frames, SegmentKind::Full) => {
+                walk.full(index).map(|file| (file.bytes().len(), None))
+            }
+            (Level::Frames, SegmentKind::Incremental) => walk
+                .increment(index, |_| {})
+                .map(|(file, walked)| (file.bytes().len(), Some(walked))),
+        };
+        match read {
+            Ok((bytes, walked)) => {
+                verified.files += 1;
+                verified.bytes += bytes as u64;
+                verified.commits += walked.map_or(0, |walked| walked.commits);
+                verified.frames += walked.map_or(0, |walked| walked.frames);
+            }
+            Err(WalkError::Io(error)) => return Err(error.into()),
+            Err(WalkError::Unusable(reason)) => verified.problems.push(Problem::with(
+                segment.file.as_str(),
+                &reason,
+                (segment.start_epoch, segment.end_epoch),
+            )),
+        }
+    }
+    if options.level == Level::Frames {
+        verified.problems.extend(missing_links(&repository));
+    }
+    verified
+        .problems
+        .extend(repository.unnamed().iter().map(|name| Problem {
+            code: "corrupt-manifest",
+            file: Some(name.to_string()),
+            offset: None,
+            detail: "no entry of the manifest names it".to_owned(),
+            epochs: None,
+        }));
+    Ok(verified)
+}
+
+type Read = (usize, Option<crate::walk::Walked>);
+
+fn check_whole(
+    repository: &Repository,
+    index: usize,
+    threads: Threads,
+    monitor: &dyn Monitor,
+) -> std::result::Result<Read, WalkError> {
+    let entry = repository
+        .chain()
+        .entries()
+        .get(index)
+        .ok_or(Unusable::Missing)?;
+    let bytes = match Mapped::open(&repository.path_of(&entry.segment)) {
+        Err(error) if error.is_not_found() => return Err(Unusable::Missing.into()),
+        other => other?,
+    };
+    check_file(&bytes, &entry.segment, threads)?;
+    monitor.advance(bytes.len() as u64);
+    Ok((bytes.len(), None))
+}
+
+/// The holes that are no part of a normal life. A database that was closed between two backups
+/// leaves a hole that says so in `list`; damaged and missing files are problems already.
+fn missing_links(repository: &Repository) -> Vec<Problem> {
+    let holes = repository.chain().holes().into_iter();
+    let last = repository.timeline_at_end();
+    let problems = holes.filter(|hole| match &hole.cause {
+        HoleCause::NotContinued { .. }
+        | HoleCause::Damaged { .. }
+        | HoleCause::MissingFile { .. }
+        | HoleCause::Unsupported { .. } => false,
+        // Late commits may still come, or were lost in a crash before they were logged.
+        HoleCause::EpochsMissing { first, .. } => {
+            let highest = repository
+                .chain()
+                .highest(first.timeline)
+                .unwrap_or(last.highest());
+            highest.get().saturating_sub(first.epoch.get()) >= Epoch::LATE_WINDOW
+        }
+        _ => true,
+    });
+    let problem = |hole: apograph_manifest::Hole| Problem {
+        code: hole.cause.code(),
+        file: hole.cause.file().map(ToString::to_string),
+        offset: None,
+        detail: hole.cause.to_string(),
+        epochs: None,
+    };
+    problems.map(problem).collect()
+}
+
+impl Problem {
+    fn with(file: &str, reason: &Unusable, epochs: (Epoch, Epoch)) -> Self {
+        let (offset, detail) = match reason {
+            Unusable::Damaged { offset, detail } => (Some(*offset), detail.clone()),
+            Unusable::Unsupported { detail } => (None, detail.clone()),
+            _ => (None, "it is missing".to_owned()),
+        };
+        let code = code_of(reason);
+        Self {
+            code,
+            file: Some(file.to_owned()),
+            offset,
+            detail,
+            epochs: Some(epochs),
+        }
+    }
+}

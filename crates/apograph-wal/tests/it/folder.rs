@@ -1,0 +1,191 @@
+//! Log folders on disk.
+
+use std::fs;
+use std::path::Path;
+
+use apograph_format::{LogPosition, LogSequence};
+use apograph_testing::fixtures;
+use apograph_wal::{LogFolder, WalError};
+
+use crate::log;
+
+/// A copy of a golden log folder.
+fn copy_of(source: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let from = fixtures::root().join(source).join("src.grafeo.wal");
+    for entry in fs::read_dir(from).expect("a golden log folder") {
+        let entry = entry.expect("an entry");
+        let bytes = fs::read(entry.path()).expect("a golden file");
+        fs::write(folder.path().join(entry.file_name()), bytes).expect("a copy");
+    }
+    folder
+}
+
+fn open(folder: &Path) -> LogFolder {
+    LogFolder::open(folder)
+        .expect("a sound folder")
+        .expect("a folder")
+}
+
+fn log_number(number: u64) -> LogSequence {
+    LogSequence::new(number)
+}
+
+#[test]
+fn a_golden_folder_is_its_files_in_order() {
+    let rows = [
+        ("04_rotation/source", 1..=6, Some(1)),
+        ("04_rotation/source_midgroup", 0..=17, None),
+        ("08_torn_tail/source", 0..=0, None),
+        ("11_checkpoints_cursor/source_before_incr", 1..=4, Some(4)),
+    ];
+    for (source, numbers, checkpoint) in rows {
+        let copy = copy_of(source);
+        let folder = open(copy.path());
+        let found: Vec<_> = folder
+            .files()
+            .iter()
+            .map(|file| file.sequence.get())
+            .collect();
+        assert_eq!(found, numbers.clone().collect::<Vec<_>>(), "{source}");
+        let start = checkpoint.unwrap_or(*numbers.start());
+        let start = LogPosition::in_file(log_number(start), 0);
+        assert_eq!(folder.recovery_start(), start, "{source}");
+        let named = folder.checkpoint().map(|it| it.log_sequence.get());
+        assert_eq!(named, checkpoint, "{source}");
+    }
+}
+
+#[test]
+fn a_closed_database_has_no_folder() {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let none = LogFolder::open(&copy.path().join("src.grafeo.wal"));
+    assert!(none.expect("no error").is_none());
+}
+
+#[test]
+fn a_log_is_read_from_any_position() {
+    let copy = copy_of("04_rotation/source");
+    let folder = open(copy.path());
+    let rows = [
+        (
+            1,
+            0,
+            "3@2x5 4@3x5 5@4x5 6@5x5 7@6x5 8@7x5 9@8x5 10@9x5 11@10x5",
+        ),
+        (1, 87, "4@3x5 5@4x5 6@5x5 7@6x5 8@7x5 9@8x5 10@9x5 11@10x5"),
+        (3, 0, "8@7x5 9@8x5 10@9x5 11@10x5"),
+        (5, 77, "@10"),
+        (5, 87, ""),
+        (6, 0, ""),
+    ];
+    for (number, offset, groups) in rows {
+        let tail = folder.from(log_number(number), offset).expect("a position");
+        assert_eq!(tail.files.len(), tail.parts.len());
+        assert_eq!(log::text(&tail.parts).0, groups, "{number}+{offset}");
+    }
+}
+
+#[test]
+fn a_position_that_is_not_there_is_an_error() {
+    let copy = copy_of("04_rotation/source");
+    let rows = [
+        (0, 0, "missing: wal_00000000.log"),
+        (7, 0, "missing: wal_00000007.log"),
+        (1, 175, "wal_00000001.log has 174 bytes, not 175"),
+        (
+            1,
+            u64::MAX,
+            "wal_00000001.log has 174 bytes, not 18446744073709551615",
+        ),
+        (6, 1, "wal_00000006.log has 0 bytes, not 1"),
+    ];
+    for (number, offset, expected) in rows {
+        let folder = open(copy.path());
+        let error = folder.from(log_number(number), offset).expect_err(expected);
+        assert_eq!(text(&error), expected);
+        assert_eq!(error.code(), "wal-damaged");
+    }
+}
+
+#[test]
+fn a_gap_in_the_numbers_is_a_missing_file() {
+    let copy = copy_of("04_rotation/source");
+    fs::remove_file(copy.path().join("wal_00000003.log")).expect("a file");
+    let folder = open(copy.path());
+    let error = folder.from(log_number(1), 0).expect_err("a gap");
+    assert_eq!(text(&error), "missing: wal_00000003.log");
+    assert!(folder.from(log_number(4), 0).is_ok());
+}
+
+#[test]
+fn files_that_the_engine_would_replay_too_are_refused() {
+    for name in ["zzz.log", "wal_x.log", "wal_3.log", "wal_000000003.log"] {
+        let copy = copy_of("04_rotation/source");
+        fs::write(copy.path().join(name), b"").expect("a file");
+        let error = LogFolder::open(copy.path()).expect_err(name);
+        assert!(
+            matches!(error, WalError::StrayFile { .. }),
+            "{name}: {error}"
+        );
+    }
+    let copy = copy_of("04_rotation/source");
+    for name in [
+        "backup_cursor.meta.tmp",
+        "wal_00000003.log.bak",
+        "notes.txt",
+    ] {
+        fs::write(copy.path().join(name), b"x").expect("a file");
+    }
+    assert_eq!(open(copy.path()).files().len(), 6);
+}
+
+#[test]
+fn numbers_of_nine_digits_are_numbers() {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    for name in ["wal_100000000.log", "wal_99999999.log"] {
+        fs::write(copy.path().join(name), b"").expect("a file");
+    }
+    let folder = open(copy.path());
+    let found: Vec<_> = folder
+        .files()
+        .iter()
+        .map(|file| file.sequence.get())
+        .collect();
+    assert_eq!(found, [99_999_999, 100_000_000]);
+}
+
+#[test]
+fn a_damaged_checkpoint_record_is_an_error() {
+    let copy = copy_of("04_rotation/source");
+    for bytes in [&b""[..], b"\x01", b"\xff\xff\xff\xff", b"\x01\x01\xfd\x29"] {
+        fs::write(copy.path().join("checkpoint.meta"), bytes).expect("a file");
+        let error = LogFolder::open(copy.path()).expect_err("a damaged record");
+        assert_eq!(error.code(), "corrupt-wal", "{bytes:02x?}");
+    }
+    fs::write(copy.path().join("checkpoint.meta"), [1; 65]).expect("a file");
+    let error = LogFolder::open(copy.path()).expect_err("a large record");
+    assert_eq!(error.code(), "io");
+}
+
+#[test]
+fn links_are_not_followed() {
+    let copy = copy_of("04_rotation/source");
+    let log = copy.path().join("wal_00000003.log");
+    fs::remove_file(&log).expect("a file");
+    std::os::unix::fs::symlink("wal_00000002.log", &log).expect("a link");
+    let error = LogFolder::open(copy.path()).expect_err("a link");
+    assert!(matches!(error, WalError::Io(_)), "{error}");
+}
+
+fn text(error: &WalError) -> String {
+    let name = |path: &Path| path.file_name().map(|it| it.to_string_lossy().into_owned());
+    match error {
+        WalError::MissingFile { path } => format!("missing: {}", name(path).unwrap_or_default()),
+        WalError::PastEnd { path, offset, size } => {
+            let name = name(path).unwrap_or_default();
+            format!("{name} has {size} bytes, not {offset}")
+        }
+        other => other.to_string(),
+    }
+}

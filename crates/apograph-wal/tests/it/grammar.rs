@@ -1,0 +1,191 @@
+//! Commit groups from frames.
+
+use apograph_format::{Crc32, LogPosition, LogSequence};
+use apograph_testing::fixtures;
+use apograph_wal::{GroupReader, LogEndCause, LogEvent, LogPart, Runs};
+
+use crate::log;
+
+/// A log from letters: `d` data, `c3` commit, `e2` epoch, `a4` abort, `s` seal, `k1` checkpoint;
+/// `/` ends a part, `?` is a byte of no frame, `x3` a commit with a wrong checksum, `y3` one with a
+/// wrong length, and `z` a frame of which a lost power left zeros.
+fn log(text: &str) -> Vec<Vec<u8>> {
+    let mut parts = vec![Vec::new()];
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let (letter, number) = word.split_at(1);
+        let number: u8 = number.parse().unwrap_or_default();
+        let payload = match letter {
+            "d" => vec![1, 7],
+            "c" => vec![35, number],
+            "a" => vec![36, number],
+            "s" => vec![36, 253, 255, 255, 255, 255, 255, 255, 255, 255],
+            "k" => vec![37, number],
+            "e" => vec![38, number],
+            "x" => {
+                let part = parts.last_mut().expect("a part");
+                part.extend([2, 0, 0, 0, 35, number, 1, 1, 1, 1]);
+                continue;
+            }
+            "y" => {
+                let checksum = Crc32::of(&[35, number]).get().to_le_bytes();
+                let part = parts.last_mut().expect("a part");
+                part.extend([2, 0, 1, 0, 35, number]);
+                part.extend(checksum);
+                continue;
+            }
+            "z" => {
+                let part = parts.last_mut().expect("a part");
+                part.extend([
+                    9, 0, 0, 0, 4, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                ]);
+                continue;
+            }
+            "/" => {
+                parts.push(Vec::new());
+                continue;
+            }
+            _ => {
+                parts.last_mut().expect("a part").push(0xee);
+                continue;
+            }
+        };
+        let part = parts.last_mut().expect("a part");
+        part.extend(u32::try_from(payload.len()).expect("short").to_le_bytes());
+        part.extend(&payload);
+        part.extend(Crc32::of(&payload).get().to_le_bytes());
+    }
+    parts
+}
+
+#[test]
+fn groups_are_read_by_the_grammar() {
+    let rows = [
+        ("", "", "clean"),
+        ("/ /", "", "clean"),
+        ("c2", "2@-x1", "clean"),
+        ("c2 e1", "2@1x2", "clean"),
+        ("d c2 e1", "2@1x3", "clean"),
+        ("d d c2 e1 d c3 e2", "2@1x4 3@2x3", "clean"),
+        ("c1 c1 c2 e1", "1@-x1 1@-x1 2@1x2", "clean"),
+        ("d / d c2 / e1", "2@1x4", "clean"),
+        ("d / / / c2", "2@-x2", "clean"),
+        ("e1 d c2 e2", "@1 2@2x3", "clean"),
+        ("/ e1 c2", "@1 2@-x1", "clean"),
+        ("c2 e1 e2", "2@1x2", "stray 2"),
+        ("d e1", "", "stray 1"),
+        ("s e1", "|", "stray 1"),
+        ("d a4 d c2", "2@-x2", "clean"),
+        ("d a4", "", "clean"),
+        ("a4 e1", "", "stray 1"),
+        ("d s d c2", "| 2@-x2", "clean"),
+        ("s", "|", "clean"),
+        ("s s c2", "| | 2@-x1", "clean"),
+        ("d c2 e1 d", "2@1x3", "torn 1"),
+        ("d d", "", "torn 2"),
+        ("d k1 c2", "2@-x3", "clean"),
+        ("k1 d c2", "2@-x2", "clean"),
+        ("k1", "", "clean"),
+        ("d c2 ?", "2@-x2", "torn 0"),
+        ("d c2 d ?", "2@-x2", "torn 1"),
+        ("?", "", "torn 0"),
+        ("c2 ? / s c3", "2@-x1 | 3@-x1", "clean"),
+        ("c2 ? / / s c3", "2@-x1 | 3@-x1", "clean"),
+        ("c2 d ? s c3", "2@-x1 | 3@-x1", "clean"),
+        ("c2 ? / c3", "2@-x1", "damage 0+10"),
+        ("c2 ? / d", "2@-x1", "damage 0+10"),
+        ("c2 ? c3", "2@-x1", "damage 0+10"),
+        ("c2 / ? c3", "2@-x1", "damage 1+0"),
+        ("c2 ? a4", "2@-x1", "damage 0+10"),
+        ("c2 x3", "2@-x1", "damage 0+10"),
+        ("c2 x3 d", "2@-x1", "damage 0+10"),
+        ("c2 x3 ?", "2@-x1", "damage 0+10"),
+        ("c2 x3 / s c4", "2@-x1", "damage 0+10"),
+        ("c2 x3 ? s c4", "2@-x1", "damage 0+10"),
+        ("c2 y3", "2@-x1", "damage 0+10"),
+        ("c2 y3 d", "2@-x1", "damage 0+10"),
+        ("c2 y3 ? / s c4", "2@-x1", "damage 0+10"),
+        ("c2 d z", "2@-x1", "torn 1"),
+        ("c2 d z / s c4", "2@-x1 | 4@-x1", "clean"),
+        ("c2 d z / c4", "2@-x1", "damage 0+20"),
+    ];
+    for (text, groups, cause) in rows {
+        let parts = log(text);
+        let (found, end) = log::text(&log::parts(parts.iter().map(|part| &part[..])));
+        let found_cause = match end.cause {
+            LogEndCause::Clean => "clean".to_owned(),
+            LogEndCause::TornTail { records } => format!("torn {records}"),
+            LogEndCause::Damage { place, .. } => format!("damage {}+{}", place.part, place.offset),
+            LogEndCause::StrayEpoch { epoch, .. } => format!("stray {epoch}"),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(
+            (found.as_str(), found_cause.as_str()),
+            (groups, cause),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn groups_lie_in_several_files() {
+    let files = fixtures::logs_of("04_rotation/source_midgroup");
+    let parts = log::parts(files.iter().map(|file| &file.bytes[..]));
+    let mut across = 0;
+    let mut runs = Runs::default();
+    for event in GroupReader::new(&parts) {
+        let LogEvent::Group(group) = event else {
+            panic!("{event:?}");
+        };
+        across += usize::from(group.start.part != group.end.part);
+        assert_eq!(group.frames().count(), 5);
+        group.runs().for_each(|run| runs.push(run));
+    }
+    assert_eq!(across, 9);
+    let copied: Vec<u8> = runs
+        .as_slice()
+        .iter()
+        .flat_map(|run| run.bytes(&parts).to_vec())
+        .collect();
+    let whole: Vec<u8> = files.iter().flat_map(|file| file.bytes.clone()).collect();
+    assert_eq!(copied, whole);
+    assert_eq!(runs.total_bytes(), whole.len() as u64);
+    assert_eq!(runs.as_slice().len(), parts.len());
+}
+
+#[test]
+fn the_same_groups_whatever_the_files() {
+    let split = fixtures::logs_of("04_rotation/source_midgroup");
+    let whole: Vec<u8> = split.iter().flat_map(|file| file.bytes.clone()).collect();
+    let (expected, _) = log::text(&log::parts([&whole[..]]));
+    let (found, _) = log::text(&log::parts(split.iter().map(|file| &file.bytes[..])));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn closing_a_database_without_a_container_logs_a_bare_commit() {
+    let files = fixtures::logs_of("17_wal_directory/source");
+    let (groups, end) = log::text(&log::parts(files.iter().map(|file| &file.bytes[..])));
+    assert_eq!(groups, "2@1x4 3@2x4 3@-x1 2@1x4");
+    assert_eq!(end.cause, LogEndCause::Clean);
+}
+
+#[test]
+fn positions_count_from_the_start_of_the_file() {
+    let bytes = log("c2 c3").concat();
+    let sequence = LogSequence::new(7);
+    let parts = [LogPart {
+        sequence,
+        file_offset: 100,
+        bytes: &bytes,
+    }];
+    let starts: Vec<_> = GroupReader::new(&parts)
+        .filter_map(|event| match event {
+            LogEvent::Group(group) => group.start.position(&parts),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        starts,
+        [100, 110].map(|offset| LogPosition::in_file(sequence, offset))
+    );
+}

@@ -1,0 +1,97 @@
+//! A log as a line of text.
+
+use apograph_format::{Epoch, LogSequence, Point, RangeSet, SEGMENT_HEADER_BYTES, Timeline};
+use apograph_testing::fixtures::Golden;
+use apograph_wal::{
+    GroupReader, LogEnd, LogEvent, LogPart, PlacedEvent, PlacedReader, TimelineState,
+};
+
+/// Log files as parts.
+pub(crate) fn parts<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> Vec<LogPart<'a>> {
+    let part = |(sequence, bytes)| LogPart {
+        sequence: LogSequence::new(sequence),
+        file_offset: 0,
+        bytes,
+    };
+    (0..).zip(files).map(part).collect()
+}
+
+/// The body of a segment as the only part.
+pub(crate) fn body(segment: &Golden) -> [LogPart<'_>; 1] {
+    [LogPart {
+        sequence: LogSequence::new(0),
+        file_offset: SEGMENT_HEADER_BYTES as u64,
+        bytes: &segment.bytes[SEGMENT_HEADER_BYTES..],
+    }]
+}
+
+/// What is in a log.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    pub(crate) groups: u64,
+    pub(crate) records: u64,
+    pub(crate) frames: u64,
+    pub(crate) seals: u64,
+    /// The epochs of each timeline, with ranges as `2-6`.
+    pub(crate) epochs: Vec<String>,
+}
+
+/// Reads a log from the epoch on at which its timeline begins.
+pub(crate) fn summary(parts: &[LogPart<'_>], base: u64) -> (Summary, TimelineState, LogEnd) {
+    let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
+    let mut summary = Summary::default();
+    let mut closed = Vec::new();
+    let mut before = state.clone();
+    let mut reader = PlacedReader::new(parts, &mut state);
+    while let Some(event) = reader.next() {
+        match event {
+            PlacedEvent::Group(group, placement) => {
+                summary.groups += 1;
+                summary.records += group.records;
+                summary.frames += group.frames;
+                if placement.opens_timeline {
+                    closed.push(ranges(&before.epochs));
+                }
+            }
+            PlacedEvent::Seal(_) => summary.seals += 1,
+            PlacedEvent::LeadingEpoch(..) => {}
+        }
+        before = reader.state().clone();
+    }
+    let end = reader.end().expect("a log has an end");
+    closed.push(ranges(&state.epochs));
+    summary.epochs = closed;
+    (summary, state, end)
+}
+
+/// Every group as its transaction, its epoch and its frames: `3@2x4`; a seal is `|`, an epoch that
+/// leads the log `@2`.
+pub(crate) fn text(parts: &[LogPart<'_>]) -> (String, LogEnd) {
+    let mut reader = GroupReader::new(parts);
+    let words: Vec<String> = reader.by_ref().map(word).collect();
+    (words.join(" "), reader.end().expect("a log has an end"))
+}
+
+fn word(event: LogEvent<'_>) -> String {
+    match event {
+        LogEvent::Group(group) => {
+            assert_eq!(group.frames().count() as u64, group.frames);
+            let epoch = group.epoch.map_or_else(|| "-".into(), |it| it.to_string());
+            format!("{}@{epoch}x{}", group.transaction, group.frames)
+        }
+        LogEvent::Seal { .. } => "|".into(),
+        LogEvent::LeadingEpoch { epoch, .. } => format!("@{epoch}"),
+    }
+}
+
+fn ranges(epochs: &RangeSet) -> String {
+    let range = |&(first, last): &(u64, u64)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    };
+    let ranges: Vec<_> = epochs.ranges().iter().map(range).collect();
+    ranges.join(",")
+}

@@ -1,0 +1,9 @@
+//! Logs in, groups out: the scanner against what real engines wrote, and against damage.
+
+mod cuts;
+mod flips;
+mod folder;
+mod golden;
+mod grammar;
+mod log;
+mod torn;

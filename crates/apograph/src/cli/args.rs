@@ -1,0 +1,256 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use apograph_format::{PointName, UnixMillis};
+use apograph_manifest::Target;
+use apograph_restore::Level;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Backup and point-in-time recovery for Grafeo databases
+///
+/// Captures a database while it is open, and gives back exactly the state at any captured commit.
+#[derive(Debug, Parser)]
+#[command(name = "apograph", version, max_term_width = 100, after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub(super) quiet: bool,
+}
+
+const AFTER_HELP: &str = "\
+Example:
+  apograph backup people.grafeo --repo backups
+  apograph list backups
+  apograph restore backups copy.grafeo --epoch 57";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Backup(Backup),
+    Restore(Restore),
+    List(List),
+    Verify(Verify),
+    Log(Log),
+    Inspect(Inspect),
+    Rebuild(Rebuild),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  apograph completions bash > ~/.local/share/bash-completion/completions/apograph"
+    )]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Command {
+    pub(super) fn json(&self) -> bool {
+        match self {
+            Self::Backup(it) => it.json,
+            Self::Restore(it) => it.json,
+            Self::List(it) => it.json,
+            Self::Verify(it) => it.json,
+            Self::Log(it) => it.json,
+            Self::Inspect(it) => it.json,
+            Self::Rebuild(it) => it.json,
+            Self::Completions { .. } => false,
+        }
+    }
+}
+
+/// Capture a database, open or closed, without stopping its writer
+///
+/// Takes an increment where the chain can go on, else a full backup, and says which and why.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph backup people.grafeo --repo backups")]
+pub(super) struct Backup {
+    /// The database file; its log is the folder DB.wal
+    #[arg(value_name = "DB")]
+    pub(super) database: PathBuf,
+    /// The backup repository: a folder, created where it does not exist
+    #[arg(long, value_name = "REPO", value_parser = repository)]
+    pub(super) repo: PathBuf,
+    /// Take a full backup
+    #[arg(long, conflicts_with = "incremental")]
+    pub(super) full: bool,
+    /// Take an increment, or fail
+    #[arg(long)]
+    pub(super) incremental: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Write the database at exactly the state asked for, or write nothing
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  apograph restore backups copy.grafeo
+  apograph restore backups copy.grafeo --epoch 57
+  apograph restore backups copy.grafeo --before-epoch 2:12 --dry-run
+  apograph restore backups copy.grafeo --time 2026-11-21T03:00:00Z")]
+pub(super) struct Restore {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository)]
+    pub(super) repo: PathBuf,
+    /// The database to create; nothing may stand there
+    #[arg(value_name = "OUTPUT")]
+    pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Verify everything and write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct TargetArgs {
+    /// Every commit that was captured (the default)
+    #[arg(long)]
+    latest: bool,
+    /// The state at epoch E, or at epoch E of timeline T
+    #[arg(long, value_name = "[T:]E")]
+    epoch: Option<PointName>,
+    /// The state right before the commit with epoch E
+    #[arg(long, value_name = "[T:]E")]
+    before_epoch: Option<PointName>,
+    /// The last state known to have existed at an instant
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    time: Option<UnixMillis>,
+}
+
+impl TargetArgs {
+    pub(super) fn target(&self) -> Target {
+        match (self.epoch, self.before_epoch, self.time) {
+            (Some(name), _, _) => Target::Point(name),
+            (_, Some(name), _) => Target::Before(name),
+            (_, _, Some(time)) => Target::Time(time),
+            _ => Target::Latest,
+        }
+    }
+}
+
+/// Show the chain: backups, epochs, sizes, times, what can be restored, and holes
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph list backups")]
+pub(super) struct List {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository)]
+    pub(super) repo: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Check every file, frame, commit group and link of a repository
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph verify backups --level files")]
+pub(super) struct Verify {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository)]
+    pub(super) repo: PathBuf,
+    /// How deep to look
+    #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
+    pub(super) level: LevelArg,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LevelArg {
+    /// Every file against its size and checksum
+    Files,
+    /// Every frame, commit group, epoch and link too
+    Frames,
+}
+
+impl LevelArg {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Frames => "frames",
+        }
+    }
+}
+
+impl From<LevelArg> for Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Files => Self::Files,
+            LevelArg::Frames => Self::Frames,
+        }
+    }
+}
+
+/// Show the commits in a repository, in log order
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph log backups --from 42 --to 60")]
+pub(super) struct Log {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository)]
+    pub(super) repo: PathBuf,
+    /// Leave out commits before this epoch
+    #[arg(long, value_name = "[T:]E")]
+    pub(super) from: Option<PointName>,
+    /// Leave out commits behind this epoch
+    #[arg(long, value_name = "[T:]E")]
+    pub(super) to: Option<PointName>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Tell what one file is and holds
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph inspect backups/backup_incr_0001.wal")]
+pub(super) struct Inspect {
+    /// A segment, manifest, cursor, database file or log file
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Write a manifest anew from the segment files alone
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph rebuild backups --dry-run")]
+pub(super) struct Rebuild {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository)]
+    pub(super) repo: PathBuf,
+    /// Show the manifest and write nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// A repository is a folder, or the same as a `file://` URL.
+fn repository(word: &str) -> Result<PathBuf, String> {
+    match word.split_once("://") {
+        Some(("file", path)) if path.starts_with('/') => Ok(path.into()),
+        Some(("file", _)) => Err("a file URL has three slashes: file:///srv/backups".to_owned()),
+        Some((scheme, _)) => Err(format!("repositories in {scheme}:// are not supported yet")),
+        None if word.is_empty() => Err("the name of a folder is needed".to_owned()),
+        None => Ok(word.into()),
+    }
+}
+
+fn instant(word: &str) -> Result<UnixMillis, String> {
+    let instant: jiff::Timestamp = word
+        .parse()
+        .map_err(|_| "expected a time such as 2026-11-21T03:00:00Z".to_owned())?;
+    let millis = u64::try_from(instant.as_millisecond());
+    millis
+        .map(UnixMillis::new)
+        .map_err(|_| "the time lies before 1970".to_owned())
+}

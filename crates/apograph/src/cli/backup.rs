@@ -1,0 +1,78 @@
+//! `apograph backup`
+
+use std::fmt::Write;
+
+use apograph_capture::{Captured, Kind, Options, capture};
+use apograph_format::SegmentKind;
+use apograph_io::{Monitor, RealDisk};
+use apograph_manifest::SegmentRecord;
+use serde_json::{Value, json};
+
+use super::args::Backup;
+use super::failure::Failure;
+use super::{Report, segments, words};
+
+pub(super) fn run(words: &Backup, monitor: &dyn Monitor) -> Result<Report, Failure> {
+    let kind = match (words.full, words.incremental) {
+        (true, _) => Kind::Full,
+        (_, true) => Kind::Incremental,
+        _ => Kind::Auto,
+    };
+    let options = Options {
+        kind,
+        ..Options::default()
+    };
+    let captured = capture(&RealDisk, &words.database, &words.repo, &options, monitor)?;
+    Ok(match captured {
+        Captured::UpToDate { end_epoch } => Report::done(
+            format!("Nothing new since epoch {end_epoch}.\n"),
+            json!({"command": "backup", "outcome": "up-to-date", "end_epoch": end_epoch.get()}),
+        ),
+        Captured::Added { segments, why } => {
+            let json = object(&segments, why.as_deref());
+            Report::done(text(&segments, why.as_deref()), json)
+        }
+    })
+}
+
+/// The segment that the command is about: the full backup, where one was taken.
+fn main_segment(segments: &[SegmentRecord]) -> Option<&SegmentRecord> {
+    let full = segments
+        .iter()
+        .find(|record| record.segment.kind == SegmentKind::Full);
+    full.or(segments.first())
+}
+
+fn object(added: &[SegmentRecord], why: Option<&str>) -> Value {
+    let json = |record: &SegmentRecord| segments::json(&record.segment, Some(&record.content));
+    let main = main_segment(added);
+    let mut object = json!({
+        "command": "backup",
+        "outcome": main.map(|record| record.segment.kind.to_string()),
+        "segment": main.map(json),
+    });
+    if let Some(why) = why {
+        object["why"] = json!(why);
+        object["segments"] = added.iter().map(json).map(Value::Object).collect();
+    }
+    object
+}
+
+fn text(added: &[SegmentRecord], why: Option<&str>) -> String {
+    let mut text = String::new();
+    for SegmentRecord { segment, content } in added {
+        let size = words::size(segment.size_bytes);
+        let points = segments::points(Some(content));
+        let what = match content {
+            apograph_manifest::SegmentContent::Increment(increment) => {
+                format!("increment, {}", words::count(increment.commits, "commit"))
+            }
+            apograph_manifest::SegmentContent::Full(_) => "full backup".to_owned(),
+        };
+        let _ = writeln!(text, "{}  {what}, {points}, {size}", segment.file);
+    }
+    if let Some(why) = why {
+        let _ = writeln!(text, "Full because: {why}.");
+    }
+    text
+}

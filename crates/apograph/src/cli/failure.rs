@@ -1,0 +1,208 @@
+//! Errors as the command reports them: a code, a sentence, what to do.
+
+use std::path::Path;
+
+use apograph_capture::CaptureError;
+use apograph_io::IoError;
+use apograph_manifest::{ChainError, Nearest};
+use apograph_repository::RepositoryError;
+use apograph_restore::RestoreError;
+use serde_json::{Value, json};
+
+use super::words;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(super) struct Failure {
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+    nearest: Option<Box<Nearest>>,
+    file: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        let hint = hint(code).map(str::to_owned);
+        Self {
+            code,
+            message: message.into(),
+            hint,
+            nearest: None,
+            file: None,
+        }
+    }
+
+    pub(super) fn usage(message: &str) -> Self {
+        Self::new("usage", message)
+    }
+
+    pub(super) fn about(mut self, path: &Path) -> Self {
+        self.file = Some(path.display().to_string());
+        self
+    }
+
+    fn hinting(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The exit status of the contract.
+    pub(super) fn exit(&self) -> u8 {
+        exit_status(self.code)
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let nearest = self.nearest.as_ref().map(|nearest| {
+            json!({"below": words::point(nearest.below), "above": words::point(nearest.above)})
+        });
+        json!({"error": {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "nearest": nearest,
+            "file": self.file,
+        }})
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("error: {}\n", self.message);
+        if let Some(hint) = &self.hint {
+            text.push_str("  hint: ");
+            text.push_str(hint);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// The exit status that belongs to an error code.
+pub(super) fn exit_status(code: &str) -> u8 {
+    match code {
+        "usage" => 2,
+        "corrupt-segment" | "corrupt-manifest" | "corrupt-cursor" | "corrupt-database"
+        | "corrupt-wal" => 3,
+        "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database" => 4,
+        "target-not-covered" | "ambiguous-target" => 5,
+        "output-exists" => 6,
+        "repository-busy" => 7,
+        "unsupported-version" => 8,
+        "wal-damaged" => 9,
+        _ => 1,
+    }
+}
+
+fn hint(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "usage" => "`apograph help` lists the commands",
+        "corrupt-segment" => {
+            "`apograph verify REPO` lists all damage, `apograph list REPO` what can still be restored"
+        }
+        "corrupt-manifest" => {
+            "`apograph rebuild REPO` writes the manifest anew from the segment files"
+        }
+        "corrupt-cursor" => "remove the file, and take the backup again",
+        "corrupt-wal" => "close the database and open it again, then take a full backup",
+        "corrupt-database" => "restore the database from its last backup",
+        "chain-broken" | "no-full-backup" => {
+            "take a full backup: `apograph backup DB --repo REPO --full`"
+        }
+        "not-a-repository" => "name the folder that `apograph backup` was given with --repo",
+        "foreign-database" => "name another repository for this database",
+        "output-exists" => "name an OUTPUT that does not exist; nothing is ever overwritten",
+        "repository-busy" => "try again when the other command has ended",
+        "wal-damaged" => {
+            "nothing was captured; open the database with the engine, and take a full backup then"
+        }
+        _ => return None,
+    })
+}
+
+impl From<IoError> for Failure {
+    fn from(error: IoError) -> Self {
+        Self::new("io", error.to_string()).about(error.path())
+    }
+}
+
+impl From<RepositoryError> for Failure {
+    fn from(error: RepositoryError) -> Self {
+        let failure = Self::new(error.code(), error.to_string());
+        match &error {
+            RepositoryError::Io(io) => failure.about(io.path()),
+            RepositoryError::InTheWay { path } => failure
+                .about(path)
+                .hinting("`apograph rebuild REPO` makes it part of the chain; or move it away"),
+            RepositoryError::NotARepository { path, .. }
+            | RepositoryError::Contradiction { path, .. }
+            | RepositoryError::Busy { path }
+            | RepositoryError::ReadBack { path } => failure.about(path),
+            _ => failure,
+        }
+    }
+}
+
+impl From<CaptureError> for Failure {
+    fn from(error: CaptureError) -> Self {
+        let failure = Self::new(error.code(), error.to_string());
+        match error {
+            CaptureError::Io(error) => error.into(),
+            CaptureError::Repository(error) => error.into(),
+            CaptureError::WalDirectory { path } => failure
+                .about(&path)
+                .hinting("only databases in a .grafeo file can be captured"),
+            CaptureError::Database { ref path, .. }
+            | CaptureError::WalDamaged { ref path, .. }
+            | CaptureError::DamagedCursor { ref path, .. }
+            | CaptureError::Restless { ref path } => failure.about(path),
+            _ => failure,
+        }
+    }
+}
+
+impl From<ChainError> for Failure {
+    fn from(error: ChainError) -> Self {
+        let mut failure = Self::new(error.code(), error.to_string());
+        match error {
+            ChainError::NotCovered { nearest, .. } => {
+                failure.hint = Some(advice(nearest));
+                failure.nearest = Some(Box::new(nearest));
+            }
+            ChainError::Unreachable { nearest, cause, .. } => {
+                failure.hint = Some(advice(nearest));
+                failure.nearest = Some(Box::new(nearest));
+                failure.file = cause.file().map(ToString::to_string);
+            }
+            ChainError::Ambiguous { points } => {
+                let names: Vec<String> = points.iter().map(ToString::to_string).collect();
+                failure.hint = Some(format!("name one of {}", names.join(", ")));
+            }
+            _ => {}
+        }
+        failure
+    }
+}
+
+fn advice(nearest: Nearest) -> String {
+    match (nearest.below, nearest.above) {
+        (Some(below), Some(above)) => format!("restore to {below} or to {above}"),
+        (Some(below), None) => format!("restore to {below}, or take a backup first"),
+        (None, Some(above)) => format!("restore to {above}"),
+        (None, None) => "no point of this repository can be restored".to_owned(),
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        let failure = Self::new(error.code(), error.to_string());
+        match error {
+            RestoreError::Io(error) => error.into(),
+            RestoreError::Repository(error) => error.into(),
+            RestoreError::Chain(error) => error.into(),
+            RestoreError::Segment { ref file, .. } => failure.about(file.as_ref()),
+            RestoreError::OutputExists { ref path } | RestoreError::OutputBusy { ref path } => {
+                failure.about(path)
+            }
+            _ => failure,
+        }
+    }
+}

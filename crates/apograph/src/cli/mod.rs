@@ -1,0 +1,134 @@
+//! The `apograph` command: arguments in, one result out.
+//!
+//! Its contract is in the repository's README.md: commands, JSON objects, exit statuses and error
+//! codes. Each command is a function from its arguments to a [`Report`], which knows how it reads
+//! for a person and for a program; nothing else prints.
+
+mod args;
+mod backup;
+mod failure;
+mod inspect;
+mod list;
+mod log;
+mod progress;
+mod rebuild;
+mod restore;
+mod segments;
+mod table;
+mod verify;
+mod words;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use serde_json::Value;
+
+use args::{Arguments, Command};
+use failure::Failure;
+use progress::Terminal;
+
+/// The result of a command, for a person and for a program.
+struct Report {
+    text: String,
+    json: Value,
+    exit: u8,
+}
+
+impl Report {
+    fn done(text: String, json: Value) -> Self {
+        Self {
+            text,
+            json,
+            exit: 0,
+        }
+    }
+}
+
+/// Runs the command that the process was started with, and says how it ended.
+pub fn main() -> ExitCode {
+    run(std::env::args_os().collect())
+}
+
+fn run(words: Vec<OsString>) -> ExitCode {
+    let wants_json = words.iter().any(|word| word == "--json");
+    let arguments = match Arguments::try_parse_from(words) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error, wants_json),
+    };
+    start_log();
+    let json = arguments.command.json();
+    let outcome = match &arguments.command {
+        Command::Backup(words) => backup::run(words, &Terminal::new(arguments.quiet || json)),
+        Command::Restore(words) => restore::run(words, &Terminal::new(arguments.quiet || json)),
+        Command::List(words) => list::run(words),
+        Command::Verify(words) => verify::run(words, &Terminal::new(arguments.quiet || json)),
+        Command::Log(words) => log::run(words),
+        Command::Inspect(words) => inspect::run(words),
+        Command::Rebuild(words) => rebuild::run(words),
+        Command::Completions { shell } => Ok(completions(*shell)),
+    };
+    match outcome {
+        Ok(report) => print(&report, json),
+        Err(failure) => fail(&failure, json),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Report {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    clap_complete::generate(shell, &mut command, "apograph", &mut script);
+    Report::done(String::from_utf8_lossy(&script).into_owned(), Value::Null)
+}
+
+/// `RUST_LOG` shows what capture and restore decide, on standard error.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A program that calls the command as a function may have a log already.
+    let _ = log.try_init();
+}
+
+fn print(report: &Report, json: bool) -> ExitCode {
+    let mut out = anstream::stdout().lock();
+    let written = if json && !report.json.is_null() {
+        writeln!(out, "{}", report.json)
+    } else {
+        write!(out, "{}", report.text)
+    };
+    // A reader that went away (`| head`) has what it wanted.
+    let _ = written.and_then(|()| out.flush());
+    ExitCode::from(report.exit)
+}
+
+fn fail(failure: &Failure, json: bool) -> ExitCode {
+    let mut err = anstream::stderr().lock();
+    let _ = if json {
+        writeln!(err, "{}", failure.json())
+    } else {
+        write!(err, "{}", failure.text())
+    };
+    ExitCode::from(failure.exit())
+}
+
+fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
+    if !error.use_stderr() {
+        // `--help` and `--version`.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if wants_json {
+        let text = error.render().to_string();
+        let message = text
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .trim_start_matches("error: ");
+        return fail(&Failure::usage(message), true);
+    }
+    let _ = error.print();
+    ExitCode::from(2)
+}

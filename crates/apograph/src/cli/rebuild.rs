@@ -1,0 +1,94 @@
+//! `apograph rebuild`
+
+use std::fmt::Write;
+
+use apograph_io::RealDisk;
+use apograph_manifest::Unusable;
+use apograph_repository::{
+    Rebuild as Plan, RepositoryError, RepositoryLock, plan_rebuild, write_rebuild,
+};
+use serde_json::{Value, json};
+
+use super::args::Rebuild;
+use super::failure::Failure;
+use super::{Report, segments, words};
+
+pub(super) fn run(words: &Rebuild) -> Result<Report, Failure> {
+    let folder = &words.repo;
+    if !folder.is_dir() {
+        let detail = "there is no such folder".to_owned();
+        return Err(RepositoryError::NotARepository {
+            path: folder.clone(),
+            detail,
+        }
+        .into());
+    }
+    let _lock = (!words.dry_run)
+        .then(|| RepositoryLock::acquire(folder))
+        .transpose()?;
+    let plan = plan_rebuild(folder)?;
+    if !words.dry_run && !plan.unchanged {
+        write_rebuild(&RealDisk, folder, &plan)?;
+    }
+    let outcome = match (plan.unchanged, words.dry_run) {
+        (true, _) => "unchanged",
+        (false, true) => "would-write",
+        (false, false) => "written",
+    };
+    Ok(Report::done(
+        text(&plan, outcome),
+        object(&plan, outcome, words.dry_run),
+    ))
+}
+
+fn object(plan: &Plan, outcome: &str, dry_run: bool) -> Value {
+    let segments: Vec<Value> = plan
+        .manifest
+        .segments
+        .iter()
+        .map(|segment| Value::Object(segments::json(segment, None)))
+        .collect();
+    let skipped: Vec<Value> = plan
+        .skipped
+        .iter()
+        .map(|(name, reason)| json!({"file": name.to_string(), "detail": in_words(reason)}))
+        .collect();
+    json!({
+        "command": "rebuild",
+        "outcome": outcome,
+        "dry_run": dry_run,
+        "segments": segments,
+        "skipped": skipped,
+    })
+}
+
+fn text(plan: &Plan, outcome: &str) -> String {
+    let mut text = String::new();
+    for segment in &plan.manifest.segments {
+        let size = words::size(segment.size_bytes);
+        let (from, to) = (segment.start_epoch, segment.end_epoch);
+        let _ = writeln!(
+            text,
+            "{}  {}, epochs {from} to {to}, {size}",
+            segment.file, segment.kind
+        );
+    }
+    for (name, reason) in &plan.skipped {
+        let _ = writeln!(text, "{name}  left out: {}", in_words(reason));
+    }
+    let segments = words::count(plan.manifest.segments.len() as u64, "segment");
+    let _ = match outcome {
+        "written" => writeln!(text, "Wrote a manifest of {segments}."),
+        "unchanged" => writeln!(text, "The manifest is right: {segments}."),
+        _ => writeln!(text, "Would write a manifest of {segments}."),
+    };
+    text
+}
+
+fn in_words(reason: &Unusable) -> String {
+    match reason {
+        Unusable::Damaged { offset, detail } => format!("damaged at byte {offset}: {detail}"),
+        Unusable::Unsupported { detail } => detail.clone(),
+        _ => "missing".to_owned(),
+    }
+}

@@ -1,0 +1,60 @@
+//! Segments as the commands show them.
+
+use apograph_manifest::{ChainEntry, Segment, SegmentContent, Unusable};
+use serde_json::{Map, Value, json};
+
+use super::words;
+
+/// What the manifest says of a segment, and its counts where they are known.
+pub(super) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    put("kind", json!(segment.kind.to_string()));
+    put("file", json!(segment.file.as_str()));
+    put("start_epoch", json!(segment.start_epoch.get()));
+    put("end_epoch", json!(segment.end_epoch.get()));
+    if let Some(SegmentContent::Increment(increment)) = content {
+        put("commits", json!(increment.commits));
+        put("records", json!(increment.records));
+    }
+    put("size_bytes", json!(segment.size_bytes));
+    put("checksum", json!(segment.checksum.to_string()));
+    put("created_at", json!(words::rfc3339(segment.created_at)));
+    object
+}
+
+/// The points of a segment in words: `1:4 to 1:6, 2:1 to 2:2`.
+pub(super) fn points(content: Option<&SegmentContent>) -> String {
+    match content {
+        Some(SegmentContent::Full(full)) => format!("at {}", full.base),
+        Some(SegmentContent::Increment(increment)) => {
+            let ranges = increment.stretches.iter().filter_map(|stretch| {
+                let epochs = stretch.epochs.ranges();
+                let (&(first, _), &(_, last)) = (epochs.first()?, epochs.last()?);
+                let timeline = stretch.timeline;
+                Some(if first == last {
+                    format!("{timeline}:{first}")
+                } else {
+                    format!("{timeline}:{first} to {timeline}:{last}")
+                })
+            });
+            let ranges: Vec<String> = ranges.collect();
+            if ranges.is_empty() {
+                "no epoch".to_owned()
+            } else {
+                ranges.join(", ")
+            }
+        }
+        None => "unknown".to_owned(),
+    }
+}
+
+/// How a segment's file is, in a word.
+pub(super) fn state(entry: &ChainEntry) -> &'static str {
+    match &entry.unusable {
+        None => "",
+        Some(Unusable::Missing) => "MISSING",
+        Some(Unusable::Unsupported { .. }) => "UNKNOWN VERSION",
+        Some(_) => "DAMAGED",
+    }
+}

@@ -1,0 +1,88 @@
+//! `apograph verify`
+
+use std::fmt::Write;
+
+use apograph_io::Monitor;
+use apograph_restore::{Problem, Verified, VerifyOptions, verify};
+use serde_json::{Value, json};
+
+use super::args::Verify;
+use super::failure::{Failure, exit_status};
+use super::{Report, words};
+
+pub(super) fn run(words: &Verify, monitor: &dyn Monitor) -> Result<Report, Failure> {
+    let options = VerifyOptions {
+        level: words.level.into(),
+        ..VerifyOptions::default()
+    };
+    let verified = verify(&words.repo, &options, monitor)?;
+    let exit = exit(&verified.problems);
+    let json = object(&verified, words.level.name());
+    Ok(Report {
+        text: text(&verified),
+        json,
+        exit,
+    })
+}
+
+/// Damage weighs more than a missing link.
+fn exit(problems: &[Problem]) -> u8 {
+    let exits: Vec<u8> = problems
+        .iter()
+        .map(|problem| exit_status(problem.code))
+        .collect();
+    let worst = [3, 8, 4].into_iter().find(|exit| exits.contains(exit));
+    worst.or(exits.first().copied()).unwrap_or(0)
+}
+
+fn object(verified: &Verified, level: &str) -> Value {
+    let problem = |problem: &Problem| {
+        json!({
+            "code": problem.code,
+            "file": problem.file,
+            "offset": problem.offset,
+            "detail": problem.detail,
+            "epochs": problem.epochs.map(|(from, to)| json!({"from": from.get(), "to": to.get()})),
+        })
+    };
+    json!({
+        "command": "verify",
+        "level": level,
+        "ok": verified.problems.is_empty(),
+        "files": verified.files,
+        "bytes": verified.bytes,
+        "frames": verified.frames,
+        "commits": verified.commits,
+        "problems": verified.problems.iter().map(problem).collect::<Vec<_>>(),
+    })
+}
+
+fn text(verified: &Verified) -> String {
+    let mut text = String::new();
+    for problem in &verified.problems {
+        let file = problem.file.as_deref().unwrap_or("repository");
+        let place = problem
+            .offset
+            .map_or(String::new(), |offset| format!(" at byte {offset}"));
+        let _ = writeln!(text, "{}  {file}{place}: {}", problem.code, problem.detail);
+        if let Some((from, to)) = problem.epochs {
+            let _ = writeln!(text, "  it has epochs {from} to {to}");
+        }
+    }
+    let seen = format!(
+        "{}, {}, {}, {}",
+        words::count(verified.files, "file"),
+        words::size(verified.bytes),
+        words::count(verified.frames, "frame"),
+        words::count(verified.commits, "commit"),
+    );
+    let _ = match verified.problems.len() as u64 {
+        0 => writeln!(text, "All sound: {seen}."),
+        problems => writeln!(
+            text,
+            "{}; sound: {seen}.",
+            words::count(problems, "problem")
+        ),
+    };
+    text
+}

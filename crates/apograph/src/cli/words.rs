@@ -1,0 +1,90 @@
+//! Numbers and times as people and programs read them.
+
+use apograph_format::{PointName, UnixMillis};
+use serde_json::{Value, json};
+
+/// RFC 3339 in UTC with milliseconds; `None` past the year 9999.
+pub(super) fn rfc3339(time: UnixMillis) -> Option<String> {
+    Some(
+        timestamp(time)?
+            .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string(),
+    )
+}
+
+/// A time to the second.
+pub(super) fn time(time: UnixMillis) -> String {
+    timestamp(time).map_or_else(
+        || "unknown".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+fn timestamp(time: UnixMillis) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_millisecond(i64::try_from(time.get()).ok()?).ok()
+}
+
+/// A size in the largest unit that leaves at least 1.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `1 commit`, `2 commits`.
+pub(super) fn count(number: u64, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+/// A point as JSON: the epoch as a number where that names it, else `"2:57"`.
+pub(super) fn point(name: Option<PointName>) -> Value {
+    match name {
+        Some(PointName {
+            timeline: None,
+            epoch,
+        }) => json!(epoch.get()),
+        Some(name) => json!(name.to_string()),
+        None => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_well() {
+        let rows = [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (24_576, "24.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (u64::MAX, "16384.0 PiB"),
+        ];
+        for (bytes, expected) in rows {
+            assert_eq!(size(bytes), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn times_have_milliseconds() {
+        let millis = UnixMillis::new(1_795_243_024_331);
+        assert_eq!(rfc3339(millis).as_deref(), Some("2026-11-21T06:37:04.331Z"));
+        assert_eq!(time(millis), "2026-11-21 06:37:04 UTC");
+        assert_eq!(rfc3339(UnixMillis::new(u64::MAX)), None);
+    }
+}

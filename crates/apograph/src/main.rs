@@ -1,0 +1,5 @@
+//! The `apograph` command.
+
+fn main() -> std::process::ExitCode {
+    apograph::cli::main()
+}
