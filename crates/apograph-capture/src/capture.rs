@@ -278,10 +278,10 @@ impl<'a> Job<'a> {
     /// Whether an increment behind a full backup begins a log that another process began.
     fn is_reopened(&self, log: &LogFolder, start: LogPosition) -> bool {
         let last = self.repository.chain().entries().last();
-        let behind_closed = last.is_some_and(|last| {
-            matches!(&last.content, Some(SegmentContent::Full(full)) if full.log_start.is_none())
+        let behind_image = last.is_some_and(|last| {
+            matches!(&last.content, Some(SegmentContent::Full(full)) if full.image.iteration > 0)
         });
-        behind_closed && log.checkpoint().is_none() && start == log.recovery_start()
+        behind_image && is_fresh(log) && start == log.recovery_start()
     }
 
     fn next_start(&self) -> Epoch {

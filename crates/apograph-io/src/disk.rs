@@ -36,10 +36,10 @@ impl Mode {
         self.0
     }
 
-    /// The same for a folder: whoever may read may also enter.
+    /// The same for a folder: its owner may do everything, and whoever may read may also enter.
     #[must_use]
     pub const fn for_folder(self) -> Self {
-        Self(self.0 | ((self.0 & 0o444) >> 2))
+        Self(0o700 | self.0 | ((self.0 & 0o444) >> 2))
     }
 }
 

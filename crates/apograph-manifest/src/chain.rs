@@ -10,7 +10,7 @@
 //! - on into the next timeline of the run, where nothing of the one before is missing but what a
 //!   crash can have kept from being logged: late epochs near its end.
 
-use apograph_format::{Epoch, Point, RangeSet, SegmentKind, SegmentName, Timeline};
+use apograph_format::{Epoch, LogPosition, Point, RangeSet, SegmentKind, SegmentName, Timeline};
 
 use crate::hole::{Hole, HoleCause};
 use crate::manifest::Segment;
@@ -364,16 +364,31 @@ impl Chain {
             return None;
         }
         let start = entry.increment()?.range?.start;
-        let before = self.entries.get(..index)?.iter().rev();
-        let log_before = before
-            .filter(|entry| !entry.repeats())
-            .find_map(ChainEntry::increment)?;
-        let end = log_before.range?.end;
+        let end = self.log_end_before(index)?;
         (end != start).then_some(HoleCause::UnlinkedPositions {
             file,
             expected: end,
             found: start,
         })
+    }
+
+    /// Where the log ended that an entry goes on from, where that is known.
+    fn log_end_before(&self, index: usize) -> Option<LogPosition> {
+        for entry in self
+            .entries
+            .get(..index)?
+            .iter()
+            .rev()
+            .filter(|entry| !entry.repeats())
+        {
+            match &entry.content {
+                Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
+                Some(SegmentContent::Full(full)) if full.continues => {}
+                Some(SegmentContent::Full(full)) => return full.log_start,
+                None => return None,
+            }
+        }
+        None
     }
 
     fn find_reaches(&mut self) {

@@ -390,12 +390,11 @@ impl Opening<'_> {
             return Err(Defect::differs(segment, epoch));
         }
         let image = identity_of(&file);
-        let continues = before
-            .last()
-            .is_some_and(|last| same_image(last, image) || self.repeats_behind(segment));
+        let repeated = self.repeated_behind(segment);
+        let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
         let timeline = match (before.is_empty(), continues) {
             (true, _) => Timeline::FIRST,
-            (false, true) => state.timeline,
+            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref()),
             (false, false) => state.timeline.next().unwrap_or(state.timeline),
         };
         let base = Point::new(timeline, epoch);
@@ -407,8 +406,8 @@ impl Opening<'_> {
         }))
     }
 
-    /// Whether the increment behind a full backup says that the log before it goes on.
-    fn repeats_behind(&self, full: &Segment) -> bool {
+    /// The increment behind a full backup, where it says that the log before it goes on.
+    fn repeated_behind(&self, full: &Segment) -> Option<IncrementFile> {
         let mut behind = self
             .manifest
             .segments
@@ -417,9 +416,34 @@ impl Opening<'_> {
             .skip(1);
         let next = behind
             .next()
-            .filter(|next| next.kind == SegmentKind::Incremental);
-        let next = next.and_then(|next| IncrementFile::open(&self.folder.join(&next.file)).ok());
-        next.is_some_and(|next| next.header.flags.repeats)
+            .filter(|next| next.kind == SegmentKind::Incremental)?;
+        let file = IncrementFile::open(&self.folder.join(&next.file)).ok()?;
+        file.header.flags.repeats.then_some(file)
+    }
+
+    /// The timeline of an image: the current one, less those that begin in what is repeated.
+    fn timeline_of(
+        epoch: Epoch,
+        current: &TimelineState,
+        repeated: Option<&IncrementFile>,
+    ) -> Timeline {
+        let Some(file) = repeated else {
+            return current.timeline;
+        };
+        let mut state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
+        if file.header.flags.reopened {
+            state.end_process();
+        }
+        let parts = [file.part(0)];
+        PlacedReader::new(&parts, &mut state).for_each(drop);
+        let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
+        Timeline::new(
+            current
+                .timeline
+                .get()
+                .saturating_sub(opened)
+                .max(Timeline::FIRST.get()),
+        )
     }
 
     fn read_increment(

@@ -6,9 +6,60 @@
 mod catalogue;
 mod database;
 mod log;
+mod seeds;
 mod segment;
 
 pub use catalogue::{cursor, history, manifest};
 pub use database::database_file;
 pub use log::{log_groups, split_log_groups};
 pub use segment::gbak_header;
+
+/// A fuzz target: `fuzz/fuzz_targets/NAME.rs` in the repository.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does with an input.
+    pub run: fn(&[u8]),
+    /// The inputs that it begins with, made of the golden fixtures.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every fuzz target.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "cursor",
+        run: cursor,
+        seeds: seeds::cursors,
+    },
+    Target {
+        name: "database_file",
+        run: database_file,
+        seeds: seeds::database_files,
+    },
+    Target {
+        name: "gbak_header",
+        run: gbak_header,
+        seeds: seeds::gbak_headers,
+    },
+    Target {
+        name: "history",
+        run: history,
+        seeds: seeds::histories,
+    },
+    Target {
+        name: "log_groups",
+        run: log_groups,
+        seeds: seeds::logs,
+    },
+    Target {
+        name: "manifest",
+        run: manifest,
+        seeds: seeds::manifests,
+    },
+    Target {
+        name: "split_log_groups",
+        run: split_log_groups,
+        seeds: seeds::split_logs,
+    },
+];

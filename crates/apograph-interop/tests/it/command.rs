@@ -1,0 +1,117 @@
+//! The `apograph` command, run as a user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What a run of the command came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) exit: i32,
+    /// The object on standard output, or the `error` of the object on standard error.
+    pub(crate) json: Value,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub(crate) fn ok(self) -> Value {
+        assert_eq!(self.exit, 0, "{}", self.json);
+        self.json
+    }
+
+    /// The error code, which must come with the exit status of the contract.
+    #[track_caller]
+    pub(crate) fn code(&self) -> &str {
+        let code = self.json["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no error: {}", self.json));
+        let exit = match code {
+            "io" => 1,
+            "usage" => 2,
+            "corrupt-segment" | "corrupt-manifest" | "corrupt-cursor" | "corrupt-database"
+            | "corrupt-wal" => 3,
+            "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database" => 4,
+            "target-not-covered" | "ambiguous-target" => 5,
+            "output-exists" => 6,
+            "repository-busy" => 7,
+            "unsupported-version" => 8,
+            "wal-damaged" => 9,
+            _ => panic!("{code} is no code of the contract"),
+        };
+        assert_eq!(self.exit, exit, "{}", self.json);
+        code
+    }
+}
+
+/// Runs the command with `--json` behind its words.
+pub(crate) fn apograph<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome {
+    let output = Command::new(env!("CARGO_BIN_EXE_apograph-under-test"))
+        .args(words)
+        .arg("--json")
+        .output()
+        .unwrap();
+    let exit = output.status.code().unwrap_or(-1);
+    let text = if output.stdout.is_empty() {
+        &output.stderr
+    } else {
+        &output.stdout
+    };
+    let mut json: Value = serde_json::from_slice(text)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(text)));
+    if output.stdout.is_empty() {
+        json = json["error"].take();
+    }
+    Outcome { exit, json }
+}
+
+pub(crate) fn backup(database: &Path, repository: &Path, mode: Option<&str>) -> Outcome {
+    let words = ["backup", text(database), "--repo", text(repository)];
+    apograph(words.into_iter().chain(mode))
+}
+
+pub(crate) fn restore(repository: &Path, output: &Path, target: &[&str]) -> Outcome {
+    let words = ["restore", text(repository), text(output)];
+    apograph(words.into_iter().chain(target.iter().copied()))
+}
+
+pub(crate) fn list(repository: &Path) -> Value {
+    apograph(["list", text(repository)]).ok()
+}
+
+/// Every point that the repository says it can restore, as timeline and epoch.
+pub(crate) fn restorable(repository: &Path) -> Vec<(u64, u64)> {
+    let list = list(repository);
+    let ranges = list["restorable"].as_array().unwrap().iter();
+    let number = |range: &Value, key: &str| range[key].as_u64().unwrap();
+    ranges
+        .flat_map(|range| {
+            let timeline = number(range, "timeline");
+            (number(range, "from")..=number(range, "to")).map(move |epoch| (timeline, epoch))
+        })
+        .collect()
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// Everything below a folder with its bytes: what must not change when a command fails.
+pub(crate) fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return found;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+            found.push((path, Vec::new()));
+        } else {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,130 @@
+//! Chains that the engine wrote: every state that they can hold comes back exactly.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use apograph_interop::Truth;
+
+use crate::command::{apograph, restorable, restore, text};
+use crate::fixtures;
+use crate::judge::judge;
+
+/// States that a chain of the engine does not hold, as life and epoch: what came before its first
+/// full backup, and what the engine left between two segments.
+fn not_in_chain(truth: &Truth) -> BTreeSet<(u64, u64)> {
+    let first_full = truth
+        .backups
+        .iter()
+        .find(|backup| backup.error.is_none())
+        .unwrap();
+    let before = first_full.end_epoch.unwrap();
+    let mut missing: BTreeSet<_> = (0..before).map(|epoch| (0, epoch)).collect();
+    missing.extend(match truth.fixture.as_str() {
+        // Between the last increment and the second full backup.
+        "03_two_fulls" => vec![(0, 10)],
+        // Between the last increment and the close; the second life begins at its full backup.
+        "13_close_in_chain" => vec![(0, 5), (1, 0)],
+        "19_mixed_lives" => vec![(1, 0)],
+        // Behind the last increment.
+        "11_checkpoints_cursor" => vec![(0, 6), (0, 7), (0, 8)],
+        _ => vec![],
+    });
+    missing
+}
+
+fn chains() -> impl Iterator<Item = (PathBuf, Truth)> {
+    let with_chain = |dir: &PathBuf| dir.join("backup/backup_manifest.json").exists();
+    fixtures::all().into_iter().filter(with_chain).map(|dir| {
+        let truth = fixtures::truth(&dir);
+        (dir.join("backup"), truth)
+    })
+}
+
+#[test]
+fn every_state_that_the_chain_holds_is_exact() {
+    let (mut exact, mut refused) = (0, 0);
+    for (repository, truth) in chains() {
+        let missing = not_in_chain(&truth);
+        let expected: BTreeSet<_> = truth
+            .points()
+            .into_iter()
+            .filter(|point| !missing.contains(point))
+            .collect();
+        let verdict = judge(&repository, &truth);
+        assert_eq!(verdict.exact, expected, "{}", truth.fixture);
+        exact += expected.len();
+        refused += missing.len();
+    }
+    println!("{exact} states exact, {refused} not in their chains");
+    assert_eq!(exact, 606);
+}
+
+#[test]
+fn a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours() {
+    let mut refused = 0;
+    for (repository, truth) in chains() {
+        let scratch = tempfile::tempdir().unwrap();
+        let output = scratch.path().join("out.grafeo");
+        let points = restorable(&repository);
+        let highest = points.iter().map(|(_, epoch)| *epoch).max().unwrap();
+        let uncovered =
+            (0..=highest + 1).filter(|epoch| points.iter().all(|(_, covered)| covered != epoch));
+        for epoch in uncovered {
+            let outcome = restore(&repository, &output, &["--epoch", &epoch.to_string()]);
+            assert_eq!(
+                outcome.code(),
+                "target-not-covered",
+                "{}: {epoch}",
+                truth.fixture
+            );
+            let side = |side: &str| outcome.json["nearest"][side].as_u64();
+            let below = points
+                .iter()
+                .map(|(_, it)| *it)
+                .filter(|it| *it < epoch)
+                .max();
+            let above = points
+                .iter()
+                .map(|(_, it)| *it)
+                .filter(|it| *it > epoch)
+                .min();
+            assert_eq!(
+                (side("below"), side("above")),
+                (below, above),
+                "{}",
+                outcome.json
+            );
+            refused += 1;
+        }
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+    }
+    println!("{refused} targets refused");
+    assert!(refused > 0);
+}
+
+#[test]
+fn every_chain_verifies_and_rebuilds_to_itself() {
+    for (repository, truth) in chains() {
+        let verified = apograph(["verify", text(&repository)]).ok();
+        assert_eq!(verified["ok"], true, "{}: {verified}", truth.fixture);
+        let rebuilt = apograph(["rebuild", text(&repository), "--dry-run"]).ok();
+        assert_eq!(
+            rebuilt["skipped"].as_array().map(Vec::len),
+            Some(0),
+            "{rebuilt}"
+        );
+    }
+}
+
+#[test]
+fn an_epoch_of_two_timelines_needs_its_timeline() {
+    let repository =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/v1/14_torn_in_chain/backup");
+    let scratch = tempfile::tempdir().unwrap();
+    let output = scratch.path().join("out.grafeo");
+    let outcome = restore(&repository, &output, &["--epoch", "1"]);
+    assert_eq!(outcome.code(), "ambiguous-target");
+    assert_eq!(outcome.json["hint"], "name one of 1:1, 2:1");
+    assert!(!output.exists());
+    restore(&repository, &output, &["--epoch", "2:1"]).ok();
+}

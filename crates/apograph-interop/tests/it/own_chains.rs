@@ -1,0 +1,131 @@
+//! Chains of our own: the scenarios of the fixtures, captured by the command while the engine has
+//! the database open in another process.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use apograph_interop::scenario::{self, Backups, Scenario};
+use apograph_interop::{Engine, Taken, Truth, TruthState};
+
+use crate::command::{apograph, backup, list, text};
+use crate::fixtures;
+use crate::judge::judge;
+
+/// Takes the backups of a scenario with the command.
+struct Ours {
+    repository: PathBuf,
+    /// Take one after every state too.
+    always: bool,
+}
+
+impl Ours {
+    fn take(&self, database: &Path, mode: Option<&str>) -> Result<Taken, String> {
+        let outcome = backup(database, &self.repository, mode);
+        if outcome.exit != 0 {
+            return Err(outcome.code().to_owned());
+        }
+        let segment = &outcome.json["segment"];
+        Ok(Taken {
+            file: segment["file"].as_str().map(str::to_owned),
+            start_epoch: segment["start_epoch"].as_u64(),
+            end_epoch: segment["end_epoch"].as_u64(),
+            size: segment["size_bytes"].as_u64(),
+        })
+    }
+}
+
+impl Backups for Ours {
+    fn full(&mut self, database: &Path, _: &mut Engine) -> Result<Taken, String> {
+        self.take(database, Some("--full"))
+    }
+
+    fn incremental(&mut self, database: &Path, _: &mut Engine) -> Result<Taken, String> {
+        self.take(database, Some("--incremental"))
+    }
+
+    fn observe(&mut self, database: &Path, _: &TruthState) {
+        if self.always {
+            self.take(database, None).unwrap();
+        }
+    }
+}
+
+fn single_file_scenarios() -> impl Iterator<Item = Scenario> {
+    scenario::scenarios()
+        .into_iter()
+        .filter(|scenario| scenario.name != "17_wal_directory")
+}
+
+fn live(scenario: &Scenario, dir: &Path, always: bool) -> (PathBuf, Truth) {
+    let repository = dir.join("repository");
+    let mut ours = Ours {
+        repository: repository.clone(),
+        always,
+    };
+    let truth = scenario::run(
+        scenario,
+        fixtures::driver(),
+        &dir.join("scenario"),
+        &mut ours,
+    );
+    (repository, truth.unwrap())
+}
+
+#[track_caller]
+fn check_rebuild(repository: &Path, truth: &Truth, before: &BTreeSet<(u64, u64)>) {
+    std::fs::remove_file(repository.join("backup_manifest.json")).unwrap();
+    std::fs::remove_file(repository.join("apograph.json")).unwrap();
+    let rebuilt = apograph(["rebuild", text(repository)]).ok();
+    assert_eq!(rebuilt["outcome"], "written");
+    assert_eq!(
+        judge(repository, truth).exact,
+        *before,
+        "{}: rebuilt",
+        truth.fixture
+    );
+}
+
+#[test]
+fn backups_where_the_engine_took_them_hold_every_state() {
+    for scenario in single_file_scenarios() {
+        let dir = tempfile::tempdir().unwrap();
+        let (repository, truth) = live(&scenario, dir.path(), false);
+        if truth.backups.is_empty() {
+            continue;
+        }
+        let verdict = judge(&repository, &truth);
+        let last = truth
+            .backups
+            .iter()
+            .rfind(|backup| backup.error.is_none())
+            .unwrap();
+        let captured = truth.states[..=usize::try_from(last.after_seq).unwrap()].iter();
+        let expected: BTreeSet<_> = if truth.nodes_equal_epoch {
+            let highest = verdict.exact.iter().map(|(_, epoch)| *epoch).max().unwrap();
+            (0..=highest).map(|epoch| (0, epoch)).collect()
+        } else {
+            captured.map(|state| (state.life, state.epoch)).collect()
+        };
+        assert_eq!(verdict.exact, expected, "{}", scenario.name);
+        assert!(apograph(["verify", text(&repository)]).ok()["ok"] == true);
+        check_rebuild(&repository, &truth, &verdict.exact);
+    }
+}
+
+#[test]
+fn a_backup_after_every_state_loses_none() {
+    for scenario in single_file_scenarios().filter(|it| !it.nodes_equal_epoch) {
+        let dir = tempfile::tempdir().unwrap();
+        let (repository, truth) = live(&scenario, dir.path(), true);
+        let verdict = judge(&repository, &truth);
+        let expected: BTreeSet<_> = truth.points().into_iter().collect();
+        assert_eq!(
+            verdict.exact,
+            expected,
+            "{}: {}",
+            scenario.name,
+            list(&repository)
+        );
+        check_rebuild(&repository, &truth, &verdict.exact);
+    }
+}
