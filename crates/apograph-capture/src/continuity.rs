@@ -235,10 +235,10 @@ impl Search<'_> {
         };
         let length = captured.len().min(body.len()).min(PROOF_BYTES);
         let in_log = captured.get(captured.len() - length..);
+        intact(file, end)?;
         if in_log.is_some_and(|bytes| body.ends_with(bytes)) {
             return Ok(here);
         }
-        intact(file)?;
         Ok(Err(if self.is_same_life(log) {
             Broken::OtherLog
         } else {
@@ -319,12 +319,14 @@ fn end_in(file: &LogFile, body: &[u8]) -> Option<u64> {
     ends.filter(matches).last().map(|end| end as u64)
 }
 
-/// Tells a damaged log file from another log's.
-fn intact(file: &LogFile) -> Result<()> {
+/// Checks the captured front of the log file in which the chain ends: damage there is reported
+/// while the backups before it are still good, and not taken for another log's bytes.
+fn intact(file: &LogFile, end: usize) -> Result<()> {
+    let bytes = file.bytes.get(..end).unwrap_or_default();
     let parts = [LogPart {
         sequence: file.sequence,
         file_offset: 0,
-        bytes: &file.bytes,
+        bytes,
     }];
     let end = GroupReader::new(&parts).finish();
     damage(&end, &[file], &parts).map_or(Ok(()), Err)

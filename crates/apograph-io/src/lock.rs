@@ -3,11 +3,17 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::disk::Mode;
 use crate::error::{IoError, Result, failed};
+
+/// A process that another thread is starting holds a copy of every open file, and so of a lock
+/// that this process has just let go, until it runs its own program. That takes a moment.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(4);
 
 /// An exclusive lock on a file, held until it is dropped or the process dies.
 #[derive(Debug)]
@@ -44,12 +50,16 @@ impl FileLock {
     }
 
     fn lock(file: File, path: &Path) -> Result<Self> {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(IoError::Busy {
-                path: path.to_owned(),
-            }),
-            Err(errno) => Err(failed("lock", path)(errno.into())),
+        for attempt in 1.. {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(rustix::io::Errno::WOULDBLOCK) if attempt < ATTEMPTS => {
+                    std::thread::sleep(PAUSE);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => break,
+                Err(errno) => return Err(failed("lock", path)(errno.into())),
+            }
         }
+        Err(IoError::Busy { path: path.to_owned() })
     }
 }

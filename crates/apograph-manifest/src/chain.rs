@@ -237,13 +237,28 @@ impl Chain {
             .find(|run| (run.first..run.end).contains(&index))
     }
 
-    /// The cause of the last break up to an entry.
-    pub(crate) fn break_before(&self, index: usize) -> Option<&HoleCause> {
-        self.breaks
-            .iter()
-            .rev()
-            .find(|(at, _)| *at <= index)
-            .map(|(_, cause)| cause)
+    /// Why nothing leads to an entry: it is unusable itself, or every full backup of its run is,
+    /// or the log before it breaks off.
+    pub(crate) fn obstacle_before(&self, index: usize) -> Option<HoleCause> {
+        let unusable = |index: usize| {
+            let entry = self.entries.get(index)?;
+            Some(HoleCause::unusable(entry, entry.unusable.as_ref()?))
+        };
+        let run = self.run_of(index);
+        let fulls = || run.into_iter().flat_map(|run| run.first..=index).rev();
+        let lost_full = || {
+            let is_full = |index: &usize| {
+                self.entries
+                    .get(*index)
+                    .is_some_and(|it| it.segment.kind == SegmentKind::Full)
+            };
+            fulls().filter(is_full).find_map(unusable)
+        };
+        let broken = || {
+            let last = self.breaks.iter().rev().find(|(at, _)| *at <= index);
+            last.map(|(_, cause)| cause.clone())
+        };
+        unusable(index).or_else(lost_full).or_else(broken)
     }
 
     /// Where a restore from the full backup at `index` can begin to stop.
@@ -279,7 +294,11 @@ impl Chain {
             return;
         }
         let mut timelines: Vec<RunTimeline> = Vec::new();
-        for entry in entries.iter().filter(|entry| !entry.repeats()) {
+        let counts = |entry: &&ChainEntry| {
+            let lost = entry.unusable.is_some() && entry.segment.kind == SegmentKind::Incremental;
+            !entry.repeats() && !lost
+        };
+        for entry in entries.iter().filter(counts) {
             let base = entry
                 .full()
                 .map(|full| (full.base.timeline, full.base.epoch, None));

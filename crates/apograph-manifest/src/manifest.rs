@@ -18,7 +18,10 @@ pub const MANIFEST_VERSION: u32 = 1;
 /// The most that a manifest may have: a million segments.
 pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
 
-const DECODE_LIMIT_BYTES: usize = 1 << 30;
+/// More than a segment with the longest name takes.
+const SEGMENT_LIMIT_BYTES: usize = 1024;
+/// A kind, the length of a name, and five numbers.
+const SEGMENT_MIN_BYTES: usize = 7;
 
 /// The name of a segment's file: a name, never a path.
 ///
@@ -153,9 +156,8 @@ impl Manifest {
             path: path.to_owned(),
             detail,
         };
-        let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
-        let (version, taken) = bincode::decode_from_slice::<u32, _>(bytes, config)
-            .map_err(|error| corrupt(error.to_string()))?;
+        let mut rest = bytes;
+        let version: u32 = take(&mut rest).map_err(corrupt)?;
         if version != MANIFEST_VERSION {
             let path = path.to_owned();
             let known = MANIFEST_VERSION;
@@ -165,29 +167,27 @@ impl Manifest {
                 known,
             });
         }
-        let rest = bytes.get(taken..).unwrap_or_default();
-        let (raw, taken) = bincode::decode_from_slice::<Vec<RawSegment>, _>(rest, config)
-            .map_err(|error| corrupt(error.to_string()))?;
-        if taken != rest.len() {
-            return Err(corrupt(format!(
-                "{} bytes after its end",
-                rest.len().abs_diff(taken)
-            )));
+        let count: usize = take(&mut rest).map_err(corrupt)?;
+        if count > rest.len() / SEGMENT_MIN_BYTES {
+            let have = rest.len();
+            return Err(corrupt(format!("{count} segments in {have} bytes")));
         }
-        let segments = raw
-            .into_iter()
-            .map(|raw| {
-                Ok(Segment {
-                    kind: raw.kind,
-                    file: raw.file.try_into().map_err(corrupt)?,
-                    start_epoch: raw.start_epoch,
-                    end_epoch: raw.end_epoch,
-                    checksum: raw.checksum,
-                    size_bytes: raw.size_bytes,
-                    created_at: raw.created_at,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let mut segments = Vec::new();
+        for _ in 0..count {
+            let raw: RawSegment = take(&mut rest).map_err(corrupt)?;
+            segments.push(Segment {
+                kind: raw.kind,
+                file: raw.file.try_into().map_err(corrupt)?,
+                start_epoch: raw.start_epoch,
+                end_epoch: raw.end_epoch,
+                checksum: raw.checksum,
+                size_bytes: raw.size_bytes,
+                created_at: raw.created_at,
+            });
+        }
+        if !rest.is_empty() {
+            return Err(corrupt(format!("{} bytes after its end", rest.len())));
+        }
         let mut names = std::collections::HashSet::new();
         match segments.iter().find(|segment| !names.insert(&segment.file)) {
             Some(segment) => Err(corrupt(format!("it names {} twice", segment.file))),
@@ -210,6 +210,16 @@ impl Manifest {
         // Encoding into memory fails only for types that refuse themselves; none of these does.
         bincode::encode_to_vec(value, bincode::config::standard()).unwrap_or_default()
     }
+}
+
+/// Takes one value off the front of `bytes`. A list is taken element by element: its length alone
+/// would decide how much memory is asked for.
+fn take<T: bincode::Decode<()>>(bytes: &mut &[u8]) -> std::result::Result<T, String> {
+    let config = bincode::config::standard().with_limit::<SEGMENT_LIMIT_BYTES>();
+    let (value, taken) =
+        bincode::decode_from_slice(bytes, config).map_err(|error| error.to_string())?;
+    *bytes = bytes.get(taken..).unwrap_or_default();
+    Ok(value)
 }
 
 /// Reads the manifest of a repository; `None` where there is none.

@@ -53,6 +53,9 @@ pub struct ChainPlan {
     pub cut: Cut,
     /// The point that the restored database is at.
     pub point: Point,
+    /// Every epoch behind this point, up to [`ChainPlan::point`], is in the increments. It is in
+    /// the timeline of that point.
+    pub complete_from: Point,
     /// For a target in time: when the state was captured, and when the next segment was.
     pub interval: Option<(UnixMillis, Option<UnixMillis>)>,
 }
@@ -246,25 +249,23 @@ impl Chain {
 
     fn entry_with(&self, point: Point) -> Option<usize> {
         self.entries().iter().position(|entry| {
-            entry.increment().is_some_and(|increment| {
-                increment.stretches.iter().any(|stretch| {
-                    stretch.timeline == point.timeline && stretch.epochs.contains(point.epoch.get())
+            let is_base = entry.full().is_some_and(|full| full.base == point);
+            is_base
+                || entry.increment().is_some_and(|increment| {
+                    increment.stretches.iter().any(|stretch| {
+                        stretch.timeline == point.timeline
+                            && stretch.epochs.contains(point.epoch.get())
+                    })
                 })
-            })
         })
     }
 
     fn not_reachable(&self, target: &Target, point: Point) -> ChainError {
         let nearest = self.nearest(point.into());
         let target = target.to_string();
-        let cause = self.entry_with(point).and_then(|index| {
-            let own = self.entries().get(index)?;
-            let unusable = own
-                .unusable
-                .as_ref()
-                .map(|reason| HoleCause::unusable(own, reason));
-            unusable.or_else(|| self.break_before(index).cloned())
-        });
+        let cause = self
+            .entry_with(point)
+            .and_then(|index| self.obstacle_before(index));
         match cause {
             Some(cause) => ChainError::Unreachable {
                 target,
@@ -286,13 +287,28 @@ impl Chain {
             .into_iter()
             .take_while(|&index| Some(index) <= last)
             .collect();
+        let complete_from = self.complete_from(full, point);
+        let cut = Cut::At(point);
         Ok(ChainPlan {
             full,
             increments,
-            cut: Cut::At(point),
+            cut,
             point,
+            complete_from,
             interval: None,
         })
+    }
+
+    /// What the image stands for in the timeline of a point.
+    fn complete_from(&self, full: usize, point: Point) -> Point {
+        let served = self
+            .served_from(full)
+            .filter(|from| from.timeline == point.timeline);
+        let run = self
+            .run_of(full)
+            .and_then(|run| run.timeline(point.timeline));
+        let base = run.map_or(point, |known| Point::new(point.timeline, known.base));
+        served.unwrap_or(base)
     }
 
     /// The increments that a restore from a full backup replays, to the end of its run.
@@ -344,10 +360,6 @@ impl Chain {
             *full <= through && self.run_of(*full).is_some_and(|run| through < run.end)
         };
         let caught_up = |full: &usize| self.catch_up_of(*full).is_none() || *full < through;
-        let unusable = self.entries().get(through).and_then(|entry| {
-            let reason = entry.unusable.as_ref()?;
-            Some(HoleCause::unusable(entry, reason))
-        });
         let broken = |cause: Option<HoleCause>| {
             let nearest = Nearest {
                 below: self
@@ -366,11 +378,15 @@ impl Chain {
                 None => ChainError::NotCovered { target, nearest },
             }
         };
-        if unusable.is_some() {
-            return Err(broken(unusable));
+        if self
+            .entries()
+            .get(through)
+            .is_none_or(|entry| entry.unusable.is_some())
+        {
+            return Err(broken(self.obstacle_before(through)));
         }
         let Some(full) = self.bases().filter(caught_up).rfind(in_run) else {
-            return Err(broken(self.break_before(through).cloned()));
+            return Err(broken(self.obstacle_before(through)));
         };
         let increments: Vec<usize> = self
             .increments_behind(full)
@@ -381,11 +397,14 @@ impl Chain {
             return Err(broken(Some(cause)));
         }
         let point = self.point_behind(full, &increments);
+        let complete_from = self.complete_from(full, point);
+        let cut = Cut::End;
         Ok(ChainPlan {
             full,
             increments,
-            cut: Cut::End,
+            cut,
             point,
+            complete_from,
             interval: None,
         })
     }

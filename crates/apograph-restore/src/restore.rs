@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use apograph_format::{Epoch, Point, UnixMillis};
+use apograph_format::{Epoch, Point, RangeSet, UnixMillis};
 use apograph_io::{Disk, Mode, Monitor, Threads, open_regular};
-use apograph_manifest::{ChainPlan, Cut, Segment, Target};
+use apograph_manifest::{ChainError, ChainPlan, Cut, HoleCause, Segment, Target};
 use apograph_repository::Repository;
 use apograph_wal::{PlacedEvent, Run, Runs};
 
@@ -158,9 +158,7 @@ impl<'a> Maker<'a> {
 
     fn segment(&self, index: usize) -> Result<&'a Segment> {
         let entry = self.repository.chain().entries().get(index);
-        let entry = entry.ok_or(RestoreError::Chain(
-            apograph_manifest::ChainError::NoFullBackup,
-        ))?;
+        let entry = entry.ok_or(RestoreError::Chain(ChainError::NoFullBackup))?;
         Ok(&entry.segment)
     }
 
@@ -180,22 +178,52 @@ impl<'a> Maker<'a> {
         self.bytes_read += full.bytes().len() as u64;
         sink.image(full.bytes())?;
         drop(full);
+        let mut seen = RangeSet::new();
         for &index in &self.plan.increments {
             let mut kept = Kept::new(self.plan.cut);
             let read = walk.increment(index, |event| kept.add(event, &mut self.statements));
             let (file, walked) = read.map_err(|error| self.failed(index, error))?;
             self.bytes_read += file.bytes().len() as u64;
             self.commits += kept.commits;
+            seen.extend(&kept.epochs);
             let parts = [file.part(walked.overlap_bytes)];
             for run in kept.runs.as_slice() {
                 sink.log(run.bytes(&parts))?;
             }
         }
+        self.check_complete(&seen)?;
         if let Sink::Count(count) = sink {
             self.bytes_written = *count;
         }
         tracing::debug!(point = %walk.point(), "walked the plan");
         Ok(())
+    }
+
+    /// The plan says that every epoch up to the target is in these segments. Now they were read,
+    /// and it has to be so.
+    fn check_complete(&self, seen: &RangeSet) -> Result<()> {
+        let Cut::At(target) = self.plan.cut else {
+            return Ok(());
+        };
+        let from = self.plan.complete_from.epoch.get().saturating_add(1);
+        match seen.missing_in(from, target.epoch.get()).next() {
+            None => Ok(()),
+            Some((first, last)) => {
+                let first = Point::new(target.timeline, Epoch::new(first));
+                let cause = HoleCause::EpochsMissing {
+                    first,
+                    last: Epoch::new(last),
+                };
+                let nearest = self.repository.chain().nearest(target.into());
+                let (target, cause) = (format!("epoch {target}"), Box::new(cause));
+                Err(ChainError::Unreachable {
+                    target,
+                    cause,
+                    nearest,
+                }
+                .into())
+            }
+        }
     }
 
     fn failed(&self, index: usize, error: WalkError) -> RestoreError {
@@ -235,6 +263,8 @@ struct Kept {
     cut: Cut,
     runs: Runs,
     commits: u64,
+    /// The epochs of the target's timeline.
+    epochs: RangeSet,
 }
 
 impl Kept {
@@ -243,6 +273,7 @@ impl Kept {
             cut,
             runs: Runs::default(),
             commits: 0,
+            epochs: RangeSet::new(),
         }
     }
 
@@ -251,6 +282,7 @@ impl Kept {
             PlacedEvent::Group(group, placement) => {
                 if self.is_in_state(placement.point) {
                     self.commits += 1;
+                    self.note(placement.point);
                     group.runs().for_each(|run| self.runs.push(run));
                     statements.add(group);
                 }
@@ -267,7 +299,16 @@ impl Kept {
             Cut::At(target) => epoch <= target.epoch,
         };
         if kept {
+            if let Cut::At(target) = self.cut {
+                self.note(Point::new(target.timeline, epoch));
+            }
             self.runs.push(run);
+        }
+    }
+
+    fn note(&mut self, point: Point) {
+        if matches!(self.cut, Cut::At(target) if target.timeline == point.timeline) {
+            self.epochs.insert(point.epoch.get());
         }
     }
 

@@ -1,11 +1,15 @@
 //! Proves the judge against the golden fixtures, and apograph before the judge.
 
 mod command;
+mod crash;
 mod fixtures;
 mod golden_chains;
+mod interplay;
 mod judge;
 mod live_engine;
 mod own_chains;
+mod refusals;
 mod scenarios;
 mod sources;
+mod stage;
 mod truth_file;

@@ -180,6 +180,31 @@ fn what_a_manifest_claims_is_not_believed() {
 }
 
 #[test]
+fn no_more_segments_are_claimed_than_there_are_bytes_for() {
+    let rows: [(&[u8], &str); 3] = [
+        (
+            b"\x01\xfc\x65\x6f\xe2\0\x05afB",
+            "manifest is damaged: 14839653 segments in 4 bytes",
+        ),
+        (
+            b"\x01\x02\0\x01a\0\x03\x07\x09\x05",
+            "manifest is damaged: 2 segments in 8 bytes",
+        ),
+        (
+            b"\x01\xfd\xff\xff\xff\xff\xff\xff\xff\xff",
+            "manifest is damaged: 18446744073709551615 segments in 0 bytes",
+        ),
+    ];
+    for (bytes, text) in rows {
+        assert_eq!(decode(bytes).expect_err(text).to_string(), text);
+    }
+    assert_eq!(
+        decode(&naming("a")).expect("the smallest").segments.len(),
+        1
+    );
+}
+
+#[test]
 fn a_name_is_not_a_path() {
     for name in [
         "backup_full_0000.grafeo",

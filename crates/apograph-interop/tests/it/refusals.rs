@@ -1,0 +1,439 @@
+//! What must end in its error code, with nothing written.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use apograph::capture::{Kind, capture};
+use apograph::io::{Mode, RealDisk, Silent};
+use apograph::manifest::{Manifest, Target, read_manifest, write_manifest};
+use apograph::restore::{Options, restore};
+use apograph_interop::Engine;
+
+use crate::command::{apograph, backup, contents, restore as restore_command, text};
+use crate::fixtures;
+use crate::stage::{Stage, insert, with_flipped_bytes};
+
+/// The code that a restore of the latest state ends with, if it is an error.
+fn restore_code(repository: &Path, output: &Path) -> Option<&'static str> {
+    let mut options = Options::to(Target::Latest);
+    options.dry_run = true;
+    let outcome = restore(&RealDisk, repository, output, &options, &Silent);
+    outcome.err().map(|error| error.code())
+}
+
+fn capture_code(database: &Path, repository: &Path, kind: Kind) -> Option<&'static str> {
+    let options = apograph::capture::Options {
+        kind,
+        ..Default::default()
+    };
+    let outcome = capture(&RealDisk, database, repository, &options, &Silent);
+    outcome.err().map(|error| error.code())
+}
+
+/// Runs a command that must fail with this code and leave everything as it was.
+#[track_caller]
+fn check(stage: &Stage, code: &str, words: &[&str]) {
+    let before = contents(stage.path("").as_path());
+    let outcome = apograph(words.iter().copied());
+    assert_eq!(outcome.code(), code, "{}", outcome.json);
+    let message = outcome.json["message"].as_str().unwrap();
+    assert!(!message.is_empty());
+    assert_eq!(contents(stage.path("").as_path()), before, "{message}");
+}
+
+fn manifest(stage: &Stage) -> Manifest {
+    read_manifest(&stage.repository()).unwrap().unwrap()
+}
+
+fn set_manifest(stage: &Stage, manifest: &Manifest) {
+    write_manifest(&RealDisk, &stage.repository(), Mode::PRIVATE, manifest).unwrap();
+}
+
+#[test]
+fn a_missing_middle_segment_is_a_broken_chain() {
+    for history_is_lost in [false, true] {
+        let stage = Stage::new();
+        if history_is_lost {
+            std::fs::remove_file(stage.segment("apograph.json")).unwrap();
+        }
+        std::fs::remove_file(stage.segment("backup_incr_0003.wal")).unwrap();
+        let (repository, output) = (stage.repository(), stage.output());
+        let (repository, output) = (text(&repository), text(&output));
+        check(&stage, "chain-broken", &["restore", repository, output]);
+        check(
+            &stage,
+            "chain-broken",
+            &["restore", repository, output, "--epoch", "8"],
+        );
+        let code = if history_is_lost {
+            "target-not-covered"
+        } else {
+            "chain-broken"
+        };
+        check(
+            &stage,
+            code,
+            &["restore", repository, output, "--epoch", "5"],
+        );
+        let verified = apograph(["verify", repository]);
+        assert_eq!(
+            (verified.exit, &verified.json["ok"]),
+            (4, &false.into()),
+            "{}",
+            verified.json
+        );
+        restore_command(&stage.repository(), &stage.output(), &["--epoch", "4"]).ok();
+    }
+}
+
+#[test]
+fn a_middle_entry_missing_from_the_manifest_is_noticed() {
+    for (history_is_lost, code) in [(false, "corrupt-manifest"), (true, "chain-broken")] {
+        let stage = Stage::new();
+        if history_is_lost {
+            std::fs::remove_file(stage.segment("apograph.json")).unwrap();
+        }
+        let mut shorter = manifest(&stage);
+        shorter.segments.remove(2);
+        set_manifest(&stage, &shorter);
+        let (repository, output) = (stage.repository(), stage.output());
+        check(&stage, code, &["restore", text(&repository), text(&output)]);
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_a_repository_is_found() {
+    let stage = Stage::new();
+    let repository = stage.repository();
+    let sound = restore_code(&repository, &stage.output());
+    assert_eq!(sound, None);
+    for (file, codes) in [
+        (
+            "backup_full_0000.grafeo",
+            &["corrupt-segment", "unsupported-version"][..],
+        ),
+        (
+            "backup_incr_0001.wal",
+            &["corrupt-segment", "unsupported-version"],
+        ),
+        (
+            "backup_incr_0003.wal",
+            &["corrupt-segment", "unsupported-version"],
+        ),
+        (
+            "backup_manifest.json",
+            &["corrupt-manifest", "unsupported-version"],
+        ),
+    ] {
+        // A full backup is mostly padding; its checksum covers every byte of it alike.
+        let step = if file.contains("full") { 61 } else { 1 };
+        with_flipped_bytes(&stage.segment(file), step, |offset| {
+            let code = restore_code(&repository, &stage.output());
+            assert!(
+                code.is_some_and(|code| codes.contains(&code)),
+                "{file}+{offset}: {code:?}"
+            );
+        });
+    }
+    // Without `apograph.json` the same holds, but for the manifest's own times of capture.
+    std::fs::remove_file(stage.segment("apograph.json")).unwrap();
+    for (file, step) in [("backup_full_0000.grafeo", 61), ("backup_incr_0002.wal", 1)] {
+        with_flipped_bytes(&stage.segment(file), step, |offset| {
+            let code = restore_code(&repository, &stage.output());
+            assert!(code.is_some(), "{file}+{offset}");
+        });
+    }
+}
+
+#[test]
+fn a_damaged_history_file_is_made_anew() {
+    let stage = Stage::new();
+    let repository = stage.repository();
+    let before = apograph(["list", text(&repository)]).ok();
+    with_flipped_bytes(&stage.segment("apograph.json"), 61, |offset| {
+        let now = apograph(["list", text(&repository)]).ok();
+        assert_eq!(now["restorable"], before["restorable"], "{offset}");
+    });
+}
+
+#[test]
+fn a_truncated_full_backup_is_found_at_every_length() {
+    let stage = Stage::new();
+    let path = stage.segment("backup_full_0000.grafeo");
+    let sound = std::fs::read(&path).unwrap();
+    for length in (0..sound.len()).step_by(509).chain([sound.len() - 1]) {
+        std::fs::write(&path, &sound[..length]).unwrap();
+        let code = restore_code(&stage.repository(), &stage.output());
+        assert_eq!(code, Some("corrupt-segment"), "{length}");
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_the_cursor_is_found() {
+    let stage = Stage::new();
+    let before = contents(&stage.repository());
+    with_flipped_bytes(
+        &stage.log_folder().join("backup_cursor.meta"),
+        1,
+        |offset| {
+            let code = capture_code(&stage.database(), &stage.repository(), Kind::Auto);
+            assert_eq!(code, Some("corrupt-cursor"), "{offset}");
+            assert_eq!(contents(&stage.repository()), before);
+        },
+    );
+    backup(
+        &stage.database(),
+        &stage.repository(),
+        Some("--incremental"),
+    )
+    .ok();
+}
+
+#[test]
+fn every_flipped_byte_of_the_live_log_is_found() {
+    let stage = Stage::new();
+    let before = contents(&stage.repository());
+    let log = stage.log_folder().join("wal_00000000.log");
+    let first = stage.path("first");
+    with_flipped_bytes(&log, 1, |offset| {
+        for kind in [Kind::Auto, Kind::Full, Kind::Incremental] {
+            let code = capture_code(&stage.database(), &stage.repository(), kind);
+            assert_eq!(code, Some("wal-damaged"), "{offset} {kind:?}");
+        }
+        assert_eq!(contents(&stage.repository()), before);
+        let code = capture_code(&stage.database(), &first, Kind::Auto);
+        assert_eq!(code, Some("wal-damaged"), "{offset}");
+        assert!(!first.exists());
+    });
+    backup(
+        &stage.database(),
+        &stage.repository(),
+        Some("--incremental"),
+    )
+    .ok();
+}
+
+#[test]
+fn a_missing_live_log_file_is_found() {
+    let stage = Stage::new();
+    let next = stage.log_folder().join("wal_00000002.log");
+    std::fs::write(next, b"").unwrap();
+    let (database, repository) = (stage.database(), stage.repository());
+    check(
+        &stage,
+        "wal-damaged",
+        &["backup", text(&database), "--repo", text(&repository)],
+    );
+    std::fs::write(stage.log_folder().join("zzz.log"), b"").unwrap();
+    check(
+        &stage,
+        "wal-damaged",
+        &["backup", text(&database), "--repo", text(&repository)],
+    );
+}
+
+#[test]
+fn two_databases_do_not_share_a_repository() {
+    let stage = Stage::new();
+    let other = stage.path("other.grafeo");
+    let mut engine = fixtures::engine();
+    engine.open(&other).unwrap();
+    insert(&mut engine, 0..1);
+    let repository = stage.repository();
+    for mode in ["--full", "--incremental", "--quiet"] {
+        check(
+            &stage,
+            "foreign-database",
+            &["backup", text(&other), "--repo", text(&repository), mode],
+        );
+    }
+}
+
+fn reopened(engine: &mut Engine, database: &Path) {
+    engine.close().unwrap();
+    engine.open(database).unwrap();
+}
+
+#[test]
+fn an_increment_does_not_go_on_across_a_close() {
+    let stage = Stage::new();
+    let (database, repository) = (stage.path("closed.grafeo"), stage.path("closed"));
+    let mut engine = fixtures::engine();
+    engine.open(&database).unwrap();
+    // A full backup of an empty database, five commits, a close, three commits: the new log begins
+    // at file 0 and epoch 1, as the old one did.
+    backup(&database, &repository, None).ok();
+    insert(&mut engine, 0..5);
+    reopened(&mut engine, &database);
+    insert(&mut engine, 5..8);
+    let words = ["backup", text(&database), "--repo", text(&repository)];
+    check(
+        &stage,
+        "chain-broken",
+        &[&words[..], &["--incremental"]].concat(),
+    );
+    let full = apograph(words).ok();
+    assert_eq!(full["outcome"], "full");
+    assert!(full["why"].as_str().unwrap().contains("closed"), "{full}");
+}
+
+#[test]
+fn the_same_statements_after_a_reopen_are_not_the_same_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, repository) = (
+        folder.path().join("db.grafeo"),
+        folder.path().join("repository"),
+    );
+    let mut engine = fixtures::engine();
+    engine.open(&database).unwrap();
+    insert(&mut engine, 0..1);
+    reopened(&mut engine, &database);
+    let update = "MATCH (s:S {i:0}) SET s.v = 1";
+    backup(&database, &repository, None).ok();
+    engine.run(update).unwrap();
+    backup(&database, &repository, Some("--incremental")).ok();
+    engine.run("MATCH (s:S {i:0}) SET s.v = 2").unwrap();
+    reopened(&mut engine, &database);
+    // Byte for byte the log that was captured, in a file of the same name.
+    engine.run(update).unwrap();
+    let outcome = backup(&database, &repository, Some("--incremental"));
+    assert_eq!(outcome.code(), "chain-broken", "{}", outcome.json);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let stage = Stage::new();
+    let (repository, output) = (stage.repository(), stage.output());
+    let words = ["restore", text(&repository), text(&output)];
+    let in_the_way: [(&str, fn(&Path)); 5] = [
+        ("output.grafeo", |path| {
+            std::fs::write(path, b"mine").unwrap()
+        }),
+        ("output.grafeo", |path| symlink("nowhere", path).unwrap()),
+        ("output.grafeo", |path| std::fs::create_dir(path).unwrap()),
+        ("output.grafeo.wal", |path| {
+            std::fs::create_dir(path).unwrap()
+        }),
+        ("output.grafeo.checkpoint", |path| {
+            std::fs::write(path, b"an image").unwrap()
+        }),
+    ];
+    for (name, put) in in_the_way {
+        let path = stage.path(name);
+        put(&path);
+        check(&stage, "output-exists", &words);
+        if path.is_dir() {
+            std::fs::remove_dir(&path).unwrap();
+        } else {
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+    apograph(words).ok();
+}
+
+#[test]
+fn names_in_a_manifest_are_no_paths() {
+    let stage = Stage::new();
+    let (repository, output) = (stage.repository(), stage.output());
+    let words = ["restore", text(&repository), text(&output)];
+    let path = stage.segment("backup_manifest.json");
+    let sound = std::fs::read(&path).unwrap();
+    let name = b"backup_full_0000.grafeo";
+    let at = sound
+        .windows(name.len())
+        .position(|window| window == name)
+        .unwrap();
+    let hostile: [&[u8]; 4] = [
+        b"../backup_ful_000.grafe",
+        b"/etc/passwd/etc/passwd/",
+        b"backup_full_0000.grafe\0",
+        b"backup/full/0000.grafeo",
+    ];
+    for hostile in hostile {
+        let mut bytes = sound.clone();
+        bytes[at..at + name.len()].copy_from_slice(hostile);
+        std::fs::write(&path, bytes).unwrap();
+        check(&stage, "corrupt-manifest", &words);
+    }
+    std::fs::write(&path, sound).unwrap();
+    let full = stage.segment("backup_full_0000.grafeo");
+    let elsewhere = stage.path("elsewhere.grafeo");
+    std::fs::rename(&full, &elsewhere).unwrap();
+    symlink(&elsewhere, &full).unwrap();
+    check(&stage, "corrupt-manifest", &words);
+}
+
+#[test]
+fn a_repository_is_written_by_one_command() {
+    let stage = Stage::new();
+    let lock = apograph::repository::RepositoryLock::acquire(&stage.repository()).unwrap();
+    let (database, repository) = (stage.database(), stage.repository());
+    check(
+        &stage,
+        "repository-busy",
+        &["backup", text(&database), "--repo", text(&repository)],
+    );
+    check(&stage, "repository-busy", &["rebuild", text(&repository)]);
+    apograph(["list", text(&repository)]).ok();
+    drop(lock);
+    backup(&database, &repository, None).ok();
+}
+
+#[test]
+fn what_is_no_repository_or_no_database_is_told_so() {
+    let stage = Stage::new();
+    let (repository, nothing) = (stage.repository(), stage.path("nothing"));
+    let (output, database) = (stage.output(), stage.database());
+    check(&stage, "not-a-repository", &["list", text(&nothing)]);
+    check(
+        &stage,
+        "not-a-repository",
+        &["restore", text(&nothing), text(&output)],
+    );
+    let log = stage.log_folder();
+    check(
+        &stage,
+        "not-a-repository",
+        &["backup", text(&database), "--repo", text(&log)],
+    );
+    check(
+        &stage,
+        "io",
+        &["backup", text(&nothing), "--repo", text(&repository)],
+    );
+    check(
+        &stage,
+        "unsupported-version",
+        &["backup", text(&log), "--repo", text(&repository)],
+    );
+    let text_file = stage.path("notes.grafeo");
+    std::fs::write(&text_file, vec![b'x'; 20_000]).unwrap();
+    check(
+        &stage,
+        "corrupt-database",
+        &["backup", text(&text_file), "--repo", text(&nothing)],
+    );
+    check(&stage, "usage", &["restore", text(&repository)]);
+    check(
+        &stage,
+        "usage",
+        &["restore", text(&repository), text(&output), "--epoch", "x"],
+    );
+    let both = [
+        "restore",
+        text(&repository),
+        text(&output),
+        "--latest",
+        "--epoch",
+        "1",
+    ];
+    check(&stage, "usage", &both);
+    let full = [
+        "backup",
+        text(&database),
+        "--repo",
+        text(&nothing),
+        "--incremental",
+    ];
+    check(&stage, "no-full-backup", &full);
+}

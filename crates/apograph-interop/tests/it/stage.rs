@@ -1,0 +1,83 @@
+//! A small chain of our own, ready to be damaged.
+
+use std::path::{Path, PathBuf};
+
+use apograph_interop::Engine;
+use tempfile::TempDir;
+
+use crate::command::backup;
+use crate::fixtures;
+
+/// A database that an engine left open (it was killed), and a repository of its backups.
+pub(crate) struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// A full backup, three increments of two commits each, and two commits that are not captured.
+    pub(crate) fn new() -> Self {
+        let stage = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let mut engine = fixtures::engine();
+        engine.open(&stage.database()).unwrap();
+        insert(&mut engine, 0..2);
+        backup(&stage.database(), &stage.repository(), None).ok();
+        for round in 1..4 {
+            insert(&mut engine, round * 2..round * 2 + 2);
+            backup(
+                &stage.database(),
+                &stage.repository(),
+                Some("--incremental"),
+            )
+            .ok();
+        }
+        insert(&mut engine, 8..10);
+        engine.kill();
+        stage
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path("live.grafeo")
+    }
+
+    pub(crate) fn log_folder(&self) -> PathBuf {
+        self.path("live.grafeo.wal")
+    }
+
+    pub(crate) fn repository(&self) -> PathBuf {
+        self.path("repository")
+    }
+
+    pub(crate) fn segment(&self, name: &str) -> PathBuf {
+        self.repository().join(name)
+    }
+
+    pub(crate) fn output(&self) -> PathBuf {
+        self.path("output.grafeo")
+    }
+}
+
+pub(crate) fn insert(engine: &mut Engine, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        engine.run(&format!("INSERT (:S {{i:{number}}})")).unwrap();
+    }
+}
+
+/// Calls `check` with the file damaged at every `step`-th byte in turn, and puts it right again.
+pub(crate) fn with_flipped_bytes(path: &Path, step: usize, mut check: impl FnMut(usize)) {
+    let sound = std::fs::read(path).unwrap();
+    for offset in (0..sound.len()).step_by(step) {
+        for mask in [0x01, 0x80, 0xff] {
+            let mut damaged = sound.clone();
+            damaged[offset] ^= mask;
+            std::fs::write(path, &damaged).unwrap();
+            check(offset);
+        }
+    }
+    std::fs::write(path, &sound).unwrap();
+}
