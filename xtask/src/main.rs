@@ -1,2 +1,58 @@
-//! The project commands.
-fn main() {}
+//! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `bench`.
+
+mod metadata;
+mod run;
+mod tidy;
+mod tools;
+mod verify;
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The project's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything that must hold before a change goes in: format, lints, tests, docs, examples, tidy
+    Verify,
+    /// The rules of the workspace that no compiler checks
+    Tidy,
+    /// Runs the fuzz targets, each from seeds made of the golden fixtures
+    Fuzz {
+        /// How long each target runs, in seconds
+        #[arg(long, default_value = "60")]
+        seconds: NonZero<u32>,
+        /// The only target to run
+        target: Option<String>,
+    },
+    /// Makes the golden fixtures again with the real engine: the same scenarios, not the same bytes
+    Fixtures {
+        /// Where to make them
+        #[arg(default_value = "target/golden")]
+        out: PathBuf,
+        /// The only fixtures to make
+        names: Vec<String>,
+    },
+    /// Runs the benchmarks
+    Bench {
+        /// Only those whose name contains this
+        filter: Option<String>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Verify => verify::verify(),
+        Command::Tidy => tidy::tidy(),
+        Command::Fuzz { seconds, target } => tools::fuzz(seconds, target.as_deref()),
+        Command::Fixtures { out, names } => tools::fixtures(&out, &names),
+        Command::Bench { filter } => tools::bench(filter.as_deref()),
+    }
+}

@@ -302,11 +302,7 @@ fn within(captured: UnixMillis, noted: UnixMillis) -> bool {
 
 /// Behind which group of a log file a segment's body ends.
 fn end_in(file: &LogFile, body: &[u8]) -> Option<u64> {
-    let parts = [LogPart {
-        sequence: file.sequence,
-        file_offset: 0,
-        bytes: &file.bytes,
-    }];
+    let parts = [LogPart::of_file(file.sequence, 0, &file.bytes)];
     let ends = GroupReader::new(&parts).filter_map(|event| match event {
         LogEvent::Group(group) => Some(group.end.offset),
         _ => None,
@@ -323,11 +319,7 @@ fn end_in(file: &LogFile, body: &[u8]) -> Option<u64> {
 /// while the backups before it are still good, and not taken for another log's bytes.
 fn intact(file: &LogFile, end: usize) -> Result<()> {
     let bytes = file.bytes.get(..end).unwrap_or_default();
-    let parts = [LogPart {
-        sequence: file.sequence,
-        file_offset: 0,
-        bytes,
-    }];
+    let parts = [LogPart::of_file(file.sequence, 0, bytes)];
     let end = GroupReader::new(&parts).finish();
     damage(&end, &[file], &parts).map_or(Ok(()), Err)
 }

@@ -20,10 +20,6 @@ pub(crate) fn is_fresh(log: &LogFolder) -> bool {
 }
 
 fn begins_with_seal(file: &LogFile) -> bool {
-    let parts = [LogPart {
-        sequence: file.sequence,
-        file_offset: 0,
-        bytes: &file.bytes,
-    }];
+    let parts = [LogPart::of_file(file.sequence, 0, &file.bytes)];
     matches!(GroupReader::new(&parts).next(), Some(LogEvent::Seal { run }) if run.start == 0)
 }

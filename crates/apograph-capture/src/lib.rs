@@ -21,7 +21,9 @@ mod continuity;
 mod database;
 mod error;
 mod fresh;
+mod full;
 mod increment;
+mod job;
 
 pub use capture::{Captured, Kind, Options, capture};
 pub use continuity::Broken;

@@ -130,6 +130,20 @@ impl SegmentHeader {
         })
     }
 
+    /// How many ends of log files lie inside the body, at places that nothing tells.
+    ///
+    /// The engine lays whole log files side by side, torn ends and all. apograph captures whole
+    /// groups, so that in its segments no such end can be seen.
+    pub const fn joints(&self) -> u64 {
+        let flags = self.flags;
+        let is_ours = flags.continues || flags.repeats || flags.catches_up;
+        if is_ours {
+            0
+        } else {
+            self.log_files.saturating_sub(1)
+        }
+    }
+
     /// The 32 bytes of the header.
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let files = (self.log_files & FILES_MASK) | self.flags.bits();

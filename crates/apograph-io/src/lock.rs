@@ -60,6 +60,8 @@ impl FileLock {
                 Err(errno) => return Err(failed("lock", path)(errno.into())),
             }
         }
-        Err(IoError::Busy { path: path.to_owned() })
+        Err(IoError::Busy {
+            path: path.to_owned(),
+        })
     }
 }

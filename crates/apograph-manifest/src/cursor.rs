@@ -6,6 +6,10 @@
 //! everything, so that is what [`Keep::AllFiles`] writes: the byte 255, which begins no bincode
 //! number, in front of the numbers. It is needed only while a chain ends in file 0. The engine
 //! logs a warning at a checkpoint then, and refuses to take an increment of its own.
+//!
+//! The cursor has no checksum. Nobody needs its time to the millisecond, so we choose the lowest
+//! byte of it such that all bytes of the file XOR to 0 ([`Cursor::note`]): one byte that is not as
+//! we wrote it then shows. The engine's cursors do not keep that rule.
 
 use std::path::Path;
 
@@ -42,11 +46,30 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// A cursor of ours; its time is `now` to within 256 ms.
+    pub fn note(backed_up_epoch: Epoch, keep: Keep, now: UnixMillis) -> Self {
+        let at = |millis| Self {
+            backed_up_epoch,
+            keep,
+            written_at: UnixMillis::new(millis),
+        };
+        let coarse = now.get() & !0xff;
+        let candidates = (0..=0xff).map(|low| at(coarse | low));
+        let mut ours = candidates.filter(Self::is_ours);
+        ours.next().unwrap_or(at(now.get()))
+    }
+
+    /// Whether the bytes keep the rule of our own cursors.
+    pub fn is_ours(&self) -> bool {
+        self.encode().iter().fold(0, |sum, byte| sum ^ byte) == 0
+    }
+
     /// Reads the content of a cursor file; `path` is for messages.
     ///
     /// # Errors
     ///
-    /// [`ManifestError::CorruptCursor`] where the bytes are not exactly one cursor.
+    /// [`ManifestError::CorruptCursor`] where the bytes are not exactly one cursor, as the engine
+    /// or [`Cursor::encode`] writes it.
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
         let corrupt = |detail: String| ManifestError::CorruptCursor {
             path: path.to_owned(),
@@ -73,11 +96,15 @@ impl Cursor {
                 return Err(corrupt(format!("it keeps all files after {sequence}")));
             }
         };
-        Ok(Self {
+        let cursor = Self {
             backed_up_epoch,
             keep,
             written_at,
-        })
+        };
+        if cursor.encode() != bytes {
+            return Err(corrupt("a number is not in its shortest form".to_owned()));
+        }
+        Ok(cursor)
     }
 
     /// The content of a cursor file.
@@ -118,4 +145,34 @@ pub fn write_cursor(disk: &dyn Disk, log_folder: &Path, mode: Mode, cursor: &Cur
         &cursor.encode(),
     )?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_ours_shows_a_changed_byte() {
+        for keep in [Keep::AllFiles, Keep::FilesAfter(LogSequence::new(300))] {
+            for epoch in [0, 250, 251, 70_000] {
+                let now = UnixMillis::new(1_795_243_024_331);
+                let cursor = Cursor::note(Epoch::new(epoch), keep, now);
+                assert!(cursor.is_ours() && cursor.written_at.get().abs_diff(now.get()) < 256);
+                let bytes = cursor.encode();
+                let path = Path::new("cursor");
+                assert_eq!(Cursor::decode(&bytes, path).unwrap(), cursor);
+                for (offset, mask) in
+                    (0..bytes.len()).flat_map(|at| (1..=255).map(move |it| (at, it)))
+                {
+                    let mut damaged = bytes.clone();
+                    damaged[offset] ^= mask;
+                    let read = Cursor::decode(&damaged, path);
+                    assert!(
+                        read.is_err() || read.is_ok_and(|it| !it.is_ours()),
+                        "{offset} {mask}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -25,7 +25,7 @@ mod segment;
 mod summary;
 
 pub use error::{RepositoryError, Result};
-pub use publish::{NewSegment, RepositoryLock, next_name, publish};
+pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, write_rebuild};
 pub use repository::{Repository, advance, identity_of};
 pub use segment::{FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size};

@@ -61,11 +61,7 @@ mod tests {
         let log: Vec<Vec<u8>> = (2..8).map(commit).collect();
         let older = log[..2].concat();
         let newer = log[2..4].concat();
-        let part = |bytes| LogPart {
-            sequence: apograph_format::LogSequence::default(),
-            file_offset: 32,
-            bytes,
-        };
+        let part = |bytes| LogPart::of_file(apograph_format::LogSequence::default(), 32, bytes);
         let before = [part(older.as_slice()), part(newer.as_slice())];
         let rows = [
             (log[1..].concat(), 30),

@@ -5,12 +5,13 @@
 //! first step, there are files that the manifest does not name; the next backup captures the same
 //! commits again, from the same place, and puts its own files in their place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use apograph_format::{SEGMENT_HEADER_BYTES, SegmentName};
+use apograph_format::{SEGMENT_HEADER_BYTES, SegmentKind, SegmentName};
 use apograph_io::{Disk, FileLock, IoError, Mapped, Mode, StagedFile, exists};
 use apograph_manifest::{
-    Cursor, History, SegmentContent, SegmentRecord, write_cursor, write_history, write_manifest,
+    Cursor, History, ImageIdentity, ManifestError, SegmentRecord, write_cursor, write_history,
+    write_manifest,
 };
 
 use crate::error::{RepositoryError, Result};
@@ -59,11 +60,7 @@ pub struct NewSegment<'d> {
 }
 
 /// The name of the next segment of a repository, `ahead` segments further on.
-pub fn next_name(
-    repository: &Repository,
-    ahead: u64,
-    kind: apograph_format::SegmentKind,
-) -> SegmentName {
+pub fn next_name(repository: &Repository, ahead: u64, kind: SegmentKind) -> SegmentName {
     let segments = &repository.manifest().segments;
     let last = segments
         .last()
@@ -75,6 +72,18 @@ pub fn next_name(
     }
 }
 
+/// What a backup adds to a repository.
+pub struct Addition<'d, 'a> {
+    /// The new segments, in order.
+    pub segments: Vec<NewSegment<'d>>,
+    /// The image of the live database.
+    pub live: ImageIdentity,
+    /// The log folder and the cursor to leave there, while the database has one.
+    pub cursor: Option<(&'a Path, Cursor)>,
+    /// The permissions of the small files.
+    pub mode: Mode,
+}
+
 /// Publishes new segments and says so in the manifest, in `apograph.json` and in the cursor.
 ///
 /// # Errors
@@ -82,27 +91,27 @@ pub fn next_name(
 /// [`RepositoryError::InTheWay`] where a file of unknown content has a segment's name;
 /// [`RepositoryError::Io`]. What was published before the error, and is not named by a manifest,
 /// is removed again.
-pub fn publish(
-    disk: &dyn Disk,
-    repository: &Repository,
-    new: Vec<NewSegment<'_>>,
-    mode: Mode,
-    cursor: Option<(&Path, Cursor)>,
-) -> Result<()> {
+pub fn publish(disk: &dyn Disk, repository: &Repository, addition: Addition<'_, '_>) -> Result<()> {
+    let Addition {
+        segments,
+        live,
+        cursor,
+        mode,
+    } = addition;
     let mut manifest = repository.manifest().clone();
     let mut history = History {
         records: repository.records().collect(),
         cursor: repository.cursor().copied(),
     };
     let mut published = Vec::new();
-    for segment in new {
+    for segment in segments {
         let target = segment.file.target().to_owned();
         manifest.segments.push(segment.record.segment.clone());
-        if let Err(error) = publish_file(repository, segment.file, &segment.record) {
+        history.records.push(segment.record.clone());
+        if let Err(error) = publish_file(repository, segment, live) {
             withdraw(disk, &published);
             return Err(error);
         }
-        history.records.push(segment.record);
         published.push(target);
     }
     if let Err(error) = write_manifest(disk, repository.folder(), mode, &manifest) {
@@ -114,55 +123,76 @@ pub fn publish(
     if let Some((log_folder, cursor)) = cursor {
         match write_cursor(disk, log_folder, mode, &cursor) {
             // The engine closed the database meanwhile and took its log away.
-            Err(apograph_manifest::ManifestError::Io(error)) if error.is_not_found() => {}
+            Err(ManifestError::Io(error)) if error.is_not_found() => {}
             other => other?,
         }
     }
+    sweep(disk, repository, &published, live);
     Ok(())
 }
 
-fn publish_file(
-    repository: &Repository,
-    file: StagedFile<'_>,
-    record: &SegmentRecord,
-) -> Result<()> {
-    let name = SegmentName::parse(record.segment.file.as_str());
-    if !repository
+fn publish_file(repository: &Repository, new: NewSegment<'_>, live: ImageIdentity) -> Result<()> {
+    let name = SegmentName::parse(new.record.segment.file.as_str());
+    let Some(left) = repository
         .unnamed()
         .iter()
-        .any(|unnamed| Some(*unnamed) == name)
-    {
-        file.publish()?;
+        .find(|unnamed| Some(**unnamed) == name)
+    else {
+        new.file.publish()?;
         return Ok(());
+    };
+    let path = repository.folder().join(left.to_string());
+    let temporary = new.file.temporary_path();
+    if !is_superseded(*left, &path, [temporary].into_iter(), live)? {
+        return Err(RepositoryError::InTheWay { path });
     }
-    let target = file.target().to_owned();
-    if !supersedes(file.temporary_path(), &target, record)? {
-        return Err(RepositoryError::InTheWay { path: target });
-    }
-    file.replace()?;
+    new.file.replace()?;
     Ok(())
 }
 
-/// Whether the new segment holds all that an unnamed file of the same name holds.
-fn supersedes(new: &Path, old: &Path, record: &SegmentRecord) -> Result<bool> {
-    match &record.content {
-        SegmentContent::Full(full) => Ok(FullFile::open(old).is_ok_and(|old| {
-            let old = identity_of(&old);
-            old.database_created_at == full.image.database_created_at
-                && old.iteration <= full.image.iteration
-        })),
-        SegmentContent::Increment(_) => {
-            let (new, old) = (Mapped::open(new)?, Mapped::open(old)?);
-            let bodies = new
-                .get(SEGMENT_HEADER_BYTES..)
-                .zip(old.get(SEGMENT_HEADER_BYTES..));
-            Ok(bodies.is_some_and(|(new, old)| new.starts_with(old)))
+/// Removes the segments of a backup that was cut off before its manifest, now that all they hold
+/// is in segments that the manifest names. The new backup is done: what cannot be removed stays.
+fn sweep(disk: &dyn Disk, repository: &Repository, published: &[PathBuf], live: ImageIdentity) {
+    for left in repository.unnamed() {
+        let path = repository.folder().join(left.to_string());
+        let new = published.iter().map(PathBuf::as_path);
+        let superseded = is_superseded(*left, &path, new, live);
+        if !published.contains(&path) && superseded.is_ok_and(|superseded| superseded) {
+            let _ = disk.remove_file(&path);
         }
     }
 }
 
+/// Whether nothing is lost with an unnamed segment: an image of this database that is no newer
+/// than the live one, or an increment whose bytes a new one begins with.
+fn is_superseded<'a>(
+    name: SegmentName,
+    path: &Path,
+    mut new: impl Iterator<Item = &'a Path>,
+    live: ImageIdentity,
+) -> Result<bool> {
+    if name.kind == SegmentKind::Full {
+        return Ok(FullFile::open(path).is_ok_and(|left| {
+            let left = identity_of(&left);
+            left.database_created_at == live.database_created_at && left.iteration <= live.iteration
+        }));
+    }
+    let left = Mapped::open(path)?;
+    let Some(left) = left.get(SEGMENT_HEADER_BYTES..) else {
+        return Ok(true);
+    };
+    let begins_with_left = |path: &Path| {
+        let new = Mapped::open(path).ok();
+        let body = new
+            .as_deref()
+            .and_then(|bytes| bytes.get(SEGMENT_HEADER_BYTES..));
+        body.is_some_and(|body| body.starts_with(left))
+    };
+    Ok(new.any(begins_with_left))
+}
+
 /// Takes files back that no manifest names. The error that led here is the one to report.
-fn withdraw(disk: &dyn Disk, published: &[std::path::PathBuf]) {
+fn withdraw(disk: &dyn Disk, published: &[PathBuf]) {
     for path in published {
         let _ = disk.remove_file(path);
     }

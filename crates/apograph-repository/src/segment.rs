@@ -46,6 +46,7 @@ impl IncrementFile {
             sequence: LogSequence::default(),
             file_offset: (SEGMENT_HEADER_BYTES as u64).saturating_add(skip_bytes),
             bytes: self.body().get(skip..).unwrap_or_default(),
+            joints: self.header.joints(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Prints the commit groups of a log folder or of one log file, and why the log ends.
 //!
-//! `cargo run --example log_inspector [FOLDER|FILE]`; without either, a log of its own. Uses no
-//! other crate of the project: the scanner is enough.
+//! `cargo run --example log_inspector [FOLDER|FILE]`; without either, a log of its own. Needs
+//! no backup code: the scanner is enough.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use apograph_format::LogSequence;
 use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart};
 
 /// INSERT (:T {i:1}), then INSERT (:T {i:2}) of which the last 3 bytes were not written.
@@ -30,9 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         let bytes = std::fs::read(&path)?;
         print(&[LogPart {
-            sequence: Default::default(),
+            sequence: LogSequence::default(),
             file_offset: 0,
             bytes: &bytes,
+            joints: 0,
         }]);
     }
     Ok(())

@@ -7,6 +7,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{
@@ -74,7 +75,7 @@ impl LogFolder {
     }
 
     /// The folder as it is now; files that vanished meanwhile are kept, with all that was written
-    /// into them. `None` where the folder itself is gone.
+    /// into them. `None` where the folder is gone, or is another one of the same name.
     ///
     /// # Errors
     ///
@@ -83,6 +84,9 @@ impl LogFolder {
         let Some(now) = Self::open(&self.path)? else {
             return Ok(None);
         };
+        if !self.is_same_log(&now)? {
+            return Ok(None);
+        }
         let mut files = now.files;
         for held in self.files {
             if files.iter().all(|file| file.sequence != held.sequence) {
@@ -96,6 +100,19 @@ impl LogFolder {
             checkpoint: self.checkpoint,
             files,
         }))
+    }
+
+    /// Files that both have must be the same ones, and a log's numbers never go back.
+    fn is_same_log(&self, now: &Self) -> Result<bool> {
+        for held in &self.files {
+            if let Some(file) = now.file(held.sequence)
+                && identity(&file.file, &file.path)? != identity(&held.file, &held.path)?
+            {
+                return Ok(false);
+            }
+        }
+        let newest = |folder: &Self| folder.files.last().map(|file| file.sequence);
+        Ok(newest(now) >= newest(self))
     }
 
     /// The folder.
@@ -160,11 +177,7 @@ impl LogFolder {
                 offset: from,
                 size: file.bytes.len() as u64,
             })?;
-            Ok(LogPart {
-                sequence: file.sequence,
-                file_offset: from,
-                bytes,
-            })
+            Ok(LogPart::of_file(file.sequence, from, bytes))
         });
         let parts = parts.collect::<Result<Vec<_>>>()?;
         Ok(LogTail { files, parts })
@@ -184,6 +197,17 @@ pub struct LogTail<'a> {
     pub files: Vec<&'a LogFile>,
     /// The parts, in log order.
     pub parts: Vec<LogPart<'a>>,
+}
+
+/// What tells one file of this machine from another.
+fn identity(file: &File, path: &Path) -> Result<(u64, u64)> {
+    let failed = |source| IoError::Failed {
+        operation: "inspect",
+        path: path.to_owned(),
+        source,
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 fn log_names(path: &Path, names: Vec<OsString>) -> Result<Vec<(LogSequence, PathBuf)>> {

@@ -15,6 +15,10 @@
 //! this is the torn tail of the last write. The engine itself never asks: it drops the rest of
 //! that file and goes on with the next, whose first commit adopts the records left over.
 //!
+//! A seal counts where one can be: at the front of a file, or at an unknown place of a segment in
+//! which the engine laid several files side by side. A value that was being written when the crash
+//! came may hold the bytes of a log itself.
+//!
 //! Two more cases look torn and are not, be it before a seal or at the end of the log: a frame that
 //! is whole but for its checksum or tag, and a control record that is whole but for its length. A
 //! write that was cut off leaves neither. (Where a machine lost its power, zeros may stand for the

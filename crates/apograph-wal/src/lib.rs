@@ -12,7 +12,7 @@
 //!
 //! // INSERT (:T {i:2}), without its data records: the commit of transaction 3 and its epoch, 2.
 //! let bytes = b"\x02\0\0\0\x23\x03\x24\x34\x79\x66\x02\0\0\0\x26\x02\xf7\xf0\x09\x6c";
-//! let parts = [LogPart { sequence: Default::default(), file_offset: 0, bytes }];
+//! let parts = [LogPart::of_file(Default::default(), 0, bytes)];
 //! let mut groups = GroupReader::new(&parts);
 //! let Some(LogEvent::Group(group)) = groups.next() else { panic!("one group") };
 //! assert_eq!(group.epoch.map(|epoch| epoch.get()), Some(2));

@@ -13,9 +13,22 @@ pub struct LogPart<'a> {
     pub file_offset: u64,
     /// The bytes.
     pub bytes: &'a [u8],
+    /// How many ends of log files lie inside, at unknown places. The engine's segments are log
+    /// files one behind the other; a log file and a segment of ours have none.
+    pub joints: u64,
 }
 
-impl LogPart<'_> {
+impl<'a> LogPart<'a> {
+    /// A log file, or the rest of one from `file_offset` on.
+    pub const fn of_file(sequence: LogSequence, file_offset: u64, bytes: &'a [u8]) -> Self {
+        Self {
+            sequence,
+            file_offset,
+            bytes,
+            joints: 0,
+        }
+    }
+
     /// The position of a byte of this part in its file.
     pub fn position(&self, offset: usize) -> LogPosition {
         LogPosition::in_file(

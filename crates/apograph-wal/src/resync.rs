@@ -22,14 +22,16 @@ pub(crate) enum Evidence {
 
 /// Looks for the first intact control record behind the defective frame at `place`.
 pub(crate) fn evidence(parts: &[LogPart<'_>], place: Place, defect: FrameDefect) -> Evidence {
-    let rest = parts
-        .get(place.part)
+    let part = parts.get(place.part);
+    let rest = part
         .and_then(|part| part.bytes.get(place.offset..))
         .unwrap_or_default();
+    // A seal begins a file. Elsewhere it is what somebody wrote into a property.
+    let holds_seals = part.is_some_and(|part| part.joints > 0);
     let later = parts
         .get(place.part.saturating_add(1)..)
         .unwrap_or_default();
-    match first_control(rest) {
+    match first_control(rest, holds_seals) {
         Some((offset, Record::Abort(TransactionId::INVALID))) => {
             let torn = rest.get(..offset).unwrap_or_default();
             let offset = place.offset.saturating_add(offset);
@@ -92,8 +94,10 @@ fn control_under_wrong_length(rest: &[u8]) -> bool {
 }
 
 /// The first offset behind the front of `bytes` at which an intact control record stands.
-fn first_control(bytes: &[u8]) -> Option<(usize, Record)> {
-    (1..bytes.len()).find_map(|offset| Some((offset, intact_control(bytes.get(offset..)?)?)))
+fn first_control(bytes: &[u8], seals_count: bool) -> Option<(usize, Record)> {
+    let counts = |record: &Record| seals_count || *record != Record::Abort(TransactionId::INVALID);
+    (1..bytes.len())
+        .find_map(|offset| Some((offset, intact_control(bytes.get(offset..)?).filter(counts)?)))
 }
 
 fn intact_control(bytes: &[u8]) -> Option<Record> {

@@ -305,22 +305,19 @@ fn nothing_is_overwritten() {
     let stage = Stage::new();
     let (repository, output) = (stage.repository(), stage.output());
     let words = ["restore", text(&repository), text(&output)];
-    let in_the_way: [(&str, fn(&Path)); 5] = [
-        ("output.grafeo", |path| {
-            std::fs::write(path, b"mine").unwrap()
-        }),
-        ("output.grafeo", |path| symlink("nowhere", path).unwrap()),
-        ("output.grafeo", |path| std::fs::create_dir(path).unwrap()),
-        ("output.grafeo.wal", |path| {
-            std::fs::create_dir(path).unwrap()
-        }),
+    type Put = fn(&Path) -> std::io::Result<()>;
+    let in_the_way: [(&str, Put); 5] = [
+        ("output.grafeo", |path| std::fs::write(path, b"mine")),
+        ("output.grafeo", |path| symlink("nowhere", path)),
+        ("output.grafeo", |path| std::fs::create_dir(path)),
+        ("output.grafeo.wal", |path| std::fs::create_dir(path)),
         ("output.grafeo.checkpoint", |path| {
-            std::fs::write(path, b"an image").unwrap()
+            std::fs::write(path, b"an image")
         }),
     ];
     for (name, put) in in_the_way {
         let path = stage.path(name);
-        put(&path);
+        put(&path).unwrap();
         check(&stage, "output-exists", &words);
         if path.is_dir() {
             std::fs::remove_dir(&path).unwrap();

@@ -35,6 +35,7 @@ const fn part(sequence: u64, bytes: &[u8]) -> LogPart<'_> {
         sequence: LogSequence::new(sequence),
         file_offset: 0,
         bytes,
+        joints: 0,
     }
 }
 

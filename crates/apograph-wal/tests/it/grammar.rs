@@ -90,7 +90,8 @@ fn groups_are_read_by_the_grammar() {
         ("?", "", "torn 0"),
         ("c2 ? / s c3", "2@-x1 | 3@-x1", "clean"),
         ("c2 ? / / s c3", "2@-x1 | 3@-x1", "clean"),
-        ("c2 d ? s c3", "2@-x1 | 3@-x1", "clean"),
+        ("c2 d ? s c3", "2@-x1", "damage 0+20"),
+        ("c2 d ? s", "2@-x1", "torn 1"),
         ("c2 ? / c3", "2@-x1", "damage 0+10"),
         ("c2 ? / d", "2@-x1", "damage 0+10"),
         ("c2 ? c3", "2@-x1", "damage 0+10"),
@@ -123,6 +124,54 @@ fn groups_are_read_by_the_grammar() {
             (groups, cause),
             "{text}"
         );
+    }
+}
+
+/// A value that was being written when the crash came may hold the bytes of a log.
+#[test]
+fn log_bytes_inside_of_a_torn_value_are_no_log() {
+    let value = log("s d c9 e9").concat();
+    let mut torn = log("c2").concat();
+    torn.extend(200_u32.to_le_bytes());
+    torn.extend([4, 7]);
+    torn.extend(&value[..18]);
+    let seal = log("s c3").concat();
+    let (found, end) = log::text(&log::parts([&torn[..]]));
+    assert_eq!(
+        (found.as_str(), end.cause),
+        ("2@-x1", LogEndCause::TornTail { records: 0 })
+    );
+    let (found, end) = log::text(&log::parts([&torn[..], &seal[..]]));
+    assert_eq!(
+        (found.as_str(), end.cause),
+        ("2@-x1 | 3@-x1", LogEndCause::Clean)
+    );
+
+    // With a commit among them it cannot be told from damage; nothing of it becomes a commit.
+    torn.extend(&value[18..]);
+    for parts in [log::parts([&torn[..]]), log::parts([&torn[..], &seal[..]])] {
+        let (found, end) = log::text(&parts);
+        assert_eq!(found, "2@-x1");
+        assert!(
+            matches!(end.cause, LogEndCause::Damage { .. }),
+            "{:?}",
+            end.cause
+        );
+    }
+}
+
+#[test]
+fn a_seal_inside_of_a_part_counts_where_files_lie_side_by_side() {
+    let bytes = log("c2 d ? s c3").concat();
+    for (joints, groups) in [(0, "2@-x1"), (1, "2@-x1 | 3@-x1")] {
+        let sequence = LogSequence::new(0);
+        let (found, _) = log::text(&[LogPart {
+            sequence,
+            file_offset: 0,
+            bytes: &bytes,
+            joints,
+        }]);
+        assert_eq!(found, groups);
     }
 }
 
@@ -177,6 +226,7 @@ fn positions_count_from_the_start_of_the_file() {
         sequence,
         file_offset: 100,
         bytes: &bytes,
+        joints: 0,
     }];
     let starts: Vec<_> = GroupReader::new(&parts)
         .filter_map(|event| match event {

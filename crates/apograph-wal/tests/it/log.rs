@@ -12,6 +12,7 @@ pub(crate) fn parts<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> Vec<LogPar
         sequence: LogSequence::new(sequence),
         file_offset: 0,
         bytes,
+        joints: 0,
     };
     (0..).zip(files).map(part).collect()
 }
@@ -22,6 +23,9 @@ pub(crate) fn body(segment: &Golden) -> [LogPart<'_>; 1] {
         sequence: LogSequence::new(0),
         file_offset: SEGMENT_HEADER_BYTES as u64,
         bytes: &segment.bytes[SEGMENT_HEADER_BYTES..],
+        joints: apograph_format::SegmentHeader::decode(&segment.bytes)
+            .unwrap()
+            .joints(),
     }]
 }
 

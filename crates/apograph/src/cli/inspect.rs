@@ -225,6 +225,7 @@ fn increment(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
         sequence: LogSequence::default(),
         file_offset: SEGMENT_HEADER_BYTES as u64,
         bytes: body,
+        joints: header.joints(),
     };
     put_log(&mut facts, part, Point::new(Timeline::FIRST, start));
     Ok(facts.report())
@@ -237,6 +238,7 @@ fn log_file(path: &Path, bytes: &[u8]) -> Report {
         sequence: LogSequence::default(),
         file_offset: 0,
         bytes,
+        joints: 0,
     };
     put_log(
         &mut facts,

@@ -1,0 +1,273 @@
+//! The full backup: the rest of the old log, the image, and the log since the image.
+//!
+//! No epoch may fall between the last increment and the image, so the log that the chain has not
+//! captured yet goes first, as an increment of the old base. An image of an open database is older
+//! than its log, and may hold a part of it already: what was logged behind it goes last. Why the
+//! last part is flagged, and from where on the image serves, is told in docs/decisions.md.
+
+use std::time::Duration;
+
+use apograph_format::{
+    Epoch, Image, LogPosition, LogSequence, Point, SegmentFlags, SegmentKind, SegmentName,
+    Timeline, UnixMillis,
+};
+use apograph_io::{Mapped, StagedFile, crc32, exists};
+use apograph_manifest::{FileName, FullContent, Segment, SegmentContent, SegmentRecord};
+use apograph_repository::{NewSegment, RepositoryError};
+use apograph_wal::{LogFolder, TimelineState};
+
+use crate::capture::Captured;
+use crate::continuity::{GoesOn, Live};
+use crate::error::Result;
+use crate::fresh::is_fresh;
+use crate::increment::Stretch;
+use crate::job::{Job, SETTLE_ATTEMPTS, SETTLE_PAUSE, Seen, now};
+
+/// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
+/// its commit visible before it logs it.
+const IMAGE_AGE: Duration = Duration::from_millis(250);
+
+/// A proven copy of the database file, under its temporary name.
+struct ImageCopy<'d> {
+    file: StagedFile<'d>,
+    image: Image,
+}
+
+impl ImageCopy<'_> {
+    fn epoch(&self) -> Epoch {
+        self.image.checkpoint().epoch
+    }
+}
+
+/// The log behind an image, once it stands still.
+struct LogBehind {
+    log: LogFolder,
+    start: LogPosition,
+    sequence: LogSequence,
+    /// The image is exactly the state at the start of the log.
+    is_exact: bool,
+    /// Another process than the image's began the log.
+    is_reopened: bool,
+}
+
+impl LogBehind {
+    fn timeline_from(&self, base: Point) -> TimelineState {
+        let mut state = TimelineState::at(base);
+        if self.is_reopened {
+            state.end_process();
+        }
+        state
+    }
+}
+
+impl<'a> Job<'a> {
+    /// Takes a full backup. `None` where the database was opened or closed meanwhile.
+    pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
+        let target = self
+            .repository
+            .folder()
+            .join(self.name(0, SegmentKind::Full).to_string());
+        let (file, image) = self.database.copy(self.disk, &target, self.monitor)?;
+        let copy = ImageCopy { file, image };
+        let goes_on = seen.goes_on.ok();
+        match seen.log {
+            None if exists(&self.database.log_folder())? => Ok(None),
+            None => self.full_of_closed(copy, why).map(Some),
+            Some(log) => match self.log_behind(log, &copy)? {
+                Some(behind) => self.full_of_open(copy, &behind, goes_on, why).map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
+    fn full_of_closed(&self, copy: ImageCopy<'a>, why: &str) -> Result<Captured> {
+        let image = Live::image_of(copy.image.headers());
+        let continues = self.repository.chain().entries().last().is_some_and(
+            |last| matches!(&last.content, Some(SegmentContent::Full(full)) if full.image == image),
+        );
+        let timeline = if continues {
+            self.end_timeline()
+        } else {
+            self.new_timeline()
+        };
+        let base = Point::new(timeline, copy.epoch());
+        let content = FullContent {
+            image,
+            base,
+            continues,
+            log_start: None,
+        };
+        let full = self.full_segment(copy.file, 0, content)?;
+        self.publish(vec![full], image, None, Some(why))
+    }
+
+    /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
+    /// the image may hold is still to be logged. `None` where the database was closed meanwhile.
+    fn log_behind(&self, log: LogFolder, copy: &ImageCopy<'_>) -> Result<Option<LogBehind>> {
+        let start = log.recovery_start();
+        let LogPosition::File { sequence, offset } = start else {
+            return Ok(None);
+        };
+        wait_until_aged(copy.image.checkpoint().written_at);
+        let iteration = copy.image.checkpoint().iteration;
+        let mut log = log;
+        let mut missing_before = None;
+        for attempt in 0.. {
+            let Some(refreshed) = log.refreshed()? else {
+                return Ok(None);
+            };
+            let is_exact = iteration == 0 || is_fresh(&refreshed);
+            let is_reopened = is_exact && iteration > 0;
+            let behind = LogBehind {
+                log: refreshed,
+                start,
+                sequence,
+                is_exact,
+                is_reopened,
+            };
+            let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
+            let tail = behind.log.from(sequence, offset)?;
+            let stretch = Stretch::read(&tail, start, state, self.monitor)?;
+            let missing = stretch.missing_epochs(copy.epoch());
+            let is_settled = !stretch.is_unsettled
+                && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
+            drop(stretch);
+            drop(tail);
+            if is_settled || attempt >= SETTLE_ATTEMPTS {
+                return Ok(Some(behind));
+            }
+            missing_before = Some(missing);
+            log = behind.log;
+            std::thread::sleep(SETTLE_PAUSE);
+        }
+        Ok(None)
+    }
+
+    fn full_of_open(
+        &self,
+        copy: ImageCopy<'a>,
+        behind: &LogBehind,
+        goes_on: Option<GoesOn>,
+        why: &str,
+    ) -> Result<Captured> {
+        let mut segments = Vec::new();
+        let end_timeline = match goes_on {
+            Some(GoesOn::At(sequence, offset)) => {
+                Some(self.rest_of_log(&behind.log, sequence, offset, &mut segments)?)
+            }
+            _ => None,
+        };
+        let continues = end_timeline.is_some();
+
+        let tail = behind.log.from(behind.sequence, 0)?;
+        let read = |base| {
+            Stretch::read(
+                &tail,
+                behind.start,
+                behind.timeline_from(base),
+                self.monitor,
+            )
+        };
+        let opened = read(Point::new(Timeline::FIRST, copy.epoch()))?.timelines_opened;
+        let timeline = end_timeline.map_or(self.new_timeline(), |end| {
+            Timeline::new(end.get().saturating_sub(opened).max(Timeline::FIRST.get()))
+        });
+        let base = Point::new(timeline, copy.epoch());
+        let stretch = read(base)?;
+
+        let image = Live::image_of(copy.image.headers());
+        let log_start = Some(behind.start);
+        let content = FullContent {
+            image,
+            base,
+            continues,
+            log_start,
+        };
+        segments.push(self.full_segment(copy.file, segments.len(), content)?);
+        let end = stretch.end;
+        if continues || !stretch.is_empty() {
+            let flags = SegmentFlags {
+                repeats: continues,
+                catches_up: !behind.is_exact && !stretch.is_empty(),
+                reopened: behind.is_reopened,
+                continues: true,
+            };
+            let start_epoch = base.epoch.next().unwrap_or_default();
+            let ahead = segments.len();
+            segments.push(self.write(stretch, ahead, start_epoch, behind.start, flags)?);
+        }
+        self.publish(segments, image, Some((&behind.log, end)), Some(why))
+    }
+
+    /// Writes what the chain lacks of the log so far, and tells the timeline at its end.
+    fn rest_of_log(
+        &self,
+        log: &LogFolder,
+        sequence: LogSequence,
+        offset: u64,
+        segments: &mut Vec<NewSegment<'a>>,
+    ) -> Result<Timeline> {
+        let start = LogPosition::in_file(sequence, offset);
+        let tail = log.from(sequence, offset)?;
+        let (state, reopened) = self.timeline_at(log, start);
+        let rest = Stretch::read(&tail, start, state, self.monitor)?;
+        let timeline = rest.state.timeline;
+        if !rest.is_empty() {
+            let flags = SegmentFlags {
+                continues: true,
+                reopened,
+                ..SegmentFlags::default()
+            };
+            segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
+        }
+        Ok(timeline)
+    }
+
+    fn new_timeline(&self) -> Timeline {
+        if self.repository.chain().entries().is_empty() {
+            return Timeline::FIRST;
+        }
+        let last = self.end_timeline();
+        last.next().unwrap_or(last)
+    }
+
+    fn full_segment(
+        &self,
+        file: StagedFile<'a>,
+        ahead: usize,
+        content: FullContent,
+    ) -> Result<NewSegment<'a>> {
+        let name: SegmentName = self.name(ahead, SegmentKind::Full);
+        let target = self.repository.folder().join(name.to_string());
+        let file = file.retarget(&target)?;
+        let bytes = Mapped::open(file.temporary_path())?;
+        self.monitor.phase("checking the copy", bytes.len() as u64);
+        let Ok(name) = FileName::try_from(name.to_string()) else {
+            return Err(RepositoryError::ReadBack { path: target }.into());
+        };
+        let segment = Segment {
+            kind: SegmentKind::Full,
+            file: name,
+            start_epoch: Epoch::default(),
+            end_epoch: content.base.epoch,
+            checksum: crc32(&bytes, self.options.threads),
+            size_bytes: bytes.len() as u64,
+            created_at: self.now,
+        };
+        let content = SegmentContent::Full(content);
+        Ok(NewSegment {
+            file,
+            record: SegmentRecord { segment, content },
+        })
+    }
+}
+
+fn wait_until_aged(written_at: UnixMillis) {
+    let age = now()
+        .get()
+        .checked_sub(written_at.get())
+        .map(Duration::from_millis);
+    if let Some(rest) = age.and_then(|age| IMAGE_AGE.checked_sub(age)) {
+        std::thread::sleep(rest);
+    }
+}

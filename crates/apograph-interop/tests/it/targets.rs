@@ -1,0 +1,184 @@
+//! What a target means: points, the state before one, an instant.
+
+use apograph_interop::Engine;
+
+use crate::command::{Outcome, apograph, backup, list, restore, text};
+use crate::fixtures;
+use crate::stage::{Stage, insert};
+
+fn nodes(engine: &mut Engine, stage: &Stage, target: &[&str]) -> usize {
+    let output = stage.path("state.grafeo");
+    restore(&stage.repository(), &output, target).ok();
+    let content = engine.dump(&output).unwrap().content;
+    std::fs::remove_file(&output).unwrap();
+    let _ = std::fs::remove_dir_all(stage.path("state.grafeo.wal"));
+    content["nodes"].as_array().unwrap().len()
+}
+
+fn refused(stage: &Stage, target: &[&str]) -> Outcome {
+    let outcome = restore(&stage.repository(), &stage.output(), target);
+    assert!(
+        outcome.exit != 0 && !stage.output().exists(),
+        "{}",
+        outcome.json
+    );
+    outcome
+}
+
+#[test]
+fn a_point_can_be_named_in_every_way() {
+    let stage = Stage::new();
+    let mut engine = fixtures::engine();
+    let rows: [(&[&str], usize); 7] = [
+        (&[], 8),
+        (&["--latest"], 8),
+        (&["--epoch", "8"], 8),
+        (&["--epoch", "1:3"], 3),
+        (&["--epoch", "0"], 0),
+        (&["--before-epoch", "3"], 2),
+        (&["--before-epoch", "1:1"], 0),
+    ];
+    for (target, expected) in rows {
+        assert_eq!(nodes(&mut engine, &stage, target), expected, "{target:?}");
+    }
+    // A state right before a commit is known only where the commit is.
+    assert_eq!(
+        refused(&stage, &["--before-epoch", "9"]).code(),
+        "target-not-covered"
+    );
+    assert_eq!(
+        refused(&stage, &["--before-epoch", "0"]).code(),
+        "target-not-covered"
+    );
+    assert_eq!(
+        refused(&stage, &["--epoch", "2:1"]).code(),
+        "target-not-covered"
+    );
+}
+
+#[test]
+fn an_instant_is_the_last_capture_by_then() {
+    let stage = Stage::new();
+    let mut engine = fixtures::engine();
+    let list = list(&stage.repository());
+    let segments = list["segments"].as_array().unwrap();
+    let created = |index: usize| segments[index]["created_at"].as_str().unwrap();
+    // The full backup and the first increment are one capture.
+    for (index, expected) in [(1, 2), (2, 4), (3, 6), (4, 8)] {
+        assert_eq!(
+            nodes(&mut engine, &stage, &["--time", created(index)]),
+            expected
+        );
+    }
+    assert_eq!(
+        nodes(&mut engine, &stage, &["--time", "2999-01-01T00:00:00Z"]),
+        8
+    );
+    let outcome = refused(&stage, &["--time", "2001-01-01T00:00:00Z"]);
+    assert_eq!(outcome.code(), "target-not-covered");
+    assert_eq!(outcome.json["nearest"]["above"], 0);
+
+    let words = ["--time", created(2), "--dry-run"];
+    let report = restore(&stage.repository(), &stage.output(), &words).ok();
+    assert_eq!(report["interval"]["from"], created(2), "{report}");
+    assert_eq!(report["interval"]["to"], created(3), "{report}");
+    assert!(!stage.output().exists());
+}
+
+#[test]
+fn a_dry_run_says_what_the_restore_then_does() {
+    let stage = Stage::new();
+    let mut planned = restore(
+        &stage.repository(),
+        &stage.output(),
+        &["--epoch", "5", "--dry-run"],
+    )
+    .ok();
+    let done = restore(&stage.repository(), &stage.output(), &["--epoch", "5"]).ok();
+    assert_eq!(planned["dry_run"].take(), true);
+    planned
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| key != "dry_run");
+    assert_eq!(planned, done);
+    let log = stage.path("output.grafeo.wal/wal_00000000.log");
+    let written = [stage.output(), log].map(|path| path.metadata().unwrap().len());
+    assert_eq!(done["bytes_written"], written.iter().sum::<u64>());
+}
+
+#[test]
+fn the_log_shows_every_commit_once() {
+    let stage = Stage::new();
+    let repository = stage.repository();
+    backup(&stage.database(), &repository, Some("--full")).ok();
+    let log = apograph(["log", text(&repository)]).ok();
+    let commits = log["commits"].as_array().unwrap();
+    let epochs: Vec<u64> = commits
+        .iter()
+        .map(|it| it["epoch"].as_u64().unwrap())
+        .collect();
+    assert_eq!(epochs, (1..=10).collect::<Vec<_>>());
+    assert_eq!(
+        commits[0]["kinds"],
+        serde_json::json!({"create_node": 1, "set_node_property": 1})
+    );
+    let part = apograph(["log", text(&repository), "--from", "3", "--to", "1:5"]).ok();
+    assert_eq!(part["commits"].as_array().unwrap(), &commits[2..5]);
+}
+
+#[test]
+fn a_backup_that_was_cut_off_before_its_manifest_is_taken_again() {
+    let stage = Stage::new();
+    let (database, repository) = (stage.database(), stage.repository());
+    let small = ["backup_manifest.json", "apograph.json"];
+    for mode in ["--incremental", "--full"] {
+        let cursor = stage.log_folder().join("backup_cursor.meta");
+        let before = small.map(|name| std::fs::read(stage.segment(name)).unwrap());
+        let cursor_before = std::fs::read(&cursor).unwrap();
+        backup(&database, &repository, Some(mode)).ok();
+        // As a kill between the first and the second step leaves it.
+        for (name, bytes) in small.iter().zip(before) {
+            std::fs::write(stage.segment(name), bytes).unwrap();
+        }
+        std::fs::write(&cursor, cursor_before).unwrap();
+        std::fs::write(stage.segment(".backup_incr_0009.wal.apograph-tmp"), b"half").unwrap();
+        let verified = apograph(["verify", text(&repository)]);
+        assert_eq!(verified.json["ok"], false, "{}", verified.json);
+        let mut engine = fixtures::engine();
+        engine.open(&database).unwrap();
+        insert(&mut engine, 20..21);
+        engine.kill();
+        backup(&database, &repository, Some(mode)).ok();
+        assert_eq!(apograph(["verify", text(&repository)]).ok()["ok"], true);
+        assert!(!stage.segment(".backup_incr_0009.wal.apograph-tmp").exists());
+    }
+}
+
+#[test]
+fn a_restore_that_was_cut_off_is_cleared_away() {
+    let stage = Stage::new();
+    let staging = stage.path(".output.grafeo.apograph-tmp");
+    let log = stage.path("output.grafeo.wal");
+    // As a kill between the two moves leaves it: the log folder is there, the database is not.
+    restore(&stage.repository(), &stage.output(), &[]).ok();
+    std::fs::create_dir(&staging).unwrap();
+    std::fs::rename(stage.output(), staging.join("image")).unwrap();
+    let identity = {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = log.metadata().unwrap();
+        format!("{}:{}", metadata.dev(), metadata.ino())
+    };
+    std::fs::write(staging.join("moving"), "1:1").unwrap();
+    let outcome = refused(&stage, &[]);
+    assert_eq!(
+        outcome.code(),
+        "output-exists",
+        "somebody else's log folder stays"
+    );
+    assert!(log.exists() && !staging.exists());
+
+    std::fs::create_dir(&staging).unwrap();
+    std::fs::write(staging.join("moving"), identity).unwrap();
+    restore(&stage.repository(), &stage.output(), &[]).ok();
+    assert!(!staging.exists());
+}

@@ -1,0 +1,83 @@
+//! What may not stand in a source file, and what some test has to name.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+
+use super::{Findings, entries, read, rust_files};
+
+/// The one file that may.
+const MAY_BE_UNSAFE: &str = "crates/apograph-io/src/map.rs";
+
+/// What no source file has, and what to do instead.
+const FORBIDDEN: &[(&str, &str)] = &[
+    ("#[allow(", "write #[expect(.., reason = \"..\")]"),
+    ("#![allow(", "write #![expect(.., reason = \"..\")]"),
+    ("todo!", "do it"),
+    ("unimplemented!", "do it"),
+    ("#[ignore", "a test that is not run tests nothing"),
+];
+
+pub(super) fn check(root: &Path, findings: &mut Findings) -> Result<()> {
+    let crates = entries(&root.join("crates"))?;
+    check_lines(root, &crates, findings)?;
+    check_fixtures(root, &crates, findings)
+}
+
+fn check_lines(root: &Path, crates: &[PathBuf], findings: &mut Findings) -> Result<()> {
+    for folder in crates {
+        let mut files = rust_files(&folder.join("src"))?;
+        files.extend(rust_files(&folder.join("tests"))?);
+        for file in files {
+            let name = file
+                .strip_prefix(root)
+                .unwrap_or(&file)
+                .display()
+                .to_string();
+            for (line, number) in read(&file)?.lines().zip(1..) {
+                let code = line.split("//").next().unwrap_or_default();
+                if name != MAY_BE_UNSAFE && has_word(code, "unsafe") {
+                    findings.add(format!(
+                        "{name}:{number}: unsafe code lives in {MAY_BE_UNSAFE}"
+                    ));
+                }
+                for (text, instead) in FORBIDDEN.iter().filter(|(text, _)| code.contains(text)) {
+                    findings.add(format!("{name}:{number}: {text} {instead}"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A fixture that no test names is tested by nobody.
+fn check_fixtures(root: &Path, crates: &[PathBuf], findings: &mut Findings) -> Result<()> {
+    let mut tests = String::new();
+    for folder in crates {
+        for file in rust_files(&folder.join("tests"))? {
+            tests.push_str(&read(&file)?);
+        }
+    }
+    let fixtures = entries(&root.join("testdata/v1"))?;
+    ensure!(!fixtures.is_empty(), "there are no fixtures in testdata/v1");
+    for fixture in fixtures.iter().filter_map(|path| path.file_name()) {
+        let name = fixture.to_string_lossy();
+        if !has_word(&tests, &name) {
+            findings.add(format!(
+                "the fixture {name} is named by no test in crates/*/tests"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a word stands in a text with no letter, digit or underscore beside it.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part =
+        |byte: Option<&u8>| byte.is_some_and(|it| it.is_ascii_alphanumeric() || *it == b'_');
+    let bytes = text.as_bytes();
+    text.match_indices(word).any(|(start, _)| {
+        let before = start.checked_sub(1).and_then(|index| bytes.get(index));
+        !is_part(before) && !is_part(bytes.get(start + word.len()))
+    })
+}
