@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let named = std::env::args_os().nth(1).map(PathBuf::from);
     let folder = named.unwrap_or_else(|| temporary.path().join("first_backup"));
-    std::fs::create_dir(&folder)?;
+    std::fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     let database = folder.join("live.grafeo");
     let repository = folder.join("backups");
     let output = folder.join("restored.grafeo");

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use apograph_format::SEGMENT_HEADER_BYTES;
 use apograph_testing::fixtures;
 use apograph_testing::truth::{Truth, TruthBackup, TruthState};
-use apograph_wal::LogEndCause;
+use apograph_wal::{LogEndCause, LogPart};
 
 use crate::log;
 
@@ -34,9 +33,8 @@ const CUTS: [(&str, usize); 15] = [
 
 /// Checks one cut: the log is whole, and where it has a commit of the state's process, its point
 /// is that of the state.
-fn check(what: &str, files: &[&[u8]], base: u64, first_life: u64, state: &TruthState) {
-    let parts = log::parts(files.iter().copied());
-    let (_, timeline, end) = log::summary(&parts, base);
+fn check(what: &str, parts: &[LogPart<'_>], base: u64, first_life: u64, state: &TruthState) {
+    let (_, timeline, end) = log::summary(parts, base);
     let what = format!("{what} after step {}", state.seq);
     assert_eq!(end.cause, LogEndCause::Clean, "{what}");
     let behind = (end.place.part..parts.len()).map(|part| parts[part].bytes.len());
@@ -78,9 +76,14 @@ fn golden_segments_may_be_cut_after_every_step() {
                 continue;
             };
             let golden = fixtures::read(&format!("{fixture}/backup/{file}"));
-            let body = &golden.bytes[SEGMENT_HEADER_BYTES..];
+            let [body] = log::body(&golden);
             let files = files_of(backup, before);
-            assert_eq!(files.values().sum::<usize>(), body.len(), "{}", golden.path);
+            assert_eq!(
+                files.values().sum::<usize>(),
+                body.bytes.len(),
+                "{}",
+                golden.path
+            );
 
             let life = |seq: u64| {
                 truth
@@ -106,7 +109,10 @@ fn golden_segments_may_be_cut_after_every_step() {
                 }
                 check(
                     &golden.path,
-                    &[&body[..length]],
+                    &[LogPart {
+                        bytes: &body.bytes[..length],
+                        ..body
+                    }],
                     before.end_epoch,
                     first_life,
                     state,
@@ -153,7 +159,7 @@ fn golden_logs_may_be_cut_after_every_step() {
             let Some(parts) = cut(state).filter(|parts| !parts.is_empty()) else {
                 continue;
             };
-            check(source, &parts, base, 0, state);
+            check(source, &log::parts(parts), base, 0, state);
             cuts += 1;
         }
         assert_eq!(cuts, expected, "{source}");
