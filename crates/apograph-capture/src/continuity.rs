@@ -14,65 +14,20 @@
 //!
 //! Bytes alone are not enough: the same statements, repeated after a reopen, log the same bytes.
 
-use std::fmt;
-
 use apograph_format::{DatabaseHeaders, LogPosition, LogSequence, SegmentKind, UnixMillis};
 use apograph_manifest::{
-    ChainEntry, Cursor, FileName, FullContent, ImageIdentity, IncrementContent, Keep,
-    SegmentContent,
+    ChainEntry, Cursor, FullContent, ImageIdentity, IncrementContent, Keep, SegmentContent,
 };
 use apograph_repository::{IncrementFile, Repository, SegmentDefect};
 use apograph_wal::{GroupReader, LogEnd, LogEndCause, LogEvent, LogFile, LogFolder, LogPart};
 
+use crate::broken::Broken;
 use crate::error::{CaptureError, Result};
 
 /// At most so many bytes before a position are compared.
 const PROOF_BYTES: usize = 64 << 10;
 /// The engine writes its cursor right after its manifest.
 const ENGINE_CURSOR_DELAY_MS: u64 = 10_000;
-
-/// Why a chain cannot go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Broken {
-    /// There is nothing to go on from.
-    NoFullBackup,
-    /// The last segment cannot be read.
-    LastSegment {
-        /// Its file.
-        file: FileName,
-    },
-    /// The log folder is gone: the database was closed, and holds commits that no log has.
-    Closed,
-    /// The log is another one than was captured: the database was closed and opened again.
-    Reopened,
-    /// The engine removed log files that were not captured yet.
-    Truncated,
-    /// The log holds other bytes where the chain ends: it was restored, or written elsewhere.
-    OtherLog,
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoFullBackup => f.write_str("no earlier backup in the repository"),
-            Self::LastSegment { file } => write!(f, "{file}, the last segment, cannot be used"),
-            Self::Closed => {
-                f.write_str("the database was closed since the last backup, which removed its log")
-            }
-            Self::Reopened => f.write_str(
-                "the database was closed and opened again since the last backup, \
-                 which began a new log",
-            ),
-            Self::Truncated => {
-                f.write_str("the engine removed log files that were not captured yet")
-            }
-            Self::OtherLog => {
-                f.write_str("the log does not hold the commits that were captured last")
-            }
-        }
-    }
-}
 
 /// Where the next segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

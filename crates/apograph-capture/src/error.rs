@@ -8,7 +8,7 @@ use apograph_manifest::ManifestError;
 use apograph_repository::RepositoryError;
 use apograph_wal::WalError;
 
-use crate::continuity::Broken;
+use crate::broken::Broken;
 
 /// Why a database was not captured. Nothing was written.
 #[derive(Debug, thiserror::Error)]

@@ -16,12 +16,12 @@ use apograph_manifest::{FileName, FullContent, Segment, SegmentContent, SegmentR
 use apograph_repository::{NewSegment, RepositoryError};
 use apograph_wal::{LogFolder, TimelineState};
 
-use crate::capture::Captured;
 use crate::continuity::{GoesOn, Live};
 use crate::error::Result;
 use crate::fresh::is_fresh;
 use crate::increment::Stretch;
 use crate::job::{Job, SETTLE_ATTEMPTS, SETTLE_PAUSE, Seen, now};
+use crate::request::Captured;
 
 /// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
 /// its commit visible before it logs it.

@@ -13,12 +13,13 @@ use apograph_manifest::{
 use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
 use apograph_wal::{LogFolder, TimelineState};
 
-use crate::capture::{Captured, Kind, Options};
-use crate::continuity::{Broken, GoesOn, Live, find};
+use crate::broken::Broken;
+use crate::continuity::{GoesOn, Live, find};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::fresh::is_fresh;
 use crate::increment::{Framing, Stretch};
+use crate::request::{Captured, Kind, Options};
 
 /// A write in flight is given this long to be whole, this often.
 pub(crate) const SETTLE_PAUSE: Duration = Duration::from_millis(20);

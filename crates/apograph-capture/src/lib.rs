@@ -16,6 +16,7 @@
 //! # Ok::<(), apograph_capture::CaptureError>(())
 //! ```
 
+mod broken;
 mod capture;
 mod continuity;
 mod database;
@@ -24,7 +25,9 @@ mod fresh;
 mod full;
 mod increment;
 mod job;
+mod request;
 
-pub use capture::{Captured, Kind, Options, capture};
-pub use continuity::Broken;
+pub use broken::Broken;
+pub use capture::capture;
 pub use error::{CaptureError, Result};
+pub use request::{Captured, Kind, Options};

@@ -12,9 +12,10 @@
 
 use apograph_format::{Epoch, LogPosition, Point, RangeSet, SegmentKind, SegmentName, Timeline};
 
-use crate::hole::{Hole, HoleCause};
+use crate::hole::{Hole, HoleCause, Unusable};
 use crate::manifest::Segment;
 use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
+use crate::run::{Run, RunTimeline};
 
 /// A segment of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,26 +26,6 @@ pub struct ChainEntry {
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
     pub unusable: Option<Unusable>,
-}
-
-/// Why a segment cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unusable {
-    /// Its file is not there.
-    Missing,
-    /// Its file is damaged.
-    Damaged {
-        /// Where the damage is, in bytes from the start of the file.
-        offset: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// Its file is of a version that is not known here.
-    Unsupported {
-        /// Which version it is of.
-        detail: String,
-    },
 }
 
 impl ChainEntry {
@@ -83,56 +64,6 @@ impl PointRange {
     /// Whether the point is one of them.
     pub fn contains(&self, point: Point) -> bool {
         self.timeline == point.timeline && (self.from..=self.to).contains(&point.epoch)
-    }
-}
-
-/// A timeline as far as one run has it.
-#[derive(Debug, Clone)]
-pub(crate) struct RunTimeline {
-    pub(crate) timeline: Timeline,
-    pub(crate) base: Epoch,
-    pub(crate) epochs: RangeSet,
-}
-
-impl RunTimeline {
-    pub(crate) fn highest(&self) -> Epoch {
-        self.epochs
-            .last()
-            .map_or(self.base, |last| Epoch::new(last.max(self.base.get())))
-    }
-
-    /// The last epoch up to which none is missing behind `from`.
-    fn contiguous_to(&self, from: Epoch) -> Epoch {
-        let next = from
-            .next()
-            .and_then(|next| self.epochs.range_of(next.get()));
-        next.map_or(from, |(_, end)| Epoch::new(end))
-    }
-
-    /// Whether all that is missing behind `from` lies so near to the end that it was never logged,
-    /// or is still to come.
-    pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
-        let highest = self.highest().get();
-        self.epochs
-            .missing_in(from.get().saturating_add(1), highest)
-            .all(|(first, _)| highest.saturating_sub(first) < Epoch::LATE_WINDOW)
-    }
-}
-
-/// Consecutive entries between two breaks of the log.
-#[derive(Debug, Clone)]
-pub(crate) struct Run {
-    pub(crate) first: usize,
-    /// One past the last.
-    pub(crate) end: usize,
-    pub(crate) timelines: Vec<RunTimeline>,
-}
-
-impl Run {
-    pub(crate) fn timeline(&self, timeline: Timeline) -> Option<&RunTimeline> {
-        self.timelines
-            .iter()
-            .find(|known| known.timeline == timeline)
     }
 }
 
@@ -242,7 +173,10 @@ impl Chain {
     pub(crate) fn obstacle_before(&self, index: usize) -> Option<HoleCause> {
         let unusable = |index: usize| {
             let entry = self.entries.get(index)?;
-            Some(HoleCause::unusable(entry, entry.unusable.as_ref()?))
+            Some(HoleCause::unusable(
+                &entry.segment.file,
+                entry.unusable.as_ref()?,
+            ))
         };
         let run = self.run_of(index);
         let fulls = || run.into_iter().flat_map(|run| run.first..=index).rev();
@@ -347,12 +281,12 @@ impl Chain {
             && let Some(reason) = &previous.unusable
             && !previous.repeats()
         {
-            return Some(HoleCause::unusable(previous, reason));
+            return Some(HoleCause::unusable(&previous.segment.file, reason));
         }
         if previous.content.is_none()
             && let Some(reason) = &previous.unusable
         {
-            return Some(HoleCause::unusable(previous, reason));
+            return Some(HoleCause::unusable(&previous.segment.file, reason));
         }
         match &entry.content {
             Some(SegmentContent::Full(full)) if full.continues => None,

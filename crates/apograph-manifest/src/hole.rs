@@ -4,8 +4,27 @@ use std::fmt;
 
 use apograph_format::{Epoch, LogPosition, Point};
 
-use crate::chain::{ChainEntry, Unusable};
 use crate::manifest::FileName;
+
+/// Why a segment cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// Its file is not there.
+    Missing,
+    /// Its file is damaged.
+    Damaged {
+        /// Where the damage is, in bytes from the start of the file.
+        offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Its file is of a version that is not known here.
+    Unsupported {
+        /// Which version it is of.
+        detail: String,
+    },
+}
 
 /// A place where commits are missing from the chain, or may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,8 +102,8 @@ pub enum HoleCause {
 }
 
 impl HoleCause {
-    pub(crate) fn unusable(entry: &ChainEntry, reason: &Unusable) -> Self {
-        let file = entry.segment.file.clone();
+    pub(crate) fn unusable(file: &FileName, reason: &Unusable) -> Self {
+        let file = file.clone();
         match reason.clone() {
             Unusable::Missing => Self::MissingFile { file },
             Unusable::Damaged { offset, detail } => Self::Damaged {

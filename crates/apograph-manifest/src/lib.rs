@@ -32,11 +32,12 @@ mod hole;
 mod manifest;
 mod plan;
 mod record;
+mod run;
 
-pub use chain::{Chain, ChainEntry, PointRange, Unusable};
+pub use chain::{Chain, ChainEntry, PointRange};
 pub use cursor::{CURSOR_FILE_NAME, Cursor, Keep, read_cursor, write_cursor};
 pub use error::{ManifestError, Result};
-pub use hole::{Hole, HoleCause};
+pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{
     FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, MANIFEST_VERSION, Manifest, Segment,
     read_manifest, write_manifest,

@@ -53,8 +53,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     println!("holes");
-    for hole in chain.holes() {
+    let holes = chain.holes();
+    for hole in &holes {
         println!("  {}", hole.cause);
+    }
+    if holes.is_empty() {
+        println!("  none");
     }
     Ok(())
 }

@@ -17,16 +17,19 @@
 //! ```
 
 mod error;
+mod opening;
 mod overlap;
 mod publish;
 mod rebuild;
 mod repository;
 mod segment;
 mod summary;
+mod timelines;
 
 pub use error::{RepositoryError, Result};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, write_rebuild};
-pub use repository::{Repository, advance, identity_of};
+pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size};
 pub use summary::{Summary, Surroundings};
+pub use timelines::advance;

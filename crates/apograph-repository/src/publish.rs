@@ -15,7 +15,7 @@ use apograph_manifest::{
 };
 
 use crate::error::{RepositoryError, Result};
-use crate::repository::{Repository, identity_of};
+use crate::repository::Repository;
 use crate::segment::FullFile;
 
 /// The lock file of generation 2's engine.
@@ -173,7 +173,7 @@ fn is_superseded<'a>(
 ) -> Result<bool> {
     if name.kind == SegmentKind::Full {
         return Ok(FullFile::open(path).is_ok_and(|left| {
-            let left = identity_of(&left);
+            let left = left.identity();
             left.database_created_at == live.database_created_at && left.iteration <= live.iteration
         }));
     }

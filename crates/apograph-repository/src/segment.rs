@@ -6,7 +6,7 @@ use apograph_format::{
     Crc32, FormatError, Image, LogSequence, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use apograph_io::{IoError, Mapped, Threads, crc32};
-use apograph_manifest::{Segment, Unusable};
+use apograph_manifest::{ImageIdentity, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart};
 
 /// An increment's file, mapped, with its header read.
@@ -75,6 +75,16 @@ impl FullFile {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// Which database and checkpoint the image is of.
+    pub fn identity(&self) -> ImageIdentity {
+        let checkpoint = self.image.checkpoint();
+        ImageIdentity {
+            database_created_at: self.image.headers().file.created_at,
+            iteration: checkpoint.iteration,
+            checksum: checkpoint.checksum,
+        }
+    }
 }
 
 /// Why a segment's file cannot be used.
@@ -93,6 +103,12 @@ impl From<IoError> for SegmentDefect {
         } else {
             Self::Io(error)
         }
+    }
+}
+
+impl From<Unusable> for SegmentDefect {
+    fn from(unusable: Unusable) -> Self {
+        Self::Unusable(unusable)
     }
 }
 

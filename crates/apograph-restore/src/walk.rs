@@ -5,7 +5,6 @@ use apograph_io::{IoError, Monitor, Threads};
 use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
 use apograph_repository::{
     FullFile, IncrementFile, Repository, SegmentDefect, Summary, advance, check_end, check_file,
-    identity_of,
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState};
 
@@ -77,7 +76,7 @@ impl<'a> Walk<'a> {
             .check(file.bytes())
             .map_err(SegmentDefect::from)?;
         let known = match &entry.content {
-            Some(SegmentContent::Full(full)) => full.image == identity_of(&file),
+            Some(SegmentContent::Full(full)) => full.image == file.identity(),
             _ => true,
         };
         if !known {

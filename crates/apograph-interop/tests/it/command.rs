@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use apograph_interop::Taken;
 use serde_json::Value;
 
 /// What a run of the command came to.
@@ -68,6 +69,20 @@ pub(crate) fn apograph<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome 
 pub(crate) fn backup(database: &Path, repository: &Path, mode: Option<&str>) -> Outcome {
     let words = ["backup", text(database), "--repo", text(repository)];
     apograph(words.into_iter().chain(mode))
+}
+
+/// A backup as a scenario writes it down.
+pub(crate) fn taken(outcome: &Outcome) -> Result<Taken, String> {
+    if outcome.exit != 0 {
+        return Err(outcome.code().to_owned());
+    }
+    let segment = &outcome.json["segment"];
+    Ok(Taken {
+        file: segment["file"].as_str().map(str::to_owned),
+        start_epoch: segment["start_epoch"].as_u64(),
+        end_epoch: segment["end_epoch"].as_u64(),
+        size: segment["size_bytes"].as_u64(),
+    })
 }
 
 pub(crate) fn restore(repository: &Path, output: &Path, target: &[&str]) -> Outcome {

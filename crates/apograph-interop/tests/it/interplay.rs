@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
 use apograph_interop::{Engine, Taken};
 
-use crate::command::{backup, restorable, restore};
+use crate::command::{backup, restorable, restore, taken};
 use crate::fixtures;
 use crate::judge::judge;
 use crate::stage::insert;
@@ -60,18 +60,9 @@ impl InTurns {
     }
 
     fn ours(&mut self, database: &Path, mode: Option<&str>) -> Result<Taken, String> {
-        let outcome = backup(database, &self.repository, mode);
-        if outcome.exit != 0 {
-            self.refused.push(outcome.code().to_owned());
-            return Err(outcome.code().to_owned());
-        }
-        let segment = &outcome.json["segment"];
-        Ok(Taken {
-            file: segment["file"].as_str().map(str::to_owned),
-            start_epoch: segment["start_epoch"].as_u64(),
-            end_epoch: segment["end_epoch"].as_u64(),
-            size: segment["size_bytes"].as_u64(),
-        })
+        let taken = taken(&backup(database, &self.repository, mode));
+        self.refused.extend(taken.as_ref().err().cloned());
+        taken
     }
 
     fn turn(&mut self) -> bool {

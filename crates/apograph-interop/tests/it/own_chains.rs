@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use apograph_interop::scenario::{self, Backups, Scenario};
 use apograph_interop::{Engine, Taken, Truth, TruthState};
 
-use crate::command::{apograph, backup, list, text};
+use crate::command::{apograph, backup, list, taken, text};
 use crate::fixtures;
 use crate::judge::judge;
 
@@ -20,17 +20,7 @@ struct Ours {
 
 impl Ours {
     fn take(&self, database: &Path, mode: Option<&str>) -> Result<Taken, String> {
-        let outcome = backup(database, &self.repository, mode);
-        if outcome.exit != 0 {
-            return Err(outcome.code().to_owned());
-        }
-        let segment = &outcome.json["segment"];
-        Ok(Taken {
-            file: segment["file"].as_str().map(str::to_owned),
-            start_epoch: segment["start_epoch"].as_u64(),
-            end_epoch: segment["end_epoch"].as_u64(),
-            size: segment["size_bytes"].as_u64(),
-        })
+        taken(&backup(database, &self.repository, mode))
     }
 }
 

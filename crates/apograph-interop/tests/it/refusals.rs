@@ -300,12 +300,13 @@ fn the_same_statements_after_a_reopen_are_not_the_same_log() {
     assert_eq!(outcome.code(), "chain-broken", "{}", outcome.json);
 }
 
+type Put = fn(&Path) -> std::io::Result<()>;
+
 #[test]
 fn nothing_is_overwritten() {
     let stage = Stage::new();
     let (repository, output) = (stage.repository(), stage.output());
     let words = ["restore", text(&repository), text(&output)];
-    type Put = fn(&Path) -> std::io::Result<()>;
     let in_the_way: [(&str, Put); 5] = [
         ("output.grafeo", |path| std::fs::write(path, b"mine")),
         ("output.grafeo", |path| symlink("nowhere", path)),

@@ -1,0 +1,53 @@
+//! A run: consecutive segments in which the log goes on without a hole.
+
+use apograph_format::{Epoch, RangeSet, Timeline};
+
+/// A timeline as far as one run has it.
+#[derive(Debug, Clone)]
+pub(crate) struct RunTimeline {
+    pub(crate) timeline: Timeline,
+    pub(crate) base: Epoch,
+    pub(crate) epochs: RangeSet,
+}
+
+impl RunTimeline {
+    pub(crate) fn highest(&self) -> Epoch {
+        self.epochs
+            .last()
+            .map_or(self.base, |last| Epoch::new(last.max(self.base.get())))
+    }
+
+    /// The last epoch up to which none is missing behind `from`.
+    pub(crate) fn contiguous_to(&self, from: Epoch) -> Epoch {
+        let next = from
+            .next()
+            .and_then(|next| self.epochs.range_of(next.get()));
+        next.map_or(from, |(_, end)| Epoch::new(end))
+    }
+
+    /// Whether all that is missing behind `from` lies so near to the end that it was never logged,
+    /// or is still to come.
+    pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
+        let highest = self.highest().get();
+        self.epochs
+            .missing_in(from.get().saturating_add(1), highest)
+            .all(|(first, _)| highest.saturating_sub(first) < Epoch::LATE_WINDOW)
+    }
+}
+
+/// Consecutive entries between two breaks of the log.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) first: usize,
+    /// One past the last.
+    pub(crate) end: usize,
+    pub(crate) timelines: Vec<RunTimeline>,
+}
+
+impl Run {
+    pub(crate) fn timeline(&self, timeline: Timeline) -> Option<&RunTimeline> {
+        self.timelines
+            .iter()
+            .find(|known| known.timeline == timeline)
+    }
+}

@@ -1,0 +1,310 @@
+//! The reading of a manifest's entries: by their records, or from their files.
+
+use std::path::Path;
+
+use apograph_format::{Epoch, Point, SegmentKind, SegmentName, Timeline};
+use apograph_io::{IoError, Threads};
+use apograph_manifest::{
+    ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
+    Manifest, Segment, SegmentContent, SegmentRecord, Unusable,
+};
+use apograph_wal::{PlacedReader, TimelineState};
+
+use crate::error::{RepositoryError, Result};
+use crate::overlap::overlap_bytes;
+use crate::segment::{FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size};
+use crate::summary::{Summary, Surroundings};
+use crate::timelines::{advance, timeline_behind};
+
+/// The engine's log files have at most this many bytes before the group that ends them.
+const LOG_FILE_BYTES: u64 = 64 << 20;
+
+/// The reading of a manifest's entries.
+pub(crate) struct Opening<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) history: &'a History,
+}
+
+impl Opening<'_> {
+    /// Every entry, with what is known of it.
+    pub(crate) fn entries(&self) -> Result<Vec<ChainEntry>> {
+        self.check_names()?;
+        let mut entries: Vec<ChainEntry> = Vec::with_capacity(self.manifest.segments.len());
+        let mut state = timeline_behind(&[]);
+        let mut records = self.history.records.iter().peekable();
+        for segment in &self.manifest.segments {
+            let record = records.next_if(|record| record.segment.file == segment.file);
+            let entry = match record {
+                Some(record) => self.recorded(segment, record)?,
+                None => self.read(segment, &entries, &state)?,
+            };
+            advance(&mut state, &entry, entries.is_empty());
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn contradiction(&self, detail: String) -> RepositoryError {
+        RepositoryError::Contradiction {
+            path: self.folder.join(MANIFEST_FILE_NAME),
+            detail,
+        }
+    }
+
+    /// What the manifest and the records say of the same segment has to agree.
+    fn check_names(&self) -> Result<()> {
+        for segment in &self.manifest.segments {
+            let file = &segment.file;
+            let name = SegmentName::parse(file.as_str());
+            if name.is_none_or(|name| name.kind != segment.kind) {
+                let detail = format!("{file} is no name of a {} segment", segment.kind);
+                return Err(self.contradiction(detail));
+            }
+            if segment.kind == SegmentKind::Full && segment.start_epoch.get() != 0 {
+                let detail = format!("{file} begins at epoch {}", segment.start_epoch);
+                return Err(self.contradiction(detail));
+            }
+        }
+        let mut entries = self.manifest.segments.iter();
+        for record in &self.history.records {
+            let file = &record.segment.file;
+            let Some(entry) = entries.find(|entry| entry.file == *file) else {
+                let detail = format!("{HISTORY_FILE_NAME} knows {file}, which it does not name");
+                return Err(self.contradiction(detail));
+            };
+            if *entry != record.segment {
+                let detail = format!("{HISTORY_FILE_NAME} has other figures for {file}");
+                return Err(self.contradiction(detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// A segment that has a record: its file is looked at and not read.
+    fn recorded(&self, segment: &Segment, record: &SegmentRecord) -> Result<ChainEntry> {
+        let unusable = self.look_at(segment)?;
+        let content = Some(record.content.clone());
+        Ok(ChainEntry {
+            segment: segment.clone(),
+            content,
+            unusable,
+        })
+    }
+
+    fn look_at(&self, segment: &Segment) -> Result<Option<Unusable>> {
+        let path = self.folder.join(&segment.file);
+        match path.symlink_metadata() {
+            Ok(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
+            Ok(_) => {
+                let detail = format!("{} is not a regular file", segment.file);
+                Err(self.contradiction(detail))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Some(Unusable::Missing))
+            }
+            Err(source) => {
+                let operation = "inspect";
+                Err(IoError::Failed {
+                    operation,
+                    path,
+                    source,
+                }
+                .into())
+            }
+        }
+    }
+
+    /// A segment without a record: all of it is read.
+    fn read(
+        &self,
+        segment: &Segment,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> Result<ChainEntry> {
+        let entry = |content, unusable| ChainEntry {
+            segment: segment.clone(),
+            content,
+            unusable,
+        };
+        if let Some(unusable) = self.look_at(segment)? {
+            return Ok(entry(None, Some(unusable)));
+        }
+        let read = match segment.kind {
+            SegmentKind::Full => self.read_full(segment, before, state),
+            SegmentKind::Incremental => self.read_increment(segment, before, state),
+        };
+        match read {
+            Ok(content) => Ok(entry(Some(content), None)),
+            Err(Defect::Segment(SegmentDefect::Unusable(unusable))) => {
+                Ok(entry(None, Some(unusable)))
+            }
+            Err(Defect::Segment(SegmentDefect::Io(error))) => Err(error.into()),
+            Err(Defect::Contradiction(detail)) => Err(self.contradiction(detail)),
+        }
+    }
+
+    fn read_full(
+        &self,
+        segment: &Segment,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> std::result::Result<SegmentContent, Defect> {
+        let file = FullFile::open(&self.folder.join(&segment.file))?;
+        check_file(file.bytes(), segment, Threads::default())?;
+        file.image.check(file.bytes())?;
+        let epoch = file.image.checkpoint().epoch;
+        if epoch != segment.end_epoch {
+            return Err(Defect::differs(segment, epoch));
+        }
+        let image = file.identity();
+        let repeated = self.repeated_behind(segment);
+        let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
+        let timeline = match (before.is_empty(), continues) {
+            (true, _) => Timeline::FIRST,
+            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref()),
+            (false, false) => state.timeline.next().unwrap_or(state.timeline),
+        };
+        let base = Point::new(timeline, epoch);
+        Ok(SegmentContent::Full(FullContent {
+            image,
+            base,
+            continues,
+            log_start: None,
+        }))
+    }
+
+    /// The increment behind a full backup, where it says that the log before it goes on.
+    fn repeated_behind(&self, full: &Segment) -> Option<IncrementFile> {
+        let mut behind = self
+            .manifest
+            .segments
+            .iter()
+            .skip_while(|it| it.file != full.file)
+            .skip(1);
+        let next = behind
+            .next()
+            .filter(|next| next.kind == SegmentKind::Incremental)?;
+        let file = IncrementFile::open(&self.folder.join(&next.file)).ok()?;
+        file.header.flags.repeats.then_some(file)
+    }
+
+    /// The timeline of an image: the current one, less those that begin in what is repeated.
+    fn timeline_of(
+        epoch: Epoch,
+        current: &TimelineState,
+        repeated: Option<&IncrementFile>,
+    ) -> Timeline {
+        let Some(file) = repeated else {
+            return current.timeline;
+        };
+        let mut state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
+        if file.header.flags.reopened {
+            state.end_process();
+        }
+        let parts = [file.part(0)];
+        PlacedReader::new(&parts, &mut state).for_each(drop);
+        let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
+        Timeline::new(
+            current
+                .timeline
+                .get()
+                .saturating_sub(opened)
+                .max(Timeline::FIRST.get()),
+        )
+    }
+
+    fn read_increment(
+        &self,
+        segment: &Segment,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> std::result::Result<SegmentContent, Defect> {
+        let file = IncrementFile::open(&self.folder.join(&segment.file))?;
+        check_file(file.bytes(), segment, Threads::default())?;
+        let header = file.header;
+        if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
+            return Err(Defect::differs(segment, header.end_epoch));
+        }
+        let flags = header.flags;
+        let mut state = match before.last().map(|last| &last.content) {
+            Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
+            _ => state.clone(),
+        };
+        if flags.reopened {
+            state.end_process();
+        }
+        let ours = flags.continues || flags.repeats || flags.catches_up;
+        let overlap_bytes = if ours {
+            0
+        } else {
+            self.overlap(before, file.body())
+        };
+        let parts = [file.part(overlap_bytes)];
+        let mut summary = Summary::default();
+        let mut reader = PlacedReader::new(&parts, &mut state);
+        while let Some(event) = reader.next() {
+            summary.add(&event, reader.state());
+        }
+        if let (Some(end), [part]) = (reader.end(), &parts) {
+            check_end(end, part)?;
+        }
+        let (repeats, catches_up) = (flags.repeats, flags.catches_up);
+        let surroundings = Surroundings {
+            range: None,
+            overlap_bytes,
+            repeats,
+            catches_up,
+        };
+        Ok(SegmentContent::Increment(
+            summary.content(surroundings, &state),
+        ))
+    }
+
+    /// What the engine's segment repeats of those that apograph captured right before it.
+    fn overlap(&self, before: &[ChainEntry], body: &[u8]) -> u64 {
+        let mut files = Vec::new();
+        let mut bytes = 0;
+        for entry in before.iter().rev() {
+            let open = || IncrementFile::open(&self.folder.join(&entry.segment.file)).ok();
+            let Some(file) = (entry.segment.kind == SegmentKind::Incremental)
+                .then(open)
+                .flatten()
+            else {
+                break;
+            };
+            bytes += file.body().len() as u64;
+            let last = !file.header.flags.continues || bytes > LOG_FILE_BYTES;
+            files.push(file);
+            if last {
+                break;
+            }
+        }
+        let parts: Vec<_> = files.iter().rev().map(|file| file.part(0)).collect();
+        overlap_bytes(&parts, body)
+    }
+}
+
+fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
+    matches!(&entry.content, Some(SegmentContent::Full(full)) if full.image == image)
+}
+
+enum Defect {
+    Segment(SegmentDefect),
+    Contradiction(String),
+}
+
+impl Defect {
+    fn differs(segment: &Segment, found: Epoch) -> Self {
+        Self::Contradiction(format!(
+            "it says epochs {} to {} of {}, which ends with epoch {found}",
+            segment.start_epoch, segment.end_epoch, segment.file
+        ))
+    }
+}
+
+impl<E: Into<SegmentDefect>> From<E> for Defect {
+    fn from(error: E) -> Self {
+        Self::Segment(error.into())
+    }
+}
