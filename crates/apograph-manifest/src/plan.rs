@@ -28,7 +28,7 @@ impl fmt::Display for Target {
             Self::Latest => f.write_str("the latest state"),
             Self::Point(name) => write!(f, "epoch {name}"),
             Self::Before(name) => write!(f, "the state before epoch {name}"),
-            Self::Time(time) => write!(f, "the state {} ms after 1970", time.get()),
+            Self::Time(_) => f.write_str("a state at that time"),
         }
     }
 }
