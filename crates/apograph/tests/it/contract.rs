@@ -32,7 +32,7 @@ fn apograph(output: &Path, words: &str) -> (Option<i32>, Value) {
     } else {
         run.stdout
     };
-    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    let lines = std::str::from_utf8(&text).unwrap().lines().count();
     assert_eq!(lines, 1, "one object, one line");
     (run.status.code(), serde_json::from_slice(&text).unwrap())
 }
