@@ -17,7 +17,7 @@ use crate::request::{Captured, Options};
 ///
 /// # Errors
 ///
-/// [`CaptureError`]; the repository is then as it was.
+/// [`CaptureError`](crate::CaptureError); the repository is then as it was.
 pub fn capture(
     disk: &dyn Disk,
     database: &Path,

@@ -48,6 +48,8 @@ struct LogBehind {
     is_exact: bool,
     /// Another process than the image's began the log.
     is_reopened: bool,
+    /// How many timelines begin in it.
+    timelines_opened: u64,
 }
 
 impl LogBehind {
@@ -118,12 +120,14 @@ impl<'a> Job<'a> {
             };
             let is_exact = iteration == 0 || is_fresh(&refreshed);
             let is_reopened = is_exact && iteration > 0;
-            let behind = LogBehind {
+            let timelines_opened = 0;
+            let mut behind = LogBehind {
                 log: refreshed,
                 start,
                 sequence,
                 is_exact,
                 is_reopened,
+                timelines_opened,
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(sequence, offset)?;
@@ -131,8 +135,10 @@ impl<'a> Job<'a> {
             let missing = stretch.missing_epochs(copy.epoch());
             let is_settled = !stretch.is_unsettled
                 && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
+            let timelines_opened = stretch.timelines_opened;
             drop(stretch);
             drop(tail);
+            behind.timelines_opened = timelines_opened;
             if is_settled || attempt >= SETTLE_ATTEMPTS {
                 return Ok(Some(behind));
             }
@@ -160,20 +166,13 @@ impl<'a> Job<'a> {
         let continues = end_timeline.is_some();
 
         let tail = behind.log.from(behind.sequence, 0)?;
-        let read = |base| {
-            Stretch::read(
-                &tail,
-                behind.start,
-                behind.timeline_from(base),
-                self.monitor,
-            )
-        };
-        let opened = read(Point::new(Timeline::FIRST, copy.epoch()))?.timelines_opened;
         let timeline = end_timeline.map_or(self.new_timeline(), |end| {
+            let opened = behind.timelines_opened;
             Timeline::new(end.get().saturating_sub(opened).max(Timeline::FIRST.get()))
         });
         let base = Point::new(timeline, copy.epoch());
-        let stretch = read(base)?;
+        let state = behind.timeline_from(base);
+        let stretch = Stretch::read(&tail, behind.start, state, self.monitor)?;
 
         let image = Live::image_of(copy.image.headers());
         let log_start = Some(behind.start);

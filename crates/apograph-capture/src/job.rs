@@ -274,7 +274,7 @@ impl<'a> Job<'a> {
             cursor,
             mode: self.database.mode(),
         };
-        publish(self.disk, self.repository, addition)?;
+        publish(self.disk, self.repository, addition, self.monitor)?;
         Ok(Captured::Added {
             segments: records,
             why: why.map(str::to_owned),

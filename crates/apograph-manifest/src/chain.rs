@@ -220,6 +220,12 @@ impl Chain {
             }
         }
         self.close_run(first, self.entries.len());
+        if let Some(last) = self.entries.last()
+            && let Some(reason) = &last.unusable
+        {
+            let cause = HoleCause::unusable(&last.segment.file, reason);
+            self.breaks.push((self.entries.len(), cause));
+        }
     }
 
     fn close_run(&mut self, first: usize, end: usize) {

@@ -15,6 +15,8 @@ use crate::error::{ManifestError, Result};
 pub const MANIFEST_FILE_NAME: &str = "backup_manifest.json";
 /// The version that generation 1 writes.
 pub const MANIFEST_VERSION: u32 = 1;
+/// Generation 2 writes JSON, from this version on.
+const GENERATION_2_VERSION: u32 = 2;
 /// The most that a manifest may have: a million segments.
 pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
 
@@ -156,6 +158,11 @@ impl Manifest {
             path: path.to_owned(),
             detail,
         };
+        if bytes.first() == Some(&b'{') {
+            let (path, found) = (path.to_owned(), GENERATION_2_VERSION);
+            let known = MANIFEST_VERSION;
+            return Err(ManifestError::UnsupportedVersion { path, found, known });
+        }
         let mut rest = bytes;
         let version: u32 = take(&mut rest).map_err(corrupt)?;
         if version != MANIFEST_VERSION {

@@ -175,13 +175,16 @@ impl Chain {
                 .map_or(range.from, |next| range.from.max(next));
             Point::new(range.timeline, first)
         });
+        // Whoever names a timeline is answered with timelines.
+        let named = |point: Point| match name.timeline {
+            Some(_) => point.into(),
+            None => self.name_of(point),
+        };
+        let below = below.max_by_key(|point| (point.epoch, point.timeline));
+        let above = above.min_by_key(|point| (point.epoch, std::cmp::Reverse(point.timeline)));
         Nearest {
-            below: below
-                .max_by_key(|point| (point.epoch, point.timeline))
-                .map(|it| self.name_of(it)),
-            above: above
-                .min_by_key(|point| (point.epoch, std::cmp::Reverse(point.timeline)))
-                .map(|it| self.name_of(it)),
+            below: below.map(named),
+            above: above.map(named),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use apograph_io::IoError;
-use apograph_manifest::ManifestError;
+use apograph_manifest::{ManifestError, Unusable};
 
 /// Why a repository cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,14 @@ pub enum RepositoryError {
         /// The file.
         path: PathBuf,
     },
+    /// None of the segments can be part of a manifest that this version writes.
+    #[error("{} cannot be used: {}", path.display(), in_words(reason))]
+    NoneUsable {
+        /// The first such segment.
+        path: PathBuf,
+        /// Why not.
+        reason: Unusable,
+    },
     /// A segment that was just written is not what it was written from.
     #[error("{} was written and does not read back as written", path.display())]
     ReadBack {
@@ -61,7 +69,19 @@ impl RepositoryError {
             Self::Contradiction { .. } => "corrupt-manifest",
             Self::Busy { .. } => "repository-busy",
             Self::InTheWay { .. } => "chain-broken",
+            Self::NoneUsable {
+                reason: Unusable::Unsupported { .. },
+                ..
+            } => "unsupported-version",
+            Self::NoneUsable { .. } => "corrupt-segment",
         }
+    }
+}
+
+fn in_words(reason: &Unusable) -> &str {
+    match reason {
+        Unusable::Damaged { detail, .. } | Unusable::Unsupported { detail } => detail,
+        _ => "it is missing",
     }
 }
 

@@ -58,7 +58,7 @@ impl Opening<'_> {
             let file = &segment.file;
             let name = SegmentName::parse(file.as_str());
             if name.is_none_or(|name| name.kind != segment.kind) {
-                let detail = format!("{file} is no name of a {} segment", segment.kind);
+                let detail = format!("it calls {file} {}", segment.kind);
                 return Err(self.contradiction(detail));
             }
             if segment.kind == SegmentKind::Full && segment.start_epoch.get() != 0 {

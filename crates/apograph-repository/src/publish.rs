@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::{SEGMENT_HEADER_BYTES, SegmentKind, SegmentName};
-use apograph_io::{Disk, FileLock, IoError, Mapped, Mode, StagedFile, exists};
+use apograph_io::{Disk, FileLock, IoError, Mapped, Mode, Monitor, StagedFile, exists};
 use apograph_manifest::{
     Cursor, History, ImageIdentity, ManifestError, SegmentRecord, write_cursor, write_history,
     write_manifest,
@@ -90,8 +90,14 @@ pub struct Addition<'d, 'a> {
 ///
 /// [`RepositoryError::InTheWay`] where a file of unknown content has a segment's name;
 /// [`RepositoryError::Io`]. What was published before the error, and is not named by a manifest,
-/// is removed again.
-pub fn publish(disk: &dyn Disk, repository: &Repository, addition: Addition<'_, '_>) -> Result<()> {
+/// is removed again. Once the manifest is replaced the backup is done: a later step that does not
+/// succeed is told to the monitor and is no error.
+pub fn publish(
+    disk: &dyn Disk,
+    repository: &Repository,
+    addition: Addition<'_, '_>,
+    monitor: &dyn Monitor,
+) -> Result<()> {
     let Addition {
         segments,
         live,
@@ -119,12 +125,21 @@ pub fn publish(disk: &dyn Disk, repository: &Repository, addition: Addition<'_, 
         return Err(error.into());
     }
     history.cursor = cursor.map(|(_, cursor)| cursor).or(history.cursor);
-    write_history(disk, repository.folder(), mode, &history)?;
+    if let Err(error) = write_history(disk, repository.folder(), mode, &history) {
+        monitor.warn(&format!(
+            "the next command has to read the new segments: {error}"
+        ));
+    }
     if let Some((log_folder, cursor)) = cursor {
         match write_cursor(disk, log_folder, mode, &cursor) {
+            Ok(()) => {}
             // The engine closed the database meanwhile and took its log away.
             Err(ManifestError::Io(error)) if error.is_not_found() => {}
-            other => other?,
+            Err(error) => {
+                monitor.warn(&format!(
+                    "the engine may remove log that is not captured: {error}"
+                ));
+            }
         }
     }
     sweep(disk, repository, &published, live);

@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 use apograph_format::{Crc32, Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{Disk, IoError, Mode, Threads, crc32, list_folder};
 use apograph_manifest::{
-    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unusable, read_manifest,
-    write_manifest,
+    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unusable, read_history,
+    read_manifest, write_manifest,
 };
 
 use crate::error::{RepositoryError, Result};
@@ -26,12 +26,15 @@ pub struct Rebuild {
 
 /// Reads every segment file of a repository and makes the manifest that they belong to.
 ///
-/// The time of a capture is not in the segments: the file's modification time takes its place.
+/// The time of a capture is not in the segments. Where the manifest or `apograph.json` can still
+/// be read and knows a file as it is, that time is kept; else the file's modification time is
+/// taken.
 ///
 /// # Errors
 ///
 /// [`RepositoryError::NotARepository`] where there is no segment file;
-/// [`RepositoryError::Io`].
+/// [`RepositoryError::NoneUsable`] where none can be read, or one is of a version that is not known
+/// here; [`RepositoryError::Io`].
 pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
     let names = list_folder(folder)?.unwrap_or_default();
     let mut names: Vec<SegmentName> = names
@@ -46,11 +49,21 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
             detail,
         });
     }
+    let present = read_manifest(folder).ok().flatten();
+    let known = known_segments(folder, present.as_ref());
     let mut manifest = Manifest::default();
     let mut skipped = Vec::new();
     for name in names {
         match read_segment(folder, name) {
-            Ok(segment) => manifest.segments.push(segment),
+            Ok(mut segment) => {
+                let as_it_is = |known: &&Segment| {
+                    known.file == segment.file && known.checksum == segment.checksum
+                };
+                if let Some(known) = known.iter().find(as_it_is) {
+                    segment.created_at = known.created_at;
+                }
+                manifest.segments.push(segment);
+            }
             Err(SegmentDefect::Unusable(unusable)) => skipped.push((name, unusable)),
             Err(SegmentDefect::Io(IoError::NotARegularFile { found, .. })) => {
                 let detail = format!("it is {found}");
@@ -59,12 +72,31 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
             Err(SegmentDefect::Io(error)) => return Err(error.into()),
         }
     }
-    let unchanged = matches!(read_manifest(folder), Ok(Some(present)) if present == manifest);
+    let unknown = skipped
+        .iter()
+        .find(|(_, reason)| matches!(reason, Unusable::Unsupported { .. }));
+    let first = unknown.or(skipped.first().filter(|_| manifest.segments.is_empty()));
+    if let Some((name, reason)) = first {
+        let (path, reason) = (folder.join(name.to_string()), reason.clone());
+        return Err(RepositoryError::NoneUsable { path, reason });
+    }
+    let unchanged = present.as_ref() == Some(&manifest);
     Ok(Rebuild {
         manifest,
         skipped,
         unchanged,
     })
+}
+
+/// What the small files still know of the segments.
+fn known_segments(folder: &Path, present: Option<&Manifest>) -> Vec<Segment> {
+    let history = read_history(folder).unwrap_or_default();
+    let recorded = history.records.into_iter().map(|record| record.segment);
+    present
+        .iter()
+        .flat_map(|it| it.segments.iter().cloned())
+        .chain(recorded)
+        .collect()
 }
 
 /// Writes the manifest of a rebuild, and forgets what was recorded under the old one.

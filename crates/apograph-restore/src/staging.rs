@@ -37,6 +37,17 @@ pub(crate) struct Staging<'d> {
 impl<'d> Staging<'d> {
     /// Begins a database that will live at `output`, where nothing may be.
     pub(crate) fn begin(disk: &'d dyn Disk, output: &Path, mode: Mode) -> Result<Self> {
+        let parent = parent_folder(output);
+        if !exists(parent)? {
+            let source = std::io::ErrorKind::NotFound.into();
+            let (operation, path) = ("restore into", parent.to_owned());
+            return Err(IoError::Failed {
+                operation,
+                path,
+                source,
+            }
+            .into());
+        }
         let folder = temporary_path(output);
         if exists(&folder)? {
             let lock = lock(&folder, output)?;

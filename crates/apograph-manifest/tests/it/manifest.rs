@@ -148,7 +148,7 @@ fn only_version_1_is_read() {
         ),
         (
             b"{}",
-            "manifest has version 123; the newest version known here is 1",
+            "manifest has version 2; the newest version known here is 1",
         ),
         (
             b"\xfc\xff\xff\xff\xff\0",

@@ -107,12 +107,13 @@ fn hint(code: &str) -> Option<&'static str> {
         "chain-broken" | "no-full-backup" => {
             "take a full backup: `apograph backup DB --repo REPO --full`"
         }
-        "not-a-repository" => "name the folder that `apograph backup` was given with --repo",
+        "not-a-repository" => "name the folder that holds the backups; a new one must be empty",
         "foreign-database" => "name another repository for this database",
         "output-exists" => "name an OUTPUT that does not exist; nothing is ever overwritten",
         "repository-busy" => "try again when the other command has ended",
         "wal-damaged" => {
-            "nothing was captured; open the database with the engine, and take a full backup then"
+            "nothing was captured; close the database in order if it is open, which writes what it \
+             has in memory to its file, and take a full backup then"
         }
         _ => return None,
     })
@@ -187,7 +188,7 @@ fn advice(nearest: Nearest) -> String {
         (Some(below), Some(above)) => format!("restore to {below} or to {above}"),
         (Some(below), None) => format!("restore to {below}, or take a backup first"),
         (None, Some(above)) => format!("restore to {above}"),
-        (None, None) => "no point of this repository can be restored".to_owned(),
+        (None, None) => "`apograph list REPO` shows what can be restored".to_owned(),
     }
 }
 

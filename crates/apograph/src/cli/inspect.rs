@@ -140,7 +140,9 @@ fn cursor(path: &Path) -> Result<Report, Failure> {
         Keep::FilesAfter(sequence) => Some(sequence.get()),
         Keep::AllFiles => None,
     };
-    facts.put("log_sequence", json!(sequence));
+    if let Some(sequence) = sequence {
+        facts.put("log_sequence", json!(sequence));
+    }
     facts.put("keeps_all_files", json!(sequence.is_none()));
     facts.put("written_at", json!(words::rfc3339(cursor.written_at)));
     Ok(facts.report())

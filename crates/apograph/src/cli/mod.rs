@@ -1,7 +1,6 @@
 //! The `apograph` command: arguments in, one result out.
 //!
-//! Its contract is in the repository's README.md: commands, JSON objects, exit statuses and error
-//! codes. Each command is a function from its arguments to a [`Report`], which knows how it reads
+//! Its contract is docs/cli.md: commands, JSON objects, exit statuses and error codes. Each command is a function from its arguments to a `Report`, which knows how it reads
 //! for a person and for a program; nothing else prints.
 
 mod args;
@@ -122,12 +121,12 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     }
     if wants_json {
         let text = error.render().to_string();
-        let message = text
+        let said = text
             .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
-        return fail(&Failure::usage(message), true);
+            .take_while(|line| !line.is_empty())
+            .map(str::trim);
+        let message = said.collect::<Vec<_>>().join(" ");
+        return fail(&Failure::usage(message.trim_start_matches("error: ")), true);
     }
     let _ = error.print();
     ExitCode::from(2)

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use apograph_format::SegmentKind;
 use apograph_io::RealDisk;
 use apograph_manifest::Unusable;
 use apograph_repository::{
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::args::Rebuild;
 use super::failure::Failure;
+use super::table::Table;
 use super::{Report, segments, words};
 
 pub(super) fn run(words: &Rebuild) -> Result<Report, Failure> {
@@ -63,16 +65,20 @@ fn object(plan: &Plan, outcome: &str, dry_run: bool) -> Value {
 }
 
 fn text(plan: &Plan, outcome: &str) -> String {
-    let mut text = String::new();
+    let mut table = Table::new(&["FILE", "KIND", "EPOCHS", ">SIZE"]);
     for segment in &plan.manifest.segments {
-        let size = words::size(segment.size_bytes);
-        let (from, to) = (segment.start_epoch, segment.end_epoch);
-        let _ = writeln!(
-            text,
-            "{}  {}, epochs {from} to {to}, {size}",
-            segment.file, segment.kind
-        );
+        let epochs = match segment.kind {
+            SegmentKind::Full => format!("at epoch {}", segment.end_epoch),
+            SegmentKind::Incremental => words::epochs(segment.start_epoch, segment.end_epoch),
+        };
+        table.row(vec![
+            segment.file.to_string(),
+            segment.kind.to_string(),
+            epochs,
+            words::size(segment.size_bytes),
+        ]);
     }
+    let mut text = table.render();
     for (name, reason) in &plan.skipped {
         let _ = writeln!(text, "{name}  left out: {}", in_words(reason));
     }

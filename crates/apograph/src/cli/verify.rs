@@ -66,7 +66,7 @@ fn text(verified: &Verified) -> String {
             .map_or(String::new(), |offset| format!(" at byte {offset}"));
         let _ = writeln!(text, "{}  {file}{place}: {}", problem.code, problem.detail);
         if let Some((from, to)) = problem.epochs {
-            let _ = writeln!(text, "  it has epochs {from} to {to}");
+            let _ = writeln!(text, "  by the manifest it has {}", words::epochs(from, to));
         }
     }
     let seen = format!(

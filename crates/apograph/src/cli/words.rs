@@ -1,6 +1,8 @@
 //! Numbers and times as people and programs read them.
 
-use apograph_format::{PointName, UnixMillis};
+use std::cmp::Ordering;
+
+use apograph_format::{Epoch, PointName, UnixMillis};
 use serde_json::{Value, json};
 
 /// RFC 3339 in UTC with milliseconds; `None` past the year 9999.
@@ -46,6 +48,15 @@ pub(super) fn count(number: u64, what: &str) -> String {
         format!("1 {what}")
     } else {
         format!("{number} {what}s")
+    }
+}
+
+/// `epoch 3`, `epochs 3 to 5`; `no epoch` where the end lies before the start.
+pub(super) fn epochs(from: Epoch, to: Epoch) -> String {
+    match from.cmp(&to) {
+        Ordering::Less => format!("epochs {from} to {to}"),
+        Ordering::Equal => format!("epoch {from}"),
+        Ordering::Greater => format!("up to epoch {to} of another timeline, or no epoch"),
     }
 }
 
