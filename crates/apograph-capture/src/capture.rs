@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use apograph_io::{Disk, Monitor, exists, parent_folder};
-use apograph_repository::{Repository, RepositoryError, RepositoryLock};
+use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt};
 
 use crate::database::Database;
 use crate::error::Result;
@@ -55,6 +55,7 @@ fn locked(
     }
     let _lock = RepositoryLock::acquire(folder)?;
     let repository = Repository::open_or_empty(folder)?;
+    let repository = adopt(disk, repository, database.mode())?;
     for temporary in repository.temporaries() {
         disk.remove_file(&temporary)?;
     }

@@ -100,7 +100,7 @@ impl<'a> Job<'a> {
             log_start: None,
         };
         let full = self.full_segment(copy.file, 0, content)?;
-        self.publish(vec![full], image, None, Some(why))
+        self.publish(vec![full], None, Some(why))
     }
 
     /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
@@ -195,7 +195,7 @@ impl<'a> Job<'a> {
             let ahead = segments.len();
             segments.push(self.write(stretch, ahead, start_epoch, behind.start, flags)?);
         }
-        self.publish(segments, image, Some((&behind.log, end)), Some(why))
+        self.publish(segments, Some((&behind.log, end)), Some(why))
     }
 
     /// Writes what the chain lacks of the log so far, and tells the timeline at its end.

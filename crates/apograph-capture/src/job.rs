@@ -7,8 +7,7 @@ use apograph_format::{
 };
 use apograph_io::{Disk, Monitor};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, Cursor, ImageIdentity, Keep, ManifestError, SegmentContent, SegmentRecord,
-    read_cursor,
+    CURSOR_FILE_NAME, Cursor, Keep, ManifestError, SegmentContent, SegmentRecord, read_cursor,
 };
 use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
 use apograph_wal::{LogFolder, TimelineState};
@@ -39,7 +38,6 @@ pub(crate) struct Job<'a> {
 
 /// The live database as it was found, and where the chain goes on in it.
 pub(crate) struct Seen {
-    pub(crate) image: ImageIdentity,
     pub(crate) log: Option<LogFolder>,
     pub(crate) goes_on: std::result::Result<GoesOn, Broken>,
 }
@@ -79,11 +77,7 @@ impl<'a> Job<'a> {
             },
         )?;
         tracing::debug!(?goes_on, "looked for the end of the chain");
-        Ok(Seen {
-            image,
-            log,
-            goes_on,
-        })
+        Ok(Seen { log, goes_on })
     }
 
     /// `None` where the database was opened or closed meanwhile.
@@ -198,7 +192,7 @@ impl<'a> Job<'a> {
             let end = stretch.end;
             let segment = self.write(stretch, 0, self.next_start(), start, flags)?;
             return self
-                .publish(vec![segment], seen.image, Some((&folder, end)), None)
+                .publish(vec![segment], Some((&folder, end)), None)
                 .map(Some);
         }
         Ok(None)
@@ -259,7 +253,6 @@ impl<'a> Job<'a> {
     pub(crate) fn publish(
         &self,
         segments: Vec<NewSegment<'_>>,
-        live: ImageIdentity,
         end: Option<(&LogFolder, LogPosition)>,
         why: Option<&str>,
     ) -> Result<Captured> {
@@ -270,7 +263,6 @@ impl<'a> Job<'a> {
         let cursor = end.and_then(|(log, end)| Some((log.path(), cursor_at(end, last, self.now)?)));
         let addition = Addition {
             segments,
-            live,
             cursor,
             mode: self.database.mode(),
         };

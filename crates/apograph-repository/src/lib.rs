@@ -3,7 +3,8 @@
 //! For the engines that capture and restore, and for whoever inspects repositories. It joins the
 //! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
 //! is a manifest whose every entry was looked at, read as a chain. It also holds the two ways a
-//! repository changes: [`publish`] adds segments, [`plan_rebuild`] and [`write_rebuild`] make a
+//! repository changes: [`publish`] adds segments
+//! (and [`adopt`] completes what a killed backup left), [`plan_rebuild`] and [`write_rebuild`] make a
 //! manifest anew. It knows neither live databases nor restored ones.
 //!
 //! ```no_run
@@ -16,6 +17,7 @@
 //! # Ok::<(), apograph_repository::RepositoryError>(())
 //! ```
 
+mod adopt;
 mod error;
 mod opening;
 mod overlap;
@@ -26,6 +28,7 @@ mod segment;
 mod summary;
 mod timelines;
 
+pub use adopt::adopt;
 pub use error::{RepositoryError, Result};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, write_rebuild};

@@ -2,21 +2,20 @@
 //!
 //! The order is what makes a crash harmless: segment files durable under their names, then the
 //! manifest replaced, then `apograph.json`, then the cursor in the log folder. Cut off after the
-//! first step, there are files that the manifest does not name; the next backup captures the same
-//! commits again, from the same place, and puts its own files in their place.
+//! first step, there are files that the manifest does not name; the next backup adopts them (see
+//! `adopt.rs`). A full backup is published behind the increments that belong to it: an image whose
+//! increment is missing would be taken for a state of its own.
 
 use std::path::{Path, PathBuf};
 
-use apograph_format::{SEGMENT_HEADER_BYTES, SegmentKind, SegmentName};
-use apograph_io::{Disk, FileLock, IoError, Mapped, Mode, Monitor, StagedFile, exists};
+use apograph_format::{SegmentKind, SegmentName};
+use apograph_io::{Disk, FileLock, IoError, Mode, Monitor, StagedFile, exists};
 use apograph_manifest::{
-    Cursor, History, ImageIdentity, ManifestError, SegmentRecord, write_cursor, write_history,
-    write_manifest,
+    Cursor, History, ManifestError, SegmentRecord, write_cursor, write_history, write_manifest,
 };
 
 use crate::error::{RepositoryError, Result};
 use crate::repository::Repository;
-use crate::segment::FullFile;
 
 /// The lock file of generation 2's engine.
 const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
@@ -76,8 +75,6 @@ pub fn next_name(repository: &Repository, ahead: u64, kind: SegmentKind) -> Segm
 pub struct Addition<'d, 'a> {
     /// The new segments, in order.
     pub segments: Vec<NewSegment<'d>>,
-    /// The image of the live database.
-    pub live: ImageIdentity,
     /// The log folder and the cursor to leave there, while the database has one.
     pub cursor: Option<(&'a Path, Cursor)>,
     /// The permissions of the small files.
@@ -88,7 +85,7 @@ pub struct Addition<'d, 'a> {
 ///
 /// # Errors
 ///
-/// [`RepositoryError::InTheWay`] where a file of unknown content has a segment's name;
+/// [`RepositoryError::InTheWay`] where a file that could not be adopted has a segment's name;
 /// [`RepositoryError::Io`]. What was published before the error, and is not named by a manifest,
 /// is removed again. Once the manifest is replaced the backup is done: a later step that does not
 /// succeed is told to the monitor and is no error.
@@ -100,7 +97,6 @@ pub fn publish(
 ) -> Result<()> {
     let Addition {
         segments,
-        live,
         cursor,
         mode,
     } = addition;
@@ -109,12 +105,16 @@ pub fn publish(
         records: repository.records().collect(),
         cursor: repository.cursor().copied(),
     };
-    let mut published = Vec::new();
-    for segment in segments {
-        let target = segment.file.target().to_owned();
+    for segment in &segments {
         manifest.segments.push(segment.record.segment.clone());
         history.records.push(segment.record.clone());
-        if let Err(error) = publish_file(repository, segment, live) {
+    }
+    let mut published = Vec::new();
+    let is_increment = |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;
+    let (increments, fulls): (Vec<_>, Vec<_>) = segments.into_iter().partition(is_increment);
+    for segment in increments.into_iter().chain(fulls) {
+        let target = segment.file.target().to_owned();
+        if let Err(error) = publish_file(segment) {
             withdraw(disk, &published);
             return Err(error);
         }
@@ -142,68 +142,18 @@ pub fn publish(
             }
         }
     }
-    sweep(disk, repository, &published, live);
     Ok(())
 }
 
-fn publish_file(repository: &Repository, new: NewSegment<'_>, live: ImageIdentity) -> Result<()> {
-    let name = SegmentName::parse(new.record.segment.file.as_str());
-    let Some(left) = repository
-        .unnamed()
-        .iter()
-        .find(|unnamed| Some(**unnamed) == name)
-    else {
-        new.file.publish()?;
-        return Ok(());
-    };
-    let path = repository.folder().join(left.to_string());
-    let temporary = new.file.temporary_path();
-    if !is_superseded(*left, &path, [temporary].into_iter(), live)? {
-        return Err(RepositoryError::InTheWay { path });
-    }
-    new.file.replace()?;
-    Ok(())
-}
-
-/// Removes the segments of a backup that was cut off before its manifest, now that all they hold
-/// is in segments that the manifest names. The new backup is done: what cannot be removed stays.
-fn sweep(disk: &dyn Disk, repository: &Repository, published: &[PathBuf], live: ImageIdentity) {
-    for left in repository.unnamed() {
-        let path = repository.folder().join(left.to_string());
-        let new = published.iter().map(PathBuf::as_path);
-        let superseded = is_superseded(*left, &path, new, live);
-        if !published.contains(&path) && superseded.is_ok_and(|superseded| superseded) {
-            let _ = disk.remove_file(&path);
+fn publish_file(new: NewSegment<'_>) -> Result<()> {
+    let path = new.file.target().to_owned();
+    new.file.publish().map_err(|error| {
+        if error.is_already_exists() {
+            RepositoryError::InTheWay { path }
+        } else {
+            error.into()
         }
-    }
-}
-
-/// Whether nothing is lost with an unnamed segment: an image of this database that is no newer
-/// than the live one, or an increment whose bytes a new one begins with.
-fn is_superseded<'a>(
-    name: SegmentName,
-    path: &Path,
-    mut new: impl Iterator<Item = &'a Path>,
-    live: ImageIdentity,
-) -> Result<bool> {
-    if name.kind == SegmentKind::Full {
-        return Ok(FullFile::open(path).is_ok_and(|left| {
-            let left = left.identity();
-            left.database_created_at == live.database_created_at && left.iteration <= live.iteration
-        }));
-    }
-    let left = Mapped::open(path)?;
-    let Some(left) = left.get(SEGMENT_HEADER_BYTES..) else {
-        return Ok(true);
-    };
-    let begins_with_left = |path: &Path| {
-        let new = Mapped::open(path).ok();
-        let body = new
-            .as_deref()
-            .and_then(|bytes| bytes.get(SEGMENT_HEADER_BYTES..));
-        body.is_some_and(|body| body.starts_with(left))
-    };
-    Ok(new.any(begins_with_left))
+    })
 }
 
 /// Takes files back that no manifest names. The error that led here is the one to report.

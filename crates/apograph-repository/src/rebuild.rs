@@ -125,7 +125,11 @@ fn segment_mode(folder: &Path, manifest: &Manifest) -> Result<Mode> {
     Ok(Mode::of(&apograph_io::open_regular(&model)?, &model)?)
 }
 
-fn read_segment(folder: &Path, name: SegmentName) -> std::result::Result<Segment, SegmentDefect> {
+/// The manifest entry of a segment, by its file alone.
+pub(crate) fn read_segment(
+    folder: &Path,
+    name: SegmentName,
+) -> std::result::Result<Segment, SegmentDefect> {
     let path = folder.join(name.to_string());
     let (start_epoch, end_epoch, checksum, size_bytes) = match name.kind {
         SegmentKind::Full => {

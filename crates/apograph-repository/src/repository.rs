@@ -42,6 +42,11 @@ impl Repository {
     /// be read; [`RepositoryError::Io`].
     pub fn open(folder: &Path) -> Result<Self> {
         let repository = Self::open_or_empty(folder)?;
+        if !repository.unnamed.is_empty() && repository.manifest.segments.is_empty() {
+            let path = folder.join(MANIFEST_FILE_NAME);
+            let detail = "it is missing, and there are segments that it should name".to_owned();
+            return Err(RepositoryError::Contradiction { path, detail });
+        }
         if repository.manifest.segments.is_empty() {
             let detail = "there is no manifest and no backup in it".to_owned();
             return Err(RepositoryError::NotARepository {
@@ -115,16 +120,17 @@ impl Repository {
         segments: &[SegmentName],
         temporaries: Vec<OsString>,
     ) -> Result<Self> {
-        let first = SegmentName {
+        // A first backup that was cut off before its manifest leaves just its own files.
+        let full = SegmentName {
             kind: SegmentKind::Full,
             index: 0,
         };
-        // A first backup that was cut off before its manifest leaves just its own files.
-        let interrupted = segments
-            .iter()
-            .all(|name| *name == first || name.index == 1);
-        let unfinished = segments.is_empty() || interrupted && segments.contains(&first);
-        if !unfinished {
+        let increment = SegmentName {
+            kind: SegmentKind::Incremental,
+            index: 1,
+        };
+        let interrupted = segments.iter().all(|name| [full, increment].contains(name));
+        if !interrupted {
             let path = folder.join(MANIFEST_FILE_NAME);
             let detail = "it is missing, and there are segments that it should name".to_owned();
             return Err(RepositoryError::Contradiction { path, detail });

@@ -126,31 +126,74 @@ fn the_log_shows_every_commit_once() {
     assert_eq!(part["commits"].as_array().unwrap(), &commits[2..5]);
 }
 
+/// Takes a backup and puts the small files back: as a kill between the segments and the manifest
+/// leaves it. With `full_is_missing`, between the increments and the full backup.
+fn cut_off(stage: &Stage, mode: &str, full_is_missing: bool) {
+    let cursor = stage.log_folder().join("backup_cursor.meta");
+    let small = [
+        stage.segment("backup_manifest.json"),
+        stage.segment("apograph.json"),
+        cursor,
+    ];
+    let before = small.clone().map(|path| std::fs::read(path).unwrap());
+    let report = backup(&stage.database(), &stage.repository(), Some(mode)).ok();
+    for (path, bytes) in small.iter().zip(before) {
+        std::fs::write(path, bytes).unwrap();
+    }
+    if full_is_missing {
+        std::fs::remove_file(stage.segment(report["segment"]["file"].as_str().unwrap())).unwrap();
+    }
+    std::fs::write(stage.segment(".backup_incr_0009.wal.apograph-tmp"), b"half").unwrap();
+}
+
 #[test]
-fn a_backup_that_was_cut_off_before_its_manifest_is_taken_again() {
+fn a_backup_that_was_cut_off_before_its_manifest_is_completed() {
     let stage = Stage::new();
     let (database, repository) = (stage.database(), stage.repository());
-    let small = ["backup_manifest.json", "apograph.json"];
-    for mode in ["--incremental", "--full"] {
-        let cursor = stage.log_folder().join("backup_cursor.meta");
-        let before = small.map(|name| std::fs::read(stage.segment(name)).unwrap());
-        let cursor_before = std::fs::read(&cursor).unwrap();
-        backup(&database, &repository, Some(mode)).ok();
-        // As a kill between the first and the second step leaves it.
-        for (name, bytes) in small.iter().zip(before) {
-            std::fs::write(stage.segment(name), bytes).unwrap();
-        }
-        std::fs::write(&cursor, cursor_before).unwrap();
-        std::fs::write(stage.segment(".backup_incr_0009.wal.apograph-tmp"), b"half").unwrap();
+    let mut commits = 10;
+    let mut judge = fixtures::engine();
+    for (mode, full_is_missing) in [
+        ("--incremental", false),
+        ("--full", false),
+        ("--full", true),
+    ] {
+        cut_off(&stage, mode, full_is_missing);
         let verified = apograph(["verify", text(&repository)]);
         assert_eq!(verified.json["ok"], false, "{}", verified.json);
+
         let mut engine = fixtures::engine();
         engine.open(&database).unwrap();
-        insert(&mut engine, 20..21);
+        insert(&mut engine, commits..commits + 1);
         engine.kill();
+        commits += 1;
         backup(&database, &repository, Some(mode)).ok();
-        assert_eq!(apograph(["verify", text(&repository)]).ok()["ok"], true);
+        let verified = apograph(["verify", text(&repository)]).ok();
+        assert_eq!(verified["ok"], true, "{verified}");
         assert!(!stage.segment(".backup_incr_0009.wal.apograph-tmp").exists());
+        assert_eq!(nodes(&mut judge, &stage, &[]) as u64, commits);
+    }
+}
+
+#[test]
+fn a_first_backup_that_was_cut_off_is_completed() {
+    for files in [
+        &["backup_manifest.json", "apograph.json"][..],
+        &["backup_full_0000.grafeo"],
+    ] {
+        let stage = Stage::new();
+        let first = stage.path("first");
+        backup(&stage.database(), &first, None).ok();
+        for name in ["backup_manifest.json", "apograph.json"]
+            .iter()
+            .chain(files)
+        {
+            let _ = std::fs::remove_file(first.join(name));
+        }
+        assert_eq!(apograph(["list", text(&first)]).code(), "corrupt-manifest");
+        backup(&stage.database(), &first, None).ok();
+        let list = apograph(["list", text(&first)]).ok();
+        let whole = serde_json::json!([{"timeline": 1, "from": 0, "to": 10}]);
+        assert_eq!(list["restorable"], whole, "{list}");
     }
 }
 

@@ -1,0 +1,106 @@
+//! Completing a backup that was cut off before its manifest.
+//!
+//! Such a backup leaves whole segments that no entry names. Those that go on behind the last entry,
+//! number by number, are made entries: nothing that was captured is captured twice or thrown away.
+//! What cannot be part of any chain is removed: an increment that belongs to an image which did not
+//! get its name any more.
+
+use apograph_format::{SegmentKind, SegmentName};
+use apograph_io::{Disk, Mode};
+use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
+
+use crate::error::Result;
+use crate::rebuild::read_segment;
+use crate::repository::Repository;
+use crate::segment::{FullFile, IncrementFile};
+
+/// Makes whole what a killed backup left; returns the repository as it is then.
+///
+/// # Errors
+///
+/// [`RepositoryError::Io`](crate::RepositoryError::Io), and as [`Repository::open_or_empty`].
+pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repository> {
+    if repository.unnamed().is_empty() {
+        return Ok(repository);
+    }
+    let mut manifest = repository.manifest().clone();
+    let mut left: Vec<SegmentName> = repository.unnamed().to_vec();
+    left.sort_by_key(|name| name.index);
+    while let Some(next) = left
+        .first()
+        .copied()
+        .filter(|name| goes_on(&manifest, *name))
+    {
+        let Some(segment) = fitting(&repository, &manifest, next) else {
+            break;
+        };
+        manifest.segments.push(segment);
+        left.remove(0);
+    }
+    let mut removed = false;
+    for name in left
+        .into_iter()
+        .filter(|name| is_stranded(&repository, &manifest, *name))
+    {
+        disk.remove_file(&repository.folder().join(name.to_string()))?;
+        removed = true;
+    }
+    if manifest != *repository.manifest() {
+        write_manifest(disk, repository.folder(), mode, &manifest)?;
+    } else if !removed {
+        return Ok(repository);
+    }
+    Repository::open_or_empty(repository.folder())
+}
+
+/// Whether a name comes right behind the last entry.
+fn goes_on(manifest: &Manifest, name: SegmentName) -> bool {
+    let last = manifest
+        .segments
+        .last()
+        .and_then(|last| SegmentName::parse(last.file.as_str()));
+    let next = last.map_or(Some(0), |last| last.index.checked_add(1));
+    Some(name.index) == next
+}
+
+/// The entry of a segment, if it is sound and fits behind the last one.
+fn fitting(repository: &Repository, manifest: &Manifest, name: SegmentName) -> Option<Segment> {
+    let segment = read_segment(repository.folder(), name).ok()?;
+    let last = manifest.segments.last();
+    let fits = match name.kind {
+        SegmentKind::Incremental => {
+            last.is_some_and(|last| last.end_epoch.next() == Some(segment.start_epoch))
+        }
+        SegmentKind::Full => is_of_this_database(repository, &segment),
+    };
+    fits.then_some(segment)
+}
+
+fn is_of_this_database(repository: &Repository, full: &Segment) -> bool {
+    let Ok(file) = FullFile::open(&repository.path_of(full)) else {
+        return false;
+    };
+    repository
+        .chain()
+        .entries()
+        .iter()
+        .all(|entry| match &entry.content {
+            Some(SegmentContent::Full(known)) => {
+                known.image.database_created_at == file.identity().database_created_at
+            }
+            _ => true,
+        })
+}
+
+/// Whether an increment belongs to a full backup that is not there.
+fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) -> bool {
+    if name.kind == SegmentKind::Full {
+        return false;
+    }
+    let path = repository.folder().join(name.to_string());
+    let of_an_image = IncrementFile::open(&path).is_ok_and(|file| {
+        let flags = file.header.flags;
+        flags.repeats || flags.catches_up
+    });
+    of_an_image || manifest.segments.is_empty()
+}
