@@ -66,12 +66,12 @@ pub trait Disk: Sync {
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn publish(&self, from: &Path, to: &Path) -> Result<()>;
 
-    /// Renames a file over another one.
+    /// Lets two files change names.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`].
-    fn replace(&self, from: &Path, to: &Path) -> Result<()>;
+    fn exchange(&self, one: &Path, other: &Path) -> Result<()>;
 
     /// Removes a file.
     ///
@@ -132,8 +132,11 @@ impl Disk for RealDisk {
             .mode(mode.bits())
             .open(path)
             .map_err(failed("create", path))?;
-        file.set_permissions(Permissions::from_mode(mode.bits()))
-            .map_err(failed("set the permissions of", path))?;
+        if let Err(source) = file.set_permissions(Permissions::from_mode(mode.bits())) {
+            // Nobody will know of the empty file; the first error is the one to report.
+            let _ = std::fs::remove_file(path);
+            return Err(failed("set the permissions of", path)(source));
+        }
         Ok(Box::new(RealFile {
             file,
             path: path.to_owned(),
@@ -154,8 +157,9 @@ impl Disk for RealDisk {
             .map_err(|errno| failed("publish", to)(errno.into()))
     }
 
-    fn replace(&self, from: &Path, to: &Path) -> Result<()> {
-        std::fs::rename(from, to).map_err(failed("replace", to))
+    fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
+        rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
+            .map_err(|errno| failed("replace", other)(errno.into()))
     }
 
     fn remove_file(&self, path: &Path) -> Result<()> {

@@ -1,9 +1,9 @@
 //! Files that appear whole or not at all.
 //!
 //! A staged file is written under a temporary name in the folder where it will live, made
-//! durable, and then renamed: to a free name ([`StagedFile::publish`]) or over the file that it
-//! replaces ([`StagedFile::replace`]). Either way the folder is made durable before the call
-//! returns. Dropped before that, the temporary file is removed; after a crash it lies there under
+//! durable, and then renamed: to a free name ([`StagedFile::publish`]), or so that it changes names
+//! with the file that it replaces ([`StagedFile::replace`]). Either way the folder is made durable
+//! before the call returns; where that fails, the names are as they were. Dropped before that, the temporary file is removed; after a crash it lies there under
 //! a name that [`is_temporary`] knows.
 
 use std::ffi::OsStr;
@@ -126,25 +126,37 @@ impl<'d> StagedFile<'d> {
     /// # Errors
     ///
     /// [`IoError::Failed`](crate::IoError::Failed); see
-    /// [`IoError::is_already_exists`](crate::IoError::is_already_exists).
-    pub fn publish(self) -> Result<()> {
-        self.finish(|disk, from, to| disk.publish(from, to))
+    /// [`IoError::is_already_exists`](crate::IoError::is_already_exists). The name is free again.
+    pub fn publish(mut self) -> Result<()> {
+        self.sync()?;
+        self.disk.publish(&self.temporary, &self.target)?;
+        let synced = self.disk.sync_folder(parent_folder(&self.target));
+        if synced.is_err() {
+            // Back to where `drop` removes it. The error of the sync is the one to report.
+            let _ = self.disk.publish(&self.target, &self.temporary);
+            return synced;
+        }
+        self.file = None;
+        Ok(())
     }
 
-    /// Puts the file in the place of the one that has its final name, durably.
+    /// Puts the file in the place of the one that has its final name, if there is one, durably.
     ///
     /// # Errors
     ///
-    /// [`IoError::Failed`](crate::IoError::Failed).
-    pub fn replace(self) -> Result<()> {
-        self.finish(|disk, from, to| disk.replace(from, to))
-    }
-
-    fn finish(mut self, rename: impl FnOnce(&dyn Disk, &Path, &Path) -> Result<()>) -> Result<()> {
+    /// [`IoError::Failed`](crate::IoError::Failed). The old file is in its place again.
+    pub fn replace(mut self) -> Result<()> {
+        if !crate::open::exists(&self.target)? {
+            return self.publish();
+        }
         self.sync()?;
-        rename(self.disk, &self.temporary, &self.target)?;
-        self.file = None;
-        self.disk.sync_folder(parent_folder(&self.target))
+        self.disk.exchange(&self.temporary, &self.target)?;
+        let synced = self.disk.sync_folder(parent_folder(&self.target));
+        if synced.is_err() {
+            let _ = self.disk.exchange(&self.temporary, &self.target);
+        }
+        // What has the temporary name now is the one that nobody wants: `drop` removes it.
+        synced
     }
 }
 

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use apograph_format::{SegmentKind, SegmentName};
 use apograph_io::{Disk, FileLock, IoError, Mode, Monitor, StagedFile, exists};
 use apograph_manifest::{
-    Cursor, History, ManifestError, SegmentRecord, write_cursor, write_history, write_manifest,
+    Cursor, History, ManifestError, SegmentRecord, read_manifest, write_cursor, write_history,
+    write_manifest,
 };
 
 use crate::error::{RepositoryError, Result};
@@ -121,7 +122,12 @@ pub fn publish(
         published.push(target);
     }
     if let Err(error) = write_manifest(disk, repository.folder(), mode, &manifest) {
-        withdraw(disk, &published);
+        // Segments that the manifest may name after all stay; the next backup adopts them.
+        let present = read_manifest(repository.folder());
+        let is_as_before = present.is_ok_and(|it| it.unwrap_or_default() == *repository.manifest());
+        if is_as_before {
+            withdraw(disk, &published);
+        }
         return Err(error.into());
     }
     history.cursor = cursor.map(|(_, cursor)| cursor).or(history.cursor);

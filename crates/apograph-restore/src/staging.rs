@@ -56,7 +56,13 @@ impl<'d> Staging<'d> {
         }
         check_free(output)?;
         disk.create_folder(&folder, Mode::PRIVATE.for_folder())?;
-        let lock = lock(&folder, output)?;
+        let lock = match lock(&folder, output) {
+            Ok(lock) => lock,
+            Err(error) => {
+                let _ = disk.remove_folder(&folder);
+                return Err(error);
+            }
+        };
         let staging = Self {
             disk,
             output: output.to_owned(),
@@ -113,20 +119,34 @@ impl<'d> Staging<'d> {
         }
         self.disk.sync_folder(&self.folder)?;
         self.disk.sync_folder(parent_folder(&self.output))?;
+        let mut moves = vec![(self.folder.join(IMAGE), self.output.clone())];
         if self.log.is_some() {
-            self.disk.publish(&log, &log_output).map_err(taken)?;
+            moves.insert(0, (log, log_output));
         }
-        if let Err(error) = self.disk.publish(&self.folder.join(IMAGE), &self.output) {
-            if self.log.is_some() {
-                // Back to where `drop` removes it; the first error is the one to report.
-                let _ = self.disk.publish(&log_output, &log);
-            }
-            return Err(taken(error));
-        }
+        self.move_out(&moves)?;
         self.is_done = true;
-        self.disk.sync_folder(parent_folder(&self.output))?;
-        clear(self.disk, &self.folder, &self.output)?;
+        // The database is there, durably. What cannot be cleared is known by its name.
+        let _ = clear(self.disk, &self.folder, &self.output);
         Ok(self.bytes)
+    }
+
+    /// Moves everything to its place and makes that durable, or everything back.
+    fn move_out(&self, moves: &[(PathBuf, PathBuf)]) -> Result<()> {
+        let mut done = Vec::new();
+        let outcome = moves.iter().try_for_each(|(from, to)| {
+            self.disk.publish(from, to).map_err(taken)?;
+            done.push((from, to));
+            Ok(())
+        });
+        let sync = || Ok(self.disk.sync_folder(parent_folder(&self.output))?);
+        let outcome = outcome.and_then(|()| sync());
+        if outcome.is_err() {
+            // To where `drop` removes it. The first error is the one to report.
+            for (from, to) in done.into_iter().rev() {
+                let _ = self.disk.publish(to, from);
+            }
+        }
+        outcome
     }
 }
 

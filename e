@@ -1,0 +1,1 @@
+error: cannot open w/db.grafeo: No such file or directory (os error 2)
