@@ -3,6 +3,7 @@
 
 use crate::command::{backup, restore};
 use crate::fixtures;
+use crate::stage::insert;
 
 #[test]
 fn a_captured_source_restores_to_what_the_engine_recovers() {
@@ -26,4 +27,36 @@ fn a_captured_source_restores_to_what_the_engine_recovers() {
         }
     }
     assert_eq!(captured, 13);
+}
+
+/// A crash between the two halves of a checkpoint: the new image is whole under its own name, and
+/// the database file is half of it.
+#[test]
+fn an_image_that_was_being_installed_is_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let database = path("db.grafeo");
+    let mut engine = fixtures::engine();
+    engine.open(&database).unwrap();
+    insert(&mut engine, 0..3);
+    let before = std::fs::read(&database).unwrap();
+    engine.checkpoint().unwrap();
+    insert(&mut engine, 3..5);
+    engine.kill();
+    let image = std::fs::read(&database).unwrap();
+    std::fs::write(path("db.grafeo.checkpoint"), &image).unwrap();
+    for installed in (0..=image.len()).step_by(4096) {
+        let mut torn = before.clone();
+        torn.resize(torn.len().max(installed), 0);
+        torn[..installed].copy_from_slice(&image[..installed]);
+        std::fs::write(&database, &torn).unwrap();
+        let (repository, output) = (
+            path(&format!("r{installed}")),
+            path(&format!("o{installed}")),
+        );
+        backup(&database, &repository, None).ok();
+        restore(&repository, &output, &[]).ok();
+        let content = fixtures::engine().dump(&output).unwrap().content;
+        assert_eq!(content["nodes"].as_array().unwrap().len(), 5, "{installed}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The three small files of a repository: against what real engines wrote, and against damage.
 
+mod chain;
 mod cursor;
 mod files;
 mod history;

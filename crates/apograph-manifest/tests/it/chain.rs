@@ -1,0 +1,238 @@
+//! What a chain can restore, and from what.
+
+use apograph_format::{
+    Crc32, Epoch, Point, RangeSet, SegmentKind, SegmentName, Timeline, UnixMillis,
+};
+use apograph_manifest::{
+    Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, Segment,
+    SegmentContent, Stretch, Target, Unusable,
+};
+
+/// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
+/// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
+/// `r` for one that repeats, `c` for one that catches up, `!` for a missing file, `?` for a damaged
+/// one. `-` leaves a number out.
+fn chain(text: &str) -> Chain {
+    let mut entries: Vec<ChainEntry> = Vec::new();
+    for (index, word) in (0..).zip(text.split(' ')) {
+        let Some(kind) = word.chars().next().filter(|kind| *kind != '-') else {
+            continue;
+        };
+        let body = word[1..].trim_end_matches(['r', 'c', '!', '?', '+']);
+        let flags = &word[1 + body.len()..];
+        let before = entries
+            .last()
+            .map_or(Epoch::new(0), |last| last.segment.end_epoch);
+        let (kind, content, end) = if kind == 'F' {
+            let base = point(body);
+            let full = full(base, flags.contains('+'));
+            (SegmentKind::Full, SegmentContent::Full(full), base.epoch)
+        } else {
+            let words = body.split(',').filter(|word| !word.is_empty());
+            let stretches: Vec<Stretch> = words.map(stretch).collect();
+            let end = stretches
+                .last()
+                .and_then(|it| it.epochs.last())
+                .map(Epoch::new);
+            let content = SegmentContent::Increment(increment(stretches, flags));
+            (SegmentKind::Incremental, content, end.unwrap_or(before))
+        };
+        let start = if kind == SegmentKind::Full {
+            None
+        } else {
+            before.next()
+        };
+        let unusable = match flags.chars().last() {
+            Some('!') => Some(Unusable::Missing),
+            Some('?') => Some(Unusable::Damaged {
+                offset: 9,
+                detail: "flipped".into(),
+            }),
+            _ => None,
+        };
+        let segment = Segment {
+            kind,
+            file: FileName::try_from(SegmentName { kind, index }.to_string()).unwrap(),
+            start_epoch: start.unwrap_or_default(),
+            end_epoch: end,
+            checksum: Crc32::new(0),
+            size_bytes: 100,
+            created_at: UnixMillis::new(1000 * (index + 1)),
+        };
+        entries.push(ChainEntry {
+            segment,
+            content: Some(content),
+            unusable,
+        });
+    }
+    Chain::new(entries)
+}
+
+fn point(text: &str) -> Point {
+    let (timeline, epoch) = text.split_once(':').unwrap_or(("1", text));
+    Point::new(timeline.parse().unwrap(), epoch.parse().unwrap())
+}
+
+fn stretch(text: &str) -> Stretch {
+    let (timeline, epochs) = text.split_once(':').unwrap_or(("1", text));
+    let (first, last) = epochs.split_once('-').unwrap_or((epochs, epochs));
+    let epochs = RangeSet::from(vec![(first.parse().unwrap(), last.parse().unwrap())]);
+    let timeline: Timeline = timeline.parse().unwrap();
+    let opens = timeline != Timeline::FIRST && first == "1";
+    let base = if opens {
+        0
+    } else {
+        first.parse::<u64>().unwrap() - 1
+    };
+    let transactions = RangeSet::new();
+    Stretch {
+        timeline,
+        base: Epoch::new(base),
+        opens,
+        epochs,
+        transactions,
+    }
+}
+
+fn full(base: Point, continues: bool) -> FullContent {
+    let database_created_at = UnixMillis::new(1);
+    let image = ImageIdentity {
+        database_created_at,
+        iteration: 1,
+        checksum: Crc32::new(1),
+    };
+    FullContent {
+        image,
+        base,
+        continues,
+        log_start: None,
+    }
+}
+
+fn increment(stretches: Vec<Stretch>, flags: &str) -> IncrementContent {
+    IncrementContent {
+        range: None,
+        overlap_bytes: 0,
+        repeats: flags.contains('r'),
+        catches_up: flags.contains('c'),
+        stretches,
+        process_ended: false,
+        commits: 1,
+        records: 1,
+        frames: 3,
+    }
+}
+
+fn restorable(chain: &Chain) -> String {
+    let range = |range: &apograph_manifest::PointRange| {
+        format!("{}:{}-{}", range.timeline, range.from, range.to)
+    };
+    chain
+        .restorable()
+        .iter()
+        .map(range)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn what_can_be_restored() {
+    let rows = [
+        ("F7", "1:7-7", 0),
+        ("F7 I8-18 I19-29", "1:7-29", 0),
+        ("F7 I8-18! I19-29", "1:7-7", 1),
+        ("F3 I4-6 I7-9 F2:11 I2:12-15", "1:3-9 2:11-15", 1),
+        ("F3 I4-6 I7,2:1-2", "1:3-7 2:0-2", 0),
+        ("F3 I4-6 - I7-9", "1:3-6", 1),
+        ("F3 I5-6", "1:3-3", 1),
+        ("F3 I", "1:3-3", 0),
+        ("F3! I4-6", "", 0),
+        ("F3 I4-6?", "1:3-3", 1),
+        ("F3 I4-6! F2:1 I2:2-3", "1:3-3 2:1-3", 1),
+        // A full backup of a log that goes on: both bases serve, and the repeated part counts once.
+        ("F3 I4-6 F5+ I6rc I7-8", "1:3-8", 0),
+        ("F3! I4-6 F5+ I6rc I7-8", "1:6-8", 0),
+        ("F3 I4-6 F6+ Ir I7-8", "1:3-8", 0),
+        ("F3 I4-6 F5+? I6rc I7-8", "1:3-8", 0),
+        // An image that may hold what follows serves from the end of that on.
+        ("F3 I4-9c I10-11", "1:9-11", 0),
+        ("F3 I5-9c I10-11", "1:9-11", 0),
+        ("F3 I4-9c! I10-11", "", 1),
+        // What a crash kept from being logged does not bar the way to the next timeline.
+        ("F3 I4-6,8-9 I2:1-2", "1:3-6 2:0-2", 1),
+        ("F3 I80-90 I2:1-2", "1:3-3", 1),
+    ];
+    for (text, expected, holes) in rows {
+        let chain = chain(text);
+        assert_eq!(restorable(&chain), expected, "{text}");
+        assert_eq!(chain.holes().len(), holes, "{text}: {:?}", chain.holes());
+    }
+}
+
+fn plan(text: &str, target: &str) -> String {
+    let target = match target.split_once(' ') {
+        None => Target::Latest,
+        Some(("epoch", name)) => Target::Point(name.parse().unwrap()),
+        Some(("before", name)) => Target::Before(name.parse().unwrap()),
+        Some((_, seconds)) => Target::Time(UnixMillis::new(seconds.parse::<u64>().unwrap() * 1000)),
+    };
+    match chain(text).plan(&target) {
+        Ok(plan) => {
+            let increments: Vec<String> = plan.increments.iter().map(ToString::to_string).collect();
+            format!(
+                "{} from {} with {}",
+                plan.point,
+                plan.full,
+                increments.join(",")
+            )
+        }
+        Err(error) => error.code().to_owned(),
+    }
+}
+
+#[test]
+fn which_segments_a_target_needs() {
+    let one = "F7 I8-18 I19-29 I30-40";
+    let two = "F3 I4-6 I7,2:1-2 I2:3-4";
+    let fulls = "F3 I4-6 F5+ I6rc I7-8";
+    let closed = "F3 I4-5 F2:1 I2:2-4";
+    let rows = [
+        (one, "latest", "1:40 from 0 with 1,2,3"),
+        (one, "epoch 7", "1:7 from 0 with 1"),
+        (one, "epoch 8", "1:8 from 0 with 1"),
+        // A change without an epoch, behind epoch 18, can lie in the next segment.
+        (one, "epoch 18", "1:18 from 0 with 1,2"),
+        (one, "epoch 40", "1:40 from 0 with 1,2,3"),
+        (one, "epoch 41", "target-not-covered"),
+        (one, "epoch 6", "target-not-covered"),
+        (one, "epoch 2:8", "target-not-covered"),
+        (one, "before 8", "1:7 from 0 with 1"),
+        (one, "before 7", "target-not-covered"),
+        (one, "before 41", "target-not-covered"),
+        (one, "time 0", "target-not-covered"),
+        (one, "time 1", "1:7 from 0 with "),
+        (one, "time 3", "1:29 from 0 with 1,2"),
+        (one, "time 99", "1:40 from 0 with 1,2,3"),
+        (two, "epoch 2:0", "2:0 from 0 with 1,2"),
+        (two, "epoch 7", "1:7 from 0 with 1,2"),
+        (two, "epoch 4", "ambiguous-target"),
+        (two, "epoch 2:4", "2:4 from 0 with 1,2,3"),
+        (two, "before 2:1", "2:0 from 0 with 1,2"),
+        (fulls, "epoch 5", "1:5 from 0 with 1"),
+        (fulls, "epoch 6", "1:6 from 2 with 3,4"),
+        (fulls, "latest", "1:8 from 2 with 3,4"),
+        (fulls, "time 3", "1:6 from 0 with 1"),
+        (closed, "latest", "2:4 from 2 with 3"),
+        (closed, "epoch 3", "ambiguous-target"),
+        (closed, "epoch 1:5", "1:5 from 0 with 1"),
+        ("F3 I4-6! I7-9", "latest", "chain-broken"),
+        ("F3 I4-6! I7-9", "epoch 5", "chain-broken"),
+        ("F3 I4-6? I7-9", "epoch 8", "corrupt-segment"),
+        ("F3? I4-6", "latest", "corrupt-segment"),
+        ("F3 I4-6 - I9-9", "epoch 9", "chain-broken"),
+        ("I4-6", "latest", "no-full-backup"),
+    ];
+    for (text, target, expected) in rows {
+        assert_eq!(plan(text, target), expected, "{text}: {target}");
+    }
+}
