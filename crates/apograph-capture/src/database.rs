@@ -14,7 +14,7 @@ use apograph_format::{
     DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Image, checkpoint_image, log_folder,
 };
 use apograph_io::{
-    Disk, IoError, Mapped, Mode, Monitor, StagedFile, exists, open_regular, read_front,
+    Disk, IoError, Mapped, Mode, Monitor, StagedFile, exists, open_named, open_regular, read_front,
 };
 
 use crate::error::{CaptureError, Result};
@@ -38,7 +38,7 @@ impl Database {
                 path: path.to_owned(),
             });
         }
-        let file = open_regular(path)?;
+        let file = open_named(path)?;
         let mode = Mode::of(&file, path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -118,7 +118,7 @@ impl Database {
                 is_image: true,
             }),
             Err(error) if error.is_not_found() => {
-                let file = open_regular(&self.path)?;
+                let file = open_named(&self.path)?;
                 Ok(Source {
                     file,
                     path: self.path.clone(),

@@ -37,7 +37,7 @@ pub use error::{IoError, Result};
 pub use lock::FileLock;
 pub use map::Mapped;
 pub use monitor::{Monitor, Silent};
-pub use open::{exists, list_folder, open_regular, read_front, read_small};
+pub use open::{exists, list_folder, open_named, open_regular, read_front, read_small};
 pub use staged::{
     StagedFile, TEMPORARY_SUFFIX, is_temporary, parent_folder, replace_file, temporary_path,
 };

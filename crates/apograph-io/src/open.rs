@@ -16,8 +16,20 @@ use crate::error::{IoError, Result, failed};
 /// [`IoError::NotARegularFile`] for a symbolic link, folder, device or pipe, and
 /// [`IoError::Failed`].
 pub fn open_regular(path: &Path) -> Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    open(path, OFlags::NOFOLLOW)
+}
+
+/// Opens a regular file that a person named, be it through a symbolic link.
+///
+/// # Errors
+///
+/// [`IoError::NotARegularFile`] for a folder, device or pipe, and [`IoError::Failed`].
+pub fn open_named(path: &Path) -> Result<File> {
+    open(path, OFlags::empty())
+}
+
+fn open(path: &Path, links: OFlags) -> Result<File> {
+    let flags = i32::try_from((links | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(flags)

@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
             _ => true,
         };
         if !known {
-            return Err(differs("the image").into());
+            return Err(differs("its image is another one than recorded").into());
         }
         Ok(file)
     }
@@ -136,11 +136,11 @@ impl<'a> Walk<'a> {
         }
         checked?;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
-            return Err(differs("its header").into());
+            return Err(differs("its header has other epochs than the manifest").into());
         }
         let found = summary.content(apograph_repository::Surroundings::default(), &state);
         if known.is_some_and(|known| known.stretches != found.stretches) {
-            return Err(differs("its commits").into());
+            return Err(differs("its commits are other ones than recorded").into());
         }
         Ok((file, walked))
     }
@@ -191,7 +191,9 @@ pub(crate) struct Walked {
     pub(crate) overlap_bytes: u64,
 }
 
-fn differs(what: &str) -> Unusable {
-    let detail = format!("{what} are other than recorded");
-    Unusable::Damaged { offset: 0, detail }
+fn differs(detail: &str) -> Unusable {
+    Unusable::Damaged {
+        offset: 0,
+        detail: detail.to_owned(),
+    }
 }

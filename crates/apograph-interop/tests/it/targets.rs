@@ -225,3 +225,22 @@ fn a_restore_that_was_cut_off_is_cleared_away() {
     restore(&stage.repository(), &stage.output(), &[]).ok();
     assert!(!staging.exists());
 }
+
+/// The engine opens a database through a link too, and keeps its log beside the link.
+#[test]
+fn a_database_may_be_named_by_a_link() {
+    let stage = Stage::new();
+    let link = stage.path("link.grafeo");
+    std::os::unix::fs::symlink(stage.database(), &link).unwrap();
+    let mut engine = fixtures::engine();
+    engine.open(&link).unwrap();
+    insert(&mut engine, 0..3);
+    let repository = stage.path("linked");
+    let report = backup(&link, &repository, None).ok();
+    assert_eq!(report["outcome"], "full");
+    let output = stage.path("unlinked.grafeo");
+    restore(&repository, &output, &[]).ok();
+    engine.close().unwrap();
+    let content = engine.dump(&output).unwrap().content;
+    assert_eq!(content["nodes"].as_array().unwrap().len(), 3);
+}

@@ -8,7 +8,7 @@ use apograph_format::{
     Image, LogFolderEntry, LogSequence, Point, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentHeader,
     Timeline,
 };
-use apograph_io::{Mapped, read_small};
+use apograph_io::{Mapped, open_named, read_small};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, HISTORY_FILE_NAME, History, Keep, MANIFEST_FILE_NAME, Manifest,
     ManifestError,
@@ -87,7 +87,7 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
     if name == HISTORY_FILE_NAME {
         return history(path);
     }
-    let bytes = Mapped::open(path)?;
+    let bytes = Mapped::of(&open_named(path)?, path)?;
     if bytes.starts_with(&SEGMENT_MAGIC) {
         return increment(path, &bytes);
     }
