@@ -76,7 +76,10 @@ impl<'a> Walk<'a> {
             .check(file.bytes())
             .map_err(SegmentDefect::from)?;
         let known = match &entry.content {
-            Some(SegmentContent::Full(full)) => full.image == file.identity(),
+            Some(SegmentContent::Full(full)) => {
+                let epoch = file.image.checkpoint().epoch;
+                full.image == file.identity() && full.base.epoch == epoch
+            }
             _ => true,
         };
         if !known {
@@ -139,7 +142,13 @@ impl<'a> Walk<'a> {
             return Err(differs("its header has other epochs than the manifest").into());
         }
         let found = summary.content(apograph_repository::Surroundings::default(), &state);
-        if known.is_some_and(|known| known.stretches != found.stretches) {
+        let flags = header.flags;
+        let is_as_recorded = known.is_none_or(|known| {
+            known.stretches == found.stretches
+                && known.repeats == flags.repeats
+                && known.catches_up == flags.catches_up
+        });
+        if !is_as_recorded {
             return Err(differs("its commits are other ones than recorded").into());
         }
         Ok((file, walked))
