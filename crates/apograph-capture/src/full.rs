@@ -50,9 +50,20 @@ struct LogBehind {
     is_reopened: bool,
     /// How many timelines begin in it.
     timelines_opened: u64,
+    /// It ends with a seal that nothing follows yet.
+    ends_sealed: bool,
 }
 
 impl LogBehind {
+    /// The timeline of the image, from the one at the end of the log: less those that begin behind
+    /// the image, and the next one where only a seal before the image ended the last.
+    fn image_timeline(&self, end: &TimelineState) -> Timeline {
+        let sealed_before = end.process_ended && !self.ends_sealed;
+        let timeline = end.timeline.get().saturating_add(u64::from(sealed_before));
+        let timeline = timeline.saturating_sub(self.timelines_opened);
+        Timeline::new(timeline.max(Timeline::FIRST.get()))
+    }
+
     fn timeline_from(&self, base: Point) -> TimelineState {
         let mut state = TimelineState::at(base);
         if self.is_reopened {
@@ -98,6 +109,7 @@ impl<'a> Job<'a> {
             base,
             continues,
             log_start: None,
+            reopened: false,
         };
         let full = self.full_segment(copy.file, 0, content)?;
         self.publish(vec![full], None, Some(why))
@@ -120,14 +132,14 @@ impl<'a> Job<'a> {
             };
             let is_exact = iteration == 0 || is_fresh(&refreshed);
             let is_reopened = is_exact && iteration > 0;
-            let timelines_opened = 0;
             let mut behind = LogBehind {
                 log: refreshed,
                 start,
                 sequence,
                 is_exact,
                 is_reopened,
-                timelines_opened,
+                timelines_opened: 0,
+                ends_sealed: false,
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(sequence, offset)?;
@@ -135,10 +147,12 @@ impl<'a> Job<'a> {
             let missing = stretch.missing_epochs(copy.epoch());
             let is_settled = !stretch.is_unsettled
                 && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
-            let timelines_opened = stretch.timelines_opened;
+            let (timelines_opened, ends_sealed) =
+                (stretch.timelines_opened, stretch.state.process_ended);
             drop(stretch);
             drop(tail);
             behind.timelines_opened = timelines_opened;
+            behind.ends_sealed = ends_sealed;
             if is_settled || attempt >= SETTLE_ATTEMPTS {
                 return Ok(Some(behind));
             }
@@ -157,30 +171,30 @@ impl<'a> Job<'a> {
         why: &str,
     ) -> Result<Captured> {
         let mut segments = Vec::new();
-        let end_timeline = match goes_on {
+        let end_state = match goes_on {
             Some(GoesOn::At(sequence, offset)) => {
                 Some(self.rest_of_log(&behind.log, sequence, offset, &mut segments)?)
             }
             _ => None,
         };
-        let continues = end_timeline.is_some();
+        let continues = end_state.is_some();
 
         let tail = behind.log.from(behind.sequence, 0)?;
-        let timeline = end_timeline.map_or(self.new_timeline(), |end| {
-            let opened = behind.timelines_opened;
-            Timeline::new(end.get().saturating_sub(opened).max(Timeline::FIRST.get()))
-        });
+        let timeline =
+            end_state.map_or_else(|| self.new_timeline(), |end| behind.image_timeline(&end));
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
         let stretch = Stretch::read(&tail, behind.start, state, self.monitor)?;
 
         let image = Live::image_of(copy.image.headers());
         let log_start = Some(behind.start);
+        let reopened = behind.is_reopened && !continues;
         let content = FullContent {
             image,
             base,
             continues,
             log_start,
+            reopened,
         };
         segments.push(self.full_segment(copy.file, segments.len(), content)?);
         let end = stretch.end;
@@ -205,13 +219,14 @@ impl<'a> Job<'a> {
         sequence: LogSequence,
         offset: u64,
         segments: &mut Vec<NewSegment<'a>>,
-    ) -> Result<Timeline> {
+    ) -> Result<TimelineState> {
         let start = LogPosition::in_file(sequence, offset);
         let tail = log.from(sequence, offset)?;
         let (state, reopened) = self.timeline_at(log, start);
         let rest = Stretch::read(&tail, start, state, self.monitor)?;
-        let timeline = rest.state.timeline;
-        if !rest.is_empty() {
+        let state = rest.state.clone();
+        // A seal alone counts too: the chain goes on behind it.
+        if rest.has_bytes() {
             let flags = SegmentFlags {
                 continues: true,
                 reopened,
@@ -219,7 +234,7 @@ impl<'a> Job<'a> {
             };
             segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
         }
-        Ok(timeline)
+        Ok(state)
     }
 
     fn new_timeline(&self) -> Timeline {

@@ -87,6 +87,11 @@ impl<'a> Stretch<'a> {
         self.summary.commits() == 0
     }
 
+    /// Whether there is anything in it, be it no commit.
+    pub(crate) fn has_bytes(&self) -> bool {
+        self.runs.total_bytes() > 0
+    }
+
     /// Epochs up to the highest that are neither in the stretch nor at or under `base`.
     pub(crate) fn missing_epochs(&self, base: Epoch) -> Vec<(u64, u64)> {
         let from = base.max(self.state.base).get().saturating_add(1);

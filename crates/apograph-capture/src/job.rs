@@ -203,10 +203,14 @@ impl<'a> Job<'a> {
     pub(crate) fn timeline_at(&self, log: &LogFolder, start: LogPosition) -> (TimelineState, bool) {
         let mut state = self.repository.timeline_at_end();
         let last = self.repository.chain().entries().last();
-        let behind_image = last.is_some_and(|last| {
-            matches!(&last.content, Some(SegmentContent::Full(full)) if full.image.iteration > 0)
+        let full = last.and_then(|last| match &last.content {
+            Some(SegmentContent::Full(full)) => Some(full),
+            _ => None,
         });
-        let reopened = behind_image && is_fresh(log) && start == log.recovery_start();
+        let reopened = full.is_some_and(|full| {
+            let is_fresh = is_fresh(log) && start == log.recovery_start();
+            full.reopened || full.image.iteration > 0 && is_fresh
+        });
         if reopened {
             state.end_process();
         }

@@ -332,14 +332,11 @@ impl Chain {
     }
 
     /// Where the log ended that an entry goes on from, where that is known.
+    ///
+    /// An increment that repeats ends where the one before its full backup does, though it may
+    /// name the place differently: the end of a log file is the start of the next.
     fn log_end_before(&self, index: usize) -> Option<LogPosition> {
-        for entry in self
-            .entries
-            .get(..index)?
-            .iter()
-            .rev()
-            .filter(|entry| !entry.repeats())
-        {
+        for entry in self.entries.get(..index)?.iter().rev() {
             match &entry.content {
                 Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
                 Some(SegmentContent::Full(full)) if full.continues => {}

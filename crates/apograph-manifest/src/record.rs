@@ -64,6 +64,8 @@ pub struct FullContent {
     /// Where the log behind the image begins; unknown for what the engine captured, and where
     /// the database was closed.
     pub log_start: Option<LogPosition>,
+    /// Whether another process than the image's is known to have begun the log behind it.
+    pub reopened: bool,
 }
 
 /// What tells one image of a database from another.

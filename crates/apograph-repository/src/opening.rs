@@ -171,6 +171,7 @@ impl Opening<'_> {
             base,
             continues,
             log_start: None,
+            reopened: false,
         }))
     }
 
@@ -205,13 +206,13 @@ impl Opening<'_> {
         let parts = [file.part(0)];
         PlacedReader::new(&parts, &mut state).for_each(drop);
         let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
-        Timeline::new(
-            current
-                .timeline
-                .get()
-                .saturating_sub(opened)
-                .max(Timeline::FIRST.get()),
-        )
+        // Only a seal before the image ended the timeline so far: the image is in the next one.
+        let sealed_before = current.process_ended && !state.process_ended;
+        let timeline = current
+            .timeline
+            .get()
+            .saturating_add(u64::from(sealed_before));
+        Timeline::new(timeline.saturating_sub(opened).max(Timeline::FIRST.get()))
     }
 
     fn read_increment(

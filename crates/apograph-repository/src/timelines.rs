@@ -19,6 +19,7 @@ pub fn advance(state: &mut TimelineState, entry: &ChainEntry, first: bool) {
     match &entry.content {
         Some(SegmentContent::Full(full)) if first || !full.continues => {
             *state = TimelineState::at(full.base);
+            state.process_ended = full.reopened;
         }
         Some(SegmentContent::Increment(increment)) if !increment.repeats => {
             for stretch in &increment.stretches {

@@ -40,11 +40,12 @@ pub(crate) fn judge(repository: &Path, truth: &Truth) -> Verdict {
     let mut life = 0;
     let last_life = truth.last_state().life;
     for (timeline, points) in contents {
+        let last = points.last().map_or(0, |(epoch, _)| *epoch);
         let disagreement = |life: u64| {
             points.iter().find_map(|(epoch, content)| {
-                truth
-                    .diff(life, *epoch, content)
-                    .map(|diff| format!("{timeline}:{epoch}: {diff}"))
+                let diff = truth.diff(life, *epoch, content)?;
+                let was_so = *epoch == last && was_ever(truth, life, last, content);
+                (!was_so).then(|| format!("{timeline}:{epoch}: {diff}"))
             })
         };
         let agrees = (life..=last_life).find(|life| disagreement(*life).is_none());
@@ -57,6 +58,18 @@ pub(crate) fn judge(repository: &Path, truth: &Truth) -> Verdict {
             .extend(points.iter().map(|(epoch, _)| (life, *epoch)));
     }
     verdict
+}
+
+/// Whether a life had this content at an epoch at all. A timeline that breaks off can end before the
+/// last change that has no epoch of its own.
+fn was_ever(truth: &Truth, life: u64, epoch: u64, content: &Value) -> bool {
+    let at_point = truth
+        .states
+        .iter()
+        .filter(|it| (it.life, it.epoch) == (life, epoch));
+    at_point
+        .into_iter()
+        .any(|state| state.diff(content).is_none())
 }
 
 /// Restores a point, runs the statements that the restore asks for, and dumps what there is.

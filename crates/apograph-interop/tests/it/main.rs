@@ -10,6 +10,7 @@ mod judge;
 mod live_engine;
 mod own_chains;
 mod races;
+mod random;
 mod refusals;
 mod scenarios;
 mod sources;

@@ -106,6 +106,7 @@ fn full(base: Point, continues: bool) -> FullContent {
         base,
         continues,
         log_start: None,
+        reopened: false,
     }
 }
 

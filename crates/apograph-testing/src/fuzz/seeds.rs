@@ -89,6 +89,7 @@ fn record(segment: Segment) -> SegmentRecord {
             base: Point::new(Timeline::FIRST, segment.end_epoch),
             continues: false,
             log_start: Some(at(0)),
+            reopened: false,
         }),
         SegmentKind::Incremental => SegmentContent::Increment(IncrementContent {
             range: Some(LogRange {
