@@ -207,10 +207,11 @@ impl<'a> Job<'a> {
             Some(SegmentContent::Full(full)) => Some(full),
             _ => None,
         });
-        let reopened = full.is_some_and(|full| {
-            let is_fresh = is_fresh(log) && start == log.recovery_start();
-            full.reopened || full.image.iteration > 0 && is_fresh
+        let behind_old_image = full.is_some_and(|full| {
+            full.image.iteration > 0 && is_fresh(log) && start == log.recovery_start()
         });
+        // Also where it was found out earlier: the segment itself has to say so.
+        let reopened = state.process_ended || behind_old_image;
         if reopened {
             state.end_process();
         }

@@ -244,3 +244,25 @@ fn a_database_may_be_named_by_a_link() {
     let content = engine.dump(&output).unwrap().content;
     assert_eq!(content["nodes"].as_array().unwrap().len(), 3);
 }
+
+/// The end of a log file and the start of the next are one place with two names.
+#[test]
+fn a_full_backup_behind_a_rotation_does_not_break_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, repository) = (
+        folder.path().join("db.grafeo"),
+        folder.path().join("repository"),
+    );
+    let mut engine = fixtures::engine();
+    engine.open(&database).unwrap();
+    insert(&mut engine, 0..2);
+    backup(&database, &repository, None).ok();
+    engine.checkpoint().unwrap();
+    backup(&database, &repository, Some("--full")).ok();
+    insert(&mut engine, 2..4);
+    backup(&database, &repository, Some("--incremental")).ok();
+    let verified = apograph(["verify", text(&repository)]).ok();
+    assert_eq!(verified["ok"], true, "{verified}");
+    let whole = serde_json::json!([{"timeline": 1, "from": 0, "to": 4}]);
+    assert_eq!(list(&repository)["restorable"], whole);
+}
