@@ -7,8 +7,8 @@
 //!    begins;
 //! 2. **the life of the folder**: a clean close removes the whole folder, and the cursor in it. A
 //!    cursor that lies there as we wrote it (or as the engine wrote it with its last backup) says
-//!    that the folder is the same. Without one, a log without a checkpoint record must belong to
-//!    the image that the chain knows: a close would have written another;
+//!    that the folder is the same. Without one, the database file must still be the image that the
+//!    chain knows: a close would have written another;
 //! 3. where nothing was captured behind a full backup, the **image**: the database file is still
 //!    that image, and the log begins at it.
 //!
@@ -157,7 +157,7 @@ impl Search<'_> {
             _ => self.at_found_place(log, file.body()),
         };
         Ok(found.and_then(|place| {
-            if self.is_same_life(log) {
+            if self.is_same_life() {
                 Ok(place)
             } else {
                 Err(Broken::Reopened)
@@ -194,7 +194,7 @@ impl Search<'_> {
         if in_log.is_some_and(|bytes| body.ends_with(bytes)) {
             return Ok(here);
         }
-        Ok(Err(if self.is_same_life(log) {
+        Ok(Err(if self.is_same_life() {
             Broken::OtherLog
         } else {
             Broken::Reopened
@@ -219,15 +219,15 @@ impl Search<'_> {
         }
     }
 
-    /// Whether the folder is the one that the last backup saw.
-    fn is_same_life(&self, log: &LogFolder) -> bool {
+    /// Whether the folder is the one that the last backup saw. A close would have removed the
+    /// cursor, and written another image; a checkpoint since then leaves only the cursor to tell.
+    fn is_same_life(&self) -> bool {
         let fulls = self.repository.chain().entries().iter().rev();
-        let image = fulls.filter_map(|entry| match &entry.content {
+        let mut images = fulls.filter_map(|entry| match &entry.content {
             Some(SegmentContent::Full(full)) => Some(full.image),
             _ => None,
         });
-        let known_image = image.take(1).any(|image| image == self.live.image);
-        self.cursor_is_known() || log.checkpoint().is_some() || known_image
+        self.cursor_is_known() || images.next() == Some(self.live.image)
     }
 
     /// Whether the cursor is as this repository's last backup left it.

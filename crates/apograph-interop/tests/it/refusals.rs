@@ -300,6 +300,28 @@ fn the_same_statements_after_a_reopen_are_not_the_same_log() {
     assert_eq!(outcome.code(), "chain-broken", "{}", outcome.json);
 }
 
+/// Where nothing stands in front of the end of the chain, no byte can prove anything.
+#[test]
+fn an_empty_log_file_of_the_right_number_proves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, repository) = (
+        folder.path().join("db.grafeo"),
+        folder.path().join("repository"),
+    );
+    let mut engine = fixtures::engine();
+    engine.open(&database).unwrap();
+    insert(&mut engine, 0..2);
+    backup(&database, &repository, None).ok();
+    engine.checkpoint().unwrap();
+    // The chain ends at the start of file 1.
+    backup(&database, &repository, Some("--full")).ok();
+    insert(&mut engine, 2..4);
+    reopened(&mut engine, &database);
+    engine.checkpoint().unwrap();
+    let outcome = backup(&database, &repository, Some("--incremental"));
+    assert_eq!(outcome.code(), "chain-broken", "{}", outcome.json);
+}
+
 type Put = fn(&Path) -> std::io::Result<()>;
 
 #[test]
