@@ -1,7 +1,7 @@
 //! Reading a log, checking every frame: apograph, the engine, and the checksum alone.
 
 use apograph_benches::{Frames, Log, measure_each};
-use apograph_format::LogSequence;
+use apograph_format::{Generation, LogPosition, LogSequence};
 use apograph_io::Mapped;
 use apograph_wal::{GroupReader, LogEndCause, LogFolder};
 use criterion::{Criterion, Throughput};
@@ -27,10 +27,10 @@ fn scan(criterion: &mut Criterion) {
 
 /// Opens the log, and reads it to its end.
 fn read(log: &Log) {
-    let folder = LogFolder::open(log.folder()).expect("the folder can be read");
+    let folder = LogFolder::open(log.folder(), Generation::One).expect("the folder can be read");
     let folder = folder.expect("the folder is there");
     let tail = folder
-        .from(LogSequence::default(), 0)
+        .from(LogPosition::in_file(LogSequence::default(), 0))
         .expect("no file is missing");
     let end = GroupReader::new(&tail.parts).finish();
     assert_eq!(end.cause, LogEndCause::Clean);

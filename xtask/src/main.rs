@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `bench`.
 
+mod driver;
 mod metadata;
 mod run;
 mod tidy;
@@ -34,6 +35,9 @@ enum Command {
     },
     /// Makes the golden fixtures again with the real engine: the same scenarios, not the same bytes
     Fixtures {
+        /// The generation of the engine: 1 is Grafeo 0.5, 2 is Grafeo 0.6
+        #[arg(long, default_value = "1", value_parser = clap::value_parser!(u32).range(1..=2))]
+        generation: u32,
         /// Where to make them
         #[arg(default_value = "target/golden")]
         out: PathBuf,
@@ -52,7 +56,11 @@ fn main() -> anyhow::Result<()> {
         Command::Verify => verify::verify(),
         Command::Tidy => tidy::tidy(),
         Command::Fuzz { seconds, target } => tools::fuzz(seconds, target.as_deref()),
-        Command::Fixtures { out, names } => tools::fixtures(&out, &names),
+        Command::Fixtures {
+            generation,
+            out,
+            names,
+        } => tools::fixtures(generation, &out, &names),
         Command::Bench { filter } => tools::bench(filter.as_deref()),
     }
 }

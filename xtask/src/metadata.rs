@@ -1,4 +1,4 @@
-//! The packages of the workspace, as cargo tells them.
+//! The workspace, as cargo tells it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use crate::run::cargo;
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
+    target_directory: PathBuf,
 }
 
 /// A package of the workspace.
@@ -31,6 +32,9 @@ pub(crate) struct Package {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Dependency {
     pub(crate) name: String,
+    /// The versions that will do.
+    #[serde(rename = "req")]
+    pub(crate) versions: String,
     kind: Option<String>,
 }
 
@@ -70,11 +74,19 @@ impl Dependency {
 
 /// The packages of the workspace.
 pub(crate) fn packages() -> Result<Vec<Package>> {
+    Ok(metadata()?.packages)
+}
+
+/// The folder that cargo builds in.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    Ok(metadata()?.target_directory)
+}
+
+fn metadata() -> Result<Metadata> {
     let output = cargo(["metadata", "--format-version", "1", "--no-deps"])
         .output()
         .context("cannot start cargo")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo metadata failed: {errors}");
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    Ok(metadata.packages)
+    serde_json::from_slice(&output.stdout).context("cargo metadata")
 }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::driver;
 use crate::run::{cargo, root, run};
 
 /// Bytes that a fuzz target may take, in MiB: more than that means that a length was believed.
@@ -66,15 +67,9 @@ fn fuzz_targets() -> Result<Vec<String>> {
     Ok(targets)
 }
 
-/// Makes golden fixtures with the real engine.
-pub(crate) fn fixtures(out: &Path, names: &[String]) -> Result<()> {
-    // The binary starts the driver that lies beside itself.
-    run(&mut cargo([
-        "build",
-        "--package",
-        "apograph-interop",
-        "--bins",
-    ]))?;
+/// Makes golden fixtures with the real engine of a generation.
+pub(crate) fn fixtures(generation: u32, out: &Path, names: &[String]) -> Result<()> {
+    let driver = driver::build(generation)?;
     run(cargo([
         "run",
         "--package",
@@ -83,6 +78,8 @@ pub(crate) fn fixtures(out: &Path, names: &[String]) -> Result<()> {
         "golden",
         "--",
     ])
+    .arg(generation.to_string())
+    .arg(driver)
     .arg(out)
     .args(names))
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::driver;
 use crate::metadata::packages;
 use crate::run::{cargo, describe, root, run};
 use crate::tidy::tidy;
@@ -16,8 +17,9 @@ pub(crate) fn verify() -> Result<()> {
     let begun = Instant::now();
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
-    let steps: [(&str, Command); 5] = [
+    let steps: [(&str, Command); 8] = [
         ("format", cargo(["fmt", "--all", "--check"])),
+        ("format of engine-0.6", driver::format_newer()),
         (
             "lints",
             cargo([
@@ -29,6 +31,8 @@ pub(crate) fn verify() -> Result<()> {
                 "warnings",
             ]),
         ),
+        ("lints of engine-0.6", driver::lint_newer()?),
+        ("build of engine-0.6", driver::build_newer()?),
         ("tests", cargo(["test", "--workspace"])),
         ("docs", docs),
         ("examples", cargo(["build", "--workspace", "--examples"])),

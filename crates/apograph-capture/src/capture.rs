@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use apograph_io::{Disk, Monitor, exists, parent_folder};
+use apograph_io::{Disk, Monitor, exists, now, parent_folder};
 use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt};
 
 use crate::database::Database;
 use crate::error::Result;
-use crate::job::{Job, now};
+use crate::job::Job;
 use crate::request::{Captured, Options};
 
 /// Captures the database at `database` into the repository at `repository`, which is created
@@ -53,7 +53,21 @@ fn locked(
         let path = folder.to_owned();
         return Err(RepositoryError::NotARepository { path, detail }.into());
     }
-    let _lock = RepositoryLock::acquire(folder)?;
+    let lock = RepositoryLock::acquire(folder, database.generation())?;
+    let captured = captured(disk, database, folder, options, monitor);
+    if captured.is_err() {
+        lock.undo(disk);
+    }
+    captured
+}
+
+fn captured(
+    disk: &dyn Disk,
+    database: &Database,
+    folder: &Path,
+    options: &Options,
+    monitor: &dyn Monitor,
+) -> Result<Captured> {
     let repository = Repository::open_or_empty(folder)?;
     let repository = adopt(disk, repository, database.mode())?;
     for temporary in repository.temporaries() {

@@ -1,33 +1,47 @@
 //! The database file, seen from outside while an engine may have it open.
 //!
-//! A checkpoint writes the complete new image to `P.checkpoint`, copies that over `P` in place,
+//! In generation 2 a checkpoint writes its image to pages that the active one does not use, and
+//! then the slot that names it. So a copy is one state where the slots are the same before and
+//! after it, and also where every checksum in it agrees, whatever ran through it. (Of an encrypted
+//! image no checksum can be found without the key.)
+//!
+//! In generation 1 a checkpoint writes the complete new image to `P.checkpoint`, copies that over `P` in place,
 //! and removes it. So `P` is torn exactly while `P.checkpoint` exists, and then `P.checkpoint` is
 //! whole. The slots of `P` work as the counter of a seqlock: a copy is one state where they are
 //! the same before and after it, and no `P.checkpoint` has appeared. Everything in the copy but
 //! the headers is covered by checksums, and every one of them is compared.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apograph_format::{
-    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Image, checkpoint_image, log_folder,
+    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Image, checkpoint_image,
+    generation_of, log_folder, migrated_original,
 };
 use apograph_io::{
     Disk, IoError, Mapped, Mode, Monitor, StagedFile, exists, open_named, open_regular, read_front,
 };
+use apograph_manifest::SourceFile;
 
 use crate::error::{CaptureError, Result};
 
 /// How often a copy is begun anew when a checkpoint ran through it.
 const COPY_ATTEMPTS: u32 = 200;
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
+/// How often a damaged slot is read anew before it is one.
+const SLOT_ATTEMPTS: u32 = 20;
+/// What tells the generation: the magic number and the version.
+const GENERATION_BYTES: usize = 8;
 
 /// A database on disk.
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,
     mode: Mode,
+    generation: Generation,
+    source: SourceFile,
 }
 
 impl Database {
@@ -40,9 +54,21 @@ impl Database {
         }
         let file = open_named(path)?;
         let mode = Mode::of(&file, path)?;
+        let metadata = file.metadata().map_err(|source| IoError::Failed {
+            operation: "inspect",
+            path: path.to_owned(),
+            source,
+        })?;
+        // A file that is no database is reported when its headers are read.
+        let front = read_front(&file, path, GENERATION_BYTES).unwrap_or_default();
         Ok(Self {
             path: path.to_owned(),
             mode,
+            generation: generation_of(&front).unwrap_or(Generation::One),
+            source: SourceFile {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+            },
         })
     }
 
@@ -58,19 +84,60 @@ impl Database {
         log_folder(&self.path)
     }
 
+    pub(crate) fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    pub(crate) fn source_file(&self) -> SourceFile {
+        self.source
+    }
+
+    /// The headers of the database of generation 1 that this one was migrated from, while the
+    /// engine's copy of it lies there.
+    pub(crate) fn migrated_from(&self) -> Option<DatabaseHeaders> {
+        let path = migrated_original(&self.path);
+        let file = open_regular(&path).ok()?;
+        DatabaseHeaders::decode(&read_front(&file, &path, DATABASE_HEADERS_BYTES).ok()?).ok()
+    }
+
     /// The headers of the image that an open would load.
     pub(crate) fn headers(&self) -> Result<DatabaseHeaders> {
-        for _ in 0..COPY_ATTEMPTS {
+        for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let bytes = self.header_bytes(&source)?;
             if self.is_unchanged(&source, &bytes)? {
-                return DatabaseHeaders::decode(&bytes).map_err(|error| self.damaged(error));
+                match self.sound(DatabaseHeaders::decode(&bytes)) {
+                    Err(error) if self.may_be_writing(attempt) => drop(error),
+                    outcome => return outcome,
+                }
             }
             std::thread::sleep(RETRY_PAUSE);
         }
         Err(CaptureError::Restless {
             path: self.path.clone(),
         })
+    }
+
+    /// A slot of generation 2 is written in place: for a moment it looks damaged.
+    fn may_be_writing(&self, attempt: u32) -> bool {
+        self.generation == Generation::Two && attempt < SLOT_ATTEMPTS
+    }
+
+    /// A database one of whose slots is damaged may have lost its newest image: the engine opens
+    /// it at the older one, and the backup would hold that.
+    fn sound(
+        &self,
+        headers: std::result::Result<DatabaseHeaders, FormatError>,
+    ) -> Result<DatabaseHeaders> {
+        let headers = headers.map_err(|error| self.damaged(error))?;
+        if headers.has_damaged_slot {
+            return Err(self.damaged(FormatError::Malformed {
+                what: "database file",
+                offset: 0,
+                detail: "a header slot is damaged, and may have been the newest".to_owned(),
+            }));
+        }
+        Ok(headers)
     }
 
     /// Copies the image into a new file at `target`, and proves the copy.
@@ -80,7 +147,7 @@ impl Database {
         target: &Path,
         monitor: &dyn Monitor,
     ) -> Result<(StagedFile<'d>, Image)> {
-        for _ in 0..COPY_ATTEMPTS {
+        for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let before = self.header_bytes(&source)?;
             let mut staged = StagedFile::create(disk, target, self.mode)?;
@@ -89,35 +156,60 @@ impl Database {
             let copied = staged.copy_from(&source.file, 0, size);
             monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)?;
-            match (copied, unchanged) {
-                (Ok(()), true) => {
-                    staged.sync()?;
-                    let bytes = Mapped::open(staged.temporary_path())?;
-                    let image = Image::parse(&bytes).map_err(|error| self.damaged(error))?;
-                    image.check(&bytes).map_err(|error| self.damaged(error))?;
-                    return Ok((staged, image));
-                }
-                (Err(error), true) if !matches!(error, IoError::EndedEarly { .. }) => {
+            match copied {
+                Ok(()) => match self.prove(&mut staged, unchanged) {
+                    Ok(Some(image)) => return Ok((staged, image)),
+                    Ok(None) => {}
+                    Err(error) if self.may_be_writing(attempt) => drop(error),
+                    Err(error) => return Err(error),
+                },
+                Err(error) if unchanged && !matches!(error, IoError::EndedEarly { .. }) => {
                     return Err(error.into());
                 }
-                _ => std::thread::sleep(RETRY_PAUSE),
+                Err(_) => {}
             }
+            drop(staged);
+            std::thread::sleep(RETRY_PAUSE);
         }
         Err(CaptureError::Restless {
             path: self.path.clone(),
         })
     }
 
+    /// The image in a copy; `None` where nothing proves that the copy is one state.
+    fn prove(&self, staged: &mut StagedFile<'_>, unchanged: bool) -> Result<Option<Image>> {
+        if !unchanged && self.generation == Generation::One {
+            return Ok(None);
+        }
+        staged.sync()?;
+        let bytes = Mapped::open(staged.temporary_path())?;
+        let image = Image::parse(&bytes).and_then(|image| image.check(&bytes).map(|()| image));
+        match image {
+            Ok(image) if unchanged => {
+                self.sound(Ok(image.headers().clone()))?;
+                Ok(Some(image))
+            }
+            Ok(image) => {
+                let headers = image.headers();
+                let is_proven = !headers.file.is_encrypted && !headers.has_damaged_slot;
+                Ok(is_proven.then_some(image))
+            }
+            Err(error) if unchanged => Err(self.damaged(error)),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// What an open would load: the image that is being installed, else the database file.
     fn source(&self) -> Result<Source> {
         let installing = checkpoint_image(&self.path);
         match open_regular(&installing) {
-            Ok(file) => Ok(Source {
+            Ok(file) if self.generation == Generation::One => Ok(Source {
                 file,
                 path: installing,
                 is_image: true,
             }),
-            Err(error) if error.is_not_found() => {
+            Err(error) if !error.is_not_found() => Err(error.into()),
+            _ => {
                 let file = open_named(&self.path)?;
                 Ok(Source {
                     file,
@@ -125,7 +217,6 @@ impl Database {
                     is_image: false,
                 })
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -149,7 +240,8 @@ impl Database {
             return Ok(true);
         }
         let after = self.header_bytes(source)?;
-        Ok(after == before && !exists(&checkpoint_image(&self.path))?)
+        let installs = self.generation == Generation::One && exists(&checkpoint_image(&self.path))?;
+        Ok(after == before && !installs)
     }
 
     fn damaged(&self, source: FormatError) -> CaptureError {

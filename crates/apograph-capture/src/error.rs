@@ -72,6 +72,14 @@ pub enum CaptureError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The live log is of a version, or has a feature, that is not known here.
+    #[error("{}: {detail}", path.display())]
+    UnsupportedLog {
+        /// The log file.
+        path: PathBuf,
+        /// What is not known.
+        detail: String,
+    },
     /// The database file changes faster than it can be copied.
     #[error("{} changes faster than it can be copied", path.display())]
     Restless {
@@ -89,11 +97,8 @@ impl CaptureError {
             Self::Wal(error) => error.code(),
             Self::Cursor(error) => error.code(),
             Self::DamagedCursor { .. } => "corrupt-cursor",
-            Self::Database {
-                source: FormatError::UnsupportedVersion { .. },
-                ..
-            }
-            | Self::WalDirectory { .. } => "unsupported-version",
+            Self::Database { source, .. } if source.is_unsupported() => "unsupported-version",
+            Self::WalDirectory { .. } | Self::UnsupportedLog { .. } => "unsupported-version",
             Self::Database { .. } => "corrupt-database",
             Self::Foreign { .. } => "foreign-database",
             Self::NoFullBackup => "no-full-backup",

@@ -8,19 +8,21 @@
 use std::time::Duration;
 
 use apograph_format::{
-    Epoch, Image, LogPosition, LogSequence, Point, SegmentFlags, SegmentKind, SegmentName,
-    Timeline, UnixMillis,
+    Epoch, Generation, Image, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName, Timeline,
+    UnixMillis,
 };
-use apograph_io::{Mapped, StagedFile, crc32, exists};
-use apograph_manifest::{FileName, FullContent, Segment, SegmentContent, SegmentRecord};
+use apograph_io::{Mapped, StagedFile, crc32, exists, now};
+use apograph_manifest::{
+    Cursor, FileName, FullContent, ImageIdentity, Segment, SegmentContent, SegmentRecord, Unknown,
+};
 use apograph_repository::{NewSegment, RepositoryError};
 use apograph_wal::{LogFolder, TimelineState};
 
-use crate::continuity::{GoesOn, Live};
+use crate::continuity::GoesOn;
 use crate::error::Result;
 use crate::fresh::is_fresh;
 use crate::increment::Stretch;
-use crate::job::{Job, SETTLE_ATTEMPTS, SETTLE_PAUSE, Seen, now};
+use crate::job::{Job, SETTLE_ATTEMPTS, SETTLE_PAUSE, Seen};
 use crate::request::Captured;
 
 /// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
@@ -37,13 +39,33 @@ impl ImageCopy<'_> {
     fn epoch(&self) -> Epoch {
         self.image.checkpoint().epoch
     }
+
+    /// Generation 2: where the log behind the image begins.
+    fn log_start(&self) -> Option<LogPosition> {
+        self.image.checkpoint().log_start.map(LogPosition::Lsn)
+    }
+}
+
+/// What the chain lacked of the log, once it is captured.
+struct Rest {
+    /// The timeline at its end.
+    state: TimelineState,
+    /// Where the chain ends then.
+    end: LogPosition,
+}
+
+/// Whether an image of generation 2 holds all of the log there is: the engine has only just opened
+/// the database, or the log ended in a crash and was checkpointed.
+fn begins_behind(log: &LogFolder, copy: &ImageCopy<'_>) -> bool {
+    let end = log.files().last().map(|file| file.part().end());
+    copy.log_start()
+        .is_some_and(|start| end.is_none_or(|end| end < start))
 }
 
 /// The log behind an image, once it stands still.
 struct LogBehind {
     log: LogFolder,
     start: LogPosition,
-    sequence: LogSequence,
     /// The image is exactly the state at the start of the log.
     is_exact: bool,
     /// Another process than the image's began the log.
@@ -86,15 +108,20 @@ impl<'a> Job<'a> {
         match seen.log {
             None if exists(&self.database.log_folder())? => Ok(None),
             None => self.full_of_closed(copy, why).map(Some),
+            Some(log) if begins_behind(&log, &copy) => self.full_of_closed(copy, why).map(Some),
             Some(log) => match self.log_behind(log, &copy)? {
-                Some(behind) => self.full_of_open(copy, &behind, goes_on, why).map(Some),
+                Some(behind) => {
+                    let cursor = seen.cursor.as_ref();
+                    let full = self.full_of_open(copy, &behind, goes_on, cursor, why);
+                    full.map(Some)
+                }
                 None => Ok(None),
             },
         }
     }
 
     fn full_of_closed(&self, copy: ImageCopy<'a>, why: &str) -> Result<Captured> {
-        let image = Live::image_of(copy.image.headers());
+        let image = ImageIdentity::of(copy.image.headers());
         let continues = self.repository.chain().entries().last().is_some_and(
             |last| matches!(&last.content, Some(SegmentContent::Full(full)) if full.image == image),
         );
@@ -108,21 +135,23 @@ impl<'a> Job<'a> {
             image,
             base,
             continues,
-            log_start: None,
+            log_start: copy.log_start(),
             reopened: false,
+            source: Some(self.database.source_file()),
         };
         let full = self.full_segment(copy.file, 0, content)?;
-        self.publish(vec![full], None, Some(why))
+        self.publish(vec![full], None, None, Some(why))
     }
 
     /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
     /// the image may hold is still to be logged. `None` where the database was closed meanwhile.
     fn log_behind(&self, log: LogFolder, copy: &ImageCopy<'_>) -> Result<Option<LogBehind>> {
-        let start = log.recovery_start();
-        let LogPosition::File { sequence, offset } = start else {
-            return Ok(None);
-        };
-        wait_until_aged(copy.image.checkpoint().written_at);
+        let start = log.recovery_start(copy.image.checkpoint().log_start);
+        // An image of generation 2 is exactly the state at a position of the log.
+        let is_exact_by_format = start.generation() == Generation::Two;
+        if !is_exact_by_format {
+            wait_until_aged(copy.image.checkpoint().written_at);
+        }
         let iteration = copy.image.checkpoint().iteration;
         let mut log = log;
         let mut missing_before = None;
@@ -130,21 +159,24 @@ impl<'a> Job<'a> {
             let Some(refreshed) = log.refreshed()? else {
                 return Ok(None);
             };
-            let is_exact = iteration == 0 || is_fresh(&refreshed);
-            let is_reopened = is_exact && iteration > 0;
+            let is_exact = is_exact_by_format || iteration == 0 || is_fresh(&refreshed);
+            let is_reopened = is_exact && iteration > 0 && !is_exact_by_format;
             let mut behind = LogBehind {
                 log: refreshed,
                 start,
-                sequence,
                 is_exact,
                 is_reopened,
                 timelines_opened: 0,
                 ends_sealed: false,
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
-            let tail = behind.log.from(sequence, offset)?;
+            let tail = behind.log.from(start)?;
             let stretch = Stretch::read(&tail, start, state, self.monitor)?;
-            let missing = stretch.missing_epochs(copy.epoch());
+            let missing = if is_exact_by_format {
+                Vec::new()
+            } else {
+                stretch.missing_epochs(copy.epoch())
+            };
             let is_settled = !stretch.is_unsettled
                 && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
             let (timelines_opened, ends_sealed) =
@@ -168,25 +200,36 @@ impl<'a> Job<'a> {
         copy: ImageCopy<'a>,
         behind: &LogBehind,
         goes_on: Option<GoesOn>,
+        cursor: Option<&Cursor>,
         why: &str,
     ) -> Result<Captured> {
         let mut segments = Vec::new();
-        let end_state = match goes_on {
-            Some(GoesOn::At(sequence, offset)) => {
-                Some(self.rest_of_log(&behind.log, sequence, offset, &mut segments)?)
+        let rest = match goes_on {
+            Some(GoesOn::At(start)) => {
+                Some(self.rest_of_log(&behind.log, start, false, &mut segments)?)
             }
-            _ => None,
+            Some(GoesOn::Before(start)) => {
+                Some(self.rest_of_log(&behind.log, start, true, &mut segments)?)
+            }
+            Some(GoesOn::Closed) | None => None,
         };
-        let continues = end_state.is_some();
+        let continues = rest.is_some();
 
-        let tail = behind.log.from(behind.sequence, 0)?;
-        let timeline =
-            end_state.map_or_else(|| self.new_timeline(), |end| behind.image_timeline(&end));
+        let tail = behind.log.from(behind.start)?;
+        let timeline = rest.as_ref().map_or_else(
+            || self.new_timeline(),
+            |rest| behind.image_timeline(&rest.state),
+        );
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
         let stretch = Stretch::read(&tail, behind.start, state, self.monitor)?;
+        // (In generation 1 one place has two names: the end of a log file is the start of the next.)
+        let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
+        if stretch.end.lsn() < captured_to {
+            return Err(stretch.damaged_at_end());
+        }
 
-        let image = Live::image_of(copy.image.headers());
+        let image = ImageIdentity::of(copy.image.headers());
         let log_start = Some(behind.start);
         let reopened = behind.is_reopened && !continues;
         let content = FullContent {
@@ -195,6 +238,7 @@ impl<'a> Job<'a> {
             continues,
             log_start,
             reopened,
+            source: Some(self.database.source_file()),
         };
         segments.push(self.full_segment(copy.file, segments.len(), content)?);
         let end = stretch.end;
@@ -204,37 +248,38 @@ impl<'a> Job<'a> {
                 catches_up: !behind.is_exact && !stretch.is_empty(),
                 reopened: behind.is_reopened,
                 continues: true,
+                spans: false,
             };
             let start_epoch = base.epoch.next().unwrap_or_default();
             let ahead = segments.len();
             segments.push(self.write(stretch, ahead, start_epoch, behind.start, flags)?);
         }
-        self.publish(segments, Some((&behind.log, end)), Some(why))
+        self.publish(segments, Some((&behind.log, end)), cursor, Some(why))
     }
 
     /// Writes what the chain lacks of the log so far, and tells the timeline at its end.
     fn rest_of_log(
         &self,
         log: &LogFolder,
-        sequence: LogSequence,
-        offset: u64,
+        start: LogPosition,
+        spans: bool,
         segments: &mut Vec<NewSegment<'a>>,
-    ) -> Result<TimelineState> {
-        let start = LogPosition::in_file(sequence, offset);
-        let tail = log.from(sequence, offset)?;
-        let (state, reopened) = self.timeline_at(log, start);
+    ) -> Result<Rest> {
+        let tail = log.from(start)?;
+        let (state, reopened) = self.timeline_at(log, start, spans);
         let rest = Stretch::read(&tail, start, state, self.monitor)?;
-        let state = rest.state.clone();
+        let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it.
         if rest.has_bytes() {
             let flags = SegmentFlags {
                 continues: true,
                 reopened,
+                spans,
                 ..SegmentFlags::default()
             };
             segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
         }
-        Ok(state)
+        Ok(Rest { state, end })
     }
 
     fn new_timeline(&self) -> Timeline {
@@ -267,6 +312,8 @@ impl<'a> Job<'a> {
             checksum: crc32(&bytes, self.options.threads),
             size_bytes: bytes.len() as u64,
             created_at: self.now,
+            end_lsn: content.log_start.and_then(LogPosition::lsn),
+            unknown: Unknown::new(),
         };
         let content = SegmentContent::Full(content);
         Ok(NewSegment {

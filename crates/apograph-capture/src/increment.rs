@@ -1,15 +1,17 @@
 //! A stretch of a live log, and the increment made of it.
 
+use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
 use apograph_format::{
-    Epoch, LogPosition, SegmentFlags, SegmentHeader, SegmentKind, SegmentName, UnixMillis,
+    Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
+    UnixMillis,
 };
 use apograph_io::{Mapped, Mode, Monitor, StagedFile, Threads, crc32};
-use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord};
+use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, RepositoryError, Summary, Surroundings};
-use apograph_wal::{LogEndCause, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState};
+use apograph_wal::{LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState};
 
 use crate::continuity::damage;
-use crate::error::Result;
+use crate::error::{CaptureError, Result};
 
 /// The commits from some position of a live log to its end, read and not written yet.
 pub(crate) struct Stretch<'a> {
@@ -50,13 +52,16 @@ impl<'a> Stretch<'a> {
             match event {
                 PlacedEvent::Group(group, placement) => {
                     timelines_opened += u64::from(placement.opens_timeline);
-                    ends_open = group.epoch.is_none();
+                    // In generation 1 the epoch is a record behind the commit.
+                    ends_open = group.generation() == Generation::One && group.epoch.is_none();
                     for run in group.runs() {
                         monitor.advance(run.len() as u64);
                         runs.push(run);
                     }
                 }
-                PlacedEvent::Seal(run) | PlacedEvent::LeadingEpoch(_, run) => runs.push(run),
+                PlacedEvent::Seal(run)
+                | PlacedEvent::LeadingEpoch(_, run)
+                | PlacedEvent::SyncMarker(run) => runs.push(run),
             }
         }
         let end = reader.end();
@@ -82,6 +87,24 @@ impl<'a> Stretch<'a> {
         })
     }
 
+    /// The error that it ends before commits that were captured from the same log.
+    pub(crate) fn damaged_at_end(&self) -> CaptureError {
+        let holds = |file: &&&LogFile| file.start <= self.end;
+        let file = self.tail.files.iter().rfind(holds);
+        let offset = file.map(|file| match (self.end, file.start) {
+            (LogPosition::Lsn(end), LogPosition::Lsn(first)) => end
+                .behind(first)
+                .saturating_add(WAL_SEGMENT_HEADER_BYTES as u64),
+            (LogPosition::File { offset, .. }, _) => offset,
+            (LogPosition::Lsn(_), LogPosition::File { .. }) => 0,
+        });
+        CaptureError::WalDamaged {
+            path: file.map(|file| file.path.clone()).unwrap_or_default(),
+            offset: offset.unwrap_or_default(),
+            detail: "the commits that were captured from there are not there any more".to_owned(),
+        }
+    }
+
     /// Whether there is no commit in it.
     pub(crate) fn is_empty(&self) -> bool {
         self.summary.commits() == 0
@@ -105,10 +128,26 @@ impl<'a> Stretch<'a> {
 /// What an increment's header and record say besides its commits.
 pub(crate) struct Framing {
     pub(crate) name: SegmentName,
+    /// Generation 1: the first epoch in the header.
     pub(crate) start_epoch: Epoch,
     pub(crate) start: LogPosition,
     pub(crate) flags: SegmentFlags,
     pub(crate) created_at: UnixMillis,
+}
+
+/// What an increment's file consists of.
+enum Chunk {
+    /// Bytes that are made for it.
+    Made(Vec<u8>),
+    /// Bytes of the log.
+    Log {
+        /// The index of the log file in the tail.
+        file: usize,
+        /// Where they begin in it.
+        offset: u64,
+        /// How many they are.
+        length: u64,
+    },
 }
 
 impl Stretch<'_> {
@@ -123,36 +162,51 @@ impl Stretch<'_> {
         monitor: &dyn Monitor,
     ) -> Result<NewSegment<'d>> {
         let flags = framing.flags;
+        let generation = framing.start.generation();
         let end_epoch = self.summary.end_epoch(&self.state);
-        let mut parts: Vec<usize> = self.runs.as_slice().iter().map(|run| run.part).collect();
-        parts.dedup();
-        let log_files = parts.len() as u64;
-        let start_epoch = framing.start_epoch;
+        let (count, start_epoch) = match generation {
+            Generation::One => (self.log_files(), framing.start_epoch),
+            Generation::Two => {
+                let first = self.summary.first_epoch().unwrap_or(end_epoch);
+                (self.summary.commits(), first)
+            }
+        };
         let header = SegmentHeader {
+            generation,
             start_epoch,
             end_epoch,
-            log_files,
+            count,
             flags,
         };
+        let mut chunks = vec![Chunk::Made(header.encode().to_vec())];
+        let mut repeated = 0;
+        match generation {
+            Generation::One => chunks.extend(self.frames()),
+            Generation::Two => (chunks, repeated) = self.pieces(chunks, framing.start),
+        }
 
         let target = repository.folder().join(framing.name.to_string());
         let mut file = StagedFile::create(disk, &target, mode)?;
         monitor.phase("writing the increment", self.runs.total_bytes());
-        file.write(&header.encode())?;
-        for run in self.runs.as_slice() {
-            let (Some(source), Some(part)) =
-                (self.tail.files.get(run.part), self.tail.parts.get(run.part))
-            else {
-                continue;
-            };
-            let offset = part.file_offset.saturating_add(run.start as u64);
-            file.copy_from(&source.file, offset, run.len() as u64)?;
-            monitor.advance(run.len() as u64);
+        for chunk in &chunks {
+            match chunk {
+                Chunk::Made(bytes) => file.write(bytes)?,
+                Chunk::Log {
+                    file: index,
+                    offset,
+                    length,
+                } => {
+                    if let Some(source) = self.tail.files.get(*index) {
+                        file.copy_from(&source.file, *offset, *length)?;
+                    }
+                    monitor.advance(*length);
+                }
+            }
         }
         file.sync()?;
 
         let written = Mapped::open(file.temporary_path())?;
-        if !self.is_written_in(&written, &header) {
+        if !self.is_written_in(&written, &chunks) {
             let path = file.temporary_path().to_owned();
             return Err(RepositoryError::ReadBack { path }.into());
         }
@@ -168,15 +222,19 @@ impl Stretch<'_> {
             checksum: crc32(&written, threads),
             size_bytes: written.len() as u64,
             created_at: framing.created_at,
+            end_lsn: self.end.lsn(),
+            unknown: Unknown::new(),
         };
+        let start = match framing.start {
+            LogPosition::Lsn(lsn) => Lsn::new(lsn.get().saturating_sub(repeated)).into(),
+            start @ LogPosition::File { .. } => start,
+        };
+        let end = self.end;
         let surroundings = Surroundings {
-            range: Some(LogRange {
-                start: framing.start,
-                end: self.end,
-            }),
-            overlap_bytes: 0,
-            repeats: flags.repeats,
-            catches_up: flags.catches_up,
+            range: Some(LogRange { start, end }),
+            overlap_bytes: repeated,
+            flags,
+            diverges: false,
         };
         let content = SegmentContent::Increment(self.summary.content(surroundings, &self.state));
         Ok(NewSegment {
@@ -185,16 +243,95 @@ impl Stretch<'_> {
         })
     }
 
-    fn is_written_in(&self, written: &[u8], header: &SegmentHeader) -> bool {
-        let Some(mut rest) = written.strip_prefix(&header.encode()) else {
-            return false;
-        };
-        for run in self.runs.as_slice() {
-            match rest.strip_prefix(run.bytes(&self.tail.parts)) {
+    /// How many log files it lies in.
+    fn log_files(&self) -> u64 {
+        let mut parts: Vec<usize> = self.runs.as_slice().iter().map(|run| run.part).collect();
+        parts.dedup();
+        parts.len() as u64
+    }
+
+    /// Generation 1: the frames, side by side.
+    fn frames(&self) -> impl Iterator<Item = Chunk> {
+        self.runs.as_slice().iter().filter_map(|run| {
+            let part = self.tail.parts.get(run.part)?;
+            Some(Chunk::Log {
+                file: run.part,
+                offset: part.file_offset.saturating_add(run.start as u64),
+                length: run.len() as u64,
+            })
+        })
+    }
+
+    /// Generation 2: a piece of each log file, with a header for the place where it begins, and how
+    /// many bytes before `start` are in the first.
+    ///
+    /// The header of an encrypted log file is bound to its key and to its first LSN. A piece of
+    /// such a file begins where the file does, also where that was captured before.
+    fn pieces(&self, mut chunks: Vec<Chunk>, start: LogPosition) -> (Vec<Chunk>, u64) {
+        let mut repeated = 0;
+        let runs = self.runs.as_slice();
+        for (index, file) in self.tail.files.iter().enumerate() {
+            let (Some(header), Some(part)) = (file.header, self.tail.parts.get(index)) else {
+                continue;
+            };
+            let run = runs.iter().find(|run| run.part == index);
+            let is_first = index == 0;
+            if run.is_none() && !is_first {
+                continue;
+            }
+            let captured = run.map_or(0, |run| run.len() as u64);
+            let Some(first) = part.start.lsn() else {
+                continue;
+            };
+            let before = if header.is_encrypted {
+                first.behind(header.first_lsn)
+            } else {
+                0
+            };
+            if is_first && part.start == start {
+                repeated = before;
+            }
+            let header = if header.is_encrypted {
+                header
+            } else {
+                header.beginning_at(first)
+            };
+            let length = before.saturating_add(captured);
+            let piece = length.saturating_add(WAL_SEGMENT_HEADER_BYTES as u64);
+            let mut made = piece.to_le_bytes().to_vec();
+            made.extend_from_slice(header.bytes());
+            chunks.push(Chunk::Made(made));
+            chunks.push(Chunk::Log {
+                file: index,
+                offset: part.file_offset.saturating_sub(before),
+                length,
+            });
+        }
+        (chunks, repeated)
+    }
+
+    fn is_written_in(&self, written: &[u8], chunks: &[Chunk]) -> bool {
+        let mut rest = written;
+        for chunk in chunks {
+            let expected = match chunk {
+                Chunk::Made(bytes) => Some(bytes.as_slice()),
+                Chunk::Log {
+                    file,
+                    offset,
+                    length,
+                } => self.log_bytes(*file, *offset, *length),
+            };
+            match expected.and_then(|expected| rest.strip_prefix(expected)) {
                 Some(behind) => rest = behind,
                 None => return false,
             }
         }
         rest.is_empty()
+    }
+
+    fn log_bytes(&self, file: usize, offset: u64, length: u64) -> Option<&[u8]> {
+        let start = usize::try_from(offset).ok()?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        self.tail.files.get(file)?.bytes.get(start..end)
     }
 }

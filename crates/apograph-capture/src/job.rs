@@ -1,13 +1,14 @@
 //! What a capture looks at, what it decides, and the increment.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use apograph_format::{
-    Epoch, LogPosition, LogSequence, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
+    Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_io::{Disk, Monitor};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, Cursor, Keep, ManifestError, SegmentContent, SegmentRecord, read_cursor,
+    CURSOR_FILE_NAME, Cursor, ImageIdentity, Keep, ManifestError, SegmentContent, SegmentRecord,
+    Unknown, read_cursor,
 };
 use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
 use apograph_wal::{LogFolder, TimelineState};
@@ -39,6 +40,7 @@ pub(crate) struct Job<'a> {
 /// The live database as it was found, and where the chain goes on in it.
 pub(crate) struct Seen {
     pub(crate) log: Option<LogFolder>,
+    pub(crate) cursor: Option<Cursor>,
     pub(crate) goes_on: std::result::Result<GoesOn, Broken>,
 }
 
@@ -55,29 +57,58 @@ impl<'a> Job<'a> {
     }
 
     fn look(&self) -> Result<Seen> {
-        let image = Live::image_of(&self.database.headers()?);
-        let foreign = self.repository.chain().entries().iter().any(|entry| {
-            matches!(&entry.content, Some(SegmentContent::Full(full))
-                if full.image.database_created_at != image.database_created_at)
-        });
-        if foreign {
+        let image = ImageIdentity::of(&self.database.headers()?);
+        if self.is_foreign(&image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().to_owned(),
                 database: self.database.path().to_owned(),
             });
         }
-        let log = LogFolder::open(&self.database.log_folder())?;
+        let log = LogFolder::open(&self.database.log_folder(), image.generation())?;
+        if let (Some(log), Some(database)) = (&log, image.database) {
+            log.check_database(database)?;
+        }
         let cursor = self.checked_cursor(log.as_ref())?;
-        let goes_on = find(
-            self.repository,
-            &Live {
-                image,
-                log: log.as_ref(),
-                cursor,
-            },
-        )?;
+        let live = Live {
+            image,
+            source: self.database.source_file(),
+            log: log.as_ref(),
+            cursor: cursor.as_ref(),
+        };
+        let goes_on = find(self.repository, &live)?;
         tracing::debug!(?goes_on, "looked for the end of the chain");
-        Ok(Seen { log, goes_on })
+        Ok(Seen {
+            log,
+            cursor,
+            goes_on,
+        })
+    }
+
+    /// Whether the repository has backups of another database.
+    ///
+    /// A database that was migrated to generation 2 has another identity than before. The file that
+    /// it was migrated from tells that it is the same one; and once that was seen, the repository
+    /// does, by a full backup of generation 2.
+    fn is_foreign(&self, image: &ImageIdentity) -> bool {
+        let entries = self.repository.chain().entries().iter();
+        let known = entries.filter_map(|entry| match &entry.content {
+            Some(SegmentContent::Full(full)) => Some(full.image),
+            _ => None,
+        });
+        let (same, other): (Vec<_>, Vec<_>) =
+            known.partition(|known| known.generation() == image.generation());
+        if !same.is_empty() {
+            return !same.iter().all(|known| known.is_of_same_database(image));
+        }
+        let migrated = || {
+            let original = self.database.migrated_from();
+            original.map(|original| ImageIdentity::of(&original))
+        };
+        match other.first() {
+            None => false,
+            Some(_) if image.generation() == Generation::One => true,
+            Some(known) => migrated().is_none_or(|it| !it.is_of_same_database(known)),
+        }
     }
 
     /// `None` where the database was opened or closed meanwhile.
@@ -92,9 +123,9 @@ impl<'a> Job<'a> {
             (Kind::Auto | Kind::Incremental, Ok(GoesOn::Closed)) => {
                 return Ok(Some(self.up_to_date()));
             }
-            (Kind::Auto | Kind::Incremental, Ok(GoesOn::At(sequence, offset))) => {
-                let (sequence, offset) = (*sequence, *offset);
-                return self.increment(seen, sequence, offset);
+            (Kind::Auto | Kind::Incremental, Ok(GoesOn::At(start) | GoesOn::Before(start))) => {
+                let start = *start;
+                return self.increment(seen, start);
             }
             (Kind::Auto, Err(broken)) | (Kind::Full, Err(broken @ Broken::NoFullBackup)) => {
                 broken.to_string()
@@ -140,6 +171,10 @@ impl<'a> Job<'a> {
             path: log.path().join(CURSOR_FILE_NAME),
             detail: detail.to_owned(),
         };
+        // In generation 2 a cursor that is not as it was written proves nothing, and harms nothing.
+        if log.generation() == Generation::Two {
+            return Ok(Some(found));
+        }
         if let Some(ours) = self.repository.cursor().filter(|_| !found.is_ours()) {
             let (found, ours) = (found.encode(), ours.encode());
             let differing = found
@@ -151,29 +186,24 @@ impl<'a> Job<'a> {
                 return Err(damaged("one byte of it is not as it was written"));
             }
         }
-        let newest = log.files().last().map(|file| file.sequence);
+        let newest = log.files().last().map(|file| file.start);
         if let Keep::FilesAfter(sequence) = found.keep
-            && newest.is_some_and(|newest| sequence > newest)
+            && newest.is_some_and(|newest| LogPosition::in_file(sequence, 0) > newest)
         {
             return Err(damaged("it names a log file that does not exist yet"));
         }
         Ok(Some(found))
     }
 
-    fn increment(
-        &self,
-        seen: Seen,
-        sequence: LogSequence,
-        offset: u64,
-    ) -> Result<Option<Captured>> {
-        let start = LogPosition::in_file(sequence, offset);
-        let mut log = seen.log;
+    fn increment(&self, seen: Seen, start: LogPosition) -> Result<Option<Captured>> {
+        let (mut log, cursor) = (seen.log, seen.cursor);
+        let spans = matches!(seen.goes_on, Ok(GoesOn::Before(_)));
         for attempt in 0.. {
             let Some(folder) = log else {
                 break;
             };
-            let tail = folder.from(sequence, offset)?;
-            let (state, reopened) = self.timeline_at(&folder, start);
+            let tail = folder.from(start)?;
+            let (state, reopened) = self.timeline_at(&folder, start, spans);
             let stretch = Stretch::read(&tail, start, state, self.monitor)?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
@@ -187,12 +217,13 @@ impl<'a> Job<'a> {
             let flags = SegmentFlags {
                 continues: true,
                 reopened,
+                spans,
                 ..SegmentFlags::default()
             };
             let end = stretch.end;
             let segment = self.write(stretch, 0, self.next_start(), start, flags)?;
             return self
-                .publish(vec![segment], Some((&folder, end)), None)
+                .publish(vec![segment], Some((&folder, end)), cursor.as_ref(), None)
                 .map(Some);
         }
         Ok(None)
@@ -200,7 +231,16 @@ impl<'a> Job<'a> {
 
     /// The timeline where the chain goes on, and whether another process than the image's began
     /// the log there.
-    pub(crate) fn timeline_at(&self, log: &LogFolder, start: LogPosition) -> (TimelineState, bool) {
+    pub(crate) fn timeline_at(
+        &self,
+        log: &LogFolder,
+        start: LogPosition,
+        spans: bool,
+    ) -> (TimelineState, bool) {
+        if spans {
+            let last = self.repository.chain().entries().len().saturating_sub(1);
+            return (self.repository.timeline_before(last), false);
+        }
         let mut state = self.repository.timeline_at_end();
         let last = self.repository.chain().entries().last();
         let full = last.and_then(|last| match &last.content {
@@ -208,7 +248,10 @@ impl<'a> Job<'a> {
             _ => None,
         });
         let behind_old_image = full.is_some_and(|full| {
-            full.image.iteration > 0 && is_fresh(log) && start == log.recovery_start()
+            log.generation() == Generation::One
+                && full.image.iteration > 0
+                && is_fresh(log)
+                && start == log.recovery_start(None)
         });
         // Also where it was found out earlier: the segment itself has to say so.
         let reopened = state.process_ended || behind_old_image;
@@ -255,17 +298,25 @@ impl<'a> Job<'a> {
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it.
+    /// `present` is the cursor that lies there.
     pub(crate) fn publish(
         &self,
         segments: Vec<NewSegment<'_>>,
         end: Option<(&LogFolder, LogPosition)>,
+        present: Option<&Cursor>,
         why: Option<&str>,
     ) -> Result<Captured> {
         let records: Vec<SegmentRecord> = segments.iter().map(|it| it.record.clone()).collect();
         let last = records
             .last()
             .map_or(Epoch::default(), |record| record.segment.end_epoch);
-        let cursor = end.and_then(|(log, end)| Some((log.path(), cursor_at(end, last, self.now)?)));
+        let cursor = end.map(|(log, end)| {
+            let keep = kept_from(log, end);
+            let unknown = present
+                .map(|cursor| cursor.unknown.clone())
+                .unwrap_or_default();
+            (log.path(), cursor_at(keep, last, self.now, &unknown))
+        });
         let addition = Addition {
             segments,
             cursor,
@@ -279,18 +330,24 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The cursor that keeps the file in which the chain ends, and all behind it.
-fn cursor_at(end: LogPosition, backed_up_epoch: Epoch, now: UnixMillis) -> Option<Cursor> {
-    let LogPosition::File { sequence, .. } = end else {
-        return None;
-    };
-    let keep = sequence.previous().map_or(Keep::AllFiles, Keep::FilesAfter);
-    Some(Cursor::note(backed_up_epoch, keep, now))
+/// The start of the first log file that the chain does not hold whole.
+fn kept_from(log: &LogFolder, end: LogPosition) -> LogPosition {
+    let holding = log.files().iter().rfind(|file| file.start <= end);
+    holding.map_or(end, |file| file.start)
 }
 
-pub(crate) fn now() -> UnixMillis {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    UnixMillis::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// The cursor that keeps a log file and all behind it.
+fn cursor_at(
+    keep: LogPosition,
+    backed_up_epoch: Epoch,
+    now: UnixMillis,
+    unknown: &Unknown,
+) -> Cursor {
+    match keep {
+        LogPosition::File { sequence, .. } => {
+            let keep = sequence.previous().map_or(Keep::AllFiles, Keep::FilesAfter);
+            Cursor::note(backed_up_epoch, keep, now)
+        }
+        LogPosition::Lsn(lsn) => Cursor::from_lsn(backed_up_epoch, lsn, now, unknown),
+    }
 }

@@ -1,4 +1,4 @@
-//! Tells what the header of a backup segment or of a database file says.
+//! Tells what the header of a backup segment, of a database file or of a log file says.
 //!
 //! `cargo run --example headers [FILE]`; without a file, the header of a segment of its own.
 
@@ -6,8 +6,10 @@ use std::error::Error;
 use std::fs::File;
 use std::io::Read;
 
+use apograph_format::v2::{WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_format::{
-    DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, Epoch, SegmentFlags, SegmentHeader,
+    DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, Epoch, Generation, SegmentFlags,
+    SegmentHeader,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,7 +17,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(path) => front_of(File::open(path)?)?,
         None => built_in(),
     };
-    if bytes.starts_with(&DATABASE_MAGIC) {
+    if bytes.starts_with(&WAL_SEGMENT_MAGIC) {
+        print_log_file(&WalSegmentHeader::decode(&bytes)?);
+    } else if bytes.starts_with(&DATABASE_MAGIC) {
         print_database(&DatabaseHeaders::decode(&bytes)?);
     } else {
         print_segment(&SegmentHeader::decode(&bytes)?);
@@ -33,33 +37,60 @@ fn front_of(file: File) -> std::io::Result<Vec<u8>> {
 
 fn built_in() -> Vec<u8> {
     let header = SegmentHeader {
+        generation: Generation::Two,
         start_epoch: Epoch::new(42),
         end_epoch: Epoch::new(60),
-        log_files: 1,
+        count: 19,
         flags: SegmentFlags::default(),
     };
     header.encode().to_vec()
 }
 
 fn print_segment(header: &SegmentHeader) {
-    println!("incremental segment");
+    let counted = match header.generation {
+        Generation::One => "log files",
+        Generation::Two => "commits",
+    };
     println!(
-        "  epochs     {} to {}",
-        header.start_epoch, header.end_epoch
+        "incremental segment of generation {}",
+        header.generation.number()
     );
-    println!("  log files  {}", header.log_files);
-    println!("  flags      {:?}", header.flags);
+    println!(
+        "  {:<10} {} to {}",
+        "epochs", header.start_epoch, header.end_epoch
+    );
+    println!("  {counted:<10} {}", header.count);
+    println!("  {:<10} {:?}", "flags", header.flags);
 }
 
 fn print_database(headers: &DatabaseHeaders) {
-    let slot = headers.active();
-    println!("database file of Grafeo {}", headers.file.creator);
-    println!("  created at   {} ms", headers.file.created_at);
+    let (file, checkpoint) = (&headers.file, &headers.checkpoint);
+    println!("database file of Grafeo {}", file.creator);
+    if let Some(id) = file.id {
+        println!("  id           {id}");
+    }
+    if file.is_encrypted {
+        println!("  encrypted");
+    }
+    println!("  created at   {} ms", file.created_at);
     println!(
         "  checkpoints  {}, the last at {} ms",
-        slot.iteration, slot.written_at
+        checkpoint.iteration, checkpoint.written_at
     );
-    println!("  epoch        {}", slot.epoch);
-    println!("  nodes        {}", slot.node_count);
-    println!("  edges        {}", slot.edge_count);
+    println!("  epoch        {}", checkpoint.epoch);
+    println!("  nodes        {}", checkpoint.node_count);
+    println!("  edges        {}", checkpoint.edge_count);
+    if let Some(lsn) = checkpoint.log_start {
+        println!("  log from     LSN {lsn}");
+    }
+}
+
+fn print_log_file(header: &WalSegmentHeader) {
+    println!("log file of generation 2");
+    println!("  database     {}", header.database);
+    if header.is_encrypted {
+        println!("  encrypted");
+    }
+    println!("  created at   {} ms", header.created_at);
+    println!("  log from     LSN {}", header.first_lsn);
 }

@@ -36,6 +36,14 @@ pub enum FormatError {
         /// The newest version that can be read.
         known: u64,
     },
+    /// The structure uses a feature that this crate does not know, and that must be known.
+    #[error("{what} uses {detail}, which is not known here")]
+    UnsupportedFeature {
+        /// The structure.
+        what: &'static str,
+        /// The feature.
+        detail: String,
+    },
     /// The structure contradicts itself or its surroundings.
     #[error("{what} is malformed at byte {offset}: {detail}")]
     Malformed {
@@ -66,10 +74,20 @@ impl FormatError {
         match self {
             Self::TooShort { .. } => "too-short",
             Self::WrongMagic { .. } => "wrong-magic",
-            Self::UnsupportedVersion { .. } => "unsupported-version",
+            Self::UnsupportedVersion { .. } | Self::UnsupportedFeature { .. } => {
+                "unsupported-version"
+            }
             Self::Malformed { .. } => "malformed",
             Self::ChecksumMismatch { .. } => "checksum-mismatch",
         }
+    }
+
+    /// Whether the bytes may be sound, and of a version or with a feature that is not known here.
+    pub const fn is_unsupported(&self) -> bool {
+        matches!(
+            self,
+            Self::UnsupportedVersion { .. } | Self::UnsupportedFeature { .. }
+        )
     }
 
     /// The offset that the error names, 0 where it concerns the whole.

@@ -4,15 +4,18 @@
 //! Bytes go in and values come out; there are no files, no threads and no panics on any input.
 //! What a log or a chain of backups *means* is told by the crates above this one.
 //!
-//! The layouts are those of generation 1 (Grafeo 0.5.x), as FORMAT.md in the repository has them.
+//! The layouts are those that FORMAT.md in the repository describes. What only one generation has
+//! is in [`v1`] (Grafeo 0.5.x) or [`v2`] (0.6.x); what both share is here, and finds the generation
+//! from the bytes.
 //!
 //! ```
-//! use apograph_format::{Epoch, SegmentHeader};
+//! use apograph_format::{Epoch, Generation, SegmentHeader};
 //!
 //! let header = SegmentHeader {
+//!     generation: Generation::Two,
 //!     start_epoch: Epoch::new(42),
 //!     end_epoch: Epoch::new(60),
-//!     log_files: 1,
+//!     count: 19,
 //!     flags: Default::default(),
 //! };
 //! assert_eq!(SegmentHeader::decode(&header.encode())?, header);
@@ -30,32 +33,28 @@
 )]
 
 mod bytes;
-mod checkpoint;
 mod database;
 mod error;
-mod frame;
+mod extent;
 mod names;
 mod ranges;
-mod record;
 mod segment;
+pub mod v1;
+pub mod v2;
 mod words;
 
-pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 pub use database::{
-    DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DATABASE_VERSION, DatabaseHeaders, Extent,
-    ExtentContent, FileHeader, Image, PAGE_BYTES, Slot,
+    Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, Image,
+    PAGE_BYTES, generation_of,
 };
 pub use error::{FormatError, Result};
-pub use frame::{
-    FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame,
+pub use extent::{Extent, ExtentContent};
+pub use names::{
+    LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
 };
-pub use names::{LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder};
 pub use ranges::RangeSet;
-pub use record::{IndexRecord, Record, RecordKind};
-pub use segment::{
-    SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SEGMENT_VERSION, SegmentFlags, SegmentHeader,
-};
+pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader};
 pub use words::{
-    Crc32, Epoch, Generation, LogPosition, LogSequence, Lsn, ParseWordError, Point, PointName,
-    SegmentKind, Timeline, TransactionId, UnixMillis,
+    Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Lsn, ParseWordError, Point,
+    PointName, SegmentKind, Timeline, TransactionId, UnixMillis,
 };

@@ -3,16 +3,22 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::words::{LogSequence, SegmentKind};
+use crate::words::{Generation, LogPosition, LogSequence, Lsn, SegmentKind};
 
 /// The log folder of a database file: the same path with `.wal` appended.
 pub fn log_folder(database: &Path) -> PathBuf {
     appended(database, ".wal")
 }
 
-/// Where the engine keeps a complete image while it copies it over the database file.
+/// Where the engine of generation 1 keeps a complete image while it copies it over the database
+/// file.
 pub fn checkpoint_image(database: &Path) -> PathBuf {
     appended(database, ".checkpoint")
+}
+
+/// Where the engine of generation 2 keeps the database file of generation 1 that it migrated.
+pub fn migrated_original(database: &Path) -> PathBuf {
+    appended(database, ".pre-0.6")
 }
 
 fn appended(path: &Path, suffix: &str) -> PathBuf {
@@ -21,35 +27,56 @@ fn appended(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The name of a generation 1 log file: `wal_`, at least 8 digits, `.log`.
-pub fn log_file_name(sequence: LogSequence) -> String {
-    format!("wal_{:08}.log", sequence.get())
+/// The name of the log file that begins at a position: `wal_`, digits, `.log`.
+///
+/// At least 8 digits of the sequence in generation 1, exactly 20 of the LSN in generation 2.
+pub fn log_file_name(start: LogPosition) -> String {
+    match start {
+        LogPosition::File { sequence, .. } => format!("wal_{:08}.log", sequence.get()),
+        LogPosition::Lsn(lsn) => format!("wal_{:0LSN_DIGITS$}.log", lsn.get()),
+    }
 }
+
+/// Digits of the LSN in a name.
+const LSN_DIGITS: usize = 20;
 
 /// What a file in a log folder is by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFolderEntry {
-    /// A log file.
-    Log(LogSequence),
-    /// Not named as a log file, yet the engine replays it because its name ends in `.log`.
+    /// A log file, with the position of its first byte.
+    Log(LogPosition),
+    /// Not named as a log file of the generation, yet the engine replays it, or would refuse it,
+    /// because its name ends in `.log`.
     StrayLog,
     /// Anything else.
     Other,
 }
 
 impl LogFolderEntry {
-    /// Reads a file name.
-    pub fn of(name: &OsStr) -> Self {
+    /// Reads a file name as the engine of a generation does.
+    pub fn of(name: &OsStr, generation: Generation) -> Self {
         if Path::new(name).extension() != Some(OsStr::new("log")) {
             return Self::Other;
         }
-        let sequence = name.to_str().and_then(|name| {
-            name.strip_prefix("wal_")?
-                .strip_suffix(".log")?
-                .parse()
-                .ok()
+        let digits = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("wal_")?.strip_suffix(".log"));
+        let start = digits.and_then(|digits| match generation {
+            Generation::One => {
+                let sequence: LogSequence = digits.parse().ok()?;
+                Some(LogPosition::in_file(sequence, 0))
+            }
+            Generation::Two => {
+                let lsn: Lsn = digits.parse().ok()?;
+                (digits.len() == LSN_DIGITS).then_some(LogPosition::Lsn(lsn))
+            }
         });
-        sequence.map_or(Self::StrayLog, Self::Log)
+        match (start, generation) {
+            (Some(start), _) => Self::Log(start),
+            // Only the engine of generation 1 replays whatever ends in `.log`.
+            (None, Generation::Two) if digits.is_none() => Self::Other,
+            (None, _) => Self::StrayLog,
+        }
     }
 }
 
@@ -96,22 +123,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn log_folder_entries_are_read_as_the_engine_reads_them() {
+    fn log_folder_entries_are_read_as_the_engines_read_them() {
+        let file =
+            |sequence| LogFolderEntry::Log(LogPosition::in_file(LogSequence::new(sequence), 0));
+        let segment = |lsn| LogFolderEntry::Log(LogPosition::Lsn(Lsn::new(lsn)));
+        let (stray, other) = (LogFolderEntry::StrayLog, LogFolderEntry::Other);
         let rows = [
-            ("wal_00000007.log", LogFolderEntry::Log(LogSequence::new(7))),
-            (
-                "wal_100000000.log",
-                LogFolderEntry::Log(LogSequence::new(100_000_000)),
-            ),
-            ("wal_7.log", LogFolderEntry::Log(LogSequence::new(7))),
-            ("zzz.log", LogFolderEntry::StrayLog),
-            ("wal_x.log", LogFolderEntry::StrayLog),
-            ("wal_00000007.log.bak", LogFolderEntry::Other),
-            ("checkpoint.meta", LogFolderEntry::Other),
+            ("wal_00000007.log", file(7), stray),
+            ("wal_100000000.log", file(100_000_000), stray),
+            ("wal_7.log", file(7), stray),
+            ("wal_00000000000000000148.log", file(148), segment(148)),
+            ("zzz.log", stray, other),
+            ("wal_x.log", stray, stray),
+            ("wal_00000007.log.bak", other, other),
+            ("checkpoint.meta", other, other),
         ];
-        for (name, expected) in rows {
-            assert_eq!(LogFolderEntry::of(OsStr::new(name)), expected, "{name}");
+        for (name, one, two) in rows {
+            let name = OsStr::new(name);
+            assert_eq!(LogFolderEntry::of(name, Generation::One), one, "{name:?}");
+            assert_eq!(LogFolderEntry::of(name, Generation::Two), two, "{name:?}");
         }
+        for (name, entry, _) in rows.into_iter().take(2) {
+            let LogFolderEntry::Log(start) = entry else {
+                panic!("{name}")
+            };
+            assert_eq!(log_file_name(start), name);
+        }
+        let lsn = LogPosition::Lsn(Lsn::new(148));
+        assert_eq!(log_file_name(lsn), "wal_00000000000000000148.log");
     }
 
     #[test]

@@ -33,6 +33,10 @@ fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
         })
 }
 
+const fn is_hex_digit(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
 macro_rules! number_word {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -133,6 +137,19 @@ impl Epoch {
     pub const LATE_WINDOW: u64 = 64;
 }
 
+impl Lsn {
+    /// The position so many bytes further on.
+    #[must_use]
+    pub const fn plus(self, bytes: u64) -> Self {
+        Self(self.0.saturating_add(bytes))
+    }
+
+    /// How many bytes this position lies behind another; 0 where it does not.
+    pub const fn behind(self, other: Self) -> u64 {
+        self.0.saturating_sub(other.0)
+    }
+}
+
 impl Timeline {
     /// The first timeline of a chain.
     pub const FIRST: Self = Self(1);
@@ -230,6 +247,40 @@ impl LogPosition {
     pub const fn in_file(sequence: LogSequence, offset: u64) -> Self {
         Self::File { sequence, offset }
     }
+
+    /// The LSN of a position of generation 2.
+    pub const fn lsn(self) -> Option<Lsn> {
+        match self {
+            Self::File { .. } => None,
+            Self::Lsn(lsn) => Some(lsn),
+        }
+    }
+
+    /// The generation of the log.
+    pub const fn generation(self) -> Generation {
+        match self {
+            Self::File { .. } => Generation::One,
+            Self::Lsn(_) => Generation::Two,
+        }
+    }
+
+    /// The position so many bytes further on, in the same log file.
+    #[must_use]
+    pub const fn plus(self, bytes: u64) -> Self {
+        match self {
+            Self::File { sequence, offset } => Self::File {
+                sequence,
+                offset: offset.saturating_add(bytes),
+            },
+            Self::Lsn(lsn) => Self::Lsn(lsn.plus(bytes)),
+        }
+    }
+}
+
+impl From<Lsn> for LogPosition {
+    fn from(lsn: Lsn) -> Self {
+        Self::Lsn(lsn)
+    }
 }
 
 impl fmt::Display for LogPosition {
@@ -278,8 +329,7 @@ impl FromStr for Crc32 {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        let digits = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if text.len() != 8 || !text.bytes().all(digits) {
+        if text.len() != 8 || !text.bytes().all(is_hex_digit) {
             return Err(ParseWordError::NotANumber);
         }
         u32::from_str_radix(text, 16)
@@ -297,6 +347,56 @@ impl serde::Serialize for Crc32 {
 
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Crc32 {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The id of a database of generation 2, written as 32 lower-case hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct DatabaseId(u128);
+
+impl DatabaseId {
+    /// Wraps a stored id.
+    pub const fn new(value: u128) -> Self {
+        Self(value)
+    }
+
+    /// The number itself.
+    pub const fn get(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for DatabaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for DatabaseId {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        if text.len() != 32 || !text.bytes().all(is_hex_digit) {
+            return Err(ParseWordError::NotANumber);
+        }
+        u128::from_str_radix(text, 16)
+            .map(Self)
+            .map_err(|_| ParseWordError::NotANumber)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for DatabaseId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for DatabaseId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
@@ -324,7 +424,9 @@ impl fmt::Display for SegmentKind {
 }
 
 /// A generation of Grafeo's file formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Generation {
     /// 0.5.x: no database id, epochs restart at every open.
     One,

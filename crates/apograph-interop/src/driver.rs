@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::protocol::{Call, Load, OpenOptions, Reply, Request};
+use crate::protocol::{Call, Key, Load, OpenOptions, Reply, Request, Version};
 
 /// A real engine in a process of its own, holding at most one open database.
 ///
@@ -50,9 +50,10 @@ pub enum EngineError {
 /// What a database holds, and where it stands.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Dump {
-    /// `current_epoch()` as the engine reports it after the open: 0 in a default build.
+    /// `current_epoch()` as the engine reports it after the open: 0 in a default build of
+    /// generation 1, which counts anew at every open.
     pub epoch: u64,
-    /// The content, as [`content`](crate::content) gives it.
+    /// The content, in the form of the fixtures' `content`.
     pub content: Value,
 }
 
@@ -70,7 +71,7 @@ pub struct Taken {
 }
 
 impl Engine {
-    /// Starts the driver program; tests pass `env!("CARGO_BIN_EXE_grafeo-driver")`.
+    /// Starts a driver program.
     ///
     /// # Panics
     ///
@@ -95,11 +96,20 @@ impl Engine {
         self.process.id()
     }
 
-    /// Opens a database with the engine's defaults, creating it when there is none.
+    /// Which engine it is.
     ///
     /// # Errors
     ///
     /// As every method here: see [`EngineError`].
+    pub fn version(&mut self) -> Result<Version, EngineError> {
+        self.ask(&Request::Version)
+    }
+
+    /// Opens a database with the engine's defaults, creating it when there is none.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
     pub fn open(&mut self, path: &Path) -> Result<(), EngineError> {
         self.open_with(path, OpenOptions::default())
     }
@@ -197,10 +207,26 @@ impl Engine {
     ///
     /// See [`EngineError`].
     pub fn restore(&mut self, dir: &Path, epoch: u64, output: &Path) -> Result<(), EngineError> {
+        self.restore_with(dir, epoch, output, None)
+    }
+
+    /// The same for an encrypted chain, with its key.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn restore_with(
+        &mut self,
+        dir: &Path,
+        epoch: u64,
+        output: &Path,
+        key: Option<Key>,
+    ) -> Result<(), EngineError> {
         self.ask(&Request::Restore {
             dir: dir.into(),
             epoch,
             output: output.into(),
+            key,
         })
     }
 
@@ -266,7 +292,31 @@ impl Engine {
     ///
     /// See [`EngineError`].
     pub fn dump(&mut self, path: &Path) -> Result<Dump, EngineError> {
-        self.ask(&Request::Dump { path: path.into() })
+        self.dump_with(path, OpenOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn dump_with(&mut self, path: &Path, options: OpenOptions) -> Result<Dump, EngineError> {
+        self.ask(&Request::Dump {
+            path: path.into(),
+            options,
+        })
+    }
+
+    /// Writes the records of a log into another whose files are so small that groups span them.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`]; generation 2 has no such files.
+    pub fn rewrite_in_small_files(&mut self, log: &Path, small: &Path) -> Result<(), EngineError> {
+        self.ask(&Request::RewriteInSmallFiles {
+            log: log.into(),
+            small: small.into(),
+        })
     }
 
     /// Kills the process (SIGKILL) and waits until it is gone.

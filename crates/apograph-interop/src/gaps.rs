@@ -5,9 +5,13 @@
 
 use serde_json::{Value, json};
 
+use crate::generation::Generation;
+
 /// A source that does not open to its fixture's last state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exception {
+    /// The generation of the fixture.
+    pub generation: Generation,
     /// The fixture.
     pub fixture: &'static str,
     /// The source folder.
@@ -27,28 +31,37 @@ pub enum OpensTo {
     LastStateWithoutIndexes,
 }
 
-/// Every exception in generation 1.
+/// Every exception.
 pub const EXCEPTIONS: &[Exception] = &[
-    exception("05_schema", "source", OpensTo::LastStateWithoutIndexes),
-    exception("08_torn_tail", "source_cut23", OpensTo::State(4)),
-    exception("10_live", "source_precheckpoint", OpensTo::State(4)),
-    exception(
+    one("05_schema", "source", OpensTo::LastStateWithoutIndexes),
+    one("08_torn_tail", "source_cut23", OpensTo::State(4)),
+    one("10_live", "source_precheckpoint", OpensTo::State(4)),
+    one(
         "11_checkpoints_cursor",
         "source_before_incr",
         OpensTo::State(7),
     ),
-    exception(
+    one(
         "20_temporal_schema",
         "source",
         OpensTo::LastStateWithoutIndexes,
     ),
+    two("08_torn_tail", "source_cut9", OpensTo::State(4)),
+    two("08_torn_tail", "source_cut23", OpensTo::State(4)),
+    two("10_live", "source_precheckpoint", OpensTo::State(4)),
+    two(
+        "11_checkpoints_cursor",
+        "source_before_incr",
+        OpensTo::State(7),
+    ),
 ];
 
 /// What a source opens to.
-pub fn opens_to(fixture: &str, source: &str) -> OpensTo {
+pub fn opens_to(generation: Generation, fixture: &str, source: &str) -> OpensTo {
+    let wanted = (generation, fixture, source);
     EXCEPTIONS
         .iter()
-        .find(|exception| (exception.fixture, exception.source) == (fixture, source))
+        .find(|it| (it.generation, it.fixture, it.source) == wanted)
         .map_or(OpensTo::LastState, |exception| exception.opens_to)
 }
 
@@ -58,10 +71,18 @@ pub fn without_indexes(mut content: Value) -> Value {
     content
 }
 
-const fn exception(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> Exception {
+const fn one(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> Exception {
     Exception {
+        generation: Generation::One,
         fixture,
         source,
         opens_to,
+    }
+}
+
+const fn two(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> Exception {
+    Exception {
+        generation: Generation::Two,
+        ..one(fixture, source, opens_to)
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! For the tests of this workspace, never published. A test asks the engine three things:
 //!
-//! * what a database holds: [`content`] dumps it in the form the golden fixtures use,
+//! * what a database holds: [`Engine::dump`] gives it in the form the golden fixtures use,
 //! * what a live, crashed or closed database looks like on disk: [`Engine`] drives one in a
 //!   process of its own (`grafeo-driver`) that can be killed at any moment,
 //! * what the truth is: [`Truth`] reads the fixtures' `truth.json`, and [`scenario`] replays
 //!   the stories behind them, with the engine's backups or with somebody else's.
 //!
-//! It knows no on-disk format: everything said here is said by the engine.
+//! It knows no on-disk format: everything said here is said by the engine. Nor does it know the
+//! engine: each [`Generation`] has a driver program of its own, and both speak one [`protocol`].
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -25,16 +26,14 @@
 //! # }
 //! ```
 
-mod content;
 mod driver;
-mod encoding;
 pub mod gaps;
+mod generation;
 pub mod protocol;
 pub mod scenario;
 mod truth;
 
-pub use content::content;
 pub use driver::{Dump, Engine, EngineError, Taken};
-pub use encoding::{from_engine, to_engine};
-pub use protocol::{Call, Durability, Load, OpenOptions};
+pub use generation::Generation;
+pub use protocol::{Call, Durability, Key, Load, OpenOptions, Version};
 pub use truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};

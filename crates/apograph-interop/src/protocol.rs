@@ -9,10 +9,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::generation::Generation;
+
 /// What the driver is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
+    /// Report which engine this is.
+    Version,
     /// Open a database, new or existing; it stays open until `Close` or the process ends.
     Open {
         /// The container, or the folder of a WAL-directory database.
@@ -56,6 +60,8 @@ pub enum Request {
         epoch: u64,
         /// The new container.
         output: PathBuf,
+        /// The key of an encrypted chain.
+        key: Option<Key>,
     },
     /// Close the database in order.
     Close,
@@ -74,6 +80,15 @@ pub enum Request {
     Dump {
         /// The database.
         path: PathBuf,
+        /// How to open it.
+        options: OpenOptions,
+    },
+    /// Write the records of a log into another whose files are so small that groups span them.
+    RewriteInSmallFiles {
+        /// The log folder.
+        log: PathBuf,
+        /// The new log folder.
+        small: PathBuf,
     },
 }
 
@@ -87,6 +102,18 @@ pub enum Reply {
     Error(String),
 }
 
+/// Which engine a driver was built with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// The generation of its format.
+    pub generation: Generation,
+    /// Its name and version, as a truth gives them.
+    pub engine: String,
+}
+
+/// The master key of an encrypted database.
+pub type Key = [u8; 32];
+
 /// How to open a database; the engine's defaults where nothing is said.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct OpenOptions {
@@ -94,6 +121,20 @@ pub struct OpenOptions {
     pub durability: Option<Durability>,
     /// The interval of automatic checkpoints.
     pub checkpoint_interval_ms: Option<u64>,
+    /// Encrypts a new database, and opens an encrypted one; generation 2 alone has that.
+    pub key: Option<Key>,
+    /// Keeps every committed state for time travel; generation 2 alone has that.
+    pub keep_history: bool,
+}
+
+impl OpenOptions {
+    /// The defaults, encrypted with a key.
+    pub fn encrypted(key: Key) -> Self {
+        Self {
+            key: Some(key),
+            ..Self::default()
+        }
+    }
 }
 
 /// When the engine syncs its log.
@@ -102,8 +143,11 @@ pub struct OpenOptions {
 pub enum Durability {
     /// After every commit.
     Sync,
-    /// From time to time: the engine's default.
+    /// After so many records or so long a time: the engine's default.
     Batch,
+    /// After so many records alone: the same log however slow the machine is, since in generation 2
+    /// a sync leaves its mark there.
+    BatchByCount,
     /// Never.
     NoSync,
 }
@@ -156,7 +200,7 @@ pub enum Call {
         /// Its name.
         name: String,
     },
-    /// Create a property index, which the engine does not log.
+    /// Create a property index, which generation 1 does not log.
     CreatePropertyIndex {
         /// The property.
         property: String,

@@ -23,7 +23,8 @@ pub use run::{ScenarioError, run};
 
 use std::ops::RangeInclusive;
 
-use crate::protocol::{Call, Load};
+use crate::generation::Generation;
+use crate::protocol::{Call, Durability, Load, OpenOptions};
 
 /// A story to live through.
 #[derive(Debug, Clone)]
@@ -34,8 +35,12 @@ pub struct Scenario {
     pub about: &'static str,
     /// What else there is to know.
     pub notes: &'static [&'static str],
+    /// The one generation that it can be lived through in, if not in both.
+    pub only_in: Option<Generation>,
     /// The file or folder name of the database.
     pub database: &'static str,
+    /// How it is opened.
+    pub options: OpenOptions,
     /// Every epoch adds exactly one node.
     pub nodes_equal_epoch: bool,
     /// What happens, in order.
@@ -43,15 +48,29 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// A scenario that opens a new database.
+    /// A scenario that opens a new database, whose log does not depend on the clock.
     pub fn new(name: &'static str, about: &'static str) -> Self {
         Self {
             name,
             about,
             notes: &[],
+            only_in: None,
             database: "src.grafeo",
+            options: OpenOptions {
+                durability: Some(Durability::BatchByCount),
+                ..OpenOptions::default()
+            },
             nodes_equal_epoch: false,
             steps: vec![Step::Open, Step::Record("open (empty database)")],
+        }
+    }
+
+    /// The same in one generation alone.
+    #[must_use]
+    pub fn only_in(self, generation: Generation) -> Self {
+        Self {
+            only_in: Some(generation),
+            ..self
         }
     }
 
@@ -113,6 +132,13 @@ pub enum Step {
     Record(&'static str),
     /// Run GQL statements.
     Run(String),
+    /// Run GQL statements that are too long to be written down.
+    RunAs {
+        /// The statements.
+        op: String,
+        /// What is written down.
+        told: &'static str,
+    },
     /// Call the database handle.
     Call(Call),
     /// Write a checkpoint.

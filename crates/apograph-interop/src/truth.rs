@@ -8,13 +8,15 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::generation::Generation;
+
 /// The truth about one fixture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
     /// Its name.
     pub fixture: String,
-    /// The generation of the format: 1 is Grafeo 0.5.
-    pub generation: u32,
+    /// The generation of the format.
+    pub generation: Generation,
     /// The engine that made it.
     pub engine: String,
     /// What it is about.
@@ -86,7 +88,7 @@ pub struct TruthState {
     pub epoch: u64,
     /// The size of every log file: each is a legal place to cut.
     pub wal: BTreeMap<String, u64>,
-    /// What the database held, as [`content`](crate::content) gives it.
+    /// What the database held: see [`Dump`](crate::Dump).
     pub content: Value,
 }
 
@@ -147,10 +149,7 @@ impl Truth {
 
     /// The last state of an epoch in a life: the exact state *at* that epoch.
     pub fn last_state_of(&self, life: u64, epoch: u64) -> Option<&TruthState> {
-        self.states
-            .iter()
-            .rev()
-            .find(|state| (state.life, state.epoch) == (life, epoch))
+        self.history(life).remove(&epoch)
     }
 
     /// The last state of all.
@@ -163,19 +162,32 @@ impl Truth {
     }
 
     /// Every point the truth knows, as life and epoch, in order and each once.
+    ///
+    /// A life of generation 2 goes on with the epochs of the one before: its own points are those
+    /// that it changed.
     pub fn points(&self) -> Vec<(u64, u64)> {
+        let last_life = self.last_state().life;
+        let mut points = BTreeSet::from_iter(self.lasting_points());
+        points.extend(
+            (0..last_life)
+                .filter(|life| self.is_lost_after(*life))
+                .flat_map(|life| self.points_of(life)),
+        );
+        points.into_iter().collect()
+    }
+
+    /// The points that the log still had at the end: not those that a crash took away.
+    pub fn lasting_points(&self) -> Vec<(u64, u64)> {
         if self.nodes_equal_epoch {
             return (0..=self.last_state().epoch)
                 .map(|epoch| (0, epoch))
                 .collect();
         }
-        let mut points: Vec<_> = self
-            .states
-            .iter()
-            .map(|state| (state.life, state.epoch))
-            .collect();
-        points.dedup();
-        points
+        let last_life = self.last_state().life;
+        match self.generation {
+            Generation::One => (0..=last_life).flat_map(|it| self.points_of(it)).collect(),
+            Generation::Two => self.points_of(last_life),
+        }
     }
 
     /// Whether this is the content at a point.
@@ -196,6 +208,44 @@ impl Truth {
                 self.fixture
             )),
         }
+    }
+
+    fn points_of(&self, life: u64) -> Vec<(u64, u64)> {
+        let history = self.history(life);
+        let points = history.iter().map(|(epoch, state)| (state.life, *epoch));
+        points.collect()
+    }
+
+    /// Whether the next life does not have all that this one had.
+    fn is_lost_after(&self, life: u64) -> bool {
+        let history = self.history(life);
+        let next = self.states.iter().find(|state| state.life > life);
+        let last = history.last_key_value().map(|(_, state)| *state);
+        next.zip(last)
+            .is_some_and(|(next, last)| !next.is_same_as(last))
+    }
+
+    /// What a life has: the last state of each epoch.
+    fn history(&self, life: u64) -> BTreeMap<u64, &TruthState> {
+        let mut history: BTreeMap<u64, &TruthState> = BTreeMap::new();
+        let mut current = 0;
+        for state in self.states.iter().take_while(|state| state.life <= life) {
+            if state.life > current {
+                current = state.life;
+                match self.generation {
+                    Generation::One => history.clear(),
+                    Generation::Two => drop(history.split_off(&(state.epoch + 1))),
+                }
+                if history
+                    .get(&state.epoch)
+                    .is_some_and(|before| state.is_same_as(before))
+                {
+                    continue;
+                }
+            }
+            history.insert(state.epoch, state);
+        }
+        history
     }
 
     fn lines(&self) -> serde_json::Result<String> {
@@ -219,6 +269,10 @@ impl Truth {
 }
 
 impl TruthState {
+    fn is_same_as(&self, other: &Self) -> bool {
+        (self.epoch, &self.content) == (other.epoch, &other.content)
+    }
+
     /// Where a content differs from this state, for people; `None` when nowhere.
     pub fn diff(&self, content: &Value) -> Option<String> {
         let mut differences = Vec::new();

@@ -23,6 +23,7 @@
 //! ```
 
 mod checksum;
+mod clock;
 mod disk;
 mod error;
 mod lock;
@@ -32,6 +33,7 @@ mod open;
 mod staged;
 
 pub use checksum::{Threads, crc32};
+pub use clock::now;
 pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};
 pub use lock::FileLock;

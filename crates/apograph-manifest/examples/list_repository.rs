@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_format::{Crc32, Epoch, SegmentKind, UnixMillis};
 use apograph_io::{Mode, RealDisk};
-use apograph_manifest::{FileName, Manifest, Segment, read_manifest, write_manifest};
+use apograph_manifest::{FileName, Manifest, Segment, Unknown, read_manifest, write_manifest};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let own = tempfile::tempdir()?;
@@ -43,6 +43,8 @@ fn example(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         checksum: Crc32::new(0x9860_937f),
         size_bytes: 24_576,
         created_at: UnixMillis::new(1_795_246_036_648),
+        end_lsn: None,
+        unknown: Unknown::new(),
     };
     let increment = Segment {
         kind: SegmentKind::Incremental,
@@ -52,6 +54,8 @@ fn example(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         checksum: Crc32::new(0x5dc6_58df),
         size_bytes: 79,
         created_at: UnixMillis::new(1_795_246_036_649),
+        end_lsn: None,
+        unknown: Unknown::new(),
     };
     let manifest = Manifest {
         segments: vec![full, increment],

@@ -9,8 +9,14 @@
 //! - as far as every epoch of the timeline is there, since each occurs once;
 //! - on into the next timeline of the run, where nothing of the one before is missing but what a
 //!   crash can have kept from being logged: late epochs near its end.
+//!
+//! In generation 2 a segment begins at the LSN at which the one before it ended, or before it: that
+//! alone proves that no commit is missing. Epochs of an encrypted log are not known here; then a
+//! full backup reaches no point, and every LSN between two commits.
 
-use apograph_format::{Epoch, LogPosition, Point, RangeSet, SegmentKind, SegmentName, Timeline};
+use apograph_format::{
+    Epoch, Generation, LogPosition, Lsn, Point, RangeSet, SegmentKind, SegmentName, Timeline,
+};
 
 use crate::hole::{Hole, HoleCause, Unusable};
 use crate::manifest::Segment;
@@ -43,6 +49,20 @@ impl ChainEntry {
         }
     }
 
+    /// The generation of the segment, as far as it is known.
+    pub fn generation(&self) -> Option<Generation> {
+        match &self.content {
+            Some(SegmentContent::Full(full)) => Some(full.image.generation()),
+            Some(SegmentContent::Increment(IncrementContent {
+                range: Some(range), ..
+            })) => Some(range.start.generation()),
+            Some(SegmentContent::Increment(_)) if self.segment.end_lsn.is_none() => {
+                Some(Generation::One)
+            }
+            _ => self.segment.end_lsn.map(|_| Generation::Two),
+        }
+    }
+
     /// Whether the segment only repeats what the run holds before its full backup.
     pub(crate) fn repeats(&self) -> bool {
         self.increment().is_some_and(|increment| increment.repeats)
@@ -65,6 +85,17 @@ impl PointRange {
     pub fn contains(&self, point: Point) -> bool {
         self.timeline == point.timeline && (self.from..=self.to).contains(&point.epoch)
     }
+}
+
+/// Positions in a log of generation 2, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LsnRange {
+    /// The timeline at its start.
+    pub timeline: Timeline,
+    /// The first position: where the first full backup's log begins.
+    pub from: Lsn,
+    /// The last position: behind the last commit.
+    pub to: Lsn,
 }
 
 /// The chain of a repository.
@@ -118,6 +149,38 @@ impl Chain {
             })
         });
         ranges.collect()
+    }
+
+    /// The positions of generation 2 between which the state behind every commit can be restored.
+    pub fn restorable_lsns(&self) -> Vec<LsnRange> {
+        let runs = self.runs.iter();
+        runs.filter_map(|run| self.lsns_of(run)).collect()
+    }
+
+    pub(crate) fn lsns_of(&self, run: &Run) -> Option<LsnRange> {
+        let base = self
+            .bases()
+            .find(|full| (run.first..run.end).contains(full))?;
+        let full = self.entries.get(base)?.full()?;
+        let Some(LogPosition::Lsn(from)) = full.log_start else {
+            return None;
+        };
+        let behind = self.entries.get(base.saturating_add(1)..run.end)?;
+        let usable = behind.iter().filter(|entry| entry.unusable.is_none());
+        let ends = usable.filter_map(|entry| match entry.increment()?.range?.end {
+            LogPosition::Lsn(end) => Some(end),
+            LogPosition::File { .. } => None,
+        });
+        Some(LsnRange {
+            timeline: full.base.timeline,
+            from,
+            to: ends.fold(from, Ord::max),
+        })
+    }
+
+    /// Whether there are commits whose epochs and times are encrypted.
+    pub fn is_sealed(&self) -> bool {
+        self.runs.iter().any(|run| run.is_sealed)
     }
 
     /// The highest epoch of a timeline that any segment has.
@@ -234,6 +297,13 @@ impl Chain {
             return;
         }
         let mut timelines: Vec<RunTimeline> = Vec::new();
+        let generation = entries.iter().find_map(ChainEntry::generation);
+        let generation = generation.unwrap_or(Generation::One);
+        let has_sealed = |entry: &ChainEntry| {
+            let increment = entry.increment();
+            increment.is_some_and(|increment| increment.is_encrypted && increment.commits > 0)
+        };
+        let is_sealed = entries.iter().any(has_sealed);
         let counts = |entry: &&ChainEntry| {
             let lost = entry.unusable.is_some() && entry.segment.kind == SegmentKind::Incremental;
             !entry.repeats() && !lost
@@ -258,6 +328,7 @@ impl Chain {
                         timeline,
                         base,
                         epochs: RangeSet::new(),
+                        generation,
                     });
                 }
                 let Some(known) = timelines.get_mut(position) else {
@@ -272,6 +343,8 @@ impl Chain {
         self.runs.push(Run {
             first,
             end,
+            generation,
+            is_sealed,
             timelines,
         });
     }
@@ -310,6 +383,9 @@ impl Chain {
         let entry = self.entries.get(index)?;
         let previous = self.entries.get(index.checked_sub(1)?)?;
         let file = entry.segment.file.clone();
+        if entry.generation() == Some(Generation::Two) {
+            return self.unlinked_lsn(index);
+        }
         let expected = previous.segment.end_epoch.next()?;
         if entry.segment.start_epoch != expected {
             let found = entry.segment.start_epoch;
@@ -331,20 +407,28 @@ impl Chain {
         })
     }
 
-    /// Where the log ended that an entry goes on from, where that is known.
-    ///
-    /// An increment that repeats ends where the one before its full backup does, though it may
-    /// name the place differently: the end of a log file is the start of the next.
-    fn log_end_before(&self, index: usize) -> Option<LogPosition> {
-        for entry in self.entries.get(..index)?.iter().rev() {
-            match &entry.content {
-                Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
-                Some(SegmentContent::Full(full)) if full.continues => {}
-                Some(SegmentContent::Full(full)) => return full.log_start,
-                None => return None,
-            }
+    /// An increment of generation 2 begins at the end of the log so far or before it, and where it
+    /// begins before it, it repeats the same bytes.
+    fn unlinked_lsn(&self, index: usize) -> Option<HoleCause> {
+        let entry = self.entries.get(index)?;
+        let (file, increment) = (entry.segment.file.clone(), entry.increment()?);
+        if increment.diverges {
+            return Some(HoleCause::Diverges { file });
         }
-        None
+        let start = increment.range?.start;
+        let end = self.log_end_before(index)?;
+        if end.generation() != start.generation() {
+            return Some(HoleCause::NotContinued { file });
+        }
+        (start > end && !entry.repeats()).then_some(HoleCause::UnlinkedPositions {
+            file,
+            expected: end,
+            found: start,
+        })
+    }
+
+    fn log_end_before(&self, index: usize) -> Option<LogPosition> {
+        log_end(self.entries.get(..index)?)
     }
 
     fn find_reaches(&mut self) {
@@ -360,6 +444,9 @@ impl Chain {
         let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
             return ranges;
         };
+        if run.is_sealed {
+            return ranges;
+        }
         let needs_missing = self.catch_up_of(full).is_some()
             && self
                 .entries
@@ -404,22 +491,17 @@ impl Chain {
 
     fn missing_epochs<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Hole> + 'a {
         run.timelines.iter().flat_map(move |known| {
-            let start = known.base.get().saturating_add(1);
             let caught_up = self.caught_up_to(run, known.timeline);
-            let start = caught_up.map_or(start, |epoch| start.max(epoch.get().saturating_add(1)));
-            let highest = known.highest().get();
+            let from = caught_up.map_or(known.base, |epoch| known.base.max(epoch));
             let point = |epoch: u64| Some(Point::new(known.timeline, Epoch::new(epoch)));
-            known
-                .epochs
-                .missing_in(start, highest)
-                .map(move |(first, last)| Hole {
-                    after: point(first.saturating_sub(1)),
-                    before: point(last.saturating_add(1)),
-                    cause: HoleCause::EpochsMissing {
-                        first: Point::new(known.timeline, Epoch::new(first)),
-                        last: Epoch::new(last),
-                    },
-                })
+            known.missing_behind(from).map(move |(first, last)| Hole {
+                after: point(first.saturating_sub(1)),
+                before: point(last.saturating_add(1)),
+                cause: HoleCause::EpochsMissing {
+                    first: Point::new(known.timeline, Epoch::new(first)),
+                    last: Epoch::new(last),
+                },
+            })
         })
     }
 
@@ -463,6 +545,23 @@ impl Chain {
                 None => None,
             })
     }
+}
+
+/// Where the log ends that is captured by some entries from the start of a chain, where that is
+/// known.
+///
+/// An increment that repeats ends where the one before its full backup does, though it may name the
+/// place differently: the end of a log file is the start of the next.
+pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
+    for entry in entries.iter().rev() {
+        match &entry.content {
+            Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
+            Some(SegmentContent::Full(full)) if full.continues => {}
+            Some(SegmentContent::Full(full)) => return full.log_start,
+            None => return None,
+        }
+    }
+    None
 }
 
 /// The current point at the end of an increment that begins at `start`.

@@ -92,6 +92,13 @@ pub enum HoleCause {
         /// Where it begins.
         found: LogPosition,
     },
+    /// An increment of generation 2 that holds other bytes than the log before it where both have the
+    /// same positions: it is of another copy of the database, or a crash took what was captured and
+    /// the engine wrote other commits in its place.
+    Diverges {
+        /// The increment.
+        file: FileName,
+    },
     /// Epochs that no segment has.
     EpochsMissing {
         /// The first of them.
@@ -132,6 +139,7 @@ impl HoleCause {
             | Self::Damaged { file, .. }
             | Self::Unsupported { file, .. }
             | Self::NotContinued { file }
+            | Self::Diverges { file }
             | Self::UnlinkedEpochs { file, .. }
             | Self::UnlinkedPositions { file, .. } => Some(file),
         }
@@ -158,7 +166,7 @@ impl fmt::Display for HoleCause {
             Self::Unsupported { file, detail } => write!(f, "{file}: {detail}"),
             Self::NotContinued { file } => write!(
                 f,
-                "{file} does not go on from the log before it; commits in between are in no segment"
+                "{file} does not go on from the log before it; commits in between, if any, are in no segment"
             ),
             Self::UnlinkedEpochs {
                 file,
@@ -180,6 +188,11 @@ impl fmt::Display for HoleCause {
                     "{file} begins at log position {found}; the log before it ended at {expected}"
                 )
             }
+            Self::Diverges { file } => write!(
+                f,
+                "{file} holds other commits than the log before it has at the same positions: it is of \
+                 another copy of the database, or a crash took what was captured"
+            ),
             Self::EpochsMissing { first, last } if first.epoch == *last => {
                 write!(f, "epoch {first} is in no segment")
             }

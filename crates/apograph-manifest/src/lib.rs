@@ -34,16 +34,16 @@ mod plan;
 mod record;
 mod run;
 
-pub use chain::{Chain, ChainEntry, PointRange};
-pub use cursor::{CURSOR_FILE_NAME, Cursor, Keep, read_cursor, write_cursor};
+pub use chain::{Chain, ChainEntry, LsnRange, PointRange, log_end};
+pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
 pub use error::{ManifestError, Result};
 pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{
-    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, MANIFEST_VERSION, Manifest, Segment,
-    read_manifest, write_manifest,
+    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, Segment, Unknown, read_manifest,
+    write_manifest,
 };
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
     FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, LogRange,
-    SegmentContent, SegmentRecord, Stretch, read_history, write_history,
+    SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, read_history, write_history,
 };

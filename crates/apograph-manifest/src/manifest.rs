@@ -1,29 +1,35 @@
 //! The manifest: which segments a repository has, in which order.
 //!
-//! Generation 1 writes it in bincode's standard configuration, under a name that ends in `.json`
-//! (FORMAT.md, "Manifest"). What is written here is byte for byte what the engine writes.
+//! Generation 1 writes it in bincode's standard configuration, under a name that ends in `.json`;
+//! generation 2 writes JSON, and reads both (FORMAT.md, "Manifest"). What is written here is byte
+//! for byte what the engine writes. Fields of a JSON manifest that are not known here are kept.
 
 use std::fmt;
 use std::path::Path;
 
-use apograph_format::{Crc32, Epoch, SegmentKind, UnixMillis};
+use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
 use apograph_io::{Disk, Mode, read_small, replace_file};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::{ManifestError, Result};
 
 /// The name of the manifest in a repository.
 pub const MANIFEST_FILE_NAME: &str = "backup_manifest.json";
-/// The version that generation 1 writes.
-pub const MANIFEST_VERSION: u32 = 1;
-/// Generation 2 writes JSON, from this version on.
-const GENERATION_2_VERSION: u32 = 2;
 /// The most that a manifest may have: a million segments.
-pub const MANIFEST_MAX_BYTES: u64 = 64 << 20;
+pub const MANIFEST_MAX_BYTES: u64 = 512 << 20;
 
+/// The version in a manifest of generation 1.
+const BINCODE_VERSION: u32 = 1;
+/// The highest version of a JSON manifest that is known here.
+const JSON_VERSION: u32 = 2;
 /// More than a segment with the longest name takes.
 const SEGMENT_LIMIT_BYTES: usize = 1024;
 /// A kind, the length of a name, and five numbers.
 const SEGMENT_MIN_BYTES: usize = 7;
+
+/// Fields of a JSON file that are not known here.
+pub type Unknown = Map<String, Value>;
 
 /// The name of a segment's file: a name, never a path.
 ///
@@ -88,22 +94,42 @@ pub struct Segment {
     pub size_bytes: u64,
     /// When it was captured.
     pub created_at: UnixMillis,
+    /// Generation 2: the LSN at which it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_lsn: Option<Lsn>,
+    /// What else a JSON manifest says of it.
+    #[serde(skip)]
+    pub unknown: Unknown,
+}
+
+impl Segment {
+    /// Whether both say the same, as far as it is known here.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let known = |segment: &Self| Self {
+            unknown: Unknown::new(),
+            ..segment.clone()
+        };
+        known(self) == known(other)
+    }
 }
 
 /// The segments of a repository, in the order they were taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// The version of the encoding.
-    pub version: u32,
+    /// The generation whose encoding the file has.
+    pub generation: Generation,
     /// The segments.
     pub segments: Vec<Segment>,
+    /// What else a JSON manifest says.
+    pub unknown: Unknown,
 }
 
 impl Default for Manifest {
     fn default() -> Self {
         Self {
-            version: MANIFEST_VERSION,
+            generation: Generation::One,
             segments: Vec::new(),
+            unknown: Unknown::new(),
         }
     }
 }
@@ -117,6 +143,35 @@ struct RawSegment {
     checksum: Crc32,
     size_bytes: u64,
     created_at: UnixMillis,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonManifest {
+    version: u32,
+    segments: Vec<JsonSegment>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonSegment {
+    kind: JsonKind,
+    filename: String,
+    start_epoch: Epoch,
+    end_epoch: Epoch,
+    checksum: u32,
+    size_bytes: u64,
+    created_at_ms: UnixMillis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end_wal_lsn: Option<Lsn>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+enum JsonKind {
+    Full,
+    Incremental,
 }
 
 impl Manifest {
@@ -150,7 +205,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`ManifestError::UnsupportedVersion`] for every version but 1;
+    /// [`ManifestError::UnsupportedVersion`] past version 2;
     /// [`ManifestError::CorruptManifest`] where the bytes are not exactly one manifest, or name a
     /// file by a path.
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
@@ -158,65 +213,138 @@ impl Manifest {
             path: path.to_owned(),
             detail,
         };
-        if bytes.first() == Some(&b'{') {
-            let (path, found) = (path.to_owned(), GENERATION_2_VERSION);
-            let known = MANIFEST_VERSION;
-            return Err(ManifestError::UnsupportedVersion { path, found, known });
-        }
-        let mut rest = bytes;
-        let version: u32 = take(&mut rest).map_err(corrupt)?;
-        if version != MANIFEST_VERSION {
-            let path = path.to_owned();
-            let known = MANIFEST_VERSION;
+        let is_json = bytes.first() == Some(&b'{');
+        let (version, known) = if is_json {
+            let version: JsonVersion =
+                serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+            (version.version, JSON_VERSION)
+        } else {
+            (take(&mut &*bytes).map_err(corrupt)?, BINCODE_VERSION)
+        };
+        if version > known || !is_json && version < known {
             return Err(ManifestError::UnsupportedVersion {
-                path,
+                path: path.to_owned(),
                 found: version,
                 known,
             });
         }
-        let count: usize = take(&mut rest).map_err(corrupt)?;
+        let manifest = if is_json {
+            Self::of_json(bytes).map_err(corrupt)?
+        } else {
+            Self::of_bincode(bytes).map_err(corrupt)?
+        };
+        let mut names = std::collections::HashSet::new();
+        let mut files = manifest.segments.iter().map(|segment| &segment.file);
+        match files.find(|file| !names.insert(*file)) {
+            Some(file) => Err(corrupt(format!("it names {file} twice"))),
+            None => Ok(manifest),
+        }
+    }
+
+    fn of_bincode(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let mut rest = bytes;
+        let _version: u32 = take(&mut rest)?;
+        let count: usize = take(&mut rest)?;
         if count > rest.len() / SEGMENT_MIN_BYTES {
-            let have = rest.len();
-            return Err(corrupt(format!("{count} segments in {have} bytes")));
+            return Err(format!("{count} segments in {} bytes", rest.len()));
         }
         let mut segments = Vec::new();
         for _ in 0..count {
-            let raw: RawSegment = take(&mut rest).map_err(corrupt)?;
+            let raw: RawSegment = take(&mut rest)?;
             segments.push(Segment {
                 kind: raw.kind,
-                file: raw.file.try_into().map_err(corrupt)?,
+                file: raw.file.try_into()?,
                 start_epoch: raw.start_epoch,
                 end_epoch: raw.end_epoch,
                 checksum: raw.checksum,
                 size_bytes: raw.size_bytes,
                 created_at: raw.created_at,
+                end_lsn: None,
+                unknown: Unknown::new(),
             });
         }
         if !rest.is_empty() {
-            return Err(corrupt(format!("{} bytes after its end", rest.len())));
+            return Err(format!("{} bytes after its end", rest.len()));
         }
-        let mut names = std::collections::HashSet::new();
-        match segments.iter().find(|segment| !names.insert(&segment.file)) {
-            Some(segment) => Err(corrupt(format!("it names {} twice", segment.file))),
-            None => Ok(Self { version, segments }),
+        Ok(Self {
+            segments,
+            ..Self::default()
+        })
+    }
+
+    fn of_json(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let json: JsonManifest =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let segments = json.segments.into_iter().map(|segment| {
+            Ok(Segment {
+                kind: match segment.kind {
+                    JsonKind::Full => SegmentKind::Full,
+                    JsonKind::Incremental => SegmentKind::Incremental,
+                },
+                file: segment.filename.try_into()?,
+                start_epoch: segment.start_epoch,
+                end_epoch: segment.end_epoch,
+                checksum: Crc32::new(segment.checksum),
+                size_bytes: segment.size_bytes,
+                created_at: segment.created_at_ms,
+                end_lsn: segment.end_wal_lsn,
+                unknown: segment.unknown,
+            })
+        });
+        Ok(Self {
+            generation: Generation::Two,
+            segments: segments.collect::<std::result::Result<_, String>>()?,
+            unknown: json.unknown,
+        })
+    }
+
+    /// The content of a manifest file, in the encoding of its generation.
+    pub fn encode(&self) -> Vec<u8> {
+        // Encoding into memory fails only for types that refuse themselves; none of these does.
+        match self.generation {
+            Generation::One => {
+                let raw = self.segments.iter().map(|segment| RawSegment {
+                    kind: segment.kind,
+                    file: segment.file.0.clone(),
+                    start_epoch: segment.start_epoch,
+                    end_epoch: segment.end_epoch,
+                    checksum: segment.checksum,
+                    size_bytes: segment.size_bytes,
+                    created_at: segment.created_at,
+                });
+                let value = (BINCODE_VERSION, raw.collect::<Vec<_>>());
+                bincode::encode_to_vec(value, bincode::config::standard()).unwrap_or_default()
+            }
+            Generation::Two => serde_json::to_vec_pretty(&self.json()).unwrap_or_default(),
         }
     }
 
-    /// The content of a manifest file.
-    pub fn encode(&self) -> Vec<u8> {
-        let raw = self.segments.iter().map(|segment| RawSegment {
-            kind: segment.kind,
-            file: segment.file.0.clone(),
+    fn json(&self) -> JsonManifest {
+        let segments = self.segments.iter().map(|segment| JsonSegment {
+            kind: match segment.kind {
+                SegmentKind::Full => JsonKind::Full,
+                SegmentKind::Incremental => JsonKind::Incremental,
+            },
+            filename: segment.file.0.clone(),
             start_epoch: segment.start_epoch,
             end_epoch: segment.end_epoch,
-            checksum: segment.checksum,
+            checksum: segment.checksum.get(),
             size_bytes: segment.size_bytes,
-            created_at: segment.created_at,
+            created_at_ms: segment.created_at,
+            end_wal_lsn: segment.end_lsn,
+            unknown: segment.unknown.clone(),
         });
-        let value = (self.version, raw.collect::<Vec<_>>());
-        // Encoding into memory fails only for types that refuse themselves; none of these does.
-        bincode::encode_to_vec(value, bincode::config::standard()).unwrap_or_default()
+        JsonManifest {
+            version: JSON_VERSION,
+            segments: segments.collect(),
+            unknown: self.unknown.clone(),
+        }
     }
+}
+
+#[derive(Deserialize)]
+struct JsonVersion {
+    version: u32,
 }
 
 /// Takes one value off the front of `bytes`. A list is taken element by element: its length alone

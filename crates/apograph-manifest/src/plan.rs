@@ -1,12 +1,20 @@
 //! From a target to the segments that restore it, or to the reason why none do.
 
+mod error;
+mod lsn;
+mod time;
+
 use std::fmt;
 
-use apograph_format::{Epoch, Point, PointName, SegmentKind, Timeline, UnixMillis};
+use apograph_format::{
+    Epoch, Generation, Lsn, Point, PointName, SegmentKind, Timeline, UnixMillis,
+};
+
+pub use error::{ChainError, Nearest};
 
 use crate::chain::{Chain, PointRange, end_of};
 use crate::hole::HoleCause;
-use crate::record::SegmentContent;
+use crate::record::{IncrementContent, SegmentContent};
 
 /// What a user asks to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +28,8 @@ pub enum Target {
     Before(PointName),
     /// The last state known to have existed at an instant.
     Time(UnixMillis),
+    /// Generation 2: the state behind the commit that ends at a position of the log.
+    Lsn(Lsn),
 }
 
 impl fmt::Display for Target {
@@ -29,6 +39,7 @@ impl fmt::Display for Target {
             Self::Point(name) => write!(f, "epoch {name}"),
             Self::Before(name) => write!(f, "the state before epoch {name}"),
             Self::Time(_) => f.write_str("a state at that time"),
+            Self::Lsn(lsn) => write!(f, "LSN {lsn}"),
         }
     }
 }
@@ -40,6 +51,11 @@ pub enum Cut {
     At(Point),
     /// At the end of the last segment of the plan.
     End,
+    /// Generation 2: before the first commit that claims a later time.
+    Until(UnixMillis),
+    /// Generation 2: behind the commit that ends there; there is one, or the image itself ends
+    /// there, or it is an error.
+    Through(Lsn),
 }
 
 /// The segments that restore a target.
@@ -51,67 +67,15 @@ pub struct ChainPlan {
     pub increments: Vec<usize>,
     /// Where to stop.
     pub cut: Cut,
-    /// The point that the restored database is at.
-    pub point: Point,
-    /// Every epoch behind this point, up to [`ChainPlan::point`], is in the increments. It is in
-    /// the timeline of that point.
-    pub complete_from: Point,
-    /// For a target in time: when the state was captured, and when the next segment was.
+    /// The point that the restored database is at, where that is known without reading.
+    pub point: Option<Point>,
+    /// Generation 1, for a cut at a point: every epoch behind this one, up to the point, is in the
+    /// increments. It is in the timeline of the point.
+    pub complete_from: Option<Point>,
+    /// For a target in time. Generation 1: when the state was captured, and when the next segment
+    /// was. Generation 2: when the image was written, and when the first commit was that is in no
+    /// increment of the plan.
     pub interval: Option<(UnixMillis, Option<UnixMillis>)>,
-}
-
-/// The restorable points around a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Nearest {
-    /// The last one before it.
-    pub below: Option<PointName>,
-    /// The first one behind it.
-    pub above: Option<PointName>,
-}
-
-/// Why a chain has no plan for a target.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChainError {
-    /// There is nothing to begin with.
-    #[error("the repository has no full backup")]
-    NoFullBackup,
-    /// No segment has the target.
-    #[error("{target} is not in the repository")]
-    NotCovered {
-        /// What was asked for.
-        target: String,
-        /// What there is around it.
-        nearest: Nearest,
-    },
-    /// The target was captured, and the way to it is broken.
-    #[error("{target} cannot be reached: {cause}")]
-    Unreachable {
-        /// What was asked for.
-        target: String,
-        /// Where the way is broken.
-        cause: Box<HoleCause>,
-        /// What there is around it.
-        nearest: Nearest,
-    },
-    /// Several timelines have the epoch.
-    #[error("epoch {} is in {} timelines", points.first().map_or(0, |point| point.epoch.get()), points.len())]
-    Ambiguous {
-        /// The points that may be meant.
-        points: Vec<Point>,
-    },
-}
-
-impl ChainError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoFullBackup => "no-full-backup",
-            Self::NotCovered { .. } => "target-not-covered",
-            Self::Unreachable { cause, .. } => cause.code(),
-            Self::Ambiguous { .. } => "ambiguous-target",
-        }
-    }
 }
 
 impl Chain {
@@ -143,6 +107,7 @@ impl Chain {
                 }
             }
             Target::Time(time) => self.plan_time(target, *time),
+            Target::Lsn(lsn) => self.plan_lsn(*lsn),
         }
     }
 
@@ -232,6 +197,7 @@ impl Chain {
         let points = self.points_named(name);
         match points.as_slice() {
             [point] => Ok(*point),
+            [] if self.is_sealed() => Err(self.encrypted(target)),
             [] => Err(ChainError::NotCovered {
                 target: target.to_string(),
                 nearest: self.nearest(name),
@@ -263,7 +229,20 @@ impl Chain {
         })
     }
 
+    fn encrypted(&self, target: &Target) -> ChainError {
+        let last = self.restorable_lsns().last().copied();
+        ChainError::Encrypted {
+            target: target.to_string(),
+            from: last.map(|range| range.from),
+            to: last.map(|range| range.to),
+        }
+    }
+
     fn not_reachable(&self, target: &Target, point: Point) -> ChainError {
+        let is_sealed = |index| self.run_of(index).is_some_and(|run| run.is_sealed);
+        if self.entry_with(point).is_some_and(is_sealed) {
+            return self.encrypted(target);
+        }
         let nearest = self.nearest(point.into());
         let target = target.to_string();
         let cause = self
@@ -290,20 +269,22 @@ impl Chain {
             .into_iter()
             .take_while(|&index| Some(index) <= last)
             .collect();
-        let complete_from = self.complete_from(full, point);
-        let cut = Cut::At(point);
         Ok(ChainPlan {
             full,
             increments,
-            cut,
-            point,
-            complete_from,
+            cut: Cut::At(point),
+            point: Some(point),
+            complete_from: self.complete_from(full, point),
             interval: None,
         })
     }
 
-    /// What the image stands for in the timeline of a point.
-    fn complete_from(&self, full: usize, point: Point) -> Point {
+    /// What the image stands for in the timeline of a point; `None` where positions prove that
+    /// nothing is missing.
+    fn complete_from(&self, full: usize, point: Point) -> Option<Point> {
+        if self.run_of(full)?.generation == Generation::Two {
+            return None;
+        }
         let served = self
             .served_from(full)
             .filter(|from| from.timeline == point.timeline);
@@ -311,7 +292,7 @@ impl Chain {
             .run_of(full)
             .and_then(|run| run.timeline(point.timeline));
         let base = run.map_or(point, |known| Point::new(point.timeline, known.base));
-        served.unwrap_or(base)
+        Some(served.unwrap_or(base))
     }
 
     /// The increments that a restore from a full backup replays, to the end of its run.
@@ -358,29 +339,28 @@ impl Chain {
         needed
     }
 
+    /// The error that a target lies behind everything that can be restored.
+    fn out_of_reach(&self, target: &Target, cause: Option<HoleCause>) -> ChainError {
+        let last = self.restorable().last().copied();
+        let below = last.map(|range| self.name_of(Point::new(range.timeline, range.to)));
+        let nearest = Nearest { below, above: None };
+        let target = target.to_string();
+        match cause {
+            Some(cause) => ChainError::Unreachable {
+                target,
+                cause: Box::new(cause),
+                nearest,
+            },
+            None => ChainError::NotCovered { target, nearest },
+        }
+    }
+
     fn plan_end(&self, target: &Target, through: usize) -> Result<ChainPlan, ChainError> {
         let in_run = |full: &usize| {
             *full <= through && self.run_of(*full).is_some_and(|run| through < run.end)
         };
         let caught_up = |full: &usize| self.catch_up_of(*full).is_none() || *full < through;
-        let broken = |cause: Option<HoleCause>| {
-            let nearest = Nearest {
-                below: self
-                    .restorable()
-                    .last()
-                    .map(|range| self.name_of(Point::new(range.timeline, range.to))),
-                above: None,
-            };
-            let target = target.to_string();
-            match cause {
-                Some(cause) => ChainError::Unreachable {
-                    target,
-                    cause: Box::new(cause),
-                    nearest,
-                },
-                None => ChainError::NotCovered { target, nearest },
-            }
-        };
+        let broken = |cause: Option<HoleCause>| self.out_of_reach(target, cause);
         if self
             .entries()
             .get(through)
@@ -399,15 +379,14 @@ impl Chain {
         if let Some(cause) = self.gap_before(full, &increments) {
             return Err(broken(Some(cause)));
         }
-        let point = self.point_behind(full, &increments);
-        let complete_from = self.complete_from(full, point);
-        let cut = Cut::End;
+        let is_sealed = self.commits_in(&increments, |increment| increment.is_encrypted) > 0;
+        let point = (!is_sealed).then(|| self.point_behind(full, &increments));
         Ok(ChainPlan {
             full,
             increments,
-            cut,
+            cut: Cut::End,
             point,
-            complete_from,
+            complete_from: None,
             interval: None,
         })
     }
@@ -420,8 +399,7 @@ impl Chain {
         while from.timeline <= end.timeline {
             let known = run.timeline(from.timeline)?;
             if !increments.is_empty() && !known.lacks_only_late(from.epoch) {
-                let next = from.epoch.get().saturating_add(1);
-                let gap = known.epochs.missing_in(next, known.highest().get()).next();
+                let gap = known.missing_behind(from.epoch).next();
                 return gap.map(|(first, last)| HoleCause::EpochsMissing {
                     first: Point::new(known.timeline, Epoch::new(first)),
                     last: Epoch::new(last),
@@ -453,28 +431,12 @@ impl Chain {
         })
     }
 
-    fn plan_time(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
-        let created = |index: usize| self.entries().get(index).map(|it| it.segment.created_at);
-        let by_then = (0..self.entries().len()).take_while(|&index| created(index) <= Some(time));
-        let Some(mut through) = by_then.last() else {
-            let first = self
-                .restorable()
-                .first()
-                .map(|it| Point::new(it.timeline, it.from));
-            let above = first.map(|it| self.name_of(it));
-            let nearest = Nearest { below: None, above };
-            return Err(ChainError::NotCovered {
-                target: target.to_string(),
-                nearest,
-            });
-        };
-        let next = created(through.saturating_add(1));
-        // A full backup that another segment catches up with is no state by itself.
-        if self.catch_up_of(through).is_some() {
-            through = through.saturating_sub(1);
-        }
-        let mut plan = self.plan_end(target, through)?;
-        plan.interval = created(through).map(|captured| (captured, next));
-        Ok(plan)
+    /// How many commits the increments have that `counts` is true of.
+    fn commits_in(&self, increments: &[usize], counts: impl Fn(&IncrementContent) -> bool) -> u64 {
+        let contents = increments.iter().filter_map(|&index| {
+            let increment = self.entries().get(index)?.increment()?;
+            counts(increment).then_some(increment.commits)
+        });
+        contents.fold(0, u64::saturating_add)
     }
 }

@@ -10,7 +10,10 @@
 
 use std::path::Path;
 
-use apograph_format::{Crc32, Epoch, LogPosition, Point, RangeSet, Timeline, UnixMillis};
+use apograph_format::{
+    Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet, Timeline,
+    UnixMillis,
+};
 use apograph_io::{Disk, Mode, read_small, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -61,11 +64,24 @@ pub struct FullContent {
     pub base: Point,
     /// Whether the log before it goes on behind it, proved.
     pub continues: bool,
-    /// Where the log behind the image begins; unknown for what the engine captured, and where
-    /// the database was closed.
+    /// Where the log behind the image begins. An image of generation 2 says it; in generation 1 it
+    /// is unknown for what the engine captured, and where the database was closed.
     pub log_start: Option<LogPosition>,
     /// Whether another process than the image's is known to have begun the log behind it.
     pub reopened: bool,
+    /// The file that it was copied from, which tells it from every copy; unknown for what the engine
+    /// captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceFile>,
+}
+
+/// A file of some machine, by the numbers that its operating system gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFile {
+    /// The device that it is on.
+    pub device: u64,
+    /// Its number on the device.
+    pub inode: u64,
 }
 
 /// What tells one image of a database from another.
@@ -77,13 +93,65 @@ pub struct ImageIdentity {
     pub iteration: u64,
     /// The checksum in the active slot, which covers all data through the directory.
     pub checksum: Crc32,
+    /// Wall clock of the checkpoint.
+    #[serde(default)]
+    pub written_at: UnixMillis,
+    /// Generation 2: the id of the database. Restored copies keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseId>,
+    /// Whether the image is encrypted, and the log behind it too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_encrypted: bool,
+}
+
+impl ImageIdentity {
+    /// The image that a database file's headers are of.
+    pub fn of(headers: &DatabaseHeaders) -> Self {
+        let (file, checkpoint) = (&headers.file, &headers.checkpoint);
+        Self {
+            database_created_at: file.created_at,
+            iteration: checkpoint.iteration,
+            checksum: checkpoint.checksum,
+            written_at: checkpoint.written_at,
+            database: file.id,
+            is_encrypted: file.is_encrypted,
+        }
+    }
+
+    /// The generation of the image.
+    pub const fn generation(&self) -> Generation {
+        match self.database {
+            Some(_) => Generation::Two,
+            None => Generation::One,
+        }
+    }
+
+    /// Whether both are images of one database, or of copies of it.
+    pub fn is_of_same_database(&self, other: &Self) -> bool {
+        self.database == other.database
+            && (self.database.is_some() || self.database_created_at == other.database_created_at)
+    }
 }
 
 /// What is in an increment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the segment"
+)]
 pub struct IncrementContent {
-    /// Where in the log it lies; unknown for what the engine captured.
+    /// Where in the log it lies; unknown for what the engine of generation 1 captured.
     pub range: Option<LogRange>,
+    /// Generation 2: from when to when its commits were written; unknown where they are encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<TimeSpan>,
+    /// Whether its records are encrypted: their epochs and times are not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_encrypted: bool,
+    /// Generation 2: whether its front, which repeats the log before it, holds other bytes: it is
+    /// of another copy of the database.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub diverges: bool,
     /// How many bytes at its front repeat the end of the segment before. The engine captures
     /// whole log files, also where a part of the first one is captured already.
     pub overlap_bytes: u64,
@@ -91,6 +159,10 @@ pub struct IncrementContent {
     pub repeats: bool,
     /// The image in front of it may hold some of its commits.
     pub catches_up: bool,
+    /// Generation 2: it begins where the log before the full backup in front of it ended, and goes
+    /// on past that backup, which so is of the same log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spans: bool,
     /// The stretches of timelines in it, in log order.
     pub stretches: Vec<Stretch>,
     /// Whether the process that wrote the last stretch is known to have ended.
@@ -101,6 +173,34 @@ pub struct IncrementContent {
     pub records: u64,
     /// How many frames.
     pub frames: u64,
+}
+
+/// When commits were written, by the engine's clock.
+///
+/// A clock can go back. A commit that claims to be older than one before it counts as written when
+/// that one was: what is restored to an instant then never holds a commit that claims a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimeSpan {
+    /// When the first commit was written.
+    pub first: UnixMillis,
+    /// The latest time that any commit claims.
+    pub last: UnixMillis,
+}
+
+impl TimeSpan {
+    /// The span of commits so far, and one more.
+    pub fn with(span: Option<Self>, time: UnixMillis) -> Self {
+        span.map_or(
+            Self {
+                first: time,
+                last: time,
+            },
+            |span| Self {
+                last: span.last.max(time),
+                ..span
+            },
+        )
+    }
 }
 
 /// A stretch of a log.
@@ -159,7 +259,7 @@ impl History {
         let body = Body {
             format: HISTORY_FORMAT,
             segments: self.records.clone(),
-            cursor: self.cursor,
+            cursor: self.cursor.clone(),
         };
         // The body is numbers, plain names and lists: JSON can say all of it.
         let body = serde_json::value::to_raw_value(&body).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! A run: consecutive segments in which the log goes on without a hole.
 
-use apograph_format::{Epoch, RangeSet, Timeline};
+use apograph_format::{Epoch, Generation, RangeSet, Timeline};
 
 /// A timeline as far as one run has it.
 #[derive(Debug, Clone)]
@@ -8,6 +8,9 @@ pub(crate) struct RunTimeline {
     pub(crate) timeline: Timeline,
     pub(crate) base: Epoch,
     pub(crate) epochs: RangeSet,
+    /// In generation 2 the positions of the segments prove that no commit is missing, and a number
+    /// that is not there was never given to a commit.
+    pub(crate) generation: Generation,
 }
 
 impl RunTimeline {
@@ -19,6 +22,9 @@ impl RunTimeline {
 
     /// The last epoch up to which none is missing behind `from`.
     pub(crate) fn contiguous_to(&self, from: Epoch) -> Epoch {
+        if self.generation == Generation::Two {
+            return self.highest().max(from);
+        }
         let next = from
             .next()
             .and_then(|next| self.epochs.range_of(next.get()));
@@ -29,9 +35,16 @@ impl RunTimeline {
     /// or is still to come.
     pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
         let highest = self.highest().get();
-        self.epochs
-            .missing_in(from.get().saturating_add(1), highest)
+        self.missing_behind(from)
             .all(|(first, _)| highest.saturating_sub(first) < Epoch::LATE_WINDOW)
+    }
+
+    /// The ranges of epochs behind `from` that should be there and are not.
+    pub(crate) fn missing_behind(&self, from: Epoch) -> impl Iterator<Item = (u64, u64)> {
+        let first = from.get().saturating_add(1);
+        let counts = self.generation == Generation::One;
+        let missing = counts.then(|| self.epochs.missing_in(first, self.highest().get()));
+        missing.into_iter().flatten()
     }
 }
 
@@ -41,6 +54,9 @@ pub(crate) struct Run {
     pub(crate) first: usize,
     /// One past the last.
     pub(crate) end: usize,
+    pub(crate) generation: Generation,
+    /// Whether it has commits whose epochs are encrypted.
+    pub(crate) is_sealed: bool,
     pub(crate) timelines: Vec<RunTimeline>,
 }
 

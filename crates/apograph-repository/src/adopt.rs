@@ -68,12 +68,20 @@ fn fitting(repository: &Repository, manifest: &Manifest, name: SegmentName) -> O
     let segment = read_segment(repository.folder(), name).ok()?;
     let last = manifest.segments.last();
     let fits = match name.kind {
-        SegmentKind::Incremental => {
-            last.is_some_and(|last| last.end_epoch.next() == Some(segment.start_epoch))
-        }
+        SegmentKind::Incremental => last.is_some_and(|last| follows(last, &segment)),
         SegmentKind::Full => is_of_this_database(repository, &segment),
     };
     fits.then_some(segment)
+}
+
+/// Whether an increment can go on behind an entry, by what the manifest says of both. What stands
+/// in them is compared when the repository is opened.
+fn follows(last: &Segment, increment: &Segment) -> bool {
+    match (last.end_lsn, increment.end_lsn) {
+        (Some(before), Some(end)) => before <= end,
+        (None, None) => last.end_epoch.next() == Some(increment.start_epoch),
+        _ => false,
+    }
 }
 
 fn is_of_this_database(repository: &Repository, full: &Segment) -> bool {
@@ -86,7 +94,8 @@ fn is_of_this_database(repository: &Repository, full: &Segment) -> bool {
         .iter()
         .all(|entry| match &entry.content {
             Some(SegmentContent::Full(known)) => {
-                known.image.database_created_at == file.identity().database_created_at
+                let (known, found) = (known.image, file.identity());
+                known.generation() != found.generation() || known.is_of_same_database(&found)
             }
             _ => true,
         })

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use apograph_format::{Epoch, Point, SegmentKind, SegmentName, Timeline};
+use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
 use apograph_io::{IoError, Threads};
 use apograph_manifest::{
     ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
-    Manifest, Segment, SegmentContent, SegmentRecord, Unusable,
+    Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end,
 };
 use apograph_wal::{PlacedReader, TimelineState};
 
@@ -39,10 +39,46 @@ impl Opening<'_> {
                 Some(record) => self.recorded(segment, record)?,
                 None => self.read(segment, &entries, &state)?,
             };
+            let entry = self.spanned(entry, &state);
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
         Ok(entries)
+    }
+
+    /// A full backup behind which an increment says that it is of the log before it.
+    fn spanned(&self, mut entry: ChainEntry, state: &TimelineState) -> ChainEntry {
+        if let Some(SegmentContent::Full(full)) = &mut entry.content
+            && !full.continues
+            && self.is_spanned(&entry.segment)
+        {
+            full.continues = true;
+            full.base.timeline = state.timeline;
+        }
+        entry
+    }
+
+    fn is_spanned(&self, full: &Segment) -> bool {
+        let Some(behind) = self.behind(full) else {
+            return false;
+        };
+        let mut records = self.history.records.iter();
+        match records.find(|record| record.segment.file == behind.file) {
+            Some(record) => {
+                matches!(&record.content, SegmentContent::Increment(increment) if increment.spans)
+            }
+            None => IncrementFile::open(&self.folder.join(&behind.file))
+                .is_ok_and(|file| file.header.flags.spans),
+        }
+    }
+
+    /// The increment right behind a full backup.
+    fn behind(&self, full: &Segment) -> Option<&Segment> {
+        let segments = self.manifest.segments.iter();
+        let mut behind = segments.skip_while(|it| it.file != full.file).skip(1);
+        behind
+            .next()
+            .filter(|next| next.kind == SegmentKind::Incremental)
     }
 
     fn contradiction(&self, detail: String) -> RepositoryError {
@@ -73,7 +109,7 @@ impl Opening<'_> {
                 let detail = format!("{HISTORY_FILE_NAME} knows {file}, which it does not name");
                 return Err(self.contradiction(detail));
             };
-            if *entry != record.segment {
+            if !entry.is_same(&record.segment) {
                 let detail = format!("{HISTORY_FILE_NAME} has other figures for {file}");
                 return Err(self.contradiction(detail));
             }
@@ -170,22 +206,15 @@ impl Opening<'_> {
             image,
             base,
             continues,
-            log_start: None,
+            log_start: file.log_start(),
             reopened: false,
+            source: None,
         }))
     }
 
     /// The increment behind a full backup, where it says that the log before it goes on.
     fn repeated_behind(&self, full: &Segment) -> Option<IncrementFile> {
-        let mut behind = self
-            .manifest
-            .segments
-            .iter()
-            .skip_while(|it| it.file != full.file)
-            .skip(1);
-        let next = behind
-            .next()
-            .filter(|next| next.kind == SegmentKind::Incremental)?;
+        let next = self.behind(full)?;
         let file = IncrementFile::open(&self.folder.join(&next.file)).ok()?;
         file.header.flags.repeats.then_some(file)
     }
@@ -203,7 +232,7 @@ impl Opening<'_> {
         if file.header.flags.reopened {
             state.end_process();
         }
-        let parts = [file.part(0)];
+        let parts = file.parts(0);
         PlacedReader::new(&parts, &mut state).for_each(drop);
         let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
         // Only a seal before the image ended the timeline so far: the image is in the next one.
@@ -235,31 +264,68 @@ impl Opening<'_> {
         if flags.reopened {
             state.end_process();
         }
-        let ours = flags.continues || flags.repeats || flags.catches_up;
-        let overlap_bytes = if ours {
-            0
-        } else {
-            self.overlap(before, file.body())
+        let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
+            (Generation::One, _) if flags.continues || flags.repeats || flags.catches_up => {
+                (0, false)
+            }
+            (Generation::One, _) => (self.overlap(before, file.body()), false),
+            (Generation::Two, true) => (0, false),
+            (Generation::Two, false) => self.lsn_overlap(before, &file),
         };
-        let parts = [file.part(overlap_bytes)];
+        let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
         let mut reader = PlacedReader::new(&parts, &mut state);
         while let Some(event) = reader.next() {
             summary.add(&event, reader.state());
         }
-        if let (Some(end), [part]) = (reader.end(), &parts) {
-            check_end(end, part)?;
+        if let Some(end) = reader.end() {
+            check_end(end, &parts)?;
         }
-        let (repeats, catches_up) = (flags.repeats, flags.catches_up);
         let surroundings = Surroundings {
-            range: None,
+            range: file.range(),
             overlap_bytes,
-            repeats,
-            catches_up,
+            flags,
+            diverges,
         };
         Ok(SegmentContent::Increment(
             summary.content(surroundings, &state),
         ))
+    }
+
+    /// How many log bytes of generation 2 the segments before hold already, and whether they hold
+    /// other ones.
+    ///
+    /// A full backup holds no log bytes to compare. Whoever took it began a log file at its
+    /// position, in the log of the same copy of the database.
+    fn lsn_overlap(&self, before: &[ChainEntry], file: &IncrementFile) -> (u64, bool) {
+        let range = file.range().map(|range| (range.start, range.end));
+        let (Some((LogPosition::Lsn(start), LogPosition::Lsn(end))), Some(LogPosition::Lsn(known))) =
+            (range, log_end(before))
+        else {
+            return (0, false);
+        };
+        let overlap = known.behind(start);
+        if overlap == 0 {
+            return (0, false);
+        }
+        // A log that ends before what was captured of it lost that in a crash.
+        if end < known {
+            return (0, true);
+        }
+        let held = before.iter().rev().find(|entry| {
+            let continues = |full: &FullContent| full.continues;
+            !matches!(&entry.content, Some(SegmentContent::Full(full)) if continues(full))
+        });
+        let diverges = match held.map(|entry| (entry, entry.segment.kind)) {
+            Some((entry, SegmentKind::Incremental)) => {
+                let held = IncrementFile::open(&self.folder.join(&entry.segment.file));
+                held.is_ok_and(|held| !agree(held.before(known), file.before(known)))
+            }
+            _ => !file.begins_at(known),
+        };
+        // Another copy's commits are read as they are.
+        let overlap = if diverges { 0 } else { overlap };
+        (overlap, diverges)
     }
 
     /// What the engine's segment repeats of those that apograph captured right before it.
@@ -281,9 +347,14 @@ impl Opening<'_> {
                 break;
             }
         }
-        let parts: Vec<_> = files.iter().rev().map(|file| file.part(0)).collect();
+        let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
         overlap_bytes(&parts, body)
     }
+}
+
+/// Whether two runs of bytes that end at one position are the same, as far as both reach.
+fn agree(first: &[u8], second: &[u8]) -> bool {
+    first.ends_with(second) || second.ends_with(first)
 }
 
 fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {

@@ -1,6 +1,6 @@
 //! What a segment of the engine repeats of the segments before it.
 //!
-//! The engine captures whole log files. Where apograph captured the front of a file before, the
+//! In generation 2 the LSNs tell. What follows is about generation 1: the engine captures whole log files. Where apograph captured the front of a file before, the
 //! engine's increment begins with those bytes again. The repeated part is a run of whole groups
 //! at the end of the log so far, and stands byte for byte at the front of the new body.
 
@@ -31,7 +31,9 @@ fn group_starts(part: &LogPart<'_>) -> Vec<usize> {
     let parts = [*part];
     let starts = GroupReader::new(&parts).map(|event| match event {
         LogEvent::Group(group) => group.start.offset,
-        LogEvent::Seal { run } | LogEvent::LeadingEpoch { run, .. } => run.start,
+        LogEvent::Seal { run }
+        | LogEvent::LeadingEpoch { run, .. }
+        | LogEvent::SyncMarker { run } => run.start,
     });
     starts.collect()
 }

@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-use apograph_format::{SegmentKind, SegmentName};
+use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Disk, FileLock, IoError, Mode, Monitor, StagedFile, exists};
 use apograph_manifest::{
     Cursor, History, ManifestError, SegmentRecord, read_manifest, write_cursor, write_history,
@@ -22,19 +22,24 @@ use crate::repository::Repository;
 const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
 
 /// The right to write to a repository, held from the first look to the last sync.
+///
+/// It is a lock on the folder, and on the file that the engine of generation 2 locks during a
+/// backup, so that the two keep out of each other's way.
 #[derive(Debug)]
 pub struct RepositoryLock {
     _folder: FileLock,
     _engine: Option<FileLock>,
+    created: Option<PathBuf>,
 }
 
 impl RepositoryLock {
-    /// Takes the lock of an existing folder.
+    /// Takes the lock of an existing folder. The engine's lock file is created for a database of
+    /// generation 2, and taken wherever it is.
     ///
     /// # Errors
     ///
     /// [`RepositoryError::Busy`] at once where another process holds it.
-    pub fn acquire(folder: &Path) -> Result<Self> {
+    pub fn acquire(folder: &Path, generation: Generation) -> Result<Self> {
         let busy = |error| match error {
             IoError::Busy { .. } => RepositoryError::Busy {
                 path: folder.to_owned(),
@@ -42,12 +47,23 @@ impl RepositoryLock {
             other => RepositoryError::Io(other),
         };
         let own = FileLock::acquire_folder(folder).map_err(busy)?;
-        let engine = folder.join(ENGINE_LOCK_FILE_NAME);
-        let engine = exists(&engine)?.then(|| FileLock::acquire(&engine, Mode::PRIVATE));
+        let path = folder.join(ENGINE_LOCK_FILE_NAME);
+        let is_there = exists(&path)?;
+        let wanted = is_there || generation == Generation::Two;
+        let engine = wanted.then(|| FileLock::acquire(&path, Mode::PRIVATE));
         Ok(Self {
             _folder: own,
             _engine: engine.transpose().map_err(busy)?,
+            created: (wanted && !is_there).then_some(path),
         })
+    }
+
+    /// Leaves the folder as it was before the lock was taken.
+    pub fn undo(self, disk: &dyn Disk) {
+        if let Some(path) = &self.created {
+            // The error that led here is the one to report.
+            let _ = disk.remove_file(path);
+        }
     }
 }
 
@@ -104,8 +120,12 @@ pub fn publish(
     let mut manifest = repository.manifest().clone();
     let mut history = History {
         records: repository.records().collect(),
-        cursor: repository.cursor().copied(),
+        cursor: repository.cursor().cloned(),
     };
+    let is_second = |new: &NewSegment<'_>| new.record.segment.end_lsn.is_some();
+    if segments.iter().any(is_second) {
+        manifest.generation = Generation::Two;
+    }
     for segment in &segments {
         manifest.segments.push(segment.record.segment.clone());
         history.records.push(segment.record.clone());
@@ -130,7 +150,9 @@ pub fn publish(
         }
         return Err(error.into());
     }
-    history.cursor = cursor.map(|(_, cursor)| cursor).or(history.cursor);
+    if let Some((_, cursor)) = &cursor {
+        history.cursor = Some(cursor.clone());
+    }
     if let Err(error) = write_history(disk, repository.folder(), mode, &history) {
         monitor.warn(&format!(
             "the next command has to read the new segments: {error}"

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use apograph_format::{Crc32, Epoch, SegmentKind, SegmentName, UnixMillis};
+use apograph_format::{
+    Crc32, Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis,
+};
 use apograph_io::{Disk, IoError, Mode, Threads, crc32, list_folder};
 use apograph_manifest::{
-    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unusable, read_history,
-    read_manifest, write_manifest,
+    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
+    read_history, read_manifest, write_manifest,
 };
 
 use crate::error::{RepositoryError, Result};
@@ -51,7 +53,13 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
     }
     let present = read_manifest(folder).ok().flatten();
     let known = known_segments(folder, present.as_ref());
-    let mut manifest = Manifest::default();
+    let mut manifest = Manifest {
+        unknown: present
+            .as_ref()
+            .map(|it| it.unknown.clone())
+            .unwrap_or_default(),
+        ..Manifest::default()
+    };
     let mut skipped = Vec::new();
     for name in names {
         match read_segment(folder, name) {
@@ -61,6 +69,7 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
                 };
                 if let Some(known) = known.iter().find(as_it_is) {
                     segment.created_at = known.created_at;
+                    segment.unknown.clone_from(&known.unknown);
                 }
                 manifest.segments.push(segment);
             }
@@ -79,6 +88,9 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
     if let Some((name, reason)) = first {
         let (path, reason) = (folder.join(name.to_string()), reason.clone());
         return Err(RepositoryError::NoneUsable { path, reason });
+    }
+    if manifest.segments.iter().any(|it| it.end_lsn.is_some()) {
+        manifest.generation = Generation::Two;
     }
     let unchanged = present.as_ref() == Some(&manifest);
     Ok(Rebuild {
@@ -131,7 +143,7 @@ pub(crate) fn read_segment(
     name: SegmentName,
 ) -> std::result::Result<Segment, SegmentDefect> {
     let path = folder.join(name.to_string());
-    let (start_epoch, end_epoch, checksum, size_bytes) = match name.kind {
+    let (start_epoch, end_epoch, checksum, size_bytes, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(&path)?;
             file.image.check(file.bytes())?;
@@ -141,20 +153,21 @@ pub(crate) fn read_segment(
                 file.image.checkpoint().epoch,
                 checksum,
                 size,
+                file.log_start(),
             )
         }
         SegmentKind::Incremental => {
             let file = IncrementFile::open(&path)?;
-            let parts = [file.part(0)];
+            let parts = file.parts(0);
             let end = apograph_wal::GroupReader::new(&parts).finish();
-            let [part] = &parts;
-            crate::segment::check_end(end, part)?;
+            crate::segment::check_end(end, &parts)?;
             let (checksum, size) = figures(file.bytes());
             (
                 file.header.start_epoch,
                 file.header.end_epoch,
                 checksum,
                 size,
+                file.range().map(|range| range.end),
             )
         }
     };
@@ -169,6 +182,8 @@ pub(crate) fn read_segment(
         checksum,
         size_bytes,
         created_at,
+        end_lsn: end.and_then(LogPosition::lsn),
+        unknown: Unknown::new(),
     })
 }
 

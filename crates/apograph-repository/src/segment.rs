@@ -1,20 +1,35 @@
 //! A segment's file, opened: its bytes and its structure.
 
+use std::ops::Range;
 use std::path::Path;
 
+use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
-    Crc32, FormatError, Image, LogSequence, SEGMENT_HEADER_BYTES, SegmentHeader,
+    Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
+    SegmentHeader,
 };
 use apograph_io::{IoError, Mapped, Threads, crc32};
-use apograph_manifest::{ImageIdentity, Segment, Unusable};
+use apograph_manifest::{ImageIdentity, LogRange, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart};
 
-/// An increment's file, mapped, with its header read.
+/// The most log files that one increment may have pieces of: more than 64 TiB of log.
+const PIECES_MAX: usize = 1 << 20;
+
+/// An increment's file, mapped, with its header read, and where its pieces are.
 #[derive(Debug)]
 pub struct IncrementFile {
     bytes: Mapped,
     /// The header.
     pub header: SegmentHeader,
+    pieces: Vec<PieceAt>,
+}
+
+/// Where a piece of a log file of generation 2 is.
+#[derive(Debug)]
+struct PieceAt {
+    /// The place of its frames in the file; its header stands before them.
+    frames: Range<usize>,
+    first: Lsn,
 }
 
 impl IncrementFile {
@@ -26,7 +41,18 @@ impl IncrementFile {
     pub fn open(path: &Path) -> Result<Self, SegmentDefect> {
         let bytes = Mapped::open(path)?;
         let header = SegmentHeader::decode(&bytes)?;
-        Ok(Self { bytes, header })
+        let pieces = match header.generation {
+            Generation::One => Vec::new(),
+            Generation::Two => find_pieces(&bytes)?,
+        };
+        if header.generation == Generation::Two && pieces.is_empty() && header.count > 0 {
+            return Err(left_out(header.count).into());
+        }
+        Ok(Self {
+            bytes,
+            header,
+            pieces,
+        })
     }
 
     /// The whole file.
@@ -34,21 +60,110 @@ impl IncrementFile {
         &self.bytes
     }
 
-    /// The log frames in it.
+    /// What follows the header: log frames in generation 1, pieces of log files in generation 2.
     pub fn body(&self) -> &[u8] {
         self.bytes.get(SEGMENT_HEADER_BYTES..).unwrap_or_default()
     }
 
-    /// The log frames from `skip_bytes` on, as a part of a log.
-    pub fn part(&self, skip_bytes: u64) -> LogPart<'_> {
-        let skip = usize::try_from(skip_bytes).unwrap_or(usize::MAX);
-        LogPart {
-            sequence: LogSequence::default(),
-            file_offset: (SEGMENT_HEADER_BYTES as u64).saturating_add(skip_bytes),
-            bytes: self.body().get(skip..).unwrap_or_default(),
-            joints: self.header.joints(),
+    /// The log in it, without the first bytes of it.
+    pub fn parts(&self, skip_bytes: u64) -> Vec<LogPart<'_>> {
+        match self.header.generation {
+            Generation::One => {
+                let part = LogPart {
+                    file_offset: SEGMENT_HEADER_BYTES as u64,
+                    joints: self.header.joints(),
+                    ..LogPart::of_file(LogSequence::default(), 0, self.body())
+                };
+                vec![part.skipping(skip_bytes)]
+            }
+            Generation::Two => {
+                let start = self.pieces.first().map_or(Lsn::default(), |it| it.first);
+                let from = start.plus(skip_bytes);
+                let parts = self.pieces.iter().filter_map(|piece| {
+                    let part = self.part_of(piece)?;
+                    Some(part.skipping(from.behind(piece.first)))
+                });
+                parts.collect()
+            }
         }
     }
+
+    /// Generation 2: where in the log it lies; `None` without a piece.
+    pub fn range(&self) -> Option<LogRange> {
+        let (first, last) = (self.pieces.first()?, self.pieces.last()?);
+        Some(LogRange {
+            start: LogPosition::Lsn(first.first),
+            end: LogPosition::Lsn(last.first.plus(last.frames.len() as u64)),
+        })
+    }
+
+    /// Generation 2: the header of the log file that the `index`-th part is of.
+    pub fn wal_header(&self, index: usize) -> Option<WalSegmentHeader> {
+        let frames = &self.pieces.get(index)?.frames;
+        let start = frames.start.checked_sub(WAL_SEGMENT_HEADER_BYTES)?;
+        WalSegmentHeader::decode(self.bytes.get(start..)?).ok()
+    }
+
+    /// Generation 2: the header of the log file in which it ends.
+    pub fn last_wal_header(&self) -> Option<WalSegmentHeader> {
+        self.wal_header(self.pieces.len().checked_sub(1)?)
+    }
+
+    /// Generation 2: the log bytes right before a position, as far as they lie in one log file.
+    pub fn before(&self, lsn: Lsn) -> &[u8] {
+        let piece = self.pieces.iter().rfind(|piece| piece.first < lsn);
+        let bytes = piece.and_then(|piece| {
+            let length = usize::try_from(lsn.behind(piece.first)).ok()?;
+            self.bytes.get(piece.frames.clone())?.get(..length)
+        });
+        bytes.unwrap_or_default()
+    }
+
+    /// Generation 2: whether a log file begins at a position, or this increment does.
+    pub fn begins_at(&self, lsn: Lsn) -> bool {
+        self.pieces.iter().any(|piece| piece.first == lsn)
+    }
+
+    fn part_of(&self, piece: &PieceAt) -> Option<LogPart<'_>> {
+        let header = piece.frames.start.checked_sub(WAL_SEGMENT_HEADER_BYTES)?;
+        let header = WalSegmentHeader::decode(self.bytes.get(header..)?).ok()?;
+        let frames = self.bytes.get(piece.frames.clone())?;
+        Some(LogPart {
+            file_offset: piece.frames.start as u64,
+            is_sealed: true,
+            ..LogPart::of_segment(&header, frames)
+        })
+    }
+}
+
+/// After a crash the cursor can name a position in the middle of a log file. Then the engine counts
+/// the groups behind it, and writes none of them into its increment.
+fn left_out(groups: u64) -> Unusable {
+    let detail =
+        format!("it counts {groups} commit groups and holds none: the engine left them out");
+    let offset = SEGMENT_HEADER_BYTES as u64;
+    Unusable::Damaged { offset, detail }
+}
+
+fn find_pieces(bytes: &[u8]) -> Result<Vec<PieceAt>, SegmentDefect> {
+    let body = bytes.get(SEGMENT_HEADER_BYTES..).unwrap_or_default();
+    let mut pieces = Vec::new();
+    for piece in Pieces::new(body) {
+        let piece = piece.map_err(|error| error.shifted(SEGMENT_HEADER_BYTES as u64))?;
+        let start = usize::try_from(piece.offset).unwrap_or(usize::MAX);
+        let start = start.saturating_add(SEGMENT_HEADER_BYTES);
+        let end = start.saturating_add(piece.frames.len());
+        pieces.push(PieceAt {
+            frames: start..end,
+            first: piece.header.first_lsn,
+        });
+        if pieces.len() > PIECES_MAX {
+            let detail = format!("more than {PIECES_MAX} pieces of log files");
+            let offset = start as u64;
+            return Err(Unusable::Damaged { offset, detail }.into());
+        }
+    }
+    Ok(pieces)
 }
 
 /// A full backup's file, mapped, with its structure read.
@@ -78,12 +193,12 @@ impl FullFile {
 
     /// Which database and checkpoint the image is of.
     pub fn identity(&self) -> ImageIdentity {
-        let checkpoint = self.image.checkpoint();
-        ImageIdentity {
-            database_created_at: self.image.headers().file.created_at,
-            iteration: checkpoint.iteration,
-            checksum: checkpoint.checksum,
-        }
+        ImageIdentity::of(self.image.headers())
+    }
+
+    /// Generation 2: where the log behind the image begins.
+    pub fn log_start(&self) -> Option<LogPosition> {
+        self.image.checkpoint().log_start.map(LogPosition::Lsn)
     }
 }
 
@@ -115,12 +230,13 @@ impl From<Unusable> for SegmentDefect {
 impl From<FormatError> for SegmentDefect {
     fn from(error: FormatError) -> Self {
         let detail = error.to_string();
-        Self::Unusable(match error {
-            FormatError::UnsupportedVersion { .. } => Unusable::Unsupported { detail },
-            _ => Unusable::Damaged {
+        Self::Unusable(if error.is_unsupported() {
+            Unusable::Unsupported { detail }
+        } else {
+            Unusable::Damaged {
                 offset: error.offset(),
                 detail,
-            },
+            }
         })
     }
 }
@@ -162,19 +278,19 @@ pub fn check_size(size_bytes: u64, segment: &Segment) -> Result<(), Unusable> {
 /// # Errors
 ///
 /// [`Unusable::Damaged`] with the place in the file.
-pub fn check_end(end: LogEnd, part: &LogPart<'_>) -> Result<(), Unusable> {
-    let offset = |offset: usize| part.file_offset.saturating_add(offset as u64);
-    let (offset, detail) = match end.cause {
+pub fn check_end(end: LogEnd, parts: &[LogPart<'_>]) -> Result<(), Unusable> {
+    let (place, detail) = match end.cause {
         LogEndCause::Clean => return Ok(()),
-        LogEndCause::Damage { place, defect } => (offset(place.offset), defect.to_string()),
-        LogEndCause::StrayEpoch { place, epoch } => (
-            offset(place.offset),
-            format!("epoch {epoch} without a commit"),
-        ),
-        _ => (
-            offset(end.place.offset),
-            "it ends within a commit group".to_owned(),
-        ),
+        LogEndCause::Damage { defect, .. } if defect.is_unsupported() => {
+            let detail = defect.to_string();
+            return Err(Unusable::Unsupported { detail });
+        }
+        LogEndCause::Damage { place, defect } => (place, defect.to_string()),
+        _ => (end.place, "it ends within a commit group".to_owned()),
     };
+    let part = parts.get(place.part);
+    let offset = part.map_or(0, |part| {
+        part.file_offset.saturating_add(place.offset as u64)
+    });
     Err(Unusable::Damaged { offset, detail })
 }

@@ -1,7 +1,7 @@
 //! The record of an increment, gathered while its log is read.
 
-use apograph_format::{Epoch, RangeSet, Timeline};
-use apograph_manifest::{IncrementContent, LogRange, Stretch};
+use apograph_format::{Epoch, Generation, RangeSet, SegmentFlags, Timeline};
+use apograph_manifest::{IncrementContent, LogRange, Stretch, TimeSpan};
 use apograph_wal::{Group, PlacedEvent, Placement, TimelineState};
 
 /// Counts and epochs of the groups seen so far.
@@ -11,6 +11,9 @@ pub struct Summary {
     commits: u64,
     records: u64,
     frames: u64,
+    committed: Option<TimeSpan>,
+    first_epoch: Option<Epoch>,
+    is_encrypted: bool,
 }
 
 /// What is known of an increment besides its groups.
@@ -20,10 +23,10 @@ pub struct Surroundings {
     pub range: Option<LogRange>,
     /// Bytes at its front that repeat the segment before.
     pub overlap_bytes: u64,
-    /// It repeats commits from before the full backup in front of it.
-    pub repeats: bool,
-    /// The image in front of it may hold some of its commits.
-    pub catches_up: bool,
+    /// What its header says.
+    pub flags: SegmentFlags,
+    /// Its front is of another copy of the database than the log before it.
+    pub diverges: bool,
 }
 
 impl Summary {
@@ -31,7 +34,9 @@ impl Summary {
     pub fn add(&mut self, event: &PlacedEvent<'_>, state: &TimelineState) {
         match event {
             PlacedEvent::Group(group, placement) => self.add_group(group, placement, state.base),
-            PlacedEvent::Seal(_) => self.frames = self.frames.saturating_add(1),
+            PlacedEvent::Seal(_) | PlacedEvent::SyncMarker(_) => {
+                self.frames = self.frames.saturating_add(1);
+            }
             PlacedEvent::LeadingEpoch(epoch, _) => {
                 self.frames = self.frames.saturating_add(1);
                 self.stretch(state.timeline, state.base, false)
@@ -46,6 +51,11 @@ impl Summary {
         self.commits
     }
 
+    /// Generation 2: the epoch of the first group, unless it is encrypted.
+    pub const fn first_epoch(&self) -> Option<Epoch> {
+        self.first_epoch
+    }
+
     /// The epoch to write as the end of the segment: the highest of its last timeline.
     pub fn end_epoch(&self, state: &TimelineState) -> Epoch {
         state.highest()
@@ -55,9 +65,13 @@ impl Summary {
     pub fn content(self, surroundings: Surroundings, state: &TimelineState) -> IncrementContent {
         IncrementContent {
             range: surroundings.range,
+            committed: self.committed,
+            is_encrypted: self.is_encrypted,
+            diverges: surroundings.diverges,
+            spans: surroundings.flags.spans,
             overlap_bytes: surroundings.overlap_bytes,
-            repeats: surroundings.repeats,
-            catches_up: surroundings.catches_up,
+            repeats: surroundings.flags.repeats,
+            catches_up: surroundings.flags.catches_up,
             stretches: self.stretches,
             process_ended: state.process_ended,
             commits: self.commits,
@@ -70,12 +84,17 @@ impl Summary {
         self.commits = self.commits.saturating_add(1);
         self.records = self.records.saturating_add(group.records);
         self.frames = self.frames.saturating_add(group.frames);
+        self.is_encrypted |= group.is_encrypted;
+        self.first_epoch = self.first_epoch.or(group.epoch);
+        if let Some(time) = group.committed_at {
+            self.committed = Some(TimeSpan::with(self.committed, time));
+        }
         let opens = placement.opens_timeline;
         let stretch = self.stretch(placement.point.timeline, base, opens);
         if placement.advances {
             stretch.epochs.insert(placement.point.epoch.get());
         }
-        if group.transaction.is_session() {
+        if group.generation() == Generation::One && group.transaction.is_session() {
             stretch.transactions.insert(group.transaction.get());
         }
     }

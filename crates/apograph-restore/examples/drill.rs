@@ -44,7 +44,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     options.dry_run = true;
     let output = own.path().join("restored.grafeo");
     let restored = restore(&RealDisk, &repository, &output, &options, &Silent)?;
-    println!("latest point  {}", restored.point);
+    match restored.point {
+        Some(point) => println!("latest point  {point}"),
+        None => println!("latest point  unknown: the commits are encrypted"),
+    }
     println!(
         "made from     {} and {} increments",
         restored.full.file,

@@ -1,9 +1,10 @@
 //! The commits of a repository, one by one: what `apograph log` shows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use apograph_format::{Point, RecordKind, SegmentKind, TransactionId};
+use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
 use apograph_io::{Silent, Threads};
 use apograph_manifest::FileName;
 use apograph_repository::Repository;
@@ -19,6 +20,12 @@ pub struct Commit {
     pub point: Point,
     /// Whether the epoch is its own.
     pub own_epoch: bool,
+    /// Generation 2: when it was written.
+    pub committed_at: Option<UnixMillis>,
+    /// Generation 2: the position behind it.
+    pub end_lsn: Option<Lsn>,
+    /// Whether its epoch, its time and its records are encrypted.
+    pub is_encrypted: bool,
     /// The id it was committed under.
     pub transaction: TransactionId,
     /// The segment it is in.
@@ -27,8 +34,8 @@ pub struct Commit {
     pub offset: u64,
     /// How many data records it has.
     pub records: u64,
-    /// How many of each kind.
-    pub kinds: BTreeMap<RecordKind, u64>,
+    /// How many of each kind, by the names of the kinds.
+    pub kinds: BTreeMap<Cow<'static, str>, u64>,
 }
 
 /// Reads every commit of the repository in `folder`, in log order.
@@ -50,30 +57,26 @@ pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Re
             continue;
         }
         let mut outcome = Ok(());
-        let mut overlap = 0;
-        if let Some(apograph_manifest::SegmentContent::Increment(it)) = &entry.content {
-            overlap = it.overlap_bytes + apograph_format::SEGMENT_HEADER_BYTES as u64;
-        }
         let read = walk.increment(index, |event| {
             if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
-                let mut kinds = BTreeMap::new();
-                for frame in group.frames().filter(|frame| !frame.kind().is_control()) {
-                    *kinds.entry(frame.kind()).or_default() += 1;
-                }
                 outcome = visit(Commit {
                     point: placement.point,
                     own_epoch: placement.own_epoch,
+                    committed_at: group.committed_at,
+                    end_lsn: group.end_position().and_then(LogPosition::lsn),
+                    is_encrypted: group.is_encrypted,
                     transaction: group.transaction,
                     segment: entry.segment.file.clone(),
-                    offset: overlap + group.start.offset as u64,
+                    offset: group.file_offset(),
                     records: group.records,
-                    kinds,
+                    kinds: group.kinds(),
                 });
             }
         });
         outcome?;
         read.map_err(|error| match error {
             WalkError::Io(error) => error.into(),
+            WalkError::Output(error) => *error,
             WalkError::Unusable(reason) => RestoreError::Segment {
                 file: entry.segment.file.clone(),
                 reason,

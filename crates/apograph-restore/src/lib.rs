@@ -20,6 +20,8 @@
 mod error;
 mod history;
 mod restore;
+mod selection;
+mod sink;
 mod staging;
 mod statements;
 mod verify;

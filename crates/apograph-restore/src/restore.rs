@@ -2,15 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use apograph_format::{Epoch, Point, RangeSet, UnixMillis};
+use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
 use apograph_io::{Disk, Mode, Monitor, Threads, open_regular};
-use apograph_manifest::{ChainError, ChainPlan, Cut, HoleCause, Segment, Target};
+use apograph_manifest::{
+    ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
+};
 use apograph_repository::Repository;
-use apograph_wal::{PlacedEvent, Run, Runs};
 
 use crate::error::{RestoreError, Result};
+use crate::selection::Selection;
+use crate::sink::Sink;
 use crate::staging::{Staging, check_free};
-use crate::statements::Statements;
 use crate::walk::{Walk, WalkError};
 
 /// How to restore.
@@ -40,8 +42,12 @@ impl Options {
 pub struct Restored {
     /// The database.
     pub output: PathBuf,
-    /// The point it is at.
-    pub point: Point,
+    /// The point it is at; unknown where the commits are encrypted.
+    pub point: Option<Point>,
+    /// The timeline it is in.
+    pub timeline: Timeline,
+    /// Generation 2: the position in the log behind its last commit.
+    pub lsn: Option<Lsn>,
     /// The full backup it was made from.
     pub full: Segment,
     /// The increments that were replayed, in order.
@@ -54,7 +60,10 @@ pub struct Restored {
     pub bytes_written: u64,
     /// What the engine does not replay from the log: statements to run after opening.
     pub statements_to_run: Vec<String>,
-    /// For a target in time: when the state was captured, and when the next segment was.
+    /// For a target in time: from when to when the state was the current one, as far as that is
+    /// known. Generation 2: when its last commit was written (or the image, where no commit stands
+    /// in the log), and when the next one was. Generation 1: when the state was captured, and when
+    /// the next segment was.
     pub interval: Option<(UnixMillis, Option<UnixMillis>)>,
 }
 
@@ -78,17 +87,15 @@ pub fn restore(
     let plan = repository.chain().plan(&options.target)?;
     let mut maker = Maker::new(&repository, &plan, options.threads, monitor);
     if options.dry_run {
-        maker.make(&mut Sink::Count(0))?;
-        return Ok(maker.restored(output));
+        let mut sink = Sink::counting();
+        maker.make(&mut sink)?;
+        return maker.restored(output, sink.finish()?);
     }
     let model = repository.path_of(maker.full()?);
     let mode = Mode::of(&open_regular(&model)?, &model)?;
-    let mut sink = Sink::Staging(Staging::begin(disk, output, mode)?);
+    let mut sink = Sink::to(Staging::begin(disk, output, mode)?);
     maker.make(&mut sink)?;
-    if let Sink::Staging(staging) = sink {
-        maker.bytes_written = staging.publish()?;
-    }
-    Ok(maker.restored(output))
+    maker.restored(output, sink.finish()?)
 }
 
 /// What an interrupted restore left is no obstacle; it is cleared before anything is written.
@@ -99,40 +106,14 @@ fn check_free_or_left(output: &Path) -> Result<()> {
     check_free(output)
 }
 
-/// Where the bytes of a restored database go.
-enum Sink<'d> {
-    Count(u64),
-    Staging(Staging<'d>),
-}
-
-impl Sink<'_> {
-    fn image(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::Count(count) => *count += bytes.len() as u64,
-            Self::Staging(staging) => staging.write_image(bytes)?,
-        }
-        Ok(())
-    }
-
-    fn log(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::Count(count) => *count += bytes.len() as u64,
-            Self::Staging(staging) => staging.append_log(bytes)?,
-        }
-        Ok(())
-    }
-}
-
 /// The making of one database.
 struct Maker<'a> {
     repository: &'a Repository,
     plan: &'a ChainPlan,
     threads: Threads,
     monitor: &'a dyn Monitor,
-    commits: u64,
+    selection: Selection,
     bytes_read: u64,
-    bytes_written: u64,
-    statements: Statements,
 }
 
 impl<'a> Maker<'a> {
@@ -142,17 +123,13 @@ impl<'a> Maker<'a> {
         threads: Threads,
         monitor: &'a dyn Monitor,
     ) -> Self {
-        let statements = Statements::default();
-        let (commits, bytes_read, bytes_written) = (0, 0, 0);
         Self {
             repository,
             plan,
             threads,
             monitor,
-            commits,
-            bytes_read,
-            bytes_written,
-            statements,
+            selection: Selection::new(plan.cut),
+            bytes_read: 0,
         }
     }
 
@@ -164,6 +141,14 @@ impl<'a> Maker<'a> {
 
     fn full(&self) -> Result<&'a Segment> {
         self.segment(self.plan.full)
+    }
+
+    fn full_content(&self) -> Result<&'a FullContent> {
+        let entry = self.repository.chain().entries().get(self.plan.full);
+        match entry.map(|entry| &entry.content) {
+            Some(Some(SegmentContent::Full(full))) => Ok(full),
+            _ => Err(ChainError::NoFullBackup.into()),
+        }
     }
 
     fn make(&mut self, sink: &mut Sink<'_>) -> Result<()> {
@@ -178,23 +163,20 @@ impl<'a> Maker<'a> {
         self.bytes_read += full.bytes().len() as u64;
         sink.image(full.bytes())?;
         drop(full);
-        let mut seen = RangeSet::new();
         for &index in &self.plan.increments {
-            let mut kept = Kept::new(self.plan.cut);
-            let read = walk.increment(index, |event| kept.add(event, &mut self.statements));
+            let selection = &mut self.selection;
+            let read = walk.increment(index, |event| selection.add(event));
             let (file, walked) = read.map_err(|error| self.failed(index, error))?;
             self.bytes_read += file.bytes().len() as u64;
-            self.commits += kept.commits;
-            seen.extend(&kept.epochs);
-            let parts = [file.part(walked.overlap_bytes)];
-            for run in kept.runs.as_slice() {
-                sink.log(run.bytes(&parts))?;
+            let parts = file.parts(walked.overlap_bytes);
+            let runs = self.selection.take_runs();
+            for run in runs.as_slice() {
+                let written = sink.log(&file, &parts, *run);
+                written.map_err(|error| self.failed(index, error))?;
             }
         }
-        self.check_complete(&seen)?;
-        if let Sink::Count(count) = sink {
-            self.bytes_written = *count;
-        }
+        self.check_complete(&self.selection.epochs)?;
+        self.check_boundary()?;
         tracing::debug!(point = %walk.point(), "walked the plan");
         Ok(())
     }
@@ -202,10 +184,10 @@ impl<'a> Maker<'a> {
     /// The plan says that every epoch up to the target is in these segments. Now they were read,
     /// and it has to be so.
     fn check_complete(&self, seen: &RangeSet) -> Result<()> {
-        let Cut::At(target) = self.plan.cut else {
+        let (Cut::At(target), Some(from)) = (self.plan.cut, self.plan.complete_from) else {
             return Ok(());
         };
-        let from = self.plan.complete_from.epoch.get().saturating_add(1);
+        let from = from.epoch.get().saturating_add(1);
         match seen.missing_in(from, target.epoch.get()).next() {
             None => Ok(()),
             Some((first, last)) => {
@@ -226,9 +208,30 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// A position is a target where a commit ends, or the image.
+    fn check_boundary(&self) -> Result<()> {
+        let Cut::Through(lsn) = self.plan.cut else {
+            return Ok(());
+        };
+        let below = self.end_lsn()?;
+        if below == Some(lsn) {
+            return Ok(());
+        }
+        let above = self.selection.next.and_then(|next| next.end);
+        Err(ChainError::NotABoundary { lsn, below, above }.into())
+    }
+
+    /// Generation 2: the position behind the state.
+    fn end_lsn(&self) -> Result<Option<Lsn>> {
+        let in_log = self.selection.last.and_then(|last| last.end);
+        let start = self.full_content()?.log_start.and_then(LogPosition::lsn);
+        Ok(in_log.or(start))
+    }
+
     fn failed(&self, index: usize, error: WalkError) -> RestoreError {
         match (error, self.segment(index)) {
             (WalkError::Io(error), _) => error.into(),
+            (WalkError::Output(error), _) => *error,
             (WalkError::Unusable(reason), Ok(segment)) => RestoreError::Segment {
                 file: segment.file.clone(),
                 reason,
@@ -237,88 +240,40 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn restored(self, output: &Path) -> Restored {
+    fn restored(self, output: &Path, bytes_written: u64) -> Result<Restored> {
+        let full = self.full_content()?;
         let segments = self.repository.manifest().segments.as_slice();
         let increments = self
             .plan
             .increments
             .iter()
             .filter_map(|&index| segments.get(index));
-        Restored {
-            output: output.to_owned(),
-            point: self.plan.point,
-            full: segments[self.plan.full].clone(),
-            increments: increments.cloned().collect(),
-            commits: self.commits,
-            bytes_read: self.bytes_read,
-            bytes_written: self.bytes_written,
-            statements_to_run: self.statements.into_list(),
-            interval: self.plan.interval,
-        }
-    }
-}
-
-/// The groups of an increment that are part of the target's state.
-struct Kept {
-    cut: Cut,
-    runs: Runs,
-    commits: u64,
-    /// The epochs of the target's timeline.
-    epochs: RangeSet,
-}
-
-impl Kept {
-    fn new(cut: Cut) -> Self {
-        Self {
-            cut,
-            runs: Runs::default(),
-            commits: 0,
-            epochs: RangeSet::new(),
-        }
-    }
-
-    fn add(&mut self, event: &PlacedEvent<'_>, statements: &mut Statements) {
-        match event {
-            PlacedEvent::Group(group, placement) => {
-                if self.is_in_state(placement.point) {
-                    self.commits += 1;
-                    self.note(placement.point);
-                    group.runs().for_each(|run| self.runs.push(run));
-                    statements.add(group);
-                }
-            }
-            // The record of a group in the segment before: it goes where that group went.
-            PlacedEvent::LeadingEpoch(epoch, run) => self.lead(*epoch, *run),
-            PlacedEvent::Seal(_) => {}
-        }
-    }
-
-    fn lead(&mut self, epoch: Epoch, run: Run) {
-        let kept = match self.cut {
-            Cut::End => true,
-            Cut::At(target) => epoch <= target.epoch,
+        let last = self.selection.last;
+        let read = last.map_or(full.base, |last| last.point);
+        let point = match self.plan.point {
+            Some(point) => Some(point),
+            None => (!self.selection.is_encrypted).then_some(read),
         };
-        if kept {
-            if let Cut::At(target) = self.cut {
-                self.note(Point::new(target.timeline, epoch));
-            }
-            self.runs.push(run);
-        }
+        Ok(Restored {
+            output: output.to_owned(),
+            point,
+            timeline: point.map_or(full.base.timeline, |point| point.timeline),
+            lsn: self.end_lsn()?,
+            full: self.full()?.clone(),
+            increments: increments.cloned().collect(),
+            commits: self.selection.commits,
+            bytes_read: self.bytes_read,
+            bytes_written,
+            interval: self.interval(),
+            statements_to_run: self.selection.statements.into_list(),
+        })
     }
 
-    fn note(&mut self, point: Point) {
-        if matches!(self.cut, Cut::At(target) if target.timeline == point.timeline) {
-            self.epochs.insert(point.epoch.get());
-        }
-    }
-
-    fn is_in_state(&self, point: Point) -> bool {
-        match self.cut {
-            Cut::End => true,
-            Cut::At(target) => {
-                point.timeline < target.timeline
-                    || point.timeline == target.timeline && point.epoch <= target.epoch
-            }
-        }
+    /// What the plan knows, and what was read of the commits around the instant.
+    fn interval(&self) -> Option<(UnixMillis, Option<UnixMillis>)> {
+        let (from, to) = self.plan.interval?;
+        let last = self.selection.last.and_then(|last| last.committed_at);
+        let next = self.selection.next.and_then(|next| next.committed_at);
+        Some((last.unwrap_or(from), next.or(to)))
     }
 }

@@ -8,7 +8,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use apograph_format::{checkpoint_image, log_file_name, log_folder};
+use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
 use apograph_io::{
     Disk, DiskFile, FileLock, IoError, Mode, exists, list_folder, parent_folder, read_small,
     temporary_path,
@@ -29,7 +29,7 @@ pub(crate) struct Staging<'d> {
     mode: Mode,
     image: Option<Box<dyn DiskFile>>,
     log: Option<Box<dyn DiskFile>>,
-    bytes: u64,
+
     is_done: bool,
     _lock: FileLock,
 }
@@ -70,7 +70,7 @@ impl<'d> Staging<'d> {
             mode,
             image: None,
             log: None,
-            bytes: 0,
+
             is_done: false,
             _lock: lock,
         };
@@ -81,28 +81,32 @@ impl<'d> Staging<'d> {
     pub(crate) fn write_image(&mut self, bytes: &[u8]) -> Result<()> {
         let mut image = self.disk.create_new(&self.folder.join(IMAGE), self.mode)?;
         image.write(bytes)?;
-        self.bytes += bytes.len() as u64;
         self.image = Some(image);
         Ok(())
     }
 
-    /// Appends to the log.
-    pub(crate) fn append_log(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.log.is_none() {
-            let folder = self.folder.join(LOG);
-            self.disk.create_folder(&folder, self.mode.for_folder())?;
-            let first = folder.join(log_file_name(apograph_format::LogSequence::default()));
-            self.log = Some(self.disk.create_new(&first, self.mode)?);
+    /// Begins a log file, behind those that were written.
+    pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
+        let folder = self.folder.join(LOG);
+        match &mut self.log {
+            Some(before) => before.sync()?,
+            None => self.disk.create_folder(&folder, self.mode.for_folder())?,
         }
-        if let Some(log) = &mut self.log {
-            log.write(bytes)?;
-            self.bytes += bytes.len() as u64;
-        }
+        let path = folder.join(log_file_name(start));
+        self.log = Some(self.disk.create_new(&path, self.mode)?);
         Ok(())
     }
 
-    /// Makes the database durable and gives it its name. Returns how many bytes it has.
-    pub(crate) fn publish(mut self) -> Result<u64> {
+    /// Appends to the log file.
+    pub(crate) fn write_log(&mut self, bytes: &[u8]) -> Result<()> {
+        match &mut self.log {
+            Some(log) => Ok(log.write(bytes)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the database durable and gives it its name.
+    pub(crate) fn publish(mut self) -> Result<()> {
         if let Some(image) = &mut self.image {
             image.sync()?;
         }
@@ -127,7 +131,7 @@ impl<'d> Staging<'d> {
         self.is_done = true;
         // The database is there, durably. What cannot be cleared is known by its name.
         let _ = clear(self.disk, &self.folder, &self.output);
-        Ok(self.bytes)
+        Ok(())
     }
 
     /// Moves everything to its place and makes that durable, or everything back.

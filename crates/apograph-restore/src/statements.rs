@@ -1,6 +1,6 @@
 //! What the engine does not replay from its own log, as statements for the user to run.
 
-use apograph_format::IndexRecord;
+use apograph_format::v1::IndexRecord;
 use apograph_wal::Group;
 
 /// The index statements that a restored log holds, with those that cancel out left away.
@@ -25,11 +25,7 @@ enum Index {
 impl Statements {
     /// Adds the index records of a group that is restored.
     pub(crate) fn add(&mut self, group: &Group<'_>) {
-        // A record that cannot be read is none of the two: the group is restored all the same.
-        for record in group
-            .frames()
-            .filter_map(|it| IndexRecord::decode(it.payload()).ok()?)
-        {
+        for record in group.index_records() {
             match record {
                 IndexRecord::Create {
                     name,

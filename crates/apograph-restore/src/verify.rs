@@ -93,6 +93,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
                 verified.frames += walked.map_or(0, |walked| walked.frames);
             }
             Err(WalkError::Io(error)) => return Err(error.into()),
+            Err(WalkError::Output(error)) => return Err(*error),
             Err(WalkError::Unusable(reason)) => verified.problems.push(Problem::with(
                 segment.file.as_str(),
                 &reason,

@@ -1,8 +1,9 @@
 //! One walk over segments that checks every byte. Restore keeps what it sees, verify does not.
 
-use apograph_format::Point;
+use crate::error::RestoreError;
+use apograph_format::{LogPosition, Lsn, Point};
 use apograph_io::{IoError, Monitor, Threads};
-use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
+use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable, log_end};
 use apograph_repository::{
     FullFile, IncrementFile, Repository, SegmentDefect, Summary, advance, check_end, check_file,
 };
@@ -14,6 +15,14 @@ pub(crate) enum WalkError {
     Io(IoError),
     /// It cannot be used.
     Unusable(Unusable),
+    /// What was read cannot be written.
+    Output(Box<RestoreError>),
+}
+
+impl From<RestoreError> for WalkError {
+    fn from(error: RestoreError) -> Self {
+        Self::Output(Box::new(error))
+    }
 }
 
 impl From<IoError> for WalkError {
@@ -43,6 +52,9 @@ pub(crate) struct Walk<'a> {
     threads: Threads,
     monitor: &'a dyn Monitor,
     timeline: TimelineState,
+    /// Generation 2: the position in the log up to which the entries so far hold it.
+    position: Option<Lsn>,
+    first: usize,
     next: usize,
 }
 
@@ -55,11 +67,24 @@ impl<'a> Walk<'a> {
         monitor: &'a dyn Monitor,
     ) -> Self {
         let timeline = repository.timeline_before(first);
+        let before = repository.chain().entries().get(..first);
+        // What a base holds, it holds whatever was captured before it.
+        let is_base = matches!(
+            repository
+                .chain()
+                .entries()
+                .get(first)
+                .map(|entry| &entry.content),
+            Some(Some(SegmentContent::Full(_)))
+        );
+        let position = before.filter(|_| !is_base).and_then(log_end);
         Self {
+            position: position.and_then(LogPosition::lsn),
             repository,
             threads,
             monitor,
             timeline,
+            first,
             next: first,
         }
     }
@@ -97,6 +122,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(IncrementFile, Walked), WalkError> {
         let entry = self.enter(index)?;
         let mut state = self.state_at(index, entry);
+        let before = self.position;
         let file = IncrementFile::open(&self.repository.path_of(&entry.segment));
         self.leave(index);
         let file = file?;
@@ -109,9 +135,12 @@ impl<'a> Walk<'a> {
             Some(SegmentContent::Increment(increment)) => Some(increment),
             _ => None,
         };
-        let overlap_bytes = known.map_or(0, |known| known.overlap_bytes);
-        let parts = [file.part(overlap_bytes)];
-        let [part] = &parts;
+        let overlap_bytes = match file.range().and_then(|range| range.start.lsn()) {
+            Some(_) if header.flags.repeats || known.is_some_and(|it| it.diverges) => 0,
+            Some(start) => before.map_or(0, |position| position.behind(start)),
+            None => known.map_or(0, |known| known.overlap_bytes),
+        };
+        let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
         let mut walked = Walked {
             overlap_bytes,
@@ -135,16 +164,23 @@ impl<'a> Walk<'a> {
         }
         // Where a frame is damaged, its place says more than the checksum of the whole file.
         if let Some(end) = reader.end() {
-            check_end(end, part)?;
+            check_end(end, &parts)?;
         }
         checked?;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(differs("its header has other epochs than the manifest").into());
         }
+        drop(parts);
         let found = summary.content(apograph_repository::Surroundings::default(), &state);
         let flags = header.flags;
         let is_as_recorded = known.is_none_or(|known| {
+            // A base in the middle of it, or at its front, stands for what the record counts.
+            if known.overlap_bytes != overlap_bytes || self.spans_base(index, known) {
+                return true;
+            }
             known.stretches == found.stretches
+                && known.commits == found.commits
+                && known.committed == found.committed
                 && known.repeats == flags.repeats
                 && known.catches_up == flags.catches_up
         });
@@ -169,13 +205,26 @@ impl<'a> Walk<'a> {
     fn leave(&mut self, index: usize) {
         if let Some(entry) = self.repository.chain().entries().get(index) {
             advance(&mut self.timeline, entry, index == 0);
+            self.position = match &entry.content {
+                Some(SegmentContent::Increment(increment)) => {
+                    let end = increment.range.and_then(|range| range.end.lsn());
+                    end.or(self.position)
+                }
+                Some(SegmentContent::Full(full)) if self.position.is_some() && full.continues => {
+                    self.position
+                }
+                Some(SegmentContent::Full(full)) => full.log_start.and_then(LogPosition::lsn),
+                None => self.position,
+            };
             self.next = index + 1;
         }
     }
 
-    /// An increment that repeats begins where its image does, not where the log before it ended.
+    /// An increment that repeats begins where its image does, not where the log before it ended; and
+    /// so does, for a walk that begins at the image, one that spans it.
     fn state_at(&self, index: usize, entry: &ChainEntry) -> TimelineState {
-        let repeats = matches!(&entry.content, Some(SegmentContent::Increment(it)) if it.repeats);
+        let repeats = matches!(&entry.content,
+            Some(SegmentContent::Increment(it)) if it.repeats || self.spans_base(index, it));
         let full = index
             .checked_sub(1)
             .and_then(|full| self.repository.chain().entries().get(full));
@@ -183,6 +232,11 @@ impl<'a> Walk<'a> {
             Some(SegmentContent::Full(full)) if repeats => TimelineState::at(full.base),
             _ => self.timeline.clone(),
         }
+    }
+
+    /// Whether an increment spans the full backup that the walk began at.
+    fn spans_base(&self, index: usize, increment: &IncrementContent) -> bool {
+        increment.spans && self.first + 1 == index
     }
 
     /// The current point behind the entries so far.

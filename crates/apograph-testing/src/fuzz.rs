@@ -10,9 +10,9 @@ mod seeds;
 mod segment;
 
 pub use catalogue::{cursor, history, manifest};
-pub use database::database_file;
-pub use log::{log_groups, split_log_groups};
-pub use segment::gbak_header;
+pub use database::{database_file, database_file_v2};
+pub use log::{log_groups, log_groups_v2, split_log_groups};
+pub use segment::{gbak_header, wal_segments};
 
 /// A fuzz target: `fuzz/fuzz_targets/NAME.rs` in the repository.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,11 @@ pub const TARGETS: &[Target] = &[
         seeds: seeds::database_files,
     },
     Target {
+        name: "database_file_v2",
+        run: database_file_v2,
+        seeds: seeds::database_files_v2,
+    },
+    Target {
         name: "gbak_header",
         run: gbak_header,
         seeds: seeds::gbak_headers,
@@ -53,6 +58,11 @@ pub const TARGETS: &[Target] = &[
         seeds: seeds::logs,
     },
     Target {
+        name: "log_groups_v2",
+        run: log_groups_v2,
+        seeds: seeds::logs_v2,
+    },
+    Target {
         name: "manifest",
         run: manifest,
         seeds: seeds::manifests,
@@ -61,5 +71,10 @@ pub const TARGETS: &[Target] = &[
         name: "split_log_groups",
         run: split_log_groups,
         seeds: seeds::split_logs,
+    },
+    Target {
+        name: "wal_segments",
+        run: wal_segments,
+        seeds: seeds::wal_segments,
     },
 ];

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::fixtures;
+use crate::fixtures::Fixtures;
 
 /// The truth about a fixture.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,8 +60,8 @@ impl Truth {
     /// # Panics
     ///
     /// Where it cannot be read.
-    pub fn of(fixture: &str) -> Self {
-        let file = fixtures::read(&format!("{fixture}/truth.json"));
+    pub fn of(fixtures: Fixtures, fixture: &str) -> Self {
+        let file = fixtures.read(&format!("{fixture}/truth.json"));
         serde_json::from_slice(&file.bytes)
             .unwrap_or_else(|error| panic!("{} is no truth: {error}", file.path))
     }

@@ -6,7 +6,8 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use apograph_format::LogSequence;
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
+use apograph_format::{Generation, LogFolderEntry, LogSequence};
 use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart};
 
 /// INSERT (:T {i:1}), then INSERT (:T {i:2}) of which the last 3 bytes were not written.
@@ -21,23 +22,39 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => example(own.path())?,
     };
     if path.is_dir() {
-        let Some(folder) = LogFolder::open(&path)? else {
+        let Some(folder) = LogFolder::open(&path, generation_of(&path)?)? else {
             return Err(format!("{} is gone", path.display()).into());
         };
         let Some(first) = folder.files().first() else {
             return Err(format!("{} has no log files", path.display()).into());
         };
-        print(&folder.from(first.sequence, 0)?.parts);
+        print(&folder.from(first.start)?.parts);
     } else {
         let bytes = std::fs::read(&path)?;
-        print(&[LogPart {
-            sequence: LogSequence::default(),
-            file_offset: 0,
-            bytes: &bytes,
-            joints: 0,
-        }]);
+        print(&[part_of(&bytes)?]);
     }
     Ok(())
+}
+
+/// The generation whose names the log files in a folder have.
+fn generation_of(folder: &Path) -> std::io::Result<Generation> {
+    for entry in folder.read_dir()? {
+        let entry = LogFolderEntry::of(&entry?.file_name(), Generation::Two);
+        if matches!(entry, LogFolderEntry::Log(_)) {
+            return Ok(Generation::Two);
+        }
+    }
+    Ok(Generation::One)
+}
+
+/// A log file: one of generation 2 begins with a header, one of generation 1 with a frame.
+fn part_of(file: &[u8]) -> Result<LogPart<'_>, Box<dyn Error>> {
+    if file.starts_with(&WAL_SEGMENT_MAGIC) {
+        let header = WalSegmentHeader::decode(file)?;
+        let frames = &file[WAL_SEGMENT_HEADER_BYTES..];
+        return Ok(LogPart::of_segment(&header, frames));
+    }
+    Ok(LogPart::of_file(LogSequence::default(), 0, file))
 }
 
 fn print(parts: &[LogPart<'_>]) {
@@ -47,6 +64,7 @@ fn print(parts: &[LogPart<'_>]) {
             LogEvent::Group(group) => print_group(parts, &group),
             LogEvent::Seal { .. } => println!("--- a crash; another process goes on ---"),
             LogEvent::LeadingEpoch { epoch, .. } => println!("epoch {epoch} of the group before"),
+            LogEvent::SyncMarker { .. } => println!("--- durable up to here ---"),
         }
     }
     if let Some(end) = groups.end() {
@@ -62,8 +80,14 @@ fn print_group(parts: &[LogPart<'_>], group: &Group<'_>) {
         "{place:>8}  epoch {epoch}, transaction {}",
         group.transaction
     );
-    for frame in group.frames() {
-        println!("          {} ({} bytes)", frame.kind(), frame.bytes().len());
+    if let Some(time) = group.committed_at {
+        println!("          at {time} ms");
+    }
+    if group.is_encrypted {
+        println!("          {} encrypted frames", group.frames);
+    }
+    for (kind, count) in group.kinds() {
+        println!("          {count} {kind}");
     }
 }
 

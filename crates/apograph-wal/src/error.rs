@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_format::FormatError;
+use apograph_format::{FormatError, LogPosition, Lsn};
 use apograph_io::IoError;
 
 /// Why a log folder cannot be read.
@@ -19,6 +19,38 @@ pub enum WalError {
         path: PathBuf,
         /// What is wrong with it.
         source: FormatError,
+    },
+    /// The header of a log file of generation 2 is damaged.
+    #[error("{} is damaged: {source}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// A log file of generation 2 has another name than its header says.
+    #[error("{} begins at LSN {first}, which is not its name", path.display())]
+    Renamed {
+        /// The file.
+        path: PathBuf,
+        /// Where it begins.
+        first: Lsn,
+    },
+    /// A log file is of another database.
+    #[error("{} is of another database", path.display())]
+    ForeignFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A log file of generation 2 does not end where the next begins.
+    #[error("{} ends at {end}, the next log file begins at {next}", path.display())]
+    Gap {
+        /// The file.
+        path: PathBuf,
+        /// Where it ends.
+        end: LogPosition,
+        /// Where the next begins.
+        next: LogPosition,
     },
     /// A log file is not where the log needs it.
     #[error("the log file {} is missing", path.display())]
@@ -56,9 +88,14 @@ impl WalError {
         match self {
             Self::Io(_) | Self::Restless { .. } => "io",
             Self::Checkpoint { .. } => "corrupt-wal",
-            Self::MissingFile { .. } | Self::StrayFile { .. } | Self::PastEnd { .. } => {
-                "wal-damaged"
-            }
+            Self::Header { source, .. } if source.is_unsupported() => "unsupported-version",
+            Self::Header { .. }
+            | Self::Renamed { .. }
+            | Self::ForeignFile { .. }
+            | Self::Gap { .. }
+            | Self::MissingFile { .. }
+            | Self::StrayFile { .. }
+            | Self::PastEnd { .. } => "wal-damaged",
         }
     }
 }

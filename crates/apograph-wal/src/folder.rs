@@ -10,9 +10,10 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
-    CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord, LogFolderEntry, LogPosition,
-    LogSequence, log_file_name,
+    DatabaseId, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn, log_file_name,
 };
 use apograph_io::{IoError, Mapped, list_folder, open_regular, read_small};
 
@@ -25,20 +26,51 @@ const LISTINGS: usize = 16;
 /// A log file, held open and mapped.
 #[derive(Debug)]
 pub struct LogFile {
-    /// The number in its name.
-    pub sequence: LogSequence,
+    /// The position in its name: that of its first frame.
+    pub start: LogPosition,
     /// Its path.
     pub path: PathBuf,
     /// The open file.
     pub file: File,
     /// Its bytes at the time it was mapped.
     pub bytes: Mapped,
+    /// Generation 2: its header.
+    pub header: Option<WalSegmentHeader>,
+}
+
+impl LogFile {
+    /// All its frames, as a part of a log.
+    pub fn part(&self) -> LogPart<'_> {
+        match (&self.header, self.start) {
+            (Some(header), _) => {
+                let frames = self.bytes.get(WAL_SEGMENT_HEADER_BYTES..);
+                LogPart::of_segment(header, frames.unwrap_or_default())
+            }
+            (None, LogPosition::File { sequence, .. }) => {
+                LogPart::of_file(sequence, 0, &self.bytes)
+            }
+            (None, LogPosition::Lsn(_)) => LogPart::of_file(LogSequence::default(), 0, &[]),
+        }
+    }
+
+    fn is_behind(&self, other: &Self) -> bool {
+        match (other.start, self.start) {
+            (
+                LogPosition::File { sequence, .. },
+                LogPosition::File {
+                    sequence: found, ..
+                },
+            ) => sequence.next() == Some(found),
+            _ => other.part().end() == self.start,
+        }
+    }
 }
 
 /// A log folder as it was found.
 #[derive(Debug)]
 pub struct LogFolder {
     path: PathBuf,
+    generation: Generation,
     checkpoint: Option<CheckpointRecord>,
     files: Vec<LogFile>,
 }
@@ -50,17 +82,22 @@ impl LogFolder {
     ///
     /// [`WalError::Io`]; [`WalError::Checkpoint`] for a `checkpoint.meta` that cannot be read;
     /// [`WalError::StrayFile`] for a file that the engine would replay as a log file and that has
-    /// no log file's name, or for two files with one number.
-    pub fn open(path: &Path) -> Result<Option<Self>> {
+    /// no log file's name, or for two files with one number; [`WalError::Header`] for a log file of
+    /// generation 2 whose header is damaged, or is another file's.
+    pub fn open(path: &Path, generation: Generation) -> Result<Option<Self>> {
         for _ in 0..LISTINGS {
             let Some(names) = list_folder(path)? else {
                 return Ok(None);
             };
-            let checkpoint = read_checkpoint(path)?;
-            match open_files(&log_names(path, names)?) {
+            let checkpoint = match generation {
+                Generation::One => read_checkpoint(path)?,
+                Generation::Two => None,
+            };
+            match open_files(&log_names(path, names, generation)?) {
                 Ok(files) => {
                     return Ok(Some(Self {
                         path: path.to_owned(),
+                        generation,
                         checkpoint,
                         files,
                     }));
@@ -81,7 +118,7 @@ impl LogFolder {
     ///
     /// As [`LogFolder::open`].
     pub fn refreshed(self) -> Result<Option<Self>> {
-        let Some(now) = Self::open(&self.path)? else {
+        let Some(now) = Self::open(&self.path, self.generation)? else {
             return Ok(None);
         };
         if !self.is_same_log(&now)? {
@@ -89,30 +126,49 @@ impl LogFolder {
         }
         let mut files = now.files;
         for held in self.files {
-            if files.iter().all(|file| file.sequence != held.sequence) {
+            if files.iter().all(|file| file.start != held.start) {
                 let bytes = Mapped::of(&held.file, &held.path)?;
                 files.push(LogFile { bytes, ..held });
             }
         }
-        files.sort_by_key(|file| file.sequence);
+        files.sort_by_key(|file| file.start);
         Ok(Some(Self {
-            path: self.path,
-            checkpoint: self.checkpoint,
             files,
+            path: self.path,
+            generation: self.generation,
+            checkpoint: self.checkpoint,
         }))
     }
 
-    /// Files that both have must be the same ones, and a log's numbers never go back.
+    /// Files that both have must be the same ones, and a log's positions never go back.
     fn is_same_log(&self, now: &Self) -> Result<bool> {
         for held in &self.files {
-            if let Some(file) = now.file(held.sequence)
+            if let Some(file) = now.named(held.start)
                 && identity(&file.file, &file.path)? != identity(&held.file, &held.path)?
             {
                 return Ok(false);
             }
         }
-        let newest = |folder: &Self| folder.files.last().map(|file| file.sequence);
+        let newest = |folder: &Self| folder.files.last().map(|file| file.start);
         Ok(newest(now) >= newest(self))
+    }
+
+    /// Tells whether every log file of generation 2 is of one database.
+    ///
+    /// # Errors
+    ///
+    /// [`WalError::ForeignFile`] for the first that is of another.
+    pub fn check_database(&self, database: DatabaseId) -> Result<()> {
+        let is_foreign = |file: &&LogFile| {
+            let header = file.header.as_ref();
+            header.is_some_and(|header| header.database != database)
+        };
+        match self.files.iter().find(is_foreign) {
+            Some(file) => Err(WalError::ForeignFile {
+                path: file.path.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The folder.
@@ -120,29 +176,51 @@ impl LogFolder {
         &self.path
     }
 
-    /// What the engine's last checkpoint recorded, read before the files were opened.
+    /// The generation of the log.
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// Generation 2: whether the records in its newest file are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        let newest = self.files.last().and_then(|file| file.header);
+        newest.is_some_and(|header| header.is_encrypted)
+    }
+
+    /// Generation 1: what the engine's last checkpoint recorded, read before the files were opened.
     pub const fn checkpoint(&self) -> Option<&CheckpointRecord> {
         self.checkpoint.as_ref()
     }
 
-    /// The log files in numeric order.
+    /// The log files in the order of the log.
     pub fn files(&self) -> &[LogFile] {
         &self.files
     }
 
-    /// The file with this number.
-    pub fn file(&self, sequence: LogSequence) -> Option<&LogFile> {
-        self.files.iter().find(|file| file.sequence == sequence)
+    /// The file that has this position in its name.
+    pub fn named(&self, start: LogPosition) -> Option<&LogFile> {
+        self.files.iter().find(|file| file.start == start)
     }
 
-    /// Where recovery starts: the file that the checkpoint names, else the first.
-    pub fn recovery_start(&self) -> LogPosition {
-        let first = self
-            .files
-            .first()
-            .map_or(LogSequence::default(), |file| file.sequence);
-        let named = self.checkpoint.map(|checkpoint| checkpoint.log_sequence);
-        LogPosition::in_file(named.unwrap_or(first), 0)
+    /// The file of generation 1 with this number.
+    pub fn file(&self, sequence: LogSequence) -> Option<&LogFile> {
+        self.named(LogPosition::in_file(sequence, 0))
+    }
+
+    /// Where the log begins that has to be replayed over an image.
+    ///
+    /// An image of generation 2 says it itself (`log_start`). For one of generation 1 it is the
+    /// file that `checkpoint.meta` names, else the first.
+    pub fn recovery_start(&self, log_start: Option<Lsn>) -> LogPosition {
+        if let Some(lsn) = log_start {
+            return LogPosition::Lsn(lsn);
+        }
+        let first = self.files.first().map(|file| file.start);
+        let named = self.checkpoint.map(|it| it.log_sequence);
+        let named = named.map(|sequence| LogPosition::in_file(sequence, 0));
+        named
+            .or(first)
+            .unwrap_or(LogPosition::in_file(LogSequence::default(), 0))
     }
 
     /// The log from a position on, as parts, with the files that they lie in.
@@ -150,42 +228,67 @@ impl LogFolder {
     /// # Errors
     ///
     /// [`WalError::MissingFile`] where a file from the position to the newest is not there,
+    /// [`WalError::Gap`] where a file of generation 2 ends before the next begins,
     /// [`WalError::PastEnd`] where the position lies behind the end of its file.
-    pub fn from(&self, sequence: LogSequence, offset: u64) -> Result<LogTail<'_>> {
-        let files: Vec<&LogFile> = self
-            .files
-            .iter()
-            .filter(|file| file.sequence >= sequence)
-            .collect();
-        let mut expected = Some(sequence);
-        for file in &files {
-            if Some(file.sequence) != expected {
-                return Err(self.missing(expected.unwrap_or(sequence)));
+    pub fn from(&self, position: LogPosition) -> Result<LogTail<'_>> {
+        let (first, skipped) = match position {
+            LogPosition::File { sequence, offset } => (LogPosition::in_file(sequence, 0), offset),
+            LogPosition::Lsn(lsn) => {
+                let holds = |file: &&LogFile| file.start <= position;
+                match self.files.iter().rfind(holds).map(|file| file.start) {
+                    Some(start @ LogPosition::Lsn(first)) => (start, lsn.behind(first)),
+                    _ => (position, 0),
+                }
             }
-            expected = file.sequence.next();
+        };
+        let files: Vec<&LogFile> = self.files.iter().filter(|it| it.start >= first).collect();
+        let is_first_missing = match files.first() {
+            Some(file) => file.start != first,
+            None => skipped > 0 || !self.files.is_empty(),
+        };
+        if is_first_missing {
+            return Err(self.missing(first));
         }
-        if files.is_empty() && (offset > 0 || !self.files.is_empty()) {
-            return Err(self.missing(sequence));
+        for pair in files.windows(2) {
+            if let [before, file] = pair
+                && !file.is_behind(before)
+            {
+                return Err(self.not_behind(before, file));
+            }
         }
         let parts = files.iter().enumerate().map(|(index, file)| {
-            let from = if index == 0 { offset } else { 0 };
-            let bytes = usize::try_from(from)
-                .ok()
-                .and_then(|from| file.bytes.get(from..));
-            let bytes = bytes.ok_or_else(|| WalError::PastEnd {
-                path: file.path.clone(),
-                offset: from,
-                size: file.bytes.len() as u64,
-            })?;
-            Ok(LogPart::of_file(file.sequence, from, bytes))
+            let skipped = if index == 0 { skipped } else { 0 };
+            let part = file.part();
+            if skipped > part.bytes.len() as u64 {
+                return Err(WalError::PastEnd {
+                    path: file.path.clone(),
+                    offset: part.file_offset.saturating_add(skipped),
+                    size: file.bytes.len() as u64,
+                });
+            }
+            Ok(part.skipping(skipped))
         });
         let parts = parts.collect::<Result<Vec<_>>>()?;
         Ok(LogTail { files, parts })
     }
 
-    fn missing(&self, sequence: LogSequence) -> WalError {
+    fn not_behind(&self, before: &LogFile, file: &LogFile) -> WalError {
+        match before.start {
+            LogPosition::File { sequence, .. } => {
+                let expected = sequence.next().unwrap_or(sequence);
+                self.missing(LogPosition::in_file(expected, 0))
+            }
+            LogPosition::Lsn(_) => WalError::Gap {
+                path: before.path.clone(),
+                end: before.part().end(),
+                next: file.start,
+            },
+        }
+    }
+
+    fn missing(&self, start: LogPosition) -> WalError {
         WalError::MissingFile {
-            path: self.path.join(log_file_name(sequence)),
+            path: self.path.join(log_file_name(start)),
         }
     }
 }
@@ -210,12 +313,16 @@ fn identity(file: &File, path: &Path) -> Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-fn log_names(path: &Path, names: Vec<OsString>) -> Result<Vec<(LogSequence, PathBuf)>> {
+fn log_names(
+    path: &Path,
+    names: Vec<OsString>,
+    generation: Generation,
+) -> Result<Vec<(LogPosition, PathBuf)>> {
     let mut logs = Vec::new();
     for name in names {
         let file = path.join(&name);
-        match LogFolderEntry::of(&name) {
-            LogFolderEntry::Log(sequence) => logs.push((sequence, file)),
+        match LogFolderEntry::of(&name, generation) {
+            LogFolderEntry::Log(start) => logs.push((start, file)),
             LogFolderEntry::StrayLog => return Err(WalError::StrayFile { path: file }),
             LogFolderEntry::Other => {}
         }
@@ -228,26 +335,44 @@ fn log_names(path: &Path, names: Vec<OsString>) -> Result<Vec<(LogSequence, Path
     twice.map_or(Ok(logs), |path| Err(WalError::StrayFile { path }))
 }
 
-fn open_files(names: &[(LogSequence, PathBuf)]) -> Result<Vec<LogFile>> {
+fn open_files(names: &[(LogPosition, PathBuf)]) -> Result<Vec<LogFile>> {
     let opened = names
         .iter()
-        .map(|(sequence, path)| Ok((*sequence, path.clone(), open_regular(path)?)))
+        .map(|(start, path)| Ok((*start, path.clone(), open_regular(path)?)))
         .collect::<std::result::Result<Vec<_>, IoError>>()?;
-    let mut files = opened
-        .into_iter()
-        .rev()
-        .map(|(sequence, path, file)| {
-            let bytes = Mapped::of(&file, &path)?;
-            Ok(LogFile {
-                sequence,
-                path,
-                file,
-                bytes,
-            })
-        })
-        .collect::<std::result::Result<Vec<_>, IoError>>()?;
+    let mut files = Vec::with_capacity(opened.len());
+    for (start, path, file) in opened.into_iter().rev() {
+        let bytes = Mapped::of(&file, &path)?;
+        let header = match start {
+            LogPosition::File { .. } => None,
+            // The engine was cut off while it created the newest file, or does it just now.
+            LogPosition::Lsn(_) if files.is_empty() && WalSegmentHeader::is_unfinished(&bytes) => {
+                continue;
+            }
+            LogPosition::Lsn(lsn) => Some(read_header(&bytes, &path, lsn)?),
+        };
+        files.push(LogFile {
+            start,
+            path,
+            file,
+            bytes,
+            header,
+        });
+    }
     files.reverse();
     Ok(files)
+}
+
+fn read_header(bytes: &[u8], path: &Path, named: Lsn) -> Result<WalSegmentHeader> {
+    let path = path.to_owned();
+    match WalSegmentHeader::decode(bytes) {
+        Ok(header) if header.first_lsn == named => Ok(header),
+        Ok(header) => Err(WalError::Renamed {
+            path,
+            first: header.first_lsn,
+        }),
+        Err(source) => Err(WalError::Header { path, source }),
+    }
 }
 
 fn read_checkpoint(folder: &Path) -> Result<Option<CheckpointRecord>> {

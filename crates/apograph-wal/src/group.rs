@@ -1,49 +1,38 @@
-//! Commit groups: the unit that is whole or absent.
+//! Commit groups: the unit that is whole or absent, in a log of either generation.
 //!
-//! ```text
-//! group := data* Commit{transaction} [EpochAdvance{epoch}]
-//! seal  := Abort{INVALID}
-//! ```
-//!
-//! The engine writes the frames of a group in one call, so they lie side by side, in one file or
-//! across several. A crash leaves a prefix of the last group; the next open seals it with an abort
-//! record at the front of a new file.
-//!
-//! **Where frames stop making sense**, three things can be meant, and the first intact control
-//! record behind the defect tells which: a seal, then a crash happened here and the log goes on
-//! behind it; any other, then the bytes in between are damaged; none to the end of the log, then
-//! this is the torn tail of the last write. The engine itself never asks: it drops the rest of
-//! that file and goes on with the next, whose first commit adopts the records left over.
-//!
-//! A seal counts where one can be: at the front of a file, or at an unknown place of a segment in
-//! which the engine laid several files side by side. A value that was being written when the crash
-//! came may hold the bytes of a log itself.
-//!
-//! Two more cases look torn and are not, be it before a seal or at the end of the log: a frame that
-//! is whole but for its checksum or tag, and a control record that is whole but for its length. A
-//! write that was cut off leaves neither. (Where a machine lost its power, zeros may stand for the
-//! end of a frame and all that was to follow: that is a cut too.)
+//! What makes a group, and what the bytes mean where no frame stands, differs between the
+//! generations and is told in `v1/reader.rs` and `v2/reader.rs`. What comes out is the same.
 
-use apograph_format::{Epoch, FrameDefect, RawFrame, Record, TransactionId};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use apograph_format::{Epoch, Generation, LogPosition, TransactionId, UnixMillis, v1, v2};
+
+use crate::defect::LogDefect;
 use crate::part::{LogPart, Place, Run};
-use crate::resync::{self, Evidence};
 
 /// A committed group: its place in the log and its heads. The records stay where they are.
 #[derive(Debug, Clone, Copy)]
 pub struct Group<'a> {
-    parts: &'a [LogPart<'a>],
-    /// The id in the commit record.
+    pub(crate) parts: &'a [LogPart<'a>],
+    /// The id that it was committed under.
     pub transaction: TransactionId,
-    /// The epoch in the record behind the commit, where there is one.
+    /// The epoch that it names: in generation 1 in a record behind the commit, where there is one;
+    /// in generation 2 in its first record, unless it is encrypted.
     pub epoch: Option<Epoch>,
-    /// The first byte of its first record.
+    /// Whether it took that epoch. In generation 2 a schema change names the current one.
+    pub takes_epoch: bool,
+    /// Generation 2: the wall clock when it was written, unless it is encrypted.
+    pub committed_at: Option<UnixMillis>,
+    /// Whether its records cannot be read without the database's key.
+    pub is_encrypted: bool,
+    /// The first byte of its first frame.
     pub start: Place,
-    /// Behind its last record.
+    /// Behind its last frame.
     pub end: Place,
-    /// How many data records it has.
+    /// How many data records it has; 0 where they are encrypted.
     pub records: u64,
-    /// How many frames it has, commit and epoch included.
+    /// How many frames it has.
     pub frames: u64,
 }
 
@@ -53,18 +42,99 @@ impl<'a> Group<'a> {
         runs_between(self.parts, self.start, self.end)
     }
 
-    /// The frames of the group, checked when the group was found.
-    pub fn frames(&self) -> impl Iterator<Item = RawFrame<'a>> + use<'a> {
+    /// The generation of the log.
+    pub fn generation(&self) -> Generation {
+        self.parts
+            .get(self.start.part)
+            .map_or(Generation::One, LogPart::generation)
+    }
+
+    /// Where its first frame begins in its file, in bytes.
+    pub fn file_offset(&self) -> u64 {
+        let part = self.parts.get(self.start.part);
+        part.map_or(0, |part| {
+            part.file_offset.saturating_add(self.start.offset as u64)
+        })
+    }
+
+    /// The position behind its last frame.
+    pub fn end_position(&self) -> Option<LogPosition> {
+        self.end.position(self.parts)
+    }
+
+    /// How many data records of each kind it has, by the names of the kinds.
+    pub fn kinds(&self) -> BTreeMap<Cow<'static, str>, u64> {
+        let mut kinds = BTreeMap::new();
+        let mut count = |name| {
+            let count = kinds.entry(name).or_insert(0_u64);
+            *count = count.saturating_add(1);
+        };
+        match self.generation() {
+            Generation::One => self
+                .frames_v1()
+                .filter(|frame| !frame.kind().is_control())
+                .for_each(|frame| count(frame.kind().name().into())),
+            Generation::Two => self
+                .records_v2()
+                .filter(|record| record.known_kind() != Some(v2::RecordKind::GroupBegin))
+                .for_each(|record| count(kind_name(&record))),
+        }
+        kinds
+    }
+
+    /// The index records that the engine does not replay from its own log: those of generation 1.
+    pub fn index_records(&self) -> impl Iterator<Item = v1::IndexRecord> + use<'a> {
+        let frames = (self.generation() == Generation::One).then(|| self.frames_v1());
+        // A record that cannot be read is no index record: the group is whole all the same.
+        let records = |frame: v1::RawFrame<'a>| v1::IndexRecord::decode(frame.payload()).ok()?;
+        frames.into_iter().flatten().filter_map(records)
+    }
+
+    fn frames_v1(&self) -> impl Iterator<Item = v1::RawFrame<'a>> + use<'a> {
         let parts = self.parts;
         self.runs().flat_map(move |run| {
             let mut rest = run.bytes(parts);
             std::iter::from_fn(move || {
-                let frame = RawFrame::parse(rest).ok()?;
+                let frame = v1::RawFrame::parse(rest).ok()?;
                 rest = rest.get(frame.bytes().len()..)?;
                 Some(frame)
             })
         })
     }
+
+    fn records_v2(&self) -> impl Iterator<Item = v2::RawRecord<'a>> + use<'a> {
+        let parts = self.parts;
+        let frames = self.runs().flat_map(move |run| {
+            let mut offset = run.start;
+            std::iter::from_fn(move || {
+                let part = parts.get(run.part)?;
+                let frame = part.frame_v2(offset)?.ok()?;
+                offset = offset.saturating_add(frame.bytes().len());
+                (offset <= run.end).then_some(frame)
+            })
+        });
+        let is_plain = !self.is_encrypted;
+        frames
+            .filter(move |_| is_plain)
+            .flat_map(|frame| plain_records(&frame).flatten())
+    }
+}
+
+/// The records of a plain frame, behind the prologue of a first one.
+pub(crate) fn plain_records<'a>(frame: &v2::RawFrame<'a>) -> v2::Records<'a> {
+    let prologue = if frame.flags().is_first() {
+        v2::PROLOGUE_BYTES
+    } else {
+        0
+    };
+    v2::Records::new(frame.payload().get(prologue..).unwrap_or_default())
+}
+
+fn kind_name(record: &v2::RawRecord<'_>) -> Cow<'static, str> {
+    record.known_kind().map_or_else(
+        || format!("kind_{}", record.kind).into(),
+        |kind| kind.name().into(),
+    )
 }
 
 fn runs_between<'a>(
@@ -91,16 +161,23 @@ fn runs_between<'a>(
 pub enum LogEvent<'a> {
     /// A committed group.
     Group(Group<'a>),
-    /// The engine sealed a torn tail here: what follows was written by another process.
+    /// Generation 1: the engine sealed a torn tail here; what follows was written by another
+    /// process.
     Seal {
         /// The seal's own frame.
         run: Run,
     },
-    /// The log begins with the epoch record of the group that stands right before it.
+    /// Generation 1: the log begins with the epoch record of the group that stands right before
+    /// it.
     LeadingEpoch {
         /// The epoch.
         epoch: Epoch,
         /// The record's frame.
+        run: Run,
+    },
+    /// Generation 2: the engine noted how far the log is durable. No state.
+    SyncMarker {
+        /// The marker's frame.
         run: Run,
     },
 }
@@ -108,7 +185,7 @@ pub enum LogEvent<'a> {
 /// Where the readable part of a log ends, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogEnd {
-    /// Behind the last group or seal.
+    /// Behind the last group, seal or marker.
     pub place: Place,
     /// Why it ends there.
     pub cause: LogEndCause,
@@ -123,202 +200,62 @@ pub enum LogEndCause {
     /// With records that no commit closes, or with a part of a frame: a write that is going on,
     /// or one that a crash cut off.
     TornTail {
-        /// How many whole records belong to no group.
+        /// How many whole records belong to no group; of generation 2, how many whole frames.
         records: u64,
     },
-    /// With bytes that are damaged: committed records stand behind them.
+    /// With bytes that are damaged: committed records stand behind them, or no crash leaves them.
     Damage {
         /// Where the damaged frame begins.
         place: Place,
         /// What is wrong with it.
-        defect: FrameDefect,
-    },
-    /// With an epoch record that no commit precedes.
-    StrayEpoch {
-        /// The record's frame.
-        place: Place,
-        /// The epoch it names.
-        epoch: Epoch,
+        defect: LogDefect,
     },
 }
 
+impl LogEndCause {
+    pub(crate) fn damage(place: Place, defect: impl Into<LogDefect>) -> Self {
+        let defect = defect.into();
+        Self::Damage { place, defect }
+    }
+}
+
 /// Reads a log from its start, group by group, checking every frame.
+///
+/// The log is of the generation of its first part.
 #[derive(Debug, Clone)]
-pub struct GroupReader<'a> {
-    parts: &'a [LogPart<'a>],
-    place: Place,
-    settled: Place,
-    started: bool,
-    end: Option<LogEnd>,
+pub struct GroupReader<'a>(Reader<'a>);
+
+#[derive(Debug, Clone)]
+enum Reader<'a> {
+    One(crate::v1::reader::Reader<'a>),
+    Two(crate::v2::reader::Reader<'a>),
 }
 
 impl<'a> GroupReader<'a> {
     /// A reader at the start of the log.
-    pub const fn new(parts: &'a [LogPart<'a>]) -> Self {
-        let start = Place { part: 0, offset: 0 };
-        Self {
-            parts,
-            place: start,
-            settled: start,
-            started: false,
-            end: None,
-        }
+    pub fn new(parts: &'a [LogPart<'a>]) -> Self {
+        let generation = parts.first().map_or(Generation::One, LogPart::generation);
+        Self(match generation {
+            Generation::One => Reader::One(crate::v1::reader::Reader::new(parts)),
+            Generation::Two => Reader::Two(crate::v2::reader::Reader::new(parts)),
+        })
     }
 
     /// Where the log ends, and why; `None` until the last event was read.
     pub const fn end(&self) -> Option<LogEnd> {
-        self.end
+        match &self.0 {
+            Reader::One(reader) => reader.end(),
+            Reader::Two(reader) => reader.end(),
+        }
     }
 
     /// Reads the rest of the log and tells where it ends.
     pub fn finish(mut self) -> LogEnd {
         loop {
-            if let Some(end) = self.end {
+            if let Some(end) = self.end() {
                 return end;
             }
             self.next();
-        }
-    }
-
-    /// The next event that is not state: whole aborted groups and checkpoint marks are skipped.
-    fn read(&mut self) -> Result<LogEvent<'a>, LogEndCause> {
-        let mut start = None;
-        let mut records = 0_u64;
-        let mut frames = 0_u64;
-        loop {
-            let (at, frame) = match self.next_frame() {
-                Ok(Some(found)) => found,
-                Ok(None) if records == 0 => return Err(LogEndCause::Clean),
-                Ok(None) => return Err(LogEndCause::TornTail { records }),
-                Err((place, defect)) => {
-                    self.step_over(place, defect, records)?;
-                    start = None;
-                    (records, frames) = (0, 0);
-                    continue;
-                }
-            };
-            let record = match Record::of(&frame) {
-                Ok(record) => record,
-                Err(defect) => {
-                    return Err(LogEndCause::Damage { place: at, defect });
-                }
-            };
-            let first = !self.started;
-            self.started = true;
-            frames = frames.saturating_add(1);
-            let run = Run {
-                part: at.part,
-                start: at.offset,
-                end: at.offset.saturating_add(frame.bytes().len()),
-            };
-            match record {
-                Record::Data(_) => {
-                    start.get_or_insert(at);
-                    records = records.saturating_add(1);
-                }
-                Record::Commit(transaction) => {
-                    let start = start.unwrap_or(at);
-                    let epoch = self.take_epoch();
-                    frames = frames.saturating_add(u64::from(epoch.is_some()));
-                    let (parts, end) = (self.parts, self.place);
-                    self.settled = end;
-                    return Ok(LogEvent::Group(Group {
-                        parts,
-                        transaction,
-                        epoch,
-                        start,
-                        end,
-                        records,
-                        frames,
-                    }));
-                }
-                Record::Abort(TransactionId::INVALID) => {
-                    self.settled = self.place;
-                    return Ok(LogEvent::Seal { run });
-                }
-                Record::Abort(_) => {
-                    start = None;
-                    (records, frames) = (0, 0);
-                    self.settled = self.place;
-                }
-                Record::Checkpoint(_) if start.is_none() => frames = 0,
-                Record::Checkpoint(_) => {}
-                Record::EpochAdvance(epoch) if first => {
-                    self.settled = self.place;
-                    return Ok(LogEvent::LeadingEpoch { epoch, run });
-                }
-                Record::EpochAdvance(epoch) => {
-                    return Err(LogEndCause::StrayEpoch { place: at, epoch });
-                }
-            }
-        }
-    }
-
-    /// The next frame, intact, with its place; `None` at the end of the log.
-    fn next_frame(&mut self) -> Result<Option<(Place, RawFrame<'a>)>, (Place, FrameDefect)> {
-        let Some(frame) = self.peek_frame()? else {
-            return Ok(None);
-        };
-        let at = self.place;
-        self.place.offset = self.place.offset.saturating_add(frame.bytes().len());
-        Ok(Some((at, frame)))
-    }
-
-    /// The frame that comes next, without taking it. Moves past the ends of parts.
-    fn peek_frame(&mut self) -> Result<Option<RawFrame<'a>>, (Place, FrameDefect)> {
-        let rest = loop {
-            let Some(part) = self.parts.get(self.place.part) else {
-                return Ok(None);
-            };
-            match part.bytes.get(self.place.offset..) {
-                Some([]) | None => {
-                    if self.place.part.saturating_add(1) >= self.parts.len() {
-                        return Ok(None);
-                    }
-                    self.place = Place {
-                        part: self.place.part.saturating_add(1),
-                        offset: 0,
-                    };
-                }
-                Some(rest) => break rest,
-            }
-        };
-        let defect = |defect| (self.place, defect);
-        let frame = RawFrame::parse(rest).map_err(defect)?;
-        frame.check().map_err(defect)?;
-        Ok(Some(frame))
-    }
-
-    /// Takes the epoch record that directly follows a commit.
-    fn take_epoch(&mut self) -> Option<Epoch> {
-        let before = self.place;
-        let frame = self.peek_frame().ok().flatten();
-        let found = frame.and_then(|frame| match Record::of(&frame) {
-            Ok(Record::EpochAdvance(epoch)) => Some((epoch, frame.bytes().len())),
-            _ => None,
-        });
-        let Some((epoch, length)) = found else {
-            self.place = before;
-            return None;
-        };
-        self.place.offset = self.place.offset.saturating_add(length);
-        Some(epoch)
-    }
-
-    /// Past a defect there is either a seal to go on from, or the end of the log.
-    fn step_over(
-        &mut self,
-        place: Place,
-        defect: FrameDefect,
-        records: u64,
-    ) -> Result<(), LogEndCause> {
-        match resync::evidence(self.parts, place, defect) {
-            Evidence::Seal(seal) => {
-                self.place = seal;
-                Ok(())
-            }
-            Evidence::Damage => Err(LogEndCause::Damage { place, defect }),
-            Evidence::TornTail => Err(LogEndCause::TornTail { records }),
         }
     }
 }
@@ -327,18 +264,9 @@ impl<'a> Iterator for GroupReader<'a> {
     type Item = LogEvent<'a>;
 
     fn next(&mut self) -> Option<LogEvent<'a>> {
-        if self.end.is_some() {
-            return None;
-        }
-        match self.read() {
-            Ok(event) => Some(event),
-            Err(cause) => {
-                self.end = Some(LogEnd {
-                    place: self.settled,
-                    cause,
-                });
-                None
-            }
+        match &mut self.0 {
+            Reader::One(reader) => reader.next(),
+            Reader::Two(reader) => reader.next(),
         }
     }
 }

@@ -29,13 +29,16 @@
     )
 )]
 
+mod defect;
 mod error;
 mod folder;
 mod group;
 mod part;
-mod resync;
 mod timeline;
+mod v1;
+mod v2;
 
+pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
 pub use folder::{LogFile, LogFolder, LogTail};
 pub use group::{Group, GroupReader, LogEnd, LogEndCause, LogEvent};

@@ -1,40 +1,95 @@
 //! A log as the runs of bytes it is stored in.
 
-use apograph_format::{LogPosition, LogSequence};
+use apograph_format::v2::{FrameDefect, RawFrame, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::{Generation, LogPosition, LogSequence, Lsn};
 
-/// A run of log bytes: a log file, the rest of one, or the body of a segment.
+/// A run of log bytes: a log file, the rest of one, or what a segment has of one.
 ///
-/// A log is a slice of parts in reading order; nothing is said to lie between two of them.
+/// A log is a slice of parts in reading order, all of one generation. In generation 1 nothing is
+/// said to lie between two of them; in generation 2 each begins at the LSN at which the one before
+/// it ends.
 #[derive(Debug, Clone, Copy)]
 pub struct LogPart<'a> {
-    /// The number of the log file. In the body of a segment, 0.
-    pub sequence: LogSequence,
+    /// Where in the log its first byte stands. In a segment of generation 1, in file 0.
+    pub start: LogPosition,
     /// Where `bytes` begin in their file.
     pub file_offset: u64,
-    /// The bytes.
+    /// The bytes: frames alone.
     pub bytes: &'a [u8],
-    /// How many ends of log files lie inside, at unknown places. The engine's segments are log
-    /// files one behind the other; a log file and a segment of ours have none.
+    /// Generation 1: how many ends of log files lie inside, at unknown places. The engine's
+    /// segments are log files one behind the other; a log file and a segment of ours have none.
     pub joints: u64,
+    /// Generation 2: whether the records in it are encrypted.
+    pub is_encrypted: bool,
+    /// Generation 2: whether it must end with a whole group, also as the last part of a log.
+    pub is_sealed: bool,
 }
 
 impl<'a> LogPart<'a> {
-    /// A log file, or the rest of one from `file_offset` on.
+    /// A log file of generation 1, or the rest of one from `file_offset` on.
     pub const fn of_file(sequence: LogSequence, file_offset: u64, bytes: &'a [u8]) -> Self {
         Self {
-            sequence,
+            start: LogPosition::in_file(sequence, file_offset),
             file_offset,
             bytes,
             joints: 0,
+            is_encrypted: false,
+            is_sealed: false,
         }
     }
 
-    /// The position of a byte of this part in its file.
-    pub fn position(&self, offset: usize) -> LogPosition {
-        LogPosition::in_file(
-            self.sequence,
-            self.file_offset.saturating_add(offset as u64),
-        )
+    /// A log file of generation 2: the frames behind its header.
+    pub const fn of_segment(header: &WalSegmentHeader, frames: &'a [u8]) -> Self {
+        Self {
+            start: LogPosition::Lsn(header.first_lsn),
+            file_offset: WAL_SEGMENT_HEADER_BYTES as u64,
+            bytes: frames,
+            joints: 0,
+            is_encrypted: header.is_encrypted,
+            is_sealed: false,
+        }
+    }
+
+    /// The same without its first bytes; empty where it has fewer.
+    #[must_use]
+    pub fn skipping(self, skipped: u64) -> Self {
+        let start = usize::try_from(skipped)
+            .unwrap_or(usize::MAX)
+            .min(self.bytes.len());
+        Self {
+            start: self.position(start),
+            file_offset: self.file_offset.saturating_add(start as u64),
+            bytes: self.bytes.get(start..).unwrap_or_default(),
+            ..self
+        }
+    }
+
+    /// The generation of the log.
+    pub const fn generation(&self) -> Generation {
+        self.start.generation()
+    }
+
+    /// The position of a byte of this part in the log.
+    pub const fn position(&self, offset: usize) -> LogPosition {
+        self.start.plus(offset as u64)
+    }
+
+    /// The position behind its last byte.
+    pub const fn end(&self) -> LogPosition {
+        self.position(self.bytes.len())
+    }
+
+    pub(crate) const fn lsn_at(&self, offset: usize) -> Option<Lsn> {
+        match self.position(offset) {
+            LogPosition::Lsn(lsn) => Some(lsn),
+            LogPosition::File { .. } => None,
+        }
+    }
+
+    /// The frame of generation 2 at an offset, its checksum not compared.
+    pub(crate) fn frame_v2(&self, offset: usize) -> Option<Result<RawFrame<'a>, FrameDefect>> {
+        let rest = self.bytes.get(offset..)?;
+        Some(RawFrame::parse(rest, self.lsn_at(offset)?))
     }
 }
 
@@ -51,7 +106,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The position in the log's files.
+    /// The position in the log.
     pub fn position(self, parts: &[LogPart<'_>]) -> Option<LogPosition> {
         parts.get(self.part).map(|part| part.position(self.offset))
     }

@@ -1,5 +1,10 @@
 //! Which epoch of which timeline a group belongs to.
 //!
+//! Generation 2 names the epoch of every group and goes on counting across processes: the groups
+//! of a log are in one timeline, in the order of their epochs. Only an image can be ahead of its log:
+//! a statement that changes nothing takes an epoch and logs nothing, and a crash gives that epoch out
+//! again. What follows then is another timeline.
+//!
 //! Generation 1 counts epochs per process and says nowhere when another process took over. The
 //! rules (docs/decisions.md, "Where does a timeline end?"):
 //!
@@ -14,7 +19,7 @@
 //! A group without an epoch belongs to the highest one before it. A session's group always has
 //! one; where a crash tore it off, it was the next.
 
-use apograph_format::{Epoch, Point, RangeSet, Timeline, TransactionId};
+use apograph_format::{Epoch, Generation, Point, RangeSet, Timeline, TransactionId};
 
 use crate::group::{Group, GroupReader, LogEnd, LogEvent};
 use crate::part::{LogPart, Run};
@@ -39,7 +44,7 @@ pub struct TimelineState {
 pub struct Placement {
     /// The point the group belongs to.
     pub point: Point,
-    /// Whether the epoch is written in the group itself.
+    /// Whether the group took the epoch, and does not only stand in it.
     pub own_epoch: bool,
     /// Whether the epoch is one that no other group of the timeline has.
     pub advances: bool,
@@ -83,7 +88,30 @@ impl TimelineState {
 
     /// Tells where the next group of the log stands.
     pub fn place(&mut self, group: &Group<'_>) -> Placement {
-        self.place_heads(group.transaction, group.epoch)
+        match group.generation() {
+            Generation::One => self.place_heads(group.transaction, group.epoch),
+            Generation::Two => self.place_ordered(group.epoch, group.takes_epoch),
+        }
+    }
+
+    /// Tells where the next group of a log of generation 2 stands, by its epoch and whether it took
+    /// it; `None` is an encrypted group.
+    fn place_ordered(&mut self, epoch: Option<Epoch>, own_epoch: bool) -> Placement {
+        let opens_timeline = epoch.is_some_and(|epoch| epoch < self.highest());
+        if let Some(epoch) = epoch.filter(|_| opens_timeline) {
+            // What stood before is not told from the state at its epoch.
+            self.open_next_at(epoch);
+        }
+        let advances = epoch.is_some_and(|epoch| epoch > self.highest());
+        if let Some(epoch) = epoch.filter(|_| advances) {
+            self.epochs.insert(epoch.get());
+        }
+        Placement {
+            point: self.point(),
+            own_epoch,
+            advances,
+            opens_timeline,
+        }
     }
 
     /// Tells where the next group of the log stands, by its heads alone.
@@ -143,7 +171,10 @@ impl TimelineState {
     /// the epochs it replayed.
     fn open_next(&mut self, first: Option<Epoch>) {
         let goes_on = first.filter(|&first| first > self.highest());
-        let base = goes_on.and_then(Epoch::previous).unwrap_or_default();
+        self.open_next_at(goes_on.and_then(Epoch::previous).unwrap_or_default());
+    }
+
+    fn open_next_at(&mut self, base: Epoch) {
         let timeline = self.timeline.next().unwrap_or(self.timeline);
         *self = Self::at(Point::new(timeline, base));
     }
@@ -158,6 +189,8 @@ pub enum PlacedEvent<'a> {
     Seal(Run),
     /// The epoch record of the group right before the log.
     LeadingEpoch(Epoch, Run),
+    /// A note on how far the log was durable.
+    SyncMarker(Run),
 }
 
 /// Reads a log group by group and tells where in the history each stands.
@@ -170,7 +203,7 @@ pub struct PlacedReader<'a, 's> {
 impl<'a, 's> PlacedReader<'a, 's> {
     /// A reader at the start of a log; `state` is what is known of the timeline there, and is
     /// brought forward as the log is read.
-    pub const fn new(parts: &'a [LogPart<'a>], state: &'s mut TimelineState) -> Self {
+    pub fn new(parts: &'a [LogPart<'a>], state: &'s mut TimelineState) -> Self {
         Self {
             groups: GroupReader::new(parts),
             state,
@@ -202,6 +235,7 @@ impl<'a> Iterator for PlacedReader<'a, '_> {
                 self.state.lead(epoch);
                 PlacedEvent::LeadingEpoch(epoch, run)
             }
+            LogEvent::SyncMarker { run } => PlacedEvent::SyncMarker(run),
         })
     }
 }
@@ -285,6 +319,30 @@ mod tests {
         ];
         for (what, base, groups, expected) in rows {
             assert_eq!(walk(base, groups), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn groups_of_generation_2_are_placed() {
+        let rows: [(&str, u64, &[Option<u64>], &str); 4] = [
+            ("in order", 3, &[Some(4), Some(5)], "1:4* 1:5*"),
+            ("schema", 3, &[Some(3), Some(4), Some(4)], "1:3 1:4* 1:4"),
+            ("encrypted", 3, &[None, None], "1:3 1:3"),
+            (
+                "given out again",
+                5,
+                &[Some(4), Some(4), Some(6)],
+                "2:4 2:4 2:6*",
+            ),
+        ];
+        for (what, base, epochs, expected) in rows {
+            let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
+            let placed = epochs.iter().map(|epoch| {
+                let placement = state.place_ordered(epoch.map(Epoch::new), true);
+                let mark = if placement.advances { "*" } else { "" };
+                format!("{}{mark}", placement.point)
+            });
+            assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
         }
     }
 }

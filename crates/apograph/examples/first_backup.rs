@@ -43,7 +43,8 @@ fn main() -> Result<()> {
     let restored = restore(&RealDisk, &repository, &output, &options, &Silent)?;
     let what = format!(
         "to epoch {}, {} bytes",
-        restored.point.epoch, restored.bytes_written
+        restored.point.ok_or("the log is encrypted")?.epoch,
+        restored.bytes_written
     );
     row("restore", &what, begun);
 

@@ -24,7 +24,7 @@
 //!
 //! let options = apograph::restore::Options::to(Target::Latest);
 //! let restored = restore(&RealDisk, repository, "copy.grafeo".as_ref(), &options, &Silent)?;
-//! println!("restored to {}", restored.point);
+//! println!("restored {} commits", restored.commits);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -56,6 +56,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const FOR_TESTS: &[&str] = &["apograph-testing", "apograph-interop"];
 /// Other packages that may use every layer.
 const TOOLS: &[&str] = &["apograph-benches", "xtask"];
+/// The engine of the workspace. That of generation 2 is for the driver outside of it alone.
+const ENGINE: &str = "=0.5.44";
 /// Packages that may use the engine.
 const USES_ENGINE: &[&str] = &["apograph-interop", "apograph-benches"];
 /// Packages whose tests and examples may use the engine.
@@ -72,6 +74,11 @@ pub(super) fn check(packages: &[Package], findings: &mut Findings) {
             let used = dependency.name.as_str();
             if is_engine(used) && !may_use_engine(name, dependency) {
                 findings.add(format!("{name} must not depend on the engine's {used}"));
+            } else if is_engine(used) && dependency.versions != ENGINE {
+                let versions = &dependency.versions;
+                findings.add(format!(
+                    "{name} must depend on {used} {ENGINE}, not {versions}"
+                ));
             }
             if dependency.is_for_development() {
                 continue;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 
 use super::{Findings, entries, read, rust_files};
+use crate::driver;
 
 /// The one file that may.
 const MAY_BE_UNSAFE: &str = "crates/apograph-io/src/map.rs";
@@ -20,7 +21,8 @@ const FORBIDDEN: &[(&str, &str)] = &[
 
 pub(super) fn check(root: &Path, findings: &mut Findings) -> Result<()> {
     let crates = entries(&root.join("crates"))?;
-    check_lines(root, &crates, findings)?;
+    let driver = root.join(driver::NEWER);
+    check_lines(root, &[&crates[..], &[driver]].concat(), findings)?;
     check_fixtures(root, &crates, findings)
 }
 
@@ -58,14 +60,19 @@ fn check_fixtures(root: &Path, crates: &[PathBuf], findings: &mut Findings) -> R
             tests.push_str(&read(&file)?);
         }
     }
-    let fixtures = entries(&root.join("testdata/v1"))?;
-    ensure!(!fixtures.is_empty(), "there are no fixtures in testdata/v1");
-    for fixture in fixtures.iter().filter_map(|path| path.file_name()) {
-        let name = fixture.to_string_lossy();
-        if !has_word(&tests, &name) {
-            findings.add(format!(
-                "the fixture {name} is named by no test in crates/*/tests"
-            ));
+    for generation in ["testdata/v1", "testdata/v2"] {
+        let fixtures = entries(&root.join(generation))?;
+        ensure!(
+            !fixtures.is_empty(),
+            "there are no fixtures in {generation}"
+        );
+        for fixture in fixtures.iter().filter_map(|path| path.file_name()) {
+            let name = fixture.to_string_lossy();
+            if !has_word(&tests, &name) {
+                findings.add(format!(
+                    "the fixture {generation}/{name} is named by no test in crates/*/tests"
+                ));
+            }
         }
     }
     Ok(())

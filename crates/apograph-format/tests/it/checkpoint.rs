@@ -1,9 +1,9 @@
 //! `checkpoint.meta`.
 
-use apograph_format::{
-    CHECKPOINT_FILE_MAX_BYTES, CheckpointRecord, Epoch, LogSequence, TransactionId, UnixMillis,
-};
-use apograph_testing::{damage, fixtures};
+use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CheckpointRecord};
+use apograph_format::{Epoch, LogSequence, TransactionId, UnixMillis};
+use apograph_testing::damage;
+use apograph_testing::fixtures::V1;
 
 /// Source, epoch, log sequence, transaction.
 const GOLDEN: &[(&str, u64, u64, u64)] = &[
@@ -18,9 +18,9 @@ const GOLDEN: &[(&str, u64, u64, u64)] = &[
 
 #[test]
 fn golden_records_say_what_they_say() {
-    assert_eq!(fixtures::checkpoints().len(), GOLDEN.len());
+    assert_eq!(V1.checkpoints().len(), GOLDEN.len());
     for &(source, epoch, log_sequence, transaction) in GOLDEN {
-        let golden = fixtures::read(&format!("{source}/src.grafeo.wal/checkpoint.meta"));
+        let golden = V1.read(&format!("{source}/src.grafeo.wal/checkpoint.meta"));
         let record = CheckpointRecord::decode(&golden.bytes).expect(source);
         let found = (record.epoch, record.log_sequence, record.transaction);
         let expected = (
@@ -36,7 +36,7 @@ fn golden_records_say_what_they_say() {
 
 #[test]
 fn no_cut_record_is_read() {
-    for golden in fixtures::checkpoints() {
+    for golden in V1.checkpoints() {
         damage::every_cut(&golden.bytes, |bytes| {
             let error = CheckpointRecord::decode(bytes).expect_err("a cut record");
             assert_eq!(error.code(), "malformed", "{}", golden.path);
@@ -46,7 +46,7 @@ fn no_cut_record_is_read() {
 
 #[test]
 fn bytes_behind_a_record_are_ignored() {
-    for golden in fixtures::checkpoints() {
+    for golden in V1.checkpoints() {
         let mut longer = golden.bytes.clone();
         longer.extend(b"\0\xff");
         assert_eq!(

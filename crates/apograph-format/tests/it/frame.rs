@@ -1,7 +1,9 @@
 //! Log frames.
 
-use apograph_format::{FrameDefect, RawFrame, RecordKind, SEGMENT_HEADER_BYTES};
-use apograph_testing::{damage, fixtures};
+use apograph_format::SEGMENT_HEADER_BYTES;
+use apograph_format::v1::{FrameDefect, RawFrame, RecordKind};
+use apograph_testing::damage;
+use apograph_testing::fixtures::V1;
 
 /// Walks from frame to frame; tells how many there are, and what stands where none begins.
 fn walk(mut bytes: &[u8]) -> (usize, Option<FrameDefect>) {
@@ -18,7 +20,7 @@ fn walk(mut bytes: &[u8]) -> (usize, Option<FrameDefect>) {
 
 #[test]
 fn golden_segments_are_frames_to_their_end() {
-    for golden in fixtures::segments() {
+    for golden in V1.segments() {
         let (frames, defect) = walk(&golden.bytes[SEGMENT_HEADER_BYTES..]);
         let torn = golden.fixture() == "14_torn_in_chain";
         assert_eq!(defect.is_some(), torn, "{}: {defect:?}", golden.path);
@@ -28,7 +30,7 @@ fn golden_segments_are_frames_to_their_end() {
 
 #[test]
 fn golden_logs_are_frames_to_their_end() {
-    for golden in fixtures::logs() {
+    for golden in V1.logs() {
         let (_, defect) = walk(&golden.bytes);
         let torn = ["source_cut9", "source_cut23", "source_garbage"];
         let torn = torn.iter().any(|source| golden.path.contains(source));
@@ -63,8 +65,8 @@ fn what_is_no_frame_is_named() {
         ),
         (b"\0\0\0\0\0\0\0\0", "the frame has an empty payload"),
         (
-            b"\x01\0\0\0\x27\0\0\0\0",
-            "the frame holds a record of the unknown kind 39",
+            b"\x01\0\0\0\x28\0\0\0\0",
+            "the frame holds a record of the unknown kind 40",
         ),
         (
             b"\x01\0\0\0\xff\0\0\0\0",

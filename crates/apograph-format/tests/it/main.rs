@@ -6,3 +6,4 @@ mod frame;
 mod names;
 mod record;
 mod segment;
+mod v2;

@@ -4,23 +4,23 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use apograph_format::{
-    LogFolderEntry, LogSequence, SegmentKind, SegmentName, checkpoint_image, log_file_name,
-    log_folder,
+    Generation, LogFolderEntry, LogPosition, LogSequence, SegmentKind, SegmentName,
+    checkpoint_image, log_file_name, log_folder,
 };
-use apograph_testing::fixtures;
+use apograph_testing::fixtures::V1;
 
 #[test]
 fn golden_files_have_the_names_that_are_written() {
-    for golden in fixtures::logs() {
+    for golden in V1.logs() {
         let name = golden.file_name();
-        match LogFolderEntry::of(OsStr::new(name)) {
-            LogFolderEntry::Log(sequence) => assert_eq!(log_file_name(sequence), name),
+        match LogFolderEntry::of(OsStr::new(name), Generation::One) {
+            LogFolderEntry::Log(start) => assert_eq!(log_file_name(start), name),
             other => panic!("{}: {other:?}", golden.path),
         }
     }
-    let fulls = fixtures::database_files().into_iter();
+    let fulls = V1.database_files().into_iter();
     let fulls = fulls.filter(|golden| golden.path.contains("/backup/"));
-    let increments = fixtures::segments().into_iter();
+    let increments = V1.segments().into_iter();
     let both = fulls
         .map(|golden| (golden, SegmentKind::Full))
         .chain(increments.map(|golden| (golden, SegmentKind::Incremental)));
@@ -59,10 +59,11 @@ fn log_numbers_have_at_least_8_digits() {
         (u64::MAX, "wal_18446744073709551615.log"),
     ];
     for (number, name) in rows {
-        assert_eq!(log_file_name(LogSequence::new(number)), name);
+        let start = LogPosition::in_file(LogSequence::new(number), 0);
+        assert_eq!(log_file_name(start), name);
         assert_eq!(
-            LogFolderEntry::of(OsStr::new(name)),
-            LogFolderEntry::Log(LogSequence::new(number))
+            LogFolderEntry::of(OsStr::new(name), Generation::One),
+            LogFolderEntry::Log(start)
         );
     }
 }
@@ -86,7 +87,11 @@ fn hostile_log_names_are_no_log_files() {
         ("wal_1\0.log", LogFolderEntry::StrayLog),
     ];
     for (name, expected) in rows {
-        assert_eq!(LogFolderEntry::of(OsStr::new(name)), expected, "{name:?}");
+        assert_eq!(
+            LogFolderEntry::of(OsStr::new(name), Generation::One),
+            expected,
+            "{name:?}"
+        );
     }
 }
 

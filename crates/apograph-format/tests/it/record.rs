@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use apograph_format::{
-    Crc32, Epoch, FrameDefect, IndexRecord, RawFrame, Record, RecordKind, TransactionId,
-};
-use apograph_testing::{damage, fixtures};
+use apograph_format::v1::{FrameDefect, IndexRecord, RawFrame, Record, RecordKind};
+use apograph_format::{Crc32, Epoch, TransactionId};
+use apograph_testing::damage;
+use apograph_testing::fixtures::V1;
 
 /// A frame around a payload.
 fn frame(payload: &[u8]) -> Vec<u8> {
@@ -29,8 +29,8 @@ fn tags_and_kinds_are_the_same() {
         assert!(names.insert(kind.to_string()), "{kind}");
         assert_eq!(kind.is_control(), (35..=38).contains(&tag), "{kind}");
     }
-    assert_eq!(RecordKind::ALL.len(), 39);
-    assert!((39..=255).all(|tag| RecordKind::from_tag(tag).is_none()));
+    assert_eq!(RecordKind::ALL.len(), 40);
+    assert!((40..=255).all(|tag| RecordKind::from_tag(tag).is_none()));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn index_records_of_golden_logs_are_read() {
     ];
     for (fixture, expected) in rows {
         let mut found = Vec::new();
-        let segments = fixtures::segments().into_iter();
+        let segments = V1.segments().into_iter();
         for golden in segments.filter(|golden| golden.fixture() == fixture) {
             let mut rest = &golden.bytes[32..];
             while let Ok(frame) = RawFrame::parse(rest) {

@@ -1,8 +1,11 @@
 //! GBAK headers.
 
-use apograph_format::{Epoch, FormatError, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader};
+use apograph_format::{
+    Epoch, FormatError, Generation, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader,
+};
+use apograph_testing::damage;
+use apograph_testing::fixtures::V1;
 use apograph_testing::truth::Truth;
-use apograph_testing::{damage, fixtures};
 
 /// Segment, first epoch, last epoch, log files.
 const GOLDEN: &[(&str, u64, u64, u64)] = &[
@@ -25,23 +28,24 @@ const GOLDEN: &[(&str, u64, u64, u64)] = &[
 fn golden_headers_say_what_they_say() {
     for &(path, start, end, log_files) in GOLDEN {
         let header = SegmentHeader {
+            generation: Generation::One,
             start_epoch: Epoch::new(start),
             end_epoch: Epoch::new(end),
-            log_files,
+            count: log_files,
             flags: SegmentFlags::default(),
         };
-        let golden = fixtures::read(path);
+        let golden = V1.read(path);
         assert_eq!(SegmentHeader::decode(&golden.bytes), Ok(header), "{path}");
     }
 }
 
 #[test]
 fn golden_headers_agree_with_the_truth() {
-    for fixture in fixtures::names() {
-        let truth = Truth::of(&fixture);
+    for fixture in V1.names() {
+        let truth = Truth::of(V1, &fixture);
         for backup in truth.taken().filter(|backup| backup.kind == "incremental") {
             let file = backup.file.as_deref().expect("a backup that was taken");
-            let golden = fixtures::read(&format!("{fixture}/backup/{file}"));
+            let golden = V1.read(&format!("{fixture}/backup/{file}"));
             let header = SegmentHeader::decode(&golden.bytes).expect(&golden.path);
             let found = (header.start_epoch.get(), header.end_epoch.get());
             let expected = (backup.start_epoch, backup.end_epoch);
@@ -52,7 +56,7 @@ fn golden_headers_agree_with_the_truth() {
 
 #[test]
 fn golden_headers_are_written_as_they_were_read() {
-    for golden in fixtures::segments() {
+    for golden in V1.segments() {
         let header = SegmentHeader::decode(&golden.bytes).expect(&golden.path);
         assert_eq!(
             header.encode(),
@@ -61,7 +65,7 @@ fn golden_headers_are_written_as_they_were_read() {
             golden.path
         );
         assert_eq!(header.flags, SegmentFlags::default(), "{}", golden.path);
-        assert!((1..=8).contains(&header.log_files), "{}", golden.path);
+        assert!((1..=8).contains(&header.count), "{}", golden.path);
     }
 }
 
@@ -100,19 +104,38 @@ fn each_flag_has_its_bit() {
         ),
         (
             SegmentFlags {
+                spans: true,
+                ..none
+            },
+            0x08,
+        ),
+        (
+            SegmentFlags {
                 repeats: true,
                 catches_up: true,
                 reopened: true,
                 continues: true,
+                ..none
             },
             0xf0,
+        ),
+        (
+            SegmentFlags {
+                repeats: true,
+                catches_up: true,
+                reopened: true,
+                continues: true,
+                spans: true,
+            },
+            0xf8,
         ),
     ];
     for (flags, top) in rows {
         let header = SegmentHeader {
+            generation: Generation::One,
             start_epoch: Epoch::new(7),
             end_epoch: Epoch::new(2),
-            log_files: (1 << 48) - 1,
+            count: (1 << 48) - 1,
             flags,
         };
         let bytes = header.encode();
@@ -127,7 +150,9 @@ fn each_flag_has_its_bit() {
 
 #[test]
 fn a_malformed_header_is_named() {
-    let good = fixtures::read("13_close_in_chain/backup/backup_incr_0001.wal").bytes;
+    let good = V1
+        .read("13_close_in_chain/backup/backup_incr_0001.wal")
+        .bytes;
     let with = |offset: usize, byte: u8| {
         let mut bytes = good.clone();
         bytes[offset] = byte;
@@ -152,17 +177,17 @@ fn a_malformed_header_is_named() {
         (
             with(4, 0),
             "unsupported-version",
-            "segment header has version 0; the newest version known here is 1",
+            "segment header has version 0; the newest version known here is 2",
         ),
         (
-            with(4, 2),
+            with(4, 3),
             "unsupported-version",
-            "segment header has version 2; the newest version known here is 1",
+            "segment header has version 3; the newest version known here is 2",
         ),
         (
             with(7, 0x80),
             "unsupported-version",
-            "segment header has version 2147483649; the newest version known here is 1",
+            "segment header has version 2147483649; the newest version known here is 2",
         ),
     ];
     for (bytes, code, text) in rows {
@@ -173,7 +198,9 @@ fn a_malformed_header_is_named() {
 
 #[test]
 fn no_cut_header_is_read() {
-    let good = fixtures::read("13_close_in_chain/backup/backup_incr_0001.wal").bytes;
+    let good = V1
+        .read("13_close_in_chain/backup/backup_incr_0001.wal")
+        .bytes;
     damage::every_cut(&good[..SEGMENT_HEADER_BYTES], |bytes| {
         let error = SegmentHeader::decode(bytes).expect_err("a cut header");
         assert!(matches!(error, FormatError::TooShort { .. }), "{error}");

@@ -1,20 +1,27 @@
-//! Makes the golden fixtures of generation 1 again: `golden OUTDIR [NAME...]`.
+//! Makes the golden fixtures of a generation again: `golden GENERATION DRIVER OUTDIR [NAME...]`.
 //!
-//! The same scenarios, not the same bytes. Needs `grafeo-driver` beside itself.
+//! The same scenarios, not the same bytes. The driver is the program of that generation's engine.
 
 use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
+use apograph_interop::Generation;
 use apograph_interop::scenario::{self, EngineBackups};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args_os().skip(1);
-    let out: PathBuf = args.next().ok_or("usage: golden OUTDIR [NAME...]")?.into();
+    let mut argument = || {
+        args.next()
+            .ok_or("usage: golden GENERATION DRIVER OUTDIR [NAME...]")
+    };
+    let generation: u32 = argument()?.to_string_lossy().parse()?;
+    let generation = Generation::try_from(generation)?;
+    let driver: PathBuf = argument()?.into();
+    let out: PathBuf = argument()?.into();
     let names: Vec<_> = args.collect();
-    let driver = env::current_exe()?.with_file_name("grafeo-driver");
 
-    let scenarios = scenario::scenarios();
+    let scenarios = scenario::scenarios(generation);
     if let Some(name) = names
         .iter()
         .find(|&name| scenarios.iter().all(|s| s.name != name))

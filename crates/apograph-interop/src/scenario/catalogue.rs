@@ -1,19 +1,20 @@
-//! The scenarios of generation 1.
+//! The scenarios of both generations.
 
 use super::{Scenario, Step};
-use crate::protocol::{Call, Load};
+use crate::generation::Generation;
+use crate::protocol::{Call, Durability, Load, OpenOptions};
 
-/// Every scenario of this build: all but `20_temporal_schema`, or that one alone with the
-/// feature `temporal`, which changes the engine everywhere.
-pub fn scenarios() -> Vec<Scenario> {
-    if cfg!(feature = "temporal") {
+/// Every scenario of a generation. With the feature `temporal`, which changes the engine of
+/// generation 1 everywhere, that one has `20_temporal_schema` alone.
+pub fn scenarios(generation: Generation) -> Vec<Scenario> {
+    if cfg!(feature = "temporal") && generation == Generation::One {
         return vec![schema("20_temporal_schema")];
     }
-    vec![
+    let mut scenarios = vec![
         full_only(),
         chain_of_40(),
         two_fulls(),
-        rotation(),
+        rotation(generation),
         schema("05_schema"),
         transactions(),
         named_graphs(),
@@ -24,12 +25,16 @@ pub fn scenarios() -> Vec<Scenario> {
         crash_in_chain(),
         close_in_chain(),
         torn_in_chain(),
-        concurrent("15_concurrent", 0),
+        concurrent("15_concurrent", 0).only_in(Generation::One),
         concurrent("15_concurrent_incr", 6),
-        direct_api(),
-        wal_directory(),
-        mixed_lives(),
-    ]
+        direct_api(generation),
+        big_group().only_in(Generation::Two),
+        wal_directory().only_in(Generation::One),
+        sync_markers().only_in(Generation::Two),
+        mixed_lives().only_in(Generation::One),
+    ];
+    scenarios.retain(|scenario| scenario.only_in.is_none_or(|it| it == generation));
+    scenarios
 }
 
 fn full_only() -> Scenario {
@@ -81,9 +86,14 @@ fn two_fulls() -> Scenario {
         .incremental()
 }
 
-fn rotation() -> Scenario {
-    let about = "rotations between groups (source, backup); \
-                 source_midgroup: groups that span WAL files";
+fn rotation(generation: Generation) -> Scenario {
+    let about = match generation {
+        Generation::One => {
+            "rotations between groups (source, backup); \
+             source_midgroup: groups that span WAL files"
+        }
+        Generation::Two => "rotations between groups",
+    };
     let story = Scenario::new("04_rotation", about)
         .inserts("R", 1..=1)
         .full();
@@ -98,14 +108,16 @@ fn rotation() -> Scenario {
             _ => story,
         }
     });
+    let story = story.then(Step::Snapshot("source"));
+    if generation == Generation::Two {
+        return story;
+    }
     Scenario {
         notes: &[
             "source_midgroup has no checkpoint.meta: every record is replayed over the \
                   container (idempotent)",
         ],
-        ..story
-            .then(Step::Snapshot("source"))
-            .then(Step::SnapshotInSmallFiles("source_midgroup"))
+        ..story.then(Step::SnapshotInSmallFiles("source_midgroup"))
     }
 }
 
@@ -333,9 +345,17 @@ fn concurrent(name: &'static str, backups_meanwhile: u64) -> Scenario {
     }
 }
 
-fn direct_api() -> Scenario {
-    let about = "create_node / set_node_property / create_edge / delete on the database handle, \
-                 batch_create_nodes, property index API";
+fn direct_api(generation: Generation) -> Scenario {
+    let about = match generation {
+        Generation::One => {
+            "create_node / set_node_property / create_edge / delete on the database handle, \
+             batch_create_nodes, property index API"
+        }
+        Generation::Two => {
+            "create_node / set_node_property / create_edge / delete on the database handle, \
+             property index API"
+        }
+    };
     let labels = |labels: &[&str]| labels.iter().map(|&label| label.to_owned()).collect();
     Scenario::new("16_direct_api", about)
         .inserts("D", 1..=1)
@@ -367,6 +387,24 @@ fn direct_api() -> Scenario {
         .incremental()
 }
 
+fn big_group() -> Scenario {
+    let about = "one transaction over the 64 KiB frame target (FIRST, middle, LAST frames), one \
+                 record of 70 kB";
+    let inserts: Vec<_> = (0..24)
+        .map(|i| format!("INSERT (:B {{i:{i}, s:'{}'}})", "z".repeat(3000)))
+        .collect();
+    Scenario::new("17_big_group", about)
+        .inserts("B", 0..=0)
+        .full()
+        .then(Step::RunAs {
+            op: format!("START TRANSACTION; {}; COMMIT", inserts.join("; ")),
+            told: "24 INSERTs of 3 kB in one transaction",
+        })
+        .run(format!("INSERT (:B {{i:100, s:'{}'}})", "y".repeat(70_000)))
+        .run("MATCH (b:B) WHERE b.i > 0 DETACH DELETE b")
+        .incremental()
+}
+
 fn wal_directory() -> Scenario {
     let about = "WAL-directory storage format: the log is the only copy; closed once (close() \
                  logs a bare TransactionCommit), reopened, then copied live";
@@ -379,6 +417,24 @@ fn wal_directory() -> Scenario {
         .then(Step::Snapshot("source"));
     Scenario {
         database: "db",
+        ..story
+    }
+}
+
+fn sync_markers() -> Scenario {
+    let about = "durability Sync: the log holds sync markers (one FIRST|LAST frame of \
+                 transaction 1, 8 payload bytes)";
+    let story = Scenario::new("18_sync_markers", about)
+        .inserts("S", 1..=1)
+        .full()
+        .inserts("S", 2..=5)
+        .incremental()
+        .inserts("S", 6..=6);
+    Scenario {
+        options: OpenOptions {
+            durability: Some(Durability::Sync),
+            ..OpenOptions::default()
+        },
         ..story
     }
 }

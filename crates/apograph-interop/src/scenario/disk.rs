@@ -5,10 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use grafeo_storage::wal::{WalConfig, WalManager, WalRecovery};
-
 const GARBAGE: u8 = 0xA5;
-const SMALL_FILE_BYTES: u64 = 40;
 
 /// The folder that holds the log of a database.
 pub(super) fn log_folder(database: &Path) -> PathBuf {
@@ -40,12 +37,10 @@ pub(super) fn log_sizes(database: &Path) -> io::Result<BTreeMap<String, u64>> {
     Ok(sizes)
 }
 
-/// Cuts bytes off the newest log file.
+/// Cuts bytes off the newest log file, as far as it has so many.
 pub(super) fn tear_tail(database: &Path, bytes: u64) -> io::Result<()> {
     let (path, size) = newest_log(database)?;
-    let rest = size
-        .checked_sub(bytes)
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let rest = size.saturating_sub(bytes);
     OpenOptions::new().write(true).open(path)?.set_len(rest)
 }
 
@@ -69,22 +64,6 @@ pub(super) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
     copy_folder(&log_folder(database), &log_folder(&copy))
 }
 
-/// Writes the records of a log into another, with a rotation after about every third.
-pub(super) fn rewrite_in_small_files(log: &Path, small: &Path) -> io::Result<()> {
-    let config = WalConfig {
-        max_log_size: SMALL_FILE_BYTES,
-        ..WalConfig::default()
-    };
-    let records = WalRecovery::new(log)
-        .recover_all()
-        .map_err(io::Error::other)?;
-    let writer = WalManager::with_config(small, config).map_err(io::Error::other)?;
-    for record in records {
-        writer.log(&record).map_err(io::Error::other)?;
-    }
-    writer.sync().map_err(io::Error::other)
-}
-
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -99,6 +78,8 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The log file with the highest number; the names of a generation are equally long, so they sort by
+/// it.
 fn newest_log(database: &Path) -> io::Result<(PathBuf, u64)> {
     let (name, size) = log_sizes(database)?
         .pop_last()

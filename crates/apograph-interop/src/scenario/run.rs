@@ -9,7 +9,7 @@ use super::backups::Backups;
 use super::disk;
 use super::{Scenario, Step};
 use crate::driver::{Engine, EngineError, Taken};
-use crate::protocol::Load;
+use crate::protocol::{Load, OpenOptions};
 use crate::truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};
 
 const LIVE_FOLDER: &str = "live";
@@ -54,7 +54,7 @@ pub fn run(
     dir: &Path,
     backups: &mut dyn Backups,
 ) -> Result<Truth, ScenarioError> {
-    let mut stage = Stage::new(scenario, driver, dir, backups);
+    let mut stage = Stage::new(scenario, driver, dir, backups)?;
     for step in &scenario.steps {
         stage.play(step).map_err(|trouble| trouble.in_step(step))?;
     }
@@ -79,6 +79,7 @@ struct Stage<'a> {
     dir: &'a Path,
     live: PathBuf,
     database: PathBuf,
+    options: OpenOptions,
     backups: &'a mut dyn Backups,
     engine: Option<Engine>,
     lives: u64,
@@ -96,12 +97,17 @@ impl<'a> Stage<'a> {
         driver: &'a Path,
         dir: &'a Path,
         backups: &'a mut dyn Backups,
-    ) -> Self {
+    ) -> Result<Self, ScenarioError> {
         let live = dir.join(LIVE_FOLDER);
+        let mut engine = Engine::start(driver);
+        let version = engine.version().map_err(|source| ScenarioError::Engine {
+            step: "starting the engine".into(),
+            source,
+        })?;
         let truth = Truth {
             fixture: scenario.name.into(),
-            generation: 1,
-            engine: engine_name().into(),
+            generation: version.generation,
+            engine: version.engine,
             about: scenario.about.into(),
             notes: scenario.notes.iter().map(|&note| note.into()).collect(),
             nodes_equal_epoch: scenario.nodes_equal_epoch,
@@ -109,16 +115,17 @@ impl<'a> Stage<'a> {
             states: Vec::new(),
         };
         let database = live.join(scenario.database);
-        Self {
+        Ok(Self {
             driver,
             dir,
             live,
             database,
+            options: scenario.options,
             backups,
-            engine: None,
+            engine: Some(engine),
             lives: 0,
             truth,
-        }
+        })
     }
 
     fn play(&mut self, step: &Step) -> Result<(), Trouble> {
@@ -128,13 +135,17 @@ impl<'a> Stage<'a> {
                 let engine = self
                     .engine
                     .get_or_insert_with(|| Engine::start(self.driver));
-                engine.open(&self.database)?;
+                engine.open_with(&self.database, self.options)?;
                 self.lives += 1;
             }
             Step::Record(op) => self.record(op, None)?,
             Step::Run(op) => {
                 let error = refusal(self.engine().run(op).map(drop))?;
                 self.record(op, error)?;
+            }
+            Step::RunAs { op, told } => {
+                let error = refusal(self.engine().run(op).map(drop))?;
+                self.record(told, error)?;
             }
             Step::Call(call) => {
                 let error = refusal(self.engine().call(call.clone()).map(drop))?;
@@ -239,15 +250,14 @@ impl<'a> Stage<'a> {
         )
     }
 
-    fn snapshot_in_small_files(&self, name: &str) -> Result<(), Trouble> {
+    fn snapshot_in_small_files(&mut self, name: &str) -> Result<(), Trouble> {
         let to = self.dir.join(name);
         fs::create_dir_all(&to)?;
         let copy = to.join(self.database.file_name().unwrap_or_default());
         fs::copy(&self.database, &copy)?;
-        Ok(disk::rewrite_in_small_files(
-            &disk::log_folder(&self.database),
-            &disk::log_folder(&copy),
-        )?)
+        let log = disk::log_folder(&self.database);
+        let small = disk::log_folder(&copy);
+        Ok(self.engine().rewrite_in_small_files(&log, &small)?)
     }
 }
 
@@ -278,13 +288,5 @@ fn refusal(outcome: Result<(), EngineError>) -> Result<Option<String>, EngineErr
         Ok(()) => Ok(None),
         Err(EngineError::Refused { message }) => Ok(Some(message)),
         Err(error) => Err(error),
-    }
-}
-
-fn engine_name() -> &'static str {
-    if cfg!(feature = "temporal") {
-        "grafeo-engine 0.5.44 (feature temporal)"
-    } else {
-        "grafeo-engine 0.5.44"
     }
 }

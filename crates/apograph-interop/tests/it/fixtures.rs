@@ -1,20 +1,45 @@
-//! The golden fixtures of generation 1.
+//! The golden fixtures, and the engine of each generation.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
 
-use apograph_interop::{Engine, Truth};
+use apograph_interop::{Engine, Generation, Truth};
 
-pub(crate) fn driver() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_grafeo-driver"))
+pub(crate) fn driver(generation: Generation) -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    match generation {
+        Generation::One => Path::new(env!("CARGO_BIN_EXE_grafeo-driver")),
+        Generation::Two => BUILT.get_or_init(build_the_driver_of_generation_2),
+    }
 }
 
-pub(crate) fn engine() -> Engine {
-    Engine::start(driver())
+/// Builds the driver that is no part of the workspace, where `cargo xtask verify` builds it too.
+fn build_the_driver_of_generation_2() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("engine-0.6");
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--ignore-rust-version"])
+        .arg("--manifest-path")
+        .arg(root().join("engine-0.6/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .status()
+        .unwrap();
+    assert!(
+        status.success(),
+        "the driver of generation 2 does not build"
+    );
+    let name = format!("grafeo-driver-0-6{}", std::env::consts::EXE_SUFFIX);
+    target.join("debug").join(name)
 }
 
-pub(crate) fn all() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/v1");
+pub(crate) fn engine(generation: Generation) -> Engine {
+    Engine::start(driver(generation))
+}
+
+pub(crate) fn all(generation: Generation) -> Vec<PathBuf> {
+    let root = root().join(format!("testdata/v{generation}"));
     let fixtures: Vec<_> = folders_in(&root)
         .into_iter()
         .filter(|dir| dir.join("truth.json").exists())
@@ -58,6 +83,12 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
         }
     }
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(2).unwrap()
 }
 
 fn folders_in(dir: &Path) -> Vec<PathBuf> {

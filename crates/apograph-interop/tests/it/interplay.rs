@@ -1,21 +1,27 @@
 //! The engine's own backups and ours, in one repository and on each other's chains.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use apograph::repository::RepositoryLock;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
-use apograph_interop::{Engine, Taken};
+use apograph_interop::{Call, Engine, Generation, Taken};
 
-use crate::command::{backup, restorable, restore, taken};
+use crate::command::{apograph, backup, restorable, restore, taken, text};
 use crate::fixtures;
 use crate::judge::judge;
 use crate::stage::insert;
 
-#[test]
-fn the_engine_restores_our_chain_as_we_do() {
+for_each_generation!(
+    the_engine_restores_our_chain_as_we_do,
+    turns_in_one_repository_lose_nothing_in_silence,
+);
+
+fn the_engine_restores_our_chain_as_we_do(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
-    let mut engine = fixtures::engine();
+    let mut engine = fixtures::engine(generation);
     engine.open(&database).unwrap();
     for round in 0..6 {
         insert(&mut engine, round * 3..round * 3 + 3);
@@ -111,18 +117,35 @@ fn many_turns() -> Scenario {
         .incremental()
 }
 
-#[test]
-fn turns_in_one_repository_lose_nothing_in_silence() {
+/// In [`many_turns`]: what came before its full backup where that is the first backup. What lies
+/// between our last increment and its full backup, our next increment brings.
+fn the_engine_leaves_out(engine_begins: bool) -> &'static [(u64, u64)] {
+    if engine_begins {
+        &[(0, 0), (0, 1), (0, 2)]
+    } else {
+        &[]
+    }
+}
+
+fn turns_in_one_repository_lose_nothing_in_silence(generation: Generation) {
     for engine_begins in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let mut turns = InTurns::of(folder.path(), engine_begins);
-        let truth =
-            scenario::run(&many_turns(), fixtures::driver(), folder.path(), &mut turns).unwrap();
+        let truth = scenario::run(
+            &many_turns(),
+            fixtures::driver(generation),
+            folder.path(),
+            &mut turns,
+        )
+        .unwrap();
         assert!(
             turns.refused.iter().all(|code| code == "chain-broken"),
             "{:?}",
             turns.refused
         );
+        if generation == Generation::Two {
+            assert_eq!(turns.refused, [""; 0]);
+        }
         // Whatever the repository says it can restore is exact.
         let verdict = judge(&turns.repository, &truth);
         let last = truth.last_state();
@@ -133,5 +156,106 @@ fn turns_in_one_repository_lose_nothing_in_silence() {
             .filter(|point| !verdict.exact.contains(point))
             .collect();
         println!("engine first: {engine_begins}; not restorable: {missing:?}");
+        if generation == Generation::Two {
+            assert_eq!(missing, the_engine_leaves_out(engine_begins));
+        }
     }
+}
+
+/// Generation 2 locks the repository for as long as a backup takes, and so do we.
+#[test]
+fn one_backup_at_a_time_whoever_takes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (database, repository) = (path("db.grafeo"), path("repository"));
+    let mut engine = fixtures::engine(Generation::Two);
+    engine.open(&database).unwrap();
+    insert(&mut engine, 0..2);
+    backup(&database, &repository, None).ok();
+    insert(&mut engine, 2..4);
+
+    let lock = File::open(repository.join("backup.lock")).unwrap();
+    lock.lock().unwrap();
+    let outcome = backup(&database, &repository, None);
+    assert_eq!(outcome.code(), "repository-busy", "{}", outcome.json);
+    let error = engine.backup_incremental(&repository).unwrap_err();
+    assert!(error.to_string().contains("busy"), "{error}");
+
+    lock.unlock().unwrap();
+    engine.backup_incremental(&repository).unwrap();
+    insert(&mut engine, 4..6);
+    backup(&database, &repository, Some("--incremental")).ok();
+    let whole: Vec<_> = (0..=6).map(|epoch| (1, epoch)).collect();
+    assert_eq!(restorable(&repository), whole);
+}
+
+/// Whichever program writes, the other is told so.
+#[test]
+fn while_one_writes_the_other_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (database, repository) = (path("db.grafeo"), path("repository"));
+    let mut engine = fixtures::engine(Generation::Two);
+    engine.open(&database).unwrap();
+    let vectors = vec![vec![0.5; 64]; 20_000];
+    let (label, property) = ("V".to_owned(), "v".to_owned());
+    let batch = Call::BatchCreateNodes {
+        label,
+        property,
+        vectors,
+    };
+    engine.call(batch).unwrap();
+    backup(&database, &repository, None).ok();
+
+    let ours = RepositoryLock::acquire(&repository, apograph::format::Generation::Two).unwrap();
+    let error = engine.backup_full(&repository).unwrap_err();
+    assert!(error.to_string().contains("busy"), "{error}");
+    drop(ours);
+
+    let theirs = repository.clone();
+    let writer = std::thread::spawn(move || {
+        for _ in 0..5 {
+            engine.backup_full(&theirs).unwrap();
+        }
+    });
+    let mut busy = 0;
+    while !writer.is_finished() {
+        let outcome = apograph(["rebuild", text(&repository)]);
+        if outcome.exit != 0 {
+            assert_eq!(outcome.code(), "repository-busy", "{}", outcome.json);
+            busy += 1;
+        }
+    }
+    // Where ours came first, it was the engine that was told.
+    let told_engine = writer.join().is_err();
+    assert!(busy > 0 || told_engine);
+}
+
+/// Where our increments begin in the middle of a log file that the engine then captures whole, the
+/// engine does not restore the chain. It says so, and we do.
+#[test]
+fn a_chain_that_the_engine_cannot_restore_it_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (database, repository) = (path("db.grafeo"), path("repository"));
+    let mut engine = fixtures::engine(Generation::Two);
+    engine.open(&database).unwrap();
+    for round in 0..3 {
+        insert(&mut engine, round * 2..round * 2 + 2);
+        backup(&database, &repository, None).ok();
+    }
+    insert(&mut engine, 6..8);
+    engine.backup_incremental(&repository).unwrap();
+    insert(&mut engine, 8..10);
+    backup(&database, &repository, Some("--incremental")).ok();
+    let theirs = path("theirs.grafeo");
+    let error = engine.restore(&repository, 10, &theirs).unwrap_err();
+    assert!(error.to_string().contains("gap"), "{error}");
+    assert!(!theirs.exists());
+    let whole: Vec<_> = (0..=10).map(|epoch| (1, epoch)).collect();
+    assert_eq!(restorable(&repository), whole);
+    let ours = path("ours.grafeo");
+    restore(&repository, &ours, &["--latest"]).ok();
+    let content = engine.dump(&ours).unwrap().content;
+    assert_eq!(content["nodes"].as_array().map(Vec::len), Some(10));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use apograph_interop::gaps::without_indexes;
-use apograph_interop::{Engine, Truth};
+use apograph_interop::{Engine, Generation, Truth};
 use serde_json::Value;
 
 use crate::command::{restorable, restore};
@@ -41,47 +41,57 @@ pub(crate) fn judge_broken_off(repository: &Path, truth: &Truth) -> Verdict {
 }
 
 /// The truth counts lives, a repository counts timelines: each timeline must agree with one life
-/// at every one of its points, and later timelines with no earlier life.
+/// at every one of its points. In generation 1 a timeline is of one life, and later timelines agree
+/// with no earlier life. In generation 2 it may go on over many, so it is the last life that it
+/// agrees with which counts, and earlier timelines agree with no later one.
 #[track_caller]
 fn compare(repository: &Path, truth: &Truth, ends: Ends) -> Verdict {
-    let scratch = tempfile::tempdir().unwrap();
-    let mut engine = fixtures::engine();
-    let mut contents: BTreeMap<u64, Vec<(u64, Value)>> = BTreeMap::new();
-    for (timeline, epoch) in restorable(repository) {
-        let output = scratch.path().join(format!("{timeline}-{epoch}.grafeo"));
-        let content = restored(
-            &mut engine,
-            repository,
-            &output,
-            &format!("{timeline}:{epoch}"),
-        );
-        contents.entry(timeline).or_default().push((epoch, content));
+    let mut timelines: Vec<_> = contents(repository, truth.generation).into_iter().collect();
+    let mut lives: Vec<_> = (0..=truth.last_state().life).collect();
+    let last_timeline = timelines.last().map(|(timeline, _)| *timeline);
+    if truth.generation == Generation::Two {
+        timelines.reverse();
+        lives.reverse();
     }
     let mut verdict = Verdict::default();
-    let mut life = 0;
-    let last_life = truth.last_state().life;
-    let last_timeline = contents.keys().next_back().copied();
-    for (timeline, points) in contents {
+    for (timeline, points) in timelines {
         let last = points.last().map_or(0, |(epoch, _)| *epoch);
         let may_break_off = ends == Ends::MayBreakOff && Some(timeline) != last_timeline;
-        let disagreement = |life: u64| {
+        let disagreement = |life: &u64| {
             points.iter().find_map(|(epoch, content)| {
-                let diff = truth.diff(life, *epoch, content)?;
+                let diff = truth.diff(*life, *epoch, content)?;
                 let was_so =
-                    may_break_off && *epoch == last && was_ever(truth, life, last, content);
+                    may_break_off && *epoch == last && was_ever(truth, *life, last, content);
                 (!was_so).then(|| format!("{timeline}:{epoch}: {diff}"))
             })
         };
-        let agrees = (life..=last_life).find(|life| disagreement(*life).is_none());
-        life = agrees.unwrap_or_else(|| {
-            let lives: Vec<_> = (life..=last_life).filter_map(disagreement).collect();
+        let Some(agrees) = lives.iter().position(|life| disagreement(life).is_none()) else {
+            let lives: Vec<_> = lives.iter().filter_map(disagreement).collect();
             panic!("{}: no life agrees: {lives:#?}", truth.fixture)
-        });
-        verdict
-            .exact
-            .extend(points.iter().map(|(epoch, _)| (life, *epoch)));
+        };
+        lives.drain(..agrees);
+        let life = lives[0];
+        verdict.exact.extend(points.iter().map(|(epoch, _)| {
+            let state = truth.last_state_of(life, *epoch);
+            (state.map_or(life, |state| state.life), *epoch)
+        }));
     }
     verdict
+}
+
+/// What every restorable point comes back as, by timeline.
+#[track_caller]
+fn contents(repository: &Path, generation: Generation) -> BTreeMap<u64, Vec<(u64, Value)>> {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut engine = fixtures::engine(generation);
+    let mut contents: BTreeMap<u64, Vec<(u64, Value)>> = BTreeMap::new();
+    for (timeline, epoch) in restorable(repository) {
+        let output = scratch.path().join(format!("{timeline}-{epoch}.grafeo"));
+        let point = format!("{timeline}:{epoch}");
+        let content = restored(&mut engine, repository, &output, &point);
+        contents.entry(timeline).or_default().push((epoch, content));
+    }
+    contents
 }
 
 /// Whether a life had this content at an epoch at all.
@@ -105,6 +115,9 @@ pub(crate) fn restored(
 ) -> Value {
     let report = restore(repository, output, &["--epoch", point]).ok();
     let statements = report["statements_to_run"].as_array().unwrap();
+    if engine.version().unwrap().generation == Generation::Two {
+        assert!(statements.is_empty(), "{report}");
+    }
     if statements.is_empty() {
         return engine.dump(output).unwrap().content;
     }

@@ -1,13 +1,28 @@
 //! Proves the judge against the golden fixtures, and apograph before the judge.
 
+/// Makes a test for each generation of every function that takes one.
+macro_rules! for_each_generation {
+    ($($test:ident),+ $(,)?) => {
+        mod generation_1 {
+            $(#[test] fn $test() { super::$test(apograph_interop::Generation::One); })+
+        }
+        mod generation_2 {
+            $(#[test] fn $test() { super::$test(apograph_interop::Generation::Two); })+
+        }
+    };
+}
+
 mod captured_sources;
 mod command;
+mod continuity;
 mod crash;
+mod encrypted;
 mod fixtures;
 mod golden_chains;
 mod interplay;
 mod judge;
 mod live_engine;
+mod migrated;
 mod own_chains;
 mod races;
 mod random;
@@ -16,4 +31,5 @@ mod scenarios;
 mod sources;
 mod stage;
 mod targets;
+mod times;
 mod truth_file;

@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use apograph_interop::scenario::{self, Backups, Scenario};
-use apograph_interop::{Engine, Taken, Truth, TruthState};
+use apograph_interop::{Engine, Generation, Taken, Truth, TruthState};
 
 use crate::command::{apograph, backup, list, taken, text};
 use crate::fixtures;
 use crate::judge::judge;
+
+for_each_generation!(
+    backups_where_the_engine_took_them_hold_every_state,
+    a_backup_after_every_state_loses_none,
+);
 
 /// Takes the backups of a scenario with the command.
 struct Ours {
@@ -40,13 +45,13 @@ impl Backups for Ours {
     }
 }
 
-fn single_file_scenarios() -> impl Iterator<Item = Scenario> {
-    scenario::scenarios()
+fn single_file_scenarios(generation: Generation) -> impl Iterator<Item = Scenario> {
+    scenario::scenarios(generation)
         .into_iter()
         .filter(|scenario| scenario.name != "17_wal_directory")
 }
 
-fn live(scenario: &Scenario, dir: &Path, always: bool) -> (PathBuf, Truth) {
+fn live(generation: Generation, scenario: &Scenario, dir: &Path, always: bool) -> (PathBuf, Truth) {
     let repository = dir.join("repository");
     let mut ours = Ours {
         repository: repository.clone(),
@@ -54,7 +59,7 @@ fn live(scenario: &Scenario, dir: &Path, always: bool) -> (PathBuf, Truth) {
     };
     let truth = scenario::run(
         scenario,
-        fixtures::driver(),
+        fixtures::driver(generation),
         &dir.join("scenario"),
         &mut ours,
     );
@@ -75,11 +80,10 @@ fn check_rebuild(repository: &Path, truth: &Truth, before: &BTreeSet<(u64, u64)>
     );
 }
 
-#[test]
-fn backups_where_the_engine_took_them_hold_every_state() {
-    for scenario in single_file_scenarios() {
+fn backups_where_the_engine_took_them_hold_every_state(generation: Generation) {
+    for scenario in single_file_scenarios(generation) {
         let dir = tempfile::tempdir().unwrap();
-        let (repository, truth) = live(&scenario, dir.path(), false);
+        let (repository, truth) = live(generation, &scenario, dir.path(), false);
         if truth.backups.is_empty() {
             continue;
         }
@@ -89,12 +93,15 @@ fn backups_where_the_engine_took_them_hold_every_state() {
             .iter()
             .rfind(|backup| backup.error.is_none())
             .unwrap();
-        let captured = truth.states[..=usize::try_from(last.after_seq).unwrap()].iter();
+        let captured = Truth {
+            states: truth.states[..=usize::try_from(last.after_seq).unwrap()].to_vec(),
+            ..truth.clone()
+        };
         let expected: BTreeSet<_> = if truth.nodes_equal_epoch {
             let highest = verdict.exact.iter().map(|(_, epoch)| *epoch).max().unwrap();
             (0..=highest).map(|epoch| (0, epoch)).collect()
         } else {
-            captured.map(|state| (state.life, state.epoch)).collect()
+            captured.lasting_points().into_iter().collect()
         };
         assert_eq!(verdict.exact, expected, "{}", scenario.name);
         assert!(apograph(["verify", text(&repository)]).ok()["ok"] == true);
@@ -102,11 +109,10 @@ fn backups_where_the_engine_took_them_hold_every_state() {
     }
 }
 
-#[test]
-fn a_backup_after_every_state_loses_none() {
-    for scenario in single_file_scenarios().filter(|it| !it.nodes_equal_epoch) {
+fn a_backup_after_every_state_loses_none(generation: Generation) {
+    for scenario in single_file_scenarios(generation).filter(|it| !it.nodes_equal_epoch) {
         let dir = tempfile::tempdir().unwrap();
-        let (repository, truth) = live(&scenario, dir.path(), true);
+        let (repository, truth) = live(generation, &scenario, dir.path(), true);
         let verdict = judge(&repository, &truth);
         let expected: BTreeSet<_> = truth.points().into_iter().collect();
         assert_eq!(

@@ -1,21 +1,22 @@
 //! Backups while sessions commit and checkpoints run through them.
 
-use apograph_interop::{Load, OpenOptions};
+use apograph_interop::{Generation, Load, OpenOptions};
 
 use crate::command::{apograph, backup, list, restorable, restore, text};
 use crate::fixtures;
+
+for_each_generation!(every_point_is_exact_though_checkpoints_race_the_capture,);
 
 const SESSIONS: u64 = 4;
 const BACKUPS: u64 = 24;
 const POINTS: usize = 40;
 
 /// Every commit takes the next epoch and adds one node, so the state at epoch E has E nodes.
-#[test]
-fn every_point_is_exact_though_checkpoints_race_the_capture() {
+fn every_point_is_exact_though_checkpoints_race_the_capture(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
-    let mut engine = fixtures::engine();
+    let mut engine = fixtures::engine(generation);
     let options = OpenOptions {
         checkpoint_interval_ms: Some(50),
         ..OpenOptions::default()
@@ -33,7 +34,7 @@ fn every_point_is_exact_though_checkpoints_race_the_capture() {
     let points = restorable(&repository);
     assert_eq!(points.last(), Some(&(1, total)), "{}", list(&repository));
     assert!(apograph(["verify", text(&repository)]).ok()["ok"] == true);
-    let mut judge = fixtures::engine();
+    let mut judge = fixtures::engine(generation);
     let mut check = |target: &[&str], epoch: u64| {
         let output = path(&format!("{}.grafeo", target.join("")));
         restore(&repository, &output, target).ok();

@@ -1,39 +1,70 @@
 //! Living through the scenarios again gives the truth of the fixtures again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario};
-use apograph_interop::{Engine, Taken, Truth, TruthState};
+use apograph_interop::{Engine, Generation, Taken, Truth, TruthState};
 
 use crate::fixtures;
+
+for_each_generation!(
+    every_fixture_of_this_build_has_a_scenario,
+    every_scenario_gives_the_truth_of_its_fixture,
+    somebody_else_can_take_the_backups,
+);
 
 /// Fixtures whose truth has 0 for the size of every log file, whatever was in it.
 const LOG_SIZES_UNKNOWN: &[&str] = &["17_wal_directory"];
 
 #[test]
-fn every_fixture_of_this_build_has_a_scenario() {
-    let scenarios: Vec<_> = scenario::scenarios()
+fn most_scenarios_are_of_both_generations() {
+    let [one, two] = Generation::ALL.map(|generation| {
+        let fixtures = fixtures::all(generation);
+        let names = fixtures.iter().map(|dir| fixtures::name(dir));
+        names.collect::<BTreeSet<_>>()
+    });
+    assert!(one.difference(&two).eq(&[
+        "15_concurrent",
+        "17_wal_directory",
+        "19_mixed_lives",
+        "20_temporal_schema",
+    ]));
+    assert!(
+        two.difference(&one)
+            .eq(&["17_big_group", "18_sync_markers"])
+    );
+}
+
+fn every_fixture_of_this_build_has_a_scenario(generation: Generation) {
+    let scenarios: Vec<_> = scenario::scenarios(generation)
         .iter()
         .map(|scenario| scenario.name)
         .collect();
-    let mut fixtures: Vec<_> = fixtures::all()
+    let mut fixtures: Vec<_> = fixtures::all(generation)
         .iter()
         .map(|dir| fixtures::name(dir))
         .collect();
-    fixtures.retain(|name| cfg!(feature = "temporal") == name.contains("temporal"));
+    if generation == Generation::One {
+        fixtures.retain(|name| cfg!(feature = "temporal") == name.contains("temporal"));
+    }
     assert_eq!(scenarios, fixtures);
 }
 
-#[test]
-fn every_scenario_gives_the_truth_of_its_fixture() {
-    for fixture in fixtures::all() {
+fn every_scenario_gives_the_truth_of_its_fixture(generation: Generation) {
+    for fixture in fixtures::all(generation) {
         let wanted = fixtures::truth(&fixture);
-        let Some(scenario) = named(&wanted.fixture) else {
+        let Some(scenario) = named(generation, &wanted.fixture) else {
             continue;
         };
         let temp = tempfile::tempdir().unwrap();
         let mut backups = EngineBackups::of(temp.path());
-        let truth = scenario::run(&scenario, fixtures::driver(), temp.path(), &mut backups);
+        let truth = scenario::run(
+            &scenario,
+            fixtures::driver(generation),
+            temp.path(),
+            &mut backups,
+        );
         let truth = truth.unwrap();
 
         assert_eq!(Truth::read(&temp.path().join("truth.json")).unwrap(), truth);
@@ -75,8 +106,7 @@ fn assert_same(mut truth: Truth, mut wanted: Truth) {
     assert_eq!(truth, wanted);
 }
 
-#[test]
-fn somebody_else_can_take_the_backups() {
+fn somebody_else_can_take_the_backups(generation: Generation) {
     let temp = tempfile::tempdir().unwrap();
     let scenario = Scenario::new("own", "a scenario of one's own")
         .full()
@@ -85,7 +115,13 @@ fn somebody_else_can_take_the_backups() {
         .reopen()
         .incremental();
     let mut witness = Witness::default();
-    let truth = scenario::run(&scenario, fixtures::driver(), temp.path(), &mut witness).unwrap();
+    let truth = scenario::run(
+        &scenario,
+        fixtures::driver(generation),
+        temp.path(),
+        &mut witness,
+    )
+    .unwrap();
     assert_eq!(witness.taken, ["full", "incremental", "incremental"]);
     assert_eq!(witness.states, truth.states);
     assert!(
@@ -119,8 +155,8 @@ impl Backups for Witness {
     }
 }
 
-fn named(name: &str) -> Option<Scenario> {
-    scenario::scenarios()
+fn named(generation: Generation, name: &str) -> Option<Scenario> {
+    scenario::scenarios(generation)
         .into_iter()
         .find(|scenario| scenario.name == name)
 }

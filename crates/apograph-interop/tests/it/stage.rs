@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use apograph_interop::Engine;
+use apograph_interop::{Engine, Generation};
 use tempfile::TempDir;
 
 use crate::command::backup;
@@ -11,15 +11,17 @@ use crate::fixtures;
 /// A database that an engine left open (it was killed), and a repository of its backups.
 pub(crate) struct Stage {
     folder: TempDir,
+    generation: Generation,
 }
 
 impl Stage {
     /// A full backup, three increments of two commits each, and two commits that are not captured.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(generation: Generation) -> Self {
         let stage = Self {
             folder: tempfile::tempdir().unwrap(),
+            generation,
         };
-        let mut engine = fixtures::engine();
+        let mut engine = stage.engine();
         engine.open(&stage.database()).unwrap();
         insert(&mut engine, 0..2);
         backup(&stage.database(), &stage.repository(), None).ok();
@@ -37,6 +39,11 @@ impl Stage {
         stage
     }
 
+    /// An engine of the stage's generation.
+    pub(crate) fn engine(&self) -> Engine {
+        fixtures::engine(self.generation)
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -47,6 +54,14 @@ impl Stage {
 
     pub(crate) fn log_folder(&self) -> PathBuf {
         self.path("live.grafeo.wal")
+    }
+
+    /// The one log file.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.log_folder().join(match self.generation {
+            Generation::One => "wal_00000000.log",
+            Generation::Two => "wal_00000000000000000000.log",
+        })
     }
 
     pub(crate) fn repository(&self) -> PathBuf {

@@ -1,24 +1,27 @@
 //! Reading, writing and asking `truth.json`.
 
-use apograph_interop::Truth;
+use apograph_interop::{Generation, Truth};
 use serde_json::json;
 
 use crate::fixtures;
 
-#[test]
-fn a_written_truth_reads_back_the_same() {
+for_each_generation!(
+    a_written_truth_reads_back_the_same,
+    a_truth_matches_itself_at_every_point_it_wrote_down,
+);
+
+fn a_written_truth_reads_back_the_same(generation: Generation) {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("truth.json");
-    for fixture in fixtures::all() {
+    for fixture in fixtures::all(generation) {
         let truth = fixtures::truth(&fixture);
         truth.write(&path).unwrap();
         assert_eq!(Truth::read(&path).unwrap(), truth);
     }
 }
 
-#[test]
-fn a_truth_matches_itself_at_every_point_it_wrote_down() {
-    for fixture in fixtures::all() {
+fn a_truth_matches_itself_at_every_point_it_wrote_down(generation: Generation) {
+    for fixture in fixtures::all(generation) {
         let truth = fixtures::truth(&fixture);
         for (life, epoch) in truth.points() {
             if let Some(state) = truth.last_state_of(life, epoch) {
@@ -35,21 +38,47 @@ fn a_truth_matches_itself_at_every_point_it_wrote_down() {
 
 #[test]
 fn points_are_lives_and_epochs() {
-    let points = |name: &str| truth_of(name).points();
+    let one = |name| truth_of(Generation::One, name).points();
     assert_eq!(
-        points("01_full_only"),
+        one("01_full_only"),
         [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (0, 5)]
     );
     assert_eq!(
-        points("13_close_in_chain")[4..],
+        one("13_close_in_chain")[4..],
         [(0, 4), (0, 5), (1, 0), (1, 1), (1, 2)]
     );
-    assert_eq!(points("15_concurrent").len(), 242);
+    assert_eq!(one("15_concurrent").len(), 242);
+}
+
+#[test]
+fn a_life_of_generation_2_goes_on_with_the_epochs_of_the_one_before() {
+    let truth = |name| truth_of(Generation::Two, name);
+    assert_eq!(
+        truth("12_crash_in_chain").points()[6..],
+        [(0, 6), (0, 7), (1, 8), (1, 9)]
+    );
+    assert_eq!(
+        truth("13_close_in_chain").points()[4..],
+        [(0, 4), (0, 5), (1, 6), (1, 7)]
+    );
+    let torn = truth("14_torn_in_chain");
+    assert_eq!(
+        torn.lasting_points(),
+        [(0, 0), (0, 1), (0, 2), (1, 3), (1, 4)]
+    );
+    assert_eq!(
+        torn.points(),
+        [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 4)]
+    );
+    let state = |life, epoch| torn.last_state_of(life, epoch).map(|state| state.seq);
+    assert_eq!([state(0, 3), state(1, 3)], [Some(3), Some(5)]);
+    assert_eq!([state(1, 1), state(0, 4)], [Some(1), None]);
+    assert_eq!(truth("15_concurrent_incr").points().len(), 242);
 }
 
 #[test]
 fn a_difference_names_its_place() {
-    let truth = truth_of("01_full_only");
+    let truth = truth_of(Generation::One, "01_full_only");
     let mut content = truth.last_state_of(0, 2).unwrap().content.clone();
     content["nodes"][1]["props"]["name"] = json!("Nobody");
     let diff = truth.diff(0, 2, &content).unwrap();
@@ -62,14 +91,14 @@ fn a_difference_names_its_place() {
 
 #[test]
 fn concurrent_truths_count_nodes() {
-    let truth = truth_of("15_concurrent");
+    let truth = truth_of(Generation::One, "15_concurrent");
     let content = json!({ "nodes": [{ "id": 0 }, { "id": 7 }] });
     assert!(truth.matches(0, 2, &content));
     assert!(!truth.matches(0, 3, &content));
 }
 
-fn truth_of(name: &str) -> Truth {
-    let fixtures = fixtures::all();
+fn truth_of(generation: Generation, name: &str) -> Truth {
+    let fixtures = fixtures::all(generation);
     fixtures::truth(
         fixtures
             .iter()

@@ -5,7 +5,7 @@ use apograph_format::{
 };
 use apograph_manifest::{
     Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, Segment,
-    SegmentContent, Stretch, Target, Unusable,
+    SegmentContent, Stretch, Target, Unknown, Unusable,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
@@ -58,6 +58,8 @@ fn chain(text: &str) -> Chain {
             checksum: Crc32::new(0),
             size_bytes: 100,
             created_at: UnixMillis::new(1000 * (index + 1)),
+            end_lsn: None,
+            unknown: Unknown::new(),
         };
         entries.push(ChainEntry {
             segment,
@@ -100,6 +102,9 @@ fn full(base: Point, continues: bool) -> FullContent {
         database_created_at,
         iteration: 1,
         checksum: Crc32::new(1),
+        written_at: UnixMillis::new(1),
+        database: None,
+        is_encrypted: false,
     };
     FullContent {
         image,
@@ -107,15 +112,20 @@ fn full(base: Point, continues: bool) -> FullContent {
         continues,
         log_start: None,
         reopened: false,
+        source: None,
     }
 }
 
 fn increment(stretches: Vec<Stretch>, flags: &str) -> IncrementContent {
     IncrementContent {
         range: None,
+        committed: None,
+        is_encrypted: false,
+        diverges: false,
         overlap_bytes: 0,
         repeats: flags.contains('r'),
         catches_up: flags.contains('c'),
+        spans: false,
         stretches,
         process_ended: false,
         commits: 1,
@@ -180,12 +190,8 @@ fn plan(text: &str, target: &str) -> String {
     match chain(text).plan(&target) {
         Ok(plan) => {
             let increments: Vec<String> = plan.increments.iter().map(ToString::to_string).collect();
-            format!(
-                "{} from {} with {}",
-                plan.point,
-                plan.full,
-                increments.join(",")
-            )
+            let point = plan.point.expect("a plan of generation 1 ends at a point");
+            format!("{point} from {} with {}", plan.full, increments.join(","))
         }
         Err(error) => error.code().to_owned(),
     }

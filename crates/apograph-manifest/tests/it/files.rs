@@ -7,14 +7,14 @@ use apograph_format::{Epoch, UnixMillis};
 use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, HISTORY_FILE_NAME, History, Keep, MANIFEST_FILE_NAME, Manifest,
-    read_cursor, read_history, read_manifest, write_cursor, write_history, write_manifest,
+    Unknown, read_cursor, read_history, read_manifest, write_cursor, write_history, write_manifest,
 };
-use apograph_testing::fixtures;
+use apograph_testing::fixtures::V1;
 
 #[test]
 fn golden_repositories_are_read() {
-    for golden in fixtures::manifests() {
-        let repository = fixtures::root().join(golden.fixture()).join("backup");
+    for golden in V1.manifests() {
+        let repository = V1.root().join(golden.fixture()).join("backup");
         let manifest = read_manifest(&repository)
             .expect("no error")
             .expect("a manifest");
@@ -31,16 +31,17 @@ fn golden_repositories_are_read() {
 fn files_are_replaced_whole() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();
-    let golden = fixtures::read("02_chain40/backup/backup_manifest.json");
+    let golden = V1.read("02_chain40/backup/backup_manifest.json");
     let manifest = Manifest::decode(&golden.bytes, folder).expect("a golden manifest");
     let cursor = Cursor {
         backed_up_epoch: Epoch::new(4),
         keep: Keep::AllFiles,
         written_at: UnixMillis::new(7),
+        unknown: Unknown::new(),
     };
     let history = History {
         records: Vec::new(),
-        cursor: Some(cursor),
+        cursor: Some(cursor.clone()),
     };
     for _ in 0..2 {
         write_manifest(&RealDisk, folder, Mode::PRIVATE, &manifest).expect("a manifest");
@@ -79,7 +80,7 @@ fn what_is_no_file_is_not_read() {
     let folder = folder.path();
     symlink("elsewhere", folder.join(MANIFEST_FILE_NAME)).expect("a link");
     fs::create_dir(folder.join(HISTORY_FILE_NAME)).expect("a folder");
-    fs::write(folder.join(CURSOR_FILE_NAME), [0; 257]).expect("a file");
+    fs::write(folder.join(CURSOR_FILE_NAME), vec![0; 64 * 1024 + 1]).expect("a file");
     assert_eq!(read_manifest(folder).expect_err("a link").code(), "io");
     assert_eq!(read_history(folder).expect_err("a folder").code(), "io");
     assert_eq!(read_cursor(folder).expect_err("a large file").code(), "io");

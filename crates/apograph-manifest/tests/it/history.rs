@@ -5,13 +5,14 @@ use apograph_format::{
 };
 use apograph_manifest::{
     Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    SegmentContent, SegmentRecord, Stretch,
+    SegmentContent, SegmentRecord, Stretch, Unknown,
 };
-use apograph_testing::{damage, fixtures, fuzz};
+use apograph_testing::fixtures::V1;
+use apograph_testing::{damage, fuzz};
 
 /// What would be known of the first two segments of a golden repository, had apograph written it.
 fn example() -> History {
-    let golden = fixtures::read("13_close_in_chain/backup/backup_manifest.json");
+    let golden = V1.read("13_close_in_chain/backup/backup_manifest.json");
     let manifest = Manifest::decode(&golden.bytes, golden.path.as_ref()).expect(&golden.path);
     let [full, increment] = &manifest.segments[..2] else {
         panic!("two segments");
@@ -27,11 +28,15 @@ fn example() -> History {
                         database_created_at: UnixMillis::new(0x1a1_fd00_969f),
                         iteration: 1,
                         checksum: Crc32::new(0x964a_dc73),
+                        written_at: UnixMillis::new(0x1a1_fd00_96a8),
+                        database: None,
+                        is_encrypted: false,
                     },
                     base: Point::new(Timeline::FIRST, Epoch::new(3)),
                     continues: false,
                     log_start: Some(at(0)),
                     reopened: false,
+                    source: None,
                 }),
             },
             SegmentRecord {
@@ -41,9 +46,13 @@ fn example() -> History {
                         start: at(0),
                         end: at(47),
                     }),
+                    committed: None,
+                    is_encrypted: false,
+                    diverges: false,
                     overlap_bytes: 0,
                     repeats: false,
                     catches_up: false,
+                    spans: false,
                     stretches: vec![Stretch {
                         timeline: Timeline::FIRST,
                         base: Epoch::new(3),
@@ -62,6 +71,7 @@ fn example() -> History {
             backed_up_epoch: Epoch::new(4),
             keep: Keep::FilesAfter(LogSequence::new(1)),
             written_at: UnixMillis::new(0x1a1_fd00_96a9),
+            unknown: Unknown::new(),
         }),
     }
 }

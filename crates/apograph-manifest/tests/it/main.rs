@@ -5,3 +5,4 @@ mod cursor;
 mod files;
 mod history;
 mod manifest;
+mod v2;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use apograph_format::{Crc32, Epoch, SegmentKind};
 use apograph_manifest::{FileName, Manifest, ManifestError};
+use apograph_testing::fixtures::V1;
 use apograph_testing::truth::Truth;
-use apograph_testing::{damage, fixtures, fuzz};
+use apograph_testing::{damage, fuzz};
 
 fn decode(bytes: &[u8]) -> Result<Manifest, ManifestError> {
     Manifest::decode(bytes, Path::new("manifest"))
@@ -27,7 +28,7 @@ fn naming(name: &str) -> Vec<u8> {
 
 #[test]
 fn golden_manifests_are_written_as_they_were_read() {
-    for golden in fixtures::manifests() {
+    for golden in V1.manifests() {
         let manifest = decode(&golden.bytes).expect(&golden.path);
         assert_eq!(manifest.encode(), golden.bytes, "{}", golden.path);
     }
@@ -56,15 +57,15 @@ fn golden_manifests_agree_with_the_truth_and_the_files() {
         ("20_temporal_schema", 4),
     ];
     let mut found = Vec::new();
-    for golden in fixtures::manifests() {
+    for golden in V1.manifests() {
         let manifest = decode(&golden.bytes).expect(&golden.path);
         for segment in &manifest.segments {
-            let file = fixtures::read(&format!("{}/backup/{}", golden.fixture(), segment.file));
+            let file = V1.read(&format!("{}/backup/{}", golden.fixture(), segment.file));
             assert_eq!(file.bytes.len() as u64, segment.size_bytes, "{}", file.path);
             assert_eq!(Crc32::of(&file.bytes), segment.checksum, "{}", file.path);
         }
         // The truth leaves out what was taken while sessions committed.
-        let truth = Truth::of(golden.fixture());
+        let truth = Truth::of(V1, golden.fixture());
         for backup in truth.taken() {
             let file = backup.file.as_deref().expect("a backup that was taken");
             let mut segments = manifest.segments.iter();
@@ -85,7 +86,7 @@ fn golden_manifests_agree_with_the_truth_and_the_files() {
 
 #[test]
 fn a_manifest_answers_the_engines_questions() {
-    let golden = fixtures::read("03_two_fulls/backup/backup_manifest.json");
+    let golden = V1.read("03_two_fulls/backup/backup_manifest.json");
     let manifest = decode(&golden.bytes).expect("a golden manifest");
     let full = manifest.latest_full().expect("a full backup");
     assert_eq!(full.file.as_str(), "backup_full_0003.grafeo");
@@ -104,7 +105,7 @@ fn a_manifest_answers_the_engines_questions() {
 
 #[test]
 fn no_cut_manifest_is_read() {
-    for golden in fixtures::manifests() {
+    for golden in V1.manifests() {
         damage::every_cut(&golden.bytes, |bytes| {
             let error = decode(bytes).expect_err("a cut manifest");
             assert_eq!(error.code(), "corrupt-manifest", "{} bytes", bytes.len());
@@ -114,7 +115,7 @@ fn no_cut_manifest_is_read() {
 
 #[test]
 fn nothing_may_stand_behind_a_manifest() {
-    for golden in fixtures::manifests() {
+    for golden in V1.manifests() {
         for byte in [0, 1, 255] {
             let mut longer = golden.bytes.clone();
             longer.push(byte);
@@ -126,7 +127,7 @@ fn nothing_may_stand_behind_a_manifest() {
 
 #[test]
 fn a_changed_manifest_is_refused_or_says_what_it_says() {
-    for golden in fixtures::manifests() {
+    for golden in V1.manifests() {
         damage::every_bit(&golden.bytes, |_, bytes| {
             fuzz::manifest(bytes);
             let unchanged = decode(bytes).is_ok_and(|it| it.encode() == golden.bytes);
@@ -136,7 +137,7 @@ fn a_changed_manifest_is_refused_or_says_what_it_says() {
 }
 
 #[test]
-fn only_version_1_is_read() {
+fn newer_versions_are_refused() {
     let rows: [(&[u8], &str); 4] = [
         (
             b"\0\0",
@@ -147,8 +148,8 @@ fn only_version_1_is_read() {
             "manifest has version 2; the newest version known here is 1",
         ),
         (
-            b"{}",
-            "manifest has version 2; the newest version known here is 1",
+            br#"{"version":3,"segments":[]}"#,
+            "manifest has version 3; the newest version known here is 2",
         ),
         (
             b"\xfc\xff\xff\xff\xff\0",
@@ -164,8 +165,9 @@ fn only_version_1_is_read() {
 
 #[test]
 fn what_a_manifest_claims_is_not_believed() {
-    let rows: [&[u8]; 7] = [
+    let rows: [&[u8]; 8] = [
         b"",
+        b"{}",
         b"\xff",
         b"\x01\xfd\xff\xff\xff\xff\xff\xff\xff\xff",
         b"\x01\xfc\xff\xff\xff\x7f",

@@ -1,6 +1,9 @@
 //! Logs: frames and groups.
 
-use apograph_format::{Epoch, LogSequence, Point, Record, Timeline, TransactionId};
+use apograph_format::v2::FRAME_HEADER_BYTES;
+use apograph_format::{
+    Crc32, Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
+};
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, Run,
     TimelineState,
@@ -30,13 +33,106 @@ pub fn split_log_groups(data: &[u8]) {
     check(&parts);
 }
 
-const fn part(sequence: u64, bytes: &[u8]) -> LogPart<'_> {
-    LogPart {
-        sequence: LogSequence::new(sequence),
-        file_offset: 0,
-        bytes,
-        joints: 0,
+/// A log of generation 2, in one part and in two. The first byte says where it is split, the next
+/// three which byte of it changes and how; then come the frames.
+///
+/// The frames are read as they are, and with their LSNs and checksums made right. With one byte of
+/// those changed, only groups that were there before are found, up to the change.
+///
+/// # Panics
+///
+/// Where the reader breaks a promise.
+pub fn log_groups_v2(data: &[u8]) {
+    let Some((&[at, low, high, mask], frames)) = data.split_first_chunk() else {
+        return;
+    };
+    let first = frames.get(8..).and_then(<[u8]>::first_chunk);
+    let first = Lsn::new(first.map_or(0, |lsn| u64::from_le_bytes(*lsn)));
+    let split = frames.len() * usize::from(at) / 255;
+    check_splits(first, frames, split);
+    let mut sealed = frames.to_vec();
+    seal_frames(&mut sealed, first);
+    check_splits(first, &sealed, split);
+
+    let mut changed = sealed.clone();
+    let offset = usize::from(u16::from_le_bytes([low, high])) % changed.len().max(1);
+    if let Some(byte) = changed.get_mut(offset) {
+        *byte ^= mask.max(1);
     }
+    let whole = groups(&[lsn_part(first, &sealed, false)]);
+    let found = groups(&[lsn_part(first, &changed, false)]);
+    assert!(
+        whole.starts_with(&found),
+        "a group that was not there before"
+    );
+    let reached = found.last().map_or(0, |(_, end)| *end);
+    assert!(
+        reached <= offset || changed.is_empty(),
+        "a group over a changed byte"
+    );
+}
+
+fn part(sequence: u64, bytes: &[u8]) -> LogPart<'_> {
+    LogPart::of_file(LogSequence::new(sequence), 0, bytes)
+}
+
+fn lsn_part(first: Lsn, bytes: &[u8], is_encrypted: bool) -> LogPart<'_> {
+    LogPart {
+        start: LogPosition::Lsn(first),
+        is_encrypted,
+        ..part(0, bytes)
+    }
+}
+
+fn check_splits(first: Lsn, frames: &[u8], split: usize) {
+    let (front, back) = frames.split_at(split);
+    let second = first.plus(split as u64);
+    for is_encrypted in [false, true] {
+        let whole = lsn_part(first, frames, is_encrypted);
+        check(&[whole]);
+        check(&[LogPart {
+            is_sealed: true,
+            ..whole
+        }]);
+        let parts = [
+            lsn_part(first, front, is_encrypted),
+            lsn_part(second, back, is_encrypted),
+        ];
+        check(&parts);
+    }
+}
+
+/// Gives every frame the LSN of its place and the checksum of its bytes, as far as frames stand
+/// side by side.
+fn seal_frames(log: &mut [u8], first: Lsn) {
+    let mut start = 0;
+    while let Some(&[a, b, c, d]) = log.get(start..).and_then(<[u8]>::first_chunk) {
+        let payload = usize::try_from(u32::from_le_bytes([a, b, c, d]));
+        let end = payload
+            .ok()
+            .and_then(|it| it.checked_add(start + FRAME_HEADER_BYTES));
+        let Some(frame) = end.and_then(|end| log.get_mut(start..end)) else {
+            return;
+        };
+        let lsn = first.plus(start as u64);
+        frame[8..16].copy_from_slice(&lsn.get().to_le_bytes());
+        let covered = [&frame[..4], &frame[8..]].concat();
+        frame[4..8].copy_from_slice(&Crc32::of(&covered).get().to_le_bytes());
+        start += frame.len();
+    }
+}
+
+/// What can be told of each group of a log, and where it ends.
+fn groups(parts: &[LogPart<'_>]) -> Vec<(String, usize)> {
+    let groups = GroupReader::new(parts).filter_map(|event| match event {
+        LogEvent::Group(group) => {
+            let heads = (group.transaction, group.epoch, group.committed_at);
+            let place = (group.start, group.records, group.frames);
+            Some((format!("{heads:?} {place:?}"), group.end.offset))
+        }
+        _ => None,
+    });
+    groups.collect()
 }
 
 fn check(parts: &[LogPart<'_>]) {
@@ -56,6 +152,12 @@ fn check(parts: &[LogPart<'_>]) {
                 assert_eq!(events, 1, "an epoch record that leads nothing");
                 ends_of(run)
             }
+            LogEvent::SyncMarker { run } => {
+                let frame = frame_v2(parts, run.part, run.start);
+                assert!(frame.flags().is_first() && frame.flags().is_last());
+                assert_eq!(frame.bytes().len(), run.len());
+                ends_of(run)
+            }
         };
         assert!(settled <= start, "{settled:?} overlaps {start:?}");
         assert!(start < end && is_in(parts, end), "{start:?} to {end:?}");
@@ -69,31 +171,78 @@ fn check(parts: &[LogPart<'_>]) {
 }
 
 fn check_group(parts: &[LogPart<'_>], group: &Group<'_>) {
+    match group.generation() {
+        Generation::One => check_group_v1(parts, group),
+        Generation::Two => check_group_v2(parts, group),
+    }
+    let counted: u64 = group.kinds().values().sum();
+    assert_eq!(counted, group.records);
+    assert_eq!(group.end_position(), group.end.position(parts));
+    let runs: Vec<_> = group.runs().collect();
+    assert!(runs.iter().all(|run| run.bytes(parts).len() == run.len()));
+}
+
+fn check_group_v1(parts: &[LogPart<'_>], group: &Group<'_>) {
     let (mut frames, mut bytes, mut records) = (0, 0, 0);
     let mut commits = Vec::new();
-    for frame in group.frames() {
-        assert!(frame.is_intact());
-        (frames, bytes) = (frames + 1, bytes + frame.bytes().len());
-        match Record::of(&frame).expect("a group's record is readable") {
-            Record::Data(_) => records += 1,
-            Record::Commit(transaction) => commits.push(transaction),
-            Record::EpochAdvance(epoch) => assert_eq!(group.epoch, Some(epoch)),
-            Record::Checkpoint(_) => {}
-            Record::Abort(_) => panic!("an abort in a group"),
+    for run in group.runs() {
+        let mut rest = run.bytes(parts);
+        while !rest.is_empty() {
+            let frame = v1::RawFrame::parse(rest).expect("a group's frame is whole");
+            assert!(frame.is_intact());
+            rest = &rest[frame.bytes().len()..];
+            (frames, bytes) = (frames + 1, bytes + frame.bytes().len());
+            match v1::Record::of(&frame).expect("a group's record is readable") {
+                v1::Record::Data(_) => records += 1,
+                v1::Record::Commit(transaction) => commits.push(transaction),
+                v1::Record::EpochAdvance(epoch) => assert_eq!(group.epoch, Some(epoch)),
+                v1::Record::Checkpoint(_) => {}
+                v1::Record::Abort(_) => panic!("an abort in a group"),
+            }
         }
     }
     assert_eq!((frames, records), (group.frames, group.records));
     assert_eq!(commits, [group.transaction]);
-    let runs: Vec<_> = group.runs().collect();
-    assert_eq!(runs.iter().map(Run::len).sum::<usize>(), bytes);
-    assert!(runs.iter().all(|run| run.bytes(parts).len() == run.len()));
+    assert_eq!(group.runs().map(|run| run.len()).sum::<usize>(), bytes);
+}
+
+fn check_group_v2(parts: &[LogPart<'_>], group: &Group<'_>) {
+    let (start, end) = (group.start, group.end);
+    assert_eq!(start.part, end.part, "a group in two log files");
+    let (mut offset, mut frames) = (start.offset, 0);
+    while offset < end.offset {
+        let frame = frame_v2(parts, start.part, offset);
+        assert_eq!(frame.transaction(), group.transaction);
+        assert_eq!(frame.flags().is_first(), offset == start.offset);
+        offset += frame.bytes().len();
+        assert_eq!(frame.flags().is_last(), offset == end.offset);
+        frames += 1;
+    }
+    assert_eq!((offset, frames), (end.offset, group.frames));
+    let has_heads = group.epoch.is_some() && group.committed_at.is_some();
+    assert_eq!(has_heads, !group.is_encrypted);
+    assert_eq!(group.index_records().count(), 0);
+}
+
+/// The frame at a place; there is one, and it is intact.
+fn frame_v2<'a>(parts: &[LogPart<'a>], part: usize, offset: usize) -> v2::RawFrame<'a> {
+    let LogPosition::Lsn(lsn) = parts[part].position(offset) else {
+        panic!("a frame of generation 2 in a log of generation 1");
+    };
+    let frame = v2::RawFrame::parse(&parts[part].bytes[offset..], lsn);
+    let frame = frame.expect("a group's frame is whole");
+    assert_eq!(frame.check(), Ok(()));
+    frame
 }
 
 fn check_end(parts: &[LogPart<'_>], settled: Place, end: LogEnd) {
     assert!(settled <= end.place && (is_in(parts, end.place) || end.place == Place::default()));
     match end.cause {
-        LogEndCause::Damage { place, .. } | LogEndCause::StrayEpoch { place, .. } => {
+        LogEndCause::Damage { place, .. } => {
             assert!(end.place <= place && is_in(parts, place));
+        }
+        LogEndCause::TornTail { .. } => {
+            assert!(!parts.iter().any(|part| part.is_sealed), "a torn segment");
         }
         _ => {}
     }

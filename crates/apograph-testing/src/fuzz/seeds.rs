@@ -2,42 +2,103 @@
 
 use std::path::Path;
 
+use apograph_format::v2::{
+    FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
+};
 use apograph_format::{
-    Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, SEGMENT_HEADER_BYTES, SegmentFlags,
-    SegmentHeader, SegmentKind, Timeline, UnixMillis,
+    Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Point, RangeSet,
+    SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline, UnixMillis,
 };
 use apograph_manifest::{
     Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    Segment, SegmentContent, SegmentRecord, Stretch,
+    Segment, SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, Unknown,
 };
 
-use crate::fixtures::{self, Golden};
+use crate::fixtures::{Golden, V1, V2};
 
 pub(super) fn gbak_headers() -> Vec<Vec<u8>> {
     let ours = SegmentHeader {
+        generation: Generation::One,
         start_epoch: Epoch::new(7),
         end_epoch: Epoch::new(2),
-        log_files: 3,
+        count: 3,
         flags: SegmentFlags {
             repeats: true,
             catches_up: true,
             reopened: true,
             continues: true,
+            spans: true,
         },
     };
-    let golden = fixtures::segments().into_iter();
+    let golden = [V1.segments(), V2.segments()].into_iter().flatten();
     let golden = golden.map(|golden| golden.bytes[..SEGMENT_HEADER_BYTES].to_vec());
     golden.chain([ours.encode().to_vec()]).collect()
 }
 
 pub(super) fn database_files() -> Vec<Vec<u8>> {
-    bytes(fixtures::database_files())
+    bytes(V1.database_files())
+}
+
+pub(super) fn database_files_v2() -> Vec<Vec<u8>> {
+    bytes(V2.database_files())
+}
+
+pub(super) fn wal_segments() -> Vec<Vec<u8>> {
+    let bodies = V2.segments().into_iter();
+    let bodies = bodies.map(|golden| golden.bytes[SEGMENT_HEADER_BYTES..].to_vec());
+    bodies.chain(bytes(V2.logs())).collect()
+}
+
+/// Logs of one fixture each, split and changed in two ways, and one whose groups have two frames.
+pub(super) fn logs_v2() -> Vec<Vec<u8>> {
+    let files = V2.wal_segments().into_iter();
+    let files = files.filter(|file| SMALL_LOG.contains(&file.bytes.len()));
+    let logs = files.map(|file| file.bytes[WAL_SEGMENT_HEADER_BYTES..].to_vec());
+    let mut logs: Vec<Vec<u8>> = logs.collect();
+    logs.extend(logs.last().map(|log| in_two_frames(log)));
+    let variants = logs.iter().flat_map(|log| {
+        [[128, 9, 0, 1], [255, 0, 255, 0x80]].map(|choices| [&choices, &log[..]].concat())
+    });
+    variants.collect()
+}
+
+/// A log file with a group, and not so many that its seed is slow.
+const SMALL_LOG: std::ops::Range<usize> = WAL_SEGMENT_HEADER_BYTES + 1..2048;
+
+/// A log of which each group's records are in a frame of their own, behind its beginning. The fuzz
+/// target gives the frames their positions and checksums.
+fn in_two_frames(log: &[u8]) -> Vec<u8> {
+    let (mut frames, mut rest) = (Vec::new(), log);
+    let length = |bytes: &[u8]| match bytes.first_chunk() {
+        Some(length) => usize::try_from(u32::from_le_bytes(*length)).expect("a small log"),
+        None => 0,
+    };
+    while !rest.is_empty() {
+        let (frame, behind) = rest.split_at(FRAME_HEADER_BYTES + length(rest));
+        rest = behind;
+        let (header, payload) = frame.split_at(FRAME_HEADER_BYTES);
+        let begin = &payload[PROLOGUE_BYTES..];
+        if begin.is_empty() {
+            frames.extend(frame);
+            continue;
+        }
+        let begin_bytes = RECORD_HEADER_BYTES + length(&begin[2..]);
+        let (first, last) = payload.split_at(PROLOGUE_BYTES + begin_bytes);
+        for (flags, part) in [(1, first), (2, last)] {
+            let length = u32::try_from(part.len()).expect("a small log");
+            frames.extend(length.to_le_bytes());
+            frames.extend(&header[4..FRAME_HEADER_BYTES - 1]);
+            frames.push(flags);
+            frames.extend(part);
+        }
+    }
+    frames
 }
 
 pub(super) fn logs() -> Vec<Vec<u8>> {
-    let bodies = fixtures::segments().into_iter();
+    let bodies = V1.segments().into_iter();
     let bodies = bodies.map(|golden| golden.bytes[SEGMENT_HEADER_BYTES..].to_vec());
-    bodies.chain(bytes(fixtures::logs())).collect()
+    bodies.chain(bytes(V1.logs())).collect()
 }
 
 pub(super) fn split_logs() -> Vec<Vec<u8>> {
@@ -46,17 +107,23 @@ pub(super) fn split_logs() -> Vec<Vec<u8>> {
 }
 
 pub(super) fn manifests() -> Vec<Vec<u8>> {
-    let golden = bytes(fixtures::manifests());
-    [golden, vec![Manifest::default().encode()]].concat()
+    let golden = [bytes(V1.manifests()), bytes(V2.manifests())].concat();
+    let newer = br#"{"version":2,"more":{"of":[1.5,-7]},"segments":[{"kind":"Full","filename":"a",
+        "start_epoch":0,"end_epoch":3,"checksum":7,"size_bytes":9,"created_at_ms":5,"note":null}]}"#;
+    let ours = vec![Manifest::default().encode(), newer.to_vec()];
+    [golden, ours].concat()
 }
 
 pub(super) fn cursors() -> Vec<Vec<u8>> {
-    let golden = bytes(fixtures::cursors());
-    [golden, vec![keeping_all().encode()]].concat()
+    let golden = [bytes(V1.cursors()), bytes(V2.cursors())].concat();
+    let newer = br#"{"log_sequence":0,"timestamp_ms":7,"backed_up_epoch":1,"more":["x",1.5]}"#;
+    let ours = vec![keeping_all().encode(), newer.to_vec()];
+    [golden, ours].concat()
 }
 
 pub(super) fn histories() -> Vec<Vec<u8>> {
-    let repositories = fixtures::manifests().into_iter().map(|golden| {
+    let golden = [V1.manifests(), V2.manifests()].into_iter().flatten();
+    let repositories = golden.map(|golden| {
         let manifest = Manifest::decode(&golden.bytes, Path::new(&golden.path));
         let segments = manifest.expect("a golden manifest").segments;
         let history = History {
@@ -73,32 +140,52 @@ fn keeping_all() -> Cursor {
         backed_up_epoch: Epoch::new(4),
         keep: Keep::AllFiles,
         written_at: UnixMillis::new(0x1a1_fd00_96a9),
+        unknown: Unknown::new(),
     }
 }
 
 /// A record that a segment could have.
 fn record(segment: Segment) -> SegmentRecord {
-    let at = |offset| LogPosition::in_file(LogSequence::new(1), offset);
+    let database = segment.end_lsn.map(|_| DatabaseId::new(7));
+    let at = |offset| match segment.end_lsn {
+        Some(end) => LogPosition::Lsn(end).plus(offset),
+        None => LogPosition::in_file(LogSequence::new(1), offset),
+    };
+    let committed = segment.end_lsn.map(|_| TimeSpan {
+        first: segment.created_at,
+        last: segment.created_at,
+    });
     let content = match segment.kind {
         SegmentKind::Full => SegmentContent::Full(FullContent {
             image: ImageIdentity {
                 database_created_at: segment.created_at,
                 iteration: 1,
                 checksum: Crc32::new(7),
+                written_at: segment.created_at,
+                database,
+                is_encrypted: false,
             },
             base: Point::new(Timeline::FIRST, segment.end_epoch),
             continues: false,
             log_start: Some(at(0)),
             reopened: false,
+            source: Some(SourceFile {
+                device: 1,
+                inode: 2,
+            }),
         }),
         SegmentKind::Incremental => SegmentContent::Increment(IncrementContent {
             range: Some(LogRange {
                 start: at(0),
                 end: at(segment.size_bytes),
             }),
+            committed,
+            is_encrypted: false,
+            diverges: false,
             overlap_bytes: 0,
             repeats: false,
             catches_up: true,
+            spans: false,
             stretches: vec![Stretch {
                 timeline: Timeline::FIRST,
                 base: Epoch::new(0),

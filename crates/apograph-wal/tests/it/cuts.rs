@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use apograph_testing::fixtures;
+use apograph_testing::fixtures::V1;
 use apograph_testing::truth::{Truth, TruthBackup, TruthState};
 use apograph_wal::{LogEndCause, LogPart};
 
@@ -65,17 +65,17 @@ fn size(sizes: &BTreeMap<String, u64>, name: &str) -> usize {
 #[test]
 fn golden_segments_may_be_cut_after_every_step() {
     let mut cuts = BTreeMap::new();
-    let mut names = fixtures::names();
+    let mut names = V1.names();
     names.retain(|name| !BACKUPS_UNKNOWN.contains(&name.as_str()));
     for fixture in names {
-        let truth = Truth::of(&fixture);
+        let truth = Truth::of(V1, &fixture);
         let taken: Vec<_> = truth.taken().collect();
         for pair in taken.windows(2) {
             let [before, backup] = [pair[0], pair[1]];
             let (Some(file), "incremental") = (backup.file.as_deref(), backup.kind.as_str()) else {
                 continue;
             };
-            let golden = fixtures::read(&format!("{fixture}/backup/{file}"));
+            let golden = V1.read(&format!("{fixture}/backup/{file}"));
             let [body] = log::body(&golden);
             let files = files_of(backup, before);
             assert_eq!(
@@ -144,8 +144,8 @@ fn golden_logs_may_be_cut_after_every_step() {
     ];
     for (source, base, expected) in rows {
         let fixture = source.split('/').next().unwrap_or_default();
-        let truth = Truth::of(fixture);
-        let files = fixtures::logs_of(source);
+        let truth = Truth::of(V1, fixture);
+        let files = V1.logs_of(source);
         let cut = |state: &TruthState| -> Option<Vec<&[u8]>> {
             let names = state.wal.iter().filter(|(_, size)| **size > 0);
             let parts = names.map(|(name, _)| {

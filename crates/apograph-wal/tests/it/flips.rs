@@ -1,7 +1,9 @@
 //! Every changed byte of a log is found, at its frame.
 
-use apograph_format::{RawFrame, RecordKind, SEGMENT_HEADER_BYTES};
-use apograph_testing::{damage, fixtures};
+use apograph_format::SEGMENT_HEADER_BYTES;
+use apograph_format::v1::{RawFrame, RecordKind};
+use apograph_testing::damage;
+use apograph_testing::fixtures::V1;
 use apograph_wal::LogEndCause;
 
 use crate::log;
@@ -40,7 +42,7 @@ fn check(log: &[u8], offset: usize, changed: &[u8]) {
 #[test]
 fn every_flipped_bit_of_a_segment_is_damage_at_its_frame() {
     for name in ["0001", "0002", "0003"] {
-        let golden = fixtures::read(&format!("02_chain40/backup/backup_incr_{name}.wal"));
+        let golden = V1.read(&format!("02_chain40/backup/backup_incr_{name}.wal"));
         let log = &golden.bytes[SEGMENT_HEADER_BYTES..];
         damage::every_bit(log, |offset, changed| check(log, offset, changed));
     }
@@ -48,15 +50,17 @@ fn every_flipped_bit_of_a_segment_is_damage_at_its_frame() {
 
 #[test]
 fn every_other_value_of_a_byte_of_the_newest_log_file_is_damage_at_its_frame() {
-    let golden = fixtures::read("08_torn_tail/source/src.grafeo.wal/wal_00000000.log");
+    let golden = V1.read("08_torn_tail/source/src.grafeo.wal/wal_00000000.log");
     let log = &golden.bytes[..];
     damage::every_value(log, |offset, changed| check(log, offset, changed));
 }
 
 #[test]
 fn every_flipped_bit_of_an_older_log_file_is_damage_at_its_frame() {
-    let [old, new] = ["wal_00000001.log", "wal_00000002.log"]
-        .map(|name| fixtures::read(&format!("04_rotation/source/src.grafeo.wal/{name}")).bytes);
+    let [old, new] = ["wal_00000001.log", "wal_00000002.log"].map(|name| {
+        V1.read(&format!("04_rotation/source/src.grafeo.wal/{name}"))
+            .bytes
+    });
     damage::every_bit(&old, |offset, changed| {
         let (start, kind) = frame_at(&old, offset);
         let (groups, end) = log::text(&log::parts([changed, &new]));
@@ -70,7 +74,7 @@ fn every_flipped_bit_of_an_older_log_file_is_damage_at_its_frame() {
 
 #[test]
 fn a_flip_before_a_seal_is_never_clean_over_the_commits_behind_it() {
-    let golden = fixtures::read("14_torn_in_chain/backup/backup_incr_0001.wal");
+    let golden = V1.read("14_torn_in_chain/backup/backup_incr_0001.wal");
     let log = &golden.bytes[SEGMENT_HEADER_BYTES..];
     let (whole, _) = log::text(&log::parts([log]));
     let torn_at = 0x74 - SEGMENT_HEADER_BYTES;

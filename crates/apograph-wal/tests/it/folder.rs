@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use apograph_format::{LogPosition, LogSequence};
-use apograph_testing::fixtures;
-use apograph_wal::{LogFolder, WalError};
+use apograph_format::{Generation, LogPosition, LogSequence};
+use apograph_testing::fixtures::V1;
+use apograph_wal::{LogFile, LogFolder, WalError};
 
 use crate::log;
 
 /// A copy of a golden log folder.
 fn copy_of(source: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let from = fixtures::root().join(source).join("src.grafeo.wal");
+    let from = V1.root().join(source).join("src.grafeo.wal");
     for entry in fs::read_dir(from).expect("a golden log folder") {
         let entry = entry.expect("an entry");
         let bytes = fs::read(entry.path()).expect("a golden file");
@@ -22,13 +22,20 @@ fn copy_of(source: &str) -> tempfile::TempDir {
 }
 
 fn open(folder: &Path) -> LogFolder {
-    LogFolder::open(folder)
+    LogFolder::open(folder, Generation::One)
         .expect("a sound folder")
         .expect("a folder")
 }
 
-fn log_number(number: u64) -> LogSequence {
-    LogSequence::new(number)
+fn at(number: u64, offset: u64) -> LogPosition {
+    LogPosition::in_file(LogSequence::new(number), offset)
+}
+
+fn sequence(file: &LogFile) -> u64 {
+    match file.start {
+        LogPosition::File { sequence, .. } => sequence.get(),
+        LogPosition::Lsn(lsn) => panic!("a file of generation 2 at {lsn}"),
+    }
 }
 
 #[test]
@@ -42,15 +49,11 @@ fn a_golden_folder_is_its_files_in_order() {
     for (source, numbers, checkpoint) in rows {
         let copy = copy_of(source);
         let folder = open(copy.path());
-        let found: Vec<_> = folder
-            .files()
-            .iter()
-            .map(|file| file.sequence.get())
-            .collect();
+        let found: Vec<_> = folder.files().iter().map(sequence).collect();
         assert_eq!(found, numbers.clone().collect::<Vec<_>>(), "{source}");
         let start = checkpoint.unwrap_or(*numbers.start());
-        let start = LogPosition::in_file(log_number(start), 0);
-        assert_eq!(folder.recovery_start(), start, "{source}");
+        let start = at(start, 0);
+        assert_eq!(folder.recovery_start(None), start, "{source}");
         let named = folder.checkpoint().map(|it| it.log_sequence.get());
         assert_eq!(named, checkpoint, "{source}");
     }
@@ -59,7 +62,7 @@ fn a_golden_folder_is_its_files_in_order() {
 #[test]
 fn a_closed_database_has_no_folder() {
     let copy = tempfile::tempdir().expect("a temporary folder");
-    let none = LogFolder::open(&copy.path().join("src.grafeo.wal"));
+    let none = LogFolder::open(&copy.path().join("src.grafeo.wal"), Generation::One);
     assert!(none.expect("no error").is_none());
 }
 
@@ -80,7 +83,7 @@ fn a_log_is_read_from_any_position() {
         (6, 0, ""),
     ];
     for (number, offset, groups) in rows {
-        let tail = folder.from(log_number(number), offset).expect("a position");
+        let tail = folder.from(at(number, offset)).expect("a position");
         assert_eq!(tail.files.len(), tail.parts.len());
         assert_eq!(log::text(&tail.parts).0, groups, "{number}+{offset}");
     }
@@ -102,7 +105,7 @@ fn a_position_that_is_not_there_is_an_error() {
     ];
     for (number, offset, expected) in rows {
         let folder = open(copy.path());
-        let error = folder.from(log_number(number), offset).expect_err(expected);
+        let error = folder.from(at(number, offset)).expect_err(expected);
         assert_eq!(text(&error), expected);
         assert_eq!(error.code(), "wal-damaged");
     }
@@ -113,9 +116,9 @@ fn a_gap_in_the_numbers_is_a_missing_file() {
     let copy = copy_of("04_rotation/source");
     fs::remove_file(copy.path().join("wal_00000003.log")).expect("a file");
     let folder = open(copy.path());
-    let error = folder.from(log_number(1), 0).expect_err("a gap");
+    let error = folder.from(at(1, 0)).expect_err("a gap");
     assert_eq!(text(&error), "missing: wal_00000003.log");
-    assert!(folder.from(log_number(4), 0).is_ok());
+    assert!(folder.from(at(4, 0)).is_ok());
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn files_that_the_engine_would_replay_too_are_refused() {
     for name in ["zzz.log", "wal_x.log", "wal_3.log", "wal_000000003.log"] {
         let copy = copy_of("04_rotation/source");
         fs::write(copy.path().join(name), b"").expect("a file");
-        let error = LogFolder::open(copy.path()).expect_err(name);
+        let error = LogFolder::open(copy.path(), Generation::One).expect_err(name);
         assert!(
             matches!(error, WalError::StrayFile { .. }),
             "{name}: {error}"
@@ -147,11 +150,7 @@ fn numbers_of_nine_digits_are_numbers() {
         fs::write(copy.path().join(name), b"").expect("a file");
     }
     let folder = open(copy.path());
-    let found: Vec<_> = folder
-        .files()
-        .iter()
-        .map(|file| file.sequence.get())
-        .collect();
+    let found: Vec<_> = folder.files().iter().map(sequence).collect();
     assert_eq!(found, [99_999_999, 100_000_000]);
 }
 
@@ -160,11 +159,11 @@ fn a_damaged_checkpoint_record_is_an_error() {
     let copy = copy_of("04_rotation/source");
     for bytes in [&b""[..], b"\x01", b"\xff\xff\xff\xff", b"\x01\x01\xfd\x29"] {
         fs::write(copy.path().join("checkpoint.meta"), bytes).expect("a file");
-        let error = LogFolder::open(copy.path()).expect_err("a damaged record");
+        let error = LogFolder::open(copy.path(), Generation::One).expect_err("a damaged record");
         assert_eq!(error.code(), "corrupt-wal", "{bytes:02x?}");
     }
     fs::write(copy.path().join("checkpoint.meta"), [1; 65]).expect("a file");
-    let error = LogFolder::open(copy.path()).expect_err("a large record");
+    let error = LogFolder::open(copy.path(), Generation::One).expect_err("a large record");
     assert_eq!(error.code(), "io");
 }
 
@@ -174,7 +173,7 @@ fn links_are_not_followed() {
     let log = copy.path().join("wal_00000003.log");
     fs::remove_file(&log).expect("a file");
     std::os::unix::fs::symlink("wal_00000002.log", &log).expect("a link");
-    let error = LogFolder::open(copy.path()).expect_err("a link");
+    let error = LogFolder::open(copy.path(), Generation::One).expect_err("a link");
     assert!(matches!(error, WalError::Io(_)), "{error}");
 }
 

@@ -1,6 +1,6 @@
 //! Every golden segment and log: how much is in it.
 
-use apograph_testing::fixtures;
+use apograph_testing::fixtures::V1;
 use apograph_wal::LogEndCause;
 
 use crate::log;
@@ -73,7 +73,7 @@ const SOURCES: &[Row] = &[
 #[test]
 fn golden_segments_hold_what_was_committed() {
     let mut rows = SEGMENTS.iter();
-    for golden in fixtures::segments() {
+    for golden in V1.segments() {
         let &(name, base, groups, records, frames, epochs) = rows.next().expect(&golden.path);
         let (fixture, number) = name.split_once(' ').expect("two words");
         let path = format!("{fixture}/backup/backup_incr_{number}.wal");
@@ -96,7 +96,7 @@ fn golden_segments_hold_what_was_committed() {
 #[test]
 fn golden_logs_hold_what_was_committed() {
     for &(source, base, groups, records, frames, epochs) in SOURCES {
-        let files = fixtures::logs_of(source);
+        let files = V1.logs_of(source);
         let parts = log::parts(files.iter().map(|file| &file.bytes[..]));
         let (found, _, end) = log::summary(&parts, base);
         assert_eq!(end.cause, LogEndCause::Clean, "{source}");
@@ -109,7 +109,7 @@ fn golden_logs_hold_what_was_committed() {
 #[test]
 fn concurrent_commits_are_all_there() {
     for (fixture, last) in [("15_concurrent", 241), ("15_concurrent_incr", 241)] {
-        let segments = fixtures::segments().into_iter();
+        let segments = V1.segments().into_iter();
         let of_it: Vec<_> = segments.filter(|it| it.fixture() == fixture).collect();
         let bodies = of_it.iter().map(|segment| log::body(segment)[0].bytes);
         let (found, state, end) = log::summary(&log::parts(bodies), 1);

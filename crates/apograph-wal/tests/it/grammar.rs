@@ -1,8 +1,8 @@
 //! Commit groups from frames.
 
 use apograph_format::{Crc32, LogPosition, LogSequence};
-use apograph_testing::fixtures;
-use apograph_wal::{GroupReader, LogEndCause, LogEvent, LogPart, Runs};
+use apograph_testing::fixtures::V1;
+use apograph_wal::{GroupReader, LogDefect, LogEndCause, LogEvent, LogPart, Runs};
 
 use crate::log;
 
@@ -115,8 +115,11 @@ fn groups_are_read_by_the_grammar() {
         let found_cause = match end.cause {
             LogEndCause::Clean => "clean".to_owned(),
             LogEndCause::TornTail { records } => format!("torn {records}"),
+            LogEndCause::Damage {
+                defect: LogDefect::StrayEpoch { epoch },
+                ..
+            } => format!("stray {epoch}"),
             LogEndCause::Damage { place, .. } => format!("damage {}+{}", place.part, place.offset),
-            LogEndCause::StrayEpoch { epoch, .. } => format!("stray {epoch}"),
             other => format!("{other:?}"),
         };
         assert_eq!(
@@ -166,10 +169,8 @@ fn a_seal_inside_of_a_part_counts_where_files_lie_side_by_side() {
     for (joints, groups) in [(0, "2@-x1"), (1, "2@-x1 | 3@-x1")] {
         let sequence = LogSequence::new(0);
         let (found, _) = log::text(&[LogPart {
-            sequence,
-            file_offset: 0,
-            bytes: &bytes,
             joints,
+            ..LogPart::of_file(sequence, 0, &bytes)
         }]);
         assert_eq!(found, groups);
     }
@@ -177,7 +178,7 @@ fn a_seal_inside_of_a_part_counts_where_files_lie_side_by_side() {
 
 #[test]
 fn groups_lie_in_several_files() {
-    let files = fixtures::logs_of("04_rotation/source_midgroup");
+    let files = V1.logs_of("04_rotation/source_midgroup");
     let parts = log::parts(files.iter().map(|file| &file.bytes[..]));
     let mut across = 0;
     let mut runs = Runs::default();
@@ -186,7 +187,7 @@ fn groups_lie_in_several_files() {
             panic!("{event:?}");
         };
         across += usize::from(group.start.part != group.end.part);
-        assert_eq!(group.frames().count(), 5);
+        assert_eq!(log::frames_in(&parts, &group), 5);
         group.runs().for_each(|run| runs.push(run));
     }
     assert_eq!(across, 9);
@@ -203,7 +204,7 @@ fn groups_lie_in_several_files() {
 
 #[test]
 fn the_same_groups_whatever_the_files() {
-    let split = fixtures::logs_of("04_rotation/source_midgroup");
+    let split = V1.logs_of("04_rotation/source_midgroup");
     let whole: Vec<u8> = split.iter().flat_map(|file| file.bytes.clone()).collect();
     let (expected, _) = log::text(&log::parts([&whole[..]]));
     let (found, _) = log::text(&log::parts(split.iter().map(|file| &file.bytes[..])));
@@ -212,7 +213,7 @@ fn the_same_groups_whatever_the_files() {
 
 #[test]
 fn closing_a_database_without_a_container_logs_a_bare_commit() {
-    let files = fixtures::logs_of("17_wal_directory/source");
+    let files = V1.logs_of("17_wal_directory/source");
     let (groups, end) = log::text(&log::parts(files.iter().map(|file| &file.bytes[..])));
     assert_eq!(groups, "2@1x4 3@2x4 3@-x1 2@1x4");
     assert_eq!(end.cause, LogEndCause::Clean);
@@ -222,12 +223,7 @@ fn closing_a_database_without_a_container_logs_a_bare_commit() {
 fn positions_count_from_the_start_of_the_file() {
     let bytes = log("c2 c3").concat();
     let sequence = LogSequence::new(7);
-    let parts = [LogPart {
-        sequence,
-        file_offset: 100,
-        bytes: &bytes,
-        joints: 0,
-    }];
+    let parts = [LogPart::of_file(sequence, 100, &bytes)];
     let starts: Vec<_> = GroupReader::new(&parts)
         .filter_map(|event| match event {
             LogEvent::Group(group) => group.start.position(&parts),

@@ -1,31 +1,28 @@
 //! A log as a line of text.
 
-use apograph_format::{Epoch, LogSequence, Point, RangeSet, SEGMENT_HEADER_BYTES, Timeline};
+use apograph_format::{
+    Epoch, LogPosition, LogSequence, Point, RangeSet, SEGMENT_HEADER_BYTES, SegmentHeader,
+    Timeline, v1, v2,
+};
 use apograph_testing::fixtures::Golden;
 use apograph_wal::{
-    GroupReader, LogEnd, LogEvent, LogPart, PlacedEvent, PlacedReader, TimelineState,
+    Group, GroupReader, LogEnd, LogEvent, LogPart, PlacedEvent, PlacedReader, TimelineState,
 };
 
 /// Log files as parts.
 pub(crate) fn parts<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> Vec<LogPart<'a>> {
-    let part = |(sequence, bytes)| LogPart {
-        sequence: LogSequence::new(sequence),
-        file_offset: 0,
-        bytes,
-        joints: 0,
-    };
+    let part = |(sequence, bytes)| LogPart::of_file(LogSequence::new(sequence), 0, bytes);
     (0..).zip(files).map(part).collect()
 }
 
 /// The body of a segment as the only part.
 pub(crate) fn body(segment: &Golden) -> [LogPart<'_>; 1] {
+    let header = SegmentHeader::decode(&segment.bytes).unwrap();
+    let bytes = &segment.bytes[SEGMENT_HEADER_BYTES..];
     [LogPart {
-        sequence: LogSequence::new(0),
         file_offset: SEGMENT_HEADER_BYTES as u64,
-        bytes: &segment.bytes[SEGMENT_HEADER_BYTES..],
-        joints: apograph_format::SegmentHeader::decode(&segment.bytes)
-            .unwrap()
-            .joints(),
+        joints: header.joints(),
+        ..LogPart::of_file(LogSequence::new(0), 0, bytes)
     }]
 }
 
@@ -36,6 +33,7 @@ pub(crate) struct Summary {
     pub(crate) records: u64,
     pub(crate) frames: u64,
     pub(crate) seals: u64,
+    pub(crate) markers: u64,
     /// The epochs of each timeline, with ranges as `2-6`.
     pub(crate) epochs: Vec<String>,
 }
@@ -59,6 +57,7 @@ pub(crate) fn summary(parts: &[LogPart<'_>], base: u64) -> (Summary, TimelineSta
             }
             PlacedEvent::Seal(_) => summary.seals += 1,
             PlacedEvent::LeadingEpoch(..) => {}
+            PlacedEvent::SyncMarker(_) => summary.markers += 1,
         }
         before = reader.state().clone();
     }
@@ -72,20 +71,43 @@ pub(crate) fn summary(parts: &[LogPart<'_>], base: u64) -> (Summary, TimelineSta
 /// leads the log `@2`.
 pub(crate) fn text(parts: &[LogPart<'_>]) -> (String, LogEnd) {
     let mut reader = GroupReader::new(parts);
-    let words: Vec<String> = reader.by_ref().map(word).collect();
+    let words: Vec<String> = reader.by_ref().map(|event| word(parts, event)).collect();
     (words.join(" "), reader.end().expect("a log has an end"))
 }
 
-fn word(event: LogEvent<'_>) -> String {
+fn word(parts: &[LogPart<'_>], event: LogEvent<'_>) -> String {
     match event {
         LogEvent::Group(group) => {
-            assert_eq!(group.frames().count() as u64, group.frames);
+            assert_eq!(frames_in(parts, &group), group.frames);
             let epoch = group.epoch.map_or_else(|| "-".into(), |it| it.to_string());
             format!("{}@{epoch}x{}", group.transaction, group.frames)
         }
         LogEvent::Seal { .. } => "|".into(),
         LogEvent::LeadingEpoch { epoch, .. } => format!("@{epoch}"),
+        LogEvent::SyncMarker { .. } => "~".into(),
     }
+}
+
+/// How many frames stand in the bytes of a group.
+pub(crate) fn frames_in(parts: &[LogPart<'_>], group: &Group<'_>) -> u64 {
+    let mut frames = 0;
+    for run in group.runs() {
+        let mut start = run.start;
+        while start < run.end {
+            let rest = &parts[run.part].bytes[start..run.end];
+            start += match parts[run.part].position(start) {
+                LogPosition::File { .. } => {
+                    v1::RawFrame::parse(rest).expect("a frame").bytes().len()
+                }
+                LogPosition::Lsn(lsn) => v2::RawFrame::parse(rest, lsn)
+                    .expect("a frame")
+                    .bytes()
+                    .len(),
+            };
+            frames += 1;
+        }
+    }
+    frames
 }
 
 fn ranges(epochs: &RangeSet) -> String {

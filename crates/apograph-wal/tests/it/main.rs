@@ -7,3 +7,4 @@ mod golden;
 mod grammar;
 mod log;
 mod torn;
+mod v2;

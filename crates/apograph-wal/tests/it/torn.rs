@@ -1,7 +1,8 @@
 //! Logs that a crash tore, and what the engine makes of them when it opens them again.
 
 use apograph_format::SEGMENT_HEADER_BYTES;
-use apograph_testing::{damage, fixtures};
+use apograph_testing::damage;
+use apograph_testing::fixtures::V1;
 use apograph_wal::{LogEndCause, Place};
 
 use crate::log;
@@ -18,7 +19,7 @@ fn a_torn_tail_ends_behind_the_last_whole_group() {
         ("source_garbage", WHOLE, 335, torn(0)),
     ];
     for (source, groups, offset, cause) in rows {
-        let files = fixtures::logs_of(&format!("08_torn_tail/{source}"));
+        let files = V1.logs_of(&format!("08_torn_tail/{source}"));
         let (found, end) = log::text(&log::parts(files.iter().map(|file| &file.bytes[..])));
         assert_eq!(found, groups, "{source}");
         assert_eq!((end.place.offset, end.cause), (offset, cause), "{source}");
@@ -27,7 +28,7 @@ fn a_torn_tail_ends_behind_the_last_whole_group() {
 
 #[test]
 fn a_log_cut_anywhere_is_a_prefix_of_itself() {
-    let golden = fixtures::read("08_torn_tail/source/src.grafeo.wal/wal_00000000.log");
+    let golden = V1.read("08_torn_tail/source/src.grafeo.wal/wal_00000000.log");
     damage::every_cut(&golden.bytes, |bytes| {
         let (groups, end) = log::text(&log::parts([bytes]));
         let whole_groups = bytes.len() / 67;
@@ -57,7 +58,7 @@ fn a_log_cut_anywhere_is_a_prefix_of_itself() {
 
 #[test]
 fn a_log_goes_on_behind_the_seal_of_its_torn_tail() {
-    let golden = fixtures::read("14_torn_in_chain/backup/backup_incr_0001.wal");
+    let golden = V1.read("14_torn_in_chain/backup/backup_incr_0001.wal");
     let groups = "3@2x4 4@-x3 | 2@1x4 3@2x4";
     let (found, end) = log::text(&log::body(&golden));
     assert_eq!((found.as_str(), end.cause), (groups, LogEndCause::Clean));
@@ -69,7 +70,7 @@ fn a_log_goes_on_behind_the_seal_of_its_torn_tail() {
 
 #[test]
 fn records_before_a_seal_never_happened() {
-    let golden = fixtures::read("14_torn_in_chain/backup/backup_incr_0001.wal");
+    let golden = V1.read("14_torn_in_chain/backup/backup_incr_0001.wal");
     let (old, new) = golden.bytes[SEGMENT_HEADER_BYTES..].split_at(91);
     for length in 47..=old.len() {
         let (found, end) = log::text(&log::parts([&old[..length], new]));
@@ -85,8 +86,12 @@ fn records_before_a_seal_never_happened() {
 
 #[test]
 fn a_torn_file_before_one_without_a_seal_is_damaged() {
-    let old = fixtures::read("04_rotation/source/src.grafeo.wal/wal_00000001.log").bytes;
-    let new = fixtures::read("04_rotation/source/src.grafeo.wal/wal_00000002.log").bytes;
+    let old = V1
+        .read("04_rotation/source/src.grafeo.wal/wal_00000001.log")
+        .bytes;
+    let new = V1
+        .read("04_rotation/source/src.grafeo.wal/wal_00000002.log")
+        .bytes;
     let (_, end) = log::text(&log::parts([&old[..170], &new]));
     let LogEndCause::Damage { place, .. } = end.cause else {
         panic!("{:?}", end.cause);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_format::{PointName, UnixMillis};
+use apograph_format::{Lsn, PointName, UnixMillis};
 use apograph_manifest::Target;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -123,16 +123,20 @@ pub(super) struct TargetArgs {
     /// The last state known to have existed at an instant
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     time: Option<UnixMillis>,
+    /// The state right behind the commit that ends at a log position (Grafeo 0.6)
+    #[arg(long, value_name = "LSN")]
+    lsn: Option<Lsn>,
 }
 
 impl TargetArgs {
     pub(super) fn target(&self) -> Target {
-        match (self.epoch, self.before_epoch, self.time) {
-            (Some(name), _, _) => Target::Point(name),
-            (_, Some(name), _) => Target::Before(name),
-            (_, _, Some(time)) => Target::Time(time),
-            _ => Target::Latest,
-        }
+        let point = self.epoch.map(Target::Point);
+        let before = self.before_epoch.map(Target::Before);
+        let time = self.time.map(Target::Time);
+        let lsn = self.lsn.map(Target::Lsn);
+        // At most one of them is given.
+        let target = point.or(before).or(time).or(lsn);
+        target.unwrap_or(Target::Latest)
     }
 }
 

@@ -82,7 +82,8 @@ pub(super) fn exit_status(code: &str) -> u8 {
         "usage" => 2,
         "corrupt-segment" | "corrupt-manifest" | "corrupt-cursor" | "corrupt-database"
         | "corrupt-wal" => 3,
-        "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database" => 4,
+        "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
+        | "encrypted" => 4,
         "target-not-covered" | "ambiguous-target" => 5,
         "output-exists" => 6,
         "repository-busy" => 7,
@@ -153,6 +154,7 @@ impl From<CaptureError> for Failure {
                 .hinting("only databases in a .grafeo file can be captured"),
             CaptureError::Database { ref path, .. }
             | CaptureError::WalDamaged { ref path, .. }
+            | CaptureError::UnsupportedLog { ref path, .. }
             | CaptureError::DamagedCursor { ref path, .. }
             | CaptureError::Restless { ref path } => failure.about(path),
             _ => failure,
@@ -172,6 +174,22 @@ impl From<ChainError> for Failure {
                 failure.hint = Some(advice(nearest));
                 failure.nearest = Some(Box::new(nearest));
                 failure.file = cause.file().map(ToString::to_string);
+            }
+            ChainError::NotABoundary { below, above, .. } => {
+                let names = [below, above].into_iter().flatten();
+                let names: Vec<String> = names.map(|lsn| lsn.to_string()).collect();
+                if !names.is_empty() {
+                    failure.hint = Some(format!("a commit ends at LSN {}", names.join(" and at ")));
+                }
+            }
+            ChainError::AmbiguousLsn { .. } => {
+                failure.hint = Some("name an epoch, `[T:]E`, or an instant instead".to_owned());
+            }
+            ChainError::Encrypted { from, to, .. } => {
+                let range = from.zip(to).map(|(from, to)| {
+                    format!("`--latest`, or `--lsn` with a position from {from} to {to} where a commit ends")
+                });
+                failure.hint = range;
             }
             ChainError::Ambiguous { points } => {
                 let names: Vec<String> = points.iter().map(ToString::to_string).collect();

@@ -3,18 +3,21 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_format::{
-    CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord, DATABASE_MAGIC, FormatError,
-    Image, LogFolderEntry, LogSequence, Point, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentHeader,
-    Timeline,
+    DATABASE_MAGIC, Epoch, FormatError, Generation, Image, LogFolderEntry, LogSequence, Lsn, Point,
+    SEGMENT_MAGIC, Timeline,
 };
 use apograph_io::{Mapped, open_named, read_small};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, Cursor, HISTORY_FILE_NAME, History, Keep, MANIFEST_FILE_NAME, Manifest,
-    ManifestError,
+    CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, History, Keep,
+    MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
 };
-use apograph_repository::Summary;
-use apograph_wal::{LogEnd, LogEndCause, LogPart, PlacedReader, TimelineState};
+use apograph_repository::{IncrementFile, SegmentDefect, Summary};
+use apograph_wal::{
+    GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, TimelineState,
+};
 use serde_json::{Map, Value, json};
 
 use super::args::Inspect;
@@ -89,12 +92,16 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
     }
     let bytes = Mapped::of(&open_named(path)?, path)?;
     if bytes.starts_with(&SEGMENT_MAGIC) {
-        return increment(path, &bytes);
+        return increment(path);
+    }
+    // The magic number of a log file begins with that of a database file.
+    if bytes.starts_with(&WAL_SEGMENT_MAGIC) {
+        return wal_segment(path, &bytes);
     }
     if bytes.starts_with(&DATABASE_MAGIC) {
         return database(path, &bytes);
     }
-    if LogFolderEntry::of(name) != LogFolderEntry::Other {
+    if LogFolderEntry::of(name, Generation::One) != LogFolderEntry::Other {
         return Ok(log_file(path, &bytes));
     }
     let message = format!("{} is no file of Grafeo or apograph", path.display());
@@ -107,9 +114,10 @@ fn small(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 }
 
 fn damaged(code: &'static str, path: &Path, error: &FormatError) -> Failure {
-    let code = match error {
-        FormatError::UnsupportedVersion { .. } => "unsupported-version",
-        _ => code,
+    let code = if error.is_unsupported() {
+        "unsupported-version"
+    } else {
+        code
     };
     Failure::new(code, format!("{}: {error}", path.display())).about(path)
 }
@@ -122,7 +130,8 @@ fn manifest(path: &Path) -> Result<Report, Failure> {
     let bytes = small(path, apograph_manifest::MANIFEST_MAX_BYTES)?;
     let manifest = Manifest::decode(&bytes, path).map_err(|error| of_catalogue(&error, path))?;
     let mut facts = Facts::of("manifest", path, bytes.len() as u64);
-    facts.put("version", json!(manifest.version));
+    facts.put("version", json!(manifest.generation.number()));
+    facts.put("generation", json!(manifest.generation.number()));
     let segments = manifest
         .segments
         .iter()
@@ -132,18 +141,18 @@ fn manifest(path: &Path) -> Result<Report, Failure> {
 }
 
 fn cursor(path: &Path) -> Result<Report, Failure> {
-    let bytes = small(path, CHECKPOINT_FILE_MAX_BYTES)?;
+    let bytes = small(path, CURSOR_MAX_BYTES)?;
     let cursor = Cursor::decode(&bytes, path).map_err(|error| of_catalogue(&error, path))?;
     let mut facts = Facts::of("backup cursor", path, bytes.len() as u64);
     facts.put("backed_up_epoch", json!(cursor.backed_up_epoch.get()));
-    let sequence = match cursor.keep {
-        Keep::FilesAfter(sequence) => Some(sequence.get()),
-        Keep::AllFiles => None,
-    };
-    if let Some(sequence) = sequence {
-        facts.put("log_sequence", json!(sequence));
+    match cursor.keep {
+        Keep::FilesAfter(sequence) => {
+            facts.put("log_sequence", json!(sequence.get()));
+            facts.put("keeps_all_files", json!(false));
+        }
+        Keep::AllFiles => facts.put("keeps_all_files", json!(true)),
+        Keep::FromLsn(lsn) => facts.put("wal_lsn", json!(lsn.map(Lsn::get))),
     }
-    facts.put("keeps_all_files", json!(sequence.is_none()));
     facts.put("written_at", json!(words::rfc3339(cursor.written_at)));
     Ok(facts.report())
 }
@@ -187,11 +196,19 @@ fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     let mut facts = Facts::of("database file", path, bytes.len() as u64);
     let file = &image.headers().file;
     let checkpoint = image.checkpoint();
-    facts.put("generation", json!(1));
+    facts.put("generation", json!(file.generation.number()));
+    if let Some(id) = file.id {
+        facts.put("database_id", json!(id.to_string()));
+        facts.put("encrypted", json!(file.is_encrypted));
+    }
     facts.put("created_at", json!(words::rfc3339(file.created_at)));
     facts.put("created_by", json!(file.creator));
     facts.put("checkpoints", json!(checkpoint.iteration));
     facts.put("epoch", json!(checkpoint.epoch.get()));
+    if let Some(start) = checkpoint.log_start {
+        facts.put("checkpoint_lsn", json!(start.get()));
+        facts.put("damaged_slot", json!(image.headers().has_damaged_slot));
+    }
     facts.put("transaction", json!(checkpoint.transaction.get()));
     facts.put("nodes", json!(checkpoint.node_count));
     facts.put("edges", json!(checkpoint.edge_count));
@@ -209,72 +226,107 @@ fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     Ok(facts.report())
 }
 
-fn increment(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
-    let header =
-        SegmentHeader::decode(bytes).map_err(|error| damaged("corrupt-segment", path, &error))?;
-    let mut facts = Facts::of("incremental segment", path, bytes.len() as u64);
-    facts.put("generation", json!(1));
+fn increment(path: &Path) -> Result<Report, Failure> {
+    let file = IncrementFile::open(path).map_err(|defect| match defect {
+        SegmentDefect::Io(error) => error.into(),
+        SegmentDefect::Unusable(reason) => unusable(path, &reason),
+    })?;
+    let header = file.header;
+    let mut facts = Facts::of("incremental segment", path, file.bytes().len() as u64);
+    facts.put("generation", json!(header.generation.number()));
     facts.put("start_epoch", json!(header.start_epoch.get()));
     facts.put("end_epoch", json!(header.end_epoch.get()));
-    facts.put("log_files", json!(header.log_files));
+    match header.generation {
+        Generation::One => facts.put("log_files", json!(header.count)),
+        Generation::Two => facts.put("commit_groups", json!(header.count)),
+    }
     facts.put("repeats", json!(header.flags.repeats));
     facts.put("catches_up", json!(header.flags.catches_up));
     facts.put("reopened", json!(header.flags.reopened));
     facts.put("continues", json!(header.flags.continues));
-    let start = header.start_epoch.previous().unwrap_or_default();
-    let body = bytes.get(SEGMENT_HEADER_BYTES..).unwrap_or_default();
-    let part = LogPart {
-        sequence: LogSequence::default(),
-        file_offset: SEGMENT_HEADER_BYTES as u64,
-        bytes: body,
-        joints: header.joints(),
-    };
-    put_log(&mut facts, part, Point::new(Timeline::FIRST, start));
+    facts.put("spans", json!(header.flags.spans));
+    if let Some(range) = file.range() {
+        facts.put("start_lsn", json!(range.start.lsn().map(Lsn::get)));
+        facts.put("end_lsn", json!(range.end.lsn().map(Lsn::get)));
+    }
+    put_log(&mut facts, &file.parts(0), header.start_epoch);
     Ok(facts.report())
+}
+
+fn unusable(path: &Path, reason: &Unusable) -> Failure {
+    let (code, detail) = match reason {
+        Unusable::Missing => ("io", "it is missing".to_owned()),
+        Unusable::Unsupported { detail } => ("unsupported-version", detail.clone()),
+        Unusable::Damaged { offset, detail } => (
+            "corrupt-segment",
+            format!("damaged at byte {offset}: {detail}"),
+        ),
+        _ => ("corrupt-segment", "damaged".to_owned()),
+    };
+    Failure::new(code, format!("{}: {detail}", path.display())).about(path)
 }
 
 fn log_file(path: &Path, bytes: &[u8]) -> Report {
     let mut facts = Facts::of("log file", path, bytes.len() as u64);
-    facts.put("generation", json!(1));
-    let part = LogPart {
-        sequence: LogSequence::default(),
-        file_offset: 0,
-        bytes,
-        joints: 0,
-    };
-    put_log(
-        &mut facts,
-        part,
-        Point::new(Timeline::FIRST, apograph_format::Epoch::default()),
-    );
+    facts.put("generation", json!(Generation::One.number()));
+    let part = LogPart::of_file(LogSequence::default(), 0, bytes);
+    put_log(&mut facts, &[part], Epoch::new(1));
     facts.report()
 }
 
-/// What a log holds, and where it ends. Timelines are counted from 1 here: one file does not know
-/// the ones before it.
-fn put_log(facts: &mut Facts, part: LogPart<'_>, base: Point) {
-    let parts = [part];
+fn wal_segment(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
+    let header =
+        WalSegmentHeader::decode(bytes).map_err(|error| damaged("corrupt-wal", path, &error))?;
+    let mut facts = Facts::of("log file", path, bytes.len() as u64);
+    facts.put("generation", json!(Generation::Two.number()));
+    facts.put("database_id", json!(header.database.to_string()));
+    facts.put("encrypted", json!(header.is_encrypted));
+    facts.put("created_at", json!(words::rfc3339(header.created_at)));
+    facts.put("start_lsn", json!(header.first_lsn.get()));
+    let frames = bytes.get(WAL_SEGMENT_HEADER_BYTES..).unwrap_or_default();
+    let parts = [LogPart::of_segment(&header, frames)];
+    // One file does not know the epoch in front of it: that of its first commit takes the place.
+    let first = GroupReader::new(&parts).find_map(|event| match event {
+        LogEvent::Group(group) => group.epoch,
+        _ => None,
+    });
+    put_log(&mut facts, &parts, first.unwrap_or_default());
+    Ok(facts.report())
+}
+
+/// What a log holds that begins with an epoch, and where it ends. Timelines are counted from 1
+/// here: one file does not know the ones before it.
+fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) {
+    let base = Point::new(Timeline::FIRST, first.previous().unwrap_or_default());
     let mut state = TimelineState::at(base);
     let mut summary = Summary::default();
-    let mut reader = PlacedReader::new(&parts, &mut state);
+    let mut reader = PlacedReader::new(parts, &mut state);
     while let Some(event) = reader.next() {
         summary.add(&event, reader.state());
     }
     let end = reader.end();
     let content = summary.content(apograph_repository::Surroundings::default(), &state);
     facts.put("commits", json!(content.commits));
-    facts.put("records", json!(content.records));
+    let records = (!content.is_encrypted).then_some(content.records);
+    facts.put("records", json!(records));
     facts.put("frames", json!(content.frames));
+    if let Some(committed) = content.committed {
+        facts.put("first_commit_at", json!(words::rfc3339(committed.first)));
+        facts.put("last_commit_at", json!(words::rfc3339(committed.last)));
+    }
     let points = apograph_manifest::SegmentContent::Increment(content);
     facts.put("points", json!(segments::points(Some(&points))));
     if let Some(end) = end {
-        let file_offset = |offset: usize| part.file_offset + offset as u64;
-        facts.put("log_ends_at", json!(file_offset(end.place.offset)));
+        let file_offset = |place: Place| {
+            let part = parts.get(place.part);
+            part.map_or(0, |part| part.file_offset + place.offset as u64)
+        };
+        facts.put("log_ends_at", json!(file_offset(end.place)));
         facts.put("log_ends", json!(ending(&end, file_offset)));
     }
 }
 
-fn ending(end: &LogEnd, file_offset: impl Fn(usize) -> u64) -> String {
+fn ending(end: &LogEnd, file_offset: impl Fn(Place) -> u64) -> String {
     match end.cause {
         LogEndCause::Clean => "clean".to_owned(),
         LogEndCause::TornTail { records } => {
@@ -284,13 +336,7 @@ fn ending(end: &LogEnd, file_offset: impl Fn(usize) -> u64) -> String {
             )
         }
         LogEndCause::Damage { place, defect } => {
-            format!("damaged at byte {}: {defect}", file_offset(place.offset))
-        }
-        LogEndCause::StrayEpoch { place, epoch } => {
-            format!(
-                "damaged at byte {}: epoch {epoch} without a commit",
-                file_offset(place.offset)
-            )
+            format!("damaged at byte {}: {defect}", file_offset(place))
         }
         _ => "unknown".to_owned(),
     }

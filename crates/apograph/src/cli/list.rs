@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_format::{Generation, Point};
-use apograph_manifest::{ChainEntry, PointRange, Unusable};
+use apograph_manifest::{ChainEntry, LsnRange, PointRange, SegmentContent, Unusable};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ fn object(repository: &Repository) -> Value {
         let present = entry.unusable != Some(Unusable::Missing);
         object.insert("present".to_owned(), json!(present));
         object.insert("usable".to_owned(), json!(entry.unusable.is_none()));
+        let generation = entry.generation().map(Generation::number);
+        object.insert("generation".to_owned(), json!(generation));
         Value::Object(object)
     };
     let range = |range: &PointRange| {
@@ -45,26 +47,60 @@ fn object(repository: &Repository) -> Value {
             })
         })
         .collect();
+    let lsns = |range: &LsnRange| {
+        json!({
+            "timeline": range.timeline.get(),
+            "from": range.from.get(),
+            "to": range.to.get(),
+        })
+    };
     json!({
         "command": "list",
-        "generation": Generation::One.number(),
+        "generation": generation(repository).number(),
+        "encrypted": is_encrypted(repository),
         "segments": chain.entries().iter().map(entry).collect::<Vec<_>>(),
         "restorable": chain.restorable().iter().map(range).collect::<Vec<_>>(),
+        "restorable_lsns": chain.restorable_lsns().iter().map(lsns).collect::<Vec<_>>(),
         "holes": holes,
     })
+}
+
+/// That of the newest segment.
+fn generation(repository: &Repository) -> Generation {
+    let mut entries = repository.chain().entries().iter().rev();
+    let newest = entries.find_map(ChainEntry::generation);
+    newest.unwrap_or(repository.manifest().generation)
+}
+
+fn is_encrypted(repository: &Repository) -> bool {
+    let mut contents = repository.chain().entries().iter().rev();
+    let image = contents.find_map(|entry| match &entry.content {
+        Some(SegmentContent::Full(full)) => Some(full.image),
+        _ => None,
+    });
+    image.is_some_and(|image| image.is_encrypted)
 }
 
 fn text(repository: &Repository) -> String {
     let chain = repository.chain();
     let mut table = Table::new(&[
-        "FILE", "KIND", "POINTS", ">COMMITS", ">SIZE", "CAPTURED", "",
+        "FILE",
+        "KIND",
+        "POINTS",
+        ">COMMITS",
+        ">SIZE",
+        "CAPTURED",
+        "LAST COMMIT",
+        "",
     ]);
     for entry in chain.entries() {
         let commits = match &entry.content {
-            Some(apograph_manifest::SegmentContent::Increment(increment)) => {
-                increment.commits.to_string()
-            }
+            Some(SegmentContent::Increment(increment)) => increment.commits.to_string(),
             _ => String::new(),
+        };
+        let last_commit = match &entry.content {
+            Some(SegmentContent::Increment(increment)) => increment.committed,
+            _ => None,
         };
         table.row(vec![
             entry.segment.file.to_string(),
@@ -73,15 +109,21 @@ fn text(repository: &Repository) -> String {
             commits,
             words::size(entry.segment.size_bytes),
             words::time(entry.segment.created_at),
+            last_commit.map_or_else(String::new, |span| words::time(span.last)),
             segments::state(entry).to_owned(),
         ]);
     }
     let mut text = table.render();
     let ranges: Vec<String> = chain.restorable().iter().map(range_in_words).collect();
-    let restorable = if ranges.is_empty() {
-        "nothing".to_owned()
-    } else {
+    let lsns = chain.restorable_lsns();
+    let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
+    let restorable = if !ranges.is_empty() {
         ranges.join(", ")
+    } else if !lsns.is_empty() {
+        let lsns: Vec<String> = lsns.iter().map(positions).collect();
+        format!("{} (encrypted: its epochs cannot be read)", lsns.join(", "))
+    } else {
+        "nothing".to_owned()
     };
     let _ = writeln!(text, "\nRestorable: {restorable}");
     for hole in chain.holes() {

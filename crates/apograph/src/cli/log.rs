@@ -3,32 +3,38 @@
 use std::io::Write;
 
 use apograph_format::{Point, PointName};
+use apograph_repository::Repository;
 use apograph_restore::{Commit, commits};
 use serde_json::{Value, json};
 
-use super::Report;
 use super::args::Log;
 use super::failure::Failure;
+use super::{Report, words};
 
 /// Commits go out one by one: a log can be longer than memory. The repository is read once before
 /// the first, so that damage is an error and not the end of a list.
-pub(super) fn run(words: &Log) -> Result<Report, Failure> {
-    commits(&words.repo, |_| Ok(()))?;
+pub(super) fn run(asked: &Log) -> Result<Report, Failure> {
+    let repository = Repository::open(&asked.repo)?;
+    if repository.chain().is_sealed() && (asked.from.is_some() || asked.to.is_some()) {
+        let message = "the epochs of encrypted commits cannot be read without the database's key";
+        return Err(Failure::new("encrypted", message));
+    }
+    commits(&asked.repo, |_| Ok(()))?;
     let mut out = anstream::stdout().lock();
     let mut shown = 0_u64;
-    if words.json {
+    if asked.json {
         let _ = write!(out, "{{\"command\":\"log\",\"commits\":[");
     } else {
         let _ = writeln!(
             out,
-            "{:>10} {:>10} {:>8}  {:<24} KINDS",
-            "POINT", "TX", "RECORDS", "SEGMENT"
+            "{:>10} {:<24} {:>10} {:>8}  {:<24} KINDS",
+            "POINT", "TIME", "TX", "RECORDS", "SEGMENT"
         );
     }
-    commits(&words.repo, |commit| {
-        if is_wanted(words, commit.point) {
+    commits(&asked.repo, |commit| {
+        if is_wanted(asked, commit.point) {
             // A reader that went away has what it wanted.
-            let _ = if words.json {
+            let _ = if asked.json {
                 let comma = if shown == 0 { "" } else { "," };
                 write!(out, "{comma}{}", object(&commit))
             } else {
@@ -38,7 +44,7 @@ pub(super) fn run(words: &Log) -> Result<Report, Failure> {
         }
         Ok(())
     })?;
-    let _ = if words.json {
+    let _ = if asked.json {
         writeln!(out, "]}}")
     } else {
         out.flush()
@@ -46,9 +52,9 @@ pub(super) fn run(words: &Log) -> Result<Report, Failure> {
     Ok(Report::done(String::new(), Value::Null))
 }
 
-fn is_wanted(words: &Log, point: Point) -> bool {
-    let from = words.from.is_none_or(|from| !is_before(point, from));
-    let to = words.to.is_none_or(|to| !is_before_name(to, point));
+fn is_wanted(asked: &Log, point: Point) -> bool {
+    let from = asked.from.is_none_or(|from| !is_before(point, from));
+    let to = asked.to.is_none_or(|to| !is_before_name(to, point));
     from && to
 }
 
@@ -70,19 +76,24 @@ fn object(commit: &Commit) -> Value {
     let kinds: serde_json::Map<String, Value> = commit
         .kinds
         .iter()
-        .map(|(kind, count)| (kind.name().to_owned(), json!(count)))
+        .map(|(kind, count)| (kind.to_string(), json!(count)))
         .collect();
-    json!({
+    let is_plain = !commit.is_encrypted;
+    let mut object = json!({
         "timeline": commit.point.timeline.get(),
-        "epoch": commit.point.epoch.get(),
+        "epoch": is_plain.then_some(commit.point.epoch.get()),
         "own_epoch": commit.own_epoch,
         "transaction": commit.transaction.get(),
-        "time": Value::Null,
+        "time": commit.committed_at.and_then(words::rfc3339),
         "segment": commit.segment.as_str(),
         "offset": commit.offset,
-        "records": commit.records,
+        "records": is_plain.then_some(commit.records),
         "kinds": kinds,
-    })
+    });
+    if let Some(lsn) = commit.end_lsn {
+        object["lsn"] = json!(lsn.get());
+    }
+    object
 }
 
 fn line(commit: &Commit) -> String {
@@ -92,14 +103,26 @@ fn line(commit: &Commit) -> String {
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
     // A group without an epoch of its own stands under the one it belongs to.
-    let mark = if commit.own_epoch { ' ' } else { '+' };
+    let mark = if commit.own_epoch || commit.is_encrypted {
+        ' '
+    } else {
+        '+'
+    };
+    let (point, records, kinds) = if commit.is_encrypted {
+        ("?".to_owned(), "?".to_owned(), "encrypted".to_owned())
+    } else {
+        (
+            commit.point.to_string(),
+            commit.records.to_string(),
+            kinds.join(", "),
+        )
+    };
+    let time = commit.committed_at.and_then(words::rfc3339);
     let line = format!(
-        "{:>9}{mark} {:>10} {:>8}  {:<24} {}",
-        commit.point.to_string(),
+        "{point:>9}{mark} {:<24} {:>10} {records:>8}  {:<24} {kinds}",
+        time.as_deref().unwrap_or("-"),
         commit.transaction.to_string(),
-        commit.records,
         commit.segment.as_str(),
-        kinds.join(", "),
     );
     line.trim_end().to_owned()
 }

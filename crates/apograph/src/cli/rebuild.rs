@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_format::SegmentKind;
+use apograph_format::{Generation, SegmentKind};
 use apograph_io::RealDisk;
 use apograph_manifest::Unusable;
 use apograph_repository::{
@@ -26,7 +26,7 @@ pub(super) fn run(words: &Rebuild) -> Result<Report, Failure> {
         .into());
     }
     let _lock = (!words.dry_run)
-        .then(|| RepositoryLock::acquire(folder))
+        .then(|| RepositoryLock::acquire(folder, Generation::One))
         .transpose()?;
     let plan = plan_rebuild(folder)?;
     if !words.dry_run && !plan.unchanged {

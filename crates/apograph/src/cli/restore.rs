@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use apograph_format::UnixMillis;
 use apograph_io::{Monitor, RealDisk};
 use apograph_restore::{Options, Restored, restore};
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
     let mut object = json!({
         "command": "restore",
         "output": restored.output.display().to_string(),
-        "timeline": restored.point.timeline.get(),
-        "epoch": restored.point.epoch.get(),
+        "timeline": restored.timeline.get(),
+        "epoch": restored.point.map(|point| point.epoch.get()),
         "full": restored.full.file.as_str(),
         "increments": increments,
         "commits": restored.commits,
@@ -36,6 +37,9 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
         "bytes_written": restored.bytes_written,
         "statements_to_run": restored.statements_to_run,
     });
+    if let Some(lsn) = restored.lsn {
+        object["lsn"] = json!(lsn.get());
+    }
     if let Some((captured, next)) = restored.interval {
         object["interval"] = json!({
             "from": words::rfc3339(captured),
@@ -51,12 +55,12 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
 fn text(restored: &Restored, dry_run: bool) -> String {
     let did = if dry_run { "Would restore" } else { "Restored" };
     let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{did} {} at {}.",
-        restored.output.display(),
-        restored.point
-    );
+    let at = match (restored.point, restored.lsn) {
+        (Some(point), _) => point.to_string(),
+        (None, Some(lsn)) => format!("LSN {lsn}"),
+        (None, None) => "its last commit".to_owned(),
+    };
+    let _ = writeln!(text, "{did} {} at {at}.", restored.output.display());
     let _ = writeln!(
         text,
         "  {} and {}: {}, {} read and checked, {} {}",
@@ -67,16 +71,8 @@ fn text(restored: &Restored, dry_run: bool) -> String {
         words::size(restored.bytes_written),
         if dry_run { "to write" } else { "written" },
     );
-    if let Some((captured, next)) = restored.interval {
-        let until = next.map_or_else(
-            || "there is no later backup".to_owned(),
-            |next| format!("the next was taken at {}", words::time(next)),
-        );
-        let _ = writeln!(
-            text,
-            "  This state was captured at {}; {until}.",
-            words::time(captured)
-        );
+    if let Some((from, to)) = restored.interval {
+        let _ = writeln!(text, "  {}", interval(restored, from, to));
     }
     if !restored.statements_to_run.is_empty() {
         let _ = writeln!(
@@ -88,4 +84,20 @@ fn text(restored: &Restored, dry_run: bool) -> String {
         }
     }
     text
+}
+
+/// Generation 2 knows when commits were written, generation 1 only when they were captured.
+fn interval(restored: &Restored, from: UnixMillis, to: Option<UnixMillis>) -> String {
+    let from = words::instant(from);
+    let to = to.map(words::instant);
+    match (restored.lsn, to) {
+        (Some(_), Some(to)) => format!("This state was committed at {from}, the next at {to}."),
+        (Some(_), None) => {
+            format!("This state was committed at {from}; no later commit was captured.")
+        }
+        (None, Some(to)) => {
+            format!("This state was captured at {from}; the next was taken at {to}.")
+        }
+        (None, None) => format!("This state was captured at {from}; there is no later backup."),
+    }
 }

@@ -15,7 +15,18 @@ pub(super) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
     put("end_epoch", json!(segment.end_epoch.get()));
     if let Some(SegmentContent::Increment(increment)) = content {
         put("commits", json!(increment.commits));
-        put("records", json!(increment.records));
+        let records = (!increment.is_encrypted).then_some(increment.records);
+        put("records", json!(records));
+        if let Some(committed) = increment.committed {
+            let (from, to) = (
+                words::rfc3339(committed.first),
+                words::rfc3339(committed.last),
+            );
+            put("committed", json!({"from": from, "to": to}));
+        }
+    }
+    if let Some(end) = segment.end_lsn {
+        put("end_lsn", json!(end.get()));
     }
     put("size_bytes", json!(segment.size_bytes));
     put("checksum", json!(segment.checksum.to_string()));
@@ -27,6 +38,9 @@ pub(super) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
 pub(super) fn points(content: Option<&SegmentContent>) -> String {
     match content {
         Some(SegmentContent::Full(full)) => format!("at {}", full.base),
+        Some(SegmentContent::Increment(increment)) if increment.is_encrypted => {
+            "encrypted".to_owned()
+        }
         Some(SegmentContent::Increment(increment)) => {
             let ranges = increment.stretches.iter().filter_map(|stretch| {
                 let epochs = stretch.epochs.ranges();

@@ -14,6 +14,11 @@ pub(super) fn rfc3339(time: UnixMillis) -> Option<String> {
     )
 }
 
+/// RFC 3339 in UTC with milliseconds, for people.
+pub(super) fn instant(time: UnixMillis) -> String {
+    rfc3339(time).unwrap_or_else(|| "an unknown time".to_owned())
+}
+
 /// A time to the second.
 pub(super) fn time(time: UnixMillis) -> String {
     timestamp(time).map_or_else(

@@ -53,6 +53,7 @@ fn second_segment() -> Value {
         "kind": "incremental", "file": "backup_incr_0001.wal", "start_epoch": 8, "end_epoch": 18,
         "commits": 11, "records": 26, "size_bytes": 682, "checksum": "d9644492",
         "created_at": "2026-11-21T07:27:16.485Z", "present": true, "usable": true,
+        "generation": 1,
     })
 }
 

@@ -1,0 +1,202 @@
+//! Where a chain of generation 1 goes on.
+//!
+//! File names, sequence numbers and epochs prove nothing: generation 1 uses all three again after
+//! a clean close. What proves that the log is still the one that was captured:
+//!
+//! 1. **the bytes**: the last captured groups stand right before the place where the next segment
+//!    begins;
+//! 2. **the life of the folder**: a clean close removes the whole folder, and the cursor in it. A
+//!    cursor that lies there as we wrote it (or as the engine wrote it with its last backup) says
+//!    that the folder is the same. Without one, the database file must still be the image that the
+//!    chain knows: a close would have written another;
+//! 3. where nothing was captured behind a full backup, the **image**: the database file is still
+//!    that image, and the log begins at it.
+//!
+//! Bytes alone are not enough: the same statements, repeated after a reopen, log the same bytes.
+
+use apograph_format::{LogPosition, LogSequence};
+use apograph_manifest::{FullContent, IncrementContent, Keep, SegmentContent};
+use apograph_repository::{IncrementFile, SegmentDefect};
+use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogPart};
+
+use super::{Found, GoesOn, PROOF_BYTES, Search, damage};
+use crate::broken::Broken;
+use crate::error::Result;
+
+impl Search<'_> {
+    pub(super) fn behind_full_v1(&self, full: &FullContent) -> Found {
+        let same_image = self.live.image == full.image;
+        let Some(log) = self.live.log else {
+            return if same_image {
+                Ok(GoesOn::Closed)
+            } else {
+                Err(Broken::Closed)
+            };
+        };
+        let folder_is_known = self.cursor_is_known();
+        match full.log_start {
+            Some(LogPosition::File { sequence, offset }) if same_image || folder_is_known => {
+                beginning(log, sequence, offset)
+            }
+            // The log of a closed database began when it was opened: at the image it was closed
+            // with, unless a checkpoint has written another since.
+            None if same_image && log.checkpoint().is_none() => {
+                beginning_at(log, log.recovery_start(None))
+            }
+            None if folder_is_known || same_image => match self.engine_start(log, same_image) {
+                Some(sequence) => beginning(log, sequence, 0),
+                None => Err(Broken::Reopened),
+            },
+            _ => Err(Broken::Reopened),
+        }
+    }
+
+    /// Where the log behind the engine's own full backup begins.
+    fn engine_start(&self, log: &LogFolder, same_image: bool) -> Option<LogSequence> {
+        match self.live.cursor.map(|it| it.keep) {
+            Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
+            _ if same_image => log.checkpoint().map(|checkpoint| checkpoint.log_sequence),
+            _ => None,
+        }
+    }
+
+    pub(super) fn behind_increment_v1(&self, increment: &IncrementContent) -> Result<Found> {
+        let Some(log) = self.live.log else {
+            return Ok(Err(Broken::Closed));
+        };
+        let path = self.repository.path_of(&self.last.segment);
+        let file = match IncrementFile::open(&path) {
+            Ok(file) => file,
+            Err(SegmentDefect::Io(error)) => return Err(error.into()),
+            Err(SegmentDefect::Unusable(_)) => return Ok(self.unusable()),
+        };
+        let found = match increment.range.map(|range| (range.start, range.end)) {
+            Some((start, LogPosition::File { sequence, offset })) => {
+                let run_start = match start {
+                    LogPosition::File {
+                        sequence: first,
+                        offset,
+                    } if first == sequence => offset,
+                    _ => 0,
+                };
+                self.at_known_place(log, file.body(), sequence, run_start, offset)?
+            }
+            _ => self.at_found_place(log, file.body()),
+        };
+        Ok(found.and_then(|place| {
+            if self.is_same_life() {
+                Ok(place)
+            } else {
+                Err(Broken::Reopened)
+            }
+        }))
+    }
+
+    fn at_known_place(
+        &self,
+        log: &LogFolder,
+        body: &[u8],
+        sequence: LogSequence,
+        run_start: u64,
+        offset: u64,
+    ) -> Result<Found> {
+        let Some(file) = log.file(sequence) else {
+            let reopened = log.checkpoint().is_none() && !self.cursor_is_known();
+            return Ok(Err(if reopened {
+                Broken::Reopened
+            } else {
+                Broken::Truncated
+            }));
+        };
+        let here = Ok(GoesOn::At(LogPosition::in_file(sequence, offset)));
+        let (Ok(start), Ok(end)) = (usize::try_from(run_start), usize::try_from(offset)) else {
+            return Ok(Err(Broken::OtherLog));
+        };
+        let Some(captured) = file.bytes.get(start..end) else {
+            return Ok(Err(Broken::OtherLog));
+        };
+        let length = captured.len().min(body.len()).min(PROOF_BYTES);
+        let in_log = captured.get(captured.len() - length..);
+        intact(file, file.bytes.get(..end).unwrap_or_default())?;
+        if in_log.is_some_and(|bytes| body.ends_with(bytes)) {
+            return Ok(here);
+        }
+        Ok(Err(if self.is_same_life() {
+            Broken::OtherLog
+        } else {
+            Broken::Reopened
+        }))
+    }
+
+    /// The place where the end of a segment stands in the log: behind one of its groups.
+    fn at_found_place(&self, log: &LogFolder, body: &[u8]) -> Found {
+        for file in log.files().iter().rev() {
+            if let Some(offset) = end_in(file, body) {
+                return Ok(GoesOn::At(file.start.plus(offset)));
+            }
+        }
+        // The engine may have removed the files that it captured; then its cursor is the witness.
+        let after = match self.live.cursor.map(|it| it.keep) {
+            Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
+            _ => None,
+        };
+        match after {
+            Some(sequence) => beginning(log, sequence, 0),
+            None => Err(Broken::OtherLog),
+        }
+    }
+
+    /// Whether the folder is the one that the last backup saw. A close would have removed the
+    /// cursor, and written another image; a checkpoint since then leaves only the cursor to tell.
+    fn is_same_life(&self) -> bool {
+        let fulls = self.repository.chain().entries().iter().rev();
+        let mut images = fulls.filter_map(|entry| match &entry.content {
+            Some(SegmentContent::Full(full)) => Some(full.image),
+            _ => None,
+        });
+        self.cursor_is_known() || images.next() == Some(self.live.image)
+    }
+}
+
+fn beginning_at(log: &LogFolder, position: LogPosition) -> Found {
+    match position {
+        LogPosition::File { sequence, offset } => beginning(log, sequence, offset),
+        LogPosition::Lsn(_) => Err(Broken::OtherLog),
+    }
+}
+
+fn beginning(log: &LogFolder, sequence: LogSequence, offset: u64) -> Found {
+    match log.file(sequence) {
+        Some(file) if file.bytes.len() as u64 >= offset => {
+            Ok(GoesOn::At(LogPosition::in_file(sequence, offset)))
+        }
+        Some(_) => Err(Broken::OtherLog),
+        None => Err(Broken::Truncated),
+    }
+}
+
+/// Behind which group of a log file a segment's body ends.
+fn end_in(file: &LogFile, body: &[u8]) -> Option<u64> {
+    let parts = [file.part()];
+    let ends = GroupReader::new(&parts).filter_map(|event| match event {
+        LogEvent::Group(group) => Some(group.end.offset),
+        _ => None,
+    });
+    let matches = |end: &usize| {
+        let length = (*end).min(body.len()).min(PROOF_BYTES);
+        let captured = file.bytes.get(*end - length..*end).unwrap_or_default();
+        length > 0 && body.ends_with(captured)
+    };
+    ends.filter(matches).last().map(|end| end as u64)
+}
+
+/// Checks the captured front of the log file in which the chain ends: damage there is reported
+/// while the backups before it are still good, and not taken for another log's bytes.
+fn intact(file: &LogFile, captured: &[u8]) -> Result<()> {
+    let parts = [LogPart {
+        bytes: captured,
+        ..file.part()
+    }];
+    let end = GroupReader::new(&parts).finish();
+    damage(&end, &[file], &parts).map_or(Ok(()), Err)
+}

@@ -1,0 +1,14 @@
+//! The layouts that only generation 1 (Grafeo 0.5.x) has.
+
+mod checkpoint;
+mod database;
+mod frame;
+mod record;
+
+pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
+pub(crate) use database::extents;
+pub use database::{DATABASE_VERSION, DatabaseHeaders, FileHeader, Slot};
+pub use frame::{
+    FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame,
+};
+pub use record::{IndexRecord, Record, RecordKind};

@@ -1,0 +1,90 @@
+//! Why a chain has no plan for a target.
+
+use apograph_format::{Lsn, Point, PointName};
+
+use crate::hole::HoleCause;
+
+/// The restorable points around a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nearest {
+    /// The last one before it.
+    pub below: Option<PointName>,
+    /// The first one behind it.
+    pub above: Option<PointName>,
+}
+
+/// Why a chain has no plan for a target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// There is nothing to begin with.
+    #[error("the repository has no full backup")]
+    NoFullBackup,
+    /// No segment has the target.
+    #[error("{target} is not in the repository")]
+    NotCovered {
+        /// What was asked for.
+        target: String,
+        /// What there is around it.
+        nearest: Nearest,
+    },
+    /// The target was captured, and the way to it is broken.
+    #[error("{target} cannot be reached: {cause}")]
+    Unreachable {
+        /// What was asked for.
+        target: String,
+        /// Where the way is broken.
+        cause: Box<HoleCause>,
+        /// What there is around it.
+        nearest: Nearest,
+    },
+    /// No commit ends at the position.
+    #[error("LSN {lsn} is not where a commit ends")]
+    NotABoundary {
+        /// The position.
+        lsn: Lsn,
+        /// The last position before it at which one ends.
+        below: Option<Lsn>,
+        /// The first position behind it at which one ends.
+        above: Option<Lsn>,
+    },
+    /// Several timelines have the position.
+    #[error("LSN {lsn} is in {timelines} timelines")]
+    AmbiguousLsn {
+        /// The position.
+        lsn: Lsn,
+        /// How many.
+        timelines: usize,
+    },
+    /// Epochs and times of an encrypted log are not known without its key.
+    #[error(
+        "{target} cannot be found: epochs and times are encrypted, and reading them takes the database's key"
+    )]
+    Encrypted {
+        /// What was asked for.
+        target: String,
+        /// The positions that can be restored.
+        from: Option<Lsn>,
+        /// The last of them.
+        to: Option<Lsn>,
+    },
+    /// Several timelines have the epoch.
+    #[error("epoch {} is in {} timelines", points.first().map_or(0, |point| point.epoch.get()), points.len())]
+    Ambiguous {
+        /// The points that may be meant.
+        points: Vec<Point>,
+    },
+}
+
+impl ChainError {
+    /// A stable name for the kind of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoFullBackup => "no-full-backup",
+            Self::NotCovered { .. } | Self::NotABoundary { .. } => "target-not-covered",
+            Self::Encrypted { .. } => "encrypted",
+            Self::Unreachable { cause, .. } => cause.code(),
+            Self::Ambiguous { .. } | Self::AmbiguousLsn { .. } => "ambiguous-target",
+        }
+    }
+}

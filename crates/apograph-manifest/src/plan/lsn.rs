@@ -1,0 +1,59 @@
+//! Plans for a position in a log of generation 2.
+
+use apograph_format::{LogPosition, Lsn};
+
+use super::{ChainError, ChainPlan, Cut};
+use crate::chain::Chain;
+
+impl Chain {
+    /// Generation 2: the state behind the commit that ends at a position.
+    pub(super) fn plan_lsn(&self, lsn: Lsn) -> Result<ChainPlan, ChainError> {
+        let covers = |full: &usize| {
+            let start = self.log_start(*full);
+            let run = self.run_of(*full).and_then(|run| self.lsns_of(run));
+            start.is_some_and(|start| start <= lsn) && run.is_some_and(|run| lsn <= run.to)
+        };
+        let fulls: Vec<usize> = self.bases().filter(covers).collect();
+        let mut runs: Vec<usize> = fulls
+            .iter()
+            .filter_map(|&full| self.run_of(full).map(|run| run.first))
+            .collect();
+        runs.dedup();
+        if runs.len() > 1 {
+            let timelines = runs.len();
+            return Err(ChainError::AmbiguousLsn { lsn, timelines });
+        }
+        let Some(&full) = fulls.last() else {
+            let ranges = self.restorable_lsns();
+            let below = ranges.iter().map(|range| range.to).filter(|to| *to < lsn);
+            let above = ranges.iter().map(|it| it.from).filter(|from| *from > lsn);
+            return Err(ChainError::NotABoundary {
+                lsn,
+                below: below.max(),
+                above: above.min(),
+            });
+        };
+        let begins_before = |index: &usize| {
+            let increment = self.entries().get(*index).and_then(|it| it.increment());
+            let range = increment.and_then(|increment| increment.range);
+            range.is_some_and(|range| range.start < LogPosition::Lsn(lsn))
+        };
+        let increments = self.increments_behind(full).into_iter();
+        let cut = Cut::Through(lsn);
+        Ok(ChainPlan {
+            full,
+            increments: increments.take_while(begins_before).collect(),
+            cut,
+            point: None,
+            complete_from: None,
+            interval: None,
+        })
+    }
+
+    fn log_start(&self, full: usize) -> Option<Lsn> {
+        match self.entries().get(full)?.full()?.log_start? {
+            LogPosition::Lsn(lsn) => Some(lsn),
+            LogPosition::File { .. } => None,
+        }
+    }
+}

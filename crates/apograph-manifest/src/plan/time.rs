@@ -1,0 +1,147 @@
+//! Plans for an instant.
+
+use apograph_format::{Generation, Point, SegmentKind, UnixMillis};
+
+use super::{ChainError, ChainPlan, Cut, Nearest, Target};
+use crate::chain::Chain;
+
+impl Chain {
+    pub(super) fn plan_time(
+        &self,
+        target: &Target,
+        time: UnixMillis,
+    ) -> Result<ChainPlan, ChainError> {
+        let begun = (0..self.entries().len()).rev().find_map(|index| {
+            let entry = self.entries().get(index)?;
+            let image = entry.full()?.image;
+            let at = match image.generation() {
+                Generation::One => entry.segment.created_at,
+                Generation::Two => image.written_at,
+            };
+            (at <= time).then_some(image.generation())
+        });
+        match begun {
+            Some(Generation::Two) => self.plan_until(target, time),
+            _ => self.plan_captured_by(target, time),
+        }
+    }
+
+    /// Generation 2: the commits say when they were written.
+    fn plan_until(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
+        let is_in_time = |full: &usize| {
+            let image = self.entries().get(*full).and_then(|entry| entry.full());
+            let written = image.is_some_and(|full| full.image.written_at <= time);
+            let first = self.run_of(*full).map_or(*full, |run| run.first);
+            written
+                && self
+                    .last_commit_in(first..*full)
+                    .is_none_or(|last| last <= time)
+        };
+        let Some(full) = self.bases().rfind(is_in_time) else {
+            let first = self.restorable().first().copied();
+            let above = first.map(|it| self.name_of(Point::new(it.timeline, it.from)));
+            return Err(ChainError::NotCovered {
+                target: target.to_string(),
+                nearest: Nearest { below: None, above },
+            });
+        };
+        if self.run_of(full).is_some_and(|run| run.is_sealed) {
+            return Err(self.encrypted(target));
+        }
+        let behind = self.increments_behind(full);
+        let first_commit = |index: usize| {
+            let increment = self.entries().get(index)?.increment()?;
+            increment.committed.map(|span| span.first)
+        };
+        let later = behind.iter().position(|&index| {
+            let before = self.last_commit_in(full..index);
+            before.is_some_and(|last| last > time)
+                || first_commit(index).is_some_and(|first| first > time)
+        });
+        let increments: Vec<usize> = behind
+            .iter()
+            .copied()
+            .take(later.unwrap_or(behind.len()))
+            .collect();
+        let reached = increments.last().copied().unwrap_or(full);
+        let overran = self.last_commit_in(full..reached.saturating_add(1));
+        if later.is_none() && overran.is_none_or(|last| last <= time) {
+            self.check_goes_on(target, time, reached)?;
+        }
+        let next = later.and_then(|later| behind.get(later).copied());
+        let next = next.and_then(|next| first_commit(next).max(self.last_commit_in(full..next)));
+        let image = self.entries().get(full).and_then(|entry| entry.full());
+        Ok(ChainPlan {
+            full,
+            increments,
+            cut: Cut::Until(time),
+            point: None,
+            complete_from: None,
+            interval: image.map(|full| (full.image.written_at, next)),
+        })
+    }
+
+    /// Where the way to an instant ends: what follows must not be commits that cannot be reached.
+    fn check_goes_on(
+        &self,
+        target: &Target,
+        time: UnixMillis,
+        reached: usize,
+    ) -> Result<(), ChainError> {
+        let end = self.run_of(reached).map_or(0, |run| run.end);
+        let lost = (reached.saturating_add(1)..self.entries().len()).find(|&index| {
+            let Some(entry) = self.entries().get(index) else {
+                return false;
+            };
+            let is_increment = entry.segment.kind == SegmentKind::Incremental;
+            let is_out_of_reach = entry.unusable.is_some() || index >= end;
+            let committed = entry.increment().and_then(|it| it.committed);
+            is_increment
+                && is_out_of_reach
+                && !entry.repeats()
+                && committed.is_none_or(|span| span.first <= time)
+        });
+        // A full backup behind it begins anew, later than the instant.
+        let anew = (end..self.entries().len()).find(|&index| {
+            let kind = self.entries().get(index).map(|entry| entry.segment.kind);
+            kind == Some(SegmentKind::Full)
+        });
+        let Some(lost) = lost.filter(|lost| anew.is_none_or(|anew| *lost < anew)) else {
+            return Ok(());
+        };
+        Err(self.out_of_reach(target, self.obstacle_before(lost)))
+    }
+
+    /// The latest time that a commit of some entries claims.
+    fn last_commit_in(&self, entries: std::ops::Range<usize>) -> Option<UnixMillis> {
+        let entries = self.entries().get(entries).unwrap_or_default().iter();
+        let spans = entries.filter_map(|entry| entry.increment()?.committed);
+        spans.map(|span| span.last).max()
+    }
+
+    /// Generation 1: only the times of the captures are known.
+    fn plan_captured_by(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
+        let created = |index: usize| self.entries().get(index).map(|it| it.segment.created_at);
+        let by_then = (0..self.entries().len()).take_while(|&index| created(index) <= Some(time));
+        let Some(mut through) = by_then.last() else {
+            let first = self
+                .restorable()
+                .first()
+                .map(|it| Point::new(it.timeline, it.from));
+            let above = first.map(|it| self.name_of(it));
+            let nearest = Nearest { below: None, above };
+            return Err(ChainError::NotCovered {
+                target: target.to_string(),
+                nearest,
+            });
+        };
+        let next = created(through.saturating_add(1));
+        // A full backup that another segment catches up with is no state by itself.
+        if self.catch_up_of(through).is_some() {
+            through = through.saturating_sub(1);
+        }
+        let mut plan = self.plan_end(target, through)?;
+        plan.interval = created(through).map(|captured| (captured, next));
+        Ok(plan)
+    }
+}

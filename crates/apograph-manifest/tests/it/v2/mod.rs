@@ -1,0 +1,7 @@
+//! The small files of a repository of generation 2, and what its chain can restore.
+
+mod chain;
+mod cursor;
+mod manifest;
+mod targets;
+mod words;

@@ -1,0 +1,132 @@
+//! Chains from words.
+
+use apograph_format::{
+    Crc32, DatabaseId, Epoch, LogPosition, Lsn, Point, RangeSet, SegmentKind, SegmentName,
+    Timeline, UnixMillis,
+};
+use apograph_manifest::{
+    Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, LogRange, Segment,
+    SegmentContent, Stretch, TimeSpan, Unknown, Unusable,
+};
+
+/// A chain from words:
+///
+/// - `F7@100t5` is a full backup at epoch 7 whose log begins at LSN 100, written at 5 ms; `F2:7@100`
+///   is one in timeline 2;
+/// - `I8-9@100-200t5-6` is an increment of epochs 8 to 9, from LSN 100 to 200, committed from 5 to
+///   6 ms; `I@100-200` is one without an epoch of its own.
+///
+/// Behind it `+` for a full backup that continues the log, `d` for an increment that diverges, `k`
+/// for what is encrypted; `!` for a missing file, `?` for a damaged one, `x` for a missing one of
+/// which nothing is known. `-` leaves a number out.
+pub(crate) fn chain(text: &str) -> Chain {
+    let words = text.split(' ').filter(|word| !word.is_empty());
+    let numbered = (0..).zip(words).filter(|(_, word)| *word != "-");
+    Chain::new(numbered.map(|(index, word)| entry(index, word)).collect())
+}
+
+fn entry(index: u64, word: &str) -> ChainEntry {
+    let flags_at = word
+        .rfind(|letter: char| letter.is_ascii_digit())
+        .expect("a number")
+        + 1;
+    let (body, flags) = word.split_at(flags_at);
+    let (epochs, place) = body[1..].split_once('@').expect("an LSN");
+    let (lsns, times) = match place.split_once('t') {
+        Some((lsns, times)) => (lsns, Some(range(times))),
+        None => (place, None),
+    };
+    let (start, end) = range(lsns);
+    let is_encrypted = flags.contains('k');
+    let (timeline, epochs) = epochs.split_once(':').unwrap_or(("1", epochs));
+    let timeline = timeline.parse().expect("a timeline");
+    let (kind, content, end_epoch) = if word.starts_with('F') {
+        let epoch = Epoch::new(range(epochs).0);
+        let full = FullContent {
+            image: ImageIdentity {
+                database_created_at: UnixMillis::new(1),
+                iteration: 1,
+                checksum: Crc32::new(1),
+                written_at: UnixMillis::new(times.map_or(1000 * (index + 1), |(at, _)| at)),
+                database: Some(DatabaseId::new(7)),
+                is_encrypted,
+            },
+            base: Point::new(timeline, epoch),
+            continues: flags.contains('+'),
+            log_start: Some(at(start)),
+            reopened: false,
+            source: None,
+        };
+        (SegmentKind::Full, SegmentContent::Full(full), epoch)
+    } else {
+        let own = (!epochs.is_empty()).then(|| range(epochs));
+        let increment = IncrementContent {
+            range: Some(LogRange {
+                start: at(start),
+                end: at(end),
+            }),
+            committed: times.map(|(first, last)| TimeSpan {
+                first: UnixMillis::new(first),
+                last: UnixMillis::new(last),
+            }),
+            is_encrypted,
+            diverges: flags.contains('d'),
+            overlap_bytes: 0,
+            repeats: false,
+            catches_up: false,
+            spans: false,
+            stretches: own.map(|own| stretch(timeline, own)).into_iter().collect(),
+            process_ended: false,
+            commits: 1,
+            records: 1,
+            frames: 1,
+        };
+        let last = own.map_or(0, |(_, last)| last);
+        let content = SegmentContent::Increment(increment);
+        (SegmentKind::Incremental, content, Epoch::new(last))
+    };
+    let unusable = match flags.chars().last() {
+        Some('!' | 'x') => Some(Unusable::Missing),
+        Some('?') => Some(Unusable::Damaged {
+            offset: 9,
+            detail: "flipped".into(),
+        }),
+        _ => None,
+    };
+    let name = SegmentName { kind, index }.to_string();
+    ChainEntry {
+        segment: Segment {
+            kind,
+            file: FileName::try_from(name).expect("a name"),
+            start_epoch: Epoch::new(0),
+            end_epoch,
+            checksum: Crc32::new(0),
+            size_bytes: 100,
+            created_at: UnixMillis::new(1_000_000),
+            end_lsn: Some(Lsn::new(end)),
+            unknown: Unknown::new(),
+        },
+        content: (!flags.contains('x')).then_some(content),
+        unusable,
+    }
+}
+
+fn stretch(timeline: Timeline, (first, last): (u64, u64)) -> Stretch {
+    Stretch {
+        timeline,
+        base: Epoch::new(first - 1),
+        opens: false,
+        epochs: RangeSet::from(vec![(first, last)]),
+        transactions: RangeSet::new(),
+    }
+}
+
+fn range(text: &str) -> (u64, u64) {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.parse().expect("a number");
+    (number(first), number(last))
+}
+
+fn at(lsn: u64) -> LogPosition {
+    LogPosition::Lsn(Lsn::new(lsn))
+}

@@ -1,0 +1,157 @@
+//! Which groups of a log are part of a target's state.
+
+use apograph_format::{Epoch, Generation, LogPosition, Lsn, Point, RangeSet, UnixMillis};
+use apograph_manifest::Cut;
+use apograph_wal::{Group, PlacedEvent, Placement, Run, Runs};
+
+use crate::statements::Statements;
+
+/// The groups that a restore keeps, gathered over all its increments.
+///
+/// In generation 2 the state at a point is a prefix of the log: behind the first group that is not
+/// part of it, none is. In generation 1 a group can be logged late, behind one with a higher epoch.
+pub(crate) struct Selection {
+    cut: Cut,
+    runs: Runs,
+    /// Markers since the last group: they are part of the log where it goes on behind them.
+    markers: Runs,
+    pub(crate) commits: u64,
+    /// The epochs of the target's timeline.
+    pub(crate) epochs: RangeSet,
+    /// The last group that is part of the state.
+    pub(crate) last: Option<Last>,
+    /// Whether the records of a group in it are encrypted.
+    pub(crate) is_encrypted: bool,
+    /// Generation 2: the first group that is not.
+    pub(crate) next: Option<Next>,
+    latest: Option<UnixMillis>,
+    pub(crate) statements: Statements,
+}
+
+/// The end of a state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Last {
+    pub(crate) point: Point,
+    pub(crate) committed_at: Option<UnixMillis>,
+    pub(crate) end: Option<Lsn>,
+}
+
+/// What follows a state in its log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Next {
+    pub(crate) committed_at: Option<UnixMillis>,
+    pub(crate) end: Option<Lsn>,
+}
+
+impl Selection {
+    pub(crate) fn new(cut: Cut) -> Self {
+        Self {
+            cut,
+            runs: Runs::default(),
+            markers: Runs::default(),
+            commits: 0,
+            epochs: RangeSet::new(),
+            last: None,
+            is_encrypted: false,
+            next: None,
+            latest: None,
+            statements: Statements::default(),
+        }
+    }
+
+    /// The runs of an increment that are part of the state; the next increment begins anew.
+    pub(crate) fn take_runs(&mut self) -> Runs {
+        if self.next.is_none() {
+            self.flush_markers();
+        }
+        self.markers = Runs::default();
+        std::mem::take(&mut self.runs)
+    }
+
+    fn flush_markers(&mut self) {
+        for run in std::mem::take(&mut self.markers).as_slice() {
+            self.runs.push(*run);
+        }
+    }
+
+    pub(crate) fn add(&mut self, event: &PlacedEvent<'_>) {
+        match event {
+            PlacedEvent::Group(group, placement) => match group.generation() {
+                Generation::One => self.add_unordered(group, placement),
+                Generation::Two => self.add_ordered(group, placement),
+            },
+            // The record of a group in the segment before: it goes where that group went.
+            PlacedEvent::LeadingEpoch(epoch, run) => self.lead(*epoch, *run),
+            PlacedEvent::SyncMarker(run) => self.markers.push(*run),
+            PlacedEvent::Seal(_) => {}
+        }
+    }
+
+    fn add_unordered(&mut self, group: &Group<'_>, placement: &Placement) {
+        if self.is_at_or_before(placement.point) {
+            self.keep(group, placement, None);
+        }
+    }
+
+    fn add_ordered(&mut self, group: &Group<'_>, placement: &Placement) {
+        if self.next.is_some() {
+            return;
+        }
+        let end = group.end_position().and_then(LogPosition::lsn);
+        self.latest = self.latest.max(group.committed_at);
+        let is_in_state = match self.cut {
+            Cut::End | Cut::At(_) => self.is_at_or_before(placement.point),
+            Cut::Until(instant) => self.latest.is_none_or(|latest| latest <= instant),
+            Cut::Through(lsn) => end.is_none_or(|end| end <= lsn),
+        };
+        if is_in_state {
+            self.keep(group, placement, end);
+        } else {
+            let committed_at = self.latest;
+            self.next = Some(Next { committed_at, end });
+        }
+    }
+
+    fn keep(&mut self, group: &Group<'_>, placement: &Placement, end: Option<Lsn>) {
+        self.commits += 1;
+        self.is_encrypted |= group.is_encrypted;
+        self.note(placement.point);
+        self.last = Some(Last {
+            point: placement.point,
+            committed_at: self.latest,
+            end,
+        });
+        self.flush_markers();
+        group.runs().for_each(|run| self.runs.push(run));
+        self.statements.add(group);
+    }
+
+    fn lead(&mut self, epoch: Epoch, run: Run) {
+        let kept = match self.cut {
+            Cut::At(target) => epoch <= target.epoch,
+            Cut::End | Cut::Until(_) | Cut::Through(_) => true,
+        };
+        if kept {
+            if let Cut::At(target) = self.cut {
+                self.note(Point::new(target.timeline, epoch));
+            }
+            self.runs.push(run);
+        }
+    }
+
+    fn note(&mut self, point: Point) {
+        if matches!(self.cut, Cut::At(target) if target.timeline == point.timeline) {
+            self.epochs.insert(point.epoch.get());
+        }
+    }
+
+    fn is_at_or_before(&self, point: Point) -> bool {
+        match self.cut {
+            Cut::At(target) => {
+                point.timeline < target.timeline
+                    || point.timeline == target.timeline && point.epoch <= target.epoch
+            }
+            Cut::End | Cut::Until(_) | Cut::Through(_) => true,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Where the bytes of a restored database go.
+
+use apograph_format::v2::WalSegmentHeader;
+use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
+use apograph_io::now;
+use apograph_manifest::Unusable;
+use apograph_repository::IncrementFile;
+use apograph_wal::{LogPart, Run};
+
+use crate::error::Result;
+use crate::staging::Staging;
+use crate::walk::WalkError;
+
+/// A database that is written, or only measured.
+///
+/// A restored log of generation 1 is one file. One of generation 2 has the log files of its source,
+/// from the place on where the image ends. They say that they were created by the restore, which
+/// tells them from their source's; the header of an encrypted one is bound to its key, and stays.
+pub(crate) struct Sink<'d> {
+    staging: Option<Staging<'d>>,
+    bytes: u64,
+    open: Option<Open>,
+    now: UnixMillis,
+}
+
+/// The log file that is written.
+#[derive(Clone, Copy)]
+enum Open {
+    One,
+    /// The log file of the source, and the position behind what is written of it.
+    Two(WalSegmentHeader, Lsn),
+}
+
+impl<'d> Sink<'d> {
+    /// Writes nothing.
+    pub(crate) fn counting() -> Self {
+        Self {
+            staging: None,
+            bytes: 0,
+            open: None,
+            now: now(),
+        }
+    }
+
+    /// Writes a database.
+    pub(crate) fn to(staging: Staging<'d>) -> Self {
+        Self {
+            staging: Some(staging),
+            ..Self::counting()
+        }
+    }
+
+    /// Writes the database file.
+    pub(crate) fn image(&mut self, bytes: &[u8]) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        match &mut self.staging {
+            Some(staging) => staging.write_image(bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends a run of the log in an increment.
+    pub(crate) fn log(
+        &mut self,
+        file: &IncrementFile,
+        parts: &[LogPart<'_>],
+        run: Run,
+    ) -> std::result::Result<(), WalkError> {
+        let Some(part) = parts.get(run.part) else {
+            return Ok(());
+        };
+        let bytes = run.bytes(parts);
+        match (part.position(run.start), file.wal_header(run.part)) {
+            (LogPosition::Lsn(start), Some(header)) => self.enter(&header, start)?,
+            _ if self.open.is_none() => {
+                self.begin(LogPosition::in_file(LogSequence::default(), 0))?;
+                self.open = Some(Open::One);
+            }
+            _ => {}
+        }
+        if let Some(Open::Two(_, end)) = &mut self.open {
+            *end = end.plus(bytes.len() as u64);
+        }
+        self.append(bytes)
+    }
+
+    /// Goes on in the log file of the source that has this header, at a position.
+    fn enter(
+        &mut self,
+        header: &WalSegmentHeader,
+        start: Lsn,
+    ) -> std::result::Result<(), WalkError> {
+        if let Some(Open::Two(open, end)) = self.open
+            && end == start
+            && open.is_same_segment(header)
+        {
+            return Ok(());
+        }
+        let own = if !header.is_encrypted {
+            header.beginning_at(start).created(self.now)
+        } else if header.first_lsn == start {
+            *header
+        } else {
+            let first = header.first_lsn;
+            let detail = format!(
+                "of the encrypted log file that begins at LSN {first}, all before LSN {start} is missing"
+            );
+            return Err(Unusable::Damaged { offset: 0, detail }.into());
+        };
+        self.begin(LogPosition::Lsn(start))?;
+        self.open = Some(Open::Two(*header, start));
+        self.append(own.bytes())
+    }
+
+    fn begin(&mut self, start: LogPosition) -> std::result::Result<(), WalkError> {
+        match &mut self.staging {
+            Some(staging) => Ok(staging.begin_log_file(start)?),
+            None => Ok(()),
+        }
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> std::result::Result<(), WalkError> {
+        self.bytes += bytes.len() as u64;
+        match &mut self.staging {
+            Some(staging) => Ok(staging.write_log(bytes)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Publishes the database; returns how many bytes it has.
+    pub(crate) fn finish(self) -> Result<u64> {
+        if let Some(staging) = self.staging {
+            staging.publish()?;
+        }
+        Ok(self.bytes)
+    }
+}

@@ -1,0 +1,4 @@
+//! Reading logs of generation 1.
+
+pub(crate) mod reader;
+mod resync;

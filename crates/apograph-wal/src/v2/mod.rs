@@ -1,0 +1,4 @@
+//! Reading logs of generation 2.
+
+pub(crate) mod reader;
+mod tail;

@@ -1,0 +1,259 @@
+//! The grammar of a log of generation 2.
+//!
+//! ```text
+//! group  := first middle* last        one frame can be both; all of one transaction
+//! marker := a first and last frame of the system whose payload is its prologue alone
+//! ```
+//!
+//! A group lies in one log file. The records of a plain group begin with its `GroupBegin`, which
+//! has the epoch and the time. An encrypted group has the same frames, LSNs and checksums in the
+//! clear; its records, and the prologue, are sealed.
+//!
+//! **Where frames stop making sense**, the engine's rule holds (FORMAT.md, "Torn tail or damage"):
+//! in the last log file the bytes are the torn tail of writes that were never durable, unless a
+//! later group says that the log was durable past them; in any other file they are damaged. What no
+//! torn write leaves is damaged everywhere: a whole frame that contradicts itself, or, in a log
+//! that must begin with a group, a first frame that begins none.
+
+use apograph_format::v2::{
+    FrameDefect, GroupBegin, Origin, PROLOGUE_BYTES, RawFrame, RecordDefect, RecordKind,
+    SEALED_OVERHEAD_BYTES,
+};
+
+use crate::defect::{GroupDefect, LogDefect};
+use crate::group::{Group, LogEnd, LogEndCause, LogEvent, plain_records};
+use crate::part::{LogPart, Place, Run};
+use crate::v2::tail::{self, Behind};
+
+/// Reads a log of generation 2 from its start.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader<'a> {
+    parts: &'a [LogPart<'a>],
+    place: Place,
+    end: Option<LogEnd>,
+}
+
+/// A group as its frames are read.
+struct Open {
+    start: Place,
+    records: u64,
+    frames: u64,
+    begin: Option<GroupBegin>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of the log.
+    pub(crate) const fn new(parts: &'a [LogPart<'a>]) -> Self {
+        Self {
+            parts,
+            place: Place { part: 0, offset: 0 },
+            end: None,
+        }
+    }
+
+    /// Where the log ends, and why; `None` until the last event was read.
+    pub(crate) const fn end(&self) -> Option<LogEnd> {
+        self.end
+    }
+
+    fn read(&mut self) -> Result<LogEvent<'a>, LogEndCause> {
+        let part = loop {
+            let Some(part) = self.parts.get(self.place.part) else {
+                return Err(LogEndCause::Clean);
+            };
+            if self.place.offset < part.bytes.len() {
+                break part;
+            }
+            if self.is_last_part() {
+                return Err(LogEndCause::Clean);
+            }
+            self.place = Place {
+                part: self.place.part.saturating_add(1),
+                offset: 0,
+            };
+        };
+        let start = self.place;
+        let first = self.frame(part, start, 0)?;
+        let transaction = first.transaction();
+        if !first.flags().is_first() {
+            let defect = GroupDefect::NotFirst { transaction };
+            let log_start = self.parts.first().map(|part| part.start);
+            let begins_log = log_start == Some(part.position(start.offset));
+            return Err(if begins_log {
+                LogEndCause::damage(start, defect)
+            } else {
+                self.bad(start, defect, 0)
+            });
+        }
+        if !part.is_encrypted {
+            check_prologue(&first).map_err(|defect| LogEndCause::damage(start, defect))?;
+        }
+        if is_marker(&first, part.is_encrypted) {
+            let end = start.offset.saturating_add(first.bytes().len());
+            self.place.offset = end;
+            let run = Run {
+                part: start.part,
+                start: start.offset,
+                end,
+            };
+            return Ok(LogEvent::SyncMarker { run });
+        }
+        let mut open = Open {
+            start,
+            records: 0,
+            frames: 0,
+            begin: None,
+        };
+        let mut at = start;
+        let mut frame = first;
+        loop {
+            if !part.is_encrypted {
+                read_records(&frame, &mut open)
+                    .map_err(|defect| LogEndCause::damage(at, defect))?;
+            }
+            open.frames = open.frames.saturating_add(1);
+            at.offset = at.offset.saturating_add(frame.bytes().len());
+            if frame.flags().is_last() {
+                break;
+            }
+            frame = self.next_in_group(part, at, &open, transaction)?;
+        }
+        self.place = at;
+        Ok(LogEvent::Group(Group {
+            parts: self.parts,
+            transaction,
+            epoch: open.begin.map(|begin| begin.epoch),
+            takes_epoch: open
+                .begin
+                .is_some_and(|begin| begin.origin != Origin::Schema),
+            committed_at: open.begin.map(|begin| begin.committed_at),
+            is_encrypted: part.is_encrypted,
+            start,
+            end: at,
+            records: open.records,
+            frames: open.frames,
+        }))
+    }
+
+    fn next_in_group(
+        &self,
+        part: &LogPart<'a>,
+        at: Place,
+        open: &Open,
+        expected: apograph_format::TransactionId,
+    ) -> Result<RawFrame<'a>, LogEndCause> {
+        if at.offset >= part.bytes.len() {
+            return Err(self.bad(open.start, GroupDefect::CutOff, open.frames));
+        }
+        let frame = self.frame(part, at, open.frames)?;
+        if frame.flags().is_first() {
+            return Err(self.bad(at, GroupDefect::Interrupted, open.frames));
+        }
+        if frame.transaction() != expected {
+            let found = frame.transaction();
+            let defect = GroupDefect::OtherTransaction { expected, found };
+            return Err(self.bad(at, defect, open.frames));
+        }
+        Ok(frame)
+    }
+
+    /// The frame at a place, with its checksum compared.
+    fn frame(
+        &self,
+        part: &LogPart<'a>,
+        at: Place,
+        frames: u64,
+    ) -> Result<RawFrame<'a>, LogEndCause> {
+        let torn = |defect| self.bad(at, defect, frames);
+        let rest = part.bytes.get(at.offset..).unwrap_or_default();
+        let short = FrameDefect::Truncated {
+            need: 0,
+            have: rest.len() as u64,
+        };
+        let frame = part.frame_v2(at.offset).ok_or_else(|| torn(short))?;
+        let frame = frame.map_err(torn)?;
+        match frame.check() {
+            Ok(()) => Ok(frame),
+            // Its checksum is right: no torn write.
+            Err(defect @ FrameDefect::UnknownFlags { .. }) => Err(LogEndCause::damage(at, defect)),
+            Err(defect) => Err(torn(defect)),
+        }
+    }
+
+    /// A frame that is torn or damaged, by where it stands.
+    fn bad(&self, at: Place, defect: impl Into<LogDefect>, frames: u64) -> LogEndCause {
+        let part = self.parts.get(at.part);
+        let Some(part) = part.filter(|part| self.is_last_part() && !part.is_sealed) else {
+            return LogEndCause::damage(at, defect);
+        };
+        match tail::behind(part, at.offset) {
+            Behind::NothingDurable => LogEndCause::TornTail { records: frames },
+            Behind::Proof => LogEndCause::damage(at, defect),
+            Behind::Newer { offset, defect } => LogEndCause::damage(Place { offset, ..at }, defect),
+        }
+    }
+
+    fn is_last_part(&self) -> bool {
+        self.place.part.saturating_add(1) >= self.parts.len()
+    }
+}
+
+impl<'a> Iterator for Reader<'a> {
+    type Item = LogEvent<'a>;
+
+    fn next(&mut self) -> Option<LogEvent<'a>> {
+        if self.end.is_some() {
+            return None;
+        }
+        let before = self.place;
+        match self.read() {
+            Ok(event) => Some(event),
+            Err(cause) => {
+                let place = if cause == LogEndCause::Clean {
+                    self.place
+                } else {
+                    before
+                };
+                self.end = Some(LogEnd { place, cause });
+                None
+            }
+        }
+    }
+}
+
+fn check_prologue(first: &RawFrame<'_>) -> Result<(), GroupDefect> {
+    let synced = first.synced_lsn().ok_or(GroupDefect::NoPrologue)?;
+    if synced > first.lsn() {
+        return Err(GroupDefect::SyncedAhead { synced });
+    }
+    Ok(())
+}
+
+/// A group of one frame that holds nothing but its prologue.
+fn is_marker(first: &RawFrame<'_>, is_encrypted: bool) -> bool {
+    let sealed = if is_encrypted {
+        SEALED_OVERHEAD_BYTES
+    } else {
+        0
+    };
+    first.flags().is_last() && first.payload().len() == PROLOGUE_BYTES.saturating_add(sealed)
+}
+
+fn read_records(frame: &RawFrame<'_>, open: &mut Open) -> Result<(), RecordDefect> {
+    for record in plain_records(frame) {
+        let record = record?;
+        let is_begin = record.known_kind() == Some(RecordKind::GroupBegin);
+        if open.begin.is_none() {
+            let begin = is_begin.then(|| GroupBegin::decode(record.payload).ok());
+            open.begin = Some(begin.flatten().ok_or(RecordDefect::NoGroupBegin)?);
+        } else if is_begin {
+            return Err(RecordDefect::SecondGroupBegin);
+        } else {
+            open.records = open.records.saturating_add(1);
+        }
+    }
+    match open.begin {
+        Some(_) => Ok(()),
+        None => Err(RecordDefect::NoGroupBegin),
+    }
+}

@@ -1,1 +1,0 @@
-error: cannot open w/db.grafeo: No such file or directory (os error 2)
