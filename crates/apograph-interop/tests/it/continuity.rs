@@ -191,6 +191,28 @@ fn fields_that_are_not_known_are_kept() {
     assert_eq!(cursor["backed_up_epoch"], 4);
 }
 
+/// The cursor of a plain log is a note: a changed one is no cursor any more, or harms nothing.
+#[test]
+fn a_flipped_byte_of_the_cursor_loses_nothing() {
+    let stage = Stage::new(Generation::Two);
+    let (database, repository) = (stage.database(), stage.repository());
+    let cursor = stage.log_folder().join("backup_cursor.meta");
+    let mut refused = 0;
+    with_flipped_bytes(&cursor, 1, |offset| {
+        let scratch = tempfile::tempdir().unwrap();
+        let copy = scratch.path().join("repository");
+        fixtures::copy(&repository, &copy);
+        match code(&database, &copy, Kind::Incremental) {
+            None => assert_eq!(restorable(&copy).last(), Some(&(1, 10)), "{offset}"),
+            Some(code) => {
+                assert_eq!(code, "corrupt-cursor", "{offset}");
+                refused += 1;
+            }
+        }
+    });
+    assert!(refused > 100, "{refused}");
+}
+
 /// What stands before position 0 in the first log file.
 const FILE_HEADER_BYTES: usize = 128;
 /// Where in it the version stands. Every change that is made here makes it a later one.
