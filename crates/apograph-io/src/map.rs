@@ -5,17 +5,26 @@
 //!
 //! - segments and staged files are never changed once they are written;
 //! - log files of generation 1 only grow, and a mapping covers just the bytes that were there when
-//!   it was made; the engine unlinks them, which leaves mapped pages alone.
+//!   it was made; the engine unlinks them, which leaves mapped pages alone;
+//! - so do those of generation 2, but for the newest: the engine cuts off a group that it could not
+//!   write, and writes another in its place. Of that file a [snapshot](Mapped::snapshot) is mapped,
+//!   a copy in memory that nobody else has.
 //!
 //! The database file itself *is* rewritten in place, by every checkpoint. It is copied with read
 //! calls and never mapped; only the finished copy is.
 
 use std::fs::File;
+use std::io::Write;
 use std::ops::Deref;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::error::{Result, failed};
 use crate::open::open_regular;
+
+const SNAPSHOT_BUFFER_BYTES: usize = 256 << 10;
 
 /// The bytes of a file as they were when it was mapped.
 #[derive(Debug)]
@@ -32,6 +41,32 @@ impl Mapped {
     pub fn open(path: &Path) -> Result<Self> {
         let file = open_regular(path)?;
         Self::of(&file, path)
+    }
+
+    /// Maps a copy of an open file that may be cut or rewritten; `path` is for messages.
+    ///
+    /// The copy is in memory, and has as many bytes as were found. It is no one state of the file
+    /// where that was changed meanwhile: the reader has to check what it reads.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn snapshot(file: &File, path: &Path) -> Result<Self> {
+        let copied = || -> std::io::Result<File> {
+            let mut copy = File::from(memfd_create(c"snapshot", MemfdFlags::CLOEXEC)?);
+            let mut buffer = vec![0; SNAPSHOT_BUFFER_BYTES];
+            let mut offset = 0;
+            loop {
+                let count = file.read_at(&mut buffer, offset)?;
+                let bytes = buffer.get(..count).unwrap_or_default();
+                if bytes.is_empty() {
+                    return Ok(copy);
+                }
+                copy.write_all(bytes)?;
+                offset += bytes.len() as u64;
+            }
+        };
+        Self::of(&copied().map_err(failed("read", path))?, path)
     }
 
     /// Maps an open file; `path` is for messages.

@@ -213,7 +213,7 @@ impl Manifest {
             path: path.to_owned(),
             detail,
         };
-        let is_json = bytes.first() == Some(&b'{');
+        let is_json = bytes.trim_ascii_start().first() == Some(&b'{');
         let (version, known) = if is_json {
             let version: JsonVersion =
                 serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;

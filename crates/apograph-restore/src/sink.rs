@@ -20,6 +20,8 @@ pub(crate) struct Sink<'d> {
     staging: Option<Staging<'d>>,
     bytes: u64,
     open: Option<Open>,
+    /// Generation 2: the position behind what is written.
+    end: Option<Lsn>,
     now: UnixMillis,
 }
 
@@ -27,8 +29,8 @@ pub(crate) struct Sink<'d> {
 #[derive(Clone, Copy)]
 enum Open {
     One,
-    /// The log file of the source, and the position behind what is written of it.
-    Two(WalSegmentHeader, Lsn),
+    /// The log file of the source.
+    Two(WalSegmentHeader),
 }
 
 impl<'d> Sink<'d> {
@@ -38,6 +40,7 @@ impl<'d> Sink<'d> {
             staging: None,
             bytes: 0,
             open: None,
+            end: None,
             now: now(),
         }
     }
@@ -50,9 +53,10 @@ impl<'d> Sink<'d> {
         }
     }
 
-    /// Writes the database file.
-    pub(crate) fn image(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Writes the database file, behind which the log begins.
+    pub(crate) fn image(&mut self, bytes: &[u8], log_start: Option<Lsn>) -> Result<()> {
         self.bytes += bytes.len() as u64;
+        self.end = log_start;
         match &mut self.staging {
             Some(staging) => staging.write_image(bytes),
             None => Ok(()),
@@ -78,9 +82,7 @@ impl<'d> Sink<'d> {
             }
             _ => {}
         }
-        if let Some(Open::Two(_, end)) = &mut self.open {
-            *end = end.plus(bytes.len() as u64);
-        }
+        self.end = self.end.map(|end| end.plus(bytes.len() as u64));
         self.append(bytes)
     }
 
@@ -90,10 +92,12 @@ impl<'d> Sink<'d> {
         header: &WalSegmentHeader,
         start: Lsn,
     ) -> std::result::Result<(), WalkError> {
-        if let Some(Open::Two(open, end)) = self.open
-            && end == start
-            && open.is_same_segment(header)
-        {
+        if self.end != Some(start) {
+            let end = self.end.unwrap_or_default();
+            let detail = format!("its commits begin at LSN {start}, those before end at {end}");
+            return Err(Unusable::Damaged { offset: 0, detail }.into());
+        }
+        if matches!(self.open, Some(Open::Two(open)) if open.is_same_segment(header)) {
             return Ok(());
         }
         let own = if !header.is_encrypted {
@@ -108,7 +112,7 @@ impl<'d> Sink<'d> {
             return Err(Unusable::Damaged { offset: 0, detail }.into());
         };
         self.begin(LogPosition::Lsn(start))?;
-        self.open = Some(Open::Two(*header, start));
+        self.open = Some(Open::Two(*header));
         self.append(own.bytes())
     }
 

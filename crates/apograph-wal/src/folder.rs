@@ -342,7 +342,11 @@ fn open_files(names: &[(LogPosition, PathBuf)]) -> Result<Vec<LogFile>> {
         .collect::<std::result::Result<Vec<_>, IoError>>()?;
     let mut files = Vec::with_capacity(opened.len());
     for (start, path, file) in opened.into_iter().rev() {
-        let bytes = Mapped::of(&file, &path)?;
+        // The engine of generation 2 can cut the newest file.
+        let bytes = match start {
+            LogPosition::Lsn(_) if files.is_empty() => Mapped::snapshot(&file, &path)?,
+            _ => Mapped::of(&file, &path)?,
+        };
         let header = match start {
             LogPosition::File { .. } => None,
             // The engine was cut off while it created the newest file, or does it just now.
