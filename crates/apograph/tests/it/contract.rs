@@ -1,52 +1,8 @@
 //! The JSON objects, key by key.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-fn golden(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../testdata/v1")
-        .join(name);
-    assert!(path.exists(), "{} is missing", path.display());
-    path
-}
-
-/// Runs a command on the golden chain of 40 epochs; `REPO` and `OUT` stand for paths.
-fn apograph(output: &Path, words: &str) -> (Option<i32>, Value) {
-    let repository = golden("02_chain40/backup");
-    let words = words.split(' ').map(|word| match word {
-        "REPO" => repository.clone(),
-        "OUT" => output.to_owned(),
-        word => word.into(),
-    });
-    let command = env!("CARGO_BIN_EXE_apograph");
-    let run = Command::new(command)
-        .args(words)
-        .arg("--json")
-        .output()
-        .unwrap();
-    let text = if run.stdout.is_empty() {
-        run.stderr
-    } else {
-        run.stdout
-    };
-    let lines = std::str::from_utf8(&text).unwrap().lines().count();
-    assert_eq!(lines, 1, "one object, one line");
-    (run.status.code(), serde_json::from_slice(&text).unwrap())
-}
-
-#[track_caller]
-fn check(words: &str, exit: i32, expected: &Value) {
-    let folder = tempfile::tempdir().unwrap();
-    let output = folder.path().join("out.grafeo");
-    let (found, mut object) = apograph(&output, words);
-    if object["output"] == output.to_str().unwrap() {
-        object["output"] = json!("OUT");
-    }
-    assert_eq!((found, &object), (Some(exit), expected));
-}
+use crate::command::V1;
 
 fn second_segment() -> Value {
     json!({
@@ -59,7 +15,7 @@ fn second_segment() -> Value {
 
 #[test]
 fn restore() {
-    check(
+    V1.check(
         "restore REPO OUT --epoch 20",
         0,
         &json!({
@@ -74,7 +30,7 @@ fn restore() {
 #[test]
 fn list() {
     let folder = tempfile::tempdir().unwrap();
-    let (_, list) = apograph(folder.path(), "list REPO");
+    let (_, list) = V1.apograph(folder.path(), "list REPO");
     assert_eq!(
         (&list["command"], &list["generation"]),
         (&json!("list"), &json!(1))
@@ -90,7 +46,7 @@ fn list() {
 
 #[test]
 fn verify() {
-    check(
+    V1.check(
         "verify REPO",
         0,
         &json!({
@@ -98,7 +54,7 @@ fn verify() {
             "frames": 140, "commits": 33, "problems": [],
         }),
     );
-    check(
+    V1.check(
         "verify REPO --level files",
         0,
         &json!({
@@ -110,7 +66,7 @@ fn verify() {
 
 #[test]
 fn log() {
-    check(
+    V1.check(
         "log REPO --from 8 --to 8",
         0,
         &json!({
@@ -126,7 +82,7 @@ fn log() {
 
 #[test]
 fn errors() {
-    check(
+    V1.check(
         "restore REPO OUT --epoch 999",
         5,
         &json!({"error": {

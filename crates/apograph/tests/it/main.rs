@@ -1,5 +1,7 @@
 //! The contract of the command, on the golden repositories. What it does to live databases is
 //! judged by the real engine in `apograph-interop`.
 
+mod command;
 mod contract;
+mod contract_v2;
 mod help;

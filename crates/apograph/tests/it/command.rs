@@ -1,0 +1,68 @@
+//! The command, run on a golden chain.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// The golden chain of 40 epochs that an engine wrote.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chain(&'static str);
+
+/// By the engine of generation 1.
+pub(crate) const V1: Chain = Chain("v1/02_chain40/backup");
+/// By the engine of generation 2.
+pub(crate) const V2: Chain = Chain("v2/02_chain40/backup");
+
+impl Chain {
+    fn repository(self) -> PathBuf {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../testdata")
+            .join(self.0);
+        assert!(path.exists(), "{} is missing", path.display());
+        path
+    }
+
+    /// Runs a command; `REPO` and `OUT` stand for paths.
+    pub(crate) fn apograph(self, output: &Path, words: &str) -> (Option<i32>, Value) {
+        let repository = self.repository();
+        let words = words.split(' ').map(|word| match word {
+            "OUT" => output.to_owned(),
+            word => match word.strip_prefix("REPO") {
+                Some(rest) => repository.join(rest.trim_start_matches('/')),
+                None => word.into(),
+            },
+        });
+        let command = env!("CARGO_BIN_EXE_apograph");
+        let run = Command::new(command)
+            .args(words)
+            .arg("--json")
+            .output()
+            .unwrap();
+        let text = if run.stdout.is_empty() {
+            run.stderr
+        } else {
+            run.stdout
+        };
+        let lines = std::str::from_utf8(&text).unwrap().lines().count();
+        assert_eq!(lines, 1, "one object, one line");
+        (run.status.code(), serde_json::from_slice(&text).unwrap())
+    }
+
+    /// Compares the whole object; paths in it are replaced by the words that stand for them.
+    #[track_caller]
+    pub(crate) fn check(self, words: &str, exit: i32, expected: &Value) {
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("out.grafeo");
+        let (found, mut object) = self.apograph(&output, words);
+        if object["output"] == output.to_str().unwrap() {
+            object["output"] = json!("OUT");
+        }
+        let repository = self.repository();
+        if let Some(file) = object["file"].as_str() {
+            let file = file.replace(repository.to_str().unwrap(), "REPO");
+            object["file"] = json!(file);
+        }
+        assert_eq!((found, &object), (Some(exit), expected));
+    }
+}
