@@ -1,6 +1,8 @@
-//! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `bench`.
+//! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
+//! `bench`.
 
 mod driver;
+mod faults;
 mod metadata;
 mod run;
 mod tidy;
@@ -44,6 +46,14 @@ enum Command {
         /// The only fixtures to make
         names: Vec<String>,
     },
+    /// Goes through faults: kills and errors at every system call of the built command
+    Faults {
+        /// The only row to run
+        row: Option<faults::Row>,
+        /// Calls that only read and more errors too
+        #[arg(long)]
+        long: bool,
+    },
     /// Runs the benchmarks
     Bench {
         /// Only those whose name contains this
@@ -61,6 +71,7 @@ fn main() -> anyhow::Result<()> {
             out,
             names,
         } => tools::fixtures(generation, &out, &names),
+        Command::Faults { row, long } => faults::faults(row, long),
         Command::Bench { filter } => tools::bench(filter.as_deref()),
     }
 }

@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 use apograph_format::{
     Crc32, Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis,
 };
-use apograph_io::{Disk, IoError, Mode, Threads, crc32, list_folder};
+use apograph_io::{Disk, IoError, Mode, Threads, crc32, exists, list_folder, temporary_path};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
     read_history, read_manifest, write_manifest,
@@ -113,17 +113,32 @@ fn known_segments(folder: &Path, present: Option<&Manifest>) -> Vec<Segment> {
 
 /// Writes the manifest of a rebuild, and forgets what was recorded under the old one.
 ///
+/// The records go out of the way first: beside a manifest that they contradict they would make it
+/// look damaged. A crash in between leaves them under a temporary name.
+///
 /// # Errors
 ///
-/// [`RepositoryError::Io`].
+/// [`RepositoryError::Io`]; the repository is then as it was.
 pub fn write_rebuild(disk: &dyn Disk, folder: &Path, rebuild: &Rebuild) -> Result<()> {
     let mode = segment_mode(folder, &rebuild.manifest)?;
     let history: PathBuf = folder.join(HISTORY_FILE_NAME);
-    if apograph_io::exists(&history)? {
-        disk.remove_file(&history)?;
+    let aside = temporary_path(&history);
+    if exists(&aside)? {
+        disk.remove_file(&aside)?;
     }
-    write_manifest(disk, folder, mode, &rebuild.manifest)?;
-    Ok(())
+    let has_history = exists(&history)?;
+    if has_history {
+        disk.publish(&history, &aside)?;
+    }
+    let written = write_manifest(disk, folder, mode, &rebuild.manifest);
+    if has_history {
+        // The error that led here is the one to report; what is left aside is known by its name.
+        let _ = match &written {
+            Ok(()) => disk.remove_file(&aside),
+            Err(_) => disk.publish(&aside, &history),
+        };
+    }
+    Ok(written?)
 }
 
 /// The manifest gets the permissions of the segments.
