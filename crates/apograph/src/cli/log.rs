@@ -109,7 +109,11 @@ fn line(commit: &Commit) -> String {
         '+'
     };
     let (point, records, kinds) = if commit.is_encrypted {
-        ("?".to_owned(), "?".to_owned(), "encrypted".to_owned())
+        // The only name that an encrypted commit has.
+        let end = commit
+            .end_lsn
+            .map_or_else(|| "?".to_owned(), |lsn| format!("lsn {lsn}"));
+        (end, "?".to_owned(), "encrypted".to_owned())
     } else {
         (
             commit.point.to_string(),
