@@ -2,9 +2,11 @@
 //!
 //! - [`fixtures`]: the files that real engines wrote, and the [`truth`] about them;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
+//! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
 pub mod damage;
+pub mod disk;
 pub mod fixtures;
 pub mod fuzz;
 pub mod truth;

@@ -1,0 +1,250 @@
+//! A disk whose power can be cut.
+//!
+//! [`SimDisk`] writes through the real one, below one folder, and keeps two images of it: what a
+//! process sees, which is what really lies there, and what would be left if the power went now.
+//! The second one is strict. Of a file it has the bytes of the last sync, of a folder the names of
+//! the last sync of that folder; a name and the bytes behind it are made durable apart. Whatever
+//! is not synced may be lost, torn, or there after all, in any combination: [`SimDisk::survivals`]
+//! tells which there are, [`SimDisk::cut`] makes the folder that is found when the power is back.
+//!
+//! A [`Fault`] strikes at one operation. After a sync that failed, the pages that it was about are
+//! gone for good, as in Linux: a second sync reports success and changes nothing.
+
+mod image;
+mod survival;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apograph_io::{Disk, DiskFile, IoError, Mode, RealDisk, Result};
+
+use image::{Durable, Inode};
+pub use survival::{Data, Survival};
+
+/// What happens at an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The power goes before it: it and everything after it fails and does nothing.
+    PowerCut,
+    /// It fails, once, and does nothing.
+    Fails(io::ErrorKind),
+    /// A write that says it succeeded, and wrote one bit wrong. Other operations are not struck.
+    WritesWrong,
+}
+
+/// An operation that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// What it does.
+    pub name: &'static str,
+    /// The path below the folder of the disk.
+    pub path: PathBuf,
+}
+
+/// A disk with a live and a durable image.
+pub struct SimDisk {
+    root: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    durable: Durable,
+    operations: Vec<Operation>,
+    fault: Option<(usize, Fault)>,
+    is_struck: bool,
+    is_dark: bool,
+}
+
+/// What becomes of one operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Happens,
+    HappensWrong,
+}
+
+impl SimDisk {
+    /// The disk below `root`, all of which is durable.
+    pub fn new(root: &Path) -> Self {
+        let state = State {
+            durable: Durable::of(root),
+            operations: Vec::new(),
+            fault: None,
+            is_struck: false,
+            is_dark: false,
+        };
+        Self {
+            root: root.to_owned(),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The same, with a fault at the operation that has this index.
+    #[must_use]
+    pub fn with_fault(self, index: usize, fault: Fault) -> Self {
+        self.state().fault = Some((index, fault));
+        self
+    }
+
+    /// What was asked of it so far, in order.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.state().operations.clone()
+    }
+
+    /// Whether the fault has struck.
+    pub fn is_struck(&self) -> bool {
+        self.state().is_struck
+    }
+
+    /// Every way in which the power can go now, as far as they differ in what is left.
+    pub fn survivals(&self) -> Vec<Survival> {
+        self.state().durable.survivals()
+    }
+
+    /// Makes `target` the folder that is found after the power went.
+    pub fn cut(&self, survival: &Survival, target: &Path) {
+        self.state().durable.materialise(survival, target);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, name: &'static str, path: &Path) -> Result<Fate> {
+        self.state().ask(name, path, &self.root)
+    }
+}
+
+impl State {
+    fn ask(&mut self, name: &'static str, path: &Path, root: &Path) -> Result<Fate> {
+        let index = self.operations.len();
+        let below = path.strip_prefix(root).unwrap_or(path).to_owned();
+        self.operations.push(Operation { name, path: below });
+        let failed = |kind| {
+            Err(IoError::Failed {
+                operation: name,
+                path: path.to_owned(),
+                source: io::Error::from(kind),
+            })
+        };
+        if self.is_dark {
+            return failed(io::ErrorKind::HostUnreachable);
+        }
+        match self.fault {
+            Some((at, Fault::PowerCut)) if at == index => {
+                (self.is_struck, self.is_dark) = (true, true);
+                failed(io::ErrorKind::HostUnreachable)
+            }
+            Some((at, Fault::Fails(kind))) if at == index => {
+                self.is_struck = true;
+                failed(kind)
+            }
+            Some((at, Fault::WritesWrong)) if at == index && name == "write" => {
+                self.is_struck = true;
+                Ok(Fate::HappensWrong)
+            }
+            _ => Ok(Fate::Happens),
+        }
+    }
+}
+
+impl Disk for SimDisk {
+    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
+        self.ask("create", path)?;
+        let real = RealDisk.create_new(path, mode)?;
+        let inode = self.state().durable.hold(path);
+        Ok(Box::new(SimFile {
+            real,
+            inode,
+            path: path.to_owned(),
+            root: self.root.clone(),
+            state: Arc::clone(&self.state),
+        }))
+    }
+
+    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()> {
+        self.ask("create folder", path)?;
+        RealDisk.create_folder(path, mode)?;
+        self.state().durable.hold(path);
+        Ok(())
+    }
+
+    fn publish(&self, from: &Path, to: &Path) -> Result<()> {
+        self.ask("publish", to)?;
+        RealDisk.publish(from, to)
+    }
+
+    fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
+        self.ask("exchange", other)?;
+        RealDisk.exchange(one, other)
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        self.ask("remove", path)?;
+        RealDisk.remove_file(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> Result<()> {
+        self.ask("remove folder", path)?;
+        RealDisk.remove_folder(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> Result<()> {
+        self.ask("sync folder", path)?;
+        self.state().durable.sync_folder(path);
+        Ok(())
+    }
+}
+
+struct SimFile {
+    real: Box<dyn DiskFile>,
+    inode: Inode,
+    path: PathBuf,
+    root: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+impl SimFile {
+    fn ask(&self, name: &'static str) -> Result<Fate> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.ask(name, &self.path, &self.root)
+    }
+
+    fn durable(&self, act: impl FnOnce(&mut Durable)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut state.durable);
+    }
+}
+
+impl DiskFile for SimFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        match self.ask("write")? {
+            Fate::Happens => self.real.write(bytes),
+            Fate::HappensWrong => self.real.write(&with_one_bit_wrong(bytes)),
+        }
+    }
+
+    fn copy_from(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
+        self.ask("copy")?;
+        self.real.copy_from(source, offset, length)
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let asked = self.ask("sync");
+        self.durable(|durable| match &asked {
+            Ok(_) => durable.sync_file(self.inode),
+            Err(_) => durable.lose_file(self.inode),
+        });
+        asked.map(drop)
+    }
+}
+
+fn with_one_bit_wrong(bytes: &[u8]) -> Vec<u8> {
+    let mut wrong = bytes.to_vec();
+    let middle = wrong.len() / 2;
+    if let Some(byte) = wrong.get_mut(middle) {
+        *byte ^= 0x10;
+    }
+    wrong
+}
