@@ -1,25 +1,27 @@
 //! A database that appears whole, or not at all, where nothing was.
 //!
 //! It is written into a folder beside its place, made durable, and moved out: the log folder
-//! first, since a database file without its log would be an older state that opens. Before the
-//! first move the folder says which log folder it moves, so that a command that comes after a
-//! crash between the two can tell the one left behind from somebody else's, and removes it.
+//! first and durably, since a database file without its log would be an older state that opens.
+//! The log folder holds a mark until the database file has followed, which says how many files it
+//! has and how many bytes. So a command that comes after a crash between the two can tell the one
+//! left behind from somebody else's, and from one that an engine has written to since; it takes it
+//! back and removes it.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
 use apograph_io::{
-    Disk, DiskFile, FileLock, IoError, Mode, exists, list_folder, parent_folder, read_small,
-    temporary_path,
+    Disk, DiskFile, FileLock, IoError, Mapped, Mode, exists, list_folder, parent_folder,
+    read_small, temporary_path,
 };
 
 use crate::error::{RestoreError, Result};
 
 const IMAGE: &str = "image";
 const LOG: &str = "wal";
-const MOVING: &str = "moving";
-const MOVING_MAX_BYTES: u64 = 64;
+/// In a log folder whose database file is still to come: its [`extent`].
+const MARK: &str = ".restore.apograph-tmp";
+const MARK_MAX_BYTES: u64 = 64;
 
 /// A database in the making.
 pub(crate) struct Staging<'d> {
@@ -50,9 +52,8 @@ impl<'d> Staging<'d> {
         }
         let folder = temporary_path(output);
         if exists(&folder)? {
-            let lock = lock(&folder, output)?;
+            let _lock = lock(&folder, output)?;
             clear(disk, &folder, output)?;
-            drop(lock);
         }
         check_free(output)?;
         disk.create_folder(&folder, Mode::PRIVATE.for_folder())?;
@@ -111,21 +112,19 @@ impl<'d> Staging<'d> {
             image.sync()?;
         }
         let log = self.folder.join(LOG);
-        let log_output = log_folder(&self.output);
         if let Some(file) = &mut self.log {
             file.sync()?;
+            let extent = extent(&log)?;
+            let mut mark = self.disk.create_new(&log.join(MARK), self.mode)?;
+            mark.write(extent.as_bytes())?;
+            mark.sync()?;
             self.disk.sync_folder(&log)?;
-            let mut moving = self
-                .disk
-                .create_new(&self.folder.join(MOVING), Mode::PRIVATE)?;
-            moving.write(identity(&log)?.as_bytes())?;
-            moving.sync()?;
         }
         self.disk.sync_folder(&self.folder)?;
         self.disk.sync_folder(parent_folder(&self.output))?;
         let mut moves = vec![(self.folder.join(IMAGE), self.output.clone())];
         if self.log.is_some() {
-            moves.insert(0, (log, log_output));
+            moves.insert(0, (log, log_folder(&self.output)));
         }
         self.move_out(&moves)?;
         self.is_done = true;
@@ -134,16 +133,14 @@ impl<'d> Staging<'d> {
         Ok(())
     }
 
-    /// Moves everything to its place and makes that durable, or everything back.
+    /// Moves everything to its place, each durably before the next, or everything back.
     fn move_out(&self, moves: &[(PathBuf, PathBuf)]) -> Result<()> {
         let mut done = Vec::new();
         let outcome = moves.iter().try_for_each(|(from, to)| {
             self.disk.publish(from, to).map_err(taken)?;
             done.push((from, to));
-            Ok(())
+            Ok(self.disk.sync_folder(parent_folder(&self.output))?)
         });
-        let sync = || Ok(self.disk.sync_folder(parent_folder(&self.output))?);
-        let outcome = outcome.and_then(|()| sync());
         if outcome.is_err() {
             // To where `drop` removes it. The first error is the one to report.
             for (from, to) in done.into_iter().rev() {
@@ -197,40 +194,44 @@ fn taken(error: IoError) -> RestoreError {
     }
 }
 
-/// Removes a staging folder, and the log folder that it was about to complete.
+/// Removes a staging folder, the log folder that it was about to complete, and the mark of one that
+/// is complete.
 fn clear(disk: &dyn Disk, folder: &Path, output: &Path) -> Result<()> {
-    let log_output = log_folder(output);
-    let moving = read_small(&folder.join(MOVING), MOVING_MAX_BYTES)?;
-    let is_ours =
-        |moving: Vec<u8>| identity(&log_output).is_ok_and(|identity| identity.as_bytes() == moving);
-    if !exists(output)? && exists(&log_output)? && moving.is_some_and(is_ours) {
-        remove_files_in(disk, &log_output)?;
-        disk.remove_folder(&log_output)?;
+    let (log, log_output) = (folder.join(LOG), log_folder(output));
+    remove_folder(disk, &log)?;
+    let mark = log_output.join(MARK);
+    if log_output.is_dir()
+        && let Some(said) = read_small(&mark, MARK_MAX_BYTES)?
+    {
+        if exists(output)? {
+            disk.remove_file(&mark)?;
+        } else if extent(&log_output)?.as_bytes() == said {
+            disk.publish(&log_output, &log)?;
+            remove_folder(disk, &log)?;
+        }
     }
-    let log = folder.join(LOG);
-    if exists(&log)? {
-        remove_files_in(disk, &log)?;
-        disk.remove_folder(&log)?;
-    }
-    remove_files_in(disk, folder)?;
-    disk.remove_folder(folder)?;
-    Ok(())
+    remove_folder(disk, folder)
 }
 
-fn remove_files_in(disk: &dyn Disk, folder: &Path) -> Result<()> {
-    for name in list_folder(folder)?.unwrap_or_default() {
-        disk.remove_file(&folder.join(name))?;
+/// How many files a log folder has, and how many bytes, but for the mark.
+fn extent(log: &Path) -> Result<String> {
+    let (mut files, mut bytes) = (0_u64, 0_u64);
+    for name in list_folder(log)?.unwrap_or_default() {
+        if name != MARK {
+            files += 1;
+            bytes += Mapped::open(&log.join(name))?.len() as u64;
+        }
     }
-    Ok(())
+    Ok(format!("{files} {bytes}"))
 }
 
-/// What tells one folder of this machine from another.
-fn identity(folder: &Path) -> std::result::Result<String, IoError> {
-    let failed = |source| IoError::Failed {
-        operation: "inspect",
-        path: folder.to_owned(),
-        source,
-    };
-    let metadata = folder.symlink_metadata().map_err(failed)?;
-    Ok(format!("{}:{}", metadata.dev(), metadata.ino()))
+/// Removes a folder of files, where there is one.
+fn remove_folder(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    if let Some(names) = list_folder(folder)? {
+        for name in names {
+            disk.remove_file(&folder.join(name))?;
+        }
+        disk.remove_folder(folder)?;
+    }
+    Ok(())
 }

@@ -1,5 +1,5 @@
 //! The `apograph` command.
 
 fn main() -> std::process::ExitCode {
-    apograph::cli::main()
+    apograph::cli::main(&apograph::io::RealDisk)
 }

@@ -213,26 +213,29 @@ fn a_restore_that_was_cut_off_is_cleared_away(generation: Generation) {
     let log = stage.path("output.grafeo.wal");
     // As a kill between the two moves leaves it: the log folder is there, the database is not.
     restore(&stage.repository(), &stage.output(), &[]).ok();
+    std::fs::remove_file(stage.output()).unwrap();
+    let (mut files, mut bytes) = (0, 0);
+    for entry in std::fs::read_dir(&log).unwrap() {
+        files += 1;
+        bytes += entry.unwrap().metadata().unwrap().len();
+    }
+    let mark = log.join(".restore.apograph-tmp");
+    for (said, whose) in [
+        (None, "somebody else's"),
+        (Some(bytes + 1), "one written to"),
+    ] {
+        if let Some(said) = said {
+            std::fs::write(&mark, format!("{files} {said}")).unwrap();
+        }
+        std::fs::create_dir(&staging).unwrap();
+        let outcome = refused(&stage, &[]);
+        assert_eq!(outcome.code(), "output-exists", "{whose} stays");
+        assert!(log.exists() && !staging.exists());
+    }
     std::fs::create_dir(&staging).unwrap();
-    std::fs::rename(stage.output(), staging.join("image")).unwrap();
-    let identity = {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = log.metadata().unwrap();
-        format!("{}:{}", metadata.dev(), metadata.ino())
-    };
-    std::fs::write(staging.join("moving"), "1:1").unwrap();
-    let outcome = refused(&stage, &[]);
-    assert_eq!(
-        outcome.code(),
-        "output-exists",
-        "somebody else's log folder stays"
-    );
-    assert!(log.exists() && !staging.exists());
-
-    std::fs::create_dir(&staging).unwrap();
-    std::fs::write(staging.join("moving"), identity).unwrap();
+    std::fs::write(&mark, format!("{files} {bytes}")).unwrap();
     restore(&stage.repository(), &stage.output(), &[]).ok();
-    assert!(!staging.exists());
+    assert!(!staging.exists() && !mark.exists());
 }
 
 /// The engine opens a database through a link too, and keeps its log beside the link.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::SegmentKind;
-use apograph_io::{Monitor, RealDisk};
+use apograph_io::{Disk, Monitor};
 use apograph_manifest::SegmentRecord;
 use serde_json::{Value, json};
 
@@ -12,7 +12,11 @@ use super::args::Backup;
 use super::failure::Failure;
 use super::{Report, segments, words};
 
-pub(super) fn run(words: &Backup, monitor: &dyn Monitor) -> Result<Report, Failure> {
+pub(super) fn run(
+    disk: &dyn Disk,
+    words: &Backup,
+    monitor: &dyn Monitor,
+) -> Result<Report, Failure> {
     let kind = match (words.full, words.incremental) {
         (true, _) => Kind::Full,
         (_, true) => Kind::Incremental,
@@ -22,7 +26,7 @@ pub(super) fn run(words: &Backup, monitor: &dyn Monitor) -> Result<Report, Failu
         kind,
         ..Options::default()
     };
-    let captured = capture(&RealDisk, &words.database, &words.repo, &options, monitor)?;
+    let captured = capture(disk, &words.database, &words.repo, &options, monitor)?;
     Ok(match captured {
         Captured::UpToDate { end_epoch } => Report::done(
             format!("Nothing new since epoch {end_epoch}.\n"),

@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use apograph_io::Disk;
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
 
@@ -45,12 +46,13 @@ impl Report {
     }
 }
 
-/// Runs the command that the process was started with, and says how it ended.
-pub fn main() -> ExitCode {
-    run(std::env::args_os().collect())
+/// Runs the command that the process was started with, and says how it ended. Whatever it writes,
+/// but its result, it writes to `disk`.
+pub fn main(disk: &dyn Disk) -> ExitCode {
+    run(disk, std::env::args_os().collect())
 }
 
-fn run(words: Vec<OsString>) -> ExitCode {
+fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
     let wants_json = words.iter().any(|word| word == "--json");
     let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
@@ -58,14 +60,15 @@ fn run(words: Vec<OsString>) -> ExitCode {
     };
     start_log();
     let json = arguments.command.json();
+    let terminal = Terminal::new(arguments.quiet || json);
     let outcome = match &arguments.command {
-        Command::Backup(words) => backup::run(words, &Terminal::new(arguments.quiet || json)),
-        Command::Restore(words) => restore::run(words, &Terminal::new(arguments.quiet || json)),
+        Command::Backup(words) => backup::run(disk, words, &terminal),
+        Command::Restore(words) => restore::run(disk, words, &terminal),
         Command::List(words) => list::run(words),
-        Command::Verify(words) => verify::run(words, &Terminal::new(arguments.quiet || json)),
+        Command::Verify(words) => verify::run(words, &terminal),
         Command::Log(words) => log::run(words),
         Command::Inspect(words) => inspect::run(words),
-        Command::Rebuild(words) => rebuild::run(words),
+        Command::Rebuild(words) => rebuild::run(disk, words),
         Command::Completions { shell } => Ok(completions(*shell)),
     };
     match outcome {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_format::{Generation, SegmentKind};
-use apograph_io::RealDisk;
+use apograph_io::Disk;
 use apograph_manifest::Unusable;
 use apograph_repository::{
     Rebuild as Plan, RepositoryError, RepositoryLock, plan_rebuild, write_rebuild,
@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::table::Table;
 use super::{Report, segments, words};
 
-pub(super) fn run(words: &Rebuild) -> Result<Report, Failure> {
+pub(super) fn run(disk: &dyn Disk, words: &Rebuild) -> Result<Report, Failure> {
     let folder = &words.repo;
     if !folder.is_dir() {
         let detail = "there is no such folder".to_owned();
@@ -30,7 +30,7 @@ pub(super) fn run(words: &Rebuild) -> Result<Report, Failure> {
         .transpose()?;
     let plan = plan_rebuild(folder)?;
     if !words.dry_run && !plan.unchanged {
-        write_rebuild(&RealDisk, folder, &plan)?;
+        write_rebuild(disk, folder, &plan)?;
     }
     let outcome = match (plan.unchanged, words.dry_run) {
         (true, _) => "unchanged",

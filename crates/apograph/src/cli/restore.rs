@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_format::UnixMillis;
-use apograph_io::{Monitor, RealDisk};
+use apograph_io::{Disk, Monitor};
 use apograph_restore::{Options, Restored, restore};
 use serde_json::{Value, json};
 
@@ -11,10 +11,14 @@ use super::args::Restore;
 use super::failure::Failure;
 use super::{Report, words};
 
-pub(super) fn run(words: &Restore, monitor: &dyn Monitor) -> Result<Report, Failure> {
+pub(super) fn run(
+    disk: &dyn Disk,
+    words: &Restore,
+    monitor: &dyn Monitor,
+) -> Result<Report, Failure> {
     let mut options = Options::to(words.target.target());
     options.dry_run = words.dry_run;
-    let restored = restore(&RealDisk, &words.repo, &words.output, &options, monitor)?;
+    let restored = restore(disk, &words.repo, &words.output, &options, monitor)?;
     let json = object(&restored, words.dry_run);
     Ok(Report::done(text(&restored, words.dry_run), json))
 }
