@@ -1,0 +1,174 @@
+//! What a command is doing when the fault comes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use apograph::capture::{Kind, Options as Backup, capture};
+use apograph::io::{Disk, Silent};
+use apograph::manifest::Target;
+use apograph::repository::{plan_rebuild, write_rebuild};
+use apograph::restore::{Options, restore};
+
+use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// The first backup, to a folder that is not there yet.
+    First,
+    /// An increment.
+    Incremental,
+    /// A full backup of a database whose log goes on.
+    Full,
+    /// A backup that finds what a killed one left, and makes it whole.
+    Adopting,
+    /// A restore.
+    Restore,
+    /// A rebuild of a manifest that is lost.
+    Rebuild,
+}
+
+impl Act {
+    /// Each of them.
+    pub const ALL: [Self; 6] = [
+        Self::First,
+        Self::Incremental,
+        Self::Full,
+        Self::Adopting,
+        Self::Restore,
+        Self::Rebuild,
+    ];
+
+    /// The folder of the stage that its repository begins as.
+    const fn repository_in_stage(self) -> Option<&'static str> {
+        match self {
+            Self::First => None,
+            Self::Incremental | Self::Full => Some("older"),
+            Self::Adopting => Some("interrupted"),
+            Self::Restore | Self::Rebuild => Some("newer"),
+        }
+    }
+
+    /// The last epoch that can be restored before it.
+    pub(crate) const fn last_epoch_before(self) -> Option<u64> {
+        match self {
+            Self::First | Self::Rebuild => None,
+            Self::Incremental | Self::Full | Self::Adopting => Some(FIRST_EPOCH),
+            Self::Restore => Some(LAST_EPOCH),
+        }
+    }
+
+    /// What its repository holds before it.
+    pub(crate) fn repository_before(self, stage: &Stage) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+        let Some(name) = self.repository_in_stage() else {
+            return Ok(BTreeMap::new());
+        };
+        let mut before = contents(&stage.path(name))?;
+        if self == Self::Rebuild {
+            before.remove(Path::new(SMALL_FILES[0]));
+        }
+        Ok(before)
+    }
+
+    /// Does it in this process.
+    ///
+    /// # Errors
+    ///
+    /// Those of the library.
+    pub fn perform(self, disk: &dyn Disk, place: &Place) -> Result<()> {
+        let (database, repository) = (place.database(), place.repository());
+        let backup = |kind| {
+            let options = Backup {
+                kind,
+                ..Backup::default()
+            };
+            capture(disk, &database, &repository, &options, &Silent)
+        };
+        match self {
+            Self::First | Self::Adopting => drop(backup(Kind::Auto)?),
+            Self::Incremental => drop(backup(Kind::Incremental)?),
+            Self::Full => drop(backup(Kind::Full)?),
+            Self::Restore => {
+                let options = Options::to(Target::Latest);
+                restore(disk, &repository, &place.output(), &options, &Silent)?;
+            }
+            Self::Rebuild => {
+                let plan = plan_rebuild(&repository)?;
+                write_rebuild(disk, &repository, &plan)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The words of the command that does it.
+    pub fn words(self, place: &Place) -> Vec<String> {
+        let text = |path: PathBuf| path.display().to_string();
+        let (database, repository) = (text(place.database()), text(place.repository()));
+        let backup = |mode: Option<&str>| {
+            let words = ["backup", &database, "--repo", &repository];
+            words.into_iter().chain(mode).map(str::to_owned).collect()
+        };
+        match self {
+            Self::First | Self::Adopting => backup(None),
+            Self::Incremental => backup(Some("--incremental")),
+            Self::Full => backup(Some("--full")),
+            Self::Restore => vec!["restore".to_owned(), repository, text(place.output())],
+            Self::Rebuild => vec!["rebuild".to_owned(), repository],
+        }
+    }
+}
+
+/// A folder in which one act is done: `live/src.grafeo`, `repository` and `out.grafeo`.
+#[derive(Debug, Clone)]
+pub struct Place {
+    root: PathBuf,
+}
+
+impl Place {
+    /// The folder `root`, as it is.
+    pub fn at(root: &Path) -> Self {
+        let root = root.to_owned();
+        Self { root }
+    }
+
+    /// The folder `root`, with what an act begins from.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written.
+    pub fn prepared(root: &Path, stage: &Stage, act: Act) -> Result<Self> {
+        let place = Self::at(root);
+        if act != Act::Restore {
+            copy(&stage.path("live"), &root.join("live"))?;
+        }
+        if let Some(repository) = act.repository_in_stage() {
+            copy(&stage.path(repository), &place.repository())?;
+        }
+        if act == Act::Rebuild {
+            fs::remove_file(place.repository().join(SMALL_FILES[0]))?;
+        }
+        Ok(place)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The live database.
+    pub fn database(&self) -> PathBuf {
+        self.root.join("live/src.grafeo")
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> PathBuf {
+        self.root.join("repository")
+    }
+
+    /// Where a restored database goes.
+    pub fn output(&self) -> PathBuf {
+        self.root.join("out.grafeo")
+    }
+}

@@ -1,0 +1,207 @@
+//! What must hold behind a fault.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use apograph::capture::{Options as Backup, capture};
+use apograph::format::{DatabaseHeaders, Epoch, Point, Timeline, log_folder};
+use apograph::io::{RealDisk, Silent};
+use apograph::manifest::Target;
+use apograph::repository::{Repository, plan_rebuild, write_rebuild};
+use apograph::restore::{Options, VerifyOptions, restore, verify};
+use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
+
+use crate::act::{Act, Place};
+use crate::scratch::scratch;
+use crate::stage::{LAST_EPOCH, Stage};
+
+/// What a database holds, without an engine: its image, and its commits byte for byte.
+///
+/// Two databases with one state can differ in it where a checkpoint ran between them; none runs in
+/// a [`Stage`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    image: Vec<u8>,
+    commits: Vec<Vec<u8>>,
+}
+
+/// How a command that met a fault ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It said that it was done.
+    Acknowledged,
+    /// It said that it failed.
+    Failed,
+    /// It said nothing any more.
+    CutOff,
+}
+
+/// Looks at what an act left that met a fault, and lets the next command go on from there.
+///
+/// # Errors
+///
+/// What does not hold.
+pub fn check(stage: &Stage, act: Act, place: &Place, ended: Ended) -> Result<()> {
+    if ended == Ended::Failed || act == Act::Restore {
+        check_unchanged(stage, act, place)?;
+    }
+    if act == Act::Restore {
+        return check_restored(stage, place, ended);
+    }
+    check_older_backups(stage, act, place)?;
+    if ended == Ended::Acknowledged {
+        check_epochs(stage, place, LAST_EPOCH).context("acknowledged")?;
+    }
+    go_on(act, place).context("the next command")?;
+    check_sound(stage, act, place).context("behind the next command")
+}
+
+/// What failed changed nothing.
+fn check_unchanged(stage: &Stage, act: Act, place: &Place) -> Result<()> {
+    let before = act.repository_before(stage)?;
+    let after = crate::stage::contents(&place.repository())?;
+    let differs = |path: &&std::path::PathBuf| before.get(*path) != after.get(*path);
+    let changed = before.keys().chain(after.keys()).find(differs);
+    ensure!(changed.is_none(), "the repository has another {changed:?}");
+    Ok(())
+}
+
+/// Whatever could be restored before the act can be restored.
+fn check_older_backups(stage: &Stage, act: Act, place: &Place) -> Result<()> {
+    match act.last_epoch_before() {
+        Some(epoch) => check_epochs(stage, place, epoch).context("the older backups"),
+        None => Ok(()),
+    }
+}
+
+/// Each epoch from the first full backup to this one restores exactly.
+fn check_epochs(stage: &Stage, place: &Place, last: u64) -> Result<()> {
+    let states = states(&place.repository())?;
+    for (epoch, truth) in stage.truth().range(..=last) {
+        match states.get(epoch) {
+            Some(state) => ensure!(state == truth, "epoch {epoch} is another state"),
+            None => bail!("epoch {epoch} cannot be restored any more"),
+        }
+    }
+    Ok(())
+}
+
+/// The command that comes after the one that met the fault.
+fn go_on(act: Act, place: &Place) -> Result<()> {
+    let repository = place.repository();
+    if act == Act::Rebuild {
+        let plan = plan_rebuild(&repository)?;
+        return Ok(write_rebuild(&RealDisk, &repository, &plan)?);
+    }
+    let options = Backup::default();
+    capture(&RealDisk, &place.database(), &repository, &options, &Silent)?;
+    Ok(())
+}
+
+/// Nothing is left over, nothing is wrong, and each epoch that the act could bring is there.
+fn check_sound(stage: &Stage, act: Act, place: &Place) -> Result<()> {
+    let contents = crate::stage::contents(&place.repository())?;
+    let is_temporary = |path: &&std::path::PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        apograph::io::is_temporary(name)
+    };
+    let left = contents.keys().find(is_temporary);
+    ensure!(left.is_none() || act == Act::Rebuild, "{left:?} is left");
+    let verified = verify(&place.repository(), &VerifyOptions::default(), &Silent)?;
+    let problem = verified.problems.first();
+    ensure!(problem.is_none(), "verify says {problem:?}");
+    if act != Act::First {
+        return check_epochs(stage, place, LAST_EPOCH);
+    }
+    let states = states(&place.repository())?;
+    let last = states.last_key_value();
+    ensure!(
+        last == stage.truth().last_key_value(),
+        "the last state is not the last one of the database"
+    );
+    Ok(())
+}
+
+/// The database is whole or not there, and where it is not, the next restore makes it.
+fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
+    let output = place.output();
+    if ended == Ended::Failed {
+        let beside = |entry: std::io::Result<fs::DirEntry>| -> Result<bool> {
+            let name = entry?.file_name();
+            Ok(!["live", "repository"].contains(&name.to_string_lossy().as_ref()))
+        };
+        for entry in fs::read_dir(place.root())? {
+            ensure!(!beside(entry)?, "something is left beside the output");
+        }
+    }
+    let is_there = output.exists();
+    ensure!(
+        is_there || ended != Ended::Acknowledged,
+        "acknowledged, and not there"
+    );
+    if !is_there {
+        let options = Options::to(Target::Latest);
+        let restored = restore(&RealDisk, &place.repository(), &output, &options, &Silent);
+        restored.context("the next restore")?;
+    }
+    let truth = &stage.truth()[&LAST_EPOCH];
+    ensure!(
+        state_of(&output)? == *truth,
+        "the database is in another state"
+    );
+    Ok(())
+}
+
+/// Every state that a repository can restore, by its epoch.
+///
+/// # Errors
+///
+/// Where it cannot be opened, or a point that it names cannot be restored.
+pub fn states(repository: &Path) -> Result<BTreeMap<u64, State>> {
+    let ranges = Repository::open(repository)?.chain().restorable();
+    let scratch = scratch()?;
+    let mut states = BTreeMap::new();
+    for range in ranges {
+        for epoch in range.from.get()..=range.to.get() {
+            let point = Point::new(range.timeline, Epoch::new(epoch));
+            let output = scratch.path().join(format!("{point}.grafeo"));
+            let options = Options::to(Target::Point(point.into()));
+            restore(&RealDisk, repository, &output, &options, &Silent)
+                .with_context(|| format!("{point}"))?;
+            let state = state_of(&output)?;
+            ensure!(
+                range.timeline == Timeline::FIRST,
+                "{point} begins a timeline"
+            );
+            states.insert(epoch, state);
+        }
+    }
+    Ok(states)
+}
+
+/// The state of a database that lies on disk.
+///
+/// # Errors
+///
+/// Where it is damaged.
+pub fn state_of(database: &Path) -> Result<State> {
+    let image = fs::read(database)?;
+    let headers = DatabaseHeaders::decode(&image)?;
+    let (generation, start) = (headers.file.generation, headers.checkpoint.log_start);
+    let mut commits = Vec::new();
+    if let Some(log) = LogFolder::open(&log_folder(database), generation)? {
+        let tail = log.from(log.recovery_start(start))?;
+        let mut groups = GroupReader::new(&tail.parts);
+        for event in groups.by_ref() {
+            if let LogEvent::Group(group) = event {
+                let runs = group.runs().map(|run| run.bytes(&tail.parts));
+                commits.push(runs.collect::<Vec<_>>().concat());
+            }
+        }
+        let cause = groups.finish().cause;
+        ensure!(cause == LogEndCause::Clean, "its log ends {cause:?}");
+    }
+    Ok(State { image, commits })
+}

@@ -1,0 +1,91 @@
+//! The built command, sound or careless.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::careless::Neglect;
+
+/// Where the two programs are.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The command as it is.
+    pub sound: PathBuf,
+    /// The command over a careless disk.
+    pub careless: PathBuf,
+}
+
+impl Programs {
+    /// Those in the folder of a program that was built with them.
+    pub fn beside(program: &Path) -> Self {
+        let folder = program.parent().unwrap_or(Path::new(""));
+        Self {
+            sound: folder.join("apograph-sound"),
+            careless: folder.join("apograph-careless"),
+        }
+    }
+}
+
+/// The value of `APOGRAPH_NEGLECTS` for the careless program.
+pub(crate) const fn neglect_word(neglect: Neglect) -> &'static str {
+    match neglect {
+        Neglect::Syncs => "syncs",
+        Neglect::Publication => "publication",
+        Neglect::Withdrawal => "withdrawal",
+    }
+}
+
+/// How a run of the command ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Its exit status; none where it was killed.
+    pub exit: Option<i32>,
+    /// The object on standard output, or the `error` of the one on standard error.
+    pub json: Value,
+}
+
+impl Run {
+    /// Runs a command line to its end.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be started.
+    pub fn of(command: &mut Command) -> Result<Self> {
+        let output = command.output().context("cannot start the command")?;
+        let text = if output.stdout.is_empty() {
+            &output.stderr
+        } else {
+            &output.stdout
+        };
+        let mut json: Value = serde_json::from_slice(text).unwrap_or_default();
+        if output.stdout.is_empty() {
+            json = json["error"].take();
+        }
+        let exit = output.status.code();
+        Ok(Self { exit, json })
+    }
+
+    /// The code of its error, which must come with the exit status of that code.
+    ///
+    /// # Errors
+    ///
+    /// Where it did not end with an error of the contract.
+    pub fn code(&self) -> Result<&str> {
+        let code = self.json["code"].as_str().context("no error code")?;
+        let exit = match code {
+            "io" => 1,
+            "usage" => 2,
+            "output-exists" => 6,
+            "repository-busy" => 7,
+            "unsupported-version" => 8,
+            "wal-damaged" => 9,
+            "target-not-covered" | "ambiguous-target" => 5,
+            code if code.starts_with("corrupt-") => 3,
+            _ => 4,
+        };
+        ensure!(self.exit == Some(exit), "{code} with exit {:?}", self.exit);
+        Ok(code)
+    }
+}

@@ -1,0 +1,25 @@
+//! Every fault that apograph survives: how it is produced, and what must hold behind it.
+//!
+//! Not published. A [`Row`] is a kind of fault. Running it brings a database and its backups (a
+//! [`stage`]) to the moment of the fault, in every way in which it can come, and then looks
+//! ([`check`]): what was acknowledged restores exactly, what failed changed nothing, the next
+//! command works. What does not hold is a violation, and none may occur.
+//!
+//! A test that cannot fail proves nothing. So most rows have a control: the same faults, put upon
+//! a command that is careless in the way which the row is about. It must be caught.
+//!
+//! `cargo xtask faults` runs all of it; the tests of this crate run what is quick.
+
+pub mod act;
+pub mod careless;
+pub mod check;
+pub mod command;
+mod report;
+mod row;
+pub mod rows;
+mod scratch;
+pub mod stage;
+
+pub use report::{Control, Extent, Outcome, Tally};
+pub use row::Row;
+pub use scratch::scratch;

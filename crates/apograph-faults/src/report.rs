@@ -1,0 +1,63 @@
+//! What a row came to.
+
+use anyhow::Error;
+
+/// How much of a row to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What every change waits for.
+    Quick,
+    /// All of it.
+    Long,
+}
+
+/// Faults, and what did not hold behind them.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// How often something was run that a fault could strike.
+    pub runs: u64,
+    /// How many faults struck.
+    pub faults: u64,
+    /// What did not hold.
+    pub violations: Vec<String>,
+}
+
+impl Tally {
+    /// A fault struck; `outcome` is what was found behind it.
+    pub fn struck(&mut self, what: impl FnOnce() -> String, outcome: Result<(), Error>) {
+        self.faults += 1;
+        if let Err(error) = outcome {
+            self.violations.push(format!("{}: {error:#}", what()));
+        }
+    }
+
+    /// All of another one too.
+    pub fn add(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.faults += other.faults;
+        self.violations.extend(other.violations);
+    }
+}
+
+/// The same faults upon something that cannot bear them.
+#[derive(Debug)]
+pub struct Control {
+    /// What it is.
+    pub what: &'static str,
+    /// What it came to.
+    pub tally: Tally,
+}
+
+/// How a row ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was run.
+    Ran {
+        /// What it came to.
+        tally: Tally,
+        /// What its control came to, where it has one.
+        control: Option<Control>,
+    },
+    /// The machine cannot produce the fault, and why.
+    Skipped(String),
+}

@@ -1,0 +1,28 @@
+//! The kinds of faults.
+
+use anyhow::Result;
+
+use crate::command::Programs;
+use crate::report::{Extent, Outcome};
+use crate::rows;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Row {
+    /// The power goes, on a simulated disk
+    Power,
+}
+
+impl Row {
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// Where the machine says no. What does not hold is no error, but a violation.
+    pub fn run(self, programs: &Programs, extent: Extent) -> Result<Outcome> {
+        let _ = programs;
+        match self {
+            Self::Power => rows::power::run(extent),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The faults, one module each.
+
+pub mod power;
