@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use apograph_io::{Disk, Monitor, exists, now, parent_folder};
+use apograph_io::{Disk, Mode, Monitor, exists, now, parent_folder};
 use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt};
 
 use crate::database::Database;
@@ -17,7 +17,8 @@ use crate::request::{Captured, Options};
 ///
 /// # Errors
 ///
-/// [`CaptureError`](crate::CaptureError); the repository is then as it was.
+/// [`CaptureError`](crate::CaptureError); the repository is then as it was, but that what an earlier
+/// backup left which was killed may be made whole.
 pub fn capture(
     disk: &dyn Disk,
     database: &Path,
@@ -29,16 +30,25 @@ pub fn capture(
     database.headers()?;
     let created = !exists(repository)?;
     if created {
-        disk.create_folder(repository, database.mode().for_folder())?;
+        create(disk, repository, database.mode().for_folder())?;
     }
     let captured = locked(disk, &database, repository, options, monitor);
     if created && captured.is_err() {
         // The error that led here is the one to report.
         let _ = disk.remove_folder(repository);
-    } else if created {
-        disk.sync_folder(parent_folder(repository))?;
     }
     captured
+}
+
+/// Creates the repository's folder, durably before anything is in it.
+fn create(disk: &dyn Disk, repository: &Path, mode: Mode) -> Result<()> {
+    disk.create_folder(repository, mode)?;
+    let synced = disk.sync_folder(parent_folder(repository));
+    if synced.is_err() {
+        // The error that led here is the one to report.
+        let _ = disk.remove_folder(repository);
+    }
+    Ok(synced?)
 }
 
 fn locked(

@@ -140,6 +140,7 @@ impl Disk for RealDisk {
         Ok(Box::new(RealFile {
             file,
             path: path.to_owned(),
+            written: 0,
         }))
     }
 
@@ -181,16 +182,36 @@ impl Disk for RealDisk {
     }
 }
 
+/// A file and how long it must be: a network file system can say that it has written more than it
+/// has.
 struct RealFile {
     file: File,
     path: PathBuf,
+    written: u64,
+}
+
+impl RealFile {
+    fn check_length(&self) -> Result<()> {
+        let inspected = self.file.metadata();
+        let read = inspected.map_err(failed("inspect", &self.path))?.len();
+        if read == self.written {
+            return Ok(());
+        }
+        Err(IoError::EndedEarly {
+            path: self.path.clone(),
+            expected: self.written,
+            read,
+        })
+    }
 }
 
 impl DiskFile for RealFile {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file
             .write_all(bytes)
-            .map_err(failed("write", &self.path))
+            .map_err(failed("write", &self.path))?;
+        self.written += bytes.len() as u64;
+        Ok(())
     }
 
     fn copy_from(&mut self, mut source: &File, offset: u64, length: u64) -> Result<()> {
@@ -207,10 +228,12 @@ impl DiskFile for RealFile {
                 read,
             });
         }
-        Ok(())
+        self.written += length;
+        self.check_length()
     }
 
     fn sync(&mut self) -> Result<()> {
+        self.check_length()?;
         self.file.sync_all().map_err(failed("sync", &self.path))
     }
 }

@@ -35,14 +35,14 @@ pub enum IoError {
         /// The file's size in bytes.
         found: u64,
     },
-    /// The file changed its size while it was being read.
-    #[error("{} ended after {read} of {expected} bytes", path.display())]
+    /// The file changed its size while it was read, or has another one than was written to it.
+    #[error("{} has {read} of {expected} bytes", path.display())]
     EndedEarly {
         /// The path.
         path: PathBuf,
-        /// How many bytes were asked for.
+        /// How many bytes it should have.
         expected: u64,
-        /// How many came.
+        /// How many there are.
         read: u64,
     },
     /// Another process holds the lock.

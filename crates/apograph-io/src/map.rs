@@ -60,11 +60,15 @@ impl Mapped {
                 let count = file.read_at(&mut buffer, offset)?;
                 let bytes = buffer.get(..count).unwrap_or_default();
                 if bytes.is_empty() {
-                    return Ok(copy);
+                    break;
                 }
                 copy.write_all(bytes)?;
                 offset += bytes.len() as u64;
             }
+            if copy.metadata()?.len() != offset {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+            Ok(copy)
         };
         Self::of(&copied().map_err(failed("read", path))?, path)
     }

@@ -12,7 +12,7 @@ use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 use crate::error::Result;
 use crate::rebuild::read_segment;
 use crate::repository::Repository;
-use crate::segment::{FullFile, IncrementFile};
+use crate::segment::{FullFile, IncrementFile, usable};
 
 /// Makes whole what a killed backup left; returns the repository as it is then.
 ///
@@ -31,19 +31,18 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
         .copied()
         .filter(|name| goes_on(&manifest, *name))
     {
-        let Some(segment) = fitting(&repository, &manifest, next) else {
+        let Some(segment) = fitting(&repository, &manifest, next)? else {
             break;
         };
         manifest.segments.push(segment);
         left.remove(0);
     }
     let mut removed = false;
-    for name in left
-        .into_iter()
-        .filter(|name| is_stranded(&repository, &manifest, *name))
-    {
-        disk.remove_file(&repository.folder().join(name.to_string()))?;
-        removed = true;
+    for name in left {
+        if is_stranded(&repository, &manifest, name)? {
+            disk.remove_file(&repository.folder().join(name.to_string()))?;
+            removed = true;
+        }
     }
     if manifest != *repository.manifest() {
         write_manifest(disk, repository.folder(), mode, &manifest)?;
@@ -64,14 +63,20 @@ fn goes_on(manifest: &Manifest, name: SegmentName) -> bool {
 }
 
 /// The entry of a segment, if it is sound and fits behind the last one.
-fn fitting(repository: &Repository, manifest: &Manifest, name: SegmentName) -> Option<Segment> {
-    let segment = read_segment(repository.folder(), name).ok()?;
+fn fitting(
+    repository: &Repository,
+    manifest: &Manifest,
+    name: SegmentName,
+) -> Result<Option<Segment>> {
+    let Some(segment) = usable(read_segment(repository.folder(), name))? else {
+        return Ok(None);
+    };
     let last = manifest.segments.last();
     let fits = match name.kind {
         SegmentKind::Incremental => last.is_some_and(|last| follows(last, &segment)),
-        SegmentKind::Full => is_of_this_database(repository, &segment),
+        SegmentKind::Full => is_of_this_database(repository, &segment)?,
     };
-    fits.then_some(segment)
+    Ok(fits.then_some(segment))
 }
 
 /// Whether an increment can go on behind an entry, by what the manifest says of both. What stands
@@ -84,11 +89,11 @@ fn follows(last: &Segment, increment: &Segment) -> bool {
     }
 }
 
-fn is_of_this_database(repository: &Repository, full: &Segment) -> bool {
-    let Ok(file) = FullFile::open(&repository.path_of(full)) else {
-        return false;
+fn is_of_this_database(repository: &Repository, full: &Segment) -> Result<bool> {
+    let Some(file) = usable(FullFile::open(&repository.path_of(full)))? else {
+        return Ok(false);
     };
-    repository
+    let is_same = repository
         .chain()
         .entries()
         .iter()
@@ -98,18 +103,19 @@ fn is_of_this_database(repository: &Repository, full: &Segment) -> bool {
                 known.generation() != found.generation() || known.is_of_same_database(&found)
             }
             _ => true,
-        })
+        });
+    Ok(is_same)
 }
 
 /// Whether an increment belongs to a full backup that is not there.
-fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) -> bool {
+fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) -> Result<bool> {
     if name.kind == SegmentKind::Full {
-        return false;
+        return Ok(false);
     }
     let path = repository.folder().join(name.to_string());
-    let of_an_image = IncrementFile::open(&path).is_ok_and(|file| {
+    let of_an_image = usable(IncrementFile::open(&path))?.is_some_and(|file| {
         let flags = file.header.flags;
         flags.repeats || flags.catches_up
     });
-    of_an_image || manifest.segments.is_empty()
+    Ok(of_an_image || manifest.segments.is_empty())
 }

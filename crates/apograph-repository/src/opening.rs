@@ -12,7 +12,9 @@ use apograph_wal::{PlacedReader, TimelineState};
 
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
-use crate::segment::{FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size};
+use crate::segment::{
+    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, usable,
+};
 use crate::summary::{Summary, Surroundings};
 use crate::timelines::{advance, timeline_behind};
 
@@ -39,7 +41,7 @@ impl Opening<'_> {
                 Some(record) => self.recorded(segment, record)?,
                 None => self.read(segment, &entries, &state)?,
             };
-            let entry = self.spanned(entry, &state);
+            let entry = self.spanned(entry, &state)?;
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
@@ -47,29 +49,35 @@ impl Opening<'_> {
     }
 
     /// A full backup behind which an increment says that it is of the log before it.
-    fn spanned(&self, mut entry: ChainEntry, state: &TimelineState) -> ChainEntry {
+    fn spanned(&self, mut entry: ChainEntry, state: &TimelineState) -> Result<ChainEntry> {
         if let Some(SegmentContent::Full(full)) = &mut entry.content
             && !full.continues
-            && self.is_spanned(&entry.segment)
+            && self.is_spanned(&entry.segment)?
         {
             full.continues = true;
             full.base.timeline = state.timeline;
         }
-        entry
+        Ok(entry)
     }
 
-    fn is_spanned(&self, full: &Segment) -> bool {
+    fn is_spanned(&self, full: &Segment) -> Result<bool> {
         let Some(behind) = self.behind(full) else {
-            return false;
+            return Ok(false);
         };
         let mut records = self.history.records.iter();
-        match records.find(|record| record.segment.file == behind.file) {
-            Some(record) => {
-                matches!(&record.content, SegmentContent::Increment(increment) if increment.spans)
-            }
-            None => IncrementFile::open(&self.folder.join(&behind.file))
-                .is_ok_and(|file| file.header.flags.spans),
-        }
+        let record = records.find(|record| record.segment.file == behind.file);
+        Ok(match record.map(|record| &record.content) {
+            Some(SegmentContent::Increment(increment)) => increment.spans,
+            Some(SegmentContent::Full(_)) => false,
+            None => self
+                .increment(behind)?
+                .is_some_and(|file| file.header.flags.spans),
+        })
+    }
+
+    /// The file of an increment; `None` where it cannot be used.
+    fn increment(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
+        usable(IncrementFile::open(&self.folder.join(&segment.file)))
     }
 
     /// The increment right behind a full backup.
@@ -194,7 +202,7 @@ impl Opening<'_> {
             return Err(Defect::differs(segment, epoch));
         }
         let image = file.identity();
-        let repeated = self.repeated_behind(segment);
+        let repeated = self.repeated_behind(segment)?;
         let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
         let timeline = match (before.is_empty(), continues) {
             (true, _) => Timeline::FIRST,
@@ -213,10 +221,15 @@ impl Opening<'_> {
     }
 
     /// The increment behind a full backup, where it says that the log before it goes on.
-    fn repeated_behind(&self, full: &Segment) -> Option<IncrementFile> {
-        let next = self.behind(full)?;
-        let file = IncrementFile::open(&self.folder.join(&next.file)).ok()?;
-        file.header.flags.repeats.then_some(file)
+    fn repeated_behind(
+        &self,
+        full: &Segment,
+    ) -> std::result::Result<Option<IncrementFile>, IoError> {
+        let Some(next) = self.behind(full) else {
+            return Ok(None);
+        };
+        let file = self.increment(next)?;
+        Ok(file.filter(|file| file.header.flags.repeats))
     }
 
     /// The timeline of an image: the current one, less those that begin in what is repeated.
@@ -268,9 +281,9 @@ impl Opening<'_> {
             (Generation::One, _) if flags.continues || flags.repeats || flags.catches_up => {
                 (0, false)
             }
-            (Generation::One, _) => (self.overlap(before, file.body()), false),
+            (Generation::One, _) => (self.overlap(before, file.body())?, false),
             (Generation::Two, true) => (0, false),
-            (Generation::Two, false) => self.lsn_overlap(before, &file),
+            (Generation::Two, false) => self.lsn_overlap(before, &file)?,
         };
         let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
@@ -297,20 +310,24 @@ impl Opening<'_> {
     ///
     /// A full backup holds no log bytes to compare. Whoever took it began a log file at its
     /// position, in the log of the same copy of the database.
-    fn lsn_overlap(&self, before: &[ChainEntry], file: &IncrementFile) -> (u64, bool) {
+    fn lsn_overlap(
+        &self,
+        before: &[ChainEntry],
+        file: &IncrementFile,
+    ) -> std::result::Result<(u64, bool), IoError> {
         let range = file.range().map(|range| (range.start, range.end));
         let (Some((LogPosition::Lsn(start), LogPosition::Lsn(end))), Some(LogPosition::Lsn(known))) =
             (range, log_end(before))
         else {
-            return (0, false);
+            return Ok((0, false));
         };
         let overlap = known.behind(start);
         if overlap == 0 {
-            return (0, false);
+            return Ok((0, false));
         }
         // A log that ends before what was captured of it lost that in a crash.
         if end < known {
-            return (0, true);
+            return Ok((0, true));
         }
         let held = before.iter().rev().find(|entry| {
             let continues = |full: &FullContent| full.continues;
@@ -318,26 +335,25 @@ impl Opening<'_> {
         });
         let diverges = match held.map(|entry| (entry, entry.segment.kind)) {
             Some((entry, SegmentKind::Incremental)) => {
-                let held = IncrementFile::open(&self.folder.join(&entry.segment.file));
-                held.is_ok_and(|held| !agree(held.before(known), file.before(known)))
+                let held = self.increment(&entry.segment)?;
+                held.is_some_and(|held| !agree(held.before(known), file.before(known)))
             }
             _ => !file.begins_at(known),
         };
         // Another copy's commits are read as they are.
         let overlap = if diverges { 0 } else { overlap };
-        (overlap, diverges)
+        Ok((overlap, diverges))
     }
 
     /// What the engine's segment repeats of those that apograph captured right before it.
-    fn overlap(&self, before: &[ChainEntry], body: &[u8]) -> u64 {
+    fn overlap(&self, before: &[ChainEntry], body: &[u8]) -> std::result::Result<u64, IoError> {
         let mut files = Vec::new();
         let mut bytes = 0;
         for entry in before.iter().rev() {
-            let open = || IncrementFile::open(&self.folder.join(&entry.segment.file)).ok();
-            let Some(file) = (entry.segment.kind == SegmentKind::Incremental)
-                .then(open)
-                .flatten()
-            else {
+            if entry.segment.kind == SegmentKind::Full {
+                break;
+            }
+            let Some(file) = self.increment(&entry.segment)? else {
                 break;
             };
             bytes += file.body().len() as u64;
@@ -348,7 +364,7 @@ impl Opening<'_> {
             }
         }
         let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
-        overlap_bytes(&parts, body)
+        Ok(overlap_bytes(&parts, body))
     }
 }
 

@@ -51,9 +51,14 @@ impl RepositoryLock {
         let is_there = exists(&path)?;
         let wanted = is_there || generation == Generation::Two;
         let engine = wanted.then(|| FileLock::acquire(&path, Mode::PRIVATE));
+        let engine = engine.transpose().map_err(busy);
+        if !is_there && matches!(engine, Err(RepositoryError::Io(_))) {
+            // The error that led here is the one to report.
+            let _ = std::fs::remove_file(&path);
+        }
         Ok(Self {
             _folder: own,
-            _engine: engine.transpose().map_err(busy)?,
+            _engine: engine?,
             created: (wanted && !is_there).then_some(path),
         })
     }

@@ -211,6 +211,20 @@ pub enum SegmentDefect {
     Unusable(Unusable),
 }
 
+/// What could be opened; `None` where it cannot be used. What the operating system did not give
+/// stays an error: it says nothing of the file.
+///
+/// # Errors
+///
+/// That of the operating system.
+pub(crate) fn usable<T>(opened: Result<T, SegmentDefect>) -> Result<Option<T>, IoError> {
+    match opened {
+        Ok(file) => Ok(Some(file)),
+        Err(SegmentDefect::Unusable(_)) => Ok(None),
+        Err(SegmentDefect::Io(error)) => Err(error),
+    }
+}
+
 impl From<IoError> for SegmentDefect {
     fn from(error: IoError) -> Self {
         if error.is_not_found() {
