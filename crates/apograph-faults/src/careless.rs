@@ -22,6 +22,28 @@ pub enum Neglect {
     Withdrawal,
 }
 
+/// The environment variable that tells the careless program what to neglect.
+pub const NEGLECTS: &str = "APOGRAPH_NEGLECTS";
+
+impl Neglect {
+    const ALL: [Self; 3] = [Self::Syncs, Self::Publication, Self::Withdrawal];
+
+    /// As a value of [`NEGLECTS`].
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Syncs => "syncs",
+            Self::Publication => "publication",
+            Self::Withdrawal => "withdrawal",
+        }
+    }
+
+    /// What [`NEGLECTS`] says.
+    pub fn of_environment() -> Option<Self> {
+        let said = std::env::var(NEGLECTS).ok()?;
+        Self::ALL.into_iter().find(|neglect| neglect.word() == said)
+    }
+}
+
 impl<'d> CarelessDisk<'d> {
     /// The disk `disk`, used without care.
     pub fn new(disk: &'d dyn Disk, neglects: Neglect) -> Self {

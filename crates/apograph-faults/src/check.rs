@@ -15,7 +15,7 @@ use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
 
 use crate::act::{Act, Place};
 use crate::scratch::scratch;
-use crate::stage::{LAST_EPOCH, Stage};
+use crate::stage::{LAST_EPOCH, SMALL_FILES, Stage};
 
 /// What a database holds, without an engine: its image, and its commits byte for byte.
 ///
@@ -58,11 +58,15 @@ pub fn check(stage: &Stage, act: Act, place: &Place, ended: Ended) -> Result<()>
     check_sound(stage, act, place).context("behind the next command")
 }
 
-/// What failed changed nothing.
+/// What failed changed nothing; but what an earlier command left may be named by then.
 fn check_unchanged(stage: &Stage, act: Act, place: &Place) -> Result<()> {
     let before = act.repository_before(stage)?;
     let after = crate::stage::contents(&place.repository())?;
-    let differs = |path: &&std::path::PathBuf| before.get(*path) != after.get(*path);
+    let is_adopted = |path: &Path| {
+        act == Act::Adopting && SMALL_FILES.iter().any(|name| path == Path::new(name))
+    };
+    let differs =
+        |path: &&std::path::PathBuf| !is_adopted(path) && before.get(*path) != after.get(*path);
     let changed = before.keys().chain(after.keys()).find(differs);
     ensure!(changed.is_none(), "the repository has another {changed:?}");
     Ok(())
@@ -78,10 +82,10 @@ fn check_older_backups(stage: &Stage, act: Act, place: &Place) -> Result<()> {
 
 /// Each epoch from the first full backup to this one restores exactly.
 fn check_epochs(stage: &Stage, place: &Place, last: u64) -> Result<()> {
-    let states = states(&place.repository())?;
+    let found = states(&place.repository())?;
     for (epoch, truth) in stage.truth().range(..=last) {
-        match states.get(epoch) {
-            Some(state) => ensure!(state == truth, "epoch {epoch} is another state"),
+        match found.get(epoch) {
+            Some(found) => ensure!(found == truth, "epoch {epoch} is another state"),
             None => bail!("epoch {epoch} cannot be restored any more"),
         }
     }

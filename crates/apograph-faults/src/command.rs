@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::careless::Neglect;
+use crate::careless::{NEGLECTS, Neglect};
 
 /// Where the two programs are.
 #[derive(Debug, Clone)]
@@ -26,14 +26,13 @@ impl Programs {
             careless: folder.join("apograph-careless"),
         }
     }
-}
 
-/// The value of `APOGRAPH_NEGLECTS` for the careless program.
-pub(crate) const fn neglect_word(neglect: Neglect) -> &'static str {
-    match neglect {
-        Neglect::Syncs => "syncs",
-        Neglect::Publication => "publication",
-        Neglect::Withdrawal => "withdrawal",
+    /// Adds one of them to a command line that runs what is at its end.
+    pub(crate) fn add_to(&self, command: &mut Command, neglects: Option<Neglect>) {
+        match neglects {
+            Some(neglect) => command.env(NEGLECTS, neglect.word()).arg(&self.careless),
+            None => command.arg(&self.sound),
+        };
     }
 }
 

@@ -19,6 +19,7 @@ mod row;
 pub mod rows;
 mod scratch;
 pub mod stage;
+mod strace;
 
 pub use report::{Control, Extent, Outcome, Tally};
 pub use row::Row;

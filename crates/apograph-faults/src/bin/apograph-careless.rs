@@ -1,14 +1,13 @@
-//! The `apograph` command over a disk that neglects what `APOGRAPH_NEGLECTS` names: the control of
-//! the sweeps.
+//! The `apograph` command over a disk that neglects what an environment variable names: the control
+//! of the sweeps.
 
 use apograph::io::RealDisk;
-use apograph_faults::careless::{CarelessDisk, Neglect};
+use apograph_faults::careless::{CarelessDisk, NEGLECTS, Neglect};
 
 fn main() -> std::process::ExitCode {
-    let neglects = match std::env::var("APOGRAPH_NEGLECTS").as_deref() {
-        Ok("syncs") => Neglect::Syncs,
-        Ok("publication") => Neglect::Publication,
-        _ => Neglect::Withdrawal,
+    let Some(neglects) = Neglect::of_environment() else {
+        eprintln!("{NEGLECTS} does not say what to neglect");
+        return std::process::ExitCode::from(64);
     };
     apograph::cli::main(&CarelessDisk::new(&RealDisk, neglects))
 }

@@ -1,0 +1,67 @@
+//! The built command with a fault at one of its system calls, put there by strace.
+//!
+//! strace counts the calls of each kind, and of each thread, apart. The calls of the loader are
+//! counted too: they are struck, and then nothing has happened yet.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::careless::Neglect;
+use crate::check::Ended;
+use crate::command::{Programs, Run};
+
+/// A fault, and the call that it strikes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Injection<'a> {
+    /// The system call.
+    pub call: &'a str,
+    /// What becomes of it, in strace's words: `signal=KILL`, `error=EIO`, `retval=7`.
+    pub fault: &'a str,
+    /// Which of these calls is struck, from 1.
+    pub number: u32,
+}
+
+/// Whether strace is there and may trace.
+pub(crate) fn is_possible() -> bool {
+    let mut strace = Command::new("strace");
+    strace.args(["-o", "/dev/null", "true"]);
+    let status = strace.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// Runs a command line with a fault; `None` where there was no such call to strike.
+///
+/// # Errors
+///
+/// Where strace cannot be started.
+pub(crate) fn run(
+    programs: &Programs,
+    neglects: Option<Neglect>,
+    words: &[String],
+    injection: Injection<'_>,
+    trace: &Path,
+) -> Result<Option<(Ended, Run)>> {
+    let Injection {
+        call,
+        fault,
+        number,
+    } = injection;
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(trace);
+    strace.args(["-e", &format!("trace={call}")]);
+    strace.args(["-e", &format!("inject={call}:{fault}:when={number}")]);
+    programs.add_to(&mut strace, neglects);
+    strace.args(words).arg("--json");
+    let run = Run::of(&mut strace)?;
+    let traced = fs::read_to_string(trace).context("strace left no trace")?;
+    let is_struck = traced.contains("(INJECTED)") || traced.contains("killed by SIGKILL");
+    let ended = match run.exit {
+        Some(0) => Ended::Acknowledged,
+        Some(_) => Ended::Failed,
+        None => Ended::CutOff,
+    };
+    Ok(is_struck.then_some((ended, run)))
+}
