@@ -2,7 +2,6 @@
 //! `bench`.
 
 mod driver;
-mod faults;
 mod metadata;
 mod run;
 mod tidy;
@@ -46,11 +45,11 @@ enum Command {
         /// The only fixtures to make
         names: Vec<String>,
     },
-    /// Goes through faults: kills and errors at every system call of the built command
+    /// Goes through every fault that is survived, with controls that must not survive it
     Faults {
-        /// The only row to run
-        row: Option<faults::Row>,
-        /// Calls that only read and more errors too
+        /// The only rows to run, as `kill` or `power`; a wrong one is answered with all there are
+        rows: Vec<String>,
+        /// Everything, and not only what is quick
         #[arg(long)]
         long: bool,
     },
@@ -71,7 +70,7 @@ fn main() -> anyhow::Result<()> {
             out,
             names,
         } => tools::fixtures(generation, &out, &names),
-        Command::Faults { row, long } => faults::faults(row, long),
+        Command::Faults { rows, long } => tools::faults(&rows, long),
         Command::Bench { filter } => tools::bench(filter.as_deref()),
     }
 }

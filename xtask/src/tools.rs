@@ -2,11 +2,12 @@
 
 use std::num::NonZero;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::driver;
+use crate::metadata::target_folder;
 use crate::run::{cargo, root, run};
 
 /// Bytes that a fuzz target may take, in MiB: more than that means that a length was believed.
@@ -65,6 +66,22 @@ fn fuzz_targets() -> Result<Vec<String>> {
     }
     targets.sort();
     Ok(targets)
+}
+
+/// Runs rows of faults, or all, upon the command as it is built here and the real engines.
+pub(crate) fn faults(rows: &[String], long: bool) -> Result<()> {
+    run(&mut cargo([
+        "build",
+        "--quiet",
+        "--package",
+        "apograph-faults",
+    ]))?;
+    let mut faults = Command::new(target_folder()?.join("debug/apograph-faults"));
+    if rows.is_empty() || rows.iter().any(|row| row == "race") {
+        faults.env("APOGRAPH_DRIVER_1", driver::build(1)?);
+        faults.env("APOGRAPH_DRIVER_2", driver::build(2)?);
+    }
+    run(faults.args(rows).args(long.then_some("--long")))
 }
 
 /// Makes golden fixtures with the real engine of a generation.

@@ -11,11 +11,11 @@ use apograph_format::{
     Epoch, Generation, Image, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
-use apograph_io::{Mapped, StagedFile, crc32, exists, now};
+use apograph_io::{IoError, Mapped, StagedFile, crc32, exists, now};
 use apograph_manifest::{
     Cursor, FileName, FullContent, ImageIdentity, Segment, SegmentContent, SegmentRecord, Unknown,
 };
-use apograph_repository::{NewSegment, RepositoryError};
+use apograph_repository::NewSegment;
 use apograph_wal::{LogFolder, TimelineState};
 
 use crate::continuity::GoesOn;
@@ -302,7 +302,7 @@ impl<'a> Job<'a> {
         let bytes = Mapped::open(file.temporary_path())?;
         self.monitor.phase("checking the copy", bytes.len() as u64);
         let Ok(name) = FileName::try_from(name.to_string()) else {
-            return Err(RepositoryError::ReadBack { path: target }.into());
+            return Err(IoError::NotAsWritten { path: target }.into());
         };
         let segment = Segment {
             kind: SegmentKind::Full,

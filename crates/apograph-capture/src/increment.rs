@@ -5,9 +5,9 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{Mapped, Mode, Monitor, StagedFile, Threads, crc32};
+use apograph_io::{IoError, Mapped, Mode, Monitor, StagedFile, Threads, crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
-use apograph_repository::{NewSegment, Repository, RepositoryError, Summary, Surroundings};
+use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState};
 
 use crate::continuity::damage;
@@ -208,11 +208,11 @@ impl Stretch<'_> {
         let written = Mapped::open(file.temporary_path())?;
         if !self.is_written_in(&written, &chunks) {
             let path = file.temporary_path().to_owned();
-            return Err(RepositoryError::ReadBack { path }.into());
+            return Err(IoError::NotAsWritten { path }.into());
         }
         let name = FileName::try_from(framing.name.to_string());
         let Ok(name) = name else {
-            return Err(RepositoryError::ReadBack { path: target }.into());
+            return Err(IoError::NotAsWritten { path: target }.into());
         };
         let segment = Segment {
             kind: SegmentKind::Incremental,

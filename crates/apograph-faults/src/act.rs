@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use apograph::capture::{Kind, Options as Backup, capture};
+use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
 use apograph::io::{Disk, Silent};
 use apograph::manifest::Target;
-use apograph::repository::{plan_rebuild, write_rebuild};
-use apograph::restore::{Options, restore};
+use apograph::repository::{RepositoryError, plan_rebuild, write_rebuild};
+use apograph::restore::{Options, RestoreError, restore};
 
 use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
 
@@ -118,6 +118,14 @@ impl Act {
             Self::Rebuild => vec!["rebuild".to_owned(), repository],
         }
     }
+}
+
+/// The code of an error of the library, as the command would name it.
+pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
+    let capture = || error.downcast_ref().map(CaptureError::code);
+    let restore = || error.downcast_ref().map(RestoreError::code);
+    let repository = || error.downcast_ref().map(RepositoryError::code);
+    capture().or_else(restore).or_else(repository)
 }
 
 /// A folder in which one act is done: `live/src.grafeo`, `repository` and `out.grafeo`.

@@ -1,5 +1,7 @@
 //! A disk that is careless in the ways in which backup tools are: the control of the sweeps.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use apograph::io::{Disk, DiskFile, IoError, Mode, Result};
@@ -20,13 +22,29 @@ pub enum Neglect {
     Publication,
     /// What has failed is not cleared away.
     Withdrawal,
+    /// A sync that failed is tried again.
+    SyncErrors,
+    /// What is published is not what was compared with the log.
+    Comparison,
+    /// A rename replaces what has the name.
+    Occupants,
+    /// Files and folders are created as open as the umask lets them be.
+    Modes,
 }
 
 /// The environment variable that tells the careless program what to neglect.
 pub const NEGLECTS: &str = "APOGRAPH_NEGLECTS";
 
 impl Neglect {
-    const ALL: [Self; 3] = [Self::Syncs, Self::Publication, Self::Withdrawal];
+    const ALL: [Self; 7] = [
+        Self::Syncs,
+        Self::Publication,
+        Self::Withdrawal,
+        Self::SyncErrors,
+        Self::Comparison,
+        Self::Occupants,
+        Self::Modes,
+    ];
 
     /// As a value of [`NEGLECTS`].
     pub(crate) const fn word(self) -> &'static str {
@@ -34,6 +52,10 @@ impl Neglect {
             Self::Syncs => "syncs",
             Self::Publication => "publication",
             Self::Withdrawal => "withdrawal",
+            Self::SyncErrors => "sync-errors",
+            Self::Comparison => "comparison",
+            Self::Occupants => "occupants",
+            Self::Modes => "modes",
         }
     }
 
@@ -51,12 +73,7 @@ impl<'d> CarelessDisk<'d> {
     }
 
     fn copy(&self, from: &Path, to: &Path) -> Result<()> {
-        let failed = |source| IoError::Failed {
-            operation: "copy",
-            path: to.to_owned(),
-            source,
-        };
-        let bytes = std::fs::read(from).map_err(failed)?;
+        let bytes = std::fs::read(from).map_err(|source| failed(to, source))?;
         let mut file = self.disk.create_new(to, Mode::PRIVATE)?;
         let (front, back) = bytes.split_at(bytes.len() / 2);
         file.write(front)?;
@@ -68,8 +85,13 @@ impl<'d> CarelessDisk<'d> {
 impl Disk for CarelessDisk<'_> {
     fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
         let file = self.disk.create_new(path, mode)?;
+        if self.neglects == Neglect::Modes {
+            let open = Permissions::from_mode(0o666);
+            std::fs::set_permissions(path, open).map_err(|source| failed(path, source))?;
+        }
         Ok(match self.neglects {
-            Neglect::Syncs => Box::new(UnsyncedFile(file)),
+            Neglect::Syncs => Box::new(CarelessFile { file, syncs: 0 }),
+            Neglect::SyncErrors => Box::new(CarelessFile { file, syncs: 2 }),
             _ => file,
         })
     }
@@ -83,7 +105,14 @@ impl Disk for CarelessDisk<'_> {
             self.copy(from, to)?;
             return self.disk.remove_file(from);
         }
-        self.disk.publish(from, to)
+        if self.neglects == Neglect::Occupants {
+            return std::fs::rename(from, to).map_err(|source| failed(to, source));
+        }
+        self.disk.publish(from, to)?;
+        if self.neglects == Neglect::Comparison && is_segment(to) {
+            spoil(to).map_err(|source| failed(to, source))?;
+        }
+        Ok(())
     }
 
     fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
@@ -111,23 +140,63 @@ impl Disk for CarelessDisk<'_> {
     fn sync_folder(&self, path: &Path) -> Result<()> {
         match self.neglects {
             Neglect::Syncs => Ok(()),
+            Neglect::SyncErrors => retried(2, || self.disk.sync_folder(path)),
             _ => self.disk.sync_folder(path),
         }
     }
 }
 
-struct UnsyncedFile(Box<dyn DiskFile>);
+fn failed(path: &Path, source: std::io::Error) -> IoError {
+    IoError::Failed {
+        operation: "copy",
+        path: path.to_owned(),
+        source,
+    }
+}
 
-impl DiskFile for UnsyncedFile {
+fn is_segment(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|it| it == "wal" || it == "grafeo")
+}
+
+/// Changes one bit of a file.
+fn spoil(path: &Path) -> std::io::Result<()> {
+    let mut bytes = std::fs::read(path)?;
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 0x10;
+    }
+    std::fs::write(path, bytes)
+}
+
+/// Tries up to so many times; no time at all is a success.
+fn retried(times: u32, mut act: impl FnMut() -> Result<()>) -> Result<()> {
+    let mut outcome = Ok(());
+    for _ in 0..times {
+        outcome = act();
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+/// A file of which each sync is tried up to so many times.
+struct CarelessFile {
+    file: Box<dyn DiskFile>,
+    syncs: u32,
+}
+
+impl DiskFile for CarelessFile {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.0.write(bytes)
+        self.file.write(bytes)
     }
 
     fn copy_from(&mut self, source: &std::fs::File, offset: u64, length: u64) -> Result<()> {
-        self.0.copy_from(source, offset, length)
+        self.file.copy_from(source, offset, length)
     }
 
     fn sync(&mut self) -> Result<()> {
-        Ok(())
+        retried(self.syncs, || self.file.sync())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
-use apograph::format::{DatabaseHeaders, Epoch, Point, Timeline, log_folder};
+use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
 use apograph::io::{RealDisk, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, plan_rebuild, write_rebuild};
@@ -17,13 +17,15 @@ use crate::act::{Act, Place};
 use crate::scratch::scratch;
 use crate::stage::{LAST_EPOCH, SMALL_FILES, Stage};
 
-/// What a database holds, without an engine: its image, and its commits byte for byte.
+/// What a database holds, without an engine: all that is read of its image, and its commits byte
+/// for byte.
 ///
 /// Two databases with one state can differ in it where a checkpoint ran between them; none runs in
 /// a [`Stage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    image: Vec<u8>,
+    image: Image,
+    sections: Vec<Vec<u8>>,
     commits: Vec<Vec<u8>>,
 }
 
@@ -191,8 +193,16 @@ pub fn states(repository: &Path) -> Result<BTreeMap<u64, State>> {
 ///
 /// Where it is damaged.
 pub fn state_of(database: &Path) -> Result<State> {
-    let image = fs::read(database)?;
-    let headers = DatabaseHeaders::decode(&image)?;
+    let bytes = fs::read(database)?;
+    let image = Image::parse(&bytes)?;
+    image.check(&bytes)?;
+    let section = |extent: &Extent| {
+        let start = usize::try_from(extent.offset)?;
+        let end = start + usize::try_from(extent.length)?;
+        Ok(bytes[start..end].to_vec())
+    };
+    let sections = image.extents().iter().map(section).collect::<Result<_>>()?;
+    let headers = image.headers();
     let (generation, start) = (headers.file.generation, headers.checkpoint.log_start);
     let mut commits = Vec::new();
     if let Some(log) = LogFolder::open(&log_folder(database), generation)? {
@@ -207,5 +217,9 @@ pub fn state_of(database: &Path) -> Result<State> {
         let cause = groups.finish().cause;
         ensure!(cause == LogEndCause::Clean, "its log ends {cause:?}");
     }
-    Ok(State { image, commits })
+    Ok(State {
+        image,
+        sections,
+        commits,
+    })
 }

@@ -7,23 +7,43 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::careless::{NEGLECTS, Neglect};
+use crate::check::Ended;
 
-/// Where the two programs are.
+/// The environment variables that say where the drivers of the two engines are.
+pub const DRIVERS: [&str; 2] = ["APOGRAPH_DRIVER_1", "APOGRAPH_DRIVER_2"];
+
+/// Where the programs are.
 #[derive(Debug, Clone)]
 pub struct Programs {
     /// The command as it is.
     pub sound: PathBuf,
     /// The command over a careless disk.
     pub careless: PathBuf,
+    /// The drivers of the two engines, where they were built.
+    pub drivers: Option<[PathBuf; 2]>,
 }
 
 impl Programs {
-    /// Those in the folder of a program that was built with them.
+    /// Those in the folder of a program that was built with them; the drivers are where the
+    /// environment says.
     pub fn beside(program: &Path) -> Self {
         let folder = program.parent().unwrap_or(Path::new(""));
         Self {
             sound: folder.join("apograph-sound"),
             careless: folder.join("apograph-careless"),
+            drivers: drivers(),
+        }
+    }
+
+    /// A command line of one of them, without its words.
+    pub(crate) fn command(&self, neglects: Option<Neglect>) -> Command {
+        match neglects {
+            Some(neglect) => {
+                let mut command = Command::new(&self.careless);
+                command.env(NEGLECTS, neglect.word());
+                command
+            }
+            None => Command::new(&self.sound),
         }
     }
 
@@ -34,6 +54,11 @@ impl Programs {
             None => command.arg(&self.sound),
         };
     }
+}
+
+fn drivers() -> Option<[PathBuf; 2]> {
+    let [first, second] = DRIVERS.map(std::env::var_os);
+    Some([first?.into(), second?.into()])
 }
 
 /// How a run of the command ended.
@@ -64,6 +89,15 @@ impl Run {
         }
         let exit = output.status.code();
         Ok(Self { exit, json })
+    }
+
+    /// How it ended.
+    pub(crate) fn ended(&self) -> Ended {
+        match self.exit {
+            Some(0) => Ended::Acknowledged,
+            Some(_) => Ended::Failed,
+            None => Ended::CutOff,
+        }
     }
 
     /// The code of its error, which must come with the exit status of that code.

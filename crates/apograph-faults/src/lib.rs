@@ -14,10 +14,12 @@ pub mod act;
 pub mod careless;
 pub mod check;
 pub mod command;
+mod mount;
 mod report;
 mod row;
 pub mod rows;
 mod scratch;
+mod simulated;
 pub mod stage;
 mod strace;
 

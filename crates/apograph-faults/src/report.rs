@@ -48,6 +48,13 @@ pub struct Control {
     pub tally: Tally,
 }
 
+impl Control {
+    /// The control of a row.
+    pub fn of(what: &'static str, tally: Tally) -> Option<Self> {
+        Some(Self { what, tally })
+    }
+}
+
 /// How a row ended.
 #[derive(Debug)]
 pub enum Outcome {

@@ -13,8 +13,26 @@ pub enum Row {
     Kill,
     /// Each system call of the command fails, or lies
     Error,
+    /// Each operation fails, on a simulated disk
+    Operation,
     /// The power goes, on a simulated disk
     Power,
+    /// The power goes, on a file system that is stopped under the command
+    Device,
+    /// Each sync fails once, on a simulated disk, and takes what was to be synced with it
+    Sync,
+    /// There is no room, there are no inodes, nothing can be written
+    Full,
+    /// Sessions of the real engine commit and checkpoints run meanwhile
+    Race,
+    /// Two commands at once
+    Busy,
+    /// Something is in the way of a restored database
+    Occupied,
+    /// Nothing is more open than the database, and what is closed is an error
+    Permissions,
+    /// What is written has one bit wrong
+    Encoder,
 }
 
 impl Row {
@@ -27,7 +45,16 @@ impl Row {
         match self {
             Self::Kill => rows::system_calls::kill(programs, extent),
             Self::Error => rows::system_calls::error(programs, extent),
+            Self::Operation => rows::failing::operation(extent),
             Self::Power => rows::power::run(extent),
+            Self::Device => rows::device::run(programs, extent),
+            Self::Sync => rows::failing::sync(extent),
+            Self::Full => rows::full::run(),
+            Self::Race => rows::race::run(programs, extent),
+            Self::Busy => rows::busy::run(programs),
+            Self::Occupied => rows::occupied::run(),
+            Self::Permissions => rows::permissions::run(programs),
+            Self::Encoder => rows::encoder::run(),
         }
     }
 }

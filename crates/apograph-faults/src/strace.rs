@@ -32,6 +32,22 @@ pub(crate) fn is_possible() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
+/// Runs a command line with a fault at each call of a kind.
+///
+/// # Errors
+///
+/// Where strace cannot be started.
+pub(crate) fn run_each(
+    programs: &Programs,
+    words: &[String],
+    call: &str,
+    fault: &str,
+    trace: &Path,
+) -> Result<Run> {
+    let inject = format!("inject={call}:{fault}");
+    Run::of(&mut traced(programs, None, words, call, &inject, trace))
+}
+
 /// Runs a command line with a fault; `None` where there was no such call to strike.
 ///
 /// # Errors
@@ -49,19 +65,25 @@ pub(crate) fn run(
         fault,
         number,
     } = injection;
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o"]).arg(trace);
-    strace.args(["-e", &format!("trace={call}")]);
-    strace.args(["-e", &format!("inject={call}:{fault}:when={number}")]);
-    programs.add_to(&mut strace, neglects);
-    strace.args(words).arg("--json");
-    let run = Run::of(&mut strace)?;
+    let inject = format!("inject={call}:{fault}:when={number}");
+    let run = Run::of(&mut traced(programs, neglects, words, call, &inject, trace))?;
     let traced = fs::read_to_string(trace).context("strace left no trace")?;
     let is_struck = traced.contains("(INJECTED)") || traced.contains("killed by SIGKILL");
-    let ended = match run.exit {
-        Some(0) => Ended::Acknowledged,
-        Some(_) => Ended::Failed,
-        None => Ended::CutOff,
-    };
-    Ok(is_struck.then_some((ended, run)))
+    Ok(is_struck.then_some((run.ended(), run)))
+}
+
+fn traced(
+    programs: &Programs,
+    neglects: Option<Neglect>,
+    words: &[String],
+    call: &str,
+    inject: &str,
+    trace: &Path,
+) -> Command {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(trace);
+    strace.args(["-e", &format!("trace={call}"), "-e", inject]);
+    programs.add_to(&mut strace, neglects);
+    strace.args(words).arg("--json");
+    strace
 }

@@ -45,6 +45,12 @@ pub enum IoError {
         /// How many there are.
         read: u64,
     },
+    /// A file that was just written is not what was written.
+    #[error("{} was written and does not read back as written", path.display())]
+    NotAsWritten {
+        /// The path.
+        path: PathBuf,
+    },
     /// Another process holds the lock.
     #[error("{} is locked by another process", path.display())]
     Busy {
@@ -69,6 +75,7 @@ impl IoError {
             | Self::NotARegularFile { path, .. }
             | Self::TooLarge { path, .. }
             | Self::EndedEarly { path, .. }
+            | Self::NotAsWritten { path }
             | Self::Busy { path } => path,
         }
     }

@@ -11,7 +11,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, DiskFile, Mode};
-use crate::error::Result;
+use crate::error::{IoError, Result};
+use crate::map::Mapped;
 
 /// What the names of temporary files end in.
 pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
@@ -169,13 +170,18 @@ impl Drop for StagedFile<'_> {
     }
 }
 
-/// Puts a small file in the place of the one at `path`, whole and durably.
+/// Puts a small file in the place of the one at `path`, whole and durably; it is read back before.
 ///
 /// # Errors
 ///
-/// [`IoError::Failed`](crate::IoError::Failed).
+/// [`IoError::NotAsWritten`] and [`IoError::Failed`].
 pub fn replace_file(disk: &dyn Disk, path: &Path, mode: Mode, bytes: &[u8]) -> Result<()> {
     let mut staged = StagedFile::create(disk, path, mode)?;
     staged.write(bytes)?;
+    if *Mapped::open(staged.temporary_path())? != *bytes {
+        return Err(IoError::NotAsWritten {
+            path: path.to_owned(),
+        });
+    }
     staged.replace()
 }

@@ -21,7 +21,7 @@ use apograph_format::{
 use crate::hole::{Hole, HoleCause, Unusable};
 use crate::manifest::Segment;
 use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
-use crate::run::{Run, RunTimeline};
+use crate::run::{Run, RunTimeline, late_window};
 
 /// A segment of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,13 +183,12 @@ impl Chain {
         self.runs.iter().any(|run| run.is_sealed)
     }
 
-    /// The highest epoch of a timeline that any segment has.
-    pub fn highest(&self, timeline: Timeline) -> Option<Epoch> {
+    /// Whether a commit that is missing was never logged, or is still to come, as far as can be told.
+    pub fn is_late(&self, missing: Point) -> bool {
         self.runs
             .iter()
-            .filter_map(|run| run.timeline(timeline))
-            .map(RunTimeline::highest)
-            .max()
+            .filter_map(|run| run.timeline(missing.timeline))
+            .all(|known| known.is_late(missing.epoch))
     }
 
     /// Every place where commits are missing from the chain, or may be.
@@ -304,6 +303,8 @@ impl Chain {
             increment.is_some_and(|increment| increment.is_encrypted && increment.commits > 0)
         };
         let is_sealed = entries.iter().any(has_sealed);
+        let is_placed = |entry: &ChainEntry| entry.increment().is_none_or(|it| it.range.is_some());
+        let late_window = late_window(entries.iter().all(is_placed));
         let counts = |entry: &&ChainEntry| {
             let lost = entry.unusable.is_some() && entry.segment.kind == SegmentKind::Incremental;
             !entry.repeats() && !lost
@@ -329,6 +330,7 @@ impl Chain {
                         base,
                         epochs: RangeSet::new(),
                         generation,
+                        late_window,
                     });
                 }
                 let Some(known) = timelines.get_mut(position) else {

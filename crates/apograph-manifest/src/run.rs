@@ -2,6 +2,20 @@
 
 use apograph_format::{Epoch, Generation, RangeSet, Timeline};
 
+/// How late a commit can be where no position proves that the log goes on: a gap further back is
+/// taken for one that the engine's own backup left.
+const UNPLACED_LATE_WINDOW: u64 = 64;
+
+/// How many epochs before the highest one may be missing from a run because they were never logged,
+/// or are still to come.
+pub(crate) const fn late_window(is_placed: bool) -> u64 {
+    if is_placed {
+        Epoch::LATE_WINDOW
+    } else {
+        UNPLACED_LATE_WINDOW
+    }
+}
+
 /// A timeline as far as one run has it.
 #[derive(Debug, Clone)]
 pub(crate) struct RunTimeline {
@@ -11,6 +25,8 @@ pub(crate) struct RunTimeline {
     /// In generation 2 the positions of the segments prove that no commit is missing, and a number
     /// that is not there was never given to a commit.
     pub(crate) generation: Generation,
+    /// See [`late_window`].
+    pub(crate) late_window: u64,
 }
 
 impl RunTimeline {
@@ -34,9 +50,13 @@ impl RunTimeline {
     /// Whether all that is missing behind `from` lies so near to the end that it was never logged,
     /// or is still to come.
     pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
-        let highest = self.highest().get();
         self.missing_behind(from)
-            .all(|(first, _)| highest.saturating_sub(first) < Epoch::LATE_WINDOW)
+            .all(|(first, _)| self.is_late(Epoch::new(first)))
+    }
+
+    /// Whether an epoch that is missing lies so near to the end.
+    pub(crate) fn is_late(&self, missing: Epoch) -> bool {
+        self.highest().get().saturating_sub(missing.get()) < self.late_window
     }
 
     /// The ranges of epochs behind `from` that should be there and are not.

@@ -51,19 +51,13 @@ pub enum RepositoryError {
         /// Why not.
         reason: Unusable,
     },
-    /// A segment that was just written is not what it was written from.
-    #[error("{} was written and does not read back as written", path.display())]
-    ReadBack {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 impl RepositoryError {
     /// A stable name for the kind of the error.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) | Self::ReadBack { .. } => "io",
+            Self::Io(_) => "io",
             Self::Manifest(error) => error.code(),
             Self::NotARepository { .. } => "not-a-repository",
             Self::Contradiction { .. } => "corrupt-manifest",

@@ -142,20 +142,13 @@ fn check_whole(
 /// leaves a hole that says so in `list`; damaged and missing files are problems already.
 fn missing_links(repository: &Repository) -> Vec<Problem> {
     let holes = repository.chain().holes().into_iter();
-    let last = repository.timeline_at_end();
     let problems = holes.filter(|hole| match &hole.cause {
         HoleCause::NotContinued { .. }
         | HoleCause::Damaged { .. }
         | HoleCause::MissingFile { .. }
         | HoleCause::Unsupported { .. } => false,
         // Late commits may still come, or were lost in a crash before they were logged.
-        HoleCause::EpochsMissing { first, .. } => {
-            let highest = repository
-                .chain()
-                .highest(first.timeline)
-                .unwrap_or(last.highest());
-            highest.get().saturating_sub(first.epoch.get()) >= Epoch::LATE_WINDOW
-        }
+        HoleCause::EpochsMissing { first, .. } => !repository.chain().is_late(*first),
         _ => true,
     });
     let problem = |hole: apograph_manifest::Hole| Problem {

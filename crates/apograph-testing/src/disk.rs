@@ -15,6 +15,7 @@ mod survival;
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +31,8 @@ pub enum Fault {
     PowerCut,
     /// It fails, once, and does nothing.
     Fails(io::ErrorKind),
-    /// A write that says it succeeded, and wrote one bit wrong. Other operations are not struck.
+    /// A write or a copy that says it succeeded, and wrote one bit wrong. Other operations are not
+    /// struck.
     WritesWrong,
 }
 
@@ -49,7 +51,11 @@ pub struct SimDisk {
     state: Arc<Mutex<State>>,
 }
 
+/// What somebody else does right before the operation with an index.
+type Meanwhile = Arc<dyn Fn(usize) + Send + Sync>;
+
 struct State {
+    meanwhile: Option<Meanwhile>,
     durable: Durable,
     operations: Vec<Operation>,
     fault: Option<(usize, Fault)>,
@@ -68,6 +74,7 @@ impl SimDisk {
     /// The disk below `root`, all of which is durable.
     pub fn new(root: &Path) -> Self {
         let state = State {
+            meanwhile: None,
             durable: Durable::of(root),
             operations: Vec::new(),
             fault: None,
@@ -84,6 +91,13 @@ impl SimDisk {
     #[must_use]
     pub fn with_fault(self, index: usize, fault: Fault) -> Self {
         self.state().fault = Some((index, fault));
+        self
+    }
+
+    /// The same, and somebody else does something before each operation, which has this index.
+    #[must_use]
+    pub fn meanwhile(self, act: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.state().meanwhile = Some(Arc::new(act));
         self
     }
 
@@ -108,12 +122,27 @@ impl SimDisk {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn ask(&self, name: &'static str, path: &Path) -> Result<Fate> {
-        self.state().ask(name, path, &self.root)
+        ask(&self.state, name, path, &self.root)
     }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn ask(state: &Mutex<State>, name: &'static str, path: &Path, root: &Path) -> Result<Fate> {
+    let (index, meanwhile) = {
+        let state = lock(state);
+        (state.operations.len(), state.meanwhile.clone())
+    };
+    if let Some(act) = meanwhile {
+        act(index);
+    }
+    lock(state).ask(name, path, root)
 }
 
 impl State {
@@ -140,7 +169,7 @@ impl State {
                 self.is_struck = true;
                 failed(kind)
             }
-            Some((at, Fault::WritesWrong)) if at == index && name == "write" => {
+            Some((at, Fault::WritesWrong)) if at == index && ["write", "copy"].contains(&name) => {
                 self.is_struck = true;
                 Ok(Fate::HappensWrong)
             }
@@ -207,13 +236,11 @@ struct SimFile {
 
 impl SimFile {
     fn ask(&self, name: &'static str) -> Result<Fate> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.ask(name, &self.path, &self.root)
+        ask(&self.state, name, &self.path, &self.root)
     }
 
     fn durable(&self, act: impl FnOnce(&mut Durable)) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        act(&mut state.durable);
+        act(&mut lock(&self.state).durable);
     }
 }
 
@@ -226,8 +253,15 @@ impl DiskFile for SimFile {
     }
 
     fn copy_from(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
-        self.ask("copy")?;
-        self.real.copy_from(source, offset, length)
+        match self.ask("copy")? {
+            Fate::Happens => self.real.copy_from(source, offset, length),
+            Fate::HappensWrong => {
+                let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+                let read = source.read_exact_at(&mut bytes, offset);
+                read.expect("a source as long as what is copied of it");
+                self.real.write(&with_one_bit_wrong(&bytes))
+            }
+        }
     }
 
     fn sync(&mut self) -> Result<()> {

@@ -1,4 +1,12 @@
 //! The faults, one module each.
 
+pub mod busy;
+pub mod device;
+pub mod encoder;
+pub mod failing;
+pub mod full;
+pub mod occupied;
+pub mod permissions;
 pub mod power;
+pub mod race;
 pub mod system_calls;

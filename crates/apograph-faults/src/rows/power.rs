@@ -1,20 +1,20 @@
 //! The power goes, at every operation and in every way; on a disk that is simulated.
 
 use anyhow::Result;
-use apograph::io::Disk;
-use apograph_testing::disk::{Fault, SimDisk, Survival};
+use apograph_testing::disk::{Fault, Survival};
 
 use crate::act::{Act, Place};
-use crate::careless::{CarelessDisk, Neglect};
+use crate::careless::Neglect;
 use crate::check::{Ended, check};
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
+use crate::simulated::{Simulated, operations};
 use crate::stage::Stage;
 
 /// Of the ways in which the power can go, a quick run takes this many at each operation.
 const QUICK_SURVIVALS: usize = 6;
 
-/// Goes through every operation of every act, with a careless disk as the control.
+/// Goes through every operation of every act.
 ///
 /// # Errors
 ///
@@ -28,45 +28,32 @@ pub fn run(extent: Extent) -> Result<Outcome> {
             control.add(sweep(&stage, act, Extent::Quick, Some(Neglect::Syncs))?);
         }
     }
-    let what = "a disk that skips every sync";
-    let control = Some(Control {
-        what,
-        tally: control,
-    });
-    Ok(Outcome::Ran { tally, control })
+    Ok(Outcome::Ran {
+        tally,
+        control: Control::of("a build that skips every sync", control),
+    })
 }
 
-fn sweep(stage: &Stage, act: Act, extent: Extent, neglect: Option<Neglect>) -> Result<Tally> {
+/// The last cut is behind the last operation, when the act is acknowledged.
+fn sweep(stage: &Stage, act: Act, extent: Extent, neglects: Option<Neglect>) -> Result<Tally> {
     let mut tally = Tally::default();
-    for index in 0.. {
-        let folder = scratch()?;
-        let place = Place::prepared(folder.path(), stage, act)?;
-        let disk = SimDisk::new(folder.path()).with_fault(index, Fault::PowerCut);
-        let performed = match neglect {
-            Some(neglect) => act.perform(&CarelessDisk::new(&disk, neglect), &place),
-            None => act.perform(&disk as &dyn Disk, &place),
-        };
+    let operations = operations(stage, act, neglects)?;
+    for index in 0..=operations.len() {
+        let run = Simulated::struck(stage, act, neglects, index, Fault::PowerCut)?;
         tally.runs += 1;
-        let ended = match (disk.is_struck(), performed) {
-            (true, _) => Ended::CutOff,
-            (false, Ok(())) => Ended::Acknowledged,
-            (false, Err(error)) => return Err(error.context("without a fault")),
+        let ended = match operations.get(index) {
+            Some(_) => Ended::CutOff,
+            None => Ended::Acknowledged,
         };
-        for survival in chosen(disk.survivals(), extent) {
+        for survival in chosen(run.disk.survivals(), extent) {
             let found = scratch()?;
-            disk.cut(&survival, found.path());
+            run.disk.cut(&survival, found.path());
             let outcome = check(stage, act, &Place::at(found.path()), ended);
-            let operation = disk.operations().get(index).cloned();
             let what = || {
-                let generation = stage.generation();
-                format!(
-                    "generation {generation}, {act:?}, power cut before {index}, {operation:?}; {survival}"
-                )
+                let (generation, at) = (stage.generation(), operations.get(index));
+                format!("generation {generation}, {act:?}, cut before {index}, {at:?}: {survival}")
             };
             tally.struck(what, outcome);
-        }
-        if ended == Ended::Acknowledged {
-            return Ok(tally);
         }
     }
     Ok(tally)

@@ -128,11 +128,7 @@ fn run(
             *fault,
         )?);
     }
-    let tally_of_control = control;
-    let control = Some(Control {
-        what,
-        tally: tally_of_control,
-    });
+    let control = Control::of(what, control);
     Ok(Outcome::Ran { tally, control })
 }
 

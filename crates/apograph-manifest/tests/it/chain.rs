@@ -1,24 +1,25 @@
 //! What a chain can restore, and from what.
 
 use apograph_format::{
-    Crc32, Epoch, Point, RangeSet, SegmentKind, SegmentName, Timeline, UnixMillis,
+    Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, SegmentKind, SegmentName, Timeline,
+    UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, Segment,
+    Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, LogRange, Segment,
     SegmentContent, Stretch, Target, Unknown, Unusable,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
 /// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
-/// `r` for one that repeats, `c` for one that catches up, `!` for a missing file, `?` for a damaged
-/// one. `-` leaves a number out.
+/// `r` for one that repeats, `c` for one that catches up, `p` for one whose place in the log is known,
+/// `!` for a missing file, `?` for a damaged one. `-` leaves a number out.
 fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {
         let Some(kind) = word.chars().next().filter(|kind| *kind != '-') else {
             continue;
         };
-        let body = word[1..].trim_end_matches(['r', 'c', '!', '?', '+']);
+        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', '+']);
         let flags = &word[1 + body.len()..];
         let before = entries
             .last()
@@ -34,7 +35,9 @@ fn chain(text: &str) -> Chain {
                 .last()
                 .and_then(|it| it.epochs.last())
                 .map(Epoch::new);
-            let content = SegmentContent::Increment(increment(stretches, flags));
+            let mut content = increment(stretches, flags);
+            content.range = flags.contains('p').then(|| range(index));
+            let content = SegmentContent::Increment(content);
             (SegmentKind::Incremental, content, end.unwrap_or(before))
         };
         let start = if kind == SegmentKind::Full {
@@ -134,6 +137,15 @@ fn increment(stretches: Vec<Stretch>, flags: &str) -> IncrementContent {
     }
 }
 
+/// One of ranges that go on from each other.
+fn range(index: u64) -> LogRange {
+    let at = |index: u64| LogPosition::in_file(LogSequence::default(), 100 * index);
+    LogRange {
+        start: at(index),
+        end: at(index + 1),
+    }
+}
+
 fn restorable(chain: &Chain) -> String {
     let range = |range: &apograph_manifest::PointRange| {
         format!("{}:{}-{}", range.timeline, range.from, range.to)
@@ -172,6 +184,8 @@ fn what_can_be_restored() {
         // What a crash kept from being logged does not bar the way to the next timeline.
         ("F3 I4-6,8-9 I2:1-2", "1:3-6 2:0-2", 1),
         ("F3 I80-90 I2:1-2", "1:3-3", 1),
+        ("F3 I80-90p I2:1-2p", "1:3-3 2:0-2", 1),
+        ("F3 I5000-5001p I2:1-2p", "1:3-3", 1),
     ];
     for (text, expected, holes) in rows {
         let chain = chain(text);
@@ -238,6 +252,9 @@ fn which_segments_a_target_needs() {
         ("F3? I4-6", "latest", "corrupt-segment"),
         ("F3 I4-6 - I9-9", "epoch 9", "chain-broken"),
         ("I4-6", "latest", "no-full-backup"),
+        // A commit that is logged late is still to come, where the log is known to be whole.
+        ("F3 I4-6p I8-90p", "latest", "1:90 from 0 with 1,2"),
+        ("F3 I4-6 I8-90", "latest", "chain-broken"),
     ];
     for (text, target, expected) in rows {
         assert_eq!(plan(text, target), expected, "{text}: {target}");

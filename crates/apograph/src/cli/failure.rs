@@ -136,8 +136,7 @@ impl From<RepositoryError> for Failure {
                 .hinting("`apograph rebuild REPO` makes it part of the chain; or move it away"),
             RepositoryError::NotARepository { path, .. }
             | RepositoryError::Contradiction { path, .. }
-            | RepositoryError::Busy { path }
-            | RepositoryError::ReadBack { path } => failure.about(path),
+            | RepositoryError::Busy { path } => failure.about(path),
             _ => failure,
         }
     }

@@ -1,0 +1,75 @@
+//! File systems that are mounted for a while.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::scratch::scratch;
+
+/// A file system at a folder, until it is dropped.
+pub(crate) struct Mount {
+    folder: PathBuf,
+}
+
+impl Mount {
+    /// A file system in memory, with options as `size=1M`.
+    pub(crate) fn in_memory(folder: &Path, options: &str) -> Result<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]);
+        said_yes(mount.arg(folder))?;
+        Ok(Self::at(folder))
+    }
+
+    /// The file system that is in a file.
+    pub(crate) fn of_image(image: &Path, folder: &Path) -> Result<Self> {
+        let mut mount = Command::new("mount");
+        said_yes(mount.args(["-o", "loop"]).arg(image).arg(folder))?;
+        Ok(Self::at(folder))
+    }
+
+    fn at(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        Self { folder }
+    }
+
+    /// Changes its options.
+    pub(crate) fn remount(&self, options: &str) -> Result<()> {
+        let mut mount = Command::new("mount");
+        said_yes(
+            mount
+                .args(["-o", &format!("remount,{options}")])
+                .arg(&self.folder),
+        )
+    }
+
+    /// Unmounts it.
+    pub(crate) fn end(self) -> Result<()> {
+        said_yes(Command::new("umount").arg(&self.folder))?;
+        std::mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // An error is on its way already, and is the one to report.
+        let _ = said_yes(Command::new("umount").arg("-l").arg(&self.folder));
+    }
+}
+
+/// Whether this process may mount what it likes; why not, where not.
+pub(crate) fn is_possible() -> Result<(), String> {
+    let tried = scratch().and_then(|folder| Mount::in_memory(folder.path(), "size=64k")?.end());
+    tried.map_err(|error| format!("nothing can be mounted: {error:#}"))
+}
+
+/// Runs a program that must succeed.
+pub(crate) fn said_yes(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output();
+    let output = output.with_context(|| format!("cannot start {program}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {}", said.trim());
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! What is written is not what was to be written.
+
+use anyhow::Result;
+use apograph_testing::disk::Fault;
+
+use crate::act::Act;
+use crate::careless::Neglect;
+use crate::check::check;
+use crate::report::{Control, Outcome, Tally};
+use crate::simulated::{Simulated, operations};
+use crate::stage::Stage;
+
+/// Writes one bit wrong, at each write to a repository.
+///
+/// # Errors
+///
+/// Where a stage cannot be made.
+pub fn run() -> Result<Outcome> {
+    let (mut tally, mut control) = (Tally::default(), Tally::default());
+    for generation in [1, 2] {
+        let stage = Stage::new(generation)?;
+        for act in Act::ALL.into_iter().filter(|act| *act != Act::Restore) {
+            for (index, at) in operations(&stage, act, None)?.iter().enumerate() {
+                if !["write", "copy"].contains(&at.name) {
+                    continue;
+                }
+                let run = Simulated::struck(&stage, act, None, index, Fault::WritesWrong)?;
+                tally.runs += 1;
+                let outcome = check(&stage, act, &run.place, run.ended());
+                let what = || format!("generation {generation}, {act:?}, wrong at {index}, {at:?}");
+                tally.struck(what, outcome);
+            }
+            let neglects = Some(Neglect::Comparison);
+            let run = Simulated::perform(&stage, act, neglects, |disk, _| disk)?;
+            control.runs += 1;
+            let outcome = check(&stage, act, &run.place, run.ended());
+            control.struck(|| format!("generation {generation}, {act:?}"), outcome);
+        }
+    }
+    let what = "a build that publishes what it has not compared";
+    let control = Control::of(what, control);
+    Ok(Outcome::Ran { tally, control })
+}

@@ -1,0 +1,118 @@
+//! An operation fails, on a disk that is simulated: any one, or a sync, which takes what it was
+//! about with it.
+
+use std::io::ErrorKind;
+
+use anyhow::{Result, ensure};
+use apograph_testing::disk::{Fault, Operation, Survival};
+
+use crate::act::{Act, Place, code_of};
+use crate::careless::Neglect;
+use crate::check::{Ended, check};
+use crate::report::{Control, Extent, Outcome, Tally};
+use crate::scratch::scratch;
+use crate::simulated::{Simulated, operations};
+use crate::stage::Stage;
+
+const KINDS: &[ErrorKind] = &[ErrorKind::StorageFull, ErrorKind::Other];
+const MORE_KINDS: &[ErrorKind] = &[
+    ErrorKind::ReadOnlyFilesystem,
+    ErrorKind::PermissionDenied,
+    ErrorKind::QuotaExceeded,
+];
+
+/// Lets each operation of each act fail.
+///
+/// # Errors
+///
+/// Where a stage cannot be made.
+pub fn operation(extent: Extent) -> Result<Outcome> {
+    let more = match extent {
+        Extent::Quick => &[],
+        Extent::Long => MORE_KINDS,
+    };
+    let kinds: Vec<_> = KINDS.iter().chain(more).copied().collect();
+    let any = |_: &Operation| true;
+    let tally = each(None, any, &kinds, |stage, act, run| {
+        check(stage, act, &run.place, run.ended())
+    })?;
+    let control = each(Some(Neglect::Withdrawal), any, KINDS, |stage, act, run| {
+        check(stage, act, &run.place, run.ended())
+    })?;
+    let what = "a build that does not take back what it published";
+    let control = Control::of(what, control);
+    Ok(Outcome::Ran { tally, control })
+}
+
+/// Lets each sync of each act fail, once; then the power goes, and with it what was not synced.
+///
+/// # Errors
+///
+/// Where a stage cannot be made.
+pub fn sync(extent: Extent) -> Result<Outcome> {
+    let is_sync = |operation: &Operation| operation.name.starts_with("sync");
+    let judge = |stage: &Stage, act: Act, run: &Simulated| {
+        let ended = run.ended();
+        for survival in ways(run, extent) {
+            let found = scratch()?;
+            run.disk.cut(&survival, found.path());
+            // What failed and was taken back may be half taken back behind a power cut.
+            let ended = match ended {
+                Ended::Failed => Ended::CutOff,
+                other => other,
+            };
+            check(stage, act, &Place::at(found.path()), ended)?;
+        }
+        check(stage, act, &run.place, ended)
+    };
+    let kinds = &[ErrorKind::Other];
+    let tally = each(None, is_sync, kinds, judge)?;
+    let control = each(Some(Neglect::SyncErrors), is_sync, kinds, judge)?;
+    let what = "a build that syncs again where a sync failed";
+    let control = Control::of(what, control);
+    Ok(Outcome::Ran { tally, control })
+}
+
+/// The way in which most is lost, or each.
+fn ways(run: &Simulated, extent: Extent) -> Vec<Survival> {
+    let mut ways = run.disk.survivals();
+    if extent == Extent::Quick {
+        ways.truncate(1);
+    }
+    ways
+}
+
+/// Puts each kind of error on each operation that is `wanted`, of each act.
+fn each(
+    neglects: Option<Neglect>,
+    wanted: impl Fn(&Operation) -> bool,
+    kinds: &[ErrorKind],
+    judge: impl Fn(&Stage, Act, &Simulated) -> Result<()>,
+) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for generation in [1, 2] {
+        let stage = Stage::new(generation)?;
+        for act in Act::ALL {
+            for (index, at) in operations(&stage, act, neglects)?.iter().enumerate() {
+                for kind in kinds.iter().filter(|_| wanted(at)) {
+                    let fault = Fault::Fails(*kind);
+                    let run = Simulated::struck(&stage, act, neglects, index, fault)?;
+                    tally.runs += 1;
+                    let outcome = check_code(&run).and_then(|()| judge(&stage, act, &run));
+                    let what =
+                        || format!("generation {generation}, {act:?}, {kind} at {index}, {at:?}");
+                    tally.struck(what, outcome);
+                }
+            }
+        }
+    }
+    Ok(tally)
+}
+
+fn check_code(run: &Simulated) -> Result<()> {
+    if let Err(error) = &run.outcome {
+        let code = code_of(error);
+        ensure!(code == Some("io"), "the error is {code:?}: {error}");
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! The rows that are quick and need no more than this machine: none has a violation, and each
+//! control has.
+//!
+//! Those that trace system calls, mount file systems or run the real engine are left to
+//! `cargo xtask faults`.
+
+use std::path::Path;
+
+use apograph_faults::command::Programs;
+use apograph_faults::{Extent, Outcome, Row};
+
+fn holds(row: Row) {
+    let programs = Programs::beside(Path::new(env!("CARGO_BIN_EXE_apograph-sound")));
+    let outcome = row.run(&programs, Extent::Quick).expect("a row that runs");
+    let Outcome::Ran { tally, control } = outcome else {
+        panic!("{row:?} needs nothing that a machine can lack");
+    };
+    assert!(tally.faults > 0, "no fault was met");
+    let (violations, first) = (tally.violations.len(), tally.violations.first());
+    assert_eq!(
+        violations, 0,
+        "of {} faults, the first: {first:?}",
+        tally.faults
+    );
+    let caught = control.is_none_or(|control| !control.tally.violations.is_empty());
+    assert!(caught, "the control was not caught");
+}
+
+macro_rules! rows {
+    ($($name:ident: $row:ident),* $(,)?) => {$(
+        #[test]
+        fn $name() {
+            holds(Row::$row);
+        }
+    )*};
+}
+
+rows! {
+    any_operation_may_fail: Operation,
+    the_power_may_go_at_any_operation: Power,
+    a_failed_sync_is_no_success: Sync,
+    two_commands_keep_out_of_each_others_way: Busy,
+    nothing_is_restored_over: Occupied,
+    nothing_is_more_open_than_the_database: Permissions,
+    what_is_written_is_compared: Encoder,
+}
