@@ -1,8 +1,6 @@
 //! A disk that is careless in the ways in which backup tools are: the control of the sweeps.
 
-use std::path::Path;
-
-use apograph::io::{Disk, DiskFile, IoError, Mode, Result};
+use apograph::io::{At, Disk, DiskFile, Folder, Mode, Result};
 
 /// A disk over another one, which it uses well but for what it neglects.
 #[derive(Clone, Copy)]
@@ -28,13 +26,8 @@ impl<'d> CarelessDisk<'d> {
         Self { disk, neglects }
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
-        let failed = |source| IoError::Failed {
-            operation: "copy",
-            path: to.to_owned(),
-            source,
-        };
-        let bytes = std::fs::read(from).map_err(failed)?;
+    fn copy(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        let bytes = from.map()?;
         let mut file = self.disk.create_new(to, Mode::PRIVATE)?;
         let (front, back) = bytes.split_at(bytes.len() / 2);
         file.write(front)?;
@@ -44,27 +37,28 @@ impl<'d> CarelessDisk<'d> {
 }
 
 impl Disk for CarelessDisk<'_> {
-    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        let file = self.disk.create_new(path, mode)?;
+    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+        let file = self.disk.create_new(at, mode)?;
         Ok(match self.neglects {
             Neglect::Syncs => Box::new(UnsyncedFile(file)),
             _ => file,
         })
     }
 
-    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()> {
-        self.disk.create_folder(path, mode)
+    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
+        self.disk.create_folder(at, mode)
     }
 
-    fn publish(&self, from: &Path, to: &Path) -> Result<()> {
-        if self.neglects == Neglect::Publication && from.is_file() {
+    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        let is_file = from.metadata()?.is_some_and(|it| it.is_file());
+        if self.neglects == Neglect::Publication && is_file {
             self.copy(from, to)?;
             return self.disk.remove_file(from);
         }
         self.disk.publish(from, to)
     }
 
-    fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
+    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
         if self.neglects == Neglect::Publication {
             self.disk.remove_file(other)?;
             return self.copy(one, other);
@@ -72,24 +66,24 @@ impl Disk for CarelessDisk<'_> {
         self.disk.exchange(one, other)
     }
 
-    fn remove_file(&self, path: &Path) -> Result<()> {
+    fn remove_file(&self, at: At<'_>) -> Result<()> {
         match self.neglects {
             Neglect::Withdrawal => Ok(()),
-            _ => self.disk.remove_file(path),
+            _ => self.disk.remove_file(at),
         }
     }
 
-    fn remove_folder(&self, path: &Path) -> Result<()> {
+    fn remove_folder(&self, at: At<'_>) -> Result<()> {
         match self.neglects {
             Neglect::Withdrawal => Ok(()),
-            _ => self.disk.remove_folder(path),
+            _ => self.disk.remove_folder(at),
         }
     }
 
-    fn sync_folder(&self, path: &Path) -> Result<()> {
+    fn sync_folder(&self, folder: &Folder) -> Result<()> {
         match self.neglects {
             Neglect::Syncs => Ok(()),
-            _ => self.disk.sync_folder(path),
+            _ => self.disk.sync_folder(folder),
         }
     }
 }

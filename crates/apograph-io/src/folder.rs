@@ -368,11 +368,6 @@ impl fmt::Display for Identity {
     }
 }
 
-/// The folder of a path, to be opened: empty for a bare name.
-pub fn parent_folder(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
-}
-
 fn or_current(path: &Path) -> &Path {
     if path.as_os_str().is_empty() {
         Path::new(".")

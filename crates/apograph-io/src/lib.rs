@@ -39,7 +39,7 @@ pub use checksum::{Threads, crc32};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};
-pub use folder::{At, Folder, Identity, Names, parent_folder};
+pub use folder::{At, Folder, Identity, Names};
 pub use lock::FileLock;
 pub use map::Mapped;
 pub use monitor::{Monitor, Silent};

@@ -42,7 +42,7 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
         .into_iter()
         .filter(|name| is_stranded(&repository, &manifest, *name))
     {
-        disk.remove_file(&repository.folder().join(name.to_string()))?;
+        disk.remove_file(repository.folder().at(&name.to_string()))?;
         removed = true;
     }
     if manifest != *repository.manifest() {
@@ -50,7 +50,7 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
     } else if !removed {
         return Ok(repository);
     }
-    Repository::open_or_empty(repository.folder())
+    Repository::open_or_empty(repository.folder().clone())
 }
 
 /// Whether a name comes right behind the last entry.
@@ -85,7 +85,7 @@ fn follows(last: &Segment, increment: &Segment) -> bool {
 }
 
 fn is_of_this_database(repository: &Repository, full: &Segment) -> bool {
-    let Ok(file) = FullFile::open(&repository.path_of(full)) else {
+    let Ok(file) = FullFile::open(repository.file_of(full)) else {
         return false;
     };
     repository
@@ -106,8 +106,8 @@ fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) 
     if name.kind == SegmentKind::Full {
         return false;
     }
-    let path = repository.folder().join(name.to_string());
-    let of_an_image = IncrementFile::open(&path).is_ok_and(|file| {
+    let name = name.to_string();
+    let of_an_image = IncrementFile::open(repository.folder().at(&name)).is_ok_and(|file| {
         let flags = file.header.flags;
         flags.repeats || flags.catches_up
     });

@@ -1,9 +1,7 @@
 //! The reading of a manifest's entries: by their records, or from their files.
 
-use std::path::Path;
-
 use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
-use apograph_io::{IoError, Threads};
+use apograph_io::{Folder, Threads};
 use apograph_manifest::{
     ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
     Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end,
@@ -21,7 +19,7 @@ const LOG_FILE_BYTES: u64 = 64 << 20;
 
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
-    pub(crate) folder: &'a Path,
+    pub(crate) folder: &'a Folder,
     pub(crate) manifest: &'a Manifest,
     pub(crate) history: &'a History,
 }
@@ -67,7 +65,7 @@ impl Opening<'_> {
             Some(record) => {
                 matches!(&record.content, SegmentContent::Increment(increment) if increment.spans)
             }
-            None => IncrementFile::open(&self.folder.join(&behind.file))
+            None => IncrementFile::open(self.folder.at(&behind.file))
                 .is_ok_and(|file| file.header.flags.spans),
         }
     }
@@ -83,7 +81,7 @@ impl Opening<'_> {
 
     fn contradiction(&self, detail: String) -> RepositoryError {
         RepositoryError::Contradiction {
-            path: self.folder.join(MANIFEST_FILE_NAME),
+            path: self.folder.at(MANIFEST_FILE_NAME).path(),
             detail,
         }
     }
@@ -129,25 +127,13 @@ impl Opening<'_> {
     }
 
     fn look_at(&self, segment: &Segment) -> Result<Option<Unusable>> {
-        let path = self.folder.join(&segment.file);
-        match path.symlink_metadata() {
-            Ok(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
-            Ok(_) => {
+        match self.folder.at(&segment.file).metadata()? {
+            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
+            Some(_) => {
                 let detail = format!("{} is not a regular file", segment.file);
                 Err(self.contradiction(detail))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Some(Unusable::Missing))
-            }
-            Err(source) => {
-                let operation = "inspect";
-                Err(IoError::Failed {
-                    operation,
-                    path,
-                    source,
-                }
-                .into())
-            }
+            None => Ok(Some(Unusable::Missing)),
         }
     }
 
@@ -186,7 +172,7 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = FullFile::open(&self.folder.join(&segment.file))?;
+        let file = FullFile::open(self.folder.at(&segment.file))?;
         check_file(file.bytes(), segment, Threads::default())?;
         file.image.check(file.bytes())?;
         let epoch = file.image.checkpoint().epoch;
@@ -215,7 +201,7 @@ impl Opening<'_> {
     /// The increment behind a full backup, where it says that the log before it goes on.
     fn repeated_behind(&self, full: &Segment) -> Option<IncrementFile> {
         let next = self.behind(full)?;
-        let file = IncrementFile::open(&self.folder.join(&next.file)).ok()?;
+        let file = IncrementFile::open(self.folder.at(&next.file)).ok()?;
         file.header.flags.repeats.then_some(file)
     }
 
@@ -250,7 +236,7 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = IncrementFile::open(&self.folder.join(&segment.file))?;
+        let file = IncrementFile::open(self.folder.at(&segment.file))?;
         check_file(file.bytes(), segment, Threads::default())?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
@@ -318,7 +304,7 @@ impl Opening<'_> {
         });
         let diverges = match held.map(|entry| (entry, entry.segment.kind)) {
             Some((entry, SegmentKind::Incremental)) => {
-                let held = IncrementFile::open(&self.folder.join(&entry.segment.file));
+                let held = IncrementFile::open(self.folder.at(&entry.segment.file));
                 held.is_ok_and(|held| !agree(held.before(known), file.before(known)))
             }
             _ => !file.begins_at(known),
@@ -333,7 +319,7 @@ impl Opening<'_> {
         let mut files = Vec::new();
         let mut bytes = 0;
         for entry in before.iter().rev() {
-            let open = || IncrementFile::open(&self.folder.join(&entry.segment.file)).ok();
+            let open = || IncrementFile::open(self.folder.at(&entry.segment.file)).ok();
             let Some(file) = (entry.segment.kind == SegmentKind::Incremental)
                 .then(open)
                 .flatten()
