@@ -290,6 +290,17 @@ impl<'a> At<'a> {
         Ok(self.metadata()?.is_some())
     }
 
+    /// Whether the name is that of an open folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::metadata`].
+    pub fn is_of(self, folder: &Folder) -> Result<bool> {
+        let identity = folder.identity()?;
+        let found = self.metadata()?;
+        Ok(found.is_some_and(|found| Identity::from(&found) == identity))
+    }
+
     /// Opens whatever has the name, beneath the folder. A link is not followed.
     pub(crate) fn opened(self, operation: &'static str, flags: OFlags, mode: Mode) -> Result<File> {
         let (folder, name) = self.step()?;

@@ -50,7 +50,8 @@ pub(crate) fn regular(opened: Result<File>, path: &Path) -> Result<File> {
     };
     let file = opened.map_err(|error| match error.errno() {
         Some(Errno::LOOP) => is("a symbolic link"),
-        Some(Errno::NXIO) => is("a socket or device"),
+        Some(Errno::ISDIR) => is("a folder"),
+        Some(Errno::NXIO) => is("a socket, device or pipe"),
         _ => error,
     })?;
     let metadata = file.metadata().map_err(failed("inspect", path))?;

@@ -94,11 +94,11 @@ impl Output {
             IoError::Busy { .. } => is_busy(),
             other => other.into(),
         })?;
-        if staging.is_in_place()? {
-            Ok(lock)
-        } else {
-            Err(is_busy())
+        // Whoever had the lock has removed the folder since.
+        if !self.temporary().is_of(staging)? {
+            return Err(is_busy());
         }
+        Ok(lock)
     }
 }
 
@@ -160,15 +160,12 @@ impl<'d> Staging<'d> {
 
     /// Begins a log file, behind those that were written.
     pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
-        let folder = match &mut self.log {
-            Some(log) => {
-                log.file.sync()?;
-                log.folder.clone()
-            }
-            None => {
-                let mode = self.mode.for_folder();
-                self.disk.create_folder(self.folder.at(LOG), mode)?
-            }
+        let folder = if let Some(log) = &mut self.log {
+            log.file.sync()?;
+            log.folder.clone()
+        } else {
+            let mode = self.mode.for_folder();
+            self.disk.create_folder(self.folder.at(LOG), mode)?
         };
         let name = log_file_name(start);
         let file = self.disk.create_new(folder.at(&name), self.mode)?;

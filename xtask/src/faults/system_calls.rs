@@ -32,6 +32,7 @@ const CALLS: &[&str] = &[
     "rmdir",
     "ftruncate",
     "mkdir",
+    "mkdirat",
     "flock",
 ];
 /// The calls that only read.
