@@ -62,6 +62,22 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn find_or_create(disk: &dyn Disk, path: &'a Path, mode: Mode) -> Result<Self> {
+        if let Some(found) = Self::find(path)? {
+            return Ok(found);
+        }
+        let (parent, name) = Folder::holding(path)?;
+        match disk.create_folder(parent.at(name), mode.for_folder()) {
+            Ok(folder) => {
+                let created = Some((parent, name));
+                Ok(Self { folder, created })
+            }
+            // Another command was faster.
+            Err(error) if error.is_already_exists() => Self::find(path)?.ok_or(error.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn find(path: &Path) -> Result<Option<Self>> {
         let no_folder = || {
             let detail = "it is no folder".to_owned();
             let path = path.to_owned();
@@ -70,17 +86,12 @@ impl<'a> Place<'a> {
         match Folder::find(path) {
             Ok(Some(folder)) => {
                 let created = None;
-                return Ok(Self { folder, created });
+                Ok(Some(Self { folder, created }))
             }
-            Ok(None) if exists(path)? => return Err(no_folder().into()),
-            Ok(None) => {}
-            Err(IoError::NotAFolder { .. }) => return Err(no_folder().into()),
-            Err(error) => return Err(error.into()),
+            Ok(None) if !exists(path)? => Ok(None),
+            Ok(None) | Err(IoError::NotAFolder { .. }) => Err(no_folder().into()),
+            Err(error) => Err(error.into()),
         }
-        let (parent, name) = Folder::holding(path)?;
-        let folder = disk.create_folder(parent.at(name), mode.for_folder())?;
-        let created = Some((parent, name));
-        Ok(Self { folder, created })
     }
 
     fn sync(&self, disk: &dyn Disk) -> Result<()> {

@@ -1,0 +1,4 @@
+//! Faults that are quick to produce.
+
+mod folders;
+mod watched;
