@@ -65,7 +65,14 @@ impl<'a> Place<'a> {
         if let Some(found) = Self::find(path)? {
             return Ok(found);
         }
-        let (parent, name) = Folder::holding(path)?;
+        let (parent, name) = Folder::holding(path).map_err(|error| match error {
+            IoError::Failed { path, source, .. } => IoError::Failed {
+                operation: "create",
+                path,
+                source,
+            },
+            other => other,
+        })?;
         match disk.create_folder(parent.at(name), mode.for_folder()) {
             Ok(folder) => {
                 let created = Some((parent, name));
