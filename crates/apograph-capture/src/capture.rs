@@ -1,8 +1,13 @@
 //! One capture, from the lock to its end.
+//!
+//! Everything is looked up in folders that are opened once: the one that holds the database, its
+//! log folder, the repository, and the one in which a new repository is created. The lock is held
+//! until the last of them that was changed is durable.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
-use apograph_io::{Disk, Mode, Monitor, exists, now, parent_folder};
+use apograph_io::{Disk, Folder, IoError, Mode, Monitor, exists, now};
 use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt};
 
 use crate::database::Database;
@@ -28,60 +33,98 @@ pub fn capture(
 ) -> Result<Captured> {
     let database = Database::find(database)?;
     database.headers()?;
-    let created = !exists(repository)?;
-    if created {
-        create(disk, repository, database.mode().for_folder())?;
+    let place = Place::find_or_create(disk, repository, database.mode())?;
+    let lock = RepositoryLock::acquire(&place.folder, database.generation());
+    let lock = lock.inspect_err(|error| {
+        // A folder that another command has locked in the meantime is that command's.
+        if !matches!(error, RepositoryError::Busy { .. }) {
+            place.undo(disk);
+        }
+    })?;
+    match captured(disk, &database, place.folder.clone(), options, monitor) {
+        Ok(captured) => Ok(captured),
+        Err(error) => {
+            lock.undo(disk);
+            place.undo(disk);
+            Err(error)
+        }
     }
-    let captured = locked(disk, &database, repository, options, monitor);
-    if created && captured.is_err() {
-        // The error that led here is the one to report.
-        let _ = disk.remove_folder(repository);
-    }
-    captured
 }
 
-/// Creates the repository's folder, durably before anything is in it.
-fn create(disk: &dyn Disk, repository: &Path, mode: Mode) -> Result<()> {
-    disk.create_folder(repository, mode)?;
-    let synced = disk.sync_folder(parent_folder(repository));
-    if synced.is_err() {
-        // The error that led here is the one to report.
-        let _ = disk.remove_folder(repository);
-    }
-    Ok(synced?)
+/// The folder of the repository.
+struct Place<'a> {
+    folder: Folder,
+    /// Where it was created: the folder that holds it, and its name there.
+    created: Option<(Folder, &'a OsStr)>,
 }
 
-fn locked(
-    disk: &dyn Disk,
-    database: &Database,
-    folder: &Path,
-    options: &Options,
-    monitor: &dyn Monitor,
-) -> Result<Captured> {
-    if !folder.is_dir() {
-        let detail = "it is no folder".to_owned();
-        let path = folder.to_owned();
-        return Err(RepositoryError::NotARepository { path, detail }.into());
+impl<'a> Place<'a> {
+    /// A folder that is created is durable before anything is in it.
+    fn find_or_create(disk: &dyn Disk, path: &'a Path, mode: Mode) -> Result<Self> {
+        if let Some(found) = Self::find(path)? {
+            return Ok(found);
+        }
+        let (parent, name) = Folder::holding(path).map_err(|error| match error {
+            IoError::Failed { path, source, .. } => IoError::Failed {
+                operation: "create",
+                path,
+                source,
+            },
+            other => other,
+        })?;
+        match disk.create_folder(parent.at(name), mode.for_folder()) {
+            Ok(folder) => {
+                let synced = disk.sync_folder(&parent);
+                let created = Some((parent, name));
+                let place = Self { folder, created };
+                if synced.is_err() {
+                    place.undo(disk);
+                }
+                Ok(synced.map(|()| place)?)
+            }
+            // Another command was faster.
+            Err(error) if error.is_already_exists() => Self::find(path)?.ok_or(error.into()),
+            Err(error) => Err(error.into()),
+        }
     }
-    let lock = RepositoryLock::acquire(folder, database.generation())?;
-    let captured = captured(disk, database, folder, options, monitor);
-    if captured.is_err() {
-        lock.undo(disk);
+
+    fn find(path: &Path) -> Result<Option<Self>> {
+        let no_folder = || {
+            let detail = "it is no folder".to_owned();
+            let path = path.to_owned();
+            RepositoryError::NotARepository { path, detail }
+        };
+        match Folder::find(path) {
+            Ok(Some(folder)) => {
+                let created = None;
+                Ok(Some(Self { folder, created }))
+            }
+            Ok(None) if !exists(path)? => Ok(None),
+            Ok(None) | Err(IoError::NotAFolder { .. }) => Err(no_folder().into()),
+            Err(error) => Err(error.into()),
+        }
     }
-    captured
+
+    /// Removes the folder if it was created, and is empty.
+    fn undo(&self, disk: &dyn Disk) {
+        if let Some((parent, name)) = &self.created {
+            // The error that led here is the one to report.
+            let _ = disk.remove_folder(parent.at(name));
+        }
+    }
 }
 
 fn captured(
     disk: &dyn Disk,
     database: &Database,
-    folder: &Path,
+    folder: Folder,
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Captured> {
     let repository = Repository::open_or_empty(folder)?;
     let repository = adopt(disk, repository, database.mode())?;
     for temporary in repository.temporaries() {
-        disk.remove_file(&temporary)?;
+        disk.remove_file(temporary)?;
     }
     Job {
         disk,

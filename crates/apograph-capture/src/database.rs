@@ -11,6 +11,7 @@
 //! the same before and after it, and no `P.checkpoint` has appeared. Everything in the copy but
 //! the headers is covered by checksums, and every one of them is compared.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,10 +21,9 @@ use apograph_format::{
     DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Image, checkpoint_image,
     generation_of, log_folder, migrated_original,
 };
-use apograph_io::{
-    Disk, IoError, Mapped, Mode, Monitor, StagedFile, exists, open_named, open_regular, read_front,
-};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, StagedFile, read_front};
 use apograph_manifest::SourceFile;
+use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
 
@@ -39,6 +39,9 @@ const GENERATION_BYTES: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Database {
     path: PathBuf,
+    /// What holds the database file, and whatever the engine keeps beside it.
+    folder: Folder,
+    name: OsString,
     mode: Mode,
     generation: Generation,
     source: SourceFile,
@@ -52,7 +55,8 @@ impl Database {
                 path: path.to_owned(),
             });
         }
-        let file = open_named(path)?;
+        let (folder, name) = Folder::holding(path)?;
+        let file = folder.at(name).open_named()?;
         let mode = Mode::of(&file, path)?;
         let metadata = file.metadata().map_err(|source| IoError::Failed {
             operation: "inspect",
@@ -63,6 +67,8 @@ impl Database {
         let front = read_front(&file, path, GENERATION_BYTES).unwrap_or_default();
         Ok(Self {
             path: path.to_owned(),
+            name: name.to_owned(),
+            folder,
             mode,
             generation: generation_of(&front).unwrap_or(Generation::One),
             source: SourceFile {
@@ -80,8 +86,22 @@ impl Database {
         self.mode
     }
 
-    pub(crate) fn log_folder(&self) -> PathBuf {
-        log_folder(&self.path)
+    /// The log folder; `None` where there is none (the database was closed).
+    pub(crate) fn open_log(&self, generation: Generation) -> Result<Option<LogFolder>> {
+        let name = self.beside(log_folder);
+        match self.folder.at(&name).find_named_folder()? {
+            Some(folder) => Ok(LogFolder::of(folder, generation)?),
+            None => Ok(None),
+        }
+    }
+
+    pub(crate) fn has_log(&self) -> Result<bool> {
+        Ok(self.folder.at(&self.beside(log_folder)).exists()?)
+    }
+
+    /// The name of what the engine keeps beside the database file.
+    fn beside(&self, path: fn(&Path) -> PathBuf) -> PathBuf {
+        path(self.name.as_ref())
     }
 
     pub(crate) fn generation(&self) -> Generation {
@@ -95,9 +115,10 @@ impl Database {
     /// The headers of the database of generation 1 that this one was migrated from, while the
     /// engine's copy of it lies there.
     pub(crate) fn migrated_from(&self) -> Option<DatabaseHeaders> {
-        let path = migrated_original(&self.path);
-        let file = open_regular(&path).ok()?;
-        DatabaseHeaders::decode(&read_front(&file, &path, DATABASE_HEADERS_BYTES).ok()?).ok()
+        let name = self.beside(migrated_original);
+        let at = self.folder.at(&name);
+        let file = at.open().ok()?;
+        DatabaseHeaders::decode(&read_front(&file, &at.path(), DATABASE_HEADERS_BYTES).ok()?).ok()
     }
 
     /// The headers of the image that an open would load.
@@ -140,11 +161,11 @@ impl Database {
         Ok(headers)
     }
 
-    /// Copies the image into a new file at `target`, and proves the copy.
+    /// Copies the image into a new file that will be `target`, and proves the copy.
     pub(crate) fn copy<'d>(
         &self,
         disk: &'d dyn Disk,
-        target: &Path,
+        target: At<'_>,
         monitor: &dyn Monitor,
     ) -> Result<(StagedFile<'d>, Image)> {
         for attempt in 0..COPY_ATTEMPTS {
@@ -182,7 +203,7 @@ impl Database {
             return Ok(None);
         }
         staged.sync()?;
-        let bytes = Mapped::open(staged.temporary_path())?;
+        let bytes = staged.map()?;
         let image = Image::parse(&bytes).and_then(|image| image.check(&bytes).map(|()| image));
         match image {
             Ok(image) if unchanged => {
@@ -201,16 +222,17 @@ impl Database {
 
     /// What an open would load: the image that is being installed, else the database file.
     fn source(&self) -> Result<Source> {
-        let installing = checkpoint_image(&self.path);
-        match open_regular(&installing) {
+        let installing = self.beside(checkpoint_image);
+        let installing = self.folder.at(&installing);
+        match installing.open() {
             Ok(file) if self.generation == Generation::One => Ok(Source {
                 file,
-                path: installing,
+                path: installing.path(),
                 is_image: true,
             }),
             Err(error) if !error.is_not_found() => Err(error.into()),
             _ => {
-                let file = open_named(&self.path)?;
+                let file = self.folder.at(&self.name).open_named()?;
                 Ok(Source {
                     file,
                     path: self.path.clone(),
@@ -240,7 +262,9 @@ impl Database {
             return Ok(true);
         }
         let after = self.header_bytes(source)?;
-        let installs = self.generation == Generation::One && exists(&checkpoint_image(&self.path))?;
+        let installing = self.beside(checkpoint_image);
+        let installs =
+            self.generation == Generation::One && self.folder.at(&installing).exists()?;
         Ok(after == before && !installs)
     }
 

@@ -11,7 +11,7 @@ use apograph_format::{
     Epoch, Generation, Image, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
-use apograph_io::{IoError, Mapped, StagedFile, crc32, exists, now};
+use apograph_io::{IoError, StagedFile, crc32, now};
 use apograph_manifest::{
     Cursor, FileName, FullContent, ImageIdentity, Segment, SegmentContent, SegmentRecord, Unknown,
 };
@@ -98,15 +98,13 @@ impl LogBehind {
 impl<'a> Job<'a> {
     /// Takes a full backup. `None` where the database was opened or closed meanwhile.
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
-        let target = self
-            .repository
-            .folder()
-            .join(self.name(0, SegmentKind::Full).to_string());
-        let (file, image) = self.database.copy(self.disk, &target, self.monitor)?;
+        let name = self.name(0, SegmentKind::Full).to_string();
+        let target = self.repository.folder().at(&name);
+        let (file, image) = self.database.copy(self.disk, target, self.monitor)?;
         let copy = ImageCopy { file, image };
         let goes_on = seen.goes_on.ok();
         match seen.log {
-            None if exists(&self.database.log_folder())? => Ok(None),
+            None if self.database.has_log()? => Ok(None),
             None => self.full_of_closed(copy, why).map(Some),
             Some(log) if begins_behind(&log, &copy) => self.full_of_closed(copy, why).map(Some),
             Some(log) => match self.log_behind(log, &copy)? {
@@ -297,12 +295,12 @@ impl<'a> Job<'a> {
         content: FullContent,
     ) -> Result<NewSegment<'a>> {
         let name: SegmentName = self.name(ahead, SegmentKind::Full);
-        let target = self.repository.folder().join(name.to_string());
-        let file = file.retarget(&target)?;
-        let bytes = Mapped::open(file.temporary_path())?;
+        let file = file.retarget(name.to_string().as_ref())?;
+        let bytes = file.map()?;
         self.monitor.phase("checking the copy", bytes.len() as u64);
         let Ok(name) = FileName::try_from(name.to_string()) else {
-            return Err(IoError::NotAsWritten { path: target }.into());
+            let path = file.target().path();
+            return Err(IoError::NotAsWritten { path }.into());
         };
         let segment = Segment {
             kind: SegmentKind::Full,

@@ -5,7 +5,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{IoError, Mapped, Mode, Monitor, StagedFile, Threads, crc32};
+use apograph_io::{IoError, Mode, Monitor, StagedFile, Threads, crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState};
@@ -185,8 +185,9 @@ impl Stretch<'_> {
             Generation::Two => (chunks, repeated) = self.pieces(chunks, framing.start),
         }
 
-        let target = repository.folder().join(framing.name.to_string());
-        let mut file = StagedFile::create(disk, &target, mode)?;
+        let name = framing.name.to_string();
+        let target = repository.folder().at(&name);
+        let mut file = StagedFile::create(disk, target, mode)?;
         monitor.phase("writing the increment", self.runs.total_bytes());
         for chunk in &chunks {
             match chunk {
@@ -205,14 +206,14 @@ impl Stretch<'_> {
         }
         file.sync()?;
 
-        let written = Mapped::open(file.temporary_path())?;
+        let written = file.map()?;
         if !self.is_written_in(&written, &chunks) {
-            let path = file.temporary_path().to_owned();
+            let path = file.temporary().path();
             return Err(IoError::NotAsWritten { path }.into());
         }
-        let name = FileName::try_from(framing.name.to_string());
-        let Ok(name) = name else {
-            return Err(IoError::NotAsWritten { path: target }.into());
+        let Ok(name) = FileName::try_from(name.clone()) else {
+            let path = target.path();
+            return Err(IoError::NotAsWritten { path }.into());
         };
         let segment = Segment {
             kind: SegmentKind::Incremental,

@@ -60,11 +60,11 @@ impl<'a> Job<'a> {
         let image = ImageIdentity::of(&self.database.headers()?);
         if self.is_foreign(&image) {
             return Err(CaptureError::Foreign {
-                repository: self.repository.folder().to_owned(),
+                repository: self.repository.folder().path().to_owned(),
                 database: self.database.path().to_owned(),
             });
         }
-        let log = LogFolder::open(&self.database.log_folder(), image.generation())?;
+        let log = self.database.open_log(image.generation())?;
         if let (Some(log), Some(database)) = (&log, image.database) {
             log.check_database(database)?;
         }
@@ -160,7 +160,7 @@ impl<'a> Job<'a> {
         let Some(log) = log else {
             return Ok(None);
         };
-        let cursor = read_cursor(log.path()).map_err(|error| match error {
+        let cursor = read_cursor(log.folder()).map_err(|error| match error {
             ManifestError::Io(error) => CaptureError::Io(error),
             other => CaptureError::Cursor(other),
         })?;
@@ -168,7 +168,7 @@ impl<'a> Job<'a> {
             return Ok(None);
         };
         let damaged = |detail: &str| CaptureError::DamagedCursor {
-            path: log.path().join(CURSOR_FILE_NAME),
+            path: log.folder().at(CURSOR_FILE_NAME).path(),
             detail: detail.to_owned(),
         };
         // In generation 2 a cursor that is not as it was written proves nothing, and harms nothing.
@@ -315,7 +315,7 @@ impl<'a> Job<'a> {
             let unknown = present
                 .map(|cursor| cursor.unknown.clone())
                 .unwrap_or_default();
-            (log.path(), cursor_at(keep, last, self.now, &unknown))
+            (log.folder(), cursor_at(keep, last, self.now, &unknown))
         });
         let addition = Addition {
             segments,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
-use apograph::io::{Disk, Silent};
+use apograph::io::{Disk, Folder, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, plan_rebuild, write_rebuild};
 use apograph::restore::{Options, RestoreError, restore};
@@ -95,6 +95,7 @@ impl Act {
                 restore(disk, &repository, &place.output(), &options, &Silent)?;
             }
             Self::Rebuild => {
+                let repository = Folder::open(&repository)?;
                 let plan = plan_rebuild(&repository)?;
                 write_rebuild(disk, &repository, &plan)?;
             }

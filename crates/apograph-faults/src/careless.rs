@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use apograph::io::{Disk, DiskFile, IoError, Mode, Result};
+use apograph::io::{At, Disk, DiskFile, Folder, IoError, Mode, Result};
 
 /// A disk over another one, which it uses well but for what it neglects.
 #[derive(Clone, Copy)]
@@ -72,8 +72,8 @@ impl<'d> CarelessDisk<'d> {
         Self { disk, neglects }
     }
 
-    fn copy(&self, from: &Path, to: &Path) -> Result<()> {
-        let bytes = std::fs::read(from).map_err(|source| failed(to, source))?;
+    fn copy(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        let bytes = from.map()?;
         let mut file = self.disk.create_new(to, Mode::PRIVATE)?;
         let (front, back) = bytes.split_at(bytes.len() / 2);
         file.write(front)?;
@@ -83,11 +83,11 @@ impl<'d> CarelessDisk<'d> {
 }
 
 impl Disk for CarelessDisk<'_> {
-    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        let file = self.disk.create_new(path, mode)?;
+    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+        let file = self.disk.create_new(at, mode)?;
         if self.neglects == Neglect::Modes {
-            let open = Permissions::from_mode(0o666);
-            std::fs::set_permissions(path, open).map_err(|source| failed(path, source))?;
+            let (path, open) = (at.path(), Permissions::from_mode(0o666));
+            std::fs::set_permissions(&path, open).map_err(|source| failed(&path, source))?;
         }
         Ok(match self.neglects {
             Neglect::Syncs => Box::new(CarelessFile { file, syncs: 0 }),
@@ -96,26 +96,28 @@ impl Disk for CarelessDisk<'_> {
         })
     }
 
-    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()> {
-        self.disk.create_folder(path, mode)
+    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
+        self.disk.create_folder(at, mode)
     }
 
-    fn publish(&self, from: &Path, to: &Path) -> Result<()> {
-        if self.neglects == Neglect::Publication && from.is_file() {
+    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        let is_file = from.metadata()?.is_some_and(|it| it.is_file());
+        if self.neglects == Neglect::Publication && is_file {
             self.copy(from, to)?;
             return self.disk.remove_file(from);
         }
         if self.neglects == Neglect::Occupants {
-            return std::fs::rename(from, to).map_err(|source| failed(to, source));
+            let (from, to) = (from.path(), to.path());
+            return std::fs::rename(from, &to).map_err(|source| failed(&to, source));
         }
         self.disk.publish(from, to)?;
-        if self.neglects == Neglect::Comparison && is_segment(to) {
-            spoil(to).map_err(|source| failed(to, source))?;
+        if self.neglects == Neglect::Comparison && is_segment(&to.path()) {
+            spoil(&to.path()).map_err(|source| failed(&to.path(), source))?;
         }
         Ok(())
     }
 
-    fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
+    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
         if self.neglects == Neglect::Publication {
             self.disk.remove_file(other)?;
             return self.copy(one, other);
@@ -123,25 +125,25 @@ impl Disk for CarelessDisk<'_> {
         self.disk.exchange(one, other)
     }
 
-    fn remove_file(&self, path: &Path) -> Result<()> {
+    fn remove_file(&self, at: At<'_>) -> Result<()> {
         match self.neglects {
             Neglect::Withdrawal => Ok(()),
-            _ => self.disk.remove_file(path),
+            _ => self.disk.remove_file(at),
         }
     }
 
-    fn remove_folder(&self, path: &Path) -> Result<()> {
+    fn remove_folder(&self, at: At<'_>) -> Result<()> {
         match self.neglects {
             Neglect::Withdrawal => Ok(()),
-            _ => self.disk.remove_folder(path),
+            _ => self.disk.remove_folder(at),
         }
     }
 
-    fn sync_folder(&self, path: &Path) -> Result<()> {
+    fn sync_folder(&self, folder: &Folder) -> Result<()> {
         match self.neglects {
             Neglect::Syncs => Ok(()),
-            Neglect::SyncErrors => retried(2, || self.disk.sync_folder(path)),
-            _ => self.disk.sync_folder(path),
+            Neglect::SyncErrors => retried(2, || self.disk.sync_folder(folder)),
+            _ => self.disk.sync_folder(folder),
         }
     }
 }

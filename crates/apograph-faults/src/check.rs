@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
-use apograph::io::{RealDisk, Silent};
+use apograph::io::{Folder, RealDisk, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, plan_rebuild, write_rebuild};
 use apograph::restore::{Options, VerifyOptions, restore, verify};
@@ -98,6 +98,7 @@ fn check_epochs(stage: &Stage, place: &Place, last: u64) -> Result<()> {
 fn go_on(act: Act, place: &Place) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
+        let repository = Folder::open(&repository)?;
         let plan = plan_rebuild(&repository)?;
         return Ok(write_rebuild(&RealDisk, &repository, &plan)?);
     }

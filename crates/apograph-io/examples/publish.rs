@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use apograph_io::{Mode, RealDisk, StagedFile, Threads, crc32};
+use apograph_io::{Folder, Mode, RealDisk, StagedFile, Threads, crc32};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn publish(path: &Path, content: &[u8]) -> apograph_io::Result<()> {
-    let mut staged = StagedFile::create(&RealDisk, path, Mode::PRIVATE)?;
+    let (folder, name) = Folder::holding(path)?;
+    let mut staged = StagedFile::create(&RealDisk, folder.at(name), Mode::PRIVATE)?;
     staged.write(content)?;
     staged.publish()
 }

@@ -1,17 +1,18 @@
 //! The few operations through which everything is written.
 //!
 //! They are a trait so that a test can stand between a command and the disk: cut the power after
-//! any operation, fail the n-th one, count them. Reading needs no such seam and goes to the
-//! operating system directly.
+//! any operation, fail the n-th one, count them. Each names what it changes as a name in an open
+//! folder ([`At`]). Reading needs no such seam and goes to the operating system directly.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{File, Permissions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, RenameFlags};
+use rustix::fs::{AtFlags, OFlags, RenameFlags, mkdirat, renameat_with, unlinkat};
 
 use crate::error::{IoError, Result, failed};
+use crate::folder::{At, Folder};
 
 /// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,58 +42,64 @@ impl Mode {
     pub const fn for_folder(self) -> Self {
         Self(0o700 | self.0 | ((self.0 & 0o444) >> 2))
     }
+
+    pub(crate) const fn raw(self) -> rustix::fs::Mode {
+        rustix::fs::Mode::from_raw_mode(self.0)
+    }
 }
 
 /// Everything that changes a disk.
+///
+/// Each operation can also be [`IoError::NotAName`].
 pub trait Disk: Sync {
     /// Creates a file that must not exist yet and opens it for writing.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
-    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>>;
+    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>>;
 
-    /// Creates a folder that must not exist yet.
+    /// Creates a folder that must not exist yet and opens it.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
-    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()>;
+    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder>;
 
     /// Renames a file or folder to a name that must be free.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
-    fn publish(&self, from: &Path, to: &Path) -> Result<()>;
+    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()>;
 
     /// Lets two files change names.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`].
-    fn exchange(&self, one: &Path, other: &Path) -> Result<()>;
+    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()>;
 
     /// Removes a file.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`].
-    fn remove_file(&self, path: &Path) -> Result<()>;
+    fn remove_file(&self, at: At<'_>) -> Result<()>;
 
     /// Removes an empty folder.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`].
-    fn remove_folder(&self, path: &Path) -> Result<()>;
+    fn remove_folder(&self, at: At<'_>) -> Result<()>;
 
     /// Makes the names in a folder durable.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`].
-    fn sync_folder(&self, path: &Path) -> Result<()>;
+    fn sync_folder(&self, folder: &Folder) -> Result<()>;
 }
 
 /// A file that is being written.
@@ -125,61 +132,68 @@ pub trait DiskFile: Send {
 pub struct RealDisk;
 
 impl Disk for RealDisk {
-    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode.bits())
-            .open(path)
-            .map_err(failed("create", path))?;
-        if let Err(source) = file.set_permissions(Permissions::from_mode(mode.bits())) {
+    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let file = at.opened("create", flags, mode.raw())?;
+        if let Err(error) = set_mode(&file, at, mode) {
             // Nobody will know of the empty file; the first error is the one to report.
-            let _ = std::fs::remove_file(path);
-            return Err(failed("set the permissions of", path)(source));
+            let _ = self.remove_file(at);
+            return Err(error);
         }
         Ok(Box::new(RealFile {
             file,
-            path: path.to_owned(),
+            path: at.path(),
             written: 0,
         }))
     }
 
-    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()> {
-        DirBuilder::new()
-            .mode(mode.bits())
-            .create(path)
-            .map_err(failed("create", path))?;
-        std::fs::set_permissions(path, Permissions::from_mode(mode.bits()))
-            .map_err(failed("set the permissions of", path))
+    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
+        let (folder, name) = at.step()?;
+        mkdirat(folder, name, mode.raw()).map_err(failed("create", &at.path()))?;
+        let created = at
+            .open_folder()
+            .and_then(|folder| set_mode(&folder.as_file()?, at, mode).map(|()| folder));
+        if created.is_err() {
+            let _ = self.remove_folder(at);
+        }
+        created
     }
 
-    fn publish(&self, from: &Path, to: &Path) -> Result<()> {
-        rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
-            .map_err(|errno| failed("publish", to)(errno.into()))
+    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        rename(from, to, RenameFlags::NOREPLACE, "publish")
     }
 
-    fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
-        rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)
-            .map_err(|errno| failed("replace", other)(errno.into()))
+    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
+        rename(one, other, RenameFlags::EXCHANGE, "replace")
     }
 
-    fn remove_file(&self, path: &Path) -> Result<()> {
-        std::fs::remove_file(path).map_err(failed("remove", path))
+    fn remove_file(&self, at: At<'_>) -> Result<()> {
+        remove(at, AtFlags::empty())
     }
 
-    fn remove_folder(&self, path: &Path) -> Result<()> {
-        std::fs::remove_dir(path).map_err(failed("remove", path))
+    fn remove_folder(&self, at: At<'_>) -> Result<()> {
+        remove(at, AtFlags::REMOVEDIR)
     }
 
-    fn sync_folder(&self, path: &Path) -> Result<()> {
-        let path = if path.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            path
-        };
-        let folder = File::open(path).map_err(failed("open", path))?;
-        folder.sync_all().map_err(failed("sync", path))
+    fn sync_folder(&self, folder: &Folder) -> Result<()> {
+        let synced = folder.as_file()?.sync_all();
+        synced.map_err(failed("sync", folder.path()))
     }
+}
+
+fn set_mode(file: &File, at: At<'_>, mode: Mode) -> Result<()> {
+    file.set_permissions(Permissions::from_mode(mode.bits()))
+        .map_err(failed("set the permissions of", &at.path()))
+}
+
+fn rename(from: At<'_>, to: At<'_>, flags: RenameFlags, operation: &'static str) -> Result<()> {
+    let ((from, old), (folder, new)) = (from.step()?, to.step()?);
+    renameat_with(from, old, folder, new, flags).map_err(failed(operation, &to.path()))
+}
+
+fn remove(at: At<'_>, flags: AtFlags) -> Result<()> {
+    let (folder, name) = at.step()?;
+    unlinkat(folder, name, flags).map_err(failed("remove", &at.path()))
 }
 
 /// A file and how long it must be: a network file system can say that it has written more than it

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 /// An operation on a file that did not succeed; it names the operation and the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,6 +26,18 @@ pub enum IoError {
         path: PathBuf,
         /// What it is.
         found: &'static str,
+    },
+    /// A folder was expected, and something else stands there, be it a link to one.
+    #[error("{} is not a folder", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The name of a file was expected, and it is a path, or empty.
+    #[error("{} is not a name in a folder", path.display())]
+    NotAName {
+        /// The folder, with what was to be looked up in it.
+        path: PathBuf,
     },
     /// The file is larger than its kind can be.
     #[error("{} has {found} bytes; a file of its kind has at most {limit}", path.display())]
@@ -73,6 +87,8 @@ impl IoError {
         match self {
             Self::Failed { path, .. }
             | Self::NotARegularFile { path, .. }
+            | Self::NotAFolder { path }
+            | Self::NotAName { path }
             | Self::TooLarge { path, .. }
             | Self::EndedEarly { path, .. }
             | Self::NotAsWritten { path }
@@ -96,17 +112,28 @@ impl IoError {
             _ => None,
         }
     }
+
+    /// What the system answered, as a number.
+    pub(crate) fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Failed { source, .. } => Errno::from_io_error(source),
+            _ => None,
+        }
+    }
 }
 
 /// The result of an operation on files.
 pub type Result<T> = std::result::Result<T, IoError>;
 
 /// Names the operation and the path of an I/O error.
-pub(crate) fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> IoError {
+pub(crate) fn failed<E: Into<io::Error>>(
+    operation: &'static str,
+    path: &Path,
+) -> impl FnOnce(E) -> IoError {
     let path = path.to_owned();
     move |source| IoError::Failed {
         operation,
         path,
-        source,
+        source: source.into(),
     }
 }

@@ -3,22 +3,24 @@
 //! For backup engines and whatever else publishes files that must be whole or absent. It knows
 //! nothing of databases or formats.
 //!
-//! - reading: [`Mapped`] files, [`open_regular`] and [`read_small`], which follow no link and wait
-//!   for no pipe;
+//! - a [`Folder`] is held open, and names are looked up in it, whatever becomes of its path: no name
+//!   leads out of it, no link is followed, no pipe is waited for;
+//! - reading: a name ([`At`]) is opened, [`Mapped`], or read up to a limit;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of;
 //! - [`FileLock`], and [`crc32`] on all cores.
 //!
 //! ```
-//! use apograph_io::{Mode, RealDisk, StagedFile};
+//! use apograph_io::{Folder, Mode, RealDisk, StagedFile};
 //!
 //! let folder = tempfile::tempdir()?;
-//! let path = folder.path().join("report");
-//! let mut staged = StagedFile::create(&RealDisk, &path, Mode::PRIVATE)?;
+//! let folder = Folder::open(folder.path())?;
+//! let report = folder.at("report");
+//! let mut staged = StagedFile::create(&RealDisk, report, Mode::PRIVATE)?;
 //! staged.write(b"whole or absent")?;
-//! assert!(!path.exists());
+//! assert!(!report.exists()?);
 //! staged.publish()?;
-//! assert_eq!(std::fs::read(&path)?, b"whole or absent");
+//! assert_eq!(*report.map()?, *b"whole or absent");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -26,6 +28,7 @@ mod checksum;
 mod clock;
 mod disk;
 mod error;
+mod folder;
 mod lock;
 mod map;
 mod monitor;
@@ -36,10 +39,9 @@ pub use checksum::{Threads, crc32};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};
+pub use folder::{At, Folder, Identity, Names};
 pub use lock::FileLock;
 pub use map::Mapped;
 pub use monitor::{Monitor, Silent};
-pub use open::{exists, list_folder, open_named, open_regular, read_front, read_small};
-pub use staged::{
-    StagedFile, TEMPORARY_SUFFIX, is_temporary, parent_folder, replace_file, temporary_path,
-};
+pub use open::{exists, open_named, open_regular, read_front, read_limited};
+pub use staged::{StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, temporary_name};

@@ -1,7 +1,6 @@
 //! One writer at a time.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::disk::Mode;
 use crate::error::{IoError, Result, failed};
+use crate::folder::{At, Folder};
+use crate::open::regular;
 
 /// A process that another thread is starting holds a copy of every open file, and so of a lock
 /// that this process has just let go, until it runs its own program. That takes a moment.
@@ -22,31 +23,24 @@ pub struct FileLock {
 }
 
 impl FileLock {
-    /// Takes the lock on the file at `path`, which is created where it does not exist.
+    /// Takes the lock on a file, which is created where it does not exist.
     ///
     /// # Errors
     ///
-    /// [`IoError::Busy`] at once where another process holds it, and [`IoError::Failed`].
-    pub fn acquire(path: &Path, mode: Mode) -> Result<Self> {
-        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode.bits())
-            .custom_flags(flags)
-            .open(path)
-            .map_err(failed("open", path))?;
-        Self::lock(file, path)
+    /// [`IoError::Busy`] at once where another process holds it, and as [`At::open`].
+    pub fn acquire(at: At<'_>, mode: Mode) -> Result<Self> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NONBLOCK;
+        let path = at.path();
+        Self::lock(regular(at.opened("open", flags, mode.raw()), &path)?, &path)
     }
 
-    /// Takes the lock on an existing folder itself, which leaves no file behind.
+    /// Takes the lock on a folder itself, which leaves no file behind.
     ///
     /// # Errors
     ///
     /// [`IoError::Busy`] at once where another process holds it, and [`IoError::Failed`].
-    pub fn acquire_folder(path: &Path) -> Result<Self> {
-        Self::lock(File::open(path).map_err(failed("open", path))?, path)
+    pub fn acquire_folder(folder: &Folder) -> Result<Self> {
+        Self::lock(folder.as_file()?, folder.path())
     }
 
     fn lock(file: File, path: &Path) -> Result<Self> {
@@ -57,7 +51,7 @@ impl FileLock {
                     std::thread::sleep(PAUSE);
                 }
                 Err(rustix::io::Errno::WOULDBLOCK) => break,
-                Err(errno) => return Err(failed("lock", path)(errno.into())),
+                Err(errno) => return Err(failed("lock", path)(errno)),
             }
         }
         Err(IoError::Busy {

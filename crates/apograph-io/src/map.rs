@@ -22,7 +22,6 @@ use std::path::Path;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::error::{Result, failed};
-use crate::open::open_regular;
 
 const SNAPSHOT_BUFFER_BYTES: usize = 256 << 10;
 
@@ -33,16 +32,6 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Maps the regular file at `path` for reading.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_regular`], and [`IoError::Failed`](crate::IoError::Failed).
-    pub fn open(path: &Path) -> Result<Self> {
-        let file = open_regular(path)?;
-        Self::of(&file, path)
-    }
-
     /// Maps a copy of an open file that may be cut or rewritten; `path` is for messages.
     ///
     /// The copy is in memory, and has as many bytes as were found. It is no one state of the file
@@ -84,7 +73,7 @@ impl Mapped {
             return Ok(Self { map: None });
         }
         let length = usize::try_from(length)
-            .map_err(|_| failed("map", path)(std::io::ErrorKind::FileTooLarge.into()))?;
+            .map_err(|_| failed("map", path)(std::io::ErrorKind::FileTooLarge))?;
         #[expect(
             unsafe_code,
             reason = "mapping a file is unsafe; the module says why this is sound"

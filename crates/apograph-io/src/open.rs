@@ -1,11 +1,15 @@
-//! Opening and listing what may be hostile: no link is followed, no pipe is waited for.
+//! Opening what may be hostile by its path: no pipe is waited for.
+//!
+//! Files whose path a person named, or that stand beside one. What lies in a folder of our own is
+//! opened in its [`Folder`](crate::Folder).
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use crate::error::{IoError, Result, failed};
 
@@ -13,7 +17,7 @@ use crate::error::{IoError, Result, failed};
 ///
 /// # Errors
 ///
-/// [`IoError::NotARegularFile`] for a symbolic link, folder, device or pipe, and
+/// [`IoError::NotARegularFile`] for a symbolic link, folder, device, pipe or socket, and
 /// [`IoError::Failed`].
 pub fn open_regular(path: &Path) -> Result<File> {
     open(path, OFlags::NOFOLLOW)
@@ -23,61 +27,51 @@ pub fn open_regular(path: &Path) -> Result<File> {
 ///
 /// # Errors
 ///
-/// [`IoError::NotARegularFile`] for a folder, device or pipe, and [`IoError::Failed`].
+/// [`IoError::NotARegularFile`] for a folder, device, pipe or socket, and [`IoError::Failed`].
 pub fn open_named(path: &Path) -> Result<File> {
     open(path, OFlags::empty())
 }
 
 fn open(path: &Path, links: OFlags) -> Result<File> {
     let flags = i32::try_from((links | OFlags::NONBLOCK).bits()).unwrap_or_default();
-    let file = OpenOptions::new()
+    let opened = OpenOptions::new()
         .read(true)
         .custom_flags(flags)
         .open(path)
-        .map_err(|source| {
-            if source.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
-                IoError::NotARegularFile {
-                    path: path.to_owned(),
-                    found: "a symbolic link",
-                }
-            } else {
-                IoError::Failed {
-                    operation: "open",
-                    path: path.to_owned(),
-                    source,
-                }
-            }
-        })?;
-    let metadata = file.metadata().map_err(failed("inspect", path))?;
-    if metadata.is_file() {
-        return Ok(file);
-    }
-    let found = if metadata.is_dir() {
-        "a folder"
-    } else {
-        "a device or pipe"
-    };
-    Err(IoError::NotARegularFile {
-        path: path.to_owned(),
-        found,
-    })
+        .map_err(failed("open", path));
+    regular(opened, path)
 }
 
-/// Reads a small file whole; `None` where nothing exists at `path`.
+/// What was opened without following a link, if it is a regular file; `path` is for messages.
+pub(crate) fn regular(opened: Result<File>, path: &Path) -> Result<File> {
+    let is = |found| IoError::NotARegularFile {
+        path: path.to_owned(),
+        found,
+    };
+    let file = opened.map_err(|error| match error.errno() {
+        Some(Errno::LOOP) => is("a symbolic link"),
+        Some(Errno::ISDIR) => is("a folder"),
+        Some(Errno::NXIO) => is("a socket, device or pipe"),
+        _ => error,
+    })?;
+    let metadata = file.metadata().map_err(failed("inspect", path))?;
+    if metadata.is_file() {
+        Ok(file)
+    } else if metadata.is_dir() {
+        Err(is("a folder"))
+    } else {
+        Err(is("a device or pipe"))
+    }
+}
+
+/// Reads a small file whole from its start; `path` is for messages.
 ///
 /// # Errors
 ///
-/// [`IoError::TooLarge`] past `limit` bytes, and as [`open_regular`].
-pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
-    let file = match open_regular(path) {
-        Ok(file) => file,
-        Err(error) if error.is_not_found() => return Ok(None),
-        Err(error) => return Err(error),
-    };
+/// [`IoError::TooLarge`] past `limit` bytes, and [`IoError::Failed`].
+pub fn read_limited(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed("read", path))?;
+    read_into(&mut bytes, file, path, limit.saturating_add(1))?;
     let found = bytes.len() as u64;
     if found > limit {
         return Err(IoError::TooLarge {
@@ -86,7 +80,7 @@ pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
             found,
         });
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// Reads exactly the first `length` bytes of `file`, the file at `path`.
@@ -94,15 +88,10 @@ pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 /// # Errors
 ///
 /// [`IoError::EndedEarly`] where the file is shorter, and [`IoError::Failed`].
-pub fn read_front(mut file: &File, path: &Path, length: usize) -> Result<Vec<u8>> {
-    use std::io::{Seek, SeekFrom};
-    file.seek(SeekFrom::Start(0))
-        .map_err(failed("read", path))?;
+pub fn read_front(file: &File, path: &Path, length: usize) -> Result<Vec<u8>> {
     let expected = length as u64;
     let mut bytes = Vec::with_capacity(length);
-    file.take(expected)
-        .read_to_end(&mut bytes)
-        .map_err(failed("read", path))?;
+    read_into(&mut bytes, file, path, expected)?;
     if bytes.len() < length {
         let read = bytes.len() as u64;
         return Err(IoError::EndedEarly {
@@ -112,6 +101,13 @@ pub fn read_front(mut file: &File, path: &Path, length: usize) -> Result<Vec<u8>
         });
     }
     Ok(bytes)
+}
+
+fn read_into(bytes: &mut Vec<u8>, mut file: &File, path: &Path, length: u64) -> Result<()> {
+    file.seek(SeekFrom::Start(0))
+        .and_then(|_| file.take(length).read_to_end(bytes))
+        .map_err(failed("read", path))?;
+    Ok(())
 }
 
 /// Whether anything at all stands at `path`, be it a dangling link.
@@ -125,23 +121,4 @@ pub fn exists(path: &Path) -> Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(failed("inspect", path)(source)),
     }
-}
-
-/// The names in a folder, sorted; `None` where nothing exists at `path`.
-///
-/// # Errors
-///
-/// [`IoError::Failed`].
-pub fn list_folder(path: &Path) -> Result<Option<Vec<std::ffi::OsString>>> {
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(failed("list", path)(source)),
-    };
-    let mut names = entries
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<std::io::Result<Vec<_>>>()
-        .map_err(failed("list", path))?;
-    names.sort();
-    Ok(Some(names))
 }

@@ -3,94 +3,99 @@
 //! A staged file is written under a temporary name in the folder where it will live, made
 //! durable, and then renamed: to a free name ([`StagedFile::publish`]), or so that it changes names
 //! with the file that it replaces ([`StagedFile::replace`]). Either way the folder is made durable
-//! before the call returns; where that fails, the names are as they were. Dropped before that, the temporary file is removed; after a crash it lies there under
-//! a name that [`is_temporary`] knows.
+//! before the call returns; where that fails, the names are as they were. Dropped before that, the
+//! temporary file is removed; after a crash it lies there under a name that [`is_temporary`] knows.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::path::{Path, PathBuf};
 
 use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{IoError, Result};
+use crate::folder::{At, Folder};
 use crate::map::Mapped;
 
 /// What the names of temporary files end in.
 pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
 
-/// The temporary name of a file or folder beside its final place: `.NAME.apograph-tmp`.
-pub fn temporary_path(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(TEMPORARY_SUFFIX);
-    path.with_file_name(name)
+/// The temporary name of a file or folder, in the folder of its final one: `.NAME.apograph-tmp`.
+pub fn temporary_name(name: &OsStr) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(TEMPORARY_SUFFIX);
+    temporary
 }
 
-/// Whether a file name is one that [`temporary_path`] makes.
+/// Whether a file name is one that [`temporary_name`] makes.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(TEMPORARY_SUFFIX.as_bytes())
-}
-
-/// The folder of a path, `.` for a bare name.
-pub fn parent_folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 /// A file under a temporary name.
 pub struct StagedFile<'d> {
     disk: &'d dyn Disk,
     file: Option<Box<dyn DiskFile>>,
-    temporary: PathBuf,
-    target: PathBuf,
+    folder: Folder,
+    temporary: OsString,
+    target: OsString,
 }
 
 impl<'d> StagedFile<'d> {
-    /// Begins the file that will live at `target`. What an earlier, killed process left under the
-    /// temporary name is removed.
+    /// Begins the file that will have the name `target`. What an earlier, killed process left under
+    /// the temporary name is removed.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`](crate::IoError::Failed).
-    pub fn create(disk: &'d dyn Disk, target: &Path, mode: Mode) -> Result<Self> {
-        let temporary = temporary_path(target);
-        if crate::open::exists(&temporary)? {
-            disk.remove_file(&temporary)?;
+    pub fn create(disk: &'d dyn Disk, target: At<'_>, mode: Mode) -> Result<Self> {
+        let folder = target.folder().clone();
+        let temporary = temporary_name(target.name());
+        if folder.at(&temporary).exists()? {
+            disk.remove_file(folder.at(&temporary))?;
         }
-        let file = Some(disk.create_new(&temporary, mode)?);
+        let file = Some(disk.create_new(folder.at(&temporary), mode)?);
         Ok(Self {
             disk,
             file,
+            folder,
             temporary,
-            target: target.to_owned(),
+            target: target.name().to_owned(),
         })
     }
 
-    /// Where the bytes are until the file is published.
-    pub fn temporary_path(&self) -> &Path {
-        &self.temporary
+    /// The name that the bytes have until the file is published.
+    pub fn temporary(&self) -> At<'_> {
+        self.folder.at(&self.temporary)
     }
 
-    /// Where the file will live.
-    pub fn target(&self) -> &Path {
-        &self.target
+    /// The name that the file will have.
+    pub fn target(&self) -> At<'_> {
+        self.folder.at(&self.target)
     }
 
-    /// The same file with another place to live, in the same folder.
+    /// The same file with another name to have, in the same folder.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`](crate::IoError::Failed).
-    pub fn retarget(mut self, target: &Path) -> Result<Self> {
-        let temporary = temporary_path(target);
+    pub fn retarget(mut self, target: &OsStr) -> Result<Self> {
+        let temporary = temporary_name(target);
         if temporary != self.temporary {
-            self.disk.publish(&self.temporary, &temporary)?;
+            self.disk
+                .publish(self.temporary(), self.folder.at(&temporary))?;
             self.temporary = temporary;
         }
         target.clone_into(&mut self.target);
         Ok(self)
+    }
+
+    /// Maps what was written so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::map`].
+    pub fn map(&self) -> Result<Mapped> {
+        self.temporary().map()
     }
 
     /// Appends bytes.
@@ -130,11 +135,11 @@ impl<'d> StagedFile<'d> {
     /// [`IoError::is_already_exists`](crate::IoError::is_already_exists). The name is free again.
     pub fn publish(mut self) -> Result<()> {
         self.sync()?;
-        self.disk.publish(&self.temporary, &self.target)?;
-        let synced = self.disk.sync_folder(parent_folder(&self.target));
+        self.disk.publish(self.temporary(), self.target())?;
+        let synced = self.disk.sync_folder(&self.folder);
         if synced.is_err() {
             // Back to where `drop` removes it. The error of the sync is the one to report.
-            let _ = self.disk.publish(&self.target, &self.temporary);
+            let _ = self.disk.publish(self.target(), self.temporary());
             return synced;
         }
         self.file = None;
@@ -147,14 +152,14 @@ impl<'d> StagedFile<'d> {
     ///
     /// [`IoError::Failed`](crate::IoError::Failed). The old file is in its place again.
     pub fn replace(mut self) -> Result<()> {
-        if !crate::open::exists(&self.target)? {
+        if !self.target().exists()? {
             return self.publish();
         }
         self.sync()?;
-        self.disk.exchange(&self.temporary, &self.target)?;
-        let synced = self.disk.sync_folder(parent_folder(&self.target));
+        self.disk.exchange(self.temporary(), self.target())?;
+        let synced = self.disk.sync_folder(&self.folder);
         if synced.is_err() {
-            let _ = self.disk.exchange(&self.temporary, &self.target);
+            let _ = self.disk.exchange(self.temporary(), self.target());
         }
         // What has the temporary name now is the one that nobody wants: `drop` removes it.
         synced
@@ -165,23 +170,22 @@ impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
         if self.file.take().is_some() {
             // The error that led here is the one to report; a left-over is known by its name.
-            let _ = self.disk.remove_file(&self.temporary);
+            let _ = self.disk.remove_file(self.temporary());
         }
     }
 }
 
-/// Puts a small file in the place of the one at `path`, whole and durably; it is read back before.
+/// Puts a small file in the place of the one that has the name, whole and durably; it is read back
+/// before.
 ///
 /// # Errors
 ///
 /// [`IoError::NotAsWritten`] and [`IoError::Failed`].
-pub fn replace_file(disk: &dyn Disk, path: &Path, mode: Mode, bytes: &[u8]) -> Result<()> {
-    let mut staged = StagedFile::create(disk, path, mode)?;
+pub fn replace_file(disk: &dyn Disk, at: At<'_>, mode: Mode, bytes: &[u8]) -> Result<()> {
+    let mut staged = StagedFile::create(disk, at, mode)?;
     staged.write(bytes)?;
-    if *Mapped::open(staged.temporary_path())? != *bytes {
-        return Err(IoError::NotAsWritten {
-            path: path.to_owned(),
-        });
+    if *staged.map()? != *bytes {
+        return Err(IoError::NotAsWritten { path: at.path() });
     }
     staged.replace()
 }

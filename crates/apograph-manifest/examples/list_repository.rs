@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Crc32, Epoch, SegmentKind, UnixMillis};
-use apograph_io::{Mode, RealDisk};
+use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{FileName, Manifest, Segment, Unknown, read_manifest, write_manifest};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(folder) => PathBuf::from(folder),
         None => example(own.path())?,
     };
-    let Some(manifest) = read_manifest(&repository)? else {
+    let Some(manifest) = read_manifest(&Folder::open(&repository)?)? else {
         println!("{} has no manifest", repository.display());
         return Ok(());
     };
@@ -61,6 +61,6 @@ fn example(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
         segments: vec![full, increment],
         ..Manifest::default()
     };
-    write_manifest(&RealDisk, folder, Mode::PRIVATE, &manifest)?;
+    write_manifest(&RealDisk, &Folder::open(folder)?, Mode::PRIVATE, &manifest)?;
     Ok(folder.to_owned())
 }

@@ -18,7 +18,7 @@
 use std::path::Path;
 
 use apograph_format::{Epoch, LogSequence, Lsn, UnixMillis};
-use apograph_io::{Disk, Mode, read_small, replace_file};
+use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ManifestError, Result};
@@ -192,10 +192,12 @@ impl Cursor {
 /// # Errors
 ///
 /// As [`Cursor::decode`], and [`ManifestError::Io`].
-pub fn read_cursor(log_folder: &Path) -> Result<Option<Cursor>> {
-    let path = log_folder.join(CURSOR_FILE_NAME);
-    let bytes = read_small(&path, CURSOR_MAX_BYTES)?;
-    bytes.map(|bytes| Cursor::decode(&bytes, &path)).transpose()
+pub fn read_cursor(log_folder: &Folder) -> Result<Option<Cursor>> {
+    let at = log_folder.at(CURSOR_FILE_NAME);
+    let bytes = at.read_small(CURSOR_MAX_BYTES)?;
+    bytes
+        .map(|bytes| Cursor::decode(&bytes, &at.path()))
+        .transpose()
 }
 
 /// Replaces the cursor in a log folder, whole and durably.
@@ -203,14 +205,14 @@ pub fn read_cursor(log_folder: &Path) -> Result<Option<Cursor>> {
 /// # Errors
 ///
 /// [`ManifestError::Io`].
-pub fn write_cursor(disk: &dyn Disk, log_folder: &Path, mode: Mode, cursor: &Cursor) -> Result<()> {
-    replace_file(
-        disk,
-        &log_folder.join(CURSOR_FILE_NAME),
-        mode,
-        &cursor.encode(),
-    )?;
-    Ok(())
+pub fn write_cursor(
+    disk: &dyn Disk,
+    log_folder: &Folder,
+    mode: Mode,
+    cursor: &Cursor,
+) -> Result<()> {
+    let at = log_folder.at(CURSOR_FILE_NAME);
+    Ok(replace_file(disk, at, mode, &cursor.encode())?)
 }
 
 #[cfg(test)]

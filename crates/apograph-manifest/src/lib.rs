@@ -6,13 +6,14 @@
 //! the holes are, and which segments a [`Target`] needs. It opens no segment.
 //!
 //! ```
-//! use apograph_io::{Mode, RealDisk};
+//! use apograph_io::{Folder, Mode, RealDisk};
 //! use apograph_manifest::{Manifest, read_manifest, write_manifest};
 //!
-//! let repository = tempfile::tempdir()?;
-//! assert_eq!(read_manifest(repository.path())?, None);
-//! write_manifest(&RealDisk, repository.path(), Mode::PRIVATE, &Manifest::default())?;
-//! assert_eq!(read_manifest(repository.path())?, Some(Manifest::default()));
+//! let folder = tempfile::tempdir()?;
+//! let repository = Folder::open(folder.path())?;
+//! assert_eq!(read_manifest(&repository)?, None);
+//! write_manifest(&RealDisk, &repository, Mode::PRIVATE, &Manifest::default())?;
+//! assert_eq!(read_manifest(&repository)?, Some(Manifest::default()));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![cfg_attr(

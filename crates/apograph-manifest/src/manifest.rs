@@ -4,11 +4,12 @@
 //! generation 2 writes JSON, and reads both (FORMAT.md, "Manifest"). What is written here is byte
 //! for byte what the engine writes. Fields of a JSON manifest that are not known here are kept.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
 
 use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
-use apograph_io::{Disk, Mode, read_small, replace_file};
+use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -71,9 +72,9 @@ impl fmt::Display for FileName {
     }
 }
 
-impl AsRef<Path> for FileName {
-    fn as_ref(&self) -> &Path {
-        Path::new(&self.0)
+impl AsRef<OsStr> for FileName {
+    fn as_ref(&self) -> &OsStr {
+        self.0.as_ref()
     }
 }
 
@@ -362,11 +363,11 @@ fn take<T: bincode::Decode<()>>(bytes: &mut &[u8]) -> std::result::Result<T, Str
 /// # Errors
 ///
 /// As [`Manifest::decode`], and [`ManifestError::Io`].
-pub fn read_manifest(repository: &Path) -> Result<Option<Manifest>> {
-    let path = repository.join(MANIFEST_FILE_NAME);
-    let bytes = read_small(&path, MANIFEST_MAX_BYTES)?;
+pub fn read_manifest(repository: &Folder) -> Result<Option<Manifest>> {
+    let at = repository.at(MANIFEST_FILE_NAME);
+    let bytes = at.read_small(MANIFEST_MAX_BYTES)?;
     bytes
-        .map(|bytes| Manifest::decode(&bytes, &path))
+        .map(|bytes| Manifest::decode(&bytes, &at.path()))
         .transpose()
 }
 
@@ -377,15 +378,10 @@ pub fn read_manifest(repository: &Path) -> Result<Option<Manifest>> {
 /// [`ManifestError::Io`].
 pub fn write_manifest(
     disk: &dyn Disk,
-    repository: &Path,
+    repository: &Folder,
     mode: Mode,
     manifest: &Manifest,
 ) -> Result<()> {
-    replace_file(
-        disk,
-        &repository.join(MANIFEST_FILE_NAME),
-        mode,
-        &manifest.encode(),
-    )?;
-    Ok(())
+    let at = repository.at(MANIFEST_FILE_NAME);
+    Ok(replace_file(disk, at, mode, &manifest.encode())?)
 }

@@ -8,13 +8,11 @@
 //! The file is `{"crc32":"…","body":{…}}`, where the checksum covers the bytes of the body. A file
 //! that does not match it is as good as lost, and is never trusted against the manifest.
 
-use std::path::Path;
-
 use apograph_format::{
     Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet, Timeline,
     UnixMillis,
 };
-use apograph_io::{Disk, Mode, read_small, replace_file};
+use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -275,8 +273,9 @@ impl History {
 /// # Errors
 ///
 /// [`ManifestError::Io`](crate::ManifestError::Io).
-pub fn read_history(repository: &Path) -> Result<History> {
-    let bytes = read_small(&repository.join(HISTORY_FILE_NAME), HISTORY_MAX_BYTES)?;
+pub fn read_history(repository: &Folder) -> Result<History> {
+    let at = repository.at(HISTORY_FILE_NAME);
+    let bytes = at.read_small(HISTORY_MAX_BYTES)?;
     Ok(bytes
         .and_then(|bytes| History::decode(&bytes))
         .unwrap_or_default())
@@ -289,15 +288,10 @@ pub fn read_history(repository: &Path) -> Result<History> {
 /// [`ManifestError::Io`](crate::ManifestError::Io).
 pub fn write_history(
     disk: &dyn Disk,
-    repository: &Path,
+    repository: &Folder,
     mode: Mode,
     history: &History,
 ) -> Result<()> {
-    replace_file(
-        disk,
-        &repository.join(HISTORY_FILE_NAME),
-        mode,
-        &history.encode(),
-    )?;
-    Ok(())
+    let at = repository.at(HISTORY_FILE_NAME);
+    Ok(replace_file(disk, at, mode, &history.encode())?)
 }

@@ -40,7 +40,7 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
     let mut removed = false;
     for name in left {
         if is_stranded(&repository, &manifest, name)? {
-            disk.remove_file(&repository.folder().join(name.to_string()))?;
+            disk.remove_file(repository.folder().at(&name.to_string()))?;
             removed = true;
         }
     }
@@ -49,7 +49,7 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
     } else if !removed {
         return Ok(repository);
     }
-    Repository::open_or_empty(repository.folder())
+    Repository::open_or_empty(repository.folder().clone())
 }
 
 /// Whether a name comes right behind the last entry.
@@ -90,7 +90,7 @@ fn follows(last: &Segment, increment: &Segment) -> bool {
 }
 
 fn is_of_this_database(repository: &Repository, full: &Segment) -> Result<bool> {
-    let Some(file) = usable(FullFile::open(&repository.path_of(full)))? else {
+    let Some(file) = usable(FullFile::open(repository.file_of(full)))? else {
         return Ok(false);
     };
     let is_same = repository
@@ -112,8 +112,9 @@ fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) 
     if name.kind == SegmentKind::Full {
         return Ok(false);
     }
-    let path = repository.folder().join(name.to_string());
-    let of_an_image = usable(IncrementFile::open(&path))?.is_some_and(|file| {
+    let name = name.to_string();
+    let file = usable(IncrementFile::open(repository.folder().at(&name)))?;
+    let of_an_image = file.is_some_and(|file| {
         let flags = file.header.flags;
         flags.repeats || flags.catches_up
     });

@@ -1,9 +1,7 @@
 //! The reading of a manifest's entries: by their records, or from their files.
 
-use std::path::Path;
-
 use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
-use apograph_io::{IoError, Threads};
+use apograph_io::{Folder, IoError, Threads};
 use apograph_manifest::{
     ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
     Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end,
@@ -23,7 +21,7 @@ const LOG_FILE_BYTES: u64 = 64 << 20;
 
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
-    pub(crate) folder: &'a Path,
+    pub(crate) folder: &'a Folder,
     pub(crate) manifest: &'a Manifest,
     pub(crate) history: &'a History,
 }
@@ -77,7 +75,7 @@ impl Opening<'_> {
 
     /// The file of an increment; `None` where it cannot be used.
     fn increment(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
-        usable(IncrementFile::open(&self.folder.join(&segment.file)))
+        usable(IncrementFile::open(self.folder.at(&segment.file)))
     }
 
     /// The increment right behind a full backup.
@@ -91,7 +89,7 @@ impl Opening<'_> {
 
     fn contradiction(&self, detail: String) -> RepositoryError {
         RepositoryError::Contradiction {
-            path: self.folder.join(MANIFEST_FILE_NAME),
+            path: self.folder.at(MANIFEST_FILE_NAME).path(),
             detail,
         }
     }
@@ -137,25 +135,13 @@ impl Opening<'_> {
     }
 
     fn look_at(&self, segment: &Segment) -> Result<Option<Unusable>> {
-        let path = self.folder.join(&segment.file);
-        match path.symlink_metadata() {
-            Ok(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
-            Ok(_) => {
+        match self.folder.at(&segment.file).metadata()? {
+            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
+            Some(_) => {
                 let detail = format!("{} is not a regular file", segment.file);
                 Err(self.contradiction(detail))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Ok(Some(Unusable::Missing))
-            }
-            Err(source) => {
-                let operation = "inspect";
-                Err(IoError::Failed {
-                    operation,
-                    path,
-                    source,
-                }
-                .into())
-            }
+            None => Ok(Some(Unusable::Missing)),
         }
     }
 
@@ -194,7 +180,7 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = FullFile::open(&self.folder.join(&segment.file))?;
+        let file = FullFile::open(self.folder.at(&segment.file))?;
         check_file(file.bytes(), segment, Threads::default())?;
         file.image.check(file.bytes())?;
         let epoch = file.image.checkpoint().epoch;
@@ -263,7 +249,7 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = IncrementFile::open(&self.folder.join(&segment.file))?;
+        let file = IncrementFile::open(self.folder.at(&segment.file))?;
         check_file(file.bytes(), segment, Threads::default())?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {

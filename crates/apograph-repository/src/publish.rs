@@ -6,10 +6,10 @@
 //! `adopt.rs`). A full backup is published behind the increments that belong to it: an image whose
 //! increment is missing would be taken for a state of its own.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{Disk, FileLock, IoError, Mode, Monitor, StagedFile, exists};
+use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, RealDisk, StagedFile};
 use apograph_manifest::{
     Cursor, History, ManifestError, SegmentRecord, read_manifest, write_cursor, write_history,
     write_manifest,
@@ -19,7 +19,7 @@ use crate::error::{RepositoryError, Result};
 use crate::repository::Repository;
 
 /// The lock file of generation 2's engine.
-const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
+pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
 
 /// The right to write to a repository, held from the first look to the last sync.
 ///
@@ -27,47 +27,54 @@ const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
 /// backup, so that the two keep out of each other's way.
 #[derive(Debug)]
 pub struct RepositoryLock {
-    _folder: FileLock,
+    _own: FileLock,
     _engine: Option<FileLock>,
-    created: Option<PathBuf>,
+    folder: Folder,
+    is_created: bool,
 }
 
 impl RepositoryLock {
-    /// Takes the lock of an existing folder. The engine's lock file is created for a database of
-    /// generation 2, and taken wherever it is.
+    /// Takes the lock of a folder. The engine's lock file is created for a database of generation
+    /// 2, and taken wherever it is.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Busy`] at once where another process holds it.
-    pub fn acquire(folder: &Path, generation: Generation) -> Result<Self> {
+    /// [`RepositoryError::Busy`] at once where another process holds it, and where the path of the
+    /// folder leads to another one by now: somebody is putting a repository there.
+    pub fn acquire(folder: &Folder, generation: Generation) -> Result<Self> {
+        let is_busy = || RepositoryError::Busy {
+            path: folder.path().to_owned(),
+        };
         let busy = |error| match error {
-            IoError::Busy { .. } => RepositoryError::Busy {
-                path: folder.to_owned(),
-            },
+            IoError::Busy { .. } => is_busy(),
             other => RepositoryError::Io(other),
         };
         let own = FileLock::acquire_folder(folder).map_err(busy)?;
-        let path = folder.join(ENGINE_LOCK_FILE_NAME);
-        let is_there = exists(&path)?;
+        if !folder.is_in_place()? {
+            return Err(is_busy());
+        }
+        let lock_file = folder.at(ENGINE_LOCK_FILE_NAME);
+        let is_there = lock_file.exists()?;
         let wanted = is_there || generation == Generation::Two;
-        let engine = wanted.then(|| FileLock::acquire(&path, Mode::PRIVATE));
+        let engine = wanted.then(|| FileLock::acquire(lock_file, Mode::PRIVATE));
         let engine = engine.transpose().map_err(busy);
         if !is_there && matches!(engine, Err(RepositoryError::Io(_))) {
             // The error that led here is the one to report.
-            let _ = std::fs::remove_file(&path);
+            let _ = RealDisk.remove_file(lock_file);
         }
         Ok(Self {
-            _folder: own,
+            _own: own,
             _engine: engine?,
-            created: (wanted && !is_there).then_some(path),
+            folder: folder.clone(),
+            is_created: wanted && !is_there,
         })
     }
 
-    /// Leaves the folder as it was before the lock was taken.
-    pub fn undo(self, disk: &dyn Disk) {
-        if let Some(path) = &self.created {
+    /// Leaves the folder as it was before the lock was taken. The lock is still held.
+    pub fn undo(&self, disk: &dyn Disk) {
+        if self.is_created {
             // The error that led here is the one to report.
-            let _ = disk.remove_file(path);
+            let _ = disk.remove_file(self.folder.at(ENGINE_LOCK_FILE_NAME));
         }
     }
 }
@@ -98,7 +105,7 @@ pub struct Addition<'d, 'a> {
     /// The new segments, in order.
     pub segments: Vec<NewSegment<'d>>,
     /// The log folder and the cursor to leave there, while the database has one.
-    pub cursor: Option<(&'a Path, Cursor)>,
+    pub cursor: Option<(&'a Folder, Cursor)>,
     /// The permissions of the small files.
     pub mode: Mode,
 }
@@ -135,30 +142,31 @@ pub fn publish(
         manifest.segments.push(segment.record.segment.clone());
         history.records.push(segment.record.clone());
     }
-    let mut published = Vec::new();
+    let folder = repository.folder();
+    let mut published: Vec<OsString> = Vec::new();
     let is_increment = |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;
     let (increments, fulls): (Vec<_>, Vec<_>) = segments.into_iter().partition(is_increment);
     for segment in increments.into_iter().chain(fulls) {
-        let target = segment.file.target().to_owned();
+        let name = segment.file.target().name().to_owned();
         if let Err(error) = publish_file(segment) {
-            withdraw(disk, &published);
+            withdraw(disk, folder, &published);
             return Err(error);
         }
-        published.push(target);
+        published.push(name);
     }
-    if let Err(error) = write_manifest(disk, repository.folder(), mode, &manifest) {
+    if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
         // Segments that the manifest may name after all stay; the next backup adopts them.
-        let present = read_manifest(repository.folder());
+        let present = read_manifest(folder);
         let is_as_before = present.is_ok_and(|it| it.unwrap_or_default() == *repository.manifest());
         if is_as_before {
-            withdraw(disk, &published);
+            withdraw(disk, folder, &published);
         }
         return Err(error.into());
     }
     if let Some((_, cursor)) = &cursor {
         history.cursor = Some(cursor.clone());
     }
-    if let Err(error) = write_history(disk, repository.folder(), mode, &history) {
+    if let Err(error) = write_history(disk, folder, mode, &history) {
         monitor.warn(&format!(
             "the next command has to read the new segments: {error}"
         ));
@@ -179,7 +187,7 @@ pub fn publish(
 }
 
 fn publish_file(new: NewSegment<'_>) -> Result<()> {
-    let path = new.file.target().to_owned();
+    let path = new.file.target().path();
     new.file.publish().map_err(|error| {
         if error.is_already_exists() {
             RepositoryError::InTheWay { path }
@@ -190,8 +198,8 @@ fn publish_file(new: NewSegment<'_>) -> Result<()> {
 }
 
 /// Takes files back that no manifest names. The error that led here is the one to report.
-fn withdraw(disk: &dyn Disk, published: &[PathBuf]) {
-    for path in published {
-        let _ = disk.remove_file(path);
+fn withdraw(disk: &dyn Disk, folder: &Folder, published: &[OsString]) {
+    for name in published {
+        let _ = disk.remove_file(folder.at(name));
     }
 }

@@ -1,12 +1,11 @@
 //! A manifest made anew from the segment files alone.
 
-use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use apograph_format::{
     Crc32, Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis,
 };
-use apograph_io::{Disk, IoError, Mode, Threads, crc32, exists, list_folder, temporary_path};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Threads, crc32, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
     read_history, read_manifest, write_manifest,
@@ -37,17 +36,16 @@ pub struct Rebuild {
 /// [`RepositoryError::NotARepository`] where there is no segment file;
 /// [`RepositoryError::NoneUsable`] where none can be read, or one is of a version that is not known
 /// here; [`RepositoryError::Io`].
-pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
-    let names = list_folder(folder)?.unwrap_or_default();
-    let mut names: Vec<SegmentName> = names
-        .iter()
-        .filter_map(|name| SegmentName::parse(name.to_str()?))
-        .collect();
+pub fn plan_rebuild(folder: &Folder) -> Result<Rebuild> {
+    let mut names: Vec<SegmentName> = Vec::new();
+    for name in folder.names()? {
+        names.extend(name?.to_str().and_then(SegmentName::parse));
+    }
     names.sort_by_key(|name| (name.index, name.kind != SegmentKind::Full));
     if names.is_empty() {
         let detail = "there is no segment file in it".to_owned();
         return Err(RepositoryError::NotARepository {
-            path: folder.to_owned(),
+            path: folder.path().to_owned(),
             detail,
         });
     }
@@ -86,7 +84,7 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
         .find(|(_, reason)| matches!(reason, Unusable::Unsupported { .. }));
     let first = unknown.or(skipped.first().filter(|_| manifest.segments.is_empty()));
     if let Some((name, reason)) = first {
-        let (path, reason) = (folder.join(name.to_string()), reason.clone());
+        let (path, reason) = (folder.at(&name.to_string()).path(), reason.clone());
         return Err(RepositoryError::NoneUsable { path, reason });
     }
     if manifest.segments.iter().any(|it| it.end_lsn.is_some()) {
@@ -101,7 +99,7 @@ pub fn plan_rebuild(folder: &Path) -> Result<Rebuild> {
 }
 
 /// What the small files still know of the segments.
-fn known_segments(folder: &Path, present: Option<&Manifest>) -> Vec<Segment> {
+fn known_segments(folder: &Folder, present: Option<&Manifest>) -> Vec<Segment> {
     let history = read_history(folder).unwrap_or_default();
     let recorded = history.records.into_iter().map(|record| record.segment);
     present
@@ -119,48 +117,47 @@ fn known_segments(folder: &Path, present: Option<&Manifest>) -> Vec<Segment> {
 /// # Errors
 ///
 /// [`RepositoryError::Io`]; the repository is then as it was.
-pub fn write_rebuild(disk: &dyn Disk, folder: &Path, rebuild: &Rebuild) -> Result<()> {
+pub fn write_rebuild(disk: &dyn Disk, folder: &Folder, rebuild: &Rebuild) -> Result<()> {
     let mode = segment_mode(folder, &rebuild.manifest)?;
-    let history: PathBuf = folder.join(HISTORY_FILE_NAME);
-    let aside = temporary_path(&history);
-    if exists(&aside)? {
-        disk.remove_file(&aside)?;
+    let history = folder.at(HISTORY_FILE_NAME);
+    let aside = temporary_name(history.name());
+    let aside = folder.at(&aside);
+    if aside.exists()? {
+        disk.remove_file(aside)?;
     }
-    let has_history = exists(&history)?;
+    let has_history = history.exists()?;
     if has_history {
-        disk.publish(&history, &aside)?;
+        disk.publish(history, aside)?;
     }
     let written = write_manifest(disk, folder, mode, &rebuild.manifest);
     if has_history {
         // The error that led here is the one to report; what is left aside is known by its name.
         let _ = match &written {
-            Ok(()) => disk.remove_file(&aside),
-            Err(_) => disk.publish(&aside, &history),
+            Ok(()) => disk.remove_file(aside),
+            Err(_) => disk.publish(aside, history),
         };
     }
     Ok(written?)
 }
 
 /// The manifest gets the permissions of the segments.
-fn segment_mode(folder: &Path, manifest: &Manifest) -> Result<Mode> {
-    let present = folder.join(MANIFEST_FILE_NAME);
-    let first = manifest
-        .segments
-        .first()
-        .map(|segment| folder.join(&segment.file));
-    let model = first.unwrap_or(present);
-    Ok(Mode::of(&apograph_io::open_regular(&model)?, &model)?)
+fn segment_mode(folder: &Folder, manifest: &Manifest) -> Result<Mode> {
+    let first = manifest.segments.first();
+    let first = first.map(|segment| folder.at(&segment.file));
+    let model = first.unwrap_or(folder.at(MANIFEST_FILE_NAME));
+    Ok(Mode::of(&model.open()?, &model.path())?)
 }
 
 /// The manifest entry of a segment, by its file alone.
 pub(crate) fn read_segment(
-    folder: &Path,
+    folder: &Folder,
     name: SegmentName,
 ) -> std::result::Result<Segment, SegmentDefect> {
-    let path = folder.join(name.to_string());
+    let text = name.to_string();
+    let at = folder.at(&text);
     let (start_epoch, end_epoch, checksum, size_bytes, end) = match name.kind {
         SegmentKind::Full => {
-            let file = FullFile::open(&path)?;
+            let file = FullFile::open(at)?;
             file.image.check(file.bytes())?;
             let (checksum, size) = figures(file.bytes());
             (
@@ -172,7 +169,7 @@ pub(crate) fn read_segment(
             )
         }
         SegmentKind::Incremental => {
-            let file = IncrementFile::open(&path)?;
+            let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
             let end = apograph_wal::GroupReader::new(&parts).finish();
             crate::segment::check_end(end, &parts)?;
@@ -186,9 +183,9 @@ pub(crate) fn read_segment(
             )
         }
     };
-    let file = FileName::try_from(name.to_string())
+    let file = FileName::try_from(text.clone())
         .map_err(|detail| Unusable::Damaged { offset: 0, detail })?;
-    let created_at = modified_at(&path)?;
+    let created_at = modified_at(at)?;
     Ok(Segment {
         kind: name.kind,
         file,
@@ -206,17 +203,17 @@ fn figures(bytes: &[u8]) -> (Crc32, u64) {
     (crc32(bytes, Threads::default()), bytes.len() as u64)
 }
 
-fn modified_at(path: &Path) -> std::result::Result<UnixMillis, IoError> {
+fn modified_at(at: At<'_>) -> std::result::Result<UnixMillis, IoError> {
     let failed = |source| IoError::Failed {
         operation: "inspect",
-        path: path.to_owned(),
+        path: at.path(),
         source,
     };
-    let modified = path
-        .symlink_metadata()
-        .and_then(|it| it.modified())
-        .map_err(failed)?;
-    let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let metadata = at.metadata()?;
+    let gone = || std::io::ErrorKind::NotFound.into();
+    let modified = metadata.map_or_else(|| Err(gone()), |it| it.modified());
+    let since = modified.map_err(failed)?.duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default();
     Ok(UnixMillis::new(
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
     ))

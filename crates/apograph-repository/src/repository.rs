@@ -3,12 +3,15 @@
 //! Opening reads the manifest and `apograph.json` and looks at each file's size. Only a segment
 //! that has no record is read: one that the engine captured, or all of them where `apograph.json`
 //! was lost.
+//!
+//! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
+//! also where its path comes to lead to another one.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{is_temporary, list_folder};
+use apograph_io::{At, Folder, IoError, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, SegmentRecord,
     read_history, read_manifest,
@@ -17,12 +20,13 @@ use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
 use crate::opening::Opening;
+use crate::publish::ENGINE_LOCK_FILE_NAME;
 use crate::timelines::timeline_behind;
 
 /// A repository as it was found.
 #[derive(Debug)]
 pub struct Repository {
-    folder: PathBuf,
+    folder: Folder,
     manifest: Manifest,
     chain: Chain,
     cursor: Option<Cursor>,
@@ -31,7 +35,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository in `folder`.
+    /// Opens the repository at `path`.
     ///
     /// A segment that is missing or damaged is no error here: it is a hole in the chain.
     ///
@@ -40,54 +44,41 @@ impl Repository {
     /// [`RepositoryError::NotARepository`]; [`RepositoryError::Contradiction`] where the manifest
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
     /// be read; [`RepositoryError::Io`].
-    pub fn open(folder: &Path) -> Result<Self> {
-        let repository = Self::open_or_empty(folder)?;
-        if !repository.unnamed.is_empty() && repository.manifest.segments.is_empty() {
-            let path = folder.join(MANIFEST_FILE_NAME);
-            let detail = "it is missing, and there are segments that it should name".to_owned();
-            return Err(RepositoryError::Contradiction { path, detail });
+    pub fn open(path: &Path) -> Result<Self> {
+        let no_repository = |detail: &str| RepositoryError::NotARepository {
+            path: path.to_owned(),
+            detail: detail.to_owned(),
+        };
+        let empty = "there is no manifest and no backup in it";
+        let repository = match Folder::find(path) {
+            Ok(Some(folder)) => Self::open_or_empty(folder)?,
+            Ok(None) => return Err(no_repository(empty)),
+            Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
+            Err(error) => return Err(error.into()),
+        };
+        if !repository.manifest.segments.is_empty() {
+            Ok(repository)
+        } else if repository.unnamed.is_empty() {
+            Err(no_repository(empty))
+        } else {
+            Err(unnamed_segments(&repository.folder))
         }
-        if repository.manifest.segments.is_empty() {
-            let detail = "there is no manifest and no backup in it".to_owned();
-            return Err(RepositoryError::NotARepository {
-                path: folder.to_owned(),
-                detail,
-            });
-        }
-        Ok(repository)
     }
 
-    /// Opens the repository in `folder`, which may be empty or not exist yet.
+    /// Opens the repository in `folder`, which may be empty.
     ///
     /// # Errors
     ///
     /// As [`Repository::open`]; a folder with other files in it and no manifest is
     /// [`RepositoryError::NotARepository`].
-    pub fn open_or_empty(folder: &Path) -> Result<Self> {
-        let names = match list_folder(folder) {
-            Ok(names) => names.unwrap_or_default(),
-            Err(error) if folder.is_file() => {
-                let detail = "it is a file".to_owned();
-                drop(error);
-                return Err(RepositoryError::NotARepository {
-                    path: folder.to_owned(),
-                    detail,
-                });
-            }
-            Err(error) => return Err(error.into()),
+    pub fn open_or_empty(folder: Folder) -> Result<Self> {
+        let found = Found::in_folder(&folder)?;
+        let Some(manifest) = read_manifest(&folder)? else {
+            return Self::without_manifest(folder, found);
         };
-        let (temporaries, names): (Vec<_>, Vec<_>) =
-            names.into_iter().partition(|name| is_temporary(name));
-        let segments: Vec<SegmentName> = names
-            .iter()
-            .filter_map(|name| SegmentName::parse(name.to_str()?))
-            .collect();
-        let Some(manifest) = read_manifest(folder)? else {
-            return Self::without_manifest(folder, &names, &segments, temporaries);
-        };
-        let history = read_history(folder)?;
+        let history = read_history(&folder)?;
         let opening = Opening {
-            folder,
+            folder: &folder,
             manifest: &manifest,
             history: &history,
         };
@@ -99,11 +90,9 @@ impl Repository {
                 .iter()
                 .any(|segment| segment.file.as_str() == name)
         };
-        let unnamed = segments
-            .into_iter()
-            .filter(|name| !is_named(name))
-            .collect();
-        let (folder, cursor) = (folder.to_owned(), history.cursor);
+        let mut unnamed = found.segments;
+        unnamed.retain(|name| !is_named(name));
+        let (temporaries, cursor) = (found.temporaries, history.cursor);
         Ok(Self {
             folder,
             manifest,
@@ -114,12 +103,7 @@ impl Repository {
         })
     }
 
-    fn without_manifest(
-        folder: &Path,
-        names: &[OsString],
-        segments: &[SegmentName],
-        temporaries: Vec<OsString>,
-    ) -> Result<Self> {
+    fn without_manifest(folder: Folder, found: Found) -> Result<Self> {
         // A first backup that was cut off before its manifest leaves just its own files.
         let full = SegmentName {
             kind: SegmentKind::Full,
@@ -129,35 +113,29 @@ impl Repository {
             kind: SegmentKind::Incremental,
             index: 1,
         };
-        let interrupted = segments.iter().all(|name| [full, increment].contains(name));
-        if !interrupted {
-            let path = folder.join(MANIFEST_FILE_NAME);
-            let detail = "it is missing, and there are segments that it should name".to_owned();
-            return Err(RepositoryError::Contradiction { path, detail });
+        let own = [full, increment];
+        if !found.segments.iter().all(|name| own.contains(name)) {
+            return Err(unnamed_segments(&folder));
         }
-        let foreign = names.iter().find(|name| {
-            let segment = name.to_str().and_then(SegmentName::parse).is_some();
-            !segment && *name != "backup.lock" && *name != HISTORY_FILE_NAME
-        });
-        if let Some(name) = foreign {
+        if let Some(name) = found.foreign {
             let detail = format!("it has no manifest, and holds {}", name.to_string_lossy());
             return Err(RepositoryError::NotARepository {
-                path: folder.to_owned(),
+                path: folder.path().to_owned(),
                 detail,
             });
         }
         Ok(Self {
-            folder: folder.to_owned(),
+            folder,
             manifest: Manifest::default(),
             chain: Chain::new(Vec::new()),
             cursor: None,
-            unnamed: segments.to_vec(),
-            temporaries,
+            unnamed: found.segments,
+            temporaries: found.temporaries,
         })
     }
 
     /// The folder.
-    pub fn folder(&self) -> &Path {
+    pub const fn folder(&self) -> &Folder {
         &self.folder
     }
 
@@ -182,13 +160,13 @@ impl Repository {
     }
 
     /// Temporary files that a killed command left.
-    pub fn temporaries(&self) -> impl Iterator<Item = PathBuf> {
-        self.temporaries.iter().map(|name| self.folder.join(name))
+    pub fn temporaries(&self) -> impl Iterator<Item = At<'_>> {
+        self.temporaries.iter().map(|name| self.folder.at(name))
     }
 
-    /// The path of a segment's file.
-    pub fn path_of(&self, segment: &Segment) -> PathBuf {
-        self.folder.join(&segment.file)
+    /// A segment's file.
+    pub fn file_of<'a>(&'a self, segment: &'a Segment) -> At<'a> {
+        self.folder.at(&segment.file)
     }
 
     /// The timeline in front of an entry of the chain.
@@ -210,5 +188,43 @@ impl Repository {
                 content,
             })
         })
+    }
+}
+
+/// What lies in a repository's folder, by its names.
+#[derive(Default)]
+struct Found {
+    segments: Vec<SegmentName>,
+    temporaries: Vec<OsString>,
+    /// The first, in the order of the names, that no command puts there before a manifest.
+    foreign: Option<OsString>,
+}
+
+impl Found {
+    fn in_folder(folder: &Folder) -> Result<Self> {
+        let mut found = Self::default();
+        for name in folder.names()? {
+            let name = name?;
+            if is_temporary(&name) {
+                found.temporaries.push(name);
+            } else if let Some(segment) = name.to_str().and_then(SegmentName::parse) {
+                found.segments.push(segment);
+            } else if name != ENGINE_LOCK_FILE_NAME
+                && name != HISTORY_FILE_NAME
+                && found.foreign.as_ref().is_none_or(|first| name < *first)
+            {
+                found.foreign = Some(name);
+            }
+        }
+        found.temporaries.sort();
+        found.segments.sort_by_key(SegmentName::to_string);
+        Ok(found)
+    }
+}
+
+fn unnamed_segments(folder: &Folder) -> RepositoryError {
+    RepositoryError::Contradiction {
+        path: folder.at(MANIFEST_FILE_NAME).path(),
+        detail: "it is missing, and there are segments that it should name".to_owned(),
     }
 }

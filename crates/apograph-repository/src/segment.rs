@@ -1,14 +1,13 @@
 //! A segment's file, opened: its bytes and its structure.
 
 use std::ops::Range;
-use std::path::Path;
 
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
     SegmentHeader,
 };
-use apograph_io::{IoError, Mapped, Threads, crc32};
+use apograph_io::{At, IoError, Mapped, Threads, crc32};
 use apograph_manifest::{ImageIdentity, LogRange, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart};
 
@@ -33,13 +32,21 @@ struct PieceAt {
 }
 
 impl IncrementFile {
-    /// Opens the increment at `path`.
+    /// Opens an increment.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect`].
-    pub fn open(path: &Path) -> Result<Self, SegmentDefect> {
-        let bytes = Mapped::open(path)?;
+    pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
+        Self::of(at.map()?)
+    }
+
+    /// The increment that has these bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect::Unusable`].
+    pub fn of(bytes: Mapped) -> Result<Self, SegmentDefect> {
         let header = SegmentHeader::decode(&bytes)?;
         let pieces = match header.generation {
             Generation::One => Vec::new(),
@@ -175,13 +182,13 @@ pub struct FullFile {
 }
 
 impl FullFile {
-    /// Opens the full backup at `path`.
+    /// Opens a full backup.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect`].
-    pub fn open(path: &Path) -> Result<Self, SegmentDefect> {
-        let bytes = Mapped::open(path)?;
+    pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
+        let bytes = at.map()?;
         let image = Image::parse(&bytes)?;
         Ok(Self { bytes, image })
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
-use apograph_io::{Disk, Mode, Monitor, Threads, open_regular};
+use apograph_io::{Disk, IoError, Mode, Monitor, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
 };
@@ -12,7 +12,7 @@ use apograph_repository::Repository;
 use crate::error::{RestoreError, Result};
 use crate::selection::Selection;
 use crate::sink::Sink;
-use crate::staging::{Staging, check_free};
+use crate::staging::{Output, Staging};
 use crate::walk::{Walk, WalkError};
 
 /// How to restore.
@@ -82,7 +82,10 @@ pub fn restore(
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Restored> {
-    check_free_or_left(output)?;
+    let place = Output::find(output)?;
+    if let Some(place) = &place {
+        place.check_free_or_left()?;
+    }
     let repository = Repository::open(folder)?;
     let plan = repository.chain().plan(&options.target)?;
     let mut maker = Maker::new(&repository, &plan, options.threads, monitor);
@@ -91,19 +94,20 @@ pub fn restore(
         maker.make(&mut sink)?;
         return maker.restored(output, sink.finish()?);
     }
-    let model = repository.path_of(maker.full()?);
-    let mode = Mode::of(&open_regular(&model)?, &model)?;
-    let mut sink = Sink::to(Staging::begin(disk, output, mode)?);
+    let model = repository.file_of(maker.full()?);
+    let mode = Mode::of(&model.open()?, &model.path())?;
+    let place = place.ok_or_else(|| no_folder_for(output))?;
+    let mut sink = Sink::to(Staging::begin(disk, place, mode)?);
     maker.make(&mut sink)?;
     maker.restored(output, sink.finish()?)
 }
 
-/// What an interrupted restore left is no obstacle; it is cleared before anything is written.
-fn check_free_or_left(output: &Path) -> Result<()> {
-    if apograph_io::exists(&apograph_io::temporary_path(output))? {
-        return Ok(());
+fn no_folder_for(output: &Path) -> IoError {
+    IoError::Failed {
+        operation: "restore into",
+        path: output.parent().unwrap_or(output).to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
     }
-    check_free(output)
 }
 
 /// The making of one database.

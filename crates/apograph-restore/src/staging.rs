@@ -6,14 +6,15 @@
 //! has and how many bytes. So a command that comes after a crash between the two can tell the one
 //! left behind from somebody else's, and from one that an engine has written to since; it takes it
 //! back and removes it.
+//!
+//! The folder that it goes into is opened once, and so are the two that are made in it. Whatever
+//! their paths come to lead to, the database is written and cleared where it was begun.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
-use apograph_io::{
-    Disk, DiskFile, FileLock, IoError, Mapped, Mode, exists, list_folder, parent_folder,
-    read_small, temporary_path,
-};
+use apograph_io::{At, Disk, DiskFile, FileLock, Folder, IoError, Mode, exists, temporary_name};
 
 use crate::error::{RestoreError, Result};
 
@@ -23,50 +24,121 @@ const LOG: &str = "wal";
 const MARK: &str = ".restore.apograph-tmp";
 const MARK_MAX_BYTES: u64 = 64;
 
+/// Where a restored database goes: a folder that is held open, and the names in it.
+pub(crate) struct Output {
+    path: PathBuf,
+    folder: Folder,
+    name: OsString,
+    log: OsString,
+    temporary: OsString,
+}
+
+impl Output {
+    /// Opens the folder of a path; `None` where there is none.
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>> {
+        if path.file_name().is_none() && exists(path)? {
+            let path = path.to_owned();
+            return Err(RestoreError::OutputExists { path });
+        }
+        let (folder, name) = match Folder::holding(path) {
+            Err(error) if error.is_not_found() => return Ok(None),
+            found => found?,
+        };
+        Ok(Some(Self {
+            path: path.to_owned(),
+            folder,
+            name: name.to_owned(),
+            log: log_folder(name.as_ref()).into(),
+            temporary: temporary_name(name),
+        }))
+    }
+
+    /// Fails where anything stands in the way of a restored database. What an interrupted restore
+    /// left is no obstacle; it is cleared before anything is written.
+    pub(crate) fn check_free_or_left(&self) -> Result<()> {
+        if self.temporary().exists()? {
+            return Ok(());
+        }
+        self.check_free()
+    }
+
+    fn check_free(&self) -> Result<()> {
+        // The engine installs a checkpoint image over whatever database has its name.
+        let image = checkpoint_image(self.name.as_ref());
+        for at in [self.database(), self.log(), self.folder.at(&image)] {
+            if at.exists()? {
+                return Err(RestoreError::OutputExists { path: at.path() });
+            }
+        }
+        Ok(())
+    }
+
+    fn database(&self) -> At<'_> {
+        self.folder.at(&self.name)
+    }
+
+    fn log(&self) -> At<'_> {
+        self.folder.at(&self.log)
+    }
+
+    fn temporary(&self) -> At<'_> {
+        self.folder.at(&self.temporary)
+    }
+
+    /// Locks a staging folder, which is then nobody else's.
+    fn lock(&self, staging: &Folder) -> Result<FileLock> {
+        let is_busy = || RestoreError::OutputBusy {
+            path: self.path.clone(),
+        };
+        let lock = FileLock::acquire_folder(staging).map_err(|error| match error {
+            IoError::Busy { .. } => is_busy(),
+            other => other.into(),
+        })?;
+        // Whoever had the lock has removed the folder since.
+        if !self.temporary().is_of(staging)? {
+            return Err(is_busy());
+        }
+        Ok(lock)
+    }
+}
+
 /// A database in the making.
 pub(crate) struct Staging<'d> {
     disk: &'d dyn Disk,
-    output: PathBuf,
-    folder: PathBuf,
+    output: Output,
+    folder: Folder,
     mode: Mode,
     image: Option<Box<dyn DiskFile>>,
-    log: Option<Box<dyn DiskFile>>,
+    log: Option<Log>,
 
     is_done: bool,
     _lock: FileLock,
 }
 
+/// The log of a database in the making, with its newest file.
+struct Log {
+    folder: Folder,
+    file: Box<dyn DiskFile>,
+}
+
 impl<'d> Staging<'d> {
-    /// Begins a database that will live at `output`, where nothing may be.
-    pub(crate) fn begin(disk: &'d dyn Disk, output: &Path, mode: Mode) -> Result<Self> {
-        let parent = parent_folder(output);
-        if !exists(parent)? {
-            let source = std::io::ErrorKind::NotFound.into();
-            let (operation, path) = ("restore into", parent.to_owned());
-            return Err(IoError::Failed {
-                operation,
-                path,
-                source,
-            }
-            .into());
+    /// Begins a database where nothing may be.
+    pub(crate) fn begin(disk: &'d dyn Disk, output: Output, mode: Mode) -> Result<Self> {
+        if let Some(left) = output.temporary().find_folder()? {
+            let _lock = output.lock(&left)?;
+            clear(disk, &left, &output)?;
         }
-        let folder = temporary_path(output);
-        if exists(&folder)? {
-            let _lock = lock(&folder, output)?;
-            clear(disk, &folder, output)?;
-        }
-        check_free(output)?;
-        disk.create_folder(&folder, Mode::PRIVATE.for_folder())?;
-        let lock = match lock(&folder, output) {
-            Ok(lock) => lock,
-            Err(error) => {
-                let _ = disk.remove_folder(&folder);
-                return Err(error);
+        output.check_free()?;
+        let folder = disk.create_folder(output.temporary(), Mode::PRIVATE.for_folder())?;
+        let lock = output.lock(&folder).inspect_err(|error| {
+            // Where it is busy, another restore took it for a left-over, and clears it.
+            if !matches!(error, RestoreError::OutputBusy { .. }) {
+                let _ = disk.remove_folder(output.temporary());
             }
-        };
+        })?;
         let staging = Self {
             disk,
-            output: output.to_owned(),
+            output,
             folder,
             mode,
             image: None,
@@ -80,7 +152,7 @@ impl<'d> Staging<'d> {
 
     /// Writes the database file.
     pub(crate) fn write_image(&mut self, bytes: &[u8]) -> Result<()> {
-        let mut image = self.disk.create_new(&self.folder.join(IMAGE), self.mode)?;
+        let mut image = self.disk.create_new(self.folder.at(IMAGE), self.mode)?;
         image.write(bytes)?;
         self.image = Some(image);
         Ok(())
@@ -88,20 +160,23 @@ impl<'d> Staging<'d> {
 
     /// Begins a log file, behind those that were written.
     pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
-        let folder = self.folder.join(LOG);
-        match &mut self.log {
-            Some(before) => before.sync()?,
-            None => self.disk.create_folder(&folder, self.mode.for_folder())?,
-        }
-        let path = folder.join(log_file_name(start));
-        self.log = Some(self.disk.create_new(&path, self.mode)?);
+        let folder = if let Some(log) = &mut self.log {
+            log.file.sync()?;
+            log.folder.clone()
+        } else {
+            let mode = self.mode.for_folder();
+            self.disk.create_folder(self.folder.at(LOG), mode)?
+        };
+        let name = log_file_name(start);
+        let file = self.disk.create_new(folder.at(&name), self.mode)?;
+        self.log = Some(Log { folder, file });
         Ok(())
     }
 
     /// Appends to the log file.
     pub(crate) fn write_log(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.log {
-            Some(log) => Ok(log.write(bytes)?),
+            Some(log) => Ok(log.file.write(bytes)?),
             None => Ok(()),
         }
     }
@@ -111,20 +186,19 @@ impl<'d> Staging<'d> {
         if let Some(image) = &mut self.image {
             image.sync()?;
         }
-        let log = self.folder.join(LOG);
-        if let Some(file) = &mut self.log {
+        if let Some(Log { folder, file }) = &mut self.log {
             file.sync()?;
-            let extent = extent(&log)?;
-            let mut mark = self.disk.create_new(&log.join(MARK), self.mode)?;
+            let extent = extent(folder)?;
+            let mut mark = self.disk.create_new(folder.at(MARK), self.mode)?;
             mark.write(extent.as_bytes())?;
             mark.sync()?;
-            self.disk.sync_folder(&log)?;
+            self.disk.sync_folder(folder)?;
         }
         self.disk.sync_folder(&self.folder)?;
-        self.disk.sync_folder(parent_folder(&self.output))?;
-        let mut moves = vec![(self.folder.join(IMAGE), self.output.clone())];
+        self.disk.sync_folder(&self.output.folder)?;
+        let mut moves = vec![(self.folder.at(IMAGE), self.output.database())];
         if self.log.is_some() {
-            moves.insert(0, (log, log_folder(&self.output)));
+            moves.insert(0, (self.folder.at(LOG), self.output.log()));
         }
         self.move_out(&moves)?;
         self.is_done = true;
@@ -134,12 +208,12 @@ impl<'d> Staging<'d> {
     }
 
     /// Moves everything to its place, each durably before the next, or everything back.
-    fn move_out(&self, moves: &[(PathBuf, PathBuf)]) -> Result<()> {
+    fn move_out(&self, moves: &[(At<'_>, At<'_>)]) -> Result<()> {
         let mut done = Vec::new();
-        let outcome = moves.iter().try_for_each(|(from, to)| {
+        let outcome = moves.iter().try_for_each(|&(from, to)| {
             self.disk.publish(from, to).map_err(taken)?;
             done.push((from, to));
-            Ok(self.disk.sync_folder(parent_folder(&self.output))?)
+            Ok(self.disk.sync_folder(&self.output.folder)?)
         });
         if outcome.is_err() {
             // To where `drop` removes it. The first error is the one to report.
@@ -160,30 +234,6 @@ impl Drop for Staging<'_> {
     }
 }
 
-/// Fails where anything stands in the way of a restored database.
-pub(crate) fn check_free(output: &Path) -> Result<()> {
-    // The engine installs a checkpoint image over whatever database has its name.
-    for path in [
-        output.to_owned(),
-        log_folder(output),
-        checkpoint_image(output),
-    ] {
-        if exists(&path)? {
-            return Err(RestoreError::OutputExists { path });
-        }
-    }
-    Ok(())
-}
-
-fn lock(folder: &Path, output: &Path) -> Result<FileLock> {
-    FileLock::acquire_folder(folder).map_err(|error| match error {
-        IoError::Busy { .. } => RestoreError::OutputBusy {
-            path: output.to_owned(),
-        },
-        other => other.into(),
-    })
-}
-
 fn taken(error: IoError) -> RestoreError {
     if error.is_already_exists() {
         RestoreError::OutputExists {
@@ -196,42 +246,48 @@ fn taken(error: IoError) -> RestoreError {
 
 /// Removes a staging folder, the log folder that it was about to complete, and the mark of one that
 /// is complete.
-fn clear(disk: &dyn Disk, folder: &Path, output: &Path) -> Result<()> {
-    let (log, log_output) = (folder.join(LOG), log_folder(output));
-    remove_folder(disk, &log)?;
-    let mark = log_output.join(MARK);
-    if log_output.is_dir()
-        && let Some(said) = read_small(&mark, MARK_MAX_BYTES)?
+fn clear(disk: &dyn Disk, staging: &Folder, output: &Output) -> Result<()> {
+    let place = staging.at(LOG);
+    if let Some(log) = place.find_folder()? {
+        remove(disk, &log, place)?;
+    }
+    let moved = match output.log().find_folder() {
+        // Somebody else's file, or a link.
+        Err(IoError::NotAFolder { .. }) => None,
+        found => found?,
+    };
+    if let Some(log) = moved
+        && let Some(said) = log.at(MARK).read_small(MARK_MAX_BYTES)?
     {
-        if exists(output)? {
-            disk.remove_file(&mark)?;
-        } else if extent(&log_output)?.as_bytes() == said {
-            disk.publish(&log_output, &log)?;
-            remove_folder(disk, &log)?;
+        if output.database().exists()? {
+            disk.remove_file(log.at(MARK))?;
+        } else if extent(&log)?.as_bytes() == said {
+            disk.publish(output.log(), place)?;
+            remove(disk, &log, place)?;
         }
     }
-    remove_folder(disk, folder)
+    remove(disk, staging, output.temporary())
 }
 
 /// How many files a log folder has, and how many bytes, but for the mark.
-fn extent(log: &Path) -> Result<String> {
+fn extent(log: &Folder) -> Result<String> {
     let (mut files, mut bytes) = (0_u64, 0_u64);
-    for name in list_folder(log)?.unwrap_or_default() {
+    for name in log.names()? {
+        let name = name?;
         if name != MARK {
             files += 1;
-            bytes += Mapped::open(&log.join(name))?.len() as u64;
+            bytes += log.at(&name).map()?.len() as u64;
         }
     }
     Ok(format!("{files} {bytes}"))
 }
 
-/// Removes a folder of files, where there is one.
-fn remove_folder(disk: &dyn Disk, folder: &Path) -> Result<()> {
-    if let Some(names) = list_folder(folder)? {
-        for name in names {
-            disk.remove_file(&folder.join(name))?;
-        }
-        disk.remove_folder(folder)?;
+/// Removes a folder of files, which has the name `at`.
+fn remove(disk: &dyn Disk, folder: &Folder, at: At<'_>) -> Result<()> {
+    let mut names = folder.names()?.collect::<apograph_io::Result<Vec<_>>>()?;
+    names.sort();
+    for name in names {
+        disk.remove_file(folder.at(&name))?;
     }
-    Ok(())
+    Ok(disk.remove_folder(at)?)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use apograph_format::{Epoch, SegmentKind};
-use apograph_io::{Mapped, Monitor, Threads};
+use apograph_io::{Monitor, Threads};
 use apograph_manifest::{HoleCause, Unusable};
 use apograph_repository::{Repository, check_file};
 
@@ -129,7 +129,7 @@ fn check_whole(
         .entries()
         .get(index)
         .ok_or(Unusable::Missing)?;
-    let bytes = match Mapped::open(&repository.path_of(&entry.segment)) {
+    let bytes = match repository.file_of(&entry.segment).map() {
         Err(error) if error.is_not_found() => return Err(Unusable::Missing.into()),
         other => other?,
     };

@@ -92,7 +92,7 @@ impl<'a> Walk<'a> {
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
     pub(crate) fn full(&mut self, index: usize) -> Result<FullFile, WalkError> {
         let entry = self.enter(index)?;
-        let file = FullFile::open(&self.repository.path_of(&entry.segment));
+        let file = FullFile::open(self.repository.file_of(&entry.segment));
         self.leave(index);
         let file = file?;
         check_file(file.bytes(), &entry.segment, self.threads)?;
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
         let entry = self.enter(index)?;
         let mut state = self.state_at(index, entry);
         let before = self.position;
-        let file = IncrementFile::open(&self.repository.path_of(&entry.segment));
+        let file = IncrementFile::open(self.repository.file_of(&entry.segment));
         self.leave(index);
         let file = file?;
         let (header, segment) = (&file.header, &entry.segment);

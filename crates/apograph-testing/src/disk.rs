@@ -15,11 +15,12 @@ mod survival;
 
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apograph_io::{Disk, DiskFile, IoError, Mode, RealDisk, Result};
+use apograph_io::{At, Disk, DiskFile, Folder, IoError, Mode, RealDisk, Result};
 
 use image::{Durable, Inode};
 pub use survival::{Data, Survival};
@@ -179,51 +180,57 @@ impl State {
 }
 
 impl Disk for SimDisk {
-    fn create_new(&self, path: &Path, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        self.ask("create", path)?;
-        let real = RealDisk.create_new(path, mode)?;
-        let inode = self.state().durable.hold(path);
+    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+        self.ask("create", &at.path())?;
+        let real = RealDisk.create_new(at, mode)?;
+        let path = held_open(at.folder()).join(at.name());
+        let inode = self.state().durable.hold(&path);
         Ok(Box::new(SimFile {
             real,
             inode,
-            path: path.to_owned(),
+            path: at.path(),
             root: self.root.clone(),
             state: Arc::clone(&self.state),
         }))
     }
 
-    fn create_folder(&self, path: &Path, mode: Mode) -> Result<()> {
-        self.ask("create folder", path)?;
-        RealDisk.create_folder(path, mode)?;
-        self.state().durable.hold(path);
-        Ok(())
+    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
+        self.ask("create folder", &at.path())?;
+        let folder = RealDisk.create_folder(at, mode)?;
+        self.state().durable.hold(&held_open(&folder));
+        Ok(folder)
     }
 
-    fn publish(&self, from: &Path, to: &Path) -> Result<()> {
-        self.ask("publish", to)?;
+    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        self.ask("publish", &to.path())?;
         RealDisk.publish(from, to)
     }
 
-    fn exchange(&self, one: &Path, other: &Path) -> Result<()> {
-        self.ask("exchange", other)?;
+    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
+        self.ask("exchange", &other.path())?;
         RealDisk.exchange(one, other)
     }
 
-    fn remove_file(&self, path: &Path) -> Result<()> {
-        self.ask("remove", path)?;
-        RealDisk.remove_file(path)
+    fn remove_file(&self, at: At<'_>) -> Result<()> {
+        self.ask("remove", &at.path())?;
+        RealDisk.remove_file(at)
     }
 
-    fn remove_folder(&self, path: &Path) -> Result<()> {
-        self.ask("remove folder", path)?;
-        RealDisk.remove_folder(path)
+    fn remove_folder(&self, at: At<'_>) -> Result<()> {
+        self.ask("remove folder", &at.path())?;
+        RealDisk.remove_folder(at)
     }
 
-    fn sync_folder(&self, path: &Path) -> Result<()> {
-        self.ask("sync folder", path)?;
-        self.state().durable.sync_folder(path);
+    fn sync_folder(&self, folder: &Folder) -> Result<()> {
+        self.ask("sync folder", folder.path())?;
+        self.state().durable.sync_folder(&held_open(folder));
         Ok(())
     }
+}
+
+/// A path to an open folder, wherever it was moved to.
+fn held_open(folder: &impl AsFd) -> PathBuf {
+    format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd()).into()
 }
 
 struct SimFile {

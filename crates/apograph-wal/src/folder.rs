@@ -4,10 +4,12 @@
 //! that is open stays readable, and the bytes that were read never change. The files are mapped
 //! from the newest to the oldest: once a newer file has bytes, the older ones are complete, so
 //! whatever is caught is a prefix of the log.
+//!
+//! The folder is held open too. A close and an open of the database put another folder in its
+//! place: what is in that one is never taken for this log.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
@@ -15,7 +17,7 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     DatabaseId, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn, log_file_name,
 };
-use apograph_io::{IoError, Mapped, list_folder, open_regular, read_small};
+use apograph_io::{Folder, Identity, IoError, Mapped};
 
 use crate::error::{Result, WalError};
 use crate::part::LogPart;
@@ -69,7 +71,7 @@ impl LogFile {
 /// A log folder as it was found.
 #[derive(Debug)]
 pub struct LogFolder {
-    path: PathBuf,
+    folder: Folder,
     generation: Generation,
     checkpoint: Option<CheckpointRecord>,
     files: Vec<LogFile>,
@@ -80,23 +82,37 @@ impl LogFolder {
     ///
     /// # Errors
     ///
+    /// As [`LogFolder::of`].
+    pub fn open(path: &Path, generation: Generation) -> Result<Option<Self>> {
+        match Folder::find(path)? {
+            Some(folder) => Self::of(folder, generation),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a log folder that is open; `None` where it was removed meanwhile.
+    ///
+    /// # Errors
+    ///
     /// [`WalError::Io`]; [`WalError::Checkpoint`] for a `checkpoint.meta` that cannot be read;
     /// [`WalError::StrayFile`] for a file that the engine would replay as a log file and that has
     /// no log file's name, or for two files with one number; [`WalError::Header`] for a log file of
     /// generation 2 whose header is damaged, or is another file's.
-    pub fn open(path: &Path, generation: Generation) -> Result<Option<Self>> {
+    pub fn of(folder: Folder, generation: Generation) -> Result<Option<Self>> {
         for _ in 0..LISTINGS {
-            let Some(names) = list_folder(path)? else {
+            let names = log_names(&folder, generation)?;
+            // A folder that was removed is empty.
+            if names.is_empty() && !folder.is_in_place()? {
                 return Ok(None);
-            };
+            }
             let checkpoint = match generation {
-                Generation::One => read_checkpoint(path)?,
+                Generation::One => read_checkpoint(&folder)?,
                 Generation::Two => None,
             };
-            match open_files(&log_names(path, names, generation)?) {
+            match open_files(&folder, &names) {
                 Ok(files) => {
                     return Ok(Some(Self {
-                        path: path.to_owned(),
+                        folder,
                         generation,
                         checkpoint,
                         files,
@@ -107,7 +123,7 @@ impl LogFolder {
             }
         }
         Err(WalError::Restless {
-            path: path.to_owned(),
+            path: folder.path().to_owned(),
         })
     }
 
@@ -118,7 +134,10 @@ impl LogFolder {
     ///
     /// As [`LogFolder::open`].
     pub fn refreshed(self) -> Result<Option<Self>> {
-        let Some(now) = Self::open(&self.path, self.generation)? else {
+        if !self.folder.is_in_place()? {
+            return Ok(None);
+        }
+        let Some(now) = Self::of(self.folder.clone(), self.generation)? else {
             return Ok(None);
         };
         if !self.is_same_log(&now)? {
@@ -134,7 +153,7 @@ impl LogFolder {
         files.sort_by_key(|file| file.start);
         Ok(Some(Self {
             files,
-            path: self.path,
+            folder: self.folder,
             generation: self.generation,
             checkpoint: self.checkpoint,
         }))
@@ -144,7 +163,7 @@ impl LogFolder {
     fn is_same_log(&self, now: &Self) -> Result<bool> {
         for held in &self.files {
             if let Some(file) = now.named(held.start)
-                && identity(&file.file, &file.path)? != identity(&held.file, &held.path)?
+                && Identity::of(&file.file, &file.path)? != Identity::of(&held.file, &held.path)?
             {
                 return Ok(false);
             }
@@ -172,8 +191,8 @@ impl LogFolder {
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub const fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The generation of the log.
@@ -288,7 +307,7 @@ impl LogFolder {
 
     fn missing(&self, start: LogPosition) -> WalError {
         WalError::MissingFile {
-            path: self.path.join(log_file_name(start)),
+            path: self.folder.at(&log_file_name(start)).path(),
         }
     }
 }
@@ -302,43 +321,39 @@ pub struct LogTail<'a> {
     pub parts: Vec<LogPart<'a>>,
 }
 
-/// What tells one file of this machine from another.
-fn identity(file: &File, path: &Path) -> Result<(u64, u64)> {
-    let failed = |source| IoError::Failed {
-        operation: "inspect",
-        path: path.to_owned(),
-        source,
-    };
-    let metadata = file.metadata().map_err(failed)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
-fn log_names(
-    path: &Path,
-    names: Vec<OsString>,
-    generation: Generation,
-) -> Result<Vec<(LogPosition, PathBuf)>> {
-    let mut logs = Vec::new();
-    for name in names {
-        let file = path.join(&name);
+/// The names of the log files, in the order of the log.
+fn log_names(folder: &Folder, generation: Generation) -> Result<Vec<(LogPosition, OsString)>> {
+    let (mut logs, mut strays) = (Vec::new(), Vec::new());
+    for name in folder.names()? {
+        let name = name?;
         match LogFolderEntry::of(&name, generation) {
-            LogFolderEntry::Log(start) => logs.push((start, file)),
-            LogFolderEntry::StrayLog => return Err(WalError::StrayFile { path: file }),
+            LogFolderEntry::Log(start) => logs.push((start, name)),
+            LogFolderEntry::StrayLog => strays.push(name),
             LogFolderEntry::Other => {}
         }
     }
+    if let Some(name) = strays.iter().min() {
+        return Err(stray(folder, name));
+    }
     logs.sort();
     let twice = logs.windows(2).find_map(|pair| match pair {
-        [(first, _), (second, path)] if first == second => Some(path.clone()),
+        [(first, _), (second, name)] if first == second => Some(stray(folder, name)),
         _ => None,
     });
-    twice.map_or(Ok(logs), |path| Err(WalError::StrayFile { path }))
+    twice.map_or(Ok(logs), Err)
 }
 
-fn open_files(names: &[(LogPosition, PathBuf)]) -> Result<Vec<LogFile>> {
+fn stray(folder: &Folder, name: &OsStr) -> WalError {
+    WalError::StrayFile {
+        path: folder.at(name).path(),
+    }
+}
+
+fn open_files(folder: &Folder, names: &[(LogPosition, OsString)]) -> Result<Vec<LogFile>> {
     let opened = names
         .iter()
-        .map(|(start, path)| Ok((*start, path.clone(), open_regular(path)?)))
+        .map(|(start, name)| (*start, folder.at(name)))
+        .map(|(start, at)| Ok((start, at.path(), at.open()?)))
         .collect::<std::result::Result<Vec<_>, IoError>>()?;
     let mut files = Vec::with_capacity(opened.len());
     for (start, path, file) in opened.into_iter().rev() {
@@ -379,13 +394,16 @@ fn read_header(bytes: &[u8], path: &Path, named: Lsn) -> Result<WalSegmentHeader
     }
 }
 
-fn read_checkpoint(folder: &Path) -> Result<Option<CheckpointRecord>> {
-    let path = folder.join(CHECKPOINT_FILE_NAME);
-    let Some(bytes) = read_small(&path, CHECKPOINT_FILE_MAX_BYTES)? else {
+fn read_checkpoint(folder: &Folder) -> Result<Option<CheckpointRecord>> {
+    let at = folder.at(CHECKPOINT_FILE_NAME);
+    let Some(bytes) = at.read_small(CHECKPOINT_FILE_MAX_BYTES)? else {
         return Ok(None);
     };
     match CheckpointRecord::decode(&bytes) {
         Ok(record) => Ok(Some(record)),
-        Err(source) => Err(WalError::Checkpoint { path, source }),
+        Err(source) => Err(WalError::Checkpoint {
+            path: at.path(),
+            source,
+        }),
     }
 }

@@ -64,8 +64,7 @@ impl Search<'_> {
         let Some(log) = self.live.log else {
             return Ok(Err(Broken::Closed));
         };
-        let path = self.repository.path_of(&self.last.segment);
-        let file = match IncrementFile::open(&path) {
+        let file = match IncrementFile::open(self.repository.file_of(&self.last.segment)) {
             Ok(file) => file,
             Err(SegmentDefect::Io(error)) => return Err(error.into()),
             Err(SegmentDefect::Unusable(_)) => return Ok(self.unusable()),

@@ -75,7 +75,7 @@ impl Search<'_> {
         for entry in self.entries.iter().rev() {
             match &entry.content {
                 Some(SegmentContent::Increment(_)) => {
-                    let file = IncrementFile::open(&self.repository.path_of(&entry.segment))?;
+                    let file = IncrementFile::open(self.repository.file_of(&entry.segment))?;
                     if !file.before(end).is_empty() {
                         return Ok(Captured::Increment(file));
                     }

@@ -4,6 +4,9 @@
 //! Those that trace system calls, mount file systems or run the real engine are left to
 //! `cargo xtask faults`.
 
+mod folders;
+mod watched;
+
 use std::path::Path;
 
 use apograph_faults::command::Programs;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use apograph::io::Folder;
 use apograph::repository::RepositoryLock;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
 use apograph_interop::{Call, Engine, Generation, Taken};
@@ -207,7 +208,8 @@ fn while_one_writes_the_other_is_told() {
     engine.call(batch).unwrap();
     backup(&database, &repository, None).ok();
 
-    let ours = RepositoryLock::acquire(&repository, apograph::format::Generation::Two).unwrap();
+    let folder = Folder::open(&repository).unwrap();
+    let ours = RepositoryLock::acquire(&folder, apograph::format::Generation::Two).unwrap();
     let error = engine.backup_full(&repository).unwrap_err();
     assert!(error.to_string().contains("busy"), "{error}");
     drop(ours);

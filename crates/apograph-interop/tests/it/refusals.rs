@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use apograph::capture::{Kind, capture};
-use apograph::io::{Mode, RealDisk, Silent};
+use apograph::io::{Folder, Mode, RealDisk, Silent};
 use apograph::manifest::{Manifest, Target, read_manifest, write_manifest};
 use apograph::restore::{Options, restore};
 use apograph_interop::{Engine, Generation};
@@ -56,11 +56,15 @@ fn check(stage: &Stage, code: &str, words: &[&str]) {
 }
 
 fn manifest(stage: &Stage) -> Manifest {
-    read_manifest(&stage.repository()).unwrap().unwrap()
+    read_manifest(&folder(stage)).unwrap().unwrap()
 }
 
 fn set_manifest(stage: &Stage, manifest: &Manifest) {
-    write_manifest(&RealDisk, &stage.repository(), Mode::PRIVATE, manifest).unwrap();
+    write_manifest(&RealDisk, &folder(stage), Mode::PRIVATE, manifest).unwrap();
+}
+
+fn folder(stage: &Stage) -> Folder {
+    Folder::open(&stage.repository()).unwrap()
 }
 
 fn a_missing_middle_segment_is_a_broken_chain(generation: Generation) {
@@ -421,7 +425,7 @@ fn names_in_a_manifest_are_no_paths(generation: Generation) {
 fn a_repository_is_written_by_one_command(generation: Generation) {
     let stage = Stage::new(generation);
     let lock = apograph::repository::RepositoryLock::acquire(
-        &stage.repository(),
+        &folder(&stage),
         apograph::format::Generation::One,
     )
     .unwrap();

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::held_open;
 use super::survival::{ChangedName, Data, Survival};
 
 /// The number of a file or folder, as long as it is held open.
@@ -186,7 +186,7 @@ impl Durable {
             return Names::new();
         };
         // A folder that was moved or removed has no path any more, but still its handle.
-        let path = PathBuf::from(format!("/proc/self/fd/{}", node.handle.as_raw_fd()));
+        let path = held_open(&node.handle);
         let names = list(&path).into_iter();
         let names: Vec<_> = names.map(|name| (path.join(&name), name)).collect();
         let held = names

@@ -16,7 +16,7 @@ pub fn manifest(data: &[u8]) {
         return;
     };
     for segment in &manifest.segments {
-        let name: &Path = segment.file.as_ref();
+        let name = Path::new(segment.file.as_str());
         assert_eq!(name.file_name(), Some(name.as_os_str()));
     }
     let written = manifest.encode();

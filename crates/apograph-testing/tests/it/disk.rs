@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use apograph_io::{Disk, Mode, StagedFile, replace_file};
+use apograph_io::{Disk, Folder, Mode, StagedFile, replace_file};
 use apograph_testing::disk::{Data, Fault, SimDisk};
 use tempfile::TempDir;
 
@@ -15,6 +15,10 @@ fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("old"), "before").expect("a file");
     folder
+}
+
+fn opened(folder: &TempDir) -> Folder {
+    Folder::open(folder.path()).expect("a folder")
 }
 
 fn files(folder: &Path) -> Files {
@@ -44,8 +48,9 @@ fn of<const N: usize>(files: [(&str, &str); N]) -> Files {
 fn a_name_and_its_bytes_are_made_durable_apart() {
     let folder = folder();
     let disk = SimDisk::new(folder.path());
-    let new = folder.path().join("new");
-    let mut file = disk.create_new(&new, Mode::PRIVATE).expect("a file");
+    let here = opened(&folder);
+    let new = here.at("new");
+    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
     file.write(b"1234").expect("a write");
     let (nothing, old) = (of([("old", "before")]), ("old", "before"));
     let with = |text| of([("new", text), old]);
@@ -62,18 +67,20 @@ fn a_name_and_its_bytes_are_made_durable_apart() {
     file.sync().expect("a sync");
     assert_eq!(outcomes(&disk), [nothing, with("1234")].into());
 
-    disk.sync_folder(folder.path()).expect("a sync");
+    disk.sync_folder(&here).expect("a sync");
     assert_eq!(outcomes(&disk), [with("1234")].into());
 }
 
 #[test]
 fn renames_that_no_sync_orders_survive_in_any_order() {
     let folder = folder();
-    let path = |name: &str| folder.path().join(name);
-    fs::write(path("other"), "too").expect("a file");
+    fs::write(folder.path().join("other"), "too").expect("a file");
     let disk = SimDisk::new(folder.path());
-    disk.publish(&path("old"), &path("a")).expect("a rename");
-    disk.publish(&path("other"), &path("b")).expect("a rename");
+    let here = opened(&folder);
+    disk.publish(here.at("old"), here.at("a"))
+        .expect("a rename");
+    disk.publish(here.at("other"), here.at("b"))
+        .expect("a rename");
     let outcomes = outcomes(&disk);
     assert!(outcomes.contains(&of([("a", "before"), ("other", "too")])));
     assert!(outcomes.contains(&of([("b", "too"), ("old", "before")])));
@@ -83,14 +90,15 @@ fn renames_that_no_sync_orders_survive_in_any_order() {
 #[test]
 fn bytes_whose_sync_failed_never_come_back() {
     let folder = folder();
-    let new = folder.path().join("new");
+    let here = opened(&folder);
+    let new = here.at("new");
     let disk = SimDisk::new(folder.path()).with_fault(2, Fault::Fails(ErrorKind::Other));
-    let mut file = disk.create_new(&new, Mode::PRIVATE).expect("a file");
+    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
     file.write(b"1234").expect("a write");
     file.sync().expect_err("the fault");
     file.sync().expect("the second sync says it succeeded");
-    disk.sync_folder(folder.path()).expect("a sync");
-    assert_eq!(fs::read(&new).expect("a file"), b"1234");
+    disk.sync_folder(&here).expect("a sync");
+    assert_eq!(fs::read(new.path()).expect("a file"), b"1234");
     let lost = of([("new", ""), ("old", "before")]);
     assert_eq!(outcomes(&disk), [lost].into());
 }
@@ -99,11 +107,12 @@ fn bytes_whose_sync_failed_never_come_back() {
 fn behind_a_power_cut_nothing_happens() {
     let folder = folder();
     let disk = SimDisk::new(folder.path()).with_fault(1, Fault::PowerCut);
-    let new = folder.path().join("new");
-    let mut file = disk.create_new(&new, Mode::PRIVATE).expect("a file");
+    let here = opened(&folder);
+    let new = here.at("new");
+    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
     file.write(b"1234").expect_err("the power is off");
-    disk.remove_file(&new).expect_err("and stays off");
-    assert_eq!(fs::read(&new).expect("a file"), b"");
+    disk.remove_file(new).expect_err("and stays off");
+    assert_eq!(fs::read(new.path()).expect("a file"), b"");
     let names: Vec<_> = disk.operations().iter().map(|it| it.name).collect();
     assert_eq!(names, ["create", "write", "remove"]);
 }
@@ -112,10 +121,11 @@ fn behind_a_power_cut_nothing_happens() {
 fn a_wrong_write_changes_one_bit() {
     let folder = folder();
     let disk = SimDisk::new(folder.path()).with_fault(1, Fault::WritesWrong);
-    let new = folder.path().join("new");
-    let mut file = disk.create_new(&new, Mode::PRIVATE).expect("a file");
+    let here = opened(&folder);
+    let new = here.at("new");
+    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
     file.write(b"1234").expect("a write");
-    assert_eq!(fs::read(&new).expect("a file"), b"12#4");
+    assert_eq!(fs::read(new.path()).expect("a file"), b"12#4");
     assert!(disk.is_struck());
 }
 
@@ -126,12 +136,13 @@ fn a_staged_file_is_whole_or_absent_and_a_replaced_one_old_or_new() {
     for index in 0..12 {
         let folder = folder();
         let disk = SimDisk::new(folder.path()).with_fault(index, Fault::PowerCut);
-        let new = folder.path().join("new");
-        let published = StagedFile::create(&disk, &new, Mode::PRIVATE).and_then(|mut staged| {
-            staged.write(b"1234")?;
-            staged.publish()?;
-            replace_file(&disk, &folder.path().join("old"), Mode::PRIVATE, b"after")
-        });
+        let here = opened(&folder);
+        let published =
+            StagedFile::create(&disk, here.at("new"), Mode::PRIVATE).and_then(|mut staged| {
+                staged.write(b"1234")?;
+                staged.publish()?;
+                replace_file(&disk, here.at("old"), Mode::PRIVATE, b"after")
+            });
         for files in outcomes(&disk) {
             let (new, old) = (files.get("new"), files.get("old"));
             assert!(new.is_none_or(|it| it == "1234"), "{index}: {files:?}");
@@ -147,10 +158,11 @@ fn a_staged_file_is_whole_or_absent_and_a_replaced_one_old_or_new() {
 
         let folder = self::folder();
         let disk = SimDisk::new(folder.path()).with_fault(index, Fault::PowerCut);
-        let careless = disk.create_new(&folder.path().join("t"), Mode::PRIVATE);
+        let here = opened(&folder);
+        let careless = disk.create_new(here.at("t"), Mode::PRIVATE);
         let _ = careless.and_then(|mut file| {
             file.write(b"1234")?;
-            disk.publish(&folder.path().join("t"), &folder.path().join("new"))
+            disk.publish(here.at("t"), here.at("new"))
         });
         let is_torn = |files: &Files| files.get("new").is_some_and(|text| text != "1234");
         torn += outcomes(&disk)
@@ -165,8 +177,9 @@ fn a_staged_file_is_whole_or_absent_and_a_replaced_one_old_or_new() {
 fn survivals_say_what_they_are() {
     let folder = folder();
     let disk = SimDisk::new(folder.path());
-    let new = folder.path().join("new");
-    let mut file = disk.create_new(&new, Mode::PRIVATE).expect("a file");
+    let here = opened(&folder);
+    let new = here.at("new");
+    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
     file.write(b"1234").expect("a write");
     let survivals = disk.survivals();
     let torn = survivals.iter().rfind(|it| it.data == Data::Torn);

@@ -188,3 +188,34 @@ fn text(error: &WalError) -> String {
         other => other.to_string(),
     }
 }
+
+#[test]
+fn a_folder_is_the_one_that_was_opened() {
+    let copy = copy_of("04_rotation/source");
+    let (place, away) = (copy.path().join("log"), copy.path().join("away"));
+    let put = |text: &str| {
+        fs::create_dir(&place).expect("a folder");
+        fs::write(place.join("wal_00000001.log"), text).expect("a log file");
+    };
+    let found = || {
+        let found = LogFolder::open(&place, Generation::One).expect("no error");
+        found.expect("a folder")
+    };
+    put("first");
+    let folder = found();
+    fs::rename(&place, &away).expect("a rename");
+    put("other");
+    let again = LogFolder::of(folder.folder().clone(), Generation::One);
+    let again = again.expect("no error").expect("a folder");
+    assert_eq!(*again.files()[0].bytes, *b"first");
+    assert!(folder.refreshed().expect("no error").is_none());
+
+    fs::remove_dir_all(&place).expect("a removal");
+    fs::rename(&away, &place).expect("a rename");
+    let folder = again.refreshed().expect("no error").expect("the same one");
+    fs::remove_dir_all(&place).expect("a removal");
+    let handle = folder.folder().clone();
+    assert!(folder.refreshed().expect("no error").is_none());
+    let removed = LogFolder::of(handle, Generation::One);
+    assert!(removed.expect("no error").is_none());
+}

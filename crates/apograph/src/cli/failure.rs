@@ -216,7 +216,7 @@ impl From<RestoreError> for Failure {
             RestoreError::Io(error) => error.into(),
             RestoreError::Repository(error) => error.into(),
             RestoreError::Chain(error) => error.into(),
-            RestoreError::Segment { ref file, .. } => failure.about(file.as_ref()),
+            RestoreError::Segment { ref file, .. } => failure.about(file.as_str().as_ref()),
             RestoreError::OutputExists { ref path } | RestoreError::OutputBusy { ref path } => {
                 failure.about(path)
             }

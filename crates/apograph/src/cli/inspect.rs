@@ -9,7 +9,7 @@ use apograph_format::{
     DATABASE_MAGIC, Epoch, FormatError, Generation, Image, LogFolderEntry, LogSequence, Lsn, Point,
     SEGMENT_MAGIC, Timeline,
 };
-use apograph_io::{Mapped, open_named, read_small};
+use apograph_io::{Mapped, open_named, open_regular, read_limited};
 use apograph_manifest::{
     CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, History, Keep,
     MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
@@ -92,7 +92,7 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
     }
     let bytes = Mapped::of(&open_named(path)?, path)?;
     if bytes.starts_with(&SEGMENT_MAGIC) {
-        return increment(path);
+        return increment(path, bytes);
     }
     // The magic number of a log file begins with that of a database file.
     if bytes.starts_with(&WAL_SEGMENT_MAGIC) {
@@ -109,8 +109,14 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
 }
 
 fn small(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
-    read_small(path, limit)?
-        .ok_or_else(|| Failure::new("io", format!("{} does not exist", path.display())).about(path))
+    match open_regular(path) {
+        Ok(file) => Ok(read_limited(&file, path, limit)?),
+        Err(error) if error.is_not_found() => {
+            let message = format!("{} does not exist", path.display());
+            Err(Failure::new("io", message).about(path))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn damaged(code: &'static str, path: &Path, error: &FormatError) -> Failure {
@@ -226,8 +232,8 @@ fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     Ok(facts.report())
 }
 
-fn increment(path: &Path) -> Result<Report, Failure> {
-    let file = IncrementFile::open(path).map_err(|defect| match defect {
+fn increment(path: &Path, bytes: Mapped) -> Result<Report, Failure> {
+    let file = IncrementFile::of(bytes).map_err(|defect| match defect {
         SegmentDefect::Io(error) => error.into(),
         SegmentDefect::Unusable(reason) => unusable(path, &reason),
     })?;

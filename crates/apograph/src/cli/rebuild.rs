@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_format::{Generation, SegmentKind};
-use apograph_io::Disk;
+use apograph_io::{Disk, Folder, IoError};
 use apograph_manifest::Unusable;
 use apograph_repository::{
     Rebuild as Plan, RepositoryError, RepositoryLock, plan_rebuild, write_rebuild,
@@ -16,21 +16,21 @@ use super::table::Table;
 use super::{Report, segments, words};
 
 pub(super) fn run(disk: &dyn Disk, words: &Rebuild) -> Result<Report, Failure> {
-    let folder = &words.repo;
-    if !folder.is_dir() {
-        let detail = "there is no such folder".to_owned();
-        return Err(RepositoryError::NotARepository {
-            path: folder.clone(),
-            detail,
+    let folder = match Folder::find(&words.repo) {
+        Ok(None) | Err(IoError::NotAFolder { .. }) => {
+            let detail = "there is no such folder".to_owned();
+            let path = words.repo.clone();
+            return Err(RepositoryError::NotARepository { path, detail }.into());
         }
-        .into());
-    }
+        Ok(Some(folder)) => folder,
+        Err(error) => return Err(error.into()),
+    };
     let _lock = (!words.dry_run)
-        .then(|| RepositoryLock::acquire(folder, Generation::One))
+        .then(|| RepositoryLock::acquire(&folder, Generation::One))
         .transpose()?;
-    let plan = plan_rebuild(folder)?;
+    let plan = plan_rebuild(&folder)?;
     if !words.dry_run && !plan.unchanged {
-        write_rebuild(disk, folder, &plan)?;
+        write_rebuild(disk, &folder, &plan)?;
     }
     let outcome = match (plan.unchanged, words.dry_run) {
         (true, _) => "unchanged",

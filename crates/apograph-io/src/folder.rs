@@ -1,0 +1,398 @@
+//! Folders that are held open, and the names in them.
+//!
+//! A path is looked up anew each time it is used. Whoever can rename a folder on the way leads it
+//! elsewhere in between, to a folder that nobody locked. So a path that a person named is opened
+//! once, and from then on a [`Folder`] is that folder, whatever becomes of its path: what is locked,
+//! read, written and synced is one and the same.
+//!
+//! A name in it is looked up in one step, beneath the handle: it has no separator and is not `..`,
+//! and a link in its place is not followed (`O_NOFOLLOW`). So nothing that lies in a folder leads
+//! out of it. With one step from the handle to the file, that is all that `openat2` would promise
+//! (`RESOLVE_BENEATH`, `RESOLVE_NO_SYMLINKS`), and kernels and sandboxes without `openat2` have it
+//! too. Paths are kept for messages, and to ask whether they still lead to the folder.
+//!
+//! A handle is for looking up (`O_PATH`): that takes no right to list the folder.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Dir, Mode, OFlags, open, openat};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::error::{IoError, Result, failed};
+use crate::map::Mapped;
+use crate::open::{read_limited, regular};
+
+/// How a folder is opened to look names up in it.
+const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// A folder, held open: names are looked up in it whatever becomes of its path.
+///
+/// Clones share the handle.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    handle: Arc<File>,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder that a person named, be it through symbolic links. An empty path is the
+    /// current folder.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::NotAFolder`] and [`IoError::Failed`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let opened = retry_on_intr(|| open(or_current(path), HANDLE, Mode::empty()));
+        let handle = opened.map_err(failed("open", or_current(path)));
+        Ok(Self {
+            handle: Arc::new(handle.map_err(no_folder)?.into()),
+            path: path.to_owned(),
+        })
+    }
+
+    /// The same; `None` where nothing exists at `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Folder::open`].
+    pub fn find(path: &Path) -> Result<Option<Self>> {
+        match Self::open(path) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the folder that holds a path, and returns it with the name in it.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::NotAName`] where the path ends with `..`, or is the root; [`IoError::NotAFolder`];
+    /// and [`IoError::Failed`] with the whole path.
+    pub fn holding(path: &Path) -> Result<(Self, &OsStr)> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            let path = path.to_owned();
+            return Err(IoError::NotAName { path });
+        };
+        match Self::open(parent) {
+            Ok(folder) => Ok((folder, name)),
+            Err(IoError::Failed { source, .. }) => Err(failed("open", path)(source)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where the folder was when it was opened, for messages.
+    pub fn path(&self) -> &Path {
+        or_current(&self.path)
+    }
+
+    /// A name in the folder.
+    pub fn at<'a, N: AsRef<OsStr> + ?Sized>(&'a self, name: &'a N) -> At<'a> {
+        At {
+            folder: self,
+            name: name.as_ref(),
+        }
+    }
+
+    /// The names in the folder, in no order. Those that come or go meanwhile may be among them.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn names(&self) -> Result<Names> {
+        let entries = Dir::new(self.as_file()?).map_err(failed("list", self.path()))?;
+        let path = self.path().to_owned();
+        Ok(Names { entries, path })
+    }
+
+    /// Whether its path still leads to it, and not to another folder, or to none.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn is_in_place(&self) -> Result<bool> {
+        match Self::find(&self.path) {
+            Ok(Some(found)) => Ok(found.identity()? == self.identity()?),
+            Ok(None) | Err(IoError::NotAFolder { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What tells the folder from every other.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn identity(&self) -> Result<Identity> {
+        Identity::of(&self.handle, self.path())
+    }
+
+    /// The folder as a file of its own, to be locked, synced or changed.
+    pub(crate) fn as_file(&self) -> Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| openat(&self.handle, ".", flags, Mode::empty()));
+        opened.map(File::from).map_err(failed("open", self.path()))
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+/// A name in a folder: what it stands for is looked up when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    folder: &'a Folder,
+    name: &'a OsStr,
+}
+
+impl<'a> At<'a> {
+    /// The folder.
+    pub const fn folder(self) -> &'a Folder {
+        self.folder
+    }
+
+    /// The name.
+    pub const fn name(self) -> &'a OsStr {
+        self.name
+    }
+
+    /// The path, for messages.
+    pub fn path(self) -> PathBuf {
+        self.folder.path.join(self.name)
+    }
+
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::NotARegularFile`] for a symbolic link, folder, device, pipe or socket,
+    /// [`IoError::NotAName`], and [`IoError::Failed`].
+    pub fn open(self) -> Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
+        regular(self.opened("open", flags, Mode::empty()), &self.path())
+    }
+
+    /// Opens a regular file that a person named, be it through a symbolic link.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::open`], but for links.
+    pub fn open_named(self) -> Result<File> {
+        let (folder, name) = self.step()?;
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| openat(folder, name, flags, Mode::empty()));
+        let opened = opened.map(File::from);
+        regular(opened.map_err(failed("open", &self.path())), &self.path())
+    }
+
+    /// Maps a regular file for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::open`].
+    pub fn map(self) -> Result<Mapped> {
+        Mapped::of(&self.open()?, &self.path())
+    }
+
+    /// Reads a small file whole; `None` where nothing has the name.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::TooLarge`] past `limit` bytes, and as [`At::open`].
+    pub fn read_small(self, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self.open() {
+            Ok(file) => read_limited(&file, &self.path(), limit).map(Some),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a folder in the folder; `None` where nothing has the name.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::NotAFolder`] for a file, and for a symbolic link wherever it leads;
+    /// [`IoError::NotAName`], and [`IoError::Failed`].
+    pub fn find_folder(self) -> Result<Option<Folder>> {
+        match self.open_folder() {
+            Ok(folder) => Ok(Some(folder)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a folder in the folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::find_folder`].
+    pub fn open_folder(self) -> Result<Folder> {
+        let handle = self.opened("open", HANDLE, Mode::empty());
+        self.folder_of(handle)
+    }
+
+    /// Opens a folder that a person named, be it through a symbolic link; `None` where nothing has
+    /// the name.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::find_folder`], but for links.
+    pub fn find_named_folder(self) -> Result<Option<Folder>> {
+        let (folder, name) = self.step()?;
+        match retry_on_intr(|| openat(folder, name, HANDLE, Mode::empty())) {
+            Err(Errno::NOENT) => Ok(None),
+            opened => {
+                let opened = opened.map(File::from);
+                let handle = opened.map_err(failed("open", &self.path()));
+                self.folder_of(handle).map(Some)
+            }
+        }
+    }
+
+    fn folder_of(self, handle: Result<File>) -> Result<Folder> {
+        Ok(Folder {
+            handle: Arc::new(handle.map_err(no_folder)?),
+            path: self.path(),
+        })
+    }
+
+    /// What is known of the file, folder or link with the name; `None` where nothing has it.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::NotAName`] and [`IoError::Failed`].
+    pub fn metadata(self) -> Result<Option<Metadata>> {
+        let file = match self.opened("inspect", OFlags::PATH, Mode::empty()) {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata().map_err(failed("inspect", &self.path()))?;
+        Ok(Some(metadata))
+    }
+
+    /// Whether anything at all has the name, be it a dangling link.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::metadata`].
+    pub fn exists(self) -> Result<bool> {
+        Ok(self.metadata()?.is_some())
+    }
+
+    /// Whether the name is that of an open folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::metadata`].
+    pub fn is_of(self, folder: &Folder) -> Result<bool> {
+        let identity = folder.identity()?;
+        let found = self.metadata()?;
+        Ok(found.is_some_and(|found| Identity::from(&found) == identity))
+    }
+
+    /// Opens whatever has the name, beneath the folder. A link is not followed.
+    pub(crate) fn opened(self, operation: &'static str, flags: OFlags, mode: Mode) -> Result<File> {
+        let (folder, name) = self.step()?;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = retry_on_intr(|| openat(folder, name, flags, mode));
+        opened
+            .map(File::from)
+            .map_err(failed(operation, &self.path()))
+    }
+
+    /// The handle and the name, which is one step from it.
+    pub(crate) fn step(self) -> Result<(BorrowedFd<'a>, &'a OsStr)> {
+        let name = self.name.as_bytes();
+        if [b"".as_slice(), b".", b".."].contains(&name) || name.contains(&b'/') {
+            return Err(IoError::NotAName { path: self.path() });
+        }
+        Ok((self.folder.handle.as_fd(), self.name))
+    }
+}
+
+/// The names in a folder, read little by little.
+#[derive(Debug)]
+pub struct Names {
+    entries: Dir,
+    path: PathBuf,
+}
+
+impl Iterator for Names {
+    type Item = Result<OsString>;
+
+    fn next(&mut self) -> Option<Result<OsString>> {
+        loop {
+            let entry = match self.entries.next()? {
+                Ok(entry) => entry,
+                Err(errno) => return Some(Err(failed("list", &self.path)(errno))),
+            };
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                return Some(Ok(OsString::from_vec(name.to_owned())));
+            }
+        }
+    }
+}
+
+/// What tells one file or folder of this machine from another, as long as it is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// The identity of an open file; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn of(file: &File, path: &Path) -> Result<Self> {
+        let metadata = file.metadata().map_err(failed("inspect", path))?;
+        Ok(Self::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for Identity {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.device, self.inode)
+    }
+}
+
+fn or_current(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        path
+    }
+}
+
+/// The error of an open that wanted a folder. A link that is not followed can be called a loop.
+fn no_folder(error: IoError) -> IoError {
+    match error.errno() {
+        Some(Errno::NOTDIR | Errno::LOOP) => IoError::NotAFolder {
+            path: error.path().to_owned(),
+        },
+        _ => error,
+    }
+}

@@ -1,0 +1,3 @@
+//! What the disk promises.
+
+mod folder;

@@ -1,0 +1,139 @@
+//! A repository is the folder that was opened, and nothing in it leads out of it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+
+use apograph_format::Generation;
+use apograph_io::{FileLock, Folder, Mode, RealDisk};
+use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
+use apograph_repository::{Repository, RepositoryLock, plan_rebuild};
+use apograph_testing::fixtures::{V1, V2};
+use rustix::fs::{CWD, FileType, mknodat};
+
+use crate::stage::{SEGMENTS, Stage};
+
+type Make = fn(&Path, &Path);
+
+/// What can stand in the place of a file, made of the file that was there.
+const KINDS: [(&str, Make); 6] = [
+    ("a symbolic link", |file, at| link(file, at)),
+    ("a symbolic link", |file, at| {
+        link(
+            Path::new("..").join(file.file_name().unwrap()).as_path(),
+            at,
+        );
+    }),
+    ("a symbolic link", |_, at| link(Path::new("/dev/zero"), at)),
+    ("a device or pipe", |_, at| {
+        mknodat(CWD, at, FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+    }),
+    ("a socket, device or pipe", |_, at| {
+        UnixListener::bind(at).expect("a socket");
+    }),
+    ("a folder", |_, at| fs::create_dir(at).expect("a folder")),
+];
+
+fn link(to: &Path, at: &Path) {
+    symlink(to, at).expect("a link");
+}
+
+fn replaced(stage: &Stage, name: &str, make: Make) {
+    let (file, at) = (stage.path("file"), stage.repository().join(name));
+    if at.exists() {
+        fs::rename(&at, &file).expect("a rename");
+    } else {
+        fs::write(&file, "").expect("a file");
+    }
+    make(&file, &at);
+}
+
+#[test]
+fn what_is_no_file_is_an_error_at_once_and_not_followed() {
+    for fixtures in [V1, V2] {
+        for (found, make) in KINDS {
+            for name in [MANIFEST_FILE_NAME, HISTORY_FILE_NAME] {
+                let stage = Stage::new(fixtures);
+                replaced(&stage, name, make);
+                let error = Repository::open(&stage.repository()).expect_err(name);
+                let path = stage.repository().join(name);
+                let expected = format!("{} is {found}, not a regular file", path.display());
+                assert_eq!((error.code(), error.to_string()), ("io", expected));
+            }
+            for name in SEGMENTS {
+                let stage = Stage::new(fixtures);
+                replaced(&stage, name, make);
+                let error = Repository::open(&stage.repository()).expect_err(name);
+                assert_eq!(error.code(), "corrupt-manifest", "{error}");
+                let expected = format!("{name} is not a regular file");
+                assert!(error.to_string().ends_with(&expected), "{error}");
+
+                let plan = plan_rebuild(&stage.folder()).expect("a plan");
+                let skipped = plan.skipped.iter();
+                let skipped: Vec<_> = skipped.map(|(name, why)| (name.to_string(), why)).collect();
+                let detail = format!("it is {found}");
+                let damaged = Unusable::Damaged { offset: 0, detail };
+                assert_eq!(skipped, [(name.to_owned(), &damaged)]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_lock_is_no_link_either() {
+    for (found, make) in KINDS {
+        let stage = Stage::new(V1);
+        replaced(&stage, "backup.lock", make);
+        let error = RepositoryLock::acquire(&stage.folder(), Generation::Two).expect_err(found);
+        assert_eq!(error.code(), "io", "{error}");
+        assert!(error.to_string().ends_with("not a regular file"), "{error}");
+    }
+}
+
+#[test]
+fn a_repository_is_the_folder_that_was_opened() {
+    let stage = Stage::new(V1);
+    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let first = SEGMENTS.map(|name| fs::read(stage.repository().join(name)).expect("a file"));
+    fs::rename(stage.repository(), stage.path("away")).expect("a rename");
+    let other = Stage::new(V2);
+    fs::rename(other.repository(), stage.repository()).expect("a rename");
+
+    let segments = &repository.manifest().segments;
+    for (segment, bytes) in segments.iter().zip(&first) {
+        assert_eq!(*repository.file_of(segment).map().expect("a file"), **bytes);
+    }
+    let folder = repository.folder().clone();
+    assert!(plan_rebuild(&folder).expect("a plan").unchanged);
+    let again = Repository::open_or_empty(folder.clone()).expect("a repository");
+    assert_eq!(again.manifest(), repository.manifest());
+
+    let error = RepositoryLock::acquire(&folder, Generation::Two).expect_err("another one");
+    assert_eq!(error.code(), "repository-busy");
+    assert!(!stage.path("away/backup.lock").exists());
+    RepositoryLock::acquire(&stage.folder(), Generation::Two).expect("the lock");
+}
+
+#[test]
+fn the_lock_is_on_the_folder_and_on_the_file_of_the_engine() {
+    let stage = Stage::new(V1);
+    let folder = stage.folder();
+    let of_the_engine =
+        |folder: &Folder| FileLock::acquire(folder.at("backup.lock"), Mode::PRIVATE);
+    let lock = RepositoryLock::acquire(&folder, Generation::Two).expect("the lock");
+    let busy = [
+        FileLock::acquire_folder(&stage.folder()).expect_err("locked"),
+        of_the_engine(&folder).expect_err("locked"),
+    ];
+    assert!(busy.iter().all(|error| error.code() == "busy"));
+    lock.undo(&RealDisk);
+    assert!(!stage.repository().join("backup.lock").exists());
+    drop(lock);
+
+    let engine = of_the_engine(&folder).expect("the engine's");
+    let error = RepositoryLock::acquire(&folder, Generation::One).expect_err("locked");
+    assert_eq!(error.code(), "repository-busy");
+    drop(engine);
+    RepositoryLock::acquire(&folder, Generation::One).expect("the lock");
+}

@@ -1,0 +1,4 @@
+//! Repositories on disk.
+
+mod folder;
+mod stage;
