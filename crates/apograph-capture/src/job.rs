@@ -11,7 +11,7 @@ use apograph_manifest::{
     Unknown, read_cursor,
 };
 use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
-use apograph_wal::{LogFolder, TimelineState};
+use apograph_wal::{LogFolder, TimelineState, WalError};
 
 use crate::broken::Broken;
 use crate::continuity::{GoesOn, Live, find};
@@ -24,7 +24,8 @@ use crate::request::{Captured, Kind, Options};
 /// A write in flight is given this long to be whole, this often.
 pub(crate) const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) const SETTLE_ATTEMPTS: u32 = 5;
-/// How often a capture begins anew when the database is opened or closed under it.
+/// How often a capture begins anew when the database is opened or closed under it, or a checkpoint
+/// removes log files.
 const ATTEMPTS: u32 = 5;
 
 /// A capture that holds the repository's lock.
@@ -46,9 +47,15 @@ pub(crate) struct Seen {
 
 impl<'a> Job<'a> {
     pub(crate) fn run(&self) -> Result<Captured> {
-        for _ in 0..ATTEMPTS {
-            if let Some(captured) = self.attempt(self.look()?)? {
-                return Ok(captured);
+        for attempt in 1..=ATTEMPTS {
+            match self.look().and_then(|seen| self.attempt(seen)) {
+                Ok(Some(captured)) => return Ok(captured),
+                Ok(None) => {}
+                // A checkpoint removes log files while they are looked for, not all at once.
+                Err(CaptureError::Wal(WalError::MissingFile { .. })) if attempt < ATTEMPTS => {
+                    std::thread::sleep(SETTLE_PAUSE);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(CaptureError::Restless {

@@ -8,7 +8,7 @@ use anyhow::Result;
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
 use apograph::io::{Disk, Folder, Silent};
 use apograph::manifest::Target;
-use apograph::repository::{RepositoryError, plan_rebuild, write_rebuild};
+use apograph::repository::{RepositoryError, rebuild};
 use apograph::restore::{Options, RestoreError, restore};
 
 use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
@@ -96,8 +96,7 @@ impl Act {
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
-                let plan = plan_rebuild(&repository)?;
-                write_rebuild(disk, &repository, &plan)?;
+                rebuild(disk, &repository)?;
             }
         }
         Ok(())

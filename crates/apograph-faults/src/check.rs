@@ -9,7 +9,7 @@ use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
 use apograph::io::{Folder, RealDisk, Silent};
 use apograph::manifest::Target;
-use apograph::repository::{Repository, plan_rebuild, write_rebuild};
+use apograph::repository::{Repository, rebuild};
 use apograph::restore::{Options, VerifyOptions, restore, verify};
 use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
 
@@ -99,8 +99,8 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
-        let plan = plan_rebuild(&repository)?;
-        return Ok(write_rebuild(&RealDisk, &repository, &plan)?);
+        rebuild(&RealDisk, &repository)?;
+        return Ok(());
     }
     let options = Backup::default();
     capture(&RealDisk, &place.database(), &repository, &options, &Silent)?;

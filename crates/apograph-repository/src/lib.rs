@@ -4,7 +4,7 @@
 //! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
 //! is a manifest whose every entry was looked at, read as a chain. It also holds the two ways a
 //! repository changes: [`publish`] adds segments
-//! (and [`adopt`] completes what a killed backup left), [`plan_rebuild`] and [`write_rebuild`] make a
+//! (and [`adopt`] completes what a killed backup left), [`plan_rebuild`] and [`rebuild()`] make a
 //! manifest anew. It knows neither live databases nor restored ones.
 //!
 //! ```no_run
@@ -31,7 +31,7 @@ mod timelines;
 pub use adopt::adopt;
 pub use error::{RepositoryError, Result};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
-pub use rebuild::{Rebuild, plan_rebuild, write_rebuild};
+pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size};
 pub use summary::{Summary, Surroundings};

@@ -12,6 +12,7 @@ use apograph_manifest::{
 };
 
 use crate::error::{RepositoryError, Result};
+use crate::publish::RepositoryLock;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 
 /// What a rebuild found.
@@ -109,15 +110,28 @@ fn known_segments(folder: &Folder, present: Option<&Manifest>) -> Vec<Segment> {
         .collect()
 }
 
+/// Makes the manifest of a repository anew and writes it, where it differs from the one that is
+/// there.
+///
+/// The repository is locked from the first look to the last sync.
+///
+/// # Errors
+///
+/// [`RepositoryError::Busy`], and as [`plan_rebuild`]; the repository is then as it was.
+pub fn rebuild(disk: &dyn Disk, folder: &Folder) -> Result<Rebuild> {
+    let _lock = RepositoryLock::acquire(folder, Generation::One)?;
+    let plan = plan_rebuild(folder)?;
+    if !plan.unchanged {
+        write_rebuild(disk, folder, &plan)?;
+    }
+    Ok(plan)
+}
+
 /// Writes the manifest of a rebuild, and forgets what was recorded under the old one.
 ///
 /// The records go out of the way first: beside a manifest that they contradict they would make it
 /// look damaged. A crash in between leaves them under a temporary name.
-///
-/// # Errors
-///
-/// [`RepositoryError::Io`]; the repository is then as it was.
-pub fn write_rebuild(disk: &dyn Disk, folder: &Folder, rebuild: &Rebuild) -> Result<()> {
+fn write_rebuild(disk: &dyn Disk, folder: &Folder, rebuild: &Rebuild) -> Result<()> {
     let mode = segment_mode(folder, &rebuild.manifest)?;
     let history = folder.at(HISTORY_FILE_NAME);
     let aside = temporary_name(history.name());

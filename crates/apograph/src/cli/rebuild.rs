@@ -2,12 +2,10 @@
 
 use std::fmt::Write;
 
-use apograph_format::{Generation, SegmentKind};
+use apograph_format::SegmentKind;
 use apograph_io::{Disk, Folder, IoError};
 use apograph_manifest::Unusable;
-use apograph_repository::{
-    Rebuild as Plan, RepositoryError, RepositoryLock, plan_rebuild, write_rebuild,
-};
+use apograph_repository::{Rebuild as Plan, RepositoryError, plan_rebuild, rebuild};
 use serde_json::{Value, json};
 
 use super::args::Rebuild;
@@ -25,13 +23,11 @@ pub(super) fn run(disk: &dyn Disk, words: &Rebuild) -> Result<Report, Failure> {
         Ok(Some(folder)) => folder,
         Err(error) => return Err(error.into()),
     };
-    let _lock = (!words.dry_run)
-        .then(|| RepositoryLock::acquire(&folder, Generation::One))
-        .transpose()?;
-    let plan = plan_rebuild(&folder)?;
-    if !words.dry_run && !plan.unchanged {
-        write_rebuild(disk, &folder, &plan)?;
-    }
+    let plan = if words.dry_run {
+        plan_rebuild(&folder)?
+    } else {
+        rebuild(disk, &folder)?
+    };
     let outcome = match (plan.unchanged, words.dry_run) {
         (true, _) => "unchanged",
         (false, true) => "would-write",
