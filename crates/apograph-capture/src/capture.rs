@@ -41,14 +41,15 @@ pub fn capture(
             place.undo(disk);
         }
     })?;
-    match captured(disk, &database, place.folder.clone(), options, monitor) {
-        Ok(captured) => Ok(captured),
-        Err(error) => {
-            lock.undo(disk);
-            place.undo(disk);
-            Err(error)
-        }
+    // The folder is durable before anything is in it.
+    let captured = place
+        .sync(disk)
+        .and_then(|()| captured(disk, &database, place.folder.clone(), options, monitor));
+    if captured.is_err() {
+        lock.undo(disk);
+        place.undo(disk);
     }
+    captured
 }
 
 /// The folder of the repository.
@@ -59,7 +60,6 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// A folder that is created is durable before anything is in it.
     fn find_or_create(disk: &dyn Disk, path: &'a Path, mode: Mode) -> Result<Self> {
         if let Some(found) = Self::find(path)? {
             return Ok(found);
@@ -74,13 +74,8 @@ impl<'a> Place<'a> {
         })?;
         match disk.create_folder(parent.at(name), mode.for_folder()) {
             Ok(folder) => {
-                let synced = disk.sync_folder(&parent);
                 let created = Some((parent, name));
-                let place = Self { folder, created };
-                if synced.is_err() {
-                    place.undo(disk);
-                }
-                Ok(synced.map(|()| place)?)
+                Ok(Self { folder, created })
             }
             // Another command was faster.
             Err(error) if error.is_already_exists() => Self::find(path)?.ok_or(error.into()),
@@ -102,6 +97,14 @@ impl<'a> Place<'a> {
             Ok(None) if !exists(path)? => Ok(None),
             Ok(None) | Err(IoError::NotAFolder { .. }) => Err(no_folder().into()),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes a folder that was created durable.
+    fn sync(&self, disk: &dyn Disk) -> Result<()> {
+        match &self.created {
+            Some((parent, _)) => Ok(disk.sync_folder(parent)?),
+            None => Ok(()),
         }
     }
 

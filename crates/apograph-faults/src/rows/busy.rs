@@ -13,9 +13,6 @@ use crate::simulated::{Simulated, operations};
 use crate::stage::Stage;
 use crate::strace;
 
-/// The folder that a first backup creates and then locks.
-const REPOSITORY: &str = "repository";
-
 /// Before each operation of an act, the same act is begun once more.
 ///
 /// # Errors
@@ -78,7 +75,8 @@ fn sweep(
         })?;
         tally.runs += 1;
         let second = outcome_of_second.lock().ok().and_then(|mut it| it.take());
-        let is_locked = act != Act::First || at.path.starts_with(REPOSITORY) && index > 0;
+        // The first operation of a first backup makes the folder that is then locked.
+        let is_locked = act != Act::First || index > 0;
         let outcome = judge(&first, second, is_locked)
             .and_then(|()| check(stage, act, &first.place, Ended::Acknowledged));
         let generation = stage.generation();
