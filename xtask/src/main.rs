@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use tools::Until;
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "The project's own commands")]
 struct Arguments {
@@ -31,6 +33,9 @@ enum Command {
         /// How long each target runs, in seconds
         #[arg(long, default_value = "60")]
         seconds: NonZero<u32>,
+        /// How many inputs each target runs, instead of a time
+        #[arg(long, conflicts_with = "seconds")]
+        runs: Option<NonZero<u64>>,
         /// The only target to run
         target: Option<String>,
     },
@@ -64,7 +69,14 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Verify => verify::verify(),
         Command::Tidy => tidy::tidy(),
-        Command::Fuzz { seconds, target } => tools::fuzz(seconds, target.as_deref()),
+        Command::Fuzz {
+            seconds,
+            runs,
+            target,
+        } => {
+            let until = runs.map_or(Until::Seconds(seconds), Until::Runs);
+            tools::fuzz(until, target.as_deref())
+        }
         Command::Fixtures {
             generation,
             out,

@@ -13,8 +13,20 @@ use crate::run::{cargo, root, run};
 /// Bytes that a fuzz target may take, in MiB: more than that means that a length was believed.
 const FUZZ_MEMORY_MIB: u32 = 512;
 
-/// Runs one fuzz target, or each.
-pub(crate) fn fuzz(seconds: NonZero<u32>, target: Option<&str>) -> Result<()> {
+/// New inputs have at most so many bytes: what is small runs often. The seeds have what they have.
+const FUZZ_INPUT_BYTES: u32 = 4096;
+/// A database file has three pages before it has anything else.
+const FUZZ_DATABASE_BYTES: u32 = 16384;
+
+/// When a fuzz target has run enough.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Until {
+    Seconds(NonZero<u32>),
+    Runs(NonZero<u64>),
+}
+
+/// Runs one fuzz target, or each: first its seeds, then inputs made from them.
+pub(crate) fn fuzz(until: Until, target: Option<&str>) -> Result<()> {
     let installed = cargo(["fuzz", "--version"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -42,9 +54,22 @@ pub(crate) fn fuzz(seconds: NonZero<u32>, target: Option<&str>) -> Result<()> {
     .args(["--", "fuzz/corpus"]))?;
     for target in targets {
         println!("==> {target}");
-        run(cargo(["+nightly", "fuzz", "run", &target, "--"])
-            .arg(format!("-max_total_time={seconds}"))
-            .arg(format!("-rss_limit_mb={FUZZ_MEMORY_MIB}")))?;
+        let bytes = if target.starts_with("database_file") {
+            FUZZ_DATABASE_BYTES
+        } else {
+            FUZZ_INPUT_BYTES
+        };
+        let enough = match until {
+            Until::Seconds(seconds) => format!("-max_total_time={seconds}"),
+            Until::Runs(runs) => format!("-runs={runs}"),
+        };
+        let small = format!("-max_len={bytes}");
+        for options in [["-runs=0", ""], [&enough, &small]] {
+            let options = options.iter().filter(|option| !option.is_empty());
+            run(cargo(["+nightly", "fuzz", "run", &target, "--"])
+                .arg(format!("-rss_limit_mb={FUZZ_MEMORY_MIB}"))
+                .args(options))?;
+        }
     }
     Ok(())
 }

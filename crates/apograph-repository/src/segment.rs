@@ -227,7 +227,9 @@ pub enum SegmentDefect {
 pub(crate) fn usable<T>(opened: Result<T, SegmentDefect>) -> Result<Option<T>, IoError> {
     match opened {
         Ok(file) => Ok(Some(file)),
-        Err(SegmentDefect::Unusable(_)) => Ok(None),
+        Err(SegmentDefect::Unusable(_) | SegmentDefect::Io(IoError::NotARegularFile { .. })) => {
+            Ok(None)
+        }
         Err(SegmentDefect::Io(error)) => Err(error),
     }
 }

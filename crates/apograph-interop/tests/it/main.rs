@@ -27,6 +27,7 @@ mod own_chains;
 mod races;
 mod random;
 mod refusals;
+mod regressions;
 mod scenarios;
 mod sources;
 mod stage;
