@@ -186,8 +186,11 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = FullFile::open(&self.folder.join(&segment.file))?;
-        check_file(file.bytes(), segment, Threads::default())?;
+        let path = self.folder.join(&segment.file);
+        let threads = Threads::default();
+        let file =
+            FullFile::open(&path).map_err(|defect| defect.in_file(&path, segment, threads))?;
+        check_file(file.bytes(), segment, threads)?;
         file.image.check(file.bytes())?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
@@ -250,8 +253,11 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = IncrementFile::open(&self.folder.join(&segment.file))?;
-        check_file(file.bytes(), segment, Threads::default())?;
+        let path = self.folder.join(&segment.file);
+        let threads = Threads::default();
+        let file =
+            IncrementFile::open(&path).map_err(|defect| defect.in_file(&path, segment, threads))?;
+        check_file(file.bytes(), segment, threads)?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));

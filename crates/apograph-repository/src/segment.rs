@@ -211,6 +211,21 @@ pub enum SegmentDefect {
     Unusable(Unusable),
 }
 
+impl SegmentDefect {
+    /// What the defect is in the file of a segment that the manifest knows: a version that is not
+    /// known here is damage where the checksum is another one too.
+    #[must_use]
+    pub fn in_file(self, path: &Path, segment: &Segment, threads: Threads) -> Self {
+        if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
+            return self;
+        }
+        match Mapped::open(path) {
+            Ok(bytes) => check_file(&bytes, segment, threads).map_or_else(Self::from, |()| self),
+            Err(error) => error.into(),
+        }
+    }
+}
+
 impl From<IoError> for SegmentDefect {
     fn from(error: IoError) -> Self {
         if error.is_not_found() {

@@ -92,9 +92,10 @@ impl<'a> Walk<'a> {
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
     pub(crate) fn full(&mut self, index: usize) -> Result<FullFile, WalkError> {
         let entry = self.enter(index)?;
-        let file = FullFile::open(&self.repository.path_of(&entry.segment));
+        let path = self.repository.path_of(&entry.segment);
+        let file = FullFile::open(&path);
         self.leave(index);
-        let file = file?;
+        let file = file.map_err(|defect| defect.in_file(&path, &entry.segment, self.threads))?;
         check_file(file.bytes(), &entry.segment, self.threads)?;
         self.monitor.advance(file.bytes().len() as u64);
         file.image
@@ -123,9 +124,10 @@ impl<'a> Walk<'a> {
         let entry = self.enter(index)?;
         let mut state = self.state_at(index, entry);
         let before = self.position;
-        let file = IncrementFile::open(&self.repository.path_of(&entry.segment));
+        let path = self.repository.path_of(&entry.segment);
+        let file = IncrementFile::open(&path);
         self.leave(index);
-        let file = file?;
+        let file = file.map_err(|defect| defect.in_file(&path, &entry.segment, self.threads))?;
         let (header, segment) = (&file.header, &entry.segment);
         let checked = check_file(file.bytes(), segment, self.threads);
         if header.flags.reopened {
