@@ -10,6 +10,10 @@
 //! - on into the next timeline of the run, where nothing of the one before is missing but what a
 //!   crash can have kept from being logged: late epochs near its end.
 //!
+//! A point is a name only where its timeline is counted. Behind a segment of which nothing is known
+//! a full backup reaches no point; its latest state can be restored, and those that times and LSNs
+//! name.
+//!
 //! In generation 2 a segment begins at the LSN at which the one before it ended, or before it: that
 //! alone proves that no commit is missing. Epochs of an encrypted log are not known here; then a
 //! full backup reaches no point, and every LSN between two commits.
@@ -32,6 +36,10 @@ pub struct ChainEntry {
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
     pub unusable: Option<Unusable>,
+    /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
+    /// segment that has no record and cannot be read they are a guess, under which other states may
+    /// have been known before.
+    pub is_counted: bool,
 }
 
 impl ChainEntry {
@@ -251,11 +259,20 @@ impl Chain {
             };
             fulls().filter(is_full).find_map(unusable)
         };
+        let uncounted = || {
+            let before = self.entries.get(..=index)?;
+            let (entry, before) = before.split_last()?;
+            let unknown = before.iter().rposition(|entry| entry.content.is_none());
+            unknown.filter(|_| !entry.is_counted).and_then(unusable)
+        };
         let broken = || {
             let last = self.breaks.iter().rev().find(|(at, _)| *at <= index);
             last.map(|(_, cause)| cause.clone())
         };
-        unusable(index).or_else(lost_full).or_else(broken)
+        unusable(index)
+            .or_else(lost_full)
+            .or_else(uncounted)
+            .or_else(broken)
     }
 
     /// Where a restore from the full backup at `index` can begin to stop.
@@ -444,7 +461,8 @@ impl Chain {
         let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
             return ranges;
         };
-        if run.is_sealed {
+        let is_counted = |entry: &ChainEntry| entry.is_counted;
+        if run.is_sealed || !self.entries.get(full).is_some_and(is_counted) {
             return ranges;
         }
         let needs_missing = self.catch_up_of(full).is_some()

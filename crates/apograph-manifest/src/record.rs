@@ -45,6 +45,16 @@ pub struct SegmentRecord {
     pub content: SegmentContent,
 }
 
+impl SegmentRecord {
+    /// Whether it says which timeline the chain is in behind it.
+    pub fn names_timeline(&self) -> bool {
+        match &self.content {
+            SegmentContent::Full(_) => true,
+            SegmentContent::Increment(increment) => !increment.stretches.is_empty(),
+        }
+    }
+}
+
 /// What is in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -33,13 +33,17 @@ impl Opening<'_> {
         let mut entries: Vec<ChainEntry> = Vec::with_capacity(self.manifest.segments.len());
         let mut state = timeline_behind(&[]);
         let mut records = self.history.records.iter().peekable();
+        let mut is_counted = true;
         for segment in &self.manifest.segments {
             let record = records.next_if(|record| record.segment.file == segment.file);
             let entry = match record {
                 Some(record) => self.recorded(segment, record)?,
                 None => self.read(segment, &entries, &state)?,
             };
-            let entry = self.spanned(entry, &state);
+            let mut entry = self.spanned(entry, &state);
+            is_counted |= record.is_some_and(SegmentRecord::names_timeline);
+            entry.is_counted = is_counted;
+            is_counted &= entry.content.is_some();
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
@@ -67,8 +71,9 @@ impl Opening<'_> {
             Some(record) => {
                 matches!(&record.content, SegmentContent::Increment(increment) if increment.spans)
             }
-            None => IncrementFile::open(&self.folder.join(&behind.file))
-                .is_ok_and(|file| file.header.flags.spans),
+            None => self
+                .intact(behind)
+                .is_some_and(|file| file.header.flags.spans),
         }
     }
 
@@ -125,6 +130,7 @@ impl Opening<'_> {
             segment: segment.clone(),
             content,
             unusable,
+            is_counted: true,
         })
     }
 
@@ -162,6 +168,7 @@ impl Opening<'_> {
             segment: segment.clone(),
             content,
             unusable,
+            is_counted: true,
         };
         if let Some(unusable) = self.look_at(segment)? {
             return Ok(entry(None, Some(unusable)));
@@ -218,8 +225,16 @@ impl Opening<'_> {
     /// The increment behind a full backup, where it says that the log before it goes on.
     fn repeated_behind(&self, full: &Segment) -> Option<IncrementFile> {
         let next = self.behind(full)?;
-        let file = IncrementFile::open(&self.folder.join(&next.file)).ok()?;
+        let file = self.intact(next)?;
         file.header.flags.repeats.then_some(file)
+    }
+
+    /// An increment that is the file that the manifest means. What another one says in its place is
+    /// nothing to go by.
+    fn intact(&self, segment: &Segment) -> Option<IncrementFile> {
+        let file = IncrementFile::open(&self.folder.join(&segment.file)).ok()?;
+        check_file(file.bytes(), segment, Threads::default()).ok()?;
+        Some(file)
     }
 
     /// The timeline of an image: the current one, less those that begin in what is repeated.
