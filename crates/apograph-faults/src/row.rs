@@ -11,6 +11,8 @@ use crate::rows;
 pub enum Row {
     /// The power goes, on a simulated disk
     Power,
+    /// Files of a repository that rotted, were cut, lost, swapped or doubled
+    Rot,
 }
 
 impl Row {
@@ -23,6 +25,7 @@ impl Row {
         let _ = programs;
         match self {
             Self::Power => rows::power::run(extent),
+            Self::Rot => rows::rot::run(extent),
         }
     }
 }

@@ -1,3 +1,4 @@
 //! The faults, one module each.
 
 pub mod power;
+pub mod rot;

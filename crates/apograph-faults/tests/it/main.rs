@@ -1,0 +1,3 @@
+//! The rows of faults, as far as every change waits for them.
+
+mod rot;
