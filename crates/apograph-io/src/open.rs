@@ -74,17 +74,23 @@ pub fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Vec::new();
+    let too_large = |found: u64| IoError::TooLarge {
+        path: path.to_owned(),
+        limit,
+        found,
+    };
+    let size_bytes = file.metadata().map_err(failed("inspect", path))?.len();
+    if size_bytes > limit {
+        return Err(too_large(size_bytes));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
+    // It can grow meanwhile.
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(failed("read", path))?;
     let found = bytes.len() as u64;
     if found > limit {
-        return Err(IoError::TooLarge {
-            path: path.to_owned(),
-            limit,
-            found,
-        });
+        return Err(too_large(found));
     }
     Ok(Some(bytes))
 }

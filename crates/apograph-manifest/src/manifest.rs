@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
-use apograph_io::{Disk, Mode, read_small, replace_file};
+use apograph_io::{Disk, IoError, Mode, read_small, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -16,8 +16,10 @@ use crate::error::{ManifestError, Result};
 
 /// The name of the manifest in a repository.
 pub const MANIFEST_FILE_NAME: &str = "backup_manifest.json";
-/// The most that a manifest may have: a million segments.
-pub const MANIFEST_MAX_BYTES: u64 = 512 << 20;
+/// The most bytes that a manifest may have.
+pub const MANIFEST_MAX_BYTES: u64 = 32 << 20;
+/// The most segments that a manifest may name: one every five minutes for almost two years.
+pub const SEGMENTS_MAX: usize = 200_000;
 
 /// The version in a manifest of generation 1.
 const BINCODE_VERSION: u32 = 1;
@@ -248,6 +250,7 @@ impl Manifest {
         if count > rest.len() / SEGMENT_MIN_BYTES {
             return Err(format!("{count} segments in {} bytes", rest.len()));
         }
+        check_count(count)?;
         let mut segments = Vec::new();
         for _ in 0..count {
             let raw: RawSegment = take(&mut rest)?;
@@ -275,6 +278,7 @@ impl Manifest {
     fn of_json(bytes: &[u8]) -> std::result::Result<Self, String> {
         let json: JsonManifest =
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        check_count(json.segments.len())?;
         let segments = json.segments.into_iter().map(|segment| {
             Ok(Segment {
                 kind: match segment.kind {
@@ -342,6 +346,15 @@ impl Manifest {
     }
 }
 
+fn check_count(count: usize) -> std::result::Result<(), String> {
+    if count > SEGMENTS_MAX {
+        return Err(format!(
+            "it names {count} segments, at most {SEGMENTS_MAX} are read"
+        ));
+    }
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct JsonVersion {
     version: u32,
@@ -374,18 +387,35 @@ pub fn read_manifest(repository: &Path) -> Result<Option<Manifest>> {
 ///
 /// # Errors
 ///
-/// [`ManifestError::Io`].
+/// [`ManifestError::Io`], and [`ManifestError::Full`] for one that could not be read again.
 pub fn write_manifest(
     disk: &dyn Disk,
     repository: &Path,
     mode: Mode,
     manifest: &Manifest,
 ) -> Result<()> {
-    replace_file(
-        disk,
-        &repository.join(MANIFEST_FILE_NAME),
-        mode,
-        &manifest.encode(),
-    )?;
+    let path = repository.join(MANIFEST_FILE_NAME);
+    let count = manifest.segments.len();
+    if count > SEGMENTS_MAX {
+        let limit = SEGMENTS_MAX;
+        return Err(ManifestError::Full { path, count, limit });
+    }
+    let bytes = manifest.encode();
+    check_length(&bytes, MANIFEST_MAX_BYTES, &path)?;
+    replace_file(disk, &path, mode, &bytes)?;
+    Ok(())
+}
+
+/// What is written can be read again.
+pub(crate) fn check_length(
+    bytes: &[u8],
+    limit: u64,
+    path: &Path,
+) -> std::result::Result<(), IoError> {
+    let found = bytes.len() as u64;
+    if found > limit {
+        let path = path.to_owned();
+        return Err(IoError::TooLarge { path, limit, found });
+    }
     Ok(())
 }

@@ -20,11 +20,12 @@ use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
-use crate::manifest::Segment;
+use crate::manifest::{Segment, check_length};
 
 /// The name of the file in a repository.
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
-const HISTORY_MAX_BYTES: u64 = 512 << 20;
+/// The most bytes that the file may have.
+pub const HISTORY_MAX_BYTES: u64 = 64 << 20;
 const HISTORY_FORMAT: u32 = 1;
 
 /// What is known of a repository beyond its manifest.
@@ -303,11 +304,9 @@ pub fn write_history(
     mode: Mode,
     history: &History,
 ) -> Result<()> {
-    replace_file(
-        disk,
-        &repository.join(HISTORY_FILE_NAME),
-        mode,
-        &history.encode(),
-    )?;
+    let path = repository.join(HISTORY_FILE_NAME);
+    let bytes = history.encode();
+    check_length(&bytes, HISTORY_MAX_BYTES, &path)?;
+    replace_file(disk, &path, mode, &bytes)?;
     Ok(())
 }
