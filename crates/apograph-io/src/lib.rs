@@ -26,6 +26,7 @@ mod checksum;
 mod clock;
 mod disk;
 mod error;
+mod holes;
 mod lock;
 mod map;
 mod monitor;

@@ -39,7 +39,7 @@ impl IncrementFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(path: &Path) -> Result<Self, SegmentDefect> {
-        let bytes = Mapped::open(path)?;
+        let bytes = open_stored(path)?;
         let header = SegmentHeader::decode(&bytes)?;
         let pieces = match header.generation {
             Generation::One => Vec::new(),
@@ -181,7 +181,7 @@ impl FullFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(path: &Path) -> Result<Self, SegmentDefect> {
-        let bytes = Mapped::open(path)?;
+        let bytes = open_stored(path)?;
         let image = Image::parse(&bytes)?;
         Ok(Self { bytes, image })
     }
@@ -219,9 +219,9 @@ impl SegmentDefect {
         if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
             return self;
         }
-        match Mapped::open(path) {
+        match open_stored(path) {
             Ok(bytes) => check_file(&bytes, segment, threads).map_or_else(Self::from, |()| self),
-            Err(error) => error.into(),
+            Err(defect) => defect,
         }
     }
 }
@@ -254,6 +254,20 @@ impl From<FormatError> for SegmentDefect {
             }
         })
     }
+}
+
+/// Maps a segment's file, unless almost all of it is a hole: nobody ever wrote that.
+///
+/// # Errors
+///
+/// [`SegmentDefect`].
+pub fn open_stored(path: &Path) -> Result<Mapped, SegmentDefect> {
+    let bytes = Mapped::open(path)?;
+    if bytes.is_hollow() {
+        let detail = format!("almost all of its {} bytes were never written", bytes.len());
+        return Err(Unusable::Damaged { offset: 0, detail }.into());
+    }
+    Ok(bytes)
 }
 
 /// Compares a segment's bytes with the size and the checksum in the manifest.

@@ -9,6 +9,11 @@ use apograph_repository::{
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState};
 
+/// The sizes that a manifest declares, together. It can declare anything.
+pub(crate) fn total_bytes(sizes: impl IntoIterator<Item = u64>) -> u64 {
+    sizes.into_iter().fold(0, u64::saturating_add)
+}
+
 /// Why a segment was not walked to its end.
 pub(crate) enum WalkError {
     /// The operating system does not give it.
