@@ -13,6 +13,8 @@ pub enum Row {
     Power,
     /// Files of a repository that rotted, were cut, lost, swapped or doubled
     Rot,
+    /// A repository made to break whoever reads it
+    Hostile,
 }
 
 impl Row {
@@ -22,10 +24,10 @@ impl Row {
     ///
     /// Where the machine says no. What does not hold is no error, but a violation.
     pub fn run(self, programs: &Programs, extent: Extent) -> Result<Outcome> {
-        let _ = programs;
         match self {
             Self::Power => rows::power::run(extent),
             Self::Rot => rows::rot::run(extent),
+            Self::Hostile => rows::hostile::run(programs, extent),
         }
     }
 }

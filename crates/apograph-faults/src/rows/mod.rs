@@ -1,4 +1,5 @@
 //! The faults, one module each.
 
+pub mod hostile;
 pub mod power;
 pub mod rot;

@@ -1,3 +1,4 @@
 //! The rows of faults, as far as every change waits for them.
 
+mod hostile;
 mod rot;
