@@ -71,6 +71,33 @@ impl ChainEntry {
         }
     }
 
+    /// The last point that it has, where it can be used.
+    fn last_point(&self) -> Option<Point> {
+        match &self.content {
+            _ if self.unusable.is_some() => None,
+            Some(SegmentContent::Full(full)) => Some(full.base),
+            Some(SegmentContent::Increment(increment)) => {
+                increment.stretches.last().map(stretch_end)
+            }
+            None => None,
+        }
+    }
+
+    /// The first point that it has, where it can be used.
+    fn first_point(&self) -> Option<Point> {
+        match &self.content {
+            _ if self.unusable.is_some() => None,
+            Some(SegmentContent::Full(full)) => Some(full.base),
+            Some(SegmentContent::Increment(increment)) => {
+                let stretch = increment.stretches.first()?;
+                let first = stretch.epochs.ranges().first();
+                let epoch = first.map_or(stretch.base, |&(first, _)| Epoch::new(first));
+                Some(Point::new(stretch.timeline, epoch))
+            }
+            None => None,
+        }
+    }
+
     /// Whether the segment only repeats what the run holds before its full backup.
     pub(crate) fn repeats(&self) -> bool {
         self.increment().is_some_and(|increment| increment.repeats)
@@ -202,13 +229,15 @@ impl Chain {
 
     /// Every place where commits are missing from the chain, or may be.
     pub fn holes(&self) -> Vec<Hole> {
+        let (before, behind) = (self.points_before(), self.points_behind());
+        let at = |points: &[Option<Point>], index: usize| points.get(index).copied().flatten();
         let mut holes: Vec<(usize, Hole)> = self
             .breaks
             .iter()
             .map(|(index, cause)| {
                 let hole = Hole {
-                    after: self.last_point_before(*index),
-                    before: self.first_point_from(*index),
+                    after: at(&before, *index),
+                    before: at(&behind, *index),
                     cause: cause.clone(),
                 };
                 (*index, hole)
@@ -532,36 +561,26 @@ impl Chain {
             .max()
     }
 
-    fn last_point_before(&self, index: usize) -> Option<Point> {
-        let before = self.entries.get(..index)?.iter().rev();
-        before
-            .filter(|entry| entry.unusable.is_none())
-            .find_map(|entry| match &entry.content {
-                Some(SegmentContent::Full(full)) => Some(full.base),
-                Some(SegmentContent::Increment(increment)) => {
-                    increment.stretches.last().map(stretch_end)
-                }
-                None => None,
-            })
+    /// For each place between two entries, the last point before it.
+    fn points_before(&self) -> Vec<Option<Point>> {
+        let mut last = None;
+        let behind_each = self.entries.iter().map(|entry| {
+            last = entry.last_point().or(last);
+            last
+        });
+        std::iter::once(None).chain(behind_each).collect()
     }
 
-    fn first_point_from(&self, index: usize) -> Option<Point> {
-        let from = self.entries.get(index..)?.iter();
-        from.filter(|entry| entry.unusable.is_none())
-            .find_map(|entry| match &entry.content {
-                Some(SegmentContent::Full(full)) => Some(full.base),
-                Some(SegmentContent::Increment(increment)) => {
-                    increment.stretches.first().map(|it| {
-                        let first = it
-                            .epochs
-                            .ranges()
-                            .first()
-                            .map_or(it.base, |&(first, _)| Epoch::new(first));
-                        Point::new(it.timeline, first)
-                    })
-                }
-                None => None,
-            })
+    /// For each entry, the first point from it on.
+    fn points_behind(&self) -> Vec<Option<Point>> {
+        let mut first = None;
+        let from_each = self.entries.iter().rev().map(|entry| {
+            first = entry.first_point().or(first);
+            first
+        });
+        let mut points: Vec<_> = from_each.collect();
+        points.reverse();
+        points
     }
 }
 

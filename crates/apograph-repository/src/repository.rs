@@ -4,6 +4,7 @@
 //! that has no record is read: one that the engine captured, or all of them where `apograph.json`
 //! was lost.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -92,16 +93,14 @@ impl Repository {
             history: &history,
         };
         let chain = Chain::new(opening.entries()?);
-        let is_named = |name: &SegmentName| {
-            let name = name.to_string();
-            manifest
-                .segments
-                .iter()
-                .any(|segment| segment.file.as_str() == name)
-        };
+        let files = manifest
+            .segments
+            .iter()
+            .map(|segment| segment.file.as_str());
+        let in_manifest: HashSet<&str> = files.collect();
         let unnamed = segments
             .into_iter()
-            .filter(|name| !is_named(name))
+            .filter(|name| !in_manifest.contains(name.to_string().as_str()))
             .collect();
         let (folder, cursor) = (folder.to_owned(), history.cursor);
         Ok(Self {
