@@ -10,7 +10,7 @@ use super::chain::Files;
 use crate::report::Extent;
 use crate::stage::SMALL_FILES;
 
-/// What is flipped in each byte; a quick run takes one of them in turn.
+/// What is flipped in each byte; in an image, and in a quick run, one of them in turn.
 const MASKS: [u8; 3] = [0x01, 0x80, 0xff];
 /// Of the places in a segment behind its header, a quick run takes about this many.
 const QUICK_PLACES: usize = 24;
@@ -53,11 +53,25 @@ pub(super) enum Damage {
     },
 }
 
+/// How much of the bytes of a file to damage.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Extents {
+    /// Of full backups, which have most of the bytes.
+    pub(super) images: Extent,
+    /// Of every other file.
+    pub(super) others: Extent,
+}
+
 /// Every damage to some files. Those of another repository are what is put in their places.
-pub(super) fn of(files: &Files, others: &Files, extent: Extent) -> Vec<Damage> {
+pub(super) fn of(files: &Files, others: &Files, extents: Extents) -> Vec<Damage> {
     let mut damages = Vec::new();
     for (file, bytes) in files {
         let name = || file.clone();
+        let extent = if is_image(file) {
+            extents.images
+        } else {
+            extents.others
+        };
         damages.extend(flips(file, bytes.len(), extent));
         damages.extend(
             lengths(file, bytes.len(), extent).map(|length| Damage::Cut {
@@ -100,8 +114,8 @@ fn flips(file: &str, length: usize, extent: Extent) -> impl Iterator<Item = Dama
     let offsets = (0..dense).chain((dense..length).step_by(step));
     offsets.enumerate().flat_map(move |(index, offset)| {
         let masks = match extent {
-            Extent::Quick => &MASKS[index % MASKS.len()..][..1],
-            Extent::Long => &MASKS,
+            Extent::Long if !is_image(file) => &MASKS,
+            _ => &MASKS[index % MASKS.len()..][..1],
         };
         masks.iter().map(move |&mask| Damage::Flip {
             file: file.to_owned(),
@@ -135,6 +149,10 @@ fn names_beside<'a>(file: &str, files: &'a Files) -> impl Iterator<Item = String
     kinds
         .iter()
         .map(move |&kind| SegmentName { kind, index }.to_string())
+}
+
+fn is_image(file: &str) -> bool {
+    SegmentName::parse(file).is_some_and(|name| name.kind == SegmentKind::Full)
 }
 
 fn is_small(file: &str) -> bool {
