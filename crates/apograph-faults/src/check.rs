@@ -10,7 +10,7 @@ use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
 use apograph::io::{Folder, RealDisk, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, rebuild};
-use apograph::restore::{Options, VerifyOptions, restore, verify};
+use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
 use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
 
 use crate::act::{Act, Place};
@@ -167,25 +167,42 @@ fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
 ///
 /// Where it cannot be opened, or a point that it names cannot be restored.
 pub fn states(repository: &Path) -> Result<BTreeMap<u64, State>> {
-    let ranges = Repository::open(repository)?.chain().restorable();
-    let scratch = scratch()?;
     let mut states = BTreeMap::new();
-    for range in ranges {
-        for epoch in range.from.get()..=range.to.get() {
-            let point = Point::new(range.timeline, Epoch::new(epoch));
-            let output = scratch.path().join(format!("{point}.grafeo"));
-            let options = Options::to(Target::Point(point.into()));
-            restore(&RealDisk, repository, &output, &options, &Silent)
-                .with_context(|| format!("{point}"))?;
-            let state = state_of(&output)?;
-            ensure!(
-                range.timeline == Timeline::FIRST,
-                "{point} begins a timeline"
-            );
-            states.insert(epoch, state);
-        }
+    for point in points(&Repository::open(repository)?) {
+        let state = state_at(repository, Target::Point(point.into()))?;
+        let state = state.with_context(|| format!("{point}"))?;
+        ensure!(
+            point.timeline == Timeline::FIRST,
+            "{point} begins a timeline"
+        );
+        states.insert(point.epoch.get(), state);
     }
     Ok(states)
+}
+
+/// Every point that a repository says it can restore.
+pub fn points(repository: &Repository) -> Vec<Point> {
+    let ranges = repository.chain().restorable().into_iter();
+    let points = ranges.flat_map(|range| {
+        let epochs = range.from.get()..=range.to.get();
+        epochs.map(move |epoch| Point::new(range.timeline, Epoch::new(epoch)))
+    });
+    points.collect()
+}
+
+/// The state that a repository restores, or the error of the restore.
+///
+/// # Errors
+///
+/// Where a database was restored and is damaged.
+pub fn state_at(repository: &Path, target: Target) -> Result<Result<State, RestoreError>> {
+    let folder = scratch()?;
+    let output = folder.path().join("out.grafeo");
+    let options = Options::to(target);
+    match restore(&RealDisk, repository, &output, &options, &Silent) {
+        Ok(_) => Ok(Ok(state_of(&output)?)),
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 /// The state of a database that lies on disk.

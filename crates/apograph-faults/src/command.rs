@@ -78,17 +78,21 @@ impl Run {
     /// Where it cannot be started.
     pub fn of(command: &mut Command) -> Result<Self> {
         let output = command.output().context("cannot start the command")?;
-        let text = if output.stdout.is_empty() {
-            &output.stderr
-        } else {
-            &output.stdout
-        };
+        Ok(Self::read(
+            output.status.code(),
+            &output.stdout,
+            &output.stderr,
+        ))
+    }
+
+    /// Reads what a command that ended has said.
+    pub fn read(exit: Option<i32>, stdout: &[u8], stderr: &[u8]) -> Self {
+        let text = if stdout.is_empty() { stderr } else { stdout };
         let mut json: Value = serde_json::from_slice(text).unwrap_or_default();
-        if output.stdout.is_empty() {
+        if stdout.is_empty() {
             json = json["error"].take();
         }
-        let exit = output.status.code();
-        Ok(Self { exit, json })
+        Self { exit, json }
     }
 
     /// How it ended.

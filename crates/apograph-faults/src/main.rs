@@ -79,4 +79,11 @@ fn print(name: &str, tally: &Tally, begun: Option<Instant>) {
     });
     let (runs, faults, violations) = (tally.runs, tally.faults, tally.violations.len());
     println!("{name:<12} {runs:>8} {faults:>8} {violations:>10}  {seconds:>8}");
+    if !tally.notes.is_empty() {
+        let notes = tally.notes.iter();
+        let notes: Vec<String> = notes
+            .map(|(what, count)| format!("{count} {what}"))
+            .collect();
+        println!("    {}", notes.join(", "));
+    }
 }

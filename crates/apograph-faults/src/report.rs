@@ -1,5 +1,7 @@
 //! What a row came to.
 
+use std::collections::BTreeMap;
+
 use anyhow::Error;
 
 /// How much of a row to run.
@@ -20,6 +22,8 @@ pub struct Tally {
     pub faults: u64,
     /// What did not hold.
     pub violations: Vec<String>,
+    /// What else was counted.
+    pub notes: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -31,11 +35,19 @@ impl Tally {
         }
     }
 
+    /// Counts one more of something.
+    pub fn note(&mut self, what: &'static str) {
+        *self.notes.entry(what).or_default() += 1;
+    }
+
     /// All of another one too.
     pub fn add(&mut self, other: Self) {
         self.runs += other.runs;
         self.faults += other.faults;
         self.violations.extend(other.violations);
+        for (what, count) in other.notes {
+            *self.notes.entry(what).or_default() += count;
+        }
     }
 }
 

@@ -33,6 +33,10 @@ pub enum Row {
     Permissions,
     /// What is written has one bit wrong
     Encoder,
+    /// Files of a repository that rotted, were cut, lost, swapped or doubled
+    Rot,
+    /// A repository made to break whoever reads it
+    Hostile,
 }
 
 impl Row {
@@ -55,6 +59,8 @@ impl Row {
             Self::Occupied => rows::occupied::run(),
             Self::Permissions => rows::permissions::run(programs),
             Self::Encoder => rows::encoder::run(),
+            Self::Rot => rows::rot::run(extent),
+            Self::Hostile => rows::hostile::run(programs, extent),
         }
     }
 }

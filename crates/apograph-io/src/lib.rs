@@ -29,6 +29,7 @@ mod clock;
 mod disk;
 mod error;
 mod folder;
+mod holes;
 mod lock;
 mod map;
 mod monitor;

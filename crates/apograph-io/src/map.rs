@@ -22,6 +22,7 @@ use std::path::Path;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::error::{Result, failed};
+use crate::holes::is_hollow;
 
 const SNAPSHOT_BUFFER_BYTES: usize = 256 << 10;
 
@@ -29,6 +30,7 @@ const SNAPSHOT_BUFFER_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub struct Mapped {
     map: Option<memmap2::Mmap>,
+    is_hollow: bool,
 }
 
 impl Mapped {
@@ -70,7 +72,10 @@ impl Mapped {
     pub fn of(file: &File, path: &Path) -> Result<Self> {
         let length = file.metadata().map_err(failed("inspect", path))?.len();
         if length == 0 {
-            return Ok(Self { map: None });
+            return Ok(Self {
+                map: None,
+                is_hollow: false,
+            });
         }
         let length = usize::try_from(length)
             .map_err(|_| failed("map", path)(std::io::ErrorKind::FileTooLarge))?;
@@ -83,7 +88,14 @@ impl Mapped {
         let map = unsafe { memmap2::MmapOptions::new().len(length).map(file) };
         Ok(Self {
             map: Some(map.map_err(failed("map", path))?),
+            is_hollow: is_hollow(file, length as u64),
         })
+    }
+
+    /// Whether the file is large and almost all of it is a hole, which reads as zeros and takes no
+    /// room on the disk. To read it takes as long as if it were stored.
+    pub const fn is_hollow(&self) -> bool {
+        self.is_hollow
     }
 }
 

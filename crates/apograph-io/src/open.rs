@@ -70,15 +70,21 @@ pub(crate) fn regular(opened: Result<File>, path: &Path) -> Result<File> {
 ///
 /// [`IoError::TooLarge`] past `limit` bytes, and [`IoError::Failed`].
 pub fn read_limited(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    let too_large = |found: u64| IoError::TooLarge {
+        path: path.to_owned(),
+        limit,
+        found,
+    };
+    let size_bytes = file.metadata().map_err(failed("inspect", path))?.len();
+    if size_bytes > limit {
+        return Err(too_large(size_bytes));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
+    // It can grow meanwhile.
     read_into(&mut bytes, file, path, limit.saturating_add(1))?;
     let found = bytes.len() as u64;
     if found > limit {
-        return Err(IoError::TooLarge {
-            path: path.to_owned(),
-            limit,
-            found,
-        });
+        return Err(too_large(found));
     }
     Ok(bytes)
 }

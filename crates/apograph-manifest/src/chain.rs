@@ -10,6 +10,10 @@
 //! - on into the next timeline of the run, where nothing of the one before is missing but what a
 //!   crash can have kept from being logged: late epochs near its end.
 //!
+//! A point is a name only where its timeline is counted. Behind a segment of which nothing is known
+//! a full backup reaches no point; its latest state can be restored, and those that times and LSNs
+//! name.
+//!
 //! In generation 2 a segment begins at the LSN at which the one before it ended, or before it: that
 //! alone proves that no commit is missing. Epochs of an encrypted log are not known here; then a
 //! full backup reaches no point, and every LSN between two commits.
@@ -32,6 +36,10 @@ pub struct ChainEntry {
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
     pub unusable: Option<Unusable>,
+    /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
+    /// segment that has no record and cannot be read they are a guess, under which other states may
+    /// have been known before.
+    pub is_counted: bool,
 }
 
 impl ChainEntry {
@@ -60,6 +68,33 @@ impl ChainEntry {
                 Some(Generation::One)
             }
             _ => self.segment.end_lsn.map(|_| Generation::Two),
+        }
+    }
+
+    /// The last point that it has, where it can be used.
+    fn last_point(&self) -> Option<Point> {
+        match &self.content {
+            _ if self.unusable.is_some() => None,
+            Some(SegmentContent::Full(full)) => Some(full.base),
+            Some(SegmentContent::Increment(increment)) => {
+                increment.stretches.last().map(stretch_end)
+            }
+            None => None,
+        }
+    }
+
+    /// The first point that it has, where it can be used.
+    fn first_point(&self) -> Option<Point> {
+        match &self.content {
+            _ if self.unusable.is_some() => None,
+            Some(SegmentContent::Full(full)) => Some(full.base),
+            Some(SegmentContent::Increment(increment)) => {
+                let stretch = increment.stretches.first()?;
+                let first = stretch.epochs.ranges().first();
+                let epoch = first.map_or(stretch.base, |&(first, _)| Epoch::new(first));
+                Some(Point::new(stretch.timeline, epoch))
+            }
+            None => None,
         }
     }
 
@@ -193,13 +228,15 @@ impl Chain {
 
     /// Every place where commits are missing from the chain, or may be.
     pub fn holes(&self) -> Vec<Hole> {
+        let (before, behind) = (self.points_before(), self.points_behind());
+        let at = |points: &[Option<Point>], index: usize| points.get(index).copied().flatten();
         let mut holes: Vec<(usize, Hole)> = self
             .breaks
             .iter()
             .map(|(index, cause)| {
                 let hole = Hole {
-                    after: self.last_point_before(*index),
-                    before: self.first_point_from(*index),
+                    after: at(&before, *index),
+                    before: at(&behind, *index),
                     cause: cause.clone(),
                 };
                 (*index, hole)
@@ -250,11 +287,20 @@ impl Chain {
             };
             fulls().filter(is_full).find_map(unusable)
         };
+        let uncounted = || {
+            let before = self.entries.get(..=index)?;
+            let (entry, before) = before.split_last()?;
+            let unknown = before.iter().rposition(|entry| entry.content.is_none());
+            unknown.filter(|_| !entry.is_counted).and_then(unusable)
+        };
         let broken = || {
             let last = self.breaks.iter().rev().find(|(at, _)| *at <= index);
             last.map(|(_, cause)| cause.clone())
         };
-        unusable(index).or_else(lost_full).or_else(broken)
+        unusable(index)
+            .or_else(lost_full)
+            .or_else(uncounted)
+            .or_else(broken)
     }
 
     /// Where a restore from the full backup at `index` can begin to stop.
@@ -446,7 +492,8 @@ impl Chain {
         let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
             return ranges;
         };
-        if run.is_sealed {
+        let is_counted = |entry: &ChainEntry| entry.is_counted;
+        if run.is_sealed || !self.entries.get(full).is_some_and(is_counted) {
             return ranges;
         }
         let needs_missing = self.catch_up_of(full).is_some()
@@ -516,36 +563,26 @@ impl Chain {
             .max()
     }
 
-    fn last_point_before(&self, index: usize) -> Option<Point> {
-        let before = self.entries.get(..index)?.iter().rev();
-        before
-            .filter(|entry| entry.unusable.is_none())
-            .find_map(|entry| match &entry.content {
-                Some(SegmentContent::Full(full)) => Some(full.base),
-                Some(SegmentContent::Increment(increment)) => {
-                    increment.stretches.last().map(stretch_end)
-                }
-                None => None,
-            })
+    /// For each place between two entries, the last point before it.
+    fn points_before(&self) -> Vec<Option<Point>> {
+        let mut last = None;
+        let behind_each = self.entries.iter().map(|entry| {
+            last = entry.last_point().or(last);
+            last
+        });
+        std::iter::once(None).chain(behind_each).collect()
     }
 
-    fn first_point_from(&self, index: usize) -> Option<Point> {
-        let from = self.entries.get(index..)?.iter();
-        from.filter(|entry| entry.unusable.is_none())
-            .find_map(|entry| match &entry.content {
-                Some(SegmentContent::Full(full)) => Some(full.base),
-                Some(SegmentContent::Increment(increment)) => {
-                    increment.stretches.first().map(|it| {
-                        let first = it
-                            .epochs
-                            .ranges()
-                            .first()
-                            .map_or(it.base, |&(first, _)| Epoch::new(first));
-                        Point::new(it.timeline, first)
-                    })
-                }
-                None => None,
-            })
+    /// For each entry, the first point from it on.
+    fn points_behind(&self) -> Vec<Option<Point>> {
+        let mut first = None;
+        let from_each = self.entries.iter().rev().map(|entry| {
+            first = entry.first_point().or(first);
+            first
+        });
+        let mut points: Vec<_> = from_each.collect();
+        points.reverse();
+        points
     }
 }
 

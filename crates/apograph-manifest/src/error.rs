@@ -27,6 +27,16 @@ pub enum ManifestError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The repository has as many segments as a manifest may name.
+    #[error("{} would name {count} segments, and at most {limit} can be read; begin another repository", path.display())]
+    Full {
+        /// The manifest.
+        path: PathBuf,
+        /// How many segments it would name.
+        count: usize,
+        /// The most that it may.
+        limit: usize,
+    },
     /// The manifest is of a version that this crate does not know.
     #[error("{} has version {found}; the newest version known here is {known}", path.display())]
     UnsupportedVersion {
@@ -43,7 +53,7 @@ impl ManifestError {
     /// A stable name for the kind of the error.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) => "io",
+            Self::Io(_) | Self::Full { .. } => "io",
             Self::CorruptManifest { .. } => "corrupt-manifest",
             Self::CorruptCursor { .. } => "corrupt-cursor",
             Self::UnsupportedVersion { .. } => "unsupported-version",

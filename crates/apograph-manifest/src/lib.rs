@@ -40,11 +40,12 @@ pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, 
 pub use error::{ManifestError, Result};
 pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{
-    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, Segment, Unknown, read_manifest,
-    write_manifest,
+    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, Segment, Unknown,
+    read_manifest, write_manifest,
 };
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
-    FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, LogRange,
-    SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, read_history, write_history,
+    FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, ImageIdentity, IncrementContent,
+    LogRange, SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, read_history,
+    write_history,
 };

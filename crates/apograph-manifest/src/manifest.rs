@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::Path;
 
 use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
-use apograph_io::{Disk, Folder, Mode, replace_file};
+use apograph_io::{At, Disk, Folder, IoError, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -17,8 +17,10 @@ use crate::error::{ManifestError, Result};
 
 /// The name of the manifest in a repository.
 pub const MANIFEST_FILE_NAME: &str = "backup_manifest.json";
-/// The most that a manifest may have: a million segments.
-pub const MANIFEST_MAX_BYTES: u64 = 512 << 20;
+/// The most bytes that a manifest may have.
+pub const MANIFEST_MAX_BYTES: u64 = 32 << 20;
+/// The most segments that a manifest may name: one every five minutes for almost two years.
+pub const SEGMENTS_MAX: usize = 200_000;
 
 /// The version in a manifest of generation 1.
 const BINCODE_VERSION: u32 = 1;
@@ -249,6 +251,7 @@ impl Manifest {
         if count > rest.len() / SEGMENT_MIN_BYTES {
             return Err(format!("{count} segments in {} bytes", rest.len()));
         }
+        check_count(count)?;
         let mut segments = Vec::new();
         for _ in 0..count {
             let raw: RawSegment = take(&mut rest)?;
@@ -276,6 +279,7 @@ impl Manifest {
     fn of_json(bytes: &[u8]) -> std::result::Result<Self, String> {
         let json: JsonManifest =
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        check_count(json.segments.len())?;
         let segments = json.segments.into_iter().map(|segment| {
             Ok(Segment {
                 kind: match segment.kind {
@@ -343,6 +347,15 @@ impl Manifest {
     }
 }
 
+fn check_count(count: usize) -> std::result::Result<(), String> {
+    if count > SEGMENTS_MAX {
+        return Err(format!(
+            "it names {count} segments, at most {SEGMENTS_MAX} are read"
+        ));
+    }
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct JsonVersion {
     version: u32,
@@ -375,7 +388,7 @@ pub fn read_manifest(repository: &Folder) -> Result<Option<Manifest>> {
 ///
 /// # Errors
 ///
-/// [`ManifestError::Io`].
+/// [`ManifestError::Io`], and [`ManifestError::Full`] for one that could not be read again.
 pub fn write_manifest(
     disk: &dyn Disk,
     repository: &Folder,
@@ -383,5 +396,26 @@ pub fn write_manifest(
     manifest: &Manifest,
 ) -> Result<()> {
     let at = repository.at(MANIFEST_FILE_NAME);
-    Ok(replace_file(disk, at, mode, &manifest.encode())?)
+    let count = manifest.segments.len();
+    if count > SEGMENTS_MAX {
+        let (path, limit) = (at.path(), SEGMENTS_MAX);
+        return Err(ManifestError::Full { path, count, limit });
+    }
+    let bytes = manifest.encode();
+    check_length(&bytes, MANIFEST_MAX_BYTES, at)?;
+    Ok(replace_file(disk, at, mode, &bytes)?)
+}
+
+/// What is written can be read again.
+pub(crate) fn check_length(
+    bytes: &[u8],
+    limit: u64,
+    at: At<'_>,
+) -> std::result::Result<(), IoError> {
+    let found = bytes.len() as u64;
+    if found > limit {
+        let path = at.path();
+        return Err(IoError::TooLarge { path, limit, found });
+    }
+    Ok(())
 }

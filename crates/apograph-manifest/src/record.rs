@@ -18,11 +18,12 @@ use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
-use crate::manifest::Segment;
+use crate::manifest::{Segment, check_length};
 
 /// The name of the file in a repository.
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
-const HISTORY_MAX_BYTES: u64 = 512 << 20;
+/// The most bytes that the file may have.
+pub const HISTORY_MAX_BYTES: u64 = 64 << 20;
 const HISTORY_FORMAT: u32 = 1;
 
 /// What is known of a repository beyond its manifest.
@@ -41,6 +42,16 @@ pub struct SegmentRecord {
     pub segment: Segment,
     /// What is in it.
     pub content: SegmentContent,
+}
+
+impl SegmentRecord {
+    /// Whether it says which timeline the chain is in behind it.
+    pub fn names_timeline(&self) -> bool {
+        match &self.content {
+            SegmentContent::Full(_) => true,
+            SegmentContent::Increment(increment) => !increment.stretches.is_empty(),
+        }
+    }
 }
 
 /// What is in a segment.
@@ -293,5 +304,7 @@ pub fn write_history(
     history: &History,
 ) -> Result<()> {
     let at = repository.at(HISTORY_FILE_NAME);
-    Ok(replace_file(disk, at, mode, &history.encode())?)
+    let bytes = history.encode();
+    check_length(&bytes, HISTORY_MAX_BYTES, at)?;
+    Ok(replace_file(disk, at, mode, &bytes)?)
 }

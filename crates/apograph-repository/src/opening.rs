@@ -33,13 +33,17 @@ impl Opening<'_> {
         let mut entries: Vec<ChainEntry> = Vec::with_capacity(self.manifest.segments.len());
         let mut state = timeline_behind(&[]);
         let mut records = self.history.records.iter().peekable();
+        let mut is_counted = true;
         for segment in &self.manifest.segments {
             let record = records.next_if(|record| record.segment.file == segment.file);
             let entry = match record {
                 Some(record) => self.recorded(segment, record)?,
                 None => self.read(segment, &entries, &state)?,
             };
-            let entry = self.spanned(entry, &state)?;
+            let mut entry = self.spanned(entry, &state)?;
+            is_counted |= record.is_some_and(SegmentRecord::names_timeline);
+            entry.is_counted = is_counted;
+            is_counted &= entry.content.is_some();
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
@@ -68,7 +72,7 @@ impl Opening<'_> {
             Some(SegmentContent::Increment(increment)) => increment.spans,
             Some(SegmentContent::Full(_)) => false,
             None => self
-                .increment(behind)?
+                .intact(behind)?
                 .is_some_and(|file| file.header.flags.spans),
         })
     }
@@ -131,6 +135,7 @@ impl Opening<'_> {
             segment: segment.clone(),
             content,
             unusable,
+            is_counted: true,
         })
     }
 
@@ -156,6 +161,7 @@ impl Opening<'_> {
             segment: segment.clone(),
             content,
             unusable,
+            is_counted: true,
         };
         if let Some(unusable) = self.look_at(segment)? {
             return Ok(entry(None, Some(unusable)));
@@ -180,8 +186,9 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = FullFile::open(self.folder.at(&segment.file))?;
-        check_file(file.bytes(), segment, Threads::default())?;
+        let (at, threads) = (self.folder.at(&segment.file), Threads::default());
+        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
+        check_file(file.bytes(), segment, threads)?;
         file.image.check(file.bytes())?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
@@ -214,8 +221,15 @@ impl Opening<'_> {
         let Some(next) = self.behind(full) else {
             return Ok(None);
         };
-        let file = self.increment(next)?;
+        let file = self.intact(next)?;
         Ok(file.filter(|file| file.header.flags.repeats))
+    }
+
+    /// An increment that is the file that the manifest means. What another one says in its place is
+    /// nothing to go by.
+    fn intact(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
+        let file = self.increment(segment)?;
+        Ok(file.filter(|file| check_file(file.bytes(), segment, Threads::default()).is_ok()))
     }
 
     /// The timeline of an image: the current one, less those that begin in what is repeated.
@@ -249,8 +263,10 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let file = IncrementFile::open(self.folder.at(&segment.file))?;
-        check_file(file.bytes(), segment, Threads::default())?;
+        let (at, threads) = (self.folder.at(&segment.file), Threads::default());
+        let file =
+            IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
+        check_file(file.bytes(), segment, threads)?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));

@@ -7,6 +7,7 @@
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -83,15 +84,13 @@ impl Repository {
             history: &history,
         };
         let chain = Chain::new(opening.entries()?);
-        let is_named = |name: &SegmentName| {
-            let name = name.to_string();
-            manifest
-                .segments
-                .iter()
-                .any(|segment| segment.file.as_str() == name)
-        };
+        let files = manifest
+            .segments
+            .iter()
+            .map(|segment| segment.file.as_str());
+        let in_manifest: HashSet<&str> = files.collect();
         let mut unnamed = found.segments;
-        unnamed.retain(|name| !is_named(name));
+        unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
         let (temporaries, cursor) = (found.temporaries, history.cursor);
         Ok(Self {
             folder,

@@ -47,6 +47,7 @@ impl IncrementFile {
     ///
     /// [`SegmentDefect::Unusable`].
     pub fn of(bytes: Mapped) -> Result<Self, SegmentDefect> {
+        let bytes = stored(bytes)?;
         let header = SegmentHeader::decode(&bytes)?;
         let pieces = match header.generation {
             Generation::One => Vec::new(),
@@ -188,7 +189,7 @@ impl FullFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
-        let bytes = at.map()?;
+        let bytes = open_stored(at)?;
         let image = Image::parse(&bytes)?;
         Ok(Self { bytes, image })
     }
@@ -234,6 +235,21 @@ pub(crate) fn usable<T>(opened: Result<T, SegmentDefect>) -> Result<Option<T>, I
     }
 }
 
+impl SegmentDefect {
+    /// What the defect is in the file of a segment that the manifest knows: a version that is not
+    /// known here is damage where the checksum is another one too.
+    #[must_use]
+    pub fn in_file(self, at: At<'_>, segment: &Segment, threads: Threads) -> Self {
+        if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
+            return self;
+        }
+        match open_stored(at) {
+            Ok(bytes) => check_file(&bytes, segment, threads).map_or_else(Self::from, |()| self),
+            Err(defect) => defect,
+        }
+    }
+}
+
 impl From<IoError> for SegmentDefect {
     fn from(error: IoError) -> Self {
         if error.is_not_found() {
@@ -262,6 +278,23 @@ impl From<FormatError> for SegmentDefect {
             }
         })
     }
+}
+
+/// Maps a segment's file, unless almost all of it is a hole: nobody ever wrote that.
+///
+/// # Errors
+///
+/// [`SegmentDefect`].
+pub fn open_stored(at: At<'_>) -> Result<Mapped, SegmentDefect> {
+    stored(at.map()?)
+}
+
+fn stored(bytes: Mapped) -> Result<Mapped, SegmentDefect> {
+    if bytes.is_hollow() {
+        let detail = format!("almost all of its {} bytes were never written", bytes.len());
+        return Err(Unusable::Damaged { offset: 0, detail }.into());
+    }
+    Ok(bytes)
 }
 
 /// Compares a segment's bytes with the size and the checksum in the manifest.

@@ -13,7 +13,7 @@ use crate::error::{RestoreError, Result};
 use crate::selection::Selection;
 use crate::sink::Sink;
 use crate::staging::{Output, Staging};
-use crate::walk::{Walk, WalkError};
+use crate::walk::{Walk, WalkError, total_bytes};
 
 /// How to restore.
 #[derive(Debug, Clone, Copy)]
@@ -159,7 +159,8 @@ impl<'a> Maker<'a> {
         let indexes =
             || std::iter::once(self.plan.full).chain(self.plan.increments.iter().copied());
         let sizes = indexes().map(|index| self.segment(index).map(|it| it.size_bytes));
-        self.monitor.phase("restoring", sizes.sum::<Result<u64>>()?);
+        let sizes = sizes.collect::<Result<Vec<u64>>>()?;
+        self.monitor.phase("restoring", total_bytes(sizes));
         let mut walk = Walk::from(self.repository, self.plan.full, self.threads, self.monitor);
         let full = walk
             .full(self.plan.full)

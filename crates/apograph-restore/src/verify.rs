@@ -5,10 +5,10 @@ use std::path::Path;
 use apograph_format::{Epoch, SegmentKind};
 use apograph_io::{Monitor, Threads};
 use apograph_manifest::{HoleCause, Unusable};
-use apograph_repository::{Repository, check_file};
+use apograph_repository::{Repository, check_file, open_stored};
 
 use crate::error::{Result, code_of};
-use crate::walk::{Walk, WalkError};
+use crate::walk::{Walk, WalkError, total_bytes};
 
 /// How deep a verification looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,7 +70,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
     let entries = repository.chain().entries();
     monitor.phase(
         "verifying",
-        entries.iter().map(|entry| entry.segment.size_bytes).sum(),
+        total_bytes(entries.iter().map(|entry| entry.segment.size_bytes)),
     );
     let mut verified = Verified::default();
     let mut walk = Walk::from(&repository, 0, options.threads, monitor);
@@ -129,10 +129,7 @@ fn check_whole(
         .entries()
         .get(index)
         .ok_or(Unusable::Missing)?;
-    let bytes = match repository.file_of(&entry.segment).map() {
-        Err(error) if error.is_not_found() => return Err(Unusable::Missing.into()),
-        other => other?,
-    };
+    let bytes = open_stored(repository.file_of(&entry.segment))?;
     check_file(&bytes, &entry.segment, threads)?;
     monitor.advance(bytes.len() as u64);
     Ok((bytes.len(), None))

@@ -9,6 +9,11 @@ use apograph_repository::{
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState};
 
+/// The sizes that a manifest declares, together. It can declare anything.
+pub(crate) fn total_bytes(sizes: impl IntoIterator<Item = u64>) -> u64 {
+    sizes.into_iter().fold(0, u64::saturating_add)
+}
+
 /// Why a segment was not walked to its end.
 pub(crate) enum WalkError {
     /// The operating system does not give it.
@@ -92,9 +97,10 @@ impl<'a> Walk<'a> {
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
     pub(crate) fn full(&mut self, index: usize) -> Result<FullFile, WalkError> {
         let entry = self.enter(index)?;
-        let file = FullFile::open(self.repository.file_of(&entry.segment));
+        let at = self.repository.file_of(&entry.segment);
+        let file = FullFile::open(at);
         self.leave(index);
-        let file = file?;
+        let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
         check_file(file.bytes(), &entry.segment, self.threads)?;
         self.monitor.advance(file.bytes().len() as u64);
         file.image
@@ -123,9 +129,10 @@ impl<'a> Walk<'a> {
         let entry = self.enter(index)?;
         let mut state = self.state_at(index, entry);
         let before = self.position;
-        let file = IncrementFile::open(self.repository.file_of(&entry.segment));
+        let at = self.repository.file_of(&entry.segment);
+        let file = IncrementFile::open(at);
         self.leave(index);
-        let file = file?;
+        let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
         let (header, segment) = (&file.header, &entry.segment);
         let checked = check_file(file.bytes(), segment, self.threads);
         if header.flags.reopened {

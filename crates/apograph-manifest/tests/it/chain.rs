@@ -12,14 +12,15 @@ use apograph_manifest::{
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
 /// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
 /// `r` for one that repeats, `c` for one that catches up, `p` for one whose place in the log is known,
-/// `!` for a missing file, `?` for a damaged one. `-` leaves a number out.
+/// `!` for a missing file, `?` for a damaged one, `x` for a missing one without a record, behind which
+/// timelines are not counted. `-` leaves a number out.
 fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {
         let Some(kind) = word.chars().next().filter(|kind| *kind != '-') else {
             continue;
         };
-        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', '+']);
+        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', 'x', '+']);
         let flags = &word[1 + body.len()..];
         let before = entries
             .last()
@@ -46,7 +47,7 @@ fn chain(text: &str) -> Chain {
             before.next()
         };
         let unusable = match flags.chars().last() {
-            Some('!') => Some(Unusable::Missing),
+            Some('!' | 'x') => Some(Unusable::Missing),
             Some('?') => Some(Unusable::Damaged {
                 offset: 9,
                 detail: "flipped".into(),
@@ -64,10 +65,12 @@ fn chain(text: &str) -> Chain {
             end_lsn: None,
             unknown: Unknown::new(),
         };
+        let is_counted = entries.iter().all(|entry| entry.content.is_some());
         entries.push(ChainEntry {
             segment,
-            content: Some(content),
+            content: (!flags.contains('x')).then_some(content),
             unusable,
+            is_counted,
         });
     }
     Chain::new(entries)
@@ -172,6 +175,9 @@ fn what_can_be_restored() {
         ("F3! I4-6", "", 0),
         ("F3 I4-6?", "1:3-3", 1),
         ("F3 I4-6! F2:1 I2:2-3", "1:3-3 2:1-3", 1),
+        // How many timelines there were in what is lost is not known.
+        ("F3 I4-6x F2:1 I2:2-3", "1:3-3", 1),
+        ("F3 I4-6 F2:1x I2:2 F2:5 I2:6", "1:3-6", 3),
         // A full backup of a log that goes on: both bases serve, and the repeated part counts once.
         ("F3 I4-6 F5+ I6rc I7-8", "1:3-8", 0),
         ("F3! I4-6 F5+ I6rc I7-8", "1:6-8", 0),
@@ -250,6 +256,11 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6! I7-9", "epoch 5", "chain-broken"),
         ("F3 I4-6? I7-9", "epoch 8", "corrupt-segment"),
         ("F3? I4-6", "latest", "corrupt-segment"),
+        ("F3 I4-6x F2:1 I2:2-3", "latest", "2:3 from 2 with 3"),
+        ("F3 I4-6x F2:1 I2:2-3", "time 3", "2:1 from 2 with "),
+        ("F3 I4-6x F2:1 I2:2-3", "epoch 2:2", "chain-broken"),
+        ("F3 I4-6x F2:1 I2:2-3", "before 2:3", "chain-broken"),
+        ("F3 I4-6x F2:1 I2:2-3", "epoch 3", "ambiguous-target"),
         ("F3 I4-6 - I9-9", "epoch 9", "chain-broken"),
         ("I4-6", "latest", "no-full-backup"),
         // A commit that is logged late is still to come, where the log is known to be whole.

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
-use apograph_format::{Crc32, Epoch, SegmentKind};
-use apograph_manifest::{FileName, Manifest, ManifestError};
+use apograph_format::{Crc32, Epoch, Generation, SegmentKind, UnixMillis};
+use apograph_io::{IoError, Mode, RealDisk};
+use apograph_manifest::{
+    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, ManifestError, SEGMENTS_MAX,
+    Segment, Unknown, read_manifest, write_manifest,
+};
 use apograph_testing::fixtures::V1;
 use apograph_testing::truth::Truth;
 use apograph_testing::{damage, fuzz};
@@ -259,4 +263,69 @@ fn no_file_is_named_twice() {
     let bytes = [&[1, 2], entry, entry].concat();
     let error = decode(&bytes).expect_err("a name twice").to_string();
     assert_eq!(error, "manifest is damaged: it names a twice");
+}
+
+/// A manifest of so many increments.
+fn of_many(count: usize, generation: Generation) -> Manifest {
+    let segment = |index| {
+        let name = format!("backup_incr_{index:04}.wal");
+        Segment {
+            kind: SegmentKind::Incremental,
+            file: FileName::try_from(name).expect("a name"),
+            start_epoch: Epoch::new(1),
+            end_epoch: Epoch::new(1),
+            checksum: Crc32::new(0),
+            size_bytes: 1,
+            created_at: UnixMillis::new(1),
+            end_lsn: None,
+            unknown: Unknown::new(),
+        }
+    };
+    Manifest {
+        generation,
+        segments: (0..count).map(segment).collect(),
+        unknown: Unknown::new(),
+    }
+}
+
+#[test]
+fn no_more_segments_are_named_than_are_read() {
+    let most = of_many(SEGMENTS_MAX, Generation::One);
+    assert_eq!(decode(&most.encode()).expect("the most"), most);
+    for generation in [Generation::One, Generation::Two] {
+        let more = of_many(SEGMENTS_MAX + 1, generation);
+        let error = decode(&more.encode()).expect_err("too many");
+        assert_eq!(error.code(), "corrupt-manifest");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let written = write_manifest(&RealDisk, folder.path(), Mode::PRIVATE, &more);
+        assert!(matches!(written, Err(ManifestError::Full { .. })));
+        assert_eq!(read_manifest(folder.path()).expect("no error"), None);
+    }
+    // JSON takes more room, and comes to the other limit first.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let large = of_many(SEGMENTS_MAX, Generation::Two);
+    let written = write_manifest(&RealDisk, folder.path(), Mode::PRIVATE, &large);
+    assert_eq!(written.expect_err("too large").code(), "io");
+}
+
+#[test]
+fn a_hundred_thousand_segments_are_written_and_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for generation in [Generation::One, Generation::Two] {
+        let many = of_many(100_000, generation);
+        write_manifest(&RealDisk, folder.path(), Mode::PRIVATE, &many).expect("a manifest");
+        assert_eq!(read_manifest(folder.path()).expect("no error"), Some(many));
+    }
+}
+
+#[test]
+fn a_manifest_as_large_as_a_disk_is_not_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = std::fs::File::create(folder.path().join(MANIFEST_FILE_NAME)).expect("a file");
+    file.set_len(1 << 40).expect("a hole");
+    let error = read_manifest(folder.path()).expect_err("too large");
+    let ManifestError::Io(IoError::TooLarge { limit, found, .. }) = error else {
+        panic!("{error}");
+    };
+    assert_eq!((limit, found), (MANIFEST_MAX_BYTES, 1 << 40));
 }

@@ -11,8 +11,8 @@ use apograph_format::{
 };
 use apograph_io::{Mapped, open_named, open_regular, read_limited};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, History, Keep,
-    MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
+    CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History,
+    Keep, MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
 };
 use apograph_repository::{IncrementFile, SegmentDefect, Summary};
 use apograph_wal::{
@@ -176,7 +176,7 @@ fn checkpoint(path: &Path) -> Result<Report, Failure> {
 }
 
 fn history(path: &Path) -> Result<Report, Failure> {
-    let bytes = small(path, 512 << 20)?;
+    let bytes = small(path, HISTORY_MAX_BYTES)?;
     let Some(history) = History::decode(&bytes) else {
         let message = format!("{} is damaged; it will be made anew", path.display());
         return Err(Failure::new("corrupt-manifest", message).about(path));

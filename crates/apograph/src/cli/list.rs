@@ -14,7 +14,11 @@ use super::{Report, segments, words};
 
 pub(super) fn run(words: &List) -> Result<Report, Failure> {
     let repository = Repository::open(&words.repo)?;
-    Ok(Report::done(text(&repository), object(&repository)))
+    Ok(if words.json {
+        Report::done(String::new(), object(&repository))
+    } else {
+        Report::done(text(&repository), Value::Null)
+    })
 }
 
 fn object(repository: &Repository) -> Value {

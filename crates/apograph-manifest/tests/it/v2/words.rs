@@ -108,6 +108,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
         },
         content: (!flags.contains('x')).then_some(content),
         unusable,
+        is_counted: true,
     }
 }
 

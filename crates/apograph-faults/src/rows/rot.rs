@@ -1,0 +1,164 @@
+//! Files of a repository that changed while nobody wrote to them.
+//!
+//! Chains of either generation, those that the engine wrote and one that apograph did, are damaged
+//! in one place at a time: a byte of any file, its length, a file lost, two swapped, one doubled,
+//! one of another database in its place. Each time, every point is restored that the chain had or
+//! that the damaged one claims to have. What comes out is one of three:
+//!
+//! - *detected*: `verify` names the file and the place in it, and each point is its own state or an
+//!   error;
+//! - *harmless*: `verify` has nothing to say, and each point is its own state;
+//! - *wrong*: anything else. It must not occur.
+//!
+//! A manifest of generation 1 has no checksum, and the file that it contradicts may be the right
+//! one: damage in a small file counts as detected where any file is named. Where it takes what two
+//! files say to tell which timeline a backup is in, and both are damaged, that backup may be
+//! restored under a name that the chain never had; in a state that it did have.
+
+mod chain;
+mod damage;
+mod forgery;
+
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
+use apograph::format::SegmentName;
+use apograph::io::{Folder, RealDisk};
+use apograph::manifest::read_manifest;
+use apograph::repository::rebuild;
+use apograph_testing::fixtures::{Fixtures, V1, V2};
+
+use self::chain::{Chain, Sample, Verdict};
+use self::damage::{Damage, Extents};
+use crate::report::{Control, Extent, Outcome, Tally};
+use crate::scratch::scratch;
+use crate::stage::Stage;
+
+/// The lives of one chain, each of which begins where timelines before it have to be counted: the
+/// first has one that a crash began in the middle of its log.
+const LIVES: [&str; 2] = ["14_torn_in_chain", "13_close_in_chain"];
+/// The other chains of a long run: a log in several files, checkpoints in between, several fulls.
+const LONG_FIXTURES: [&str; 5] = [
+    "03_two_fulls",
+    "04_rotation",
+    "06_transactions",
+    "11_checkpoints_cursor",
+    "12_crash_in_chain",
+];
+
+/// Of the points of a chain, a quick run restores every fourth, each in turn, where a byte changed.
+const QUICK_SAMPLE: usize = 4;
+
+/// Damages every chain in every way, with a forger as the control, who makes the checksums right
+/// again.
+///
+/// # Errors
+///
+/// Where a chain cannot be made.
+pub fn run(extent: Extent) -> Result<Outcome> {
+    let (mut tally, mut control) = (Tally::default(), Tally::default());
+    for fixtures in [V1, V2] {
+        let chains = chains(fixtures, extent)?;
+        for (index, chain) in chains.iter().enumerate() {
+            let other = &chains[(index + 1) % chains.len()];
+            // The images of the chains behind the first two are made as theirs are.
+            let images = if index < 2 { extent } else { Extent::Quick };
+            let others = extent;
+            let extents = Extents { images, others };
+            let damages = damage::of(chain.files(), other.files(), extents);
+            tally.add(sweep(chain, &damages, &Damage::changes, extent)?);
+        }
+        for chain in &chains[..1] {
+            let flips = forgery::flips(chain.files())?;
+            control.add(sweep(chain, &flips, &forgery::changes, extent)?);
+        }
+    }
+    let what = "bytes of log frames that changed, and every checksum over them too";
+    let control = Some(Control {
+        what,
+        tally: control,
+    });
+    Ok(Outcome::Ran { tally, control })
+}
+
+/// Our own chain first, which has records of its segments.
+fn chains(fixtures: Fixtures, extent: Extent) -> Result<Vec<Chain>> {
+    let stage = Stage::new(fixtures.generation().number())?;
+    let own = Chain::of("our own chain", &stage.path("newer"))?;
+    let lives = scratch()?;
+    join(fixtures, lives.path())?;
+    let mut chains = vec![own, Chain::of("the engine's chain", lives.path())?];
+    if extent == Extent::Long {
+        for name in LONG_FIXTURES {
+            chains.push(Chain::of(name, &golden(fixtures, name))?);
+        }
+    }
+    Ok(chains)
+}
+
+fn golden(fixtures: Fixtures, name: &str) -> PathBuf {
+    fixtures.root().join(name).join("backup")
+}
+
+/// Lays the segments of several lives one behind the other, as if they were those of one database.
+fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
+    let mut index = 0;
+    for life in LIVES {
+        let manifest =
+            read_manifest(&Folder::open(&golden(fixtures, life))?)?.context("no manifest")?;
+        for segment in manifest.segments {
+            let name = SegmentName {
+                kind: segment.kind,
+                index,
+            };
+            let source = golden(fixtures, life).join(segment.file.as_str());
+            fs::copy(source, folder.join(name.to_string()))?;
+            index += 1;
+        }
+    }
+    rebuild(&RealDisk, &Folder::open(folder)?)?;
+    Ok(())
+}
+
+type Changes = dyn Fn(&Damage, &chain::Files) -> Result<damage::Changes> + Sync;
+
+/// Judges the chain under each damage, on all cores.
+fn sweep(chain: &Chain, damages: &[Damage], changes: &Changes, extent: Extent) -> Result<Tally> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let work = |first: usize| -> Result<Tally> {
+        let chain = chain.copied()?;
+        let mut tally = Tally::default();
+        let damages = damages.iter().enumerate();
+        for (index, damage) in damages.skip(first).step_by(workers) {
+            tally.runs += 1;
+            let step = match (extent, damage) {
+                (Extent::Quick, Damage::Flip { .. } | Damage::Forged { .. }) => QUICK_SAMPLE,
+                _ => 1,
+            };
+            let first = index / workers % step;
+            let changes = changes(damage, chain.files())?;
+            let verdict = chain.judge(damage, &changes, Sample { first, step })?;
+            let (note, outcome) = match verdict {
+                Verdict::Detected => ("detected", Ok(())),
+                Verdict::Harmless => ("harmless", Ok(())),
+                Verdict::Wrong(error) => ("wrong", Err(error)),
+            };
+            tally.note(note);
+            tally.struck(|| format!("{chain}, {damage}"), outcome);
+        }
+        Ok(tally)
+    };
+    thread::scope(|scope| {
+        let workers = (0..workers).map(|first| scope.spawn(move || work(first)));
+        let workers: Vec<_> = workers.collect();
+        let mut tally = Tally::default();
+        for worker in workers {
+            let swept = worker.join().map_err(|_| anyhow!("a worker panicked"))?;
+            tally.add(swept?);
+        }
+        Ok(tally)
+    })
+}
