@@ -13,6 +13,7 @@ use apograph_manifest::{
 
 use crate::error::{RepositoryError, Result};
 use crate::publish::RepositoryLock;
+use crate::repository::check_count;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 
 /// What a rebuild found.
@@ -36,11 +37,13 @@ pub struct Rebuild {
 ///
 /// [`RepositoryError::NotARepository`] where there is no segment file;
 /// [`RepositoryError::NoneUsable`] where none can be read, or one is of a version that is not known
-/// here; [`RepositoryError::Io`].
+/// here; [`RepositoryError::Contradiction`] where there are more than
+/// [`SEGMENTS_MAX`](apograph_manifest::SEGMENTS_MAX); [`RepositoryError::Io`].
 pub fn plan_rebuild(folder: &Folder) -> Result<Rebuild> {
     let mut names: Vec<SegmentName> = Vec::new();
     for name in folder.names()? {
         names.extend(name?.to_str().and_then(SegmentName::parse));
+        check_count(folder, names.len())?;
     }
     names.sort_by_key(|name| (name.index, name.kind != SegmentKind::Full));
     if names.is_empty() {

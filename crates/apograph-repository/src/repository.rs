@@ -14,8 +14,8 @@ use std::path::Path;
 use apograph_format::{SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, SegmentRecord,
-    read_history, read_manifest,
+    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
+    SegmentRecord, read_history, read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -214,11 +214,23 @@ impl Found {
             {
                 found.foreign = Some(name);
             }
+            check_count(folder, found.temporaries.len().max(found.segments.len()))?;
         }
         found.temporaries.sort();
         found.segments.sort_by_key(SegmentName::to_string);
         Ok(found)
     }
+}
+
+/// A folder with more files than a manifest may name is not read to its end.
+pub(crate) fn check_count(folder: &Folder, files: usize) -> Result<()> {
+    if files <= SEGMENTS_MAX {
+        return Ok(());
+    }
+    Err(RepositoryError::Contradiction {
+        path: folder.at(MANIFEST_FILE_NAME).path(),
+        detail: format!("there are more than {SEGMENTS_MAX} segments beside it"),
+    })
 }
 
 fn unnamed_segments(folder: &Folder) -> RepositoryError {

@@ -122,6 +122,10 @@ pub(super) fn all(extent: Extent) -> Vec<Trap> {
         Trap::Files(QUICK_SEGMENTS, "backup_incr_1", ".wal"),
         Trap::Files(QUICK_SEGMENTS, "backup_full_1", ".grafeo"),
     ]);
+    if extent == Extent::Long {
+        traps.push(Trap::Files(MANY, "backup_incr_1", ".wal"));
+        traps.push(Trap::Files(MANY, ".stray-", ".apograph-tmp"));
+    }
     traps
 }
 
