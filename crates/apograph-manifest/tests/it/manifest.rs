@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use apograph_format::{Crc32, Epoch, Generation, SegmentKind, UnixMillis};
-use apograph_io::{IoError, Mode, RealDisk};
+use apograph_io::{Folder, IoError, Mode, RealDisk};
 use apograph_manifest::{
     FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, ManifestError, SEGMENTS_MAX,
     Segment, Unknown, read_manifest, write_manifest,
@@ -288,6 +288,10 @@ fn of_many(count: usize, generation: Generation) -> Manifest {
     }
 }
 
+fn open(folder: &tempfile::TempDir) -> Folder {
+    Folder::open(folder.path()).expect("an open folder")
+}
+
 #[test]
 fn no_more_segments_are_named_than_are_read() {
     let most = of_many(SEGMENTS_MAX, Generation::One);
@@ -297,14 +301,14 @@ fn no_more_segments_are_named_than_are_read() {
         let error = decode(&more.encode()).expect_err("too many");
         assert_eq!(error.code(), "corrupt-manifest");
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let written = write_manifest(&RealDisk, folder.path(), Mode::PRIVATE, &more);
+        let written = write_manifest(&RealDisk, &open(&folder), Mode::PRIVATE, &more);
         assert!(matches!(written, Err(ManifestError::Full { .. })));
-        assert_eq!(read_manifest(folder.path()).expect("no error"), None);
+        assert_eq!(read_manifest(&open(&folder)).expect("no error"), None);
     }
     // JSON takes more room, and comes to the other limit first.
     let folder = tempfile::tempdir().expect("a temporary folder");
     let large = of_many(SEGMENTS_MAX, Generation::Two);
-    let written = write_manifest(&RealDisk, folder.path(), Mode::PRIVATE, &large);
+    let written = write_manifest(&RealDisk, &open(&folder), Mode::PRIVATE, &large);
     assert_eq!(written.expect_err("too large").code(), "io");
 }
 
@@ -313,8 +317,8 @@ fn a_hundred_thousand_segments_are_written_and_read() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for generation in [Generation::One, Generation::Two] {
         let many = of_many(100_000, generation);
-        write_manifest(&RealDisk, folder.path(), Mode::PRIVATE, &many).expect("a manifest");
-        assert_eq!(read_manifest(folder.path()).expect("no error"), Some(many));
+        write_manifest(&RealDisk, &open(&folder), Mode::PRIVATE, &many).expect("a manifest");
+        assert_eq!(read_manifest(&open(&folder)).expect("no error"), Some(many));
     }
 }
 
@@ -323,7 +327,7 @@ fn a_manifest_as_large_as_a_disk_is_not_read() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = std::fs::File::create(folder.path().join(MANIFEST_FILE_NAME)).expect("a file");
     file.set_len(1 << 40).expect("a hole");
-    let error = read_manifest(folder.path()).expect_err("too large");
+    let error = read_manifest(&open(&folder)).expect_err("too large");
     let ManifestError::Io(IoError::TooLarge { limit, found, .. }) = error else {
         panic!("{error}");
     };
