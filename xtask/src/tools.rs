@@ -34,7 +34,7 @@ pub(crate) fn fuzz(seconds: NonZero<u32>, target: Option<&str>) -> Result<()> {
         "run",
         "--quiet",
         "--package",
-        "apograph-testing",
+        "apograph-model",
         "--bin",
         "fuzz-seeds",
     ])

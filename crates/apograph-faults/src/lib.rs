@@ -17,9 +17,8 @@ pub mod command;
 mod report;
 mod row;
 pub mod rows;
-mod scratch;
 pub mod stage;
 
+pub use apograph_testing::scratch;
 pub use report::{Control, Extent, Outcome, Tally};
 pub use row::Row;
-pub use scratch::scratch;
