@@ -450,10 +450,15 @@ impl Engine {
         }
     }
 
-    /// A new log file.
+    /// A new log file. In generation 1 one without a checkpoint record looks like a checkpoint that
+    /// is under way; short of 64 MiB no engine begins one.
     pub(crate) fn rotate(&mut self) {
         self.prepare();
-        if self.is_first_generation() || self.log.has_frames() {
+        let begins = match self.generation {
+            Generation::One => self.meta.is_some(),
+            Generation::Two => self.log.has_frames(),
+        };
+        if begins {
             self.begin_file();
         }
     }

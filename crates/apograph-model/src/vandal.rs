@@ -84,6 +84,9 @@ pub(crate) fn damage(
             if let Some(copy) = next_name(file, &files) {
                 fs::copy(file, copy)?;
                 done.to_segments = true;
+                // That is what a killed backup leaves too, so the next one makes it part of the
+                // chain: an old image then stands where the newest should.
+                done.to_manifest |= file.extension().is_some_and(|it| it == "grafeo");
             }
         }
         DamageKind::OldManifest => {

@@ -88,7 +88,7 @@ pub(super) fn check(packages: &[Package], findings: &mut Findings) {
             if dependency.is_for_development() {
                 continue;
             }
-            if FOR_TESTS.contains(&used) {
+            if FOR_TESTS.contains(&used) && !FOR_TESTS.contains(&name) {
                 findings.add(format!(
                     "{used} is for tests; {name} depends on it in its code"
                 ));

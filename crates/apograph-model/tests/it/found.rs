@@ -41,16 +41,7 @@ fn story(generation: Generation, ops: &[Op]) -> Story {
 fn what_once_went_wrong_in_generation_1() {
     let rows: [&[Op]; 5] = [
         // The image of a process that has not counted yet is no point of the process before it.
-        &[
-            COMMIT,
-            AUTO,
-            Op::Rotate,
-            DIES,
-            CHECKPOINT,
-            FULL,
-            COMMIT,
-            AUTO,
-        ],
+        &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
         &[
             COMMIT, COMMIT, AUTO, DIES, CHECKPOINT, COMMIT, DIES_TORN, FULL,
         ],
