@@ -130,10 +130,16 @@ impl Search<'_> {
 
     /// The place where the end of a segment stands in the log: behind one of its groups.
     fn at_found_place(&self, log: &LogFolder, segment: &IncrementFile) -> Found {
-        for file in log.files().iter().rev() {
-            if let Some(offset) = end_in(file, segment) {
-                return Ok(GoesOn::At(file.start.plus(offset)));
-            }
+        let files = log.files().iter();
+        let mut places = files.flat_map(|file| {
+            let ends = ends_in(file, segment).into_iter();
+            ends.map(|offset| file.start.plus(offset))
+        });
+        match (places.next(), places.next()) {
+            (Some(place), None) => return Ok(GoesOn::At(place)),
+            // Which of them was captured cannot be told.
+            (Some(_), Some(_)) => return Err(Broken::OtherLog),
+            (None, _) => {}
         }
         // The engine may have removed the files that it captured; then its cursor is the witness. One
         // of ours keeps the file in which the chain ends: where that lacks the bytes, they are lost.
@@ -177,14 +183,16 @@ fn beginning(log: &LogFolder, sequence: LogSequence, offset: u64) -> Found {
     }
 }
 
-/// Behind which group of a log file a segment ends.
+/// Behind which groups of a log file a segment may end.
 ///
 /// What ends with the same bytes can be another group: one without records is nothing but its
 /// transaction and its epoch. So the group itself has to be as long as the segment's last one.
-fn end_in(file: &LogFile, segment: &IncrementFile) -> Option<u64> {
+fn ends_in(file: &LogFile, segment: &IncrementFile) -> Vec<u64> {
     let body = segment.body();
     let captured = segment.parts(0);
-    let last = groups(&captured).last()?;
+    let Some(last) = groups(&captured).last() else {
+        return Vec::new();
+    };
     let length_of = |group: &Group<'_>| group.runs().map(|run| run.len()).sum::<usize>();
     let parts = [file.part()];
     let matches = |group: &Group<'_>| {
@@ -193,8 +201,8 @@ fn end_in(file: &LogFile, segment: &IncrementFile) -> Option<u64> {
         let in_log = file.bytes.get(end - length..end).unwrap_or_default();
         length_of(group) == length_of(&last) && length > 0 && body.ends_with(in_log)
     };
-    let found = groups(&parts).filter(matches).last();
-    found.map(|group| group.end.offset as u64)
+    let found = groups(&parts).filter(matches);
+    found.map(|group| group.end.offset as u64).collect()
 }
 
 fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group<'a>> {
