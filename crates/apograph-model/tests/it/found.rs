@@ -39,7 +39,7 @@ fn story(generation: Generation, ops: &[Op]) -> Story {
 
 #[test]
 fn what_once_went_wrong_in_generation_1() {
-    let rows: [&[Op]; 5] = [
+    let rows: [&[Op]; 6] = [
         // The image of a process that has not counted yet is no point of the process before it.
         &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
         &[
@@ -49,6 +49,8 @@ fn what_once_went_wrong_in_generation_1() {
         &[CHECKPOINT, COMMIT, FULL, LOSES_ALL, REBUILT, AUTO],
         // A group that ends as the captured one does is another one.
         &[BARE, AUTO, LOSES_ALL, COMMIT, REBUILT, AUTO, COMMIT, FULL],
+        // Two groups that are the same: which of them was captured cannot be told.
+        &[BARE, AUTO, COMMIT, REBUILT, DIES_TORN, BARE, FULL],
         // The cursor keeps the log file at which the next increment begins.
         &[CHECKPOINT, COMMIT, LOSES_ALL, AUTO, CHECKPOINT, AUTO],
     ];
