@@ -47,7 +47,7 @@ pub(crate) fn fuzz(until: Until, target: Option<&str>) -> Result<()> {
         "run",
         "--quiet",
         "--package",
-        "apograph-testing",
+        "apograph-model",
         "--bin",
         "fuzz-seeds",
     ])

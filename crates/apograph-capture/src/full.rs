@@ -74,6 +74,8 @@ struct LogBehind {
     timelines_opened: u64,
     /// It ends with a seal that nothing follows yet.
     ends_sealed: bool,
+    /// The highest epoch at its end, counted from the image.
+    highest: Epoch,
 }
 
 impl LogBehind {
@@ -84,6 +86,21 @@ impl LogBehind {
         let timeline = end.timeline.get().saturating_add(u64::from(sealed_before));
         let timeline = timeline.saturating_sub(self.timelines_opened);
         Timeline::new(timeline.max(Timeline::FIRST.get()))
+    }
+
+    /// Whether the image is a point of the timeline that the chain has had so far; `end` is the
+    /// timeline at its end.
+    ///
+    /// In generation 1 a process that went on in a log without a seal may have written the image
+    /// before its first epoch: the image then counts from anew, and the chain does not know yet.
+    /// In generation 2 epochs that the image has had may have been given out again behind it: a chain
+    /// that did not begin with this image has them as epochs of the same timeline.
+    fn is_in_timeline(&self, end: &TimelineState) -> bool {
+        match self.start.generation() {
+            Generation::One if end.process_ended && !self.ends_sealed => true,
+            Generation::One => end.highest() == self.highest,
+            Generation::Two => self.timelines_opened == 0,
+        }
     }
 
     fn timeline_from(&self, base: Point) -> TimelineState {
@@ -166,6 +183,7 @@ impl<'a> Job<'a> {
                 is_reopened,
                 timelines_opened: 0,
                 ends_sealed: false,
+                highest: copy.epoch(),
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(start)?;
@@ -179,6 +197,7 @@ impl<'a> Job<'a> {
                 && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
             let (timelines_opened, ends_sealed) =
                 (stretch.timelines_opened, stretch.state.process_ended);
+            behind.highest = stretch.state.highest();
             drop(stretch);
             drop(tail);
             behind.timelines_opened = timelines_opened;
@@ -211,13 +230,16 @@ impl<'a> Job<'a> {
             }
             Some(GoesOn::Closed) | None => None,
         };
-        let continues = rest.is_some();
+        let continues = rest
+            .as_ref()
+            .is_some_and(|rest| behind.is_in_timeline(&rest.state));
 
         let tail = behind.log.from(behind.start)?;
-        let timeline = rest.as_ref().map_or_else(
-            || self.new_timeline(),
-            |rest| behind.image_timeline(&rest.state),
-        );
+        let timeline = match &rest {
+            None => self.new_timeline(),
+            Some(rest) if continues => behind.image_timeline(&rest.state),
+            Some(rest) => rest.state.timeline.next().unwrap_or(rest.state.timeline),
+        };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
         let stretch = Stretch::read(&tail, behind.start, state, self.monitor)?;
@@ -239,8 +261,14 @@ impl<'a> Job<'a> {
             source: Some(self.database.source_file()),
         };
         segments.push(self.full_segment(copy.file, segments.len(), content)?);
-        let end = stretch.end;
-        if continues || !stretch.is_empty() {
+        let is_written = continues || !stretch.is_empty();
+        // What is not written is read again by the next increment.
+        let end = if is_written {
+            stretch.end
+        } else {
+            behind.start
+        };
+        if is_written {
             let flags = SegmentFlags {
                 repeats: continues,
                 catches_up: !behind.is_exact && !stretch.is_empty(),

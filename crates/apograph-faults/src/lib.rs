@@ -18,11 +18,10 @@ mod mount;
 mod report;
 mod row;
 pub mod rows;
-mod scratch;
 mod simulated;
 pub mod stage;
 mod strace;
 
+pub use apograph_testing::scratch;
 pub use report::{Control, Extent, Outcome, Tally};
 pub use row::Row;
-pub use scratch::scratch;

@@ -60,7 +60,9 @@ impl Drop for Mount {
 
 /// Whether this process may mount what it likes; why not, where not.
 pub(crate) fn is_possible() -> Result<(), String> {
-    let tried = scratch().and_then(|folder| Mount::in_memory(folder.path(), "size=64k")?.end());
+    let tried = scratch()
+        .map_err(anyhow::Error::from)
+        .and_then(|folder| Mount::in_memory(folder.path(), "size=64k")?.end());
     tried.map_err(|error| format!("nothing can be mounted: {error:#}"))
 }
 

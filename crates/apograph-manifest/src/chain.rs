@@ -504,7 +504,7 @@ impl Chain {
         if needs_missing {
             return ranges;
         }
-        let own_increments = self.has_increments(full);
+        let own_increments = self.has_increments(full) && self.leads_on(full);
         while let Some(known) = run.timeline(from.timeline) {
             let to = if own_increments {
                 known.contiguous_to(from.epoch)
@@ -528,6 +528,13 @@ impl Chain {
             }
         }
         ranges
+    }
+
+    /// Whether the log right behind a full backup can be replayed. Where it cannot, later increments
+    /// of the run go on from what older full backups lead to, and not from this one.
+    pub(crate) fn leads_on(&self, full: usize) -> bool {
+        let own = self.entries.get(full.saturating_add(1));
+        own.is_none_or(|own| own.segment.kind == SegmentKind::Full || own.unusable.is_none())
     }
 
     fn has_increments(&self, full: usize) -> bool {

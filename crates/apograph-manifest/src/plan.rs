@@ -260,7 +260,10 @@ impl Chain {
 
     fn plan_point(&self, target: &Target, point: Point) -> Result<ChainPlan, ChainError> {
         let reaches = |full: &usize| self.reach(*full).iter().any(|range| range.contains(point));
-        let Some(full) = self.bases().rfind(reaches) else {
+        let leads_on = |full: &usize| self.leads_on(*full);
+        // What was logged behind an image in its own epoch belongs to the point too.
+        let whole = self.bases().filter(leads_on).rfind(reaches);
+        let Some(full) = whole.or_else(|| self.bases().rfind(reaches)) else {
             return Err(self.not_reachable(target, point));
         };
         let increments = self.increments_behind(full);
@@ -297,6 +300,9 @@ impl Chain {
 
     /// The increments that a restore from a full backup replays, to the end of its run.
     fn increments_behind(&self, full: usize) -> Vec<usize> {
+        if !self.leads_on(full) {
+            return Vec::new();
+        }
         let end = self.run_of(full).map_or(0, |run| run.end);
         let follows = |index: &usize| {
             self.entries().get(*index).is_some_and(|entry| {
@@ -359,7 +365,10 @@ impl Chain {
         let in_run = |full: &usize| {
             *full <= through && self.run_of(*full).is_some_and(|run| through < run.end)
         };
-        let caught_up = |full: &usize| self.catch_up_of(*full).is_none() || *full < through;
+        let caught_up = |full: &usize| {
+            *full == through && self.catch_up_of(*full).is_none()
+                || *full < through && self.leads_on(*full)
+        };
         let broken = |cause: Option<HoleCause>| self.out_of_reach(target, cause);
         if self
             .entries()

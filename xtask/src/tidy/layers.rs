@@ -53,7 +53,12 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// Packages for tests alone, which may use every layer.
-const FOR_TESTS: &[&str] = &["apograph-testing", "apograph-faults", "apograph-interop"];
+const FOR_TESTS: &[&str] = &[
+    "apograph-testing",
+    "apograph-model",
+    "apograph-faults",
+    "apograph-interop",
+];
 /// Other packages that may use every layer.
 const TOOLS: &[&str] = &["apograph-benches", "xtask"];
 /// The engine of the workspace. That of generation 2 is for the driver outside of it alone.

@@ -17,7 +17,7 @@
 use apograph_format::{LogPosition, LogSequence};
 use apograph_manifest::{FullContent, IncrementContent, Keep, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
-use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogPart};
+use apograph_wal::{Group, GroupReader, LogEvent, LogFile, LogFolder, LogPart};
 
 use super::{Found, GoesOn, PROOF_BYTES, Search, damage};
 use crate::broken::Broken;
@@ -80,7 +80,7 @@ impl Search<'_> {
                 };
                 self.at_known_place(log, file.body(), sequence, run_start, offset)?
             }
-            _ => self.at_found_place(log, file.body()),
+            _ => self.at_found_place(log, &file),
         };
         Ok(found.and_then(|place| {
             if self.is_same_life() {
@@ -128,14 +128,22 @@ impl Search<'_> {
     }
 
     /// The place where the end of a segment stands in the log: behind one of its groups.
-    fn at_found_place(&self, log: &LogFolder, body: &[u8]) -> Found {
-        for file in log.files().iter().rev() {
-            if let Some(offset) = end_in(file, body) {
-                return Ok(GoesOn::At(file.start.plus(offset)));
-            }
+    fn at_found_place(&self, log: &LogFolder, segment: &IncrementFile) -> Found {
+        let files = log.files().iter();
+        let mut places = files.flat_map(|file| {
+            let ends = ends_in(file, segment).into_iter();
+            ends.map(|offset| file.start.plus(offset))
+        });
+        match (places.next(), places.next()) {
+            (Some(place), None) => return Ok(GoesOn::At(place)),
+            // Which of them was captured cannot be told.
+            (Some(_), Some(_)) => return Err(Broken::OtherLog),
+            (None, _) => {}
         }
-        // The engine may have removed the files that it captured; then its cursor is the witness.
-        let after = match self.live.cursor.map(|it| it.keep) {
+        // The engine may have removed the files that it captured; then its cursor is the witness. One
+        // of ours keeps the file in which the chain ends: where that lacks the bytes, they are lost.
+        let by_engine = self.live.cursor.filter(|cursor| !cursor.is_ours());
+        let after = match by_engine.map(|it| it.keep) {
             Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
             _ => None,
         };
@@ -174,19 +182,33 @@ fn beginning(log: &LogFolder, sequence: LogSequence, offset: u64) -> Found {
     }
 }
 
-/// Behind which group of a log file a segment's body ends.
-fn end_in(file: &LogFile, body: &[u8]) -> Option<u64> {
-    let parts = [file.part()];
-    let ends = GroupReader::new(&parts).filter_map(|event| match event {
-        LogEvent::Group(group) => Some(group.end.offset),
-        _ => None,
-    });
-    let matches = |end: &usize| {
-        let length = (*end).min(body.len()).min(PROOF_BYTES);
-        let captured = file.bytes.get(*end - length..*end).unwrap_or_default();
-        length > 0 && body.ends_with(captured)
+/// Behind which groups of a log file a segment may end.
+///
+/// What ends with the same bytes can be another group: one without records is nothing but its
+/// transaction and its epoch. So the group itself has to be as long as the segment's last one.
+fn ends_in(file: &LogFile, segment: &IncrementFile) -> Vec<u64> {
+    let body = segment.body();
+    let captured = segment.parts(0);
+    let Some(last) = groups(&captured).last() else {
+        return Vec::new();
     };
-    ends.filter(matches).last().map(|end| end as u64)
+    let length_of = |group: &Group<'_>| group.runs().map(|run| run.len()).sum::<usize>();
+    let parts = [file.part()];
+    let matches = |group: &Group<'_>| {
+        let end = group.end.offset;
+        let length = end.min(body.len()).min(PROOF_BYTES);
+        let in_log = file.bytes.get(end - length..end).unwrap_or_default();
+        length_of(group) == length_of(&last) && length > 0 && body.ends_with(in_log)
+    };
+    let found = groups(&parts).filter(matches);
+    found.map(|group| group.end.offset as u64).collect()
+}
+
+fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group<'a>> {
+    GroupReader::new(parts).filter_map(|event| match event {
+        LogEvent::Group(group) => Some(group),
+        _ => None,
+    })
 }
 
 /// Checks the captured front of the log file in which the chain ends: damage there is reported

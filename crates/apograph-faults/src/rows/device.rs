@@ -69,7 +69,7 @@ fn is_possible() -> Result<(), String> {
     if !strace::is_possible() {
         return Err("strace is not there, or may not trace".to_owned());
     }
-    let tried = scratch().and_then(|folder| {
+    let tried = scratch().map_err(anyhow::Error::from).and_then(|folder| {
         let image = formatted(folder.path())?;
         let at = folder.path().join("at");
         fs::create_dir(&at)?;

@@ -14,6 +14,7 @@ use rustix::process::{geteuid, umask};
 use crate::act::{Act, Place};
 use crate::careless::Neglect;
 use crate::command::{Programs, Run};
+use crate::mount::said_yes;
 use crate::report::{Control, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::Simulated;
@@ -138,7 +139,9 @@ fn without_rights(programs: &Programs, stage: &Stage) -> Result<Tally> {
         open_to_all(folder.path())?;
         // Beside the place, where everybody may run it.
         let program = folder.path().join("apograph");
-        fs::copy(&programs.sound, &program)?;
+        // By another program: a file that this one had open for writing could not be started while
+        // another thread starts something.
+        said_yes(Command::new("cp").arg(&programs.sound).arg(&program))?;
         let place = Place::prepared(&folder.path().join("place"), stage, *act)?;
         for (path, _) in all_below(place.root()) {
             open_to_all(&path)?;

@@ -11,7 +11,9 @@ impl Chain {
         let covers = |full: &usize| {
             let start = self.log_start(*full);
             let run = self.run_of(*full).and_then(|run| self.lsns_of(run));
-            start.is_some_and(|start| start <= lsn) && run.is_some_and(|run| lsn <= run.to)
+            let is_behind = |start| start < lsn && self.leads_on(*full);
+            start.is_some_and(|start| start == lsn || is_behind(start))
+                && run.is_some_and(|run| lsn <= run.to)
         };
         let fulls: Vec<usize> = self.bases().filter(covers).collect();
         let mut runs: Vec<usize> = fulls

@@ -48,6 +48,8 @@ impl Chain {
         if self.run_of(full).is_some_and(|run| run.is_sealed) {
             return Err(self.encrypted(target));
         }
+        let leads_on = |full: &usize| is_in_time(full) && self.leads_on(*full);
+        let full = self.bases().rfind(leads_on).unwrap_or(full);
         let behind = self.increments_behind(full);
         let first_commit = |index: usize| {
             let increment = self.entries().get(index)?.increment()?;
@@ -98,7 +100,7 @@ impl Chain {
             let committed = entry.increment().and_then(|it| it.committed);
             is_increment
                 && is_out_of_reach
-                && !entry.repeats()
+                && (!entry.repeats() || index == reached.saturating_add(1))
                 && committed.is_none_or(|span| span.first <= time)
         });
         // A full backup behind it begins anew, later than the instant.

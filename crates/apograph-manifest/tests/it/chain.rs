@@ -183,6 +183,9 @@ fn what_can_be_restored() {
         ("F3! I4-6 F5+ I6rc I7-8", "1:6-8", 0),
         ("F3 I4-6 F6+ Ir I7-8", "1:3-8", 0),
         ("F3 I4-6 F5+? I6rc I7-8", "1:3-8", 0),
+        // Without the log behind it a full backup leads nowhere; the one before it does.
+        ("F3 I4-6 F5+ I6r! I7-8", "1:3-8", 0),
+        ("F3! I4-6 F5+ I6r! I7-8", "1:5-5", 0),
         // An image that may hold what follows serves from the end of that on.
         ("F3 I4-9c I10-11", "1:9-11", 0),
         ("F3 I5-9c I10-11", "1:9-11", 0),
@@ -249,6 +252,11 @@ fn which_segments_a_target_needs() {
         (fulls, "epoch 6", "1:6 from 2 with 3,4"),
         (fulls, "latest", "1:8 from 2 with 3,4"),
         (fulls, "time 3", "1:6 from 0 with 1"),
+        ("F3 I4-6 F5+ I6r! I7-8", "latest", "1:8 from 0 with 1,4"),
+        ("F3 I4-6 F5+ I6r! I7-8", "epoch 5", "1:5 from 0 with 1"),
+        ("F3 I4-6 F5+ I6rc? I7-8", "latest", "1:8 from 0 with 1,4"),
+        ("F3! I4-6 F5+ I6r! I7-8", "epoch 5", "1:5 from 2 with "),
+        ("F3! I4-6 F5+ I6r! I7-8", "latest", "chain-broken"),
         (closed, "latest", "2:4 from 2 with 3"),
         (closed, "epoch 3", "ambiguous-target"),
         (closed, "epoch 1:5", "1:5 from 0 with 1"),

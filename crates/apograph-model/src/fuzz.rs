@@ -1,0 +1,164 @@
+//! Every fuzz target: those of the decoders, and the one over a whole repository.
+
+use apograph_format::Generation;
+use apograph_testing::fuzz::{TARGETS, Target};
+
+use crate::op::{Backup, Damage, DamageKind, Op, Shape, Story};
+use crate::run::{Effort, run};
+
+/// The target over a whole repository.
+pub const REPOSITORY: Target = Target {
+    name: "repository",
+    run: repository,
+    seeds,
+};
+
+/// Every fuzz target, by name.
+pub fn targets() -> Vec<Target> {
+    let mut targets = TARGETS.to_vec();
+    targets.push(REPOSITORY);
+    targets.sort_by_key(|target| target.name);
+    targets
+}
+
+/// Lets a story happen: a history, its backups, damage to them, and what restores give.
+///
+/// # Panics
+///
+/// Where a restore gives another state than the database was in, or what was captured is not there.
+pub fn repository(data: &[u8]) {
+    run(&Story::decode(data), Effort::SOME);
+}
+
+const COMMIT: Op = Op::Commit(Shape {
+    records: 1,
+    frames: 1,
+    is_forged: false,
+    value_bytes: 9,
+});
+const BIG: Op = Op::Commit(Shape {
+    records: 3,
+    frames: 3,
+    is_forged: true,
+    value_bytes: 90,
+});
+const CHANGE: Op = Op::Change(Shape {
+    records: 1,
+    frames: 1,
+    is_forged: false,
+    value_bytes: 5,
+});
+const AUTO: Op = Op::Backup(Backup::Auto);
+const FULL: Op = Op::Backup(Backup::Full);
+const INCREMENTAL: Op = Op::Backup(Backup::Incremental);
+
+fn seeds() -> Vec<Vec<u8>> {
+    let late = Op::Late(Shape::default());
+    let crash = |lost_bytes| Op::Crash { lost_bytes };
+    let damage = |kind, file, place| Op::Damage(Damage { kind, file, place });
+    let flip = |file, place| damage(DamageKind::Flip, file, place);
+    let lost = Op::Rebuild { is_lost: true };
+    let stories: [&[Op]; 9] = [
+        &[COMMIT, AUTO, COMMIT, CHANGE, INCREMENTAL, BIG, COMMIT, AUTO],
+        &[
+            COMMIT,
+            Op::Checkpoint,
+            COMMIT,
+            FULL,
+            COMMIT,
+            AUTO,
+            FULL,
+            COMMIT,
+            AUTO,
+            lost,
+        ],
+        &[
+            COMMIT,
+            AUTO,
+            BIG,
+            crash(30),
+            Op::Open,
+            COMMIT,
+            AUTO,
+            crash(0),
+            COMMIT,
+            AUTO,
+        ],
+        &[
+            COMMIT,
+            BIG,
+            AUTO,
+            crash(40),
+            COMMIT,
+            AUTO,
+            COMMIT,
+            INCREMENTAL,
+        ],
+        &[
+            COMMIT,
+            AUTO,
+            COMMIT,
+            Op::Close,
+            AUTO,
+            COMMIT,
+            AUTO,
+            Op::Close,
+            Op::Open,
+            COMMIT,
+            AUTO,
+        ],
+        &[
+            COMMIT,
+            AUTO,
+            late,
+            COMMIT,
+            Op::Mark,
+            AUTO,
+            Op::Rotate,
+            late,
+            Op::Checkpoint,
+            AUTO,
+        ],
+        &[
+            COMMIT,
+            AUTO,
+            Op::LoseCursor,
+            COMMIT,
+            Op::Checkpoint,
+            COMMIT,
+            AUTO,
+            CHANGE,
+            AUTO,
+        ],
+        &[
+            COMMIT,
+            AUTO,
+            COMMIT,
+            AUTO,
+            flip(2, 40),
+            COMMIT,
+            AUTO,
+            flip(0, 200),
+            AUTO,
+        ],
+        &[
+            COMMIT,
+            AUTO,
+            COMMIT,
+            AUTO,
+            COMMIT,
+            AUTO,
+            damage(DamageKind::Remove, 3, 0),
+            lost,
+            AUTO,
+        ],
+    ];
+    let told = stories.into_iter().flat_map(|ops| {
+        [Generation::One, Generation::Two].map(|generation| Story {
+            generation,
+            is_slow: false,
+            ops: ops.to_vec(),
+        })
+    });
+    told.map(|story| story.encode()).collect()
+}

@@ -1,0 +1,30 @@
+//! Random histories of a database and of its backups, compared with a naive model.
+//!
+//! Not published. A [`Story`] is a list of things that happen ([`Op`]): commits, checkpoints,
+//! crashes, backups, damage to the repository. Any bytes tell one. [`run`] lets it happen: a naive
+//! engine writes the files that a real one would leave, of either generation; the library takes
+//! the backups and restores them; and what comes back has to be what the [`Truth`], a plain list
+//! of commits, says.
+//!
+//! - Without damage, whatever was captured comes back exactly, and a backup is an increment
+//!   wherever the log goes on from the one before it.
+//! - With damage, a restore gives the right state or an error, and never another state.
+//!
+//! The fuzz target `repository` and an ordinary test share all of this. It needs no engine, so
+//! that what an engine would do is as true as FORMAT.md; the tests with the real ones are in
+//! `apograph-interop`.
+
+mod bytes;
+mod engine;
+pub mod fuzz;
+mod live;
+mod op;
+mod read;
+mod run;
+mod truth;
+mod vandal;
+
+pub use op::{Backup, Damage, DamageKind, MAX_OPS, Op, Shape, Story};
+pub use read::state_of;
+pub use run::{Effort, Failure, Library, Real, check, run};
+pub use truth::{State, Truth};

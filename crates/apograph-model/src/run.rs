@@ -1,0 +1,422 @@
+//! Lets a story happen to the real library, and compares.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+
+use apograph_capture::{CaptureError, Captured, Options, capture};
+use apograph_format::{Epoch, Point};
+use apograph_io::{Folder, RealDisk, Silent, Threads};
+use apograph_manifest::Target;
+use apograph_repository::{Repository, RepositoryError, rebuild};
+use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
+use apograph_testing::scratch::scratch;
+
+use crate::engine::{Engine, Keep};
+use crate::live::Live;
+use crate::op::{Backup, Op, Story};
+use crate::read::state_of;
+use crate::truth::State;
+use crate::vandal::{self, Done};
+
+/// The library that is tested. Tests put a faulty one in the place of the real one.
+pub trait Library {
+    /// Takes a backup.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`capture`].
+    fn capture(
+        &self,
+        database: &Path,
+        repository: &Path,
+        options: &Options,
+    ) -> Result<Captured, CaptureError> {
+        capture(&RealDisk, database, repository, options, &Silent)
+    }
+
+    /// Restores a database.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`restore`].
+    fn restore(
+        &self,
+        repository: &Path,
+        output: &Path,
+        options: &RestoreOptions,
+    ) -> Result<(), RestoreError> {
+        restore(&RealDisk, repository, output, options, &Silent).map(drop)
+    }
+}
+
+/// The library as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Real;
+
+impl Library for Real {}
+
+/// How much is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// At most so many points of a repository are restored at a time, spread over all of them.
+    pub points: usize,
+    /// Whether the repository is made anew from its segments in the end, and compared again.
+    pub rebuilds: bool,
+}
+
+impl Effort {
+    /// Every point, and again behind a rebuild.
+    pub const ALL: Self = Self {
+        points: 64,
+        rebuilds: true,
+    };
+    /// What a fuzz target has the time for.
+    pub const SOME: Self = Self {
+        points: 8,
+        rebuilds: false,
+    };
+}
+
+/// Where the library and the model disagree.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The last thing that happened: a number in the story, or one past it.
+    pub op: usize,
+    /// What is wrong, and what the model knows.
+    pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at {}: {}", self.op, self.detail)
+    }
+}
+
+/// Lets a story happen.
+///
+/// # Panics
+///
+/// Where the library and the model disagree.
+pub fn run(story: &Story, effort: Effort) {
+    if let Err(failure) = check(story, &Real, effort) {
+        panic!("{failure}\n\n{story}");
+    }
+}
+
+/// Lets a story happen.
+///
+/// # Errors
+///
+/// Where the library and the model disagree.
+///
+/// # Panics
+///
+/// Where there is no room for the files.
+pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(), Failure> {
+    let folder = scratch().expect("a temporary folder");
+    let database = folder.path().join("db.grafeo");
+    let mut stage = Stage {
+        library,
+        effort,
+        root: folder.path().to_owned(),
+        repository: folder.path().join("repository"),
+        live: Live::at(database, story.generation),
+        engine: Engine::new(story.generation),
+        story,
+        done: Done::default(),
+        older: BTreeMap::new(),
+        restored: 0,
+        has_backup: false,
+    };
+    let play = |stage: &mut Stage<'_>, index: usize| match story.ops.get(index) {
+        Some(op) => stage.play(*op),
+        None => stage.finish(),
+    };
+    for index in 0..=story.ops.len() {
+        play(&mut stage, index).map_err(|wrong| {
+            let detail = match wrong {
+                Wrong::Library(detail) => {
+                    format!("{detail}\n{}", stage.engine.truth.describe())
+                }
+                Wrong::Io(error) => format!("the stage itself fails: {error}"),
+            };
+            Failure { op: index, detail }
+        })?;
+    }
+    Ok(())
+}
+
+enum Wrong {
+    Library(String),
+    Io(io::Error),
+}
+
+impl From<String> for Wrong {
+    fn from(detail: String) -> Self {
+        Self::Library(detail)
+    }
+}
+
+impl From<io::Error> for Wrong {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+struct Stage<'a> {
+    library: &'a dyn Library,
+    effort: Effort,
+    root: PathBuf,
+    repository: PathBuf,
+    live: Live,
+    engine: Engine,
+    story: &'a Story,
+    done: Done,
+    older: BTreeMap<&'static str, Vec<u8>>,
+    restored: usize,
+    has_backup: bool,
+}
+
+impl Stage<'_> {
+    fn play(&mut self, op: Op) -> Result<(), Wrong> {
+        match op {
+            Op::Commit(shape) => self.engine.commit(shape),
+            Op::Change(shape) => self.engine.change(shape),
+            Op::Late(shape) => self.engine.late(shape),
+            Op::Begin(shape) => self.engine.begin(shape),
+            Op::Mark => self.engine.mark(),
+            Op::Checkpoint => {
+                let keep = self.keep();
+                self.engine.checkpoint(keep);
+            }
+            Op::Rotate => self.engine.rotate(),
+            Op::Close => {
+                let keep = self.keep();
+                self.engine.close(keep);
+            }
+            Op::Open => {
+                self.engine.open();
+            }
+            Op::Crash { lost_bytes } => self.engine.crash(lost_bytes),
+            Op::CrashInCheckpoint => self.engine.crash_in_checkpoint(),
+            Op::Backup(kind) => self.back_up(kind)?,
+            Op::LoseCursor => {
+                self.live.remove_cursor();
+                self.engine.goes_on &= self.engine.is_without_cursor;
+            }
+            Op::Damage(damage) if self.has_backup => {
+                vandal::damage(&self.repository, damage, &self.older, &mut self.done)?;
+                self.engine.goes_on = false;
+                self.compare()?;
+            }
+            Op::Damage(_) => {}
+            Op::Rebuild { is_lost } => self.rebuild(is_lost)?,
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Wrong> {
+        self.compare()?;
+        if self.effort.rebuilds && !self.done.any {
+            self.rebuild(true)?;
+            self.compare()?;
+        }
+        Ok(())
+    }
+
+    fn keep(&self) -> Keep {
+        self.live.keep(self.engine.folder_life())
+    }
+
+    fn back_up(&mut self, backup: Backup) -> Result<(), Wrong> {
+        if !self.story.is_slow {
+            self.engine.settle();
+        }
+        if backup == Backup::Full || !self.engine.goes_on {
+            self.engine.log_pending();
+        }
+        self.live.write(self.engine.files())?;
+        let older = vandal::small_files(&self.repository);
+        let options = Options {
+            kind: backup.into(),
+            threads: one_thread(),
+        };
+        let taken = self
+            .library
+            .capture(self.live.path(), &self.repository, &options);
+        let is_increment = match &taken {
+            Err(error) => return Ok(self.judge_refusal(backup, error)?),
+            Ok(Captured::Added { why: Some(why), .. }) => {
+                if self.engine.goes_on && backup != Backup::Full {
+                    return Err(format!("a needless full backup: {why}").into());
+                }
+                false
+            }
+            Ok(_) => true,
+        };
+        self.older = older;
+        self.has_backup = true;
+        if !matches!(taken, Ok(Captured::UpToDate { .. })) || self.engine.goes_on {
+            self.engine.is_without_cursor = !self.live.has_cursor();
+            self.engine.captured(is_increment);
+            self.engine.goes_on &= !self.done.any;
+        }
+        self.compare_latest()
+    }
+
+    /// An increment may be refused where the log does not go on, and everything behind damage.
+    fn judge_refusal(&self, backup: Backup, error: &CaptureError) -> Result<(), String> {
+        let may_break = backup == Backup::Incremental && !self.engine.goes_on;
+        let is_broken = matches!(
+            error,
+            CaptureError::ChainBroken(_) | CaptureError::NoFullBackup
+        );
+        if self.done.any || may_break && is_broken {
+            return Ok(());
+        }
+        Err(format!("the backup fails: {error}"))
+    }
+
+    fn rebuild(&mut self, is_lost: bool) -> Result<(), Wrong> {
+        if !self.has_backup {
+            return Ok(());
+        }
+        if is_lost {
+            for name in vandal::SMALL_FILES {
+                vandal::remove(&self.repository.join(name));
+            }
+        }
+        self.done.to_manifest = true;
+        self.engine.goes_on = false;
+        let folder = Folder::open(&self.repository).map_err(RepositoryError::from);
+        let rebuilt = folder.and_then(|folder| rebuild(&RealDisk, &folder));
+        match rebuilt {
+            Err(error) if !self.done.any => Err(format!("the rebuild fails: {error}").into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Restores; `None` where that is refused, which only damage explains.
+    fn restored(&mut self, target: Target) -> Result<Option<State>, String> {
+        self.restored += 1;
+        let output = self.root.join(format!("out-{}.grafeo", self.restored));
+        let options = RestoreOptions {
+            threads: one_thread(),
+            ..RestoreOptions::to(target)
+        };
+        match self.library.restore(&self.repository, &output, &options) {
+            Ok(()) => {
+                let state = state_of(&output, self.story.generation, &self.engine.truth);
+                match state {
+                    // Damage that no checksum can tell is not the library's.
+                    Err(_) if !self.done.can_be_told() => Ok(None),
+                    state => state.map(Some),
+                }
+            }
+            Err(_) if self.done.any => Ok(None),
+            Err(error) => Err(format!("{target} cannot be restored: {error}")),
+        }
+    }
+
+    /// Behind a backup the latest state is the live one.
+    fn compare_latest(&mut self) -> Result<(), Wrong> {
+        let live = self.engine.truth.live().clone();
+        match self.restored(Target::Latest)? {
+            Some(state) if state != live && self.done.can_be_told() => {
+                Err(format!("the latest state is {state:?}, and not {live:?}").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Restores what the repository offers, and compares.
+    fn compare(&mut self) -> Result<(), Wrong> {
+        if !self.has_backup {
+            return Ok(());
+        }
+        let points = match Repository::open(&self.repository) {
+            Ok(repository) => self.points(&repository),
+            Err(_) if self.done.any => return Ok(()),
+            Err(error) => return Err(format!("the repository cannot be opened: {error}").into()),
+        };
+        let count = points.len();
+        let step = count.div_ceil(self.effort.points).max(1);
+        let mut timelines: BTreeMap<u64, Vec<(u64, State)>> = BTreeMap::new();
+        for (index, (point, is_last)) in points.into_iter().enumerate() {
+            if index % step != 0 && !is_last {
+                continue;
+            }
+            let Some(state) = self.restored(Target::Point(point.into()))? else {
+                continue;
+            };
+            let timeline = timelines.entry(point.timeline.get()).or_default();
+            timeline.push((point.epoch.get(), state));
+        }
+        if self.done.can_be_told() {
+            self.judge(&timelines)?;
+            if !self.done.any && step == 1 {
+                self.judge_required(&timelines)?;
+            }
+        }
+        match self.restored(Target::Latest)? {
+            Some(state) if self.done.can_be_told() && !self.engine.truth.was_ever(&state) => {
+                Err(format!("the latest state is {state:?}, which never was").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The points that can be restored, and whether each is the last of its timeline.
+    fn points(&self, repository: &Repository) -> Vec<(Point, bool)> {
+        let ranges = repository.chain().restorable();
+        let most = self.effort.points as u64;
+        let points = ranges.iter().enumerate().flat_map(|(index, range)| {
+            let goes_on = ranges
+                .get(index + 1)
+                .is_some_and(|next| next.timeline == range.timeline);
+            let (from, to) = (range.from.get(), range.to.get());
+            // A range of a damaged repository may claim any number.
+            let front = from..=to.min(from.saturating_add(most));
+            let back = to.max(from.saturating_add(most).saturating_add(1))..=to;
+            front.chain(back).map(move |epoch| {
+                let point = Point::new(range.timeline, Epoch::new(epoch));
+                (point, epoch == to && !goes_on)
+            })
+        });
+        points.collect()
+    }
+
+    /// Each timeline is what one history was.
+    fn judge(&self, timelines: &BTreeMap<u64, Vec<(u64, State)>>) -> Result<(), String> {
+        let truth = &self.engine.truth;
+        match timelines.iter().find(|(_, states)| !truth.agrees(states)) {
+            None => Ok(()),
+            Some((timeline, states)) => Err(format!(
+                "timeline {timeline} is {states:?}, which no history was"
+            )),
+        }
+    }
+
+    /// Whatever was captured is there.
+    fn judge_required(&self, timelines: &BTreeMap<u64, Vec<(u64, State)>>) -> Result<(), String> {
+        let truth = &self.engine.truth;
+        let states = || timelines.values().flatten();
+        let is_lacking = |moment: &crate::truth::Moment| {
+            !states().any(|(_, state)| truth.is_state_of(*moment, state))
+        };
+        match truth.required().into_iter().find(is_lacking) {
+            None => Ok(()),
+            Some(lacking) => Err(format!(
+                "epoch {} of history {} was captured and is not offered; offered are {timelines:?}",
+                lacking.epoch, lacking.history
+            )),
+        }
+    }
+}
+
+fn one_thread() -> Threads {
+    Threads::new(NonZero::<usize>::MIN)
+}

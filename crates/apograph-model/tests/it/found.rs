@@ -1,0 +1,170 @@
+//! Stories that once went wrong, and a library in which they still do.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use apograph_format::{Generation, log_folder};
+use apograph_io::{RealDisk, Silent};
+use apograph_manifest::Target;
+use apograph_model::{Backup, Damage, DamageKind, Effort, Library, Op, Shape, Story, check, run};
+use apograph_restore::{Options, RestoreError, restore};
+
+const BARE: Op = Op::Commit(Shape {
+    records: 0,
+    frames: 1,
+    is_forged: false,
+    value_bytes: 0,
+});
+const COMMIT: Op = Op::Commit(Shape {
+    records: 1,
+    frames: 1,
+    is_forged: false,
+    value_bytes: 3,
+});
+const AUTO: Op = Op::Backup(Backup::Auto);
+const FULL: Op = Op::Backup(Backup::Full);
+const CHECKPOINT: Op = Op::Checkpoint;
+const DIES: Op = Op::Crash { lost_bytes: 0 };
+const DIES_TORN: Op = Op::Crash { lost_bytes: 3 };
+const LOSES_ALL: Op = Op::Crash { lost_bytes: 255 };
+const REBUILT: Op = Op::Rebuild { is_lost: true };
+
+fn story(generation: Generation, ops: &[Op]) -> Story {
+    Story {
+        generation,
+        is_slow: false,
+        ops: ops.to_vec(),
+    }
+}
+
+#[test]
+fn what_once_went_wrong_in_generation_1() {
+    let rows: [&[Op]; 6] = [
+        // The image of a process that has not counted yet is no point of the process before it.
+        &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
+        &[
+            COMMIT, COMMIT, AUTO, DIES, CHECKPOINT, COMMIT, DIES_TORN, FULL,
+        ],
+        // Our cursor does not say that a log file was captured whole.
+        &[CHECKPOINT, COMMIT, FULL, LOSES_ALL, REBUILT, AUTO],
+        // A group that ends as the captured one does is another one.
+        &[BARE, AUTO, LOSES_ALL, COMMIT, REBUILT, AUTO, COMMIT, FULL],
+        // Two groups that are the same: which of them was captured cannot be told.
+        &[BARE, AUTO, COMMIT, REBUILT, DIES_TORN, BARE, FULL],
+        // The cursor keeps the log file at which the next increment begins.
+        &[CHECKPOINT, COMMIT, LOSES_ALL, AUTO, CHECKPOINT, AUTO],
+    ];
+    for ops in rows {
+        run(&story(Generation::One, ops), Effort::ALL);
+    }
+}
+
+#[test]
+fn what_once_went_wrong_in_generation_2() {
+    // An image ahead of its log, behind which its epochs are given out again.
+    let ahead = [
+        COMMIT, AUTO, BARE, BARE, CHECKPOINT, DIES, COMMIT, FULL, COMMIT, COMMIT, AUTO,
+    ];
+    run(&story(Generation::Two, &ahead), Effort::ALL);
+}
+
+#[test]
+fn an_increment_behind_a_full_backup_may_be_lost() {
+    let before = [COMMIT, AUTO, CHECKPOINT, COMMIT, FULL, COMMIT, AUTO];
+    for generation in [Generation::One, Generation::Two] {
+        for kind in [DamageKind::Remove, DamageKind::Flip, DamageKind::Truncate] {
+            for file in 0..12 {
+                let damage = Op::Damage(Damage {
+                    kind,
+                    file,
+                    place: 40,
+                });
+                let ops = [&before[..], &[damage, COMMIT, AUTO]].concat();
+                run(&story(generation, &ops), Effort::ALL);
+            }
+        }
+    }
+}
+
+/// Gives the latest state, whatever was asked for.
+struct Latest;
+
+impl Library for Latest {
+    fn restore(
+        &self,
+        repository: &Path,
+        output: &Path,
+        options: &Options,
+    ) -> Result<(), RestoreError> {
+        let options = Options {
+            target: Target::Latest,
+            ..*options
+        };
+        restore(&RealDisk, repository, output, &options, &Silent).map(drop)
+    }
+}
+
+/// Loses the log.
+struct Forgetful;
+
+impl Library for Forgetful {
+    fn restore(
+        &self,
+        repository: &Path,
+        output: &Path,
+        options: &Options,
+    ) -> Result<(), RestoreError> {
+        restore(&RealDisk, repository, output, options, &Silent)?;
+        // There may be none.
+        let _ = std::fs::remove_dir_all(log_folder(output));
+        Ok(())
+    }
+}
+
+/// Cuts the last byte off the log.
+struct Hasty;
+
+impl Library for Hasty {
+    fn restore(
+        &self,
+        repository: &Path,
+        output: &Path,
+        options: &Options,
+    ) -> Result<(), RestoreError> {
+        restore(&RealDisk, repository, output, options, &Silent)?;
+        for entry in std::fs::read_dir(log_folder(output)).into_iter().flatten() {
+            let path = entry.expect("a log file").path();
+            let file = OpenOptions::new()
+                .write(true)
+                .open(path)
+                .expect("a log file");
+            let bytes = file.metadata().expect("its length").len();
+            file.set_len(bytes - 1).expect("a shorter log file");
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_faulty_library_is_caught() {
+    let ops = [COMMIT, AUTO, COMMIT, COMMIT, AUTO];
+    let libraries: [(&dyn Library, &str); 3] = [
+        (&Latest, "which no history was"),
+        (&Forgetful, "the latest state is"),
+        (&Hasty, "is not whole"),
+    ];
+    for generation in [Generation::One, Generation::Two] {
+        let story = story(generation, &ops);
+        for (library, expected) in libraries {
+            let failure = check(&story, library, Effort::ALL).expect_err("it is faulty");
+            assert!(failure.to_string().contains(expected), "{failure}");
+        }
+    }
+}
+
+#[test]
+fn a_story_is_what_its_bytes_tell() {
+    for seed in (apograph_model::fuzz::REPOSITORY.seeds)() {
+        assert_eq!(Story::decode(&seed).encode(), seed);
+    }
+}

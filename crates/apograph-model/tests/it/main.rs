@@ -1,0 +1,5 @@
+//! Stories, some thousand of them, and what must not pass.
+
+mod found;
+mod fuzz;
+mod stories;
