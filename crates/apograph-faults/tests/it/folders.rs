@@ -9,7 +9,7 @@ use apograph::capture::CaptureError;
 use apograph::io::{FileLock, Folder, Mode};
 use apograph_faults::act::{Act, Place};
 use apograph_faults::check::{Ended, check};
-use apograph_faults::scratch;
+use apograph_faults::scratch::scratch;
 use apograph_faults::stage::{Stage, contents};
 
 use crate::watched::WatchedDisk;
