@@ -2,24 +2,19 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 use crate::disk::Mode;
 use crate::error::{IoError, Result, failed};
 use crate::folder::{At, Folder};
 use crate::open::regular;
 
-/// A process that another thread is starting holds a copy of every open file, and so of a lock
-/// that this process has just let go, until it runs its own program. That takes a moment.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(4);
-
 /// An exclusive lock on a file, held until it is dropped or the process dies.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -44,18 +39,21 @@ impl FileLock {
     }
 
     fn lock(file: File, path: &Path) -> Result<Self> {
-        for attempt in 1.. {
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(rustix::io::Errno::WOULDBLOCK) if attempt < ATTEMPTS => {
-                    std::thread::sleep(PAUSE);
-                }
-                Err(rustix::io::Errno::WOULDBLOCK) => break,
-                Err(errno) => return Err(failed("lock", path)(errno)),
-            }
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Self { file }),
+            Err(Errno::WOULDBLOCK) => Err(IoError::Busy {
+                path: path.to_owned(),
+            }),
+            Err(errno) => Err(failed("lock", path)(errno)),
         }
-        Err(IoError::Busy {
-            path: path.to_owned(),
-        })
+    }
+}
+
+impl Drop for FileLock {
+    /// Lets it go for every copy of the open file: a process that another thread is starting has
+    /// one, until it runs its own program.
+    fn drop(&mut self) {
+        // The end of the process lets it go too.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }

@@ -15,7 +15,7 @@ use apograph_interop::{Engine, Generation};
 use apograph_testing::disk::{Fault, SimDisk};
 use serde_json::Value;
 
-use crate::command::{apograph, backup, contents, restorable, restore, text};
+use crate::command::{backup, contents, restorable, restore};
 use crate::fixtures;
 use crate::stage::{Stage, insert};
 
@@ -225,7 +225,6 @@ fn an_io_error_is_not_the_end_of_a_file(generation: Generation) {
     assert_eq!(error.raw_os_error(), Some(5), "{error}");
     let outcome = backup(&link, &stage.path("other"), None);
     assert_eq!(outcome.code(), "io", "{}", outcome.json);
-    assert_eq!(apograph(["inspect", text(&link)]).code(), "io");
 }
 
 /// As a retention would that does not know of the restore. (There is none here.)
