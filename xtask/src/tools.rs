@@ -95,13 +95,9 @@ fn fuzz_targets() -> Result<Vec<String>> {
 
 /// Runs rows of faults, or all, upon the command as it is built here and the real engines.
 pub(crate) fn faults(rows: &[String], long: bool) -> Result<()> {
-    run(&mut cargo([
-        "build",
-        "--quiet",
-        "--package",
-        "apograph-faults",
-    ]))?;
-    let mut faults = Command::new(target_folder()?.join("debug/apograph-faults"));
+    let build = ["build", "--quiet", "--release", "--package"];
+    run(cargo(build).arg("apograph-faults"))?;
+    let mut faults = Command::new(target_folder()?.join("release/apograph-faults"));
     if rows.is_empty() || rows.iter().any(|row| row == "race") {
         faults.env("APOGRAPH_DRIVER_1", driver::build(1)?);
         faults.env("APOGRAPH_DRIVER_2", driver::build(2)?);
