@@ -95,9 +95,9 @@ fn fuzz_targets() -> Result<Vec<String>> {
 
 /// Runs rows of faults, or all, upon the command as it is built here and the real engines.
 pub(crate) fn faults(rows: &[String], long: bool) -> Result<()> {
-    let build = ["build", "--quiet", "--release", "--package"];
+    let build = ["build", "--quiet", "--profile", "faults", "--package"];
     run(cargo(build).arg("apograph-faults"))?;
-    let mut faults = Command::new(target_folder()?.join("release/apograph-faults"));
+    let mut faults = Command::new(target_folder()?.join("faults/apograph-faults"));
     if rows.is_empty() || rows.iter().any(|row| row == "race") {
         faults.env("APOGRAPH_DRIVER_1", driver::build(1)?);
         faults.env("APOGRAPH_DRIVER_2", driver::build(2)?);
