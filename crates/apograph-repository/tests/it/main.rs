@@ -1,4 +1,5 @@
 //! Repositories on disk.
 
+mod counting;
 mod folder;
 mod stage;
