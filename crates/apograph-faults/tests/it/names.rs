@@ -32,8 +32,8 @@ fn a_backup_records_no_guess() {
         assert!(left.iter().all(|point| sound.contains(point)), "{left:?}");
         let first = Timeline::FIRST;
         assert!(left.iter().all(|point| point.timeline == first), "{left:?}");
-        let state = state_at(&path, Target::Latest).expect("a state");
-        assert!(state.expect("the latest state") == latest);
+        let restored = state_at(&path, Target::Latest).expect("a state");
+        assert!(restored.expect("the latest state") == latest);
         assert!(path.join(HISTORY_FILE_NAME).exists());
 
         rebuild(&RealDisk, repository.folder()).expect("a rebuild");

@@ -2,4 +2,5 @@
 
 mod counting;
 mod folder;
+mod segments;
 mod stage;
