@@ -2,7 +2,9 @@
 
 use std::fs::{self, OpenOptions};
 
-use apograph_manifest::Unusable;
+use apograph_format::{SegmentKind, SegmentName};
+use apograph_io::{Mode, RealDisk};
+use apograph_manifest::{FileName, Unusable, read_manifest, write_manifest};
 use apograph_repository::{IncrementFile, Repository, SegmentDefect};
 use apograph_testing::fixtures::{V1, V2};
 
@@ -54,5 +56,32 @@ fn a_large_segment_that_nobody_wrote_is_not_read() {
         };
         let expected = format!("almost all of its {} bytes were never written", 1_u64 << 40);
         assert_eq!((offset, detail), (0, expected));
+    }
+}
+
+#[test]
+fn many_segments_that_are_lost_are_listed() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let folder = stage.folder();
+        let manifest = read_manifest(&folder).expect("a manifest");
+        let mut manifest = manifest.expect("a manifest");
+        let lost = manifest.segments[1].clone();
+        for index in 4..20_000 {
+            let kind = SegmentKind::Incremental;
+            let name = SegmentName { kind, index }.to_string();
+            let mut segment = lost.clone();
+            segment.file = FileName::try_from(name).expect("a name");
+            manifest.segments.push(segment);
+        }
+        write_manifest(&RealDisk, &folder, Mode::PRIVATE, &manifest).expect("a manifest");
+        let repository = Repository::open(&stage.repository()).expect("a repository");
+        let chain = repository.chain();
+        let missing = chain.entries().iter();
+        let missing = missing.filter(|entry| entry.unusable == Some(Unusable::Missing));
+        assert_eq!(missing.count(), 20_000 - 4);
+        let sound = Repository::open(&Stage::new(fixtures).repository()).expect("a repository");
+        assert_eq!(chain.restorable(), sound.chain().restorable());
+        assert!(chain.holes().len() >= 20_000 - 4);
     }
 }
