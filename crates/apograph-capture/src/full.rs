@@ -344,7 +344,11 @@ impl<'a> Job<'a> {
         let content = SegmentContent::Full(content);
         Ok(NewSegment {
             file,
-            record: SegmentRecord { segment, content },
+            record: SegmentRecord {
+                segment,
+                content,
+                is_uncounted: false,
+            },
         })
     }
 }

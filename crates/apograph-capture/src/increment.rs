@@ -240,7 +240,11 @@ impl Stretch<'_> {
         let content = SegmentContent::Increment(self.summary.content(surroundings, &self.state));
         Ok(NewSegment {
             file,
-            record: SegmentRecord { segment, content },
+            record: SegmentRecord {
+                segment,
+                content,
+                is_uncounted: false,
+            },
         })
     }
 

@@ -308,11 +308,14 @@ impl<'a> Job<'a> {
     /// `present` is the cursor that lies there.
     pub(crate) fn publish(
         &self,
-        segments: Vec<NewSegment<'_>>,
+        mut segments: Vec<NewSegment<'_>>,
         end: Option<(&LogFolder, LogPosition)>,
         present: Option<&Cursor>,
         why: Option<&str>,
     ) -> Result<Captured> {
+        for segment in &mut segments {
+            segment.record.is_uncounted = !self.repository.is_counted();
+        }
         let records: Vec<SegmentRecord> = segments.iter().map(|it| it.record.clone()).collect();
         let last = records
             .last()

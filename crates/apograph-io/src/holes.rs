@@ -38,3 +38,49 @@ pub(crate) fn is_hollow(file: &File, length: u64) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+
+    use super::*;
+
+    /// A file that stores so many bytes at its end, behind a hole.
+    fn sparse(length: u64, stored: u64) -> File {
+        let file = tempfile::tempfile().expect("a file");
+        file.set_len(length).expect("a length");
+        let bytes = vec![1; usize::try_from(stored).expect("a size")];
+        let start = length - stored;
+        file.write_all_at(&bytes, start).expect("a write");
+        file
+    }
+
+    #[test]
+    fn a_large_file_that_is_almost_all_hole() {
+        let share = LARGE_BYTES / SHARE;
+        let rows = [
+            (LARGE_BYTES - 1, 1, false),
+            (LARGE_BYTES, 0, true),
+            (LARGE_BYTES, 1, true),
+            (LARGE_BYTES, share / 2, true),
+            (LARGE_BYTES, share, false),
+            (LARGE_BYTES, LARGE_BYTES, false),
+            (1 << 40, LARGE_BYTES, true),
+        ];
+        for (length, stored, expected) in rows {
+            let file = sparse(length, stored);
+            assert_eq!(is_hollow(&file, length), expected, "{stored} of {length}");
+        }
+    }
+
+    #[test]
+    fn many_small_stretches_count_together() {
+        let (stretches, step) = (64, 1 << 20);
+        let file = sparse(stretches * step, 0);
+        let bytes = vec![1; 1 << 16];
+        for index in 0..stretches {
+            file.write_all_at(&bytes, index * step).expect("a write");
+        }
+        assert!(!is_hollow(&file, stretches * step));
+    }
+}

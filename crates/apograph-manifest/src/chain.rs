@@ -11,8 +11,8 @@
 //!   crash can have kept from being logged: late epochs near its end.
 //!
 //! A point is a name only where its timeline is counted. Behind a segment of which nothing is known
-//! a full backup reaches no point; its latest state can be restored, and those that times and LSNs
-//! name.
+//! a full backup reaches no point, nor does one in front of it of which that segment would tell
+//! whether the log goes on; its latest state can be restored, and those that times and LSNs name.
 //!
 //! In generation 2 a segment begins at the LSN at which the one before it ended, or before it: that
 //! alone proves that no commit is missing. Epochs of an encrypted log are not known here; then a
@@ -38,7 +38,8 @@ pub struct ChainEntry {
     pub unusable: Option<Unusable>,
     /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
     /// segment that has no record and cannot be read they are a guess, under which other states may
-    /// have been known before.
+    /// have been known before. So is that of a full backup of which such a segment would have told
+    /// whether the log goes on across it.
     pub is_counted: bool,
 }
 
@@ -71,10 +72,10 @@ impl ChainEntry {
         }
     }
 
-    /// The last point that it has, where it can be used.
+    /// The last point that it has, where it can be used and the point has a name.
     fn last_point(&self) -> Option<Point> {
         match &self.content {
-            _ if self.unusable.is_some() => None,
+            _ if self.unusable.is_some() || !self.is_counted => None,
             Some(SegmentContent::Full(full)) => Some(full.base),
             Some(SegmentContent::Increment(increment)) => {
                 increment.stretches.last().map(stretch_end)
@@ -83,10 +84,10 @@ impl ChainEntry {
         }
     }
 
-    /// The first point that it has, where it can be used.
+    /// The first point that it has, where it can be used and the point has a name.
     fn first_point(&self) -> Option<Point> {
         match &self.content {
-            _ if self.unusable.is_some() => None,
+            _ if self.unusable.is_some() || !self.is_counted => None,
             Some(SegmentContent::Full(full)) => Some(full.base),
             Some(SegmentContent::Increment(increment)) => {
                 let stretch = increment.stretches.first()?;
@@ -125,8 +126,8 @@ impl PointRange {
 /// Positions in a log of generation 2, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LsnRange {
-    /// The timeline at its start.
-    pub timeline: Timeline,
+    /// The timeline at its start, where that is counted.
+    pub timeline: Option<Timeline>,
     /// The first position: where the first full backup's log begins.
     pub from: Lsn,
     /// The last position: behind the last commit.
@@ -196,7 +197,8 @@ impl Chain {
         let base = self
             .bases()
             .find(|full| (run.first..run.end).contains(full))?;
-        let full = self.entries.get(base)?.full()?;
+        let entry = self.entries.get(base)?;
+        let full = entry.full()?;
         let Some(LogPosition::Lsn(from)) = full.log_start else {
             return None;
         };
@@ -207,7 +209,7 @@ impl Chain {
             LogPosition::File { .. } => None,
         });
         Some(LsnRange {
-            timeline: full.base.timeline,
+            timeline: entry.is_counted.then_some(full.base.timeline),
             from,
             to: ends.fold(from, Ord::max),
         })
@@ -290,7 +292,12 @@ impl Chain {
         let uncounted = || {
             let before = self.entries.get(..=index)?;
             let (entry, before) = before.split_last()?;
-            let unknown = before.iter().rposition(|entry| entry.content.is_none());
+            let is_unknown = |entry: &ChainEntry| entry.content.is_none();
+            // Of a full backup the increment behind it tells the timeline.
+            let own = index
+                .checked_add(1)
+                .filter(|own| self.entries.get(*own).is_some_and(is_unknown));
+            let unknown = before.iter().rposition(is_unknown).or(own);
             unknown.filter(|_| !entry.is_counted).and_then(unusable)
         };
         let broken = || {

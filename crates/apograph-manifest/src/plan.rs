@@ -67,7 +67,8 @@ pub struct ChainPlan {
     pub increments: Vec<usize>,
     /// Where to stop.
     pub cut: Cut,
-    /// The point that the restored database is at, where that is known without reading.
+    /// The point that the restored database is at, where that is known without reading and has a
+    /// name.
     pub point: Option<Point>,
     /// Generation 1, for a cut at a point: every epoch behind this one, up to the point, is in the
     /// increments. It is in the timeline of the point.
@@ -389,7 +390,8 @@ impl Chain {
             return Err(broken(Some(cause)));
         }
         let is_sealed = self.commits_in(&increments, |increment| increment.is_encrypted) > 0;
-        let point = (!is_sealed).then(|| self.point_behind(full, &increments));
+        let is_named = !is_sealed && self.entries().get(full).is_some_and(|it| it.is_counted);
+        let point = is_named.then(|| self.point_behind(full, &increments));
         Ok(ChainPlan {
             full,
             increments,

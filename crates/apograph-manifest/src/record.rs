@@ -42,15 +42,20 @@ pub struct SegmentRecord {
     pub segment: Segment,
     /// What is in it.
     pub content: SegmentContent,
+    /// The numbers of its timelines are a guess: they were counted behind a segment of which nothing
+    /// was known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_uncounted: bool,
 }
 
 impl SegmentRecord {
     /// Whether it says which timeline the chain is in behind it.
     pub fn names_timeline(&self) -> bool {
-        match &self.content {
+        let has_timeline = match &self.content {
             SegmentContent::Full(_) => true,
             SegmentContent::Increment(increment) => !increment.stretches.is_empty(),
-        }
+        };
+        has_timeline && !self.is_uncounted
     }
 }
 

@@ -36,12 +36,21 @@ impl Opening<'_> {
         let mut is_counted = true;
         for segment in &self.manifest.segments {
             let record = records.next_if(|record| record.segment.file == segment.file);
+            let record = match record {
+                Some(guess) if is_counted && guess.is_uncounted => {
+                    let is_told = self.is_told(segment, Some(&guess.content), None, &entries)?;
+                    record.filter(|_| !is_told)
+                }
+                _ => record,
+            };
             let entry = match record {
                 Some(record) => self.recorded(segment, record)?,
                 None => self.read(segment, &entries, &state)?,
             };
             let mut entry = self.spanned(entry, &state)?;
             is_counted |= record.is_some_and(SegmentRecord::names_timeline);
+            is_counted &= entry.is_counted;
+            is_counted &= self.is_told(segment, entry.content.as_ref(), record, &entries)?;
             entry.is_counted = is_counted;
             is_counted &= entry.content.is_some();
             advance(&mut state, &entry, entries.is_empty());
@@ -60,6 +69,32 @@ impl Opening<'_> {
             full.base.timeline = state.timeline;
         }
         Ok(entry)
+    }
+
+    /// Whether it is known if the log goes on across a segment. Of a full backup it may be the
+    /// increment behind it that says so.
+    fn is_told(
+        &self,
+        segment: &Segment,
+        content: Option<&SegmentContent>,
+        record: Option<&SegmentRecord>,
+        before: &[ChainEntry],
+    ) -> Result<bool> {
+        let Some(SegmentContent::Full(full)) = content else {
+            return Ok(true);
+        };
+        let record = record.filter(|record| !record.is_uncounted);
+        // In generation 1 a later capture finds out nothing of it.
+        let is_final = record.is_some() && full.image.generation() == Generation::One;
+        if before.is_empty() || full.continues || is_final {
+            return Ok(true);
+        }
+        let Some(behind) = self.behind(segment) else {
+            return Ok(true);
+        };
+        let is_behind = |record: &SegmentRecord| record.segment.file == behind.file;
+        let has_records = record.is_some() && self.history.records.iter().any(is_behind);
+        Ok(has_records || self.intact(behind)?.is_some())
     }
 
     fn is_spanned(&self, full: &Segment) -> Result<bool> {
@@ -167,11 +202,17 @@ impl Opening<'_> {
             return Ok(entry(None, Some(unusable)));
         }
         let read = match segment.kind {
-            SegmentKind::Full => self.read_full(segment, before, state),
+            SegmentKind::Full => {
+                let content = self.read_full(segment, before, state);
+                content.map(|content| (content, true))
+            }
             SegmentKind::Incremental => self.read_increment(segment, before, state),
         };
         match read {
-            Ok(content) => Ok(entry(Some(content), None)),
+            Ok((content, is_counted)) => Ok(ChainEntry {
+                is_counted,
+                ..entry(Some(content), None)
+            }),
             Err(Defect::Segment(SegmentDefect::Unusable(unusable))) => {
                 Ok(entry(None, Some(unusable)))
             }
@@ -257,12 +298,13 @@ impl Opening<'_> {
         Timeline::new(timeline.saturating_sub(opened).max(Timeline::FIRST.get()))
     }
 
+    /// What is in an increment, and whether its timelines can be counted.
     fn read_increment(
         &self,
         segment: &Segment,
         before: &[ChainEntry],
         state: &TimelineState,
-    ) -> std::result::Result<SegmentContent, Defect> {
+    ) -> std::result::Result<(SegmentContent, bool), Defect> {
         let (at, threads) = (self.folder.at(&segment.file), Threads::default());
         let file =
             IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
@@ -279,11 +321,16 @@ impl Opening<'_> {
         if flags.reopened {
             state.end_process();
         }
+        let mut is_counted = true;
         let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
             (Generation::One, _) if flags.continues || flags.repeats || flags.catches_up => {
                 (0, false)
             }
-            (Generation::One, _) => (self.overlap(before, file.body())?, false),
+            (Generation::One, _) => {
+                let overlap = self.overlap(before, file.body())?;
+                is_counted = overlap.is_some();
+                (overlap.unwrap_or_default(), false)
+            }
             (Generation::Two, true) => (0, false),
             (Generation::Two, false) => self.lsn_overlap(before, &file)?,
         };
@@ -302,9 +349,8 @@ impl Opening<'_> {
             flags,
             diverges,
         };
-        Ok(SegmentContent::Increment(
-            summary.content(surroundings, &state),
-        ))
+        let content = SegmentContent::Increment(summary.content(surroundings, &state));
+        Ok((content, is_counted))
     }
 
     /// How many log bytes of generation 2 the segments before hold already, and whether they hold
@@ -347,16 +393,22 @@ impl Opening<'_> {
         Ok((overlap, diverges))
     }
 
-    /// What the engine's segment repeats of those that apograph captured right before it.
-    fn overlap(&self, before: &[ChainEntry], body: &[u8]) -> std::result::Result<u64, IoError> {
+    /// What the engine's segment repeats of those that apograph captured right before it; `None`
+    /// where these are not as they were. Commits that are repeated then look like those of another
+    /// process, which is a timeline more.
+    fn overlap(
+        &self,
+        before: &[ChainEntry],
+        body: &[u8],
+    ) -> std::result::Result<Option<u64>, IoError> {
         let mut files = Vec::new();
         let mut bytes = 0;
         for entry in before.iter().rev() {
             if entry.segment.kind == SegmentKind::Full {
                 break;
             }
-            let Some(file) = self.increment(&entry.segment)? else {
-                break;
+            let Some(file) = self.intact(&entry.segment)? else {
+                return Ok(None);
             };
             bytes += file.body().len() as u64;
             let last = !file.header.flags.continues || bytes > LOG_FILE_BYTES;
@@ -366,7 +418,7 @@ impl Opening<'_> {
             }
         }
         let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
-        Ok(overlap_bytes(&parts, body))
+        Ok(Some(overlap_bytes(&parts, body)))
     }
 }
 

@@ -185,8 +185,15 @@ impl Repository {
             Some(SegmentRecord {
                 segment: entry.segment.clone(),
                 content,
+                is_uncounted: !entry.is_counted,
             })
         })
+    }
+
+    /// Whether the timelines of what comes behind the last entry can be counted.
+    pub fn is_counted(&self) -> bool {
+        let last = self.chain.entries().last();
+        last.is_none_or(|last| last.is_counted && last.content.is_some())
     }
 }
 

@@ -18,6 +18,8 @@ use crate::walk::{Walk, WalkError};
 pub struct Commit {
     /// The point it belongs to.
     pub point: Point,
+    /// Whether the timeline of the point is counted, and so the point a name.
+    pub is_counted: bool,
     /// Whether the epoch is its own.
     pub own_epoch: bool,
     /// Generation 2: when it was written.
@@ -61,6 +63,7 @@ pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Re
             if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
                 outcome = visit(Commit {
                     point: placement.point,
+                    is_counted: entry.is_counted,
                     own_epoch: placement.own_epoch,
                     committed_at: group.committed_at,
                     end_lsn: group.end_position().and_then(LogPosition::lsn),

@@ -42,10 +42,10 @@ impl Options {
 pub struct Restored {
     /// The database.
     pub output: PathBuf,
-    /// The point it is at; unknown where the commits are encrypted.
+    /// The point it is at; unknown where the commits are encrypted, or the timeline is not counted.
     pub point: Option<Point>,
-    /// The timeline it is in.
-    pub timeline: Timeline,
+    /// The timeline it is in; unknown where it is not counted.
+    pub timeline: Option<Timeline>,
     /// Generation 2: the position in the log behind its last commit.
     pub lsn: Option<Lsn>,
     /// The full backup it was made from.
@@ -259,10 +259,14 @@ impl<'a> Maker<'a> {
             Some(point) => Some(point),
             None => (!self.selection.is_encrypted).then_some(read),
         };
+        let entry = self.repository.chain().entries().get(self.plan.full);
+        let is_counted = entry.is_some_and(|entry| entry.is_counted);
+        let point = point.filter(|_| is_counted);
+        let timeline = point.map_or(full.base.timeline, |point| point.timeline);
         Ok(Restored {
             output: output.to_owned(),
             point,
-            timeline: point.map_or(full.base.timeline, |point| point.timeline),
+            timeline: is_counted.then_some(timeline),
             lsn: self.end_lsn()?,
             full: self.full()?.clone(),
             increments: increments.cloned().collect(),

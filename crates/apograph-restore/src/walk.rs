@@ -267,3 +267,15 @@ fn differs(detail: &str) -> Unusable {
         detail: detail.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::total_bytes;
+
+    #[test]
+    fn sizes_that_a_manifest_makes_up_have_a_sum() {
+        assert_eq!(total_bytes([]), 0);
+        assert_eq!(total_bytes([100, 23]), 123);
+        assert_eq!(total_bytes([u64::MAX, 1, u64::MAX]), u64::MAX);
+    }
+}

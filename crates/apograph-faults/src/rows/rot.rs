@@ -8,12 +8,11 @@
 //! - *detected*: `verify` names the file and the place in it, and each point is its own state or an
 //!   error;
 //! - *harmless*: `verify` has nothing to say, and each point is its own state;
-//! - *wrong*: anything else. It must not occur.
+//! - *wrong*: anything else, a state under a name that the chain never had included. It must not
+//!   occur.
 //!
 //! A manifest of generation 1 has no checksum, and the file that it contradicts may be the right
-//! one: damage in a small file counts as detected where any file is named. Where it takes what two
-//! files say to tell which timeline a backup is in, and both are damaged, that backup may be
-//! restored under a name that the chain never had; in a state that it did have.
+//! one: damage in a small file counts as detected where any file is named.
 
 mod chain;
 mod damage;

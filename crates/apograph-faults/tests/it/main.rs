@@ -5,6 +5,7 @@
 //! `cargo xtask faults`.
 
 mod folders;
+mod names;
 mod watched;
 
 use std::path::Path;

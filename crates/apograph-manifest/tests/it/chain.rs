@@ -13,14 +13,14 @@ use apograph_manifest::{
 /// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
 /// `r` for one that repeats, `c` for one that catches up, `p` for one whose place in the log is known,
 /// `!` for a missing file, `?` for a damaged one, `x` for a missing one without a record, behind which
-/// timelines are not counted. `-` leaves a number out.
+/// timelines are not counted, `u` for one whose own timeline is not. `-` leaves a number out.
 fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {
         let Some(kind) = word.chars().next().filter(|kind| *kind != '-') else {
             continue;
         };
-        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', 'x', '+']);
+        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', 'x', 'u', '+']);
         let flags = &word[1 + body.len()..];
         let before = entries
             .last()
@@ -65,7 +65,8 @@ fn chain(text: &str) -> Chain {
             end_lsn: None,
             unknown: Unknown::new(),
         };
-        let is_counted = entries.iter().all(|entry| entry.content.is_some());
+        let is_known = entries.iter().all(|entry| entry.content.is_some());
+        let is_counted = is_known && !flags.contains('u');
         entries.push(ChainEntry {
             segment,
             content: (!flags.contains('x')).then_some(content),
@@ -178,6 +179,9 @@ fn what_can_be_restored() {
         // How many timelines there were in what is lost is not known.
         ("F3 I4-6x F2:1 I2:2-3", "1:3-3", 1),
         ("F3 I4-6 F2:1x I2:2 F2:5 I2:6", "1:3-6", 3),
+        // Nor whether the log goes on across a full backup, where what is lost would tell.
+        ("F3 I4-6 F2:6u I2:7x", "1:3-6", 2),
+        ("F3 I4-6 F2:6u I2:7x F2:9 I2:10", "1:3-6", 2),
         // A full backup of a log that goes on: both bases serve, and the repeated part counts once.
         ("F3 I4-6 F5+ I6rc I7-8", "1:3-8", 0),
         ("F3! I4-6 F5+ I6rc I7-8", "1:6-8", 0),
@@ -213,7 +217,7 @@ fn plan(text: &str, target: &str) -> String {
     match chain(text).plan(&target) {
         Ok(plan) => {
             let increments: Vec<String> = plan.increments.iter().map(ToString::to_string).collect();
-            let point = plan.point.expect("a plan of generation 1 ends at a point");
+            let point = plan.point.map_or("?".to_owned(), |point| point.to_string());
             format!("{point} from {} with {}", plan.full, increments.join(","))
         }
         Err(error) => error.code().to_owned(),
@@ -264,11 +268,14 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6! I7-9", "epoch 5", "chain-broken"),
         ("F3 I4-6? I7-9", "epoch 8", "corrupt-segment"),
         ("F3? I4-6", "latest", "corrupt-segment"),
-        ("F3 I4-6x F2:1 I2:2-3", "latest", "2:3 from 2 with 3"),
-        ("F3 I4-6x F2:1 I2:2-3", "time 3", "2:1 from 2 with "),
+        ("F3 I4-6x F2:1 I2:2-3", "latest", "? from 2 with 3"),
+        ("F3 I4-6x F2:1 I2:2-3", "time 3", "? from 2 with "),
         ("F3 I4-6x F2:1 I2:2-3", "epoch 2:2", "chain-broken"),
         ("F3 I4-6x F2:1 I2:2-3", "before 2:3", "chain-broken"),
         ("F3 I4-6x F2:1 I2:2-3", "epoch 3", "ambiguous-target"),
+        ("F3 I4-6 F2:6u I2:7x", "latest", "chain-broken"),
+        ("F3 I4-6 F2:6u I2:7x", "time 3", "? from 2 with "),
+        ("F3 I4-6 F2:6u I2:7x", "epoch 2:6", "chain-broken"),
         ("F3 I4-6 - I9-9", "epoch 9", "chain-broken"),
         ("I4-6", "latest", "no-full-backup"),
         // A commit that is logged late is still to come, where the log is known to be whole.

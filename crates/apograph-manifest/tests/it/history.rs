@@ -38,6 +38,7 @@ fn example() -> History {
                     reopened: false,
                     source: None,
                 }),
+                is_uncounted: false,
             },
             SegmentRecord {
                 segment: increment.clone(),
@@ -65,6 +66,7 @@ fn example() -> History {
                     records: 2,
                     frames: 4,
                 }),
+                is_uncounted: false,
             },
         ],
         cursor: Some(Cursor {

@@ -1,4 +1,6 @@
 //! Repositories on disk.
 
+mod counting;
 mod folder;
+mod segments;
 mod stage;

@@ -20,13 +20,16 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// One with [`SEGMENTS`].
     pub(crate) fn new(fixtures: Fixtures) -> Self {
+        Self::of(fixtures, "02_chain40")
+    }
+
+    pub(crate) fn of(fixtures: Fixtures, name: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let stage = Self { folder };
-        copy(
-            &fixtures.root().join("02_chain40/backup"),
-            &stage.repository(),
-        );
+        let golden = fixtures.root().join(name).join("backup");
+        copy(&golden, &stage.repository());
         stage
     }
 

@@ -199,7 +199,11 @@ fn record(segment: Segment) -> SegmentRecord {
             frames: 4,
         }),
     };
-    SegmentRecord { segment, content }
+    SegmentRecord {
+        segment,
+        content,
+        is_uncounted: false,
+    }
 }
 
 fn bytes(golden: Vec<Golden>) -> Vec<Vec<u8>> {

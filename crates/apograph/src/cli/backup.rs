@@ -64,9 +64,12 @@ fn object(added: &[SegmentRecord], why: Option<&str>) -> Value {
 
 fn text(added: &[SegmentRecord], why: Option<&str>) -> String {
     let mut text = String::new();
-    for SegmentRecord { segment, content } in added {
+    for record in added {
+        let SegmentRecord {
+            segment, content, ..
+        } = record;
         let size = words::size(segment.size_bytes);
-        let points = segments::points(Some(content));
+        let points = segments::points(Some(content), !record.is_uncounted);
         let what = match content {
             apograph_manifest::SegmentContent::Increment(increment) => {
                 format!("increment, {}", words::count(increment.commits, "commit"))

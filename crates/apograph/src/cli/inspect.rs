@@ -186,7 +186,10 @@ fn history(path: &Path) -> Result<Report, Failure> {
         let mut object = segments::json(&record.segment, Some(&record.content));
         object.insert(
             "points".to_owned(),
-            json!(segments::points(Some(&record.content))),
+            json!(segments::points(
+                Some(&record.content),
+                !record.is_uncounted
+            )),
         );
         Value::Object(object)
     });
@@ -321,7 +324,7 @@ fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) {
         facts.put("last_commit_at", json!(words::rfc3339(committed.last)));
     }
     let points = apograph_manifest::SegmentContent::Increment(content);
-    facts.put("points", json!(segments::points(Some(&points))));
+    facts.put("points", json!(segments::points(Some(&points), true)));
     if let Some(end) = end {
         let file_offset = |place: Place| {
             let part = parts.get(place.part);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_format::{Generation, Point};
+use apograph_format::{Generation, Point, Timeline};
 use apograph_manifest::{ChainEntry, LsnRange, PointRange, SegmentContent, Unusable};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -53,7 +53,7 @@ fn object(repository: &Repository) -> Value {
         .collect();
     let lsns = |range: &LsnRange| {
         json!({
-            "timeline": range.timeline.get(),
+            "timeline": range.timeline.map(Timeline::get),
             "from": range.from.get(),
             "to": range.to.get(),
         })
@@ -109,7 +109,7 @@ fn text(repository: &Repository) -> String {
         table.row(vec![
             entry.segment.file.to_string(),
             entry.segment.kind.to_string(),
-            segments::points(entry.content.as_ref()),
+            segments::points(entry.content.as_ref(), entry.is_counted),
             commits,
             words::size(entry.segment.size_bytes),
             words::time(entry.segment.created_at),

@@ -80,7 +80,7 @@ fn object(commit: &Commit) -> Value {
         .collect();
     let is_plain = !commit.is_encrypted;
     let mut object = json!({
-        "timeline": commit.point.timeline.get(),
+        "timeline": commit.is_counted.then_some(commit.point.timeline.get()),
         "epoch": is_plain.then_some(commit.point.epoch.get()),
         "own_epoch": commit.own_epoch,
         "transaction": commit.transaction.get(),
@@ -116,7 +116,7 @@ fn line(commit: &Commit) -> String {
         (end, "?".to_owned(), "encrypted".to_owned())
     } else {
         (
-            commit.point.to_string(),
+            words::point_name(commit.point, commit.is_counted),
             commit.records.to_string(),
             kinds.join(", "),
         )

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_format::UnixMillis;
+use apograph_format::{Timeline, UnixMillis};
 use apograph_io::{Disk, Monitor};
 use apograph_restore::{Options, Restored, restore};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
     let mut object = json!({
         "command": "restore",
         "output": restored.output.display().to_string(),
-        "timeline": restored.timeline.get(),
+        "timeline": restored.timeline.map(Timeline::get),
         "epoch": restored.point.map(|point| point.epoch.get()),
         "full": restored.full.file.as_str(),
         "increments": increments,

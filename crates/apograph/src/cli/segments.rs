@@ -1,5 +1,6 @@
 //! Segments as the commands show them.
 
+use apograph_format::{Epoch, Point};
 use apograph_manifest::{ChainEntry, Segment, SegmentContent, Unusable};
 use serde_json::{Map, Value, json};
 
@@ -34,10 +35,13 @@ pub(super) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
     object
 }
 
-/// The points of a segment in words: `1:4 to 1:6, 2:1 to 2:2`.
-pub(super) fn points(content: Option<&SegmentContent>) -> String {
+/// The points of a segment in words: `1:4 to 1:6, 2:1 to 2:2`; `?:4 to ?:6` where its timelines are
+/// not counted.
+pub(super) fn points(content: Option<&SegmentContent>, is_counted: bool) -> String {
     match content {
-        Some(SegmentContent::Full(full)) => format!("at {}", full.base),
+        Some(SegmentContent::Full(full)) => {
+            format!("at {}", words::point_name(full.base, is_counted))
+        }
         Some(SegmentContent::Increment(increment)) if increment.is_encrypted => {
             "encrypted".to_owned()
         }
@@ -45,11 +49,14 @@ pub(super) fn points(content: Option<&SegmentContent>) -> String {
             let ranges = increment.stretches.iter().filter_map(|stretch| {
                 let epochs = stretch.epochs.ranges();
                 let (&(first, _), &(_, last)) = (epochs.first()?, epochs.last()?);
-                let timeline = stretch.timeline;
+                let name = |epoch: u64| {
+                    let point = Point::new(stretch.timeline, Epoch::new(epoch));
+                    words::point_name(point, is_counted)
+                };
                 Some(if first == last {
-                    format!("{timeline}:{first}")
+                    name(first)
                 } else {
-                    format!("{timeline}:{first} to {timeline}:{last}")
+                    format!("{} to {}", name(first), name(last))
                 })
             });
             let ranges: Vec<String> = ranges.collect();

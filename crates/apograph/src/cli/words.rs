@@ -2,8 +2,17 @@
 
 use std::cmp::Ordering;
 
-use apograph_format::{Epoch, PointName, UnixMillis};
+use apograph_format::{Epoch, Point, PointName, UnixMillis};
 use serde_json::{Value, json};
+
+/// A point, without the number of a timeline that is not counted.
+pub(super) fn point_name(point: Point, is_counted: bool) -> String {
+    if is_counted {
+        point.to_string()
+    } else {
+        format!("?:{}", point.epoch)
+    }
+}
 
 /// RFC 3339 in UTC with milliseconds; `None` past the year 9999.
 pub(super) fn rfc3339(time: UnixMillis) -> Option<String> {

@@ -152,11 +152,8 @@ impl Chain {
             let restored = state_at(self.folder.path(), target);
             match restored.with_context(|| target.to_string())? {
                 Ok(state) => {
-                    let is_known = match truth {
-                        Some(truth) => state == *truth,
-                        None => self.truth.values().any(|truth| state == *truth),
-                    };
-                    ensure!(is_known, "{target} is another state");
+                    let truth = truth.with_context(|| format!("{target} never was"))?;
+                    ensure!(state == *truth, "{target} is another state");
                 }
                 Err(error) => failed = failed.or(Some((target, error))),
             }

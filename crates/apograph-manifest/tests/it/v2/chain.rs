@@ -13,7 +13,10 @@ fn restorable(chain: &Chain) -> String {
 
 fn restorable_lsns(chain: &Chain) -> String {
     let ranges = chain.restorable_lsns().into_iter();
-    let ranges = ranges.map(|range| format!("{}:{}-{}", range.timeline, range.from, range.to));
+    let ranges = ranges.map(|range| {
+        let timeline = range.timeline.expect("a timeline");
+        format!("{timeline}:{}-{}", range.from, range.to)
+    });
     ranges.collect::<Vec<_>>().join(" ")
 }
 

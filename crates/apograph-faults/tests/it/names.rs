@@ -1,0 +1,43 @@
+//! The names of points behind a segment that is lost, and what a backup makes of them.
+
+use std::fs;
+
+use apograph::capture::{Options, capture};
+use apograph::format::Timeline;
+use apograph::io::{RealDisk, Silent};
+use apograph::manifest::{HISTORY_FILE_NAME, Target};
+use apograph::repository::{Repository, rebuild};
+use apograph_faults::check::{points, state_at};
+use apograph_faults::stage::Stage;
+
+/// What the log holds behind the second full backup of the stage's `newer`.
+const LOST: &str = "backup_incr_0004.wal";
+
+#[test]
+fn a_backup_records_no_guess() {
+    for generation in [1, 2] {
+        let stage = Stage::new(generation).expect("a stage");
+        let path = stage.path("newer");
+        let latest = state_at(&path, Target::Latest).expect("a state");
+        let latest = latest.expect("the latest state");
+        let sound = points(&Repository::open(&path).expect("a repository"));
+        fs::remove_file(path.join(HISTORY_FILE_NAME)).expect("a file");
+        fs::remove_file(path.join(LOST)).expect("a file");
+
+        let database = stage.path("live/src.grafeo");
+        let options = Options::default();
+        capture(&RealDisk, &database, &path, &options, &Silent).expect("a backup");
+        let repository = Repository::open(&path).expect("a repository");
+        let left = points(&repository);
+        assert!(left.iter().all(|point| sound.contains(point)), "{left:?}");
+        let first = Timeline::FIRST;
+        assert!(left.iter().all(|point| point.timeline == first), "{left:?}");
+        let restored = state_at(&path, Target::Latest).expect("a state");
+        assert!(restored.expect("the latest state") == latest);
+        assert!(path.join(HISTORY_FILE_NAME).exists());
+
+        rebuild(&RealDisk, repository.folder()).expect("a rebuild");
+        let rebuilt = points(&Repository::open(&path).expect("a repository"));
+        assert!(rebuilt.len() > left.len(), "{rebuilt:?}");
+    }
+}
