@@ -197,9 +197,17 @@ fn publish_file(new: NewSegment<'_>) -> Result<()> {
     })
 }
 
-/// Takes files back that no manifest names. The error that led here is the one to report.
+/// Takes files back that no manifest names, the last first, and each durably before the next: what a
+/// power cut leaves of them is what one would have left while they were published.
+///
+/// The error that led here is the one to report. Where this fails too, what is left is adopted.
 fn withdraw(disk: &dyn Disk, folder: &Folder, published: &[OsString]) {
-    for name in published {
-        let _ = disk.remove_file(folder.at(name));
-    }
+    let names = published.iter().rev();
+    // What was taken back already is durable first.
+    let _ = disk.sync_folder(folder).and_then(|()| {
+        names.map(|name| folder.at(name)).try_for_each(|file| {
+            disk.remove_file(file)?;
+            disk.sync_folder(folder)
+        })
+    });
 }

@@ -200,8 +200,10 @@ impl<'d> Staging<'d> {
         if self.log.is_some() {
             moves.insert(0, (self.folder.at(LOG), self.output.log()));
         }
-        self.move_out(&moves)?;
-        self.is_done = true;
+        let moved = self.move_out(&moves);
+        // What was moved back is removed when it is durable there, and no sooner.
+        self.is_done = moved.is_ok() || self.disk.sync_folder(&self.output.folder).is_err();
+        moved?;
         // The database is there, durably. What cannot be cleared is known by its name.
         let _ = clear(self.disk, &self.folder, &self.output);
         Ok(())
@@ -263,6 +265,7 @@ fn clear(disk: &dyn Disk, staging: &Folder, output: &Output) -> Result<()> {
             disk.remove_file(log.at(MARK))?;
         } else if extent(&log)?.as_bytes() == said {
             disk.publish(output.log(), place)?;
+            disk.sync_folder(&output.folder)?;
             remove(disk, &log, place)?;
         }
     }
