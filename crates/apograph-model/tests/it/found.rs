@@ -26,7 +26,14 @@ const FULL: Op = Op::Backup(Backup::Full);
 const CHECKPOINT: Op = Op::Checkpoint;
 const DIES: Op = Op::Crash { lost_bytes: 0 };
 const DIES_TORN: Op = Op::Crash { lost_bytes: 3 };
+const LOSES_MUCH: Op = Op::Crash { lost_bytes: 176 };
 const LOSES_ALL: Op = Op::Crash { lost_bytes: 255 };
+const LATE: Op = Op::Late(Shape {
+    records: 3,
+    frames: 1,
+    is_forged: false,
+    value_bytes: 187,
+});
 const REBUILT: Op = Op::Rebuild { is_lost: true };
 
 fn story(generation: Generation, ops: &[Op]) -> Story {
@@ -39,7 +46,7 @@ fn story(generation: Generation, ops: &[Op]) -> Story {
 
 #[test]
 fn what_once_went_wrong_in_generation_1() {
-    let rows: [&[Op]; 6] = [
+    let rows: [&[Op]; 9] = [
         // The image of a process that has not counted yet is no point of the process before it.
         &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
         &[
@@ -53,6 +60,21 @@ fn what_once_went_wrong_in_generation_1() {
         &[BARE, AUTO, COMMIT, REBUILT, DIES_TORN, BARE, FULL],
         // The cursor keeps the log file at which the next increment begins.
         &[CHECKPOINT, COMMIT, LOSES_ALL, AUTO, CHECKPOINT, AUTO],
+        // A process that has logged nothing is not the one before it, behind a rebuild either.
+        &[
+            COMMIT,
+            COMMIT,
+            Op::Close,
+            Op::Open,
+            AUTO,
+            CHECKPOINT,
+            FULL,
+            COMMIT,
+        ],
+        // No increment tells of a process that has logged nothing, nor of what lies behind an epoch
+        // that was never logged.
+        &[FULL, BARE, REBUILT, LATE, BARE, LOSES_MUCH, AUTO],
+        &[FULL, BARE, REBUILT, LATE, DIES, AUTO],
     ];
     for ops in rows {
         run(&story(Generation::One, ops), Effort::ALL);
