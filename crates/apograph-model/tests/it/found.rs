@@ -46,7 +46,12 @@ fn story(generation: Generation, ops: &[Op]) -> Story {
 
 #[test]
 fn what_once_went_wrong_in_generation_1() {
-    let rows: [&[Op]; 9] = [
+    let copied = Op::Damage(Damage {
+        kind: DamageKind::Duplicate,
+        file: 3,
+        place: 0,
+    });
+    let rows: [&[Op]; 10] = [
         // The image of a process that has not counted yet is no point of the process before it.
         &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
         &[
@@ -71,6 +76,8 @@ fn what_once_went_wrong_in_generation_1() {
             FULL,
             COMMIT,
         ],
+        // A copied increment is no backup that was killed before its manifest.
+        &[LATE, AUTO, LOSES_MUCH, CHECKPOINT, AUTO, copied, FULL],
         // No increment tells of a process that has logged nothing, nor of what lies behind an epoch
         // that was never logged.
         &[FULL, BARE, REBUILT, LATE, BARE, LOSES_MUCH, AUTO],
