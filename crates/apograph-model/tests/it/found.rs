@@ -1,13 +1,18 @@
 //! Stories that once went wrong, and a library in which they still do.
 
+use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::path::Path;
 
+use apograph_capture::{CaptureError, Captured, Options};
 use apograph_format::{Generation, log_folder};
 use apograph_io::{RealDisk, Silent};
 use apograph_manifest::Target;
-use apograph_model::{Backup, Damage, DamageKind, Effort, Library, Op, Shape, Story, check, run};
-use apograph_restore::{Options, RestoreError, restore};
+use apograph_model::{
+    Backup, Damage, DamageKind, Effort, Library, Op, Real, Shape, Story, check, run,
+};
+use apograph_repository::Repository;
+use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
 
 const BARE: Op = Op::Commit(Shape {
     records: 0,
@@ -97,6 +102,59 @@ fn what_once_went_wrong_in_generation_2() {
     run(&story(Generation::Two, &ahead), Effort::ALL);
 }
 
+/// Notes what the repository offers behind each backup.
+#[derive(Default)]
+struct Noting(RefCell<Vec<String>>);
+
+impl Library for Noting {
+    fn capture(
+        &self,
+        database: &Path,
+        repository: &Path,
+        options: &Options,
+    ) -> Result<Captured, CaptureError> {
+        let captured = Real.capture(database, repository, options)?;
+        let repository = Repository::open(repository).expect("a repository");
+        let ranges = repository.chain().restorable();
+        let ranges = ranges
+            .iter()
+            .map(|it| format!("{}:{}-{}", it.timeline, it.from, it.to));
+        let ranges: Vec<_> = ranges.collect();
+        self.0.borrow_mut().push(ranges.join(" "));
+        Ok(captured)
+    }
+}
+
+#[test]
+fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
+    let rows: [(&[Op], &[&str]); 2] = [
+        (
+            &[COMMIT, BARE, CHECKPOINT, AUTO, DIES, COMMIT, AUTO],
+            &["1:2-2", "1:2-2 2:2-2"],
+        ),
+        (
+            &[
+                AUTO,
+                BARE,
+                BARE,
+                Op::LoseCursor,
+                CHECKPOINT,
+                FULL,
+                DIES,
+                COMMIT,
+                AUTO,
+            ],
+            &["1:0-0", "1:0-0 2:2-2", "1:0-0 2:2-2 3:1-1"],
+        ),
+    ];
+    for (ops, expected) in rows {
+        let noting = Noting::default();
+        let story = story(Generation::Two, ops);
+        check(&story, &noting, Effort::ALL).expect("the story holds");
+        assert_eq!(*noting.0.borrow(), expected, "{story}");
+    }
+}
+
 #[test]
 fn an_increment_behind_a_full_backup_may_be_lost() {
     let before = [COMMIT, AUTO, CHECKPOINT, COMMIT, FULL, COMMIT, AUTO];
@@ -123,9 +181,9 @@ impl Library for Latest {
         &self,
         repository: &Path,
         output: &Path,
-        options: &Options,
+        options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
-        let options = Options {
+        let options = RestoreOptions {
             target: Target::Latest,
             ..*options
         };
@@ -141,7 +199,7 @@ impl Library for Forgetful {
         &self,
         repository: &Path,
         output: &Path,
-        options: &Options,
+        options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
         restore(&RealDisk, repository, output, options, &Silent)?;
         // There may be none.
@@ -158,7 +216,7 @@ impl Library for Hasty {
         &self,
         repository: &Path,
         output: &Path,
-        options: &Options,
+        options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
         restore(&RealDisk, repository, output, options, &Silent)?;
         for entry in std::fs::read_dir(log_folder(output)).into_iter().flatten() {
