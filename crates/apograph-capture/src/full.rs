@@ -295,8 +295,9 @@ impl<'a> Job<'a> {
         let (state, reopened) = self.timeline_at(log, start, spans);
         let rest = Stretch::read(&tail, start, state, self.monitor)?;
         let (state, end) = (rest.state.clone(), rest.end);
-        // A seal alone counts too: the chain goes on behind it.
-        if rest.has_bytes() {
+        // A seal alone counts too: the chain goes on behind it. So does another process that has
+        // logged nothing: no segment that follows would say that it is not the one before.
+        if rest.has_bytes() || reopened {
             let flags = SegmentFlags {
                 continues: true,
                 reopened,

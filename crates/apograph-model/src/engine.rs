@@ -594,7 +594,7 @@ impl Engine {
         if self.goes_on {
             self.truth.note_increment();
         } else if is_increment {
-            self.truth.note_full(self.truth.now());
+            self.truth.note_lone_increment();
         } else {
             self.truth.note_full(self.served_from());
         }

@@ -109,8 +109,21 @@ pub(crate) struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Captured {
     from: Moment,
+    /// Whether they begin with an image. Without one the log alone tells of the first history.
+    has_image: bool,
     to: usize,
     cut: usize,
+}
+
+impl Captured {
+    /// Generation 1: the epoch of a history from which on they serve.
+    fn first_epoch_in(&self, history: usize) -> u64 {
+        if history == self.from.history {
+            self.from.epoch
+        } else {
+            0
+        }
+    }
 }
 
 /// What is true of a story.
@@ -317,8 +330,35 @@ impl Truth {
 
     /// A full backup was taken that may go on from nothing: it serves from a moment on.
     pub(crate) fn note_full(&mut self, from: Moment) {
+        self.note_chain(from, true);
+    }
+
+    /// An increment was taken though the log need not have gone on from the backup before it.
+    ///
+    /// Where epochs are not kept counting it serves from the last one that the log leads up to.
+    /// There may be a hole behind that, and nothing at all where the process has logged nothing.
+    pub(crate) fn note_lone_increment(&mut self) {
+        let now = self.now();
+        if self.keeps_counting {
+            return self.note_full(now);
+        }
+        let history = self.history();
+        let before = self.captured.last().filter(|it| it.to == now.history);
+        let known = before.map_or(0, |it| {
+            history.contiguous_to(it.first_epoch_in(now.history), it.cut)
+        });
+        let epoch = history.contiguous_to(known, history.commits.len());
+        self.note_chain(Moment { epoch, ..now }, false);
+    }
+
+    fn note_chain(&mut self, from: Moment, has_image: bool) {
         let (to, cut) = self.cut();
-        self.captured.push(Captured { from, to, cut });
+        self.captured.push(Captured {
+            from,
+            has_image,
+            to,
+            cut,
+        });
     }
 
     fn cut(&mut self) -> (usize, usize) {
@@ -362,14 +402,15 @@ impl Truth {
                 } else {
                     known.commits.len()
                 };
-                let from = if self.keeps_counting || history == captured.from.history {
+                let from = if self.keeps_counting {
                     captured.from.epoch
                 } else {
-                    0
+                    captured.first_epoch_in(history)
                 };
                 let commits = known.commits.get(..cut).unwrap_or_default();
                 // Nothing tells of a process that has not logged anything.
-                if commits.is_empty() && history != captured.from.history {
+                let is_image = captured.has_image && history == captured.from.history;
+                if commits.is_empty() && !is_image {
                     continue;
                 }
                 let to = if self.keeps_counting {

@@ -2,6 +2,8 @@
 //!
 //! Such a backup leaves whole segments that no entry names. Those that go on behind the last entry,
 //! number by number, are made entries: nothing that was captured is captured twice or thrown away.
+//! A copy of an increment that has an entry is none of them, whatever its name: in generation 1 an
+//! increment tells of its place only the epoch it begins with, and another process counts it again.
 //! What cannot be part of any chain is removed: an increment that belongs to an image which did not
 //! get its name any more.
 
@@ -73,10 +75,19 @@ fn fitting(
     };
     let last = manifest.segments.last();
     let fits = match name.kind {
-        SegmentKind::Incremental => last.is_some_and(|last| follows(last, &segment)),
+        SegmentKind::Incremental => {
+            last.is_some_and(|last| follows(last, &segment)) && !is_copy(manifest, &segment)
+        }
         SegmentKind::Full => is_of_this_database(repository, &segment)?,
     };
     Ok(fits.then_some(segment))
+}
+
+/// Whether an increment has the bytes of one that has an entry. The time in its header sees to it
+/// that no two backups write the same.
+fn is_copy(manifest: &Manifest, increment: &Segment) -> bool {
+    let mut known = manifest.segments.iter();
+    known.any(|it| it.size_bytes == increment.size_bytes && it.checksum == increment.checksum)
 }
 
 /// Whether an increment can go on behind an entry, by what the manifest says of both. What stands

@@ -97,7 +97,9 @@ impl TimelineState {
     /// Tells where the next group of a log of generation 2 stands, by its epoch and whether it took
     /// it; `None` is an encrypted group.
     fn place_ordered(&mut self, epoch: Option<Epoch>, own_epoch: bool) -> Placement {
-        let opens_timeline = epoch.is_some_and(|epoch| epoch < self.highest());
+        let is_given_again =
+            |epoch: Epoch| epoch < self.highest() || own_epoch && epoch == self.highest();
+        let opens_timeline = epoch.is_some_and(is_given_again);
         if let Some(epoch) = epoch.filter(|_| opens_timeline) {
             // What stood before is not told from the state at its epoch.
             self.open_next_at(epoch);
@@ -324,21 +326,46 @@ mod tests {
 
     #[test]
     fn groups_of_generation_2_are_placed() {
-        let rows: [(&str, u64, &[Option<u64>], &str); 4] = [
-            ("in order", 3, &[Some(4), Some(5)], "1:4* 1:5*"),
-            ("schema", 3, &[Some(3), Some(4), Some(4)], "1:3 1:4* 1:4"),
-            ("encrypted", 3, &[None, None], "1:3 1:3"),
+        const OWN: bool = true;
+        const CURRENT: bool = false;
+        type Groups = &'static [(Option<u64>, bool)];
+        let rows: [(&str, u64, Groups, &str); 6] = [
+            (
+                "in order",
+                3,
+                &[(Some(4), OWN), (Some(5), OWN)],
+                "1:4* 1:5*",
+            ),
+            (
+                "schema",
+                3,
+                &[(Some(3), CURRENT), (Some(4), OWN), (Some(4), CURRENT)],
+                "1:3 1:4* 1:4",
+            ),
+            ("encrypted", 3, &[(None, OWN), (None, CURRENT)], "1:3 1:3"),
             (
                 "given out again",
                 5,
-                &[Some(4), Some(4), Some(6)],
+                &[(Some(4), OWN), (Some(4), CURRENT), (Some(6), OWN)],
                 "2:4 2:4 2:6*",
             ),
+            (
+                "the image's given out again",
+                5,
+                &[(Some(5), OWN), (Some(5), CURRENT), (Some(6), OWN)],
+                "2:5 2:5 2:6*",
+            ),
+            (
+                "a schema change behind an image that is ahead",
+                5,
+                &[(Some(4), CURRENT), (Some(5), OWN)],
+                "2:4 2:5*",
+            ),
         ];
-        for (what, base, epochs, expected) in rows {
+        for (what, base, groups, expected) in rows {
             let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
-            let placed = epochs.iter().map(|epoch| {
-                let placement = state.place_ordered(epoch.map(Epoch::new), true);
+            let placed = groups.iter().map(|(epoch, own_epoch)| {
+                let placement = state.place_ordered(epoch.map(Epoch::new), *own_epoch);
                 let mark = if placement.advances { "*" } else { "" };
                 format!("{}{mark}", placement.point)
             });

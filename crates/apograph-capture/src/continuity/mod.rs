@@ -123,7 +123,11 @@ impl Search<'_> {
         ) else {
             return Ok(None);
         };
-        if full.continues || end > start || last.unusable.is_some() {
+        // Where nothing lies between them, the image had to be what the segments before it lead to. One
+        // with a higher epoch is ahead of its log, and that epoch may be given out again.
+        let highest = self.repository.timeline_before(entries.len()).highest();
+        let is_ahead = end == start && full.base.epoch > highest;
+        if full.continues || end > start || is_ahead || last.unusable.is_some() {
             return Ok(None);
         }
         let before = Search {

@@ -1,13 +1,18 @@
 //! Stories that once went wrong, and a library in which they still do.
 
+use std::cell::RefCell;
 use std::fs::OpenOptions;
 use std::path::Path;
 
+use apograph_capture::{CaptureError, Captured, Options};
 use apograph_format::{Generation, log_folder};
 use apograph_io::{RealDisk, Silent};
 use apograph_manifest::Target;
-use apograph_model::{Backup, Damage, DamageKind, Effort, Library, Op, Shape, Story, check, run};
-use apograph_restore::{Options, RestoreError, restore};
+use apograph_model::{
+    Backup, Damage, DamageKind, Effort, Library, Op, Real, Shape, Story, check, run,
+};
+use apograph_repository::Repository;
+use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
 
 const BARE: Op = Op::Commit(Shape {
     records: 0,
@@ -26,7 +31,14 @@ const FULL: Op = Op::Backup(Backup::Full);
 const CHECKPOINT: Op = Op::Checkpoint;
 const DIES: Op = Op::Crash { lost_bytes: 0 };
 const DIES_TORN: Op = Op::Crash { lost_bytes: 3 };
+const LOSES_MUCH: Op = Op::Crash { lost_bytes: 176 };
 const LOSES_ALL: Op = Op::Crash { lost_bytes: 255 };
+const LATE: Op = Op::Late(Shape {
+    records: 3,
+    frames: 1,
+    is_forged: false,
+    value_bytes: 187,
+});
 const REBUILT: Op = Op::Rebuild { is_lost: true };
 
 fn story(generation: Generation, ops: &[Op]) -> Story {
@@ -39,7 +51,12 @@ fn story(generation: Generation, ops: &[Op]) -> Story {
 
 #[test]
 fn what_once_went_wrong_in_generation_1() {
-    let rows: [&[Op]; 6] = [
+    let copied = Op::Damage(Damage {
+        kind: DamageKind::Duplicate,
+        file: 3,
+        place: 0,
+    });
+    let rows: [&[Op]; 10] = [
         // The image of a process that has not counted yet is no point of the process before it.
         &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
         &[
@@ -53,6 +70,23 @@ fn what_once_went_wrong_in_generation_1() {
         &[BARE, AUTO, COMMIT, REBUILT, DIES_TORN, BARE, FULL],
         // The cursor keeps the log file at which the next increment begins.
         &[CHECKPOINT, COMMIT, LOSES_ALL, AUTO, CHECKPOINT, AUTO],
+        // A process that has logged nothing is not the one before it, behind a rebuild either.
+        &[
+            COMMIT,
+            COMMIT,
+            Op::Close,
+            Op::Open,
+            AUTO,
+            CHECKPOINT,
+            FULL,
+            COMMIT,
+        ],
+        // A copied increment is no backup that was killed before its manifest.
+        &[LATE, AUTO, LOSES_MUCH, CHECKPOINT, AUTO, copied, FULL],
+        // No increment tells of a process that has logged nothing, nor of what lies behind an epoch
+        // that was never logged.
+        &[FULL, BARE, REBUILT, LATE, BARE, LOSES_MUCH, AUTO],
+        &[FULL, BARE, REBUILT, LATE, DIES, AUTO],
     ];
     for ops in rows {
         run(&story(Generation::One, ops), Effort::ALL);
@@ -66,6 +100,59 @@ fn what_once_went_wrong_in_generation_2() {
         COMMIT, AUTO, BARE, BARE, CHECKPOINT, DIES, COMMIT, FULL, COMMIT, COMMIT, AUTO,
     ];
     run(&story(Generation::Two, &ahead), Effort::ALL);
+}
+
+/// Notes what the repository offers behind each backup.
+#[derive(Default)]
+struct Noting(RefCell<Vec<String>>);
+
+impl Library for Noting {
+    fn capture(
+        &self,
+        database: &Path,
+        repository: &Path,
+        options: &Options,
+    ) -> Result<Captured, CaptureError> {
+        let captured = Real.capture(database, repository, options)?;
+        let repository = Repository::open(repository).expect("a repository");
+        let ranges = repository.chain().restorable();
+        let ranges = ranges
+            .iter()
+            .map(|it| format!("{}:{}-{}", it.timeline, it.from, it.to));
+        let ranges: Vec<_> = ranges.collect();
+        self.0.borrow_mut().push(ranges.join(" "));
+        Ok(captured)
+    }
+}
+
+#[test]
+fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
+    let rows: [(&[Op], &[&str]); 2] = [
+        (
+            &[COMMIT, BARE, CHECKPOINT, AUTO, DIES, COMMIT, AUTO],
+            &["1:2-2", "1:2-2 2:2-2"],
+        ),
+        (
+            &[
+                AUTO,
+                BARE,
+                BARE,
+                Op::LoseCursor,
+                CHECKPOINT,
+                FULL,
+                DIES,
+                COMMIT,
+                AUTO,
+            ],
+            &["1:0-0", "1:0-0 2:2-2", "1:0-0 2:2-2 3:1-1"],
+        ),
+    ];
+    for (ops, expected) in rows {
+        let noting = Noting::default();
+        let story = story(Generation::Two, ops);
+        check(&story, &noting, Effort::ALL).expect("the story holds");
+        assert_eq!(*noting.0.borrow(), expected, "{story}");
+    }
 }
 
 #[test]
@@ -94,9 +181,9 @@ impl Library for Latest {
         &self,
         repository: &Path,
         output: &Path,
-        options: &Options,
+        options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
-        let options = Options {
+        let options = RestoreOptions {
             target: Target::Latest,
             ..*options
         };
@@ -112,7 +199,7 @@ impl Library for Forgetful {
         &self,
         repository: &Path,
         output: &Path,
-        options: &Options,
+        options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
         restore(&RealDisk, repository, output, options, &Silent)?;
         // There may be none.
@@ -129,7 +216,7 @@ impl Library for Hasty {
         &self,
         repository: &Path,
         output: &Path,
-        options: &Options,
+        options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
         restore(&RealDisk, repository, output, options, &Silent)?;
         for entry in std::fs::read_dir(log_folder(output)).into_iter().flatten() {
