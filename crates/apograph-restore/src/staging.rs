@@ -200,10 +200,10 @@ impl<'d> Staging<'d> {
         if self.log.is_some() {
             moves.insert(0, (self.folder.at(LOG), self.output.log()));
         }
-        let moved = self.move_out(&moves);
+        let outcome = self.move_out(&moves);
         // What was moved back is removed when it is durable there, and no sooner.
-        self.is_done = moved.is_ok() || self.disk.sync_folder(&self.output.folder).is_err();
-        moved?;
+        self.is_done = outcome.is_ok() || self.disk.sync_folder(&self.output.folder).is_err();
+        outcome?;
         // The database is there, durably. What cannot be cleared is known by its name.
         let _ = clear(self.disk, &self.folder, &self.output);
         Ok(())
