@@ -11,7 +11,8 @@ use apograph_wal::{PlacedReader, TimelineState};
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
 use crate::segment::{
-    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, usable,
+    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, leaves_out,
+    open_stored, usable,
 };
 use crate::summary::{Summary, Surroundings};
 use crate::timelines::{advance, timeline_behind};
@@ -52,11 +53,23 @@ impl Opening<'_> {
             is_counted &= entry.is_counted;
             is_counted &= self.is_told(segment, entry.content.as_ref(), record, &entries)?;
             entry.is_counted = is_counted;
-            is_counted &= entry.content.is_some();
+            is_counted &= entry.content.is_some() || self.is_left_out(segment)?;
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
         Ok(entries)
+    }
+
+    /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
+    /// what is behind it was counted without it from the beginning.
+    fn is_left_out(&self, segment: &Segment) -> Result<bool> {
+        if segment.kind == SegmentKind::Full {
+            return Ok(false);
+        }
+        let bytes = usable(open_stored(self.folder.at(&segment.file)))?;
+        Ok(bytes.is_some_and(|bytes| {
+            leaves_out(&bytes) && check_file(&bytes, segment, Threads::default()).is_ok()
+        }))
     }
 
     /// A full backup behind which an increment says that it is of the log before it.

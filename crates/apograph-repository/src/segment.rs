@@ -144,6 +144,13 @@ impl IncrementFile {
     }
 }
 
+/// Whether an increment counts groups and holds none.
+pub(crate) fn leaves_out(bytes: &[u8]) -> bool {
+    let header = SegmentHeader::decode(bytes);
+    let counts = header.is_ok_and(|it| it.generation == Generation::Two && it.count > 0);
+    counts && find_pieces(bytes).is_ok_and(|pieces| pieces.is_empty())
+}
+
 /// After a crash the cursor can name a position in the middle of a log file. Then the engine counts
 /// the groups behind it, and writes none of them into its increment.
 fn left_out(groups: u64) -> Unusable {
