@@ -16,6 +16,9 @@ const MASKS: [u8; 3] = [0x01, 0x80, 0xff];
 const QUICK_PLACES: usize = 24;
 /// Of a small file it takes every byte, and about this many lengths.
 const QUICK_LENGTHS: usize = 12;
+/// Of an image, all of which one checksum covers, a long run takes one place in so many behind the
+/// header. Prime, so that no structure of it is always missed.
+const IMAGE_STEP: usize = 17;
 
 /// The new content of files; none for a file that goes.
 pub(super) type Changes = BTreeMap<String, Option<Vec<u8>>>;
@@ -109,7 +112,7 @@ fn flips(file: &str, length: usize, extent: Extent) -> impl Iterator<Item = Dama
     };
     let step = match extent {
         Extent::Quick => ((length - dense) / QUICK_PLACES).max(1),
-        Extent::Long => 1,
+        Extent::Long => long_step(file),
     };
     let offsets = (0..dense).chain((dense..length).step_by(step));
     offsets.enumerate().flat_map(move |(index, offset)| {
@@ -133,9 +136,13 @@ fn lengths(file: &str, length: usize, extent: Extent) -> impl Iterator<Item = us
     };
     let step = match extent {
         Extent::Quick => (length / places).max(1),
-        Extent::Long => 1,
+        Extent::Long => long_step(file),
     };
     (0..length).step_by(step)
+}
+
+fn long_step(file: &str) -> usize {
+    if is_image(file) { IMAGE_STEP } else { 1 }
 }
 
 /// The next free name of each kind of segment.
