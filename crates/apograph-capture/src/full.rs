@@ -187,7 +187,7 @@ impl<'a> Job<'a> {
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(start)?;
-            let stretch = Stretch::read(&tail, start, state, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, self.options.threads, self.monitor)?;
             let missing = if is_exact_by_format {
                 Vec::new()
             } else {
@@ -242,7 +242,13 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
-        let stretch = Stretch::read(&tail, behind.start, state, self.monitor)?;
+        let stretch = Stretch::read(
+            &tail,
+            behind.start,
+            state,
+            self.options.threads,
+            self.monitor,
+        )?;
         // (In generation 1 one place has two names: the end of a log file is the start of the next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         if stretch.end.lsn() < captured_to {
@@ -293,7 +299,7 @@ impl<'a> Job<'a> {
     ) -> Result<Rest> {
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans);
-        let rest = Stretch::read(&tail, start, state, self.monitor)?;
+        let rest = Stretch::read(&tail, start, state, self.options.threads, self.monitor)?;
         let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it. So does another process that has
         // logged nothing: no segment that follows would say that it is not the one before.

@@ -5,10 +5,12 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{IoError, Mode, Monitor, StagedFile, Threads, crc32};
+use apograph_io::{IoError, Mode, Monitor, StagedFile, Steps, Threads, crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
-use apograph_wal::{LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState};
+use apograph_wal::{
+    LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState, read_ahead,
+};
 
 use crate::continuity::damage;
 use crate::error::{CaptureError, Result};
@@ -38,6 +40,7 @@ impl<'a> Stretch<'a> {
         tail: &'a LogTail<'a>,
         start: LogPosition,
         mut state: TimelineState,
+        threads: Threads,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
@@ -46,25 +49,29 @@ impl<'a> Stretch<'a> {
         let mut summary = Summary::default();
         let mut timelines_opened = 0;
         let mut ends_open = false;
-        let mut reader = PlacedReader::new(&tail.parts, &mut state);
-        while let Some(event) = reader.next() {
-            summary.add(&event, reader.state());
-            match event {
-                PlacedEvent::Group(group, placement) => {
-                    timelines_opened += u64::from(placement.opens_timeline);
-                    // In generation 1 the epoch is a record behind the commit.
-                    ends_open = group.generation() == Generation::One && group.epoch.is_none();
-                    for run in group.runs() {
-                        monitor.advance(run.len() as u64);
-                        runs.push(run);
+        let mut steps = Steps::of(monitor);
+        let end = read_ahead(&tail.parts, threads, |groups| {
+            let mut reader = PlacedReader::of(groups, &mut state);
+            while let Some(event) = reader.next() {
+                summary.add(&event, reader.state());
+                match event {
+                    PlacedEvent::Group(group, placement) => {
+                        timelines_opened += u64::from(placement.opens_timeline);
+                        // In generation 1 the epoch is a record behind the commit.
+                        ends_open = group.generation() == Generation::One && group.epoch.is_none();
+                        for run in group.runs() {
+                            steps.advance(run.len() as u64);
+                            runs.push(run);
+                        }
                     }
+                    PlacedEvent::Seal(run)
+                    | PlacedEvent::LeadingEpoch(_, run)
+                    | PlacedEvent::SyncMarker(run) => runs.push(run),
                 }
-                PlacedEvent::Seal(run)
-                | PlacedEvent::LeadingEpoch(_, run)
-                | PlacedEvent::SyncMarker(run) => runs.push(run),
             }
-        }
-        let end = reader.end();
+            reader.end()
+        });
+        steps.tell();
         if let Some(error) = end.and_then(|end| damage(&end, &tail.files, &tail.parts)) {
             return Err(error);
         }

@@ -211,7 +211,7 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans);
-            let stretch = Stretch::read(&tail, start, state, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, self.options.threads, self.monitor)?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
                 std::thread::sleep(SETTLE_PAUSE);

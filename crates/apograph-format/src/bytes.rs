@@ -55,3 +55,44 @@ pub(crate) fn bincode_whole<T: bincode::Decode<()>>(what: &'static str, bytes: &
     }
     Ok(value)
 }
+
+/// An unsigned number in bincode's standard configuration that must fill `bytes`.
+///
+/// The numbers of commits and epochs are read by the million: this is [`bincode_whole`] without what
+/// other types need.
+pub(crate) fn varint_whole(bytes: &[u8]) -> Option<u64> {
+    match *bytes {
+        [number @ 0..=250] => Some(number.into()),
+        [251, a, b] => Some(u16::from_le_bytes([a, b]).into()),
+        [252, a, b, c, d] => Some(u32::from_le_bytes([a, b, c, d]).into()),
+        [253, ref number @ ..] => number.try_into().ok().map(u64::from_le_bytes),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bincode_whole, varint_whole};
+
+    #[test]
+    fn a_number_is_what_bincode_reads() {
+        let tails = [
+            &[][..],
+            &[0],
+            &[7, 1],
+            &[1, 2, 3, 4],
+            &[9; 7],
+            &[0xff; 8],
+            &[1; 9],
+            &[2; 16],
+        ];
+        for first in 0..=u8::MAX {
+            for tail in tails {
+                let bytes = [&[first], tail].concat();
+                let read = bincode_whole::<u64>("a number", &bytes).ok();
+                assert_eq!(varint_whole(&bytes), read, "{bytes:?}");
+            }
+        }
+        assert_eq!(varint_whole(&[]), None);
+    }
+}

@@ -304,6 +304,7 @@ impl Crc32 {
     }
 
     /// The checksum of `bytes`.
+    #[inline]
     pub fn of(bytes: &[u8]) -> Self {
         Self(crc32fast::hash(bytes))
     }

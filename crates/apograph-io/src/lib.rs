@@ -43,6 +43,6 @@ pub use error::{IoError, Result};
 pub use folder::{At, Folder, Identity, Names};
 pub use lock::FileLock;
 pub use map::Mapped;
-pub use monitor::{Monitor, Silent};
+pub use monitor::{Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use staged::{StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, temporary_name};

@@ -17,3 +17,31 @@ pub trait Monitor: Sync {
 pub struct Silent;
 
 impl Monitor for Silent {}
+
+/// Tells a monitor of many small steps, a few at a time.
+pub struct Steps<'a> {
+    monitor: &'a dyn Monitor,
+    untold: u64,
+}
+
+impl<'a> Steps<'a> {
+    const TOLD_BYTES: u64 = 1 << 20;
+
+    /// No steps so far.
+    pub const fn of(monitor: &'a dyn Monitor) -> Self {
+        Self { monitor, untold: 0 }
+    }
+
+    /// So many more bytes of the phase are done.
+    pub fn advance(&mut self, bytes: u64) {
+        self.untold = self.untold.saturating_add(bytes);
+        if self.untold >= Self::TOLD_BYTES {
+            self.tell();
+        }
+    }
+
+    /// Tells of what was not told yet.
+    pub fn tell(&mut self) {
+        self.monitor.advance(std::mem::take(&mut self.untold));
+    }
+}

@@ -6,7 +6,7 @@ use apograph_manifest::{
     ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
     Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end,
 };
-use apograph_wal::{PlacedReader, TimelineState};
+use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
@@ -349,11 +349,14 @@ impl Opening<'_> {
         };
         let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
-        let mut reader = PlacedReader::new(&parts, &mut state);
-        while let Some(event) = reader.next() {
-            summary.add(&event, reader.state());
-        }
-        if let Some(end) = reader.end() {
+        let end = read_ahead(&parts, threads, |groups| {
+            let mut reader = PlacedReader::of(groups, &mut state);
+            while let Some(event) = reader.next() {
+                summary.add(&event, reader.state());
+            }
+            reader.end()
+        });
+        if let Some(end) = end {
             check_end(end, &parts)?;
         }
         let surroundings = Surroundings {

@@ -10,6 +10,7 @@ use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
     read_history, read_manifest, write_manifest,
 };
+use apograph_wal::{GroupReader, read_ahead};
 
 use crate::error::{RepositoryError, Result};
 use crate::publish::RepositoryLock;
@@ -188,7 +189,7 @@ pub(crate) fn read_segment(
         SegmentKind::Incremental => {
             let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
-            let end = apograph_wal::GroupReader::new(&parts).finish();
+            let end = read_ahead(&parts, Threads::default(), GroupReader::finish);
             crate::segment::check_end(end, &parts)?;
             let (checksum, size) = figures(file.bytes());
             (

@@ -2,12 +2,12 @@
 
 use crate::error::RestoreError;
 use apograph_format::{LogPosition, Lsn, Point};
-use apograph_io::{IoError, Monitor, Threads};
+use apograph_io::{IoError, Monitor, Steps, Threads};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable, log_end};
 use apograph_repository::{
     FullFile, IncrementFile, Repository, SegmentDefect, Summary, advance, check_end, check_file,
 };
-use apograph_wal::{PlacedEvent, PlacedReader, TimelineState};
+use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
 
 /// The sizes that a manifest declares, together. It can declare anything.
 pub(crate) fn total_bytes(sizes: impl IntoIterator<Item = u64>) -> u64 {
@@ -153,24 +153,29 @@ impl<'a> Walk<'a> {
             overlap_bytes,
             ..Walked::default()
         };
-        let mut reader = PlacedReader::new(&parts, &mut state);
-        while let Some(event) = reader.next() {
-            summary.add(&event, reader.state());
-            if checked.is_ok() {
-                visit(&event);
-            }
-            if let PlacedEvent::Group(group, _) = &event {
-                walked.commits += 1;
-                walked.frames += group.frames;
-                for run in group.runs() {
-                    self.monitor.advance(run.len() as u64);
+        let mut steps = Steps::of(self.monitor);
+        let end = read_ahead(&parts, self.threads, |groups| {
+            let mut reader = PlacedReader::of(groups, &mut state);
+            while let Some(event) = reader.next() {
+                summary.add(&event, reader.state());
+                if checked.is_ok() {
+                    visit(&event);
                 }
-            } else {
-                walked.frames += 1;
+                if let PlacedEvent::Group(group, _) = &event {
+                    walked.commits += 1;
+                    walked.frames += group.frames;
+                    for run in group.runs() {
+                        steps.advance(run.len() as u64);
+                    }
+                } else {
+                    walked.frames += 1;
+                }
             }
-        }
+            reader.end()
+        });
+        steps.tell();
         // Where a frame is damaged, its place says more than the checksum of the whole file.
-        if let Some(end) = reader.end() {
+        if let Some(end) = end {
             check_end(end, &parts)?;
         }
         checked?;

@@ -12,7 +12,7 @@ use crate::defect::LogDefect;
 use crate::part::{LogPart, Place, Run};
 
 /// A committed group: its place in the log and its heads. The records stay where they are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group<'a> {
     pub(crate) parts: &'a [LogPart<'a>],
     /// The id that it was committed under.
@@ -157,7 +157,7 @@ fn runs_between<'a>(
 }
 
 /// What a log consists of, in order.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogEvent<'a> {
     /// A committed group.
     Group(Group<'a>),
@@ -216,57 +216,5 @@ impl LogEndCause {
     pub(crate) fn damage(place: Place, defect: impl Into<LogDefect>) -> Self {
         let defect = defect.into();
         Self::Damage { place, defect }
-    }
-}
-
-/// Reads a log from its start, group by group, checking every frame.
-///
-/// The log is of the generation of its first part.
-#[derive(Debug, Clone)]
-pub struct GroupReader<'a>(Reader<'a>);
-
-#[derive(Debug, Clone)]
-enum Reader<'a> {
-    One(crate::v1::reader::Reader<'a>),
-    Two(crate::v2::reader::Reader<'a>),
-}
-
-impl<'a> GroupReader<'a> {
-    /// A reader at the start of the log.
-    pub fn new(parts: &'a [LogPart<'a>]) -> Self {
-        let generation = parts.first().map_or(Generation::One, LogPart::generation);
-        Self(match generation {
-            Generation::One => Reader::One(crate::v1::reader::Reader::new(parts)),
-            Generation::Two => Reader::Two(crate::v2::reader::Reader::new(parts)),
-        })
-    }
-
-    /// Where the log ends, and why; `None` until the last event was read.
-    pub const fn end(&self) -> Option<LogEnd> {
-        match &self.0 {
-            Reader::One(reader) => reader.end(),
-            Reader::Two(reader) => reader.end(),
-        }
-    }
-
-    /// Reads the rest of the log and tells where it ends.
-    pub fn finish(mut self) -> LogEnd {
-        loop {
-            if let Some(end) = self.end() {
-                return end;
-            }
-            self.next();
-        }
-    }
-}
-
-impl<'a> Iterator for GroupReader<'a> {
-    type Item = LogEvent<'a>;
-
-    fn next(&mut self) -> Option<LogEvent<'a>> {
-        match &mut self.0 {
-            Reader::One(reader) => reader.next(),
-            Reader::Two(reader) => reader.next(),
-        }
     }
 }

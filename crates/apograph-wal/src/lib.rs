@@ -2,7 +2,7 @@
 //!
 //! For backup tools, log inspectors and whoever asks "which commits are in this log?". It reads a
 //! log folder's files in order ([`LogFolder`]), or any bytes that are a log ([`LogPart`]), as
-//! commit groups ([`GroupReader`]), tells where the log ends and why ([`LogEnd`]), and to which
+//! commit groups ([`GroupReader`], on several threads with [`read_ahead`]), tells where the log ends and why ([`LogEnd`]), and to which
 //! epoch of which process each group belongs ([`TimelineState`]). Files are mapped and frames are
 //! borrowed; nothing is copied, and memory does not grow with the log. It writes nothing, and it
 //! knows nothing of backups.
@@ -29,18 +29,22 @@
     )
 )]
 
+mod ahead;
 mod defect;
 mod error;
 mod folder;
 mod group;
 mod part;
+mod reader;
 mod timeline;
 mod v1;
 mod v2;
 
+pub use ahead::{read_ahead, read_stretches};
 pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
 pub use folder::{LogFile, LogFolder, LogTail};
-pub use group::{Group, GroupReader, LogEnd, LogEndCause, LogEvent};
+pub use group::{Group, LogEnd, LogEndCause, LogEvent};
 pub use part::{LogPart, Place, Run, Runs};
+pub use reader::GroupReader;
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};

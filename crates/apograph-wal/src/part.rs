@@ -8,7 +8,7 @@ use apograph_format::{Generation, LogPosition, LogSequence, Lsn};
 /// A log is a slice of parts in reading order, all of one generation. In generation 1 nothing is
 /// said to lie between two of them; in generation 2 each begins at the LSN at which the one before
 /// it ends.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPart<'a> {
     /// Where in the log its first byte stands. In a segment of generation 1, in file 0.
     pub start: LogPosition,

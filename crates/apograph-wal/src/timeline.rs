@@ -21,8 +21,9 @@
 
 use apograph_format::{Epoch, Generation, Point, RangeSet, Timeline, TransactionId};
 
-use crate::group::{Group, GroupReader, LogEnd, LogEvent};
+use crate::group::{Group, LogEnd, LogEvent};
 use crate::part::{LogPart, Run};
+use crate::reader::GroupReader;
 
 /// What a reader of groups knows about the timeline it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,10 +207,12 @@ impl<'a, 's> PlacedReader<'a, 's> {
     /// A reader at the start of a log; `state` is what is known of the timeline there, and is
     /// brought forward as the log is read.
     pub fn new(parts: &'a [LogPart<'a>], state: &'s mut TimelineState) -> Self {
-        Self {
-            groups: GroupReader::new(parts),
-            state,
-        }
+        Self::of(GroupReader::new(parts), state)
+    }
+
+    /// The same, of groups that are read already or ahead.
+    pub const fn of(groups: GroupReader<'a>, state: &'s mut TimelineState) -> Self {
+        Self { groups, state }
     }
 
     /// What is known of the timeline so far.

@@ -74,6 +74,7 @@ impl<'a> RawFrame<'a> {
     /// # Errors
     ///
     /// [`FrameDefect::Truncated`], [`FrameDefect::Empty`] or [`FrameDefect::UnknownRecord`].
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameDefect> {
         let truncated = |need: u64| FrameDefect::Truncated {
             need,
@@ -127,6 +128,7 @@ impl<'a> RawFrame<'a> {
     /// # Errors
     ///
     /// [`FrameDefect::ChecksumMismatch`].
+    #[inline]
     pub fn check(&self) -> Result<(), FrameDefect> {
         let found = Crc32::of(self.payload);
         if found == self.checksum {

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use crate::bytes::{bincode_prefix, bincode_whole};
+use crate::bytes::{bincode_prefix, varint_whole};
 use crate::error::{FormatError, Result};
 use crate::v1::frame::{FrameDefect, RawFrame};
 use crate::words::{Epoch, TransactionId};
@@ -135,6 +135,7 @@ impl Record {
     /// # Errors
     ///
     /// [`FrameDefect::MalformedRecord`] where a control record is not its tag and one number.
+    #[inline]
     pub fn of(frame: &RawFrame<'_>) -> std::result::Result<Self, FrameDefect> {
         let kind = frame.kind();
         if !kind.is_control() {
@@ -142,7 +143,7 @@ impl Record {
         }
         let malformed = FrameDefect::MalformedRecord { kind };
         let number_bytes = frame.payload().get(1..).ok_or(malformed)?;
-        let number = bincode_whole::<u64>("control record", number_bytes).map_err(|_| malformed)?;
+        let number = varint_whole(number_bytes).ok_or(malformed)?;
         let transaction = TransactionId::new(number);
         Ok(match kind {
             RecordKind::TransactionCommit => Self::Commit(transaction),

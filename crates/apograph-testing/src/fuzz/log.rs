@@ -1,12 +1,15 @@
 //! Logs: frames and groups.
 
+use std::num::NonZero;
+
 use apograph_format::v2::FRAME_HEADER_BYTES;
 use apograph_format::{
     Crc32, Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
 };
+use apograph_io::Threads;
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, Run,
-    TimelineState,
+    TimelineState, read_stretches,
 };
 
 /// A log in one part.
@@ -167,7 +170,19 @@ fn check(parts: &[LogPart<'_>]) {
     let end = groups.end().expect("a log has an end");
     check_end(parts, settled, end);
     assert_eq!(GroupReader::new(parts).finish(), end);
+    check_ahead(parts);
     check_placed(parts, events, end);
+}
+
+/// Read ahead in stretches, a log is what it is.
+fn check_ahead(parts: &[LogPart<'_>]) {
+    const STRETCH_BYTES: NonZero<usize> = NonZero::new(150).expect("not zero");
+    let threads = Threads::new(NonZero::<usize>::MIN);
+    read_stretches(parts, threads, STRETCH_BYTES, |mut ahead| {
+        let mut reader = GroupReader::new(parts);
+        assert!(ahead.by_ref().eq(reader.by_ref()), "other events");
+        assert_eq!(ahead.end(), reader.end());
+    });
 }
 
 fn check_group(parts: &[LogPart<'_>], group: &Group<'_>) {

@@ -32,27 +32,43 @@ use crate::group::{Group, LogEnd, LogEndCause, LogEvent};
 use crate::part::{LogPart, Place, Run};
 use crate::v1::resync::{self, Evidence};
 
-/// Reads a log of generation 1 from its start.
-#[derive(Debug, Clone)]
+/// Reads a log of generation 1.
+#[derive(Debug)]
 pub(crate) struct Reader<'a> {
     parts: &'a [LogPart<'a>],
     place: Place,
     settled: Place,
     started: bool,
     end: Option<LogEnd>,
+    /// It reads a stretch of a log, and does not look behind a defect.
+    is_ahead: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of the log.
-    pub(crate) const fn new(parts: &'a [LogPart<'a>]) -> Self {
-        let start = Place { part: 0, offset: 0 };
+    /// A reader at the end of a group, or at the start of the log.
+    pub(crate) fn from(parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
             parts,
-            place: start,
-            settled: start,
-            started: false,
+            place,
+            settled: place,
+            started: place != Place::default(),
             end: None,
+            is_ahead: false,
         }
+    }
+
+    /// The same for a stretch whose places are not known to be right: at a defect it ends, and what
+    /// it then says of the end means nothing.
+    pub(crate) fn ahead(parts: &'a [LogPart<'a>], place: Place) -> Self {
+        Self {
+            is_ahead: true,
+            ..Self::from(parts, place)
+        }
+    }
+
+    /// Behind the last event, and whatever was skipped before it.
+    pub(crate) const fn place(&self) -> Place {
+        self.place
     }
 
     /// Where the log ends, and why; `None` until the last event was read.
@@ -138,6 +154,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next frame, intact, with its place; `None` at the end of the log.
+    #[inline]
     fn next_frame(&mut self) -> Result<Option<(Place, RawFrame<'a>)>, (Place, FrameDefect)> {
         let Some(frame) = self.peek_frame()? else {
             return Ok(None);
@@ -148,26 +165,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The frame that comes next, without taking it. Moves past the ends of parts.
+    #[inline]
     fn peek_frame(&mut self) -> Result<Option<RawFrame<'a>>, (Place, FrameDefect)> {
-        let rest = loop {
-            let Some(part) = self.parts.get(self.place.part) else {
-                return Ok(None);
-            };
-            match part.bytes.get(self.place.offset..) {
-                Some([]) | None => {
-                    if self.place.part.saturating_add(1) >= self.parts.len() {
-                        return Ok(None);
-                    }
-                    self.place = Place {
-                        part: self.place.part.saturating_add(1),
-                        offset: 0,
-                    };
-                }
-                Some(rest) => break rest,
-            }
-        };
+        let found = frame_at(self.parts, &mut self.place);
         let defect = |defect| (self.place, defect);
-        let frame = RawFrame::parse(rest).map_err(defect)?;
+        let Some(frame) = found.map_err(defect)? else {
+            return Ok(None);
+        };
         frame.check().map_err(defect)?;
         Ok(Some(frame))
     }
@@ -195,6 +199,9 @@ impl<'a> Reader<'a> {
         defect: FrameDefect,
         records: u64,
     ) -> Result<(), LogEndCause> {
+        if self.is_ahead {
+            return Err(LogEndCause::damage(place, defect));
+        }
         match resync::evidence(self.parts, place, defect) {
             Evidence::Seal(seal) => {
                 self.place = seal;
@@ -202,6 +209,32 @@ impl<'a> Reader<'a> {
             }
             Evidence::Damage => Err(LogEndCause::damage(place, defect)),
             Evidence::TornTail => Err(LogEndCause::TornTail { records }),
+        }
+    }
+}
+
+/// The frame at a place, its checksum not compared. Moves past the ends of parts; `None` at the end
+/// of the log.
+#[inline]
+fn frame_at<'a>(
+    parts: &[LogPart<'a>],
+    place: &mut Place,
+) -> Result<Option<RawFrame<'a>>, FrameDefect> {
+    loop {
+        let Some(part) = parts.get(place.part) else {
+            return Ok(None);
+        };
+        match part.bytes.get(place.offset..) {
+            Some([]) | None => {
+                if place.part.saturating_add(1) >= parts.len() {
+                    return Ok(None);
+                }
+                *place = Place {
+                    part: place.part.saturating_add(1),
+                    offset: 0,
+                };
+            }
+            Some(rest) => return RawFrame::parse(rest).map(Some),
         }
     }
 }

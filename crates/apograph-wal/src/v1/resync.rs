@@ -8,7 +8,7 @@ use apograph_format::{Crc32, TransactionId};
 use crate::part::{LogPart, Place};
 
 /// The longest payload of a control record: the tag and the longest number.
-const CONTROL_PAYLOAD_MAX_BYTES: usize = 10;
+pub(super) const CONTROL_PAYLOAD_MAX_BYTES: usize = 10;
 
 /// What the bytes behind a defect prove.
 pub(crate) enum Evidence {
@@ -100,7 +100,7 @@ fn first_control(bytes: &[u8], seals_count: bool) -> Option<(usize, Record)> {
         .find_map(|offset| Some((offset, intact_control(bytes.get(offset..)?).filter(counts)?)))
 }
 
-fn intact_control(bytes: &[u8]) -> Option<Record> {
+pub(super) fn intact_control(bytes: &[u8]) -> Option<Record> {
     let length = bytes
         .first_chunk::<FRAME_LENGTH_BYTES>()
         .map(|it| u32::from_le_bytes(*it))?;

@@ -1,4 +1,5 @@
 //! Reading logs of generation 2.
 
+pub(crate) mod boundary;
 pub(crate) mod reader;
 mod tail;

@@ -25,12 +25,14 @@ use crate::group::{Group, LogEnd, LogEndCause, LogEvent, plain_records};
 use crate::part::{LogPart, Place, Run};
 use crate::v2::tail::{self, Behind};
 
-/// Reads a log of generation 2 from its start.
-#[derive(Debug, Clone)]
+/// Reads a log of generation 2.
+#[derive(Debug)]
 pub(crate) struct Reader<'a> {
     parts: &'a [LogPart<'a>],
     place: Place,
     end: Option<LogEnd>,
+    /// It reads a stretch of a log, and does not look behind a defect.
+    is_ahead: bool,
 }
 
 /// A group as its frames are read.
@@ -42,13 +44,28 @@ struct Open {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of the log.
-    pub(crate) const fn new(parts: &'a [LogPart<'a>]) -> Self {
+    /// A reader at the end of a group, or at the start of the log.
+    pub(crate) const fn from(parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
             parts,
-            place: Place { part: 0, offset: 0 },
+            place,
             end: None,
+            is_ahead: false,
         }
+    }
+
+    /// The same for a stretch whose places are not known to be right: at a defect it ends, and what
+    /// it then says of the end means nothing.
+    pub(crate) const fn ahead(parts: &'a [LogPart<'a>], place: Place) -> Self {
+        Self {
+            is_ahead: true,
+            ..Self::from(parts, place)
+        }
+    }
+
+    /// Behind the last event.
+    pub(crate) const fn place(&self) -> Place {
+        self.place
     }
 
     /// Where the log ends, and why; `None` until the last event was read.
@@ -183,7 +200,8 @@ impl<'a> Reader<'a> {
     /// A frame that is torn or damaged, by where it stands.
     fn bad(&self, at: Place, defect: impl Into<LogDefect>, frames: u64) -> LogEndCause {
         let part = self.parts.get(at.part);
-        let Some(part) = part.filter(|part| self.is_last_part() && !part.is_sealed) else {
+        let may_be_torn = !self.is_ahead && self.is_last_part();
+        let Some(part) = part.filter(|part| may_be_torn && !part.is_sealed) else {
             return LogEndCause::damage(at, defect);
         };
         match tail::behind(part, at.offset) {

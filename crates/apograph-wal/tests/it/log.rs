@@ -1,12 +1,16 @@
 //! A log as a line of text.
 
+use std::num::NonZero;
+
 use apograph_format::{
     Epoch, LogPosition, LogSequence, Point, RangeSet, SEGMENT_HEADER_BYTES, SegmentHeader,
     Timeline, v1, v2,
 };
+use apograph_io::Threads;
 use apograph_testing::fixtures::Golden;
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEvent, LogPart, PlacedEvent, PlacedReader, TimelineState,
+    read_stretches,
 };
 
 /// Log files as parts.
@@ -68,17 +72,36 @@ pub(crate) fn summary(parts: &[LogPart<'_>], base: u64) -> (Summary, TimelineSta
 }
 
 /// Every group as its transaction, its epoch and its frames: `3@2x4`; a seal is `|`, an epoch that
-/// leads the log `@2`.
+/// leads the log `@2`. Read ahead, the log is the same.
 pub(crate) fn text(parts: &[LogPart<'_>]) -> (String, LogEnd) {
-    let mut reader = GroupReader::new(parts);
-    let words: Vec<String> = reader.by_ref().map(|event| word(parts, event)).collect();
-    (words.join(" "), reader.end().expect("a log has an end"))
+    let (events, end) = read(GroupReader::new(parts));
+    assert_eq!(ahead(parts, 150, 1), (events.clone(), end));
+    let words: Vec<String> = events.iter().map(|event| word(parts, event)).collect();
+    (words.join(" "), end)
 }
 
-fn word(parts: &[LogPart<'_>], event: LogEvent<'_>) -> String {
+/// Reads a log in stretches of a length on some threads.
+pub(crate) fn ahead<'a>(
+    parts: &'a [LogPart<'a>],
+    stretch_bytes: usize,
+    threads: usize,
+) -> (Vec<LogEvent<'a>>, LogEnd) {
+    let count = |count| NonZero::new(count).expect("not zero");
+    let threads = Threads::new(count(threads));
+    read_stretches(parts, threads, count(stretch_bytes), read)
+}
+
+/// The events of a log and its end.
+pub(crate) fn read(mut reader: GroupReader<'_>) -> (Vec<LogEvent<'_>>, LogEnd) {
+    let events = reader.by_ref().collect();
+    assert!(reader.next().is_none(), "an event behind the end");
+    (events, reader.end().expect("a log has an end"))
+}
+
+fn word(parts: &[LogPart<'_>], event: &LogEvent<'_>) -> String {
     match event {
         LogEvent::Group(group) => {
-            assert_eq!(frames_in(parts, &group), group.frames);
+            assert_eq!(frames_in(parts, group), group.frames);
             let epoch = group.epoch.map_or_else(|| "-".into(), |it| it.to_string());
             format!("{}@{epoch}x{}", group.transaction, group.frames)
         }

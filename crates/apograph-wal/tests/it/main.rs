@@ -1,5 +1,6 @@
 //! Logs in, groups out: the scanner against what real engines wrote, and against damage.
 
+mod ahead;
 mod cuts;
 mod flips;
 mod folder;

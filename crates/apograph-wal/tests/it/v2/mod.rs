@@ -24,7 +24,7 @@ fn part(file: &[u8]) -> LogPart<'_> {
 }
 
 /// The body of a segment as parts, each sealed.
-fn body(segment: &Golden) -> Vec<LogPart<'_>> {
+pub(crate) fn body(segment: &Golden) -> Vec<LogPart<'_>> {
     let pieces = Pieces::new(&segment.bytes[SEGMENT_HEADER_BYTES..]);
     let parts = pieces.map(|piece| {
         let piece = piece.expect("a piece");

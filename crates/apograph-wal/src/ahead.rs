@@ -1,0 +1,393 @@
+//! Reading a log on several threads.
+//!
+//! Where a frame begins, only the frame before it tells for certain; but what the end of a group looks
+//! like is known, and so one can be looked for from anywhere in a log. So the log is cut into *stretches*
+//! of equal length. A thread looks for the first group that begins in a stretch, and reads on from there, as
+//! any log is read, until a group ends at or behind the end of the stretch. Whoever asked gets the events
+//! of the stretches in the order of the log.
+//!
+//! What looks like a group need not be one. A stretch counts only if it was read from the very place at
+//! which what comes before it ends, to its own end, with nothing but sound groups. Any other is read again,
+//! from that place on, as if nothing had been read ahead: what a defect is, and what stands behind it, is
+//! told in one place alone.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use apograph_format::Generation;
+use apograph_io::Threads;
+
+use crate::group::{LogEnd, LogEvent};
+use crate::part::{LogPart, Place};
+use crate::reader::GroupReader;
+use crate::{v1, v2};
+
+/// The bytes of a stretch: they and its events stay in a core's own cache.
+const STRETCH_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
+/// How many stretches for each thread are read and not yet asked for, at most: what bounds memory.
+const STRETCHES_PER_THREAD: usize = 3;
+
+/// Reads a log group by group, where other threads check frames ahead of the caller.
+///
+/// `read` gets a reader that is like [`GroupReader::new`] in all it says. `threads` counts the
+/// caller's own. Memory is bounded by the number of threads, some MiB for each; it does not grow with the log.
+pub fn read_ahead<'a, R>(
+    parts: &'a [LogPart<'a>],
+    threads: Threads,
+    read: impl FnOnce(GroupReader<'a>) -> R,
+) -> R {
+    let bytes = parts.iter().map(|part| part.bytes.len());
+    let bytes = bytes.fold(0, usize::saturating_add);
+    if threads.get() == 1 || bytes <= STRETCH_BYTES.get() {
+        return read(GroupReader::new(parts));
+    }
+    read_stretches(parts, threads, STRETCH_BYTES, read)
+}
+
+/// The same in stretches of another length than that which was found to be fast, however short the log
+/// is.
+pub fn read_stretches<'a, R>(
+    parts: &'a [LogPart<'a>],
+    threads: Threads,
+    stretch_bytes: NonZero<usize>,
+    read: impl FnOnce(GroupReader<'a>) -> R,
+) -> R {
+    let stretches = Arc::new(Stretches::new(parts, stretch_bytes, threads));
+    thread::scope(|scope| {
+        let _stop = StopAtEnd(&stretches);
+        for _ in 1..threads.get() {
+            scope.spawn(|| stretches.read_on());
+        }
+        read(GroupReader::of(Ahead::of(Arc::clone(&stretches))))
+    })
+}
+
+struct StopAtEnd<'s, 'a>(&'s Stretches<'a>);
+
+impl Drop for StopAtEnd<'_, '_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// The stretches of a log that are being read.
+#[derive(Debug)]
+struct Stretches<'a> {
+    parts: &'a [LogPart<'a>],
+    length: usize,
+    most: usize,
+    state: Mutex<State<'a>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<'a> {
+    /// Where the next stretch begins; none behind the last one.
+    next: Option<Place>,
+    /// The number of the next stretch to be begun.
+    begun: usize,
+    /// The number of the next stretch to be asked for.
+    asked: usize,
+    /// What was read, by its number.
+    done: BTreeMap<usize, Stretch<'a>>,
+    /// Lists of events that were used up.
+    spare: Vec<Vec<LogEvent<'a>>>,
+}
+
+/// A stretch that was read.
+#[derive(Debug)]
+struct Stretch<'a> {
+    /// Where the next stretch begins.
+    limit: Place,
+    /// What is in it; none where it is not sound, or no group begins in it.
+    sound: Option<Sound<'a>>,
+}
+
+#[derive(Debug)]
+struct Sound<'a> {
+    start: Place,
+    events: Vec<LogEvent<'a>>,
+    /// Behind its last group, which ends in a later stretch.
+    end: Place,
+}
+
+/// A stretch that is to be read.
+struct Task<'a> {
+    number: usize,
+    part: usize,
+    range: Range<usize>,
+    events: Vec<LogEvent<'a>>,
+}
+
+impl<'a> Stretches<'a> {
+    fn new(parts: &'a [LogPart<'a>], length: NonZero<usize>, threads: Threads) -> Self {
+        Self {
+            parts,
+            length: length.get(),
+            most: threads.get().saturating_mul(STRETCHES_PER_THREAD),
+            state: Mutex::new(State {
+                next: (!parts.is_empty()).then(Place::default),
+                begun: 0,
+                asked: 0,
+                done: BTreeMap::new(),
+                spare: Vec::new(),
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<'a>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'s>(&self, state: MutexGuard<'s, State<'a>>) -> MutexGuard<'s, State<'a>> {
+        let waited = self.changed.wait(state);
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads stretch after stretch, until there are no more.
+    fn read_on(&self) {
+        let mut state = self.lock();
+        loop {
+            state = match self.begin(&mut state) {
+                Some(task) => {
+                    drop(state);
+                    self.read(task)
+                }
+                None if state.next.is_none() => return,
+                None => self.wait(state),
+            };
+        }
+    }
+
+    /// The next stretch in the order of the log, which this thread reads itself where no other does;
+    /// `None` behind the last one.
+    fn take(&self, used: Vec<LogEvent<'a>>) -> Option<Stretch<'a>> {
+        let mut state = self.lock();
+        if used.capacity() > 0 {
+            state.spare.push(used);
+        }
+        let number = state.asked;
+        loop {
+            if let Some(stretch) = state.done.remove(&number) {
+                state.asked = number.saturating_add(1);
+                self.changed.notify_all();
+                return Some(stretch);
+            }
+            state = match self.begin(&mut state) {
+                Some(task) => {
+                    drop(state);
+                    self.read(task)
+                }
+                None if state.begun <= number => return None,
+                None => self.wait(state),
+            };
+        }
+    }
+
+    /// The next stretch to be read; `None` where enough are, or there is none.
+    fn begin(&self, state: &mut State<'a>) -> Option<Task<'a>> {
+        let Place { part, offset } = state.next?;
+        if state.begun.saturating_sub(state.asked) >= self.most {
+            return None;
+        }
+        let length = self.parts.get(part).map_or(0, |part| part.bytes.len());
+        let end = offset.saturating_add(self.length).min(length);
+        state.next = self.behind(part, end);
+        let number = state.begun;
+        state.begun = number.saturating_add(1);
+        Some(Task {
+            number,
+            part,
+            range: offset..end,
+            events: state.spare.pop().unwrap_or_default(),
+        })
+    }
+
+    /// Where a stretch begins that is behind one with this end.
+    fn behind(&self, part: usize, end: usize) -> Option<Place> {
+        let length = self.parts.get(part)?.bytes.len();
+        if end < length {
+            return Some(Place { part, offset: end });
+        }
+        let part = part.saturating_add(1);
+        (part < self.parts.len()).then_some(Place { part, offset: 0 })
+    }
+
+    fn read(&self, task: Task<'a>) -> MutexGuard<'_, State<'a>> {
+        // Whatever happens to this thread, the stretch is not waited for in vain.
+        let mut slot = Slot {
+            stretches: self,
+            number: task.number,
+            stretch: Some(Stretch {
+                limit: Place {
+                    part: task.part,
+                    offset: task.range.end,
+                },
+                sound: None,
+            }),
+        };
+        let sound = self.sound(task);
+        if let Some(stretch) = &mut slot.stretch {
+            stretch.sound = sound;
+        }
+        drop(slot);
+        self.lock()
+    }
+
+    fn sound(&self, task: Task<'a>) -> Option<Sound<'a>> {
+        let limit = Place {
+            part: task.part,
+            offset: task.range.end,
+        };
+        let mut events = task.events;
+        events.clear();
+        let part = self.parts.get(task.part)?;
+        let generation = part.generation();
+        let offset = match generation {
+            // Most log files begin with a group.
+            _ if task.range.start == 0 => 0,
+            Generation::One => v1::boundary::find(part.bytes, task.range)?,
+            Generation::Two => v2::boundary::find(part, task.range)?,
+        };
+        let start = Place {
+            part: task.part,
+            offset,
+        };
+        let end = match generation {
+            Generation::One => {
+                let mut reader = v1::reader::Reader::ahead(self.parts, start);
+                while reader.place() < limit {
+                    events.push(reader.next()?);
+                }
+                reader.place()
+            }
+            Generation::Two => {
+                let mut reader = v2::reader::Reader::ahead(self.parts, start);
+                while reader.place() < limit {
+                    events.push(reader.next()?);
+                }
+                reader.place()
+            }
+        };
+        Some(Sound { start, events, end })
+    }
+
+    /// The place as that of the byte that comes next.
+    fn normal(&self, mut place: Place) -> Place {
+        let is_at_end = |place: Place| {
+            let part = self.parts.get(place.part);
+            part.is_some_and(|part| place.offset >= part.bytes.len())
+        };
+        while is_at_end(place) {
+            place = Place {
+                part: place.part.saturating_add(1),
+                offset: 0,
+            };
+        }
+        place
+    }
+
+    fn stop(&self) {
+        self.lock().next = None;
+        self.changed.notify_all();
+    }
+}
+
+/// The place of a stretch that is being read.
+struct Slot<'s, 'a> {
+    stretches: &'s Stretches<'a>,
+    number: usize,
+    stretch: Option<Stretch<'a>>,
+}
+
+impl Drop for Slot<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(stretch) = self.stretch.take() {
+            self.stretches.lock().done.insert(self.number, stretch);
+            self.stretches.changed.notify_all();
+        }
+    }
+}
+
+/// The events of a log that is read ahead.
+#[derive(Debug)]
+pub(crate) struct Ahead<'a> {
+    stretches: Arc<Stretches<'a>>,
+    /// Those of a stretch, and how many of them were given out.
+    events: Vec<LogEvent<'a>>,
+    given: usize,
+    /// Behind what was read so far.
+    place: Place,
+    /// Reads what could not be used, up to a place, or to the end of the log.
+    again: Option<(Box<GroupReader<'a>>, Option<Place>)>,
+}
+
+impl<'a> Ahead<'a> {
+    fn of(stretches: Arc<Stretches<'a>>) -> Self {
+        Self {
+            stretches,
+            events: Vec::new(),
+            given: 0,
+            place: Place::default(),
+            again: None,
+        }
+    }
+
+    /// Behind what was read so far.
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(crate) const fn end(&self) -> Option<LogEnd> {
+        match &self.again {
+            Some((reader, _)) => reader.end(),
+            None => None,
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<LogEvent<'a>> {
+        loop {
+            if let Some(event) = self.events.get(self.given) {
+                self.given = self.given.saturating_add(1);
+                return Some(*event);
+            }
+            if let Some((reader, limit)) = &mut self.again {
+                self.place = reader.place();
+                if reader.end().is_some() || limit.is_none_or(|limit| self.place < limit) {
+                    return reader.next();
+                }
+                self.again = None;
+            }
+            self.go_on();
+        }
+    }
+
+    /// Takes the next stretch.
+    fn go_on(&mut self) {
+        self.given = 0;
+        let used = std::mem::take(&mut self.events);
+        let Some(stretch) = self.stretches.take(used) else {
+            self.read_again(None);
+            return;
+        };
+        if self.place >= stretch.limit {
+            return;
+        }
+        match stretch.sound {
+            Some(sound) if sound.start == self.stretches.normal(self.place) => {
+                self.place = sound.end;
+                self.events = sound.events;
+            }
+            _ => self.read_again(Some(stretch.limit)),
+        }
+    }
+
+    fn read_again(&mut self, limit: Option<Place>) {
+        let reader = GroupReader::from(self.stretches.parts, self.place);
+        self.again = Some((Box::new(reader), limit));
+    }
+}

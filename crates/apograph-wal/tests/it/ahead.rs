@@ -1,0 +1,124 @@
+//! A log that is read on several threads is the log that one reads.
+//!
+//! Every log that another test reads is read in stretches too, by one thread ([`log::text`]). Here
+//! several do it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use apograph_format::Crc32;
+use apograph_io::Threads;
+use apograph_testing::fixtures::{V1, V2};
+use apograph_wal::{GroupReader, LogEvent, LogPart, read_ahead};
+
+use crate::log;
+use crate::v2;
+
+fn assert_same(parts: &[LogPart<'_>], lengths: &[usize]) {
+    let alone = log::read(GroupReader::new(parts));
+    for &length in lengths {
+        for threads in [1, 2, 5] {
+            let ahead = log::ahead(parts, length, threads);
+            assert_eq!(ahead, alone, "{length} bytes on {threads} threads");
+        }
+    }
+}
+
+#[test]
+fn golden_logs_are_the_same() {
+    for golden in V1.segments() {
+        assert_same(&log::body(&golden), &[40, 700, 100_000]);
+    }
+    for golden in V2.segments() {
+        assert_same(&v2::body(&golden), &[90, 700, 100_000]);
+    }
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a payload");
+    let checksum = Crc32::of(payload).get();
+    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
+}
+
+/// A group of a value, its commit and its epoch, all numbers under 250.
+fn group(value: &[u8], number: u8) -> Vec<u8> {
+    let value = [&[4], value].concat();
+    [frame(&value), frame(&[35, number]), frame(&[38, number])].concat()
+}
+
+#[test]
+fn what_looks_like_a_group_in_a_value_is_none() {
+    let inner: Vec<u8> = (1..9).flat_map(|number| group(b"inner", number)).collect();
+    let mut log = Vec::new();
+    for number in 1..40 {
+        log.extend(group(&inner, number));
+    }
+    let parts = log::parts([log.as_slice()]);
+    let count = |(events, _): (Vec<LogEvent<'_>>, _)| events.len();
+    for length in [1, 19, 20, 50, 300, 1000] {
+        assert_eq!(count(log::ahead(&parts, length, 2)), 39, "{length}");
+    }
+    assert_same(&parts, &[7, 300]);
+}
+
+#[test]
+fn what_is_torn_and_sealed_is_read_on_behind() {
+    let seal = frame(&[36, 253, 255, 255, 255, 255, 255, 255, 255, 255]);
+    let first: Vec<u8> = (1..60).flat_map(|number| group(b"one", number)).collect();
+    let torn = [&first[..], &group(b"torn", 60)[..11]].concat();
+    let second: Vec<u8> = (1..60).flat_map(|number| group(b"two", number)).collect();
+    let second = [seal, second].concat();
+    for parts in [
+        log::parts([torn.as_slice(), &second]),
+        log::parts([torn.as_slice(), &[], &second, &first]),
+        log::parts([first.as_slice(), &second, &torn]),
+    ] {
+        assert_same(&parts, &[30, 64, 500, 3000]);
+    }
+}
+
+#[test]
+fn a_group_longer_than_many_stretches_is_one() {
+    let values: Vec<u8> = (0..200).flat_map(|_| frame(b"\x01long")).collect();
+    let large = [values, group(b"end", 3)].concat();
+    let log = [group(b"a", 1), group(b"b", 2), large, group(b"c", 4)].concat();
+    // It may also lie in two files.
+    let (old, new) = log.split_at(1000);
+    assert_same(&log::parts([log.as_slice()]), &[10, 64, 1000]);
+    assert_same(&log::parts([old, new]), &[10, 64, 1000]);
+}
+
+#[test]
+fn long_logs_are_the_same_wherever_a_byte_is_wrong() {
+    let log: Vec<u8> = (0..9000_u32)
+        .flat_map(|index| group(&[7; 90], index.to_le_bytes()[0] % 250))
+        .collect();
+    let threads = Threads::default();
+    for wrong in [0, 300_000, log.len() - 200, log.len()] {
+        let mut log = log.clone();
+        log.iter_mut()
+            .skip(wrong)
+            .take(1)
+            .for_each(|byte| *byte ^= 0x40);
+        let parts = log::parts([log.as_slice()]);
+        let alone = log::read(GroupReader::new(&parts));
+        assert_eq!(
+            read_ahead(&parts, threads, log::read),
+            alone,
+            "byte {wrong}"
+        );
+    }
+}
+
+#[test]
+fn who_asks_may_stop_at_any_event() {
+    let log: Vec<u8> = (0..9000_u32).flat_map(|_| group(&[7; 90], 9)).collect();
+    let parts = log::parts([log.as_slice()]);
+    for count in [0, 1, 5000] {
+        let read = read_ahead(&parts, Threads::default(), |reader| {
+            reader.take(count).count()
+        });
+        assert_eq!(read, count);
+    }
+    let panics = || read_ahead(&parts, Threads::default(), |_| panic!("the caller's own"));
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+}
