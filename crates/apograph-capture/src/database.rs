@@ -21,7 +21,9 @@ use apograph_format::{
     DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Image, checkpoint_image,
     generation_of, log_folder, migrated_original,
 };
-use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, StagedFile, read_front};
+use apograph_io::{
+    At, Disk, Folder, IoError, Mode, Monitor, StagedFile, Threads, crc32, read_front,
+};
 use apograph_manifest::SourceFile;
 use apograph_wal::LogFolder;
 
@@ -166,6 +168,7 @@ impl Database {
         &self,
         disk: &'d dyn Disk,
         target: At<'_>,
+        threads: Threads,
         monitor: &dyn Monitor,
     ) -> Result<(StagedFile<'d>, Image)> {
         for attempt in 0..COPY_ATTEMPTS {
@@ -178,7 +181,7 @@ impl Database {
             monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)?;
             match copied {
-                Ok(()) => match self.prove(&mut staged, unchanged) {
+                Ok(()) => match self.prove(&mut staged, unchanged, threads) {
                     Ok(Some(image)) => return Ok((staged, image)),
                     Ok(None) => {}
                     Err(error) if self.may_be_writing(attempt) => drop(error),
@@ -198,13 +201,20 @@ impl Database {
     }
 
     /// The image in a copy; `None` where nothing proves that the copy is one state.
-    fn prove(&self, staged: &mut StagedFile<'_>, unchanged: bool) -> Result<Option<Image>> {
+    fn prove(
+        &self,
+        staged: &mut StagedFile<'_>,
+        unchanged: bool,
+        threads: Threads,
+    ) -> Result<Option<Image>> {
         if !unchanged && self.generation == Generation::One {
             return Ok(None);
         }
-        staged.sync()?;
-        let bytes = staged.map()?;
-        let image = Image::parse(&bytes).and_then(|image| image.check(&bytes).map(|()| image));
+        let image = staged.sync_and_read(|bytes| {
+            let image = Image::parse(bytes)?;
+            image.check_by(bytes, |bytes| crc32(bytes, threads))?;
+            Ok(image)
+        })?;
         match image {
             Ok(image) if unchanged => {
                 self.sound(Ok(image.headers().clone()))?;

@@ -117,7 +117,10 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
-        let (file, image) = self.database.copy(self.disk, target, self.monitor)?;
+        let threads = self.options.threads;
+        let (file, image) = self
+            .database
+            .copy(self.disk, target, threads, self.monitor)?;
         let copy = ImageCopy { file, image };
         let goes_on = seen.goes_on.ok();
         match seen.log {

@@ -211,10 +211,11 @@ impl Stretch<'_> {
                 }
             }
         }
-        file.sync()?;
-
-        let written = file.map()?;
-        if !self.is_written_in(&written, &chunks) {
+        let (is_written, checksum, size_bytes) = file.sync_and_read(|written| {
+            let is_written = self.is_written_in(written, &chunks);
+            (is_written, crc32(written, threads), written.len() as u64)
+        })?;
+        if !is_written {
             let path = file.temporary().path();
             return Err(IoError::NotAsWritten { path }.into());
         }
@@ -227,8 +228,8 @@ impl Stretch<'_> {
             file: name,
             start_epoch,
             end_epoch,
-            checksum: crc32(&written, threads),
-            size_bytes: written.len() as u64,
+            checksum,
+            size_bytes,
             created_at: framing.created_at,
             end_lsn: self.end.lsn(),
             unknown: Unknown::new(),

@@ -180,8 +180,16 @@ impl Image {
     ///
     /// [`FormatError::ChecksumMismatch`] for the first extent that differs.
     pub fn check(&self, file: &[u8]) -> Result<()> {
-        self.extents
-            .iter()
-            .try_for_each(|extent| extent.check(file))
+        self.check_by(file, Crc32::of)
+    }
+
+    /// The same with another way to compute the CRC-32 of many bytes, such as one on all cores.
+    ///
+    /// # Errors
+    ///
+    /// As [`Image::check`].
+    pub fn check_by(&self, file: &[u8], crc32: impl Fn(&[u8]) -> Crc32) -> Result<()> {
+        let mut extents = self.extents.iter();
+        extents.try_for_each(|extent| extent.check_by(file, &crc32))
     }
 }

@@ -70,6 +70,15 @@ impl Extent {
     /// [`FormatError::ChecksumMismatch`], or [`FormatError::TooShort`] where the file ends before
     /// the extent.
     pub fn check(&self, file: &[u8]) -> Result<()> {
+        self.check_by(file, Crc32::of)
+    }
+
+    /// The same with another way to compute the CRC-32 of many bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Extent::check`].
+    pub fn check_by(&self, file: &[u8], crc32: impl FnOnce(&[u8]) -> Crc32) -> Result<()> {
         const WHAT: &str = "database file";
         let bytes =
             self.range()
@@ -79,7 +88,7 @@ impl Extent {
                     need: self.offset.saturating_add(self.length),
                     have: length(file),
                 })?;
-        let found = Crc32::of(bytes);
+        let found = crc32(bytes);
         if found == self.checksum {
             return Ok(());
         }

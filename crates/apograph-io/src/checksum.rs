@@ -40,7 +40,8 @@ impl Threads {
         };
         thread::scope(|scope| {
             for _ in 1..self.get().min(count) {
-                scope.spawn(run);
+                // Where there is no thread to be had, the others do its work.
+                drop(thread::Builder::new().spawn_scoped(scope, run));
             }
             run();
         });

@@ -6,10 +6,11 @@
 
 use std::fs::{File, Permissions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::num::NonZero;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, OFlags, RenameFlags, mkdirat, renameat_with, unlinkat};
+use rustix::fs::{Advice, AtFlags, OFlags, RenameFlags, fadvise, mkdirat, renameat_with, unlinkat};
 
 use crate::error::{IoError, Result, failed};
 use crate::folder::{At, Folder};
@@ -144,6 +145,7 @@ impl Disk for RealDisk {
             file,
             path: at.path(),
             written: 0,
+            told: 0,
         }))
     }
 
@@ -196,15 +198,31 @@ fn remove(at: At<'_>, flags: AtFlags) -> Result<()> {
     unlinkat(folder, name, flags).map_err(failed("remove", &at.path()))
 }
 
+/// The bytes of a file that are given to the disk at a time.
+const WRITE_BACK_BYTES: usize = 16 << 20;
+
 /// A file and how long it must be: a network file system can say that it has written more than it
 /// has.
 struct RealFile {
     file: File,
     path: PathBuf,
     written: u64,
+    /// How much of it the disk was told to begin to write.
+    told: u64,
 }
 
 impl RealFile {
+    /// Lets the disk begin to write what is complete, while there is more to come: then a sync at the
+    /// end has little left to wait for. What it says of errors is said by that sync.
+    fn write_back(&mut self) {
+        let ready = self.written - self.written % WRITE_BACK_BYTES as u64;
+        if let Some(length) = NonZero::new(ready - self.told) {
+            // Of pages that are not written yet, this advice writes them and leaves them be.
+            let _ = fadvise(&self.file, self.told, Some(length), Advice::DontNeed);
+            self.told = ready;
+        }
+    }
+
     fn check_length(&self) -> Result<()> {
         let inspected = self.file.metadata();
         let read = inspected.map_err(failed("inspect", &self.path))?.len();
@@ -221,10 +239,13 @@ impl RealFile {
 
 impl DiskFile for RealFile {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(failed("write", &self.path))?;
-        self.written += bytes.len() as u64;
+        for bytes in bytes.chunks(WRITE_BACK_BYTES) {
+            self.file
+                .write_all(bytes)
+                .map_err(failed("write", &self.path))?;
+            self.written += bytes.len() as u64;
+            self.write_back();
+        }
         Ok(())
     }
 
@@ -232,17 +253,23 @@ impl DiskFile for RealFile {
         source
             .seek(SeekFrom::Start(offset))
             .map_err(failed("read", &self.path))?;
-        // `io::copy` between files is copy_file_range, or sendfile, or reads and writes.
-        let read = std::io::copy(&mut source.take(length), &mut self.file)
-            .map_err(failed("write", &self.path))?;
-        if read < length {
-            return Err(IoError::EndedEarly {
-                path: self.path.clone(),
-                expected: length,
-                read,
-            });
+        let mut left = length;
+        while left > 0 {
+            let piece = left.min(WRITE_BACK_BYTES as u64);
+            // `io::copy` between files is copy_file_range, or sendfile, or reads and writes.
+            let read = std::io::copy(&mut source.take(piece), &mut self.file)
+                .map_err(failed("write", &self.path))?;
+            self.written += read;
+            left -= read;
+            if read < piece {
+                return Err(IoError::EndedEarly {
+                    path: self.path.clone(),
+                    expected: length,
+                    read: length - left,
+                });
+            }
+            self.write_back();
         }
-        self.written += length;
         self.check_length()
     }
 

@@ -8,6 +8,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{IoError, Result};
@@ -125,6 +127,27 @@ impl<'d> StagedFile<'d> {
     /// [`IoError::Failed`](crate::IoError::Failed); the file must then be abandoned.
     pub fn sync(&mut self) -> Result<()> {
         self.file.as_mut().map_or(Ok(()), |file| file.sync())
+    }
+
+    /// Makes the bytes durable, and lets `read` read them back meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`StagedFile::sync`] and [`StagedFile::map`].
+    pub fn sync_and_read<R>(&mut self, read: impl FnOnce(&[u8]) -> R) -> Result<R> {
+        let bytes = self.map()?;
+        let (synced, read) = thread::scope(|scope| {
+            let sync = thread::Builder::new().spawn_scoped(scope, || self.sync());
+            let read = read(&bytes);
+            (sync.ok().map(ScopedJoinHandle::join), read)
+        });
+        match synced {
+            Some(Ok(synced)) => synced?,
+            Some(Err(panic)) => resume_unwind(panic),
+            // There was no thread to be had.
+            None => self.sync()?,
+        }
+        Ok(read)
     }
 
     /// Gives the file its final name, which must be free, durably.

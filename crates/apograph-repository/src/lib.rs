@@ -34,7 +34,7 @@ pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
 pub use segment::{
-    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, open_stored,
+    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file, check_size,
 };
 pub use summary::{Summary, Surroundings};
 pub use timelines::advance;

@@ -11,8 +11,8 @@ use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
 use crate::segment::{
-    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, leaves_out,
-    open_stored, usable,
+    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file, check_size,
+    leaves_out, usable,
 };
 use crate::summary::{Summary, Surroundings};
 use crate::timelines::{advance, timeline_behind};
@@ -66,7 +66,7 @@ impl Opening<'_> {
         if segment.kind == SegmentKind::Full {
             return Ok(false);
         }
-        let bytes = usable(open_stored(self.folder.at(&segment.file)))?;
+        let bytes = usable(StoredFile::open(self.folder.at(&segment.file)))?;
         Ok(bytes.is_some_and(|bytes| {
             leaves_out(&bytes) && check_file(&bytes, segment, Threads::default()).is_ok()
         }))

@@ -176,7 +176,7 @@ pub(crate) fn read_segment(
     let (start_epoch, end_epoch, checksum, size_bytes, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            file.image.check(file.bytes())?;
+            file.check_sections(Threads::default())?;
             let (checksum, size) = figures(file.bytes());
             (
                 Epoch::default(),

@@ -1,6 +1,8 @@
 //! A segment's file, opened: its bytes and its structure.
 
-use std::ops::Range;
+use std::fs::File;
+use std::ops::{Deref, Range};
+use std::path::Path;
 
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
@@ -14,10 +16,55 @@ use apograph_wal::{LogEnd, LogEndCause, LogPart};
 /// The most log files that one increment may have pieces of: more than 64 TiB of log.
 const PIECES_MAX: usize = 1 << 20;
 
-/// An increment's file, mapped, with its header read, and where its pieces are.
+/// A segment's file, held open and mapped.
+#[derive(Debug)]
+pub struct StoredFile {
+    file: File,
+    bytes: Mapped,
+}
+
+impl StoredFile {
+    /// Opens a segment's file, unless almost all of it is a hole: nobody ever wrote that.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect`].
+    pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
+        Self::of(at.open()?, &at.path())
+    }
+
+    /// The same of a file that is open; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect`].
+    pub fn of(file: File, path: &Path) -> Result<Self, SegmentDefect> {
+        let bytes = Mapped::of(&file, path)?;
+        if bytes.is_hollow() {
+            let detail = format!("almost all of its {} bytes were never written", bytes.len());
+            return Err(Unusable::Damaged { offset: 0, detail }.into());
+        }
+        Ok(Self { file, bytes })
+    }
+
+    /// The open file.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Deref for StoredFile {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// An increment's file with its header read, and where its pieces are.
 #[derive(Debug)]
 pub struct IncrementFile {
-    bytes: Mapped,
+    stored: StoredFile,
     /// The header.
     pub header: SegmentHeader,
     pieces: Vec<PieceAt>,
@@ -38,39 +85,43 @@ impl IncrementFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
-        Self::of(at.map()?)
+        Self::of(StoredFile::open(at)?)
     }
 
-    /// The increment that has these bytes.
+    /// The increment in a file.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect::Unusable`].
-    pub fn of(bytes: Mapped) -> Result<Self, SegmentDefect> {
-        let bytes = stored(bytes)?;
-        let header = SegmentHeader::decode(&bytes)?;
+    pub fn of(stored: StoredFile) -> Result<Self, SegmentDefect> {
+        let header = SegmentHeader::decode(&stored)?;
         let pieces = match header.generation {
             Generation::One => Vec::new(),
-            Generation::Two => find_pieces(&bytes)?,
+            Generation::Two => find_pieces(&stored)?,
         };
         if header.generation == Generation::Two && pieces.is_empty() && header.count > 0 {
             return Err(left_out(header.count).into());
         }
         Ok(Self {
-            bytes,
+            stored,
             header,
             pieces,
         })
     }
 
+    /// The open file.
+    pub const fn file(&self) -> &File {
+        self.stored.file()
+    }
+
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.stored
     }
 
     /// What follows the header: log frames in generation 1, pieces of log files in generation 2.
     pub fn body(&self) -> &[u8] {
-        self.bytes.get(SEGMENT_HEADER_BYTES..).unwrap_or_default()
+        self.stored.get(SEGMENT_HEADER_BYTES..).unwrap_or_default()
     }
 
     /// The log in it, without the first bytes of it.
@@ -109,7 +160,7 @@ impl IncrementFile {
     pub fn wal_header(&self, index: usize) -> Option<WalSegmentHeader> {
         let frames = &self.pieces.get(index)?.frames;
         let start = frames.start.checked_sub(WAL_SEGMENT_HEADER_BYTES)?;
-        WalSegmentHeader::decode(self.bytes.get(start..)?).ok()
+        WalSegmentHeader::decode(self.stored.get(start..)?).ok()
     }
 
     /// Generation 2: the header of the log file in which it ends.
@@ -122,7 +173,7 @@ impl IncrementFile {
         let piece = self.pieces.iter().rfind(|piece| piece.first < lsn);
         let bytes = piece.and_then(|piece| {
             let length = usize::try_from(lsn.behind(piece.first)).ok()?;
-            self.bytes.get(piece.frames.clone())?.get(..length)
+            self.stored.get(piece.frames.clone())?.get(..length)
         });
         bytes.unwrap_or_default()
     }
@@ -134,8 +185,8 @@ impl IncrementFile {
 
     fn part_of(&self, piece: &PieceAt) -> Option<LogPart<'_>> {
         let header = piece.frames.start.checked_sub(WAL_SEGMENT_HEADER_BYTES)?;
-        let header = WalSegmentHeader::decode(self.bytes.get(header..)?).ok()?;
-        let frames = self.bytes.get(piece.frames.clone())?;
+        let header = WalSegmentHeader::decode(self.stored.get(header..)?).ok()?;
+        let frames = self.stored.get(piece.frames.clone())?;
         Some(LogPart {
             file_offset: piece.frames.start as u64,
             is_sealed: true,
@@ -181,10 +232,10 @@ fn find_pieces(bytes: &[u8]) -> Result<Vec<PieceAt>, SegmentDefect> {
     Ok(pieces)
 }
 
-/// A full backup's file, mapped, with its structure read.
+/// A full backup's file with its structure read.
 #[derive(Debug)]
 pub struct FullFile {
-    bytes: Mapped,
+    stored: StoredFile,
     /// The structure.
     pub image: Image,
 }
@@ -196,14 +247,31 @@ impl FullFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
-        let bytes = open_stored(at)?;
-        let image = Image::parse(&bytes)?;
-        Ok(Self { bytes, image })
+        let stored = StoredFile::open(at)?;
+        let image = Image::parse(&stored)?;
+        Ok(Self { stored, image })
+    }
+
+    /// The open file.
+    pub const fn file(&self) -> &File {
+        self.stored.file()
     }
 
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.stored
+    }
+
+    /// Compares every section with its checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect::Unusable`].
+    pub fn check_sections(&self, threads: Threads) -> Result<(), SegmentDefect> {
+        let checked = self
+            .image
+            .check_by(self.bytes(), |bytes| crc32(bytes, threads));
+        Ok(checked?)
     }
 
     /// Which database and checkpoint the image is of.
@@ -250,7 +318,7 @@ impl SegmentDefect {
         if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
             return self;
         }
-        match open_stored(at) {
+        match StoredFile::open(at) {
             Ok(bytes) => check_file(&bytes, segment, threads).map_or_else(Self::from, |()| self),
             Err(defect) => defect,
         }
@@ -285,23 +353,6 @@ impl From<FormatError> for SegmentDefect {
             }
         })
     }
-}
-
-/// Maps a segment's file, unless almost all of it is a hole: nobody ever wrote that.
-///
-/// # Errors
-///
-/// [`SegmentDefect`].
-pub fn open_stored(at: At<'_>) -> Result<Mapped, SegmentDefect> {
-    stored(at.map()?)
-}
-
-fn stored(bytes: Mapped) -> Result<Mapped, SegmentDefect> {
-    if bytes.is_hollow() {
-        let detail = format!("almost all of its {} bytes were never written", bytes.len());
-        return Err(Unusable::Damaged { offset: 0, detail }.into());
-    }
-    Ok(bytes)
 }
 
 /// Compares a segment's bytes with the size and the checksum in the manifest.

@@ -166,7 +166,7 @@ impl<'a> Maker<'a> {
             .full(self.plan.full)
             .map_err(|error| self.failed(self.plan.full, error))?;
         self.bytes_read += full.bytes().len() as u64;
-        sink.image(full.bytes(), full.log_start().and_then(LogPosition::lsn))?;
+        sink.image(&full)?;
         drop(full);
         for &index in &self.plan.increments {
             let selection = &mut self.selection;

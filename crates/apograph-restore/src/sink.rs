@@ -4,7 +4,7 @@ use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
 use apograph_io::now;
 use apograph_manifest::Unusable;
-use apograph_repository::IncrementFile;
+use apograph_repository::{FullFile, IncrementFile};
 use apograph_wal::{LogPart, Run};
 
 use crate::error::Result;
@@ -54,11 +54,12 @@ impl<'d> Sink<'d> {
     }
 
     /// Writes the database file, behind which the log begins.
-    pub(crate) fn image(&mut self, bytes: &[u8], log_start: Option<Lsn>) -> Result<()> {
-        self.bytes += bytes.len() as u64;
-        self.end = log_start;
+    pub(crate) fn image(&mut self, full: &FullFile) -> Result<()> {
+        let length = full.bytes().len() as u64;
+        self.bytes += length;
+        self.end = full.log_start().and_then(LogPosition::lsn);
         match &mut self.staging {
-            Some(staging) => staging.write_image(bytes),
+            Some(staging) => staging.copy_image(full.file(), length),
             None => Ok(()),
         }
     }
@@ -73,7 +74,6 @@ impl<'d> Sink<'d> {
         let Some(part) = parts.get(run.part) else {
             return Ok(());
         };
-        let bytes = run.bytes(parts);
         match (part.position(run.start), file.wal_header(run.part)) {
             (LogPosition::Lsn(start), Some(header)) => self.enter(&header, start)?,
             _ if self.open.is_none() => {
@@ -82,8 +82,17 @@ impl<'d> Sink<'d> {
             }
             _ => {}
         }
-        self.end = self.end.map(|end| end.plus(bytes.len() as u64));
-        self.append(bytes)
+        let length = run.len() as u64;
+        self.end = self.end.map(|end| end.plus(length));
+        self.bytes += length;
+        match &mut self.staging {
+            // The kernel copies what was checked as it is mapped.
+            Some(staging) => {
+                let offset = part.file_offset.saturating_add(run.start as u64);
+                Ok(staging.copy_log(file.file(), offset, length)?)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Goes on in the log file of the source that has this header, at a position.
@@ -113,20 +122,16 @@ impl<'d> Sink<'d> {
         };
         self.begin(LogPosition::Lsn(start))?;
         self.open = Some(Open::Two(*header));
-        self.append(own.bytes())
+        self.bytes += own.bytes().len() as u64;
+        match &mut self.staging {
+            Some(staging) => Ok(staging.write_log(own.bytes())?),
+            None => Ok(()),
+        }
     }
 
     fn begin(&mut self, start: LogPosition) -> std::result::Result<(), WalkError> {
         match &mut self.staging {
             Some(staging) => Ok(staging.begin_log_file(start)?),
-            None => Ok(()),
-        }
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> std::result::Result<(), WalkError> {
-        self.bytes += bytes.len() as u64;
-        match &mut self.staging {
-            Some(staging) => Ok(staging.write_log(bytes)?),
             None => Ok(()),
         }
     }

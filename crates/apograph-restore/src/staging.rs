@@ -11,6 +11,7 @@
 //! their paths come to lead to, the database is written and cleared where it was begun.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
@@ -150,10 +151,10 @@ impl<'d> Staging<'d> {
         Ok(staging)
     }
 
-    /// Writes the database file.
-    pub(crate) fn write_image(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Copies the first bytes of a file to be the database file.
+    pub(crate) fn copy_image(&mut self, source: &File, length: u64) -> Result<()> {
         let mut image = self.disk.create_new(self.folder.at(IMAGE), self.mode)?;
-        image.write(bytes)?;
+        image.copy_from(source, 0, length)?;
         self.image = Some(image);
         Ok(())
     }
@@ -171,6 +172,14 @@ impl<'d> Staging<'d> {
         let file = self.disk.create_new(folder.at(&name), self.mode)?;
         self.log = Some(Log { folder, file });
         Ok(())
+    }
+
+    /// Copies a part of a file to the end of the log file.
+    pub(crate) fn copy_log(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
+        match &mut self.log {
+            Some(log) => Ok(log.file.copy_from(source, offset, length)?),
+            None => Ok(()),
+        }
     }
 
     /// Appends to the log file.

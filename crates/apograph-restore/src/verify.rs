@@ -5,7 +5,7 @@ use std::path::Path;
 use apograph_format::{Epoch, SegmentKind};
 use apograph_io::{Monitor, Threads};
 use apograph_manifest::{HoleCause, Unusable};
-use apograph_repository::{Repository, check_file, open_stored};
+use apograph_repository::{Repository, StoredFile, check_file};
 
 use crate::error::{Result, code_of};
 use crate::walk::{Walk, WalkError, total_bytes};
@@ -129,7 +129,7 @@ fn check_whole(
         .entries()
         .get(index)
         .ok_or(Unusable::Missing)?;
-    let bytes = open_stored(repository.file_of(&entry.segment))?;
+    let bytes = StoredFile::open(repository.file_of(&entry.segment))?;
     check_file(&bytes, &entry.segment, threads)?;
     monitor.advance(bytes.len() as u64);
     Ok((bytes.len(), None))

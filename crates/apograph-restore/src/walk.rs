@@ -103,9 +103,7 @@ impl<'a> Walk<'a> {
         let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
         check_file(file.bytes(), &entry.segment, self.threads)?;
         self.monitor.advance(file.bytes().len() as u64);
-        file.image
-            .check(file.bytes())
-            .map_err(SegmentDefect::from)?;
+        file.check_sections(self.threads)?;
         let known = match &entry.content {
             Some(SegmentContent::Full(full)) => {
                 let epoch = file.image.checkpoint().epoch;

@@ -59,7 +59,8 @@ pub fn read_stretches<'a, R>(
     thread::scope(|scope| {
         let _stop = StopAtEnd(&stretches);
         for _ in 1..threads.get() {
-            scope.spawn(|| stretches.read_on());
+            // Where there is no thread to be had, the others do its work.
+            drop(thread::Builder::new().spawn_scoped(scope, || stretches.read_on()));
         }
         read(GroupReader::of(Ahead::of(Arc::clone(&stretches))))
     })

@@ -1,6 +1,7 @@
 //! `apograph inspect`
 
 use std::fmt::Write;
+use std::fs::File;
 use std::path::Path;
 
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
@@ -14,7 +15,7 @@ use apograph_manifest::{
     CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History,
     Keep, MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
 };
-use apograph_repository::{IncrementFile, SegmentDefect, Summary};
+use apograph_repository::{IncrementFile, SegmentDefect, StoredFile, Summary};
 use apograph_wal::{
     GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, TimelineState,
 };
@@ -90,9 +91,10 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
     if name == HISTORY_FILE_NAME {
         return history(path);
     }
-    let bytes = Mapped::of(&open_named(path)?, path)?;
+    let file = open_named(path)?;
+    let bytes = Mapped::of(&file, path)?;
     if bytes.starts_with(&SEGMENT_MAGIC) {
-        return increment(path, bytes);
+        return increment(path, file);
     }
     // The magic number of a log file begins with that of a database file.
     if bytes.starts_with(&WAL_SEGMENT_MAGIC) {
@@ -235,11 +237,14 @@ fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     Ok(facts.report())
 }
 
-fn increment(path: &Path, bytes: Mapped) -> Result<Report, Failure> {
-    let file = IncrementFile::of(bytes).map_err(|defect| match defect {
-        SegmentDefect::Io(error) => error.into(),
-        SegmentDefect::Unusable(reason) => unusable(path, &reason),
-    })?;
+fn increment(path: &Path, file: File) -> Result<Report, Failure> {
+    let stored = StoredFile::of(file, path);
+    let file = stored
+        .and_then(IncrementFile::of)
+        .map_err(|defect| match defect {
+            SegmentDefect::Io(error) => error.into(),
+            SegmentDefect::Unusable(reason) => unusable(path, &reason),
+        })?;
     let header = file.header;
     let mut facts = Facts::of("incremental segment", path, file.bytes().len() as u64);
     facts.put("generation", json!(header.generation.number()));
