@@ -383,6 +383,12 @@ impl Truth {
         }
     }
 
+    /// Whether a commit is a change that takes no epoch.
+    pub(crate) fn takes_no_epoch(&self, number: u32) -> bool {
+        let mut commits = self.histories.iter().flat_map(|history| &history.commits);
+        !commits.any(|commit| commit.number == number && commit.owns_epoch)
+    }
+
     /// The moments whose state every backup so far must give back.
     pub(crate) fn required(&self) -> Vec<Moment> {
         let mut required = Vec::new();

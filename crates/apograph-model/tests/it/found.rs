@@ -127,10 +127,22 @@ impl Library for Noting {
 
 #[test]
 fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
-    let rows: [(&[Op], &[&str]); 2] = [
+    let rows: [(&[Op], &[&str]); 4] = [
         (
             &[COMMIT, BARE, CHECKPOINT, AUTO, DIES, COMMIT, AUTO],
             &["1:2-2", "1:2-2 2:2-2"],
+        ),
+        // Also where the log goes on across it.
+        (
+            &[COMMIT, AUTO, BARE, CHECKPOINT, FULL, DIES, COMMIT, AUTO],
+            &["1:0-1", "1:0-2", "1:0-2 2:2-2"],
+        ),
+        // And where another image had the epoch before.
+        (
+            &[
+                COMMIT, AUTO, BARE, CHECKPOINT, FULL, DIES, CHECKPOINT, FULL, COMMIT, AUTO,
+            ],
+            &["1:0-1", "1:0-2", "1:0-2", "1:0-2 2:2-2"],
         ),
         (
             &[
