@@ -39,7 +39,7 @@ pub struct ChainEntry {
     /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
     /// segment that has no record and cannot be read they are a guess, under which other states may
     /// have been known before. So is that of a full backup of which such a segment would have told
-    /// whether the log goes on across it.
+    /// whether the log goes on across it, or from where on its image is a state.
     pub is_counted: bool,
 }
 
@@ -96,6 +96,30 @@ impl ChainEntry {
                 Some(Point::new(stretch.timeline, epoch))
             }
             None => None,
+        }
+    }
+
+    /// Whether it has a point, or had, as far as its timelines are what they are taken for.
+    pub(crate) fn has(&self, point: Point) -> bool {
+        let has = |stretch: &Stretch| {
+            stretch.timeline == point.timeline && stretch.epochs.contains(point.epoch.get())
+        };
+        match &self.content {
+            Some(SegmentContent::Full(full)) => full.base == point,
+            Some(SegmentContent::Increment(increment)) => increment.stretches.iter().any(has),
+            None => false,
+        }
+    }
+
+    /// The timelines that it is taken to have a part of.
+    pub(crate) fn timelines(&self) -> Vec<Timeline> {
+        match &self.content {
+            Some(SegmentContent::Full(full)) => vec![full.base.timeline],
+            Some(SegmentContent::Increment(increment)) => {
+                let stretches = increment.stretches.iter();
+                stretches.map(|stretch| stretch.timeline).collect()
+            }
+            None => Vec::new(),
         }
     }
 
@@ -220,14 +244,6 @@ impl Chain {
         self.runs.iter().any(|run| run.is_sealed)
     }
 
-    /// Whether a commit that is missing was never logged, or is still to come, as far as can be told.
-    pub fn is_late(&self, missing: Point) -> bool {
-        self.runs
-            .iter()
-            .filter_map(|run| run.timeline(missing.timeline))
-            .all(|known| known.is_late(missing.epoch))
-    }
-
     /// Every place where commits are missing from the chain, or may be.
     pub fn holes(&self) -> Vec<Hole> {
         let (before, behind) = (self.points_before(), self.points_behind());
@@ -300,6 +316,13 @@ impl Chain {
             let unknown = before.iter().rposition(is_unknown).or(own);
             unknown.filter(|_| !entry.is_counted).and_then(unusable)
         };
+        let left_out = || {
+            let behind = index.checked_add(1)?;
+            let left_out = self.breaks.iter().find(|(at, _)| *at == behind);
+            left_out
+                .filter(|_| self.needs_more(index))
+                .map(|(_, cause)| cause.clone())
+        };
         let broken = || {
             let last = self.breaks.iter().rev().find(|(at, _)| *at <= index);
             last.map(|(_, cause)| cause.clone())
@@ -307,6 +330,7 @@ impl Chain {
         unusable(index)
             .or_else(lost_full)
             .or_else(uncounted)
+            .or_else(left_out)
             .or_else(broken)
     }
 
@@ -323,6 +347,19 @@ impl Chain {
     pub(crate) fn catch_up_of(&self, full: usize) -> Option<&IncrementContent> {
         let next = self.entries.get(full.checked_add(1)?)?.increment()?;
         next.catches_up.then_some(next)
+    }
+
+    /// Whether the image of a full backup is no state by itself, or may be none: what was captured with
+    /// it has to follow, or would tell and is lost.
+    pub(crate) fn needs_more(&self, full: usize) -> bool {
+        let is_unknown = || {
+            let next = self.entries.get(full.checked_add(1)?)?;
+            let entry = self.entries.get(full)?;
+            let is_lost = next.segment.kind == SegmentKind::Incremental && next.content.is_none()
+                || missing_entry(&entry.segment, &next.segment).is_some();
+            Some(entry.full()?.may_be_ahead() && is_lost && !entry.is_counted)
+        };
+        self.catch_up_of(full).is_some() || is_unknown().unwrap_or_default()
     }
 
     fn find_runs(&mut self) {
@@ -384,12 +421,14 @@ impl Chain {
                         epochs: RangeSet::new(),
                         generation,
                         late_window,
+                        is_counted: true,
                     });
                 }
                 let Some(known) = timelines.get_mut(position) else {
                     continue;
                 };
                 known.base = known.base.min(base);
+                known.is_counted &= entry.is_counted;
                 if let Some(epochs) = epochs {
                     known.epochs.extend(epochs);
                 }
@@ -556,14 +595,10 @@ impl Chain {
         run.timelines.iter().flat_map(move |known| {
             let caught_up = self.caught_up_to(run, known.timeline);
             let from = caught_up.map_or(known.base, |epoch| known.base.max(epoch));
-            let point = |epoch: u64| Some(Point::new(known.timeline, Epoch::new(epoch)));
             known.missing_behind(from).map(move |(first, last)| Hole {
-                after: point(first.saturating_sub(1)),
-                before: point(last.saturating_add(1)),
-                cause: HoleCause::EpochsMissing {
-                    first: Point::new(known.timeline, Epoch::new(first)),
-                    last: Epoch::new(last),
-                },
+                after: known.point(first.saturating_sub(1)),
+                before: known.point(last.saturating_add(1)),
+                cause: known.lack_of(first, last),
             })
         })
     }
@@ -636,7 +671,7 @@ fn stretch_end(stretch: &Stretch) -> Point {
 }
 
 /// Names are numbered by the entries before them: a number left out is an entry taken out.
-fn missing_entry(previous: &Segment, next: &Segment) -> Option<HoleCause> {
+pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<HoleCause> {
     let before = SegmentName::parse(previous.file.as_str())?.index;
     let after = SegmentName::parse(next.file.as_str())?.index;
     let expected = before.saturating_add(1);

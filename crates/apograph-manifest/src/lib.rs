@@ -35,7 +35,7 @@ mod plan;
 mod record;
 mod run;
 
-pub use chain::{Chain, ChainEntry, LsnRange, PointRange, log_end};
+pub use chain::{Chain, ChainEntry, LsnRange, PointRange, log_end, missing_entry};
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
 pub use error::{ManifestError, Result};
 pub use hole::{Hole, HoleCause, Unusable};

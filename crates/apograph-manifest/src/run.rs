@@ -1,6 +1,8 @@
 //! A run: consecutive segments in which the log goes on without a hole.
 
-use apograph_format::{Epoch, Generation, RangeSet, Timeline};
+use apograph_format::{Epoch, Generation, Point, PointName, RangeSet, Timeline};
+
+use crate::hole::HoleCause;
 
 /// How late a commit can be where no position proves that the log goes on: a gap further back is
 /// taken for one that the engine's own backup left.
@@ -27,6 +29,8 @@ pub(crate) struct RunTimeline {
     pub(crate) generation: Generation,
     /// See [`late_window`].
     pub(crate) late_window: u64,
+    /// Whether its number is more than a guess.
+    pub(crate) is_counted: bool,
 }
 
 impl RunTimeline {
@@ -34,6 +38,24 @@ impl RunTimeline {
         self.epochs
             .last()
             .map_or(self.base, |last| Epoch::new(last.max(self.base.get())))
+    }
+
+    /// The point at an epoch, where it has a name.
+    pub(crate) fn point(&self, epoch: u64) -> Option<Point> {
+        let point = Point::new(self.timeline, Epoch::new(epoch));
+        self.is_counted.then_some(point)
+    }
+
+    /// That some of its epochs are in no segment.
+    pub(crate) fn lack_of(&self, first: u64, last: u64) -> HoleCause {
+        HoleCause::EpochsMissing {
+            first: PointName {
+                timeline: self.is_counted.then_some(self.timeline),
+                epoch: Epoch::new(first),
+            },
+            last: Epoch::new(last),
+            is_late: self.is_late(Epoch::new(first)),
+        }
     }
 
     /// The last epoch up to which none is missing behind `from`.
@@ -55,7 +77,7 @@ impl RunTimeline {
     }
 
     /// Whether an epoch that is missing lies so near to the end.
-    pub(crate) fn is_late(&self, missing: Epoch) -> bool {
+    fn is_late(&self, missing: Epoch) -> bool {
         self.highest().get().saturating_sub(missing.get()) < self.late_window
     }
 
