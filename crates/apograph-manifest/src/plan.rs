@@ -12,7 +12,8 @@ use apograph_format::{
 
 pub use error::{ChainError, Nearest};
 
-use crate::chain::{Chain, ChainEntry, PointRange, end_of};
+use crate::chain::{Chain, PointRange};
+use crate::entry::{ChainEntry, end_of};
 use crate::hole::HoleCause;
 use crate::record::IncrementContent;
 
