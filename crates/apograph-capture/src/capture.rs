@@ -11,7 +11,7 @@ use apograph_io::{Disk, Folder, IoError, Mode, Monitor, exists, now};
 use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt};
 
 use crate::database::Database;
-use crate::error::Result;
+use crate::error::{CaptureError, Result};
 use crate::job::Job;
 use crate::request::{Captured, Options};
 
@@ -22,8 +22,8 @@ use crate::request::{Captured, Options};
 ///
 /// # Errors
 ///
-/// [`CaptureError`](crate::CaptureError); the repository is then as it was, but that what an earlier
-/// backup left which was killed may be made whole.
+/// [`CaptureError`]; the repository is then as it was, but that what an earlier backup left which was
+/// killed may be made whole, and that a folder that was there may have a lock file.
 pub fn capture(
     disk: &dyn Disk,
     database: &Path,
@@ -45,8 +45,16 @@ pub fn capture(
     let captured = place
         .sync(disk)
         .and_then(|()| captured(disk, &database, place.folder.clone(), options, monitor));
-    if captured.is_err() {
-        lock.undo(disk);
+    if let Err(error) = &captured {
+        // Elsewhere an engine may have opened the lock file by now, and the file has to stay the one
+        // that its name leads to.
+        let is_no_repository = matches!(
+            error,
+            CaptureError::Repository(RepositoryError::NotARepository { .. })
+        );
+        if place.created.is_some() || is_no_repository {
+            lock.undo(disk);
+        }
         place.undo(disk);
     }
     captured

@@ -245,8 +245,7 @@ impl<'a> Job<'a> {
         spans: bool,
     ) -> (TimelineState, bool) {
         if spans {
-            let last = self.repository.chain().entries().len().saturating_sub(1);
-            return (self.repository.timeline_before(last), false);
+            return (self.repository.timeline_across_last(), false);
         }
         let mut state = self.repository.timeline_at_end();
         let last = self.repository.chain().entries().last();

@@ -156,6 +156,31 @@ mod tests {
         assert_eq!(set.last(), naive.last().copied());
     }
 
+    type Ranges = &'static [(u64, u64)];
+
+    #[test]
+    fn a_range_is_all_of_its_numbers() {
+        // What is in the set, the range that is added, and what is in it then.
+        let rows: [(Ranges, (u64, u64), Ranges); 7] = [
+            (&[], (3, 5), &[(3, 5)]),
+            (&[], (5, 3), &[]),
+            (&[(3, 5)], (7, 9), &[(3, 5), (7, 9)]),
+            (&[(3, 5)], (6, 9), &[(3, 9)]),
+            (&[(3, 5), (9, 9)], (5, 8), &[(3, 9)]),
+            (&[(3, 5), (9, 11)], (1, 20), &[(1, 20)]),
+            (&[(3, 5)], (1, 2), &[(1, 5)]),
+        ];
+        for (before, (start, end), expected) in rows {
+            let mut set = RangeSet::from(before.to_vec());
+            assert_eq!(set.is_empty(), before.is_empty());
+            let mut other = set.clone();
+            set.insert_range(start, end);
+            assert_eq!(set.ranges(), expected, "{before:?}, {start} to {end}");
+            other.extend(&[(start, end)].into_iter().collect());
+            assert_eq!(Vec::from(other), expected, "{before:?}, {start} to {end}");
+        }
+    }
+
     #[test]
     fn the_ends_of_the_numbers_are_numbers() {
         let mut set = RangeSet::new();

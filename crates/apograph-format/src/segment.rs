@@ -72,12 +72,16 @@ impl SegmentFlags {
         }
     }
 
-    const fn bits(self) -> u64 {
-        (if self.repeats { Self::REPEATS } else { 0 })
-            | (if self.catches_up { Self::CATCHES_UP } else { 0 })
-            | (if self.reopened { Self::REOPENED } else { 0 })
-            | (if self.continues { Self::CONTINUES } else { 0 })
-            | (if self.spans { Self::SPANS } else { 0 })
+    fn bits(self) -> u64 {
+        let flags = [
+            (self.repeats, Self::REPEATS),
+            (self.catches_up, Self::CATCHES_UP),
+            (self.reopened, Self::REOPENED),
+            (self.continues, Self::CONTINUES),
+            (self.spans, Self::SPANS),
+        ];
+        let set = flags.into_iter().filter(|(is_set, _)| *is_set);
+        set.map(|(_, bit)| bit).sum()
     }
 }
 

@@ -482,6 +482,79 @@ mod tests {
     }
 
     #[test]
+    fn words_print_as_people_write_them() {
+        let file = LogPosition::in_file(LogSequence::new(7), 32);
+        let rows = [
+            (
+                Point::new(Timeline::new(2), Epoch::new(57)).to_string(),
+                "2:57",
+            ),
+            (file.to_string(), "7+32"),
+            (LogPosition::from(Lsn::new(57)).to_string(), "lsn 57"),
+            (format!("{:?}", Crc32::new(0x0371_198c)), "Crc32(0371198c)"),
+            (SegmentKind::Full.to_string(), "full"),
+            (SegmentKind::Incremental.to_string(), "incremental"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn sessions_count_their_transactions_from_two() {
+        let rows = [
+            (0, false),
+            (1, false),
+            (2, true),
+            (3, true),
+            (u64::MAX - 1, true),
+            (u64::MAX, false),
+        ];
+        for (id, expected) in rows {
+            assert_eq!(TransactionId::new(id).is_session(), expected, "{id}");
+        }
+    }
+
+    #[test]
+    fn positions_lie_behind_one_another() {
+        let (near, far) = (Lsn::new(100), Lsn::new(157));
+        assert_eq!(near.plus(57), far);
+        assert_eq!(far.plus(u64::MAX), Lsn::new(u64::MAX));
+        assert_eq!((far.behind(near), near.behind(far)), (57, 0));
+        let file = LogPosition::in_file(LogSequence::new(7), 100);
+        let rows = [
+            (file, file.plus(57), Generation::One, None),
+            (near.into(), far.into(), Generation::Two, Some(near)),
+        ];
+        for (position, behind, generation, lsn) in rows {
+            assert_eq!(position.plus(57), behind);
+            assert!(position < behind);
+            assert_eq!((position.generation(), position.lsn()), (generation, lsn));
+        }
+        assert_eq!(file.plus(57).to_string(), "7+157");
+    }
+
+    #[test]
+    fn database_ids_are_32_hex_digits() {
+        let id = DatabaseId::new(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+        let text = "0123456789abcdef0011223344556677";
+        assert_eq!((id.to_string().as_str(), text.parse()), (text, Ok(id)));
+        assert_eq!(id.get(), 0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+        let short = &text[1..];
+        let rows = [
+            short.to_owned(),
+            format!("0{text}"),
+            format!("+{short}"),
+            text.to_uppercase(),
+            format!("g{short}"),
+        ];
+        for text in rows {
+            let parsed = text.parse::<DatabaseId>();
+            assert_eq!(parsed, Err(ParseWordError::NotANumber), "{text}");
+        }
+    }
+
+    #[test]
     fn checksums_are_eight_hex_digits() {
         assert_eq!(Crc32::new(0x0371_198c).to_string(), "0371198c");
         assert_eq!("0371198c".parse(), Ok(Crc32::new(0x0371_198c)));

@@ -18,92 +18,16 @@
 //! alone proves that no commit is missing. Epochs of an encrypted log are not known here; then a
 //! full backup reaches no point, and every LSN between two commits.
 
-use apograph_format::{
-    Epoch, Generation, LogPosition, Lsn, Point, RangeSet, SegmentKind, SegmentName, Timeline,
-};
+mod links;
+mod reach;
 
-use crate::hole::{Hole, HoleCause, Unusable};
-use crate::manifest::Segment;
-use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
-use crate::run::{Run, RunTimeline, late_window};
+use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, SegmentKind, Timeline};
 
-/// A segment of the chain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainEntry {
-    /// What the manifest says of it.
-    pub segment: Segment,
-    /// What is in it, as far as that is known.
-    pub content: Option<SegmentContent>,
-    /// Why a restore cannot use it, where it cannot.
-    pub unusable: Option<Unusable>,
-    /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
-    /// segment that has no record and cannot be read they are a guess, under which other states may
-    /// have been known before. So is that of a full backup of which such a segment would have told
-    /// whether the log goes on across it.
-    pub is_counted: bool,
-}
+pub use links::{log_end, missing_entry};
 
-impl ChainEntry {
-    pub(crate) fn full(&self) -> Option<&FullContent> {
-        match &self.content {
-            Some(SegmentContent::Full(full)) => Some(full),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn increment(&self) -> Option<&IncrementContent> {
-        match &self.content {
-            Some(SegmentContent::Increment(increment)) => Some(increment),
-            _ => None,
-        }
-    }
-
-    /// The generation of the segment, as far as it is known.
-    pub fn generation(&self) -> Option<Generation> {
-        match &self.content {
-            Some(SegmentContent::Full(full)) => Some(full.image.generation()),
-            Some(SegmentContent::Increment(IncrementContent {
-                range: Some(range), ..
-            })) => Some(range.start.generation()),
-            Some(SegmentContent::Increment(_)) if self.segment.end_lsn.is_none() => {
-                Some(Generation::One)
-            }
-            _ => self.segment.end_lsn.map(|_| Generation::Two),
-        }
-    }
-
-    /// The last point that it has, where it can be used and the point has a name.
-    fn last_point(&self) -> Option<Point> {
-        match &self.content {
-            _ if self.unusable.is_some() || !self.is_counted => None,
-            Some(SegmentContent::Full(full)) => Some(full.base),
-            Some(SegmentContent::Increment(increment)) => {
-                increment.stretches.last().map(stretch_end)
-            }
-            None => None,
-        }
-    }
-
-    /// The first point that it has, where it can be used and the point has a name.
-    fn first_point(&self) -> Option<Point> {
-        match &self.content {
-            _ if self.unusable.is_some() || !self.is_counted => None,
-            Some(SegmentContent::Full(full)) => Some(full.base),
-            Some(SegmentContent::Increment(increment)) => {
-                let stretch = increment.stretches.first()?;
-                let first = stretch.epochs.ranges().first();
-                let epoch = first.map_or(stretch.base, |&(first, _)| Epoch::new(first));
-                Some(Point::new(stretch.timeline, epoch))
-            }
-            None => None,
-        }
-    }
-
-    /// Whether the segment only repeats what the run holds before its full backup.
-    pub(crate) fn repeats(&self) -> bool {
-        self.increment().is_some_and(|increment| increment.repeats)
-    }
-}
+use crate::entry::ChainEntry;
+use crate::hole::{Hole, HoleCause};
+use crate::run::Run;
 
 /// Points of one timeline, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,14 +144,6 @@ impl Chain {
         self.runs.iter().any(|run| run.is_sealed)
     }
 
-    /// Whether a commit that is missing was never logged, or is still to come, as far as can be told.
-    pub fn is_late(&self, missing: Point) -> bool {
-        self.runs
-            .iter()
-            .filter_map(|run| run.timeline(missing.timeline))
-            .all(|known| known.is_late(missing.epoch))
-    }
-
     /// Every place where commits are missing from the chain, or may be.
     pub fn holes(&self) -> Vec<Hole> {
         let (before, behind) = (self.points_before(), self.points_behind());
@@ -300,6 +216,13 @@ impl Chain {
             let unknown = before.iter().rposition(is_unknown).or(own);
             unknown.filter(|_| !entry.is_counted).and_then(unusable)
         };
+        let left_out = || {
+            let behind = index.checked_add(1)?;
+            let left_out = self.breaks.iter().find(|(at, _)| *at == behind);
+            left_out
+                .filter(|_| self.needs_more(index))
+                .map(|(_, cause)| cause.clone())
+        };
         let broken = || {
             let last = self.breaks.iter().rev().find(|(at, _)| *at <= index);
             last.map(|(_, cause)| cause.clone())
@@ -307,263 +230,18 @@ impl Chain {
         unusable(index)
             .or_else(lost_full)
             .or_else(uncounted)
+            .or_else(left_out)
             .or_else(broken)
-    }
-
-    /// Where a restore from the full backup at `index` can begin to stop.
-    pub(crate) fn served_from(&self, index: usize) -> Option<Point> {
-        let base = self.entries.get(index)?.full()?.base;
-        match self.catch_up_of(index) {
-            Some(catch_up) => Some(end_of(catch_up, base)),
-            None => Some(base),
-        }
-    }
-
-    /// The increment that an image copied under commits needs before it is a state.
-    pub(crate) fn catch_up_of(&self, full: usize) -> Option<&IncrementContent> {
-        let next = self.entries.get(full.checked_add(1)?)?.increment()?;
-        next.catches_up.then_some(next)
-    }
-
-    fn find_runs(&mut self) {
-        let mut first = 0;
-        for index in 0..self.entries.len() {
-            if let Some(cause) = self.break_at(index) {
-                self.close_run(first, index);
-                self.breaks.push((index, cause));
-                first = index;
-            }
-        }
-        self.close_run(first, self.entries.len());
-        if let Some(last) = self.entries.last()
-            && let Some(reason) = &last.unusable
-        {
-            let cause = HoleCause::unusable(&last.segment.file, reason);
-            self.breaks.push((self.entries.len(), cause));
-        }
-    }
-
-    fn close_run(&mut self, first: usize, end: usize) {
-        let entries = self.entries.get(first..end).unwrap_or_default();
-        if entries.is_empty() {
-            return;
-        }
-        let mut timelines: Vec<RunTimeline> = Vec::new();
-        let generation = entries.iter().find_map(ChainEntry::generation);
-        let generation = generation.unwrap_or(Generation::One);
-        let has_sealed = |entry: &ChainEntry| {
-            let increment = entry.increment();
-            increment.is_some_and(|increment| increment.is_encrypted && increment.commits > 0)
-        };
-        let is_sealed = entries.iter().any(has_sealed);
-        let is_placed = |entry: &ChainEntry| entry.increment().is_none_or(|it| it.range.is_some());
-        let late_window = late_window(entries.iter().all(is_placed));
-        let counts = |entry: &&ChainEntry| {
-            let lost = entry.unusable.is_some() && entry.segment.kind == SegmentKind::Incremental;
-            !entry.repeats() && !lost
-        };
-        for entry in entries.iter().filter(counts) {
-            let base = entry
-                .full()
-                .map(|full| (full.base.timeline, full.base.epoch, None));
-            let stretches = entry
-                .increment()
-                .map_or(&[][..], |increment| &increment.stretches);
-            let parts = stretches
-                .iter()
-                .map(|it| (it.timeline, it.base, Some(&it.epochs)));
-            for (timeline, base, epochs) in base.into_iter().chain(parts) {
-                let position = timelines
-                    .iter()
-                    .position(|known| known.timeline == timeline);
-                let position = position.unwrap_or(timelines.len());
-                if position == timelines.len() {
-                    timelines.push(RunTimeline {
-                        timeline,
-                        base,
-                        epochs: RangeSet::new(),
-                        generation,
-                        late_window,
-                    });
-                }
-                let Some(known) = timelines.get_mut(position) else {
-                    continue;
-                };
-                known.base = known.base.min(base);
-                if let Some(epochs) = epochs {
-                    known.epochs.extend(epochs);
-                }
-            }
-        }
-        self.runs.push(Run {
-            first,
-            end,
-            generation,
-            is_sealed,
-            timelines,
-        });
-    }
-
-    /// Why the log does not go on from the entries before to this one.
-    fn break_at(&self, index: usize) -> Option<HoleCause> {
-        let entry = self.entries.get(index)?;
-        let previous = self.entries.get(index.checked_sub(1)?)?;
-        if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
-            return Some(cause);
-        }
-        if previous.segment.kind == SegmentKind::Incremental
-            && let Some(reason) = &previous.unusable
-            && !previous.repeats()
-        {
-            return Some(HoleCause::unusable(&previous.segment.file, reason));
-        }
-        if previous.content.is_none()
-            && let Some(reason) = &previous.unusable
-        {
-            return Some(HoleCause::unusable(&previous.segment.file, reason));
-        }
-        match &entry.content {
-            Some(SegmentContent::Full(full)) if full.continues => None,
-            Some(SegmentContent::Full(_)) => Some(HoleCause::NotContinued {
-                file: entry.segment.file.clone(),
-            }),
-            None if entry.segment.kind == SegmentKind::Full => Some(HoleCause::NotContinued {
-                file: entry.segment.file.clone(),
-            }),
-            _ => self.unlinked(index),
-        }
-    }
-
-    fn unlinked(&self, index: usize) -> Option<HoleCause> {
-        let entry = self.entries.get(index)?;
-        let previous = self.entries.get(index.checked_sub(1)?)?;
-        let file = entry.segment.file.clone();
-        if entry.generation() == Some(Generation::Two) {
-            return self.unlinked_lsn(index);
-        }
-        let expected = previous.segment.end_epoch.next()?;
-        if entry.segment.start_epoch != expected {
-            let found = entry.segment.start_epoch;
-            return Some(HoleCause::UnlinkedEpochs {
-                file,
-                expected,
-                found,
-            });
-        }
-        if entry.repeats() {
-            return None;
-        }
-        let start = entry.increment()?.range?.start;
-        let end = self.log_end_before(index)?;
-        (end != start).then_some(HoleCause::UnlinkedPositions {
-            file,
-            expected: end,
-            found: start,
-        })
-    }
-
-    /// An increment of generation 2 begins at the end of the log so far or before it, and where it
-    /// begins before it, it repeats the same bytes.
-    fn unlinked_lsn(&self, index: usize) -> Option<HoleCause> {
-        let entry = self.entries.get(index)?;
-        let (file, increment) = (entry.segment.file.clone(), entry.increment()?);
-        if increment.diverges {
-            return Some(HoleCause::Diverges { file });
-        }
-        let start = increment.range?.start;
-        let end = self.log_end_before(index)?;
-        if end.generation() != start.generation() {
-            return Some(HoleCause::NotContinued { file });
-        }
-        (start > end && !entry.repeats()).then_some(HoleCause::UnlinkedPositions {
-            file,
-            expected: end,
-            found: start,
-        })
-    }
-
-    fn log_end_before(&self, index: usize) -> Option<LogPosition> {
-        log_end(self.entries.get(..index)?)
-    }
-
-    fn find_reaches(&mut self) {
-        let fulls = (0..self.entries.len()).filter(|&index| {
-            let entry = self.entries.get(index);
-            entry.is_some_and(|entry| entry.full().is_some() && entry.unusable.is_none())
-        });
-        self.reaches = fulls.map(|full| (full, self.find_reach(full))).collect();
-    }
-
-    fn find_reach(&self, full: usize) -> Vec<PointRange> {
-        let mut ranges = Vec::new();
-        let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
-            return ranges;
-        };
-        let is_counted = |entry: &ChainEntry| entry.is_counted;
-        if run.is_sealed || !self.entries.get(full).is_some_and(is_counted) {
-            return ranges;
-        }
-        let needs_missing = self.catch_up_of(full).is_some()
-            && self
-                .entries
-                .get(full.saturating_add(1))
-                .is_none_or(|it| it.unusable.is_some());
-        if needs_missing {
-            return ranges;
-        }
-        let own_increments = self.has_increments(full) && self.leads_on(full);
-        while let Some(known) = run.timeline(from.timeline) {
-            let to = if own_increments {
-                known.contiguous_to(from.epoch)
-            } else {
-                from.epoch
-            };
-            ranges.push(PointRange {
-                timeline: from.timeline,
-                from: from.epoch,
-                to,
-            });
-            let next = run
-                .timelines
-                .iter()
-                .find(|next| next.timeline > from.timeline);
-            match next {
-                Some(next) if own_increments && known.lacks_only_late(from.epoch) => {
-                    from = Point::new(next.timeline, next.base);
-                }
-                _ => break,
-            }
-        }
-        ranges
-    }
-
-    /// Whether the log right behind a full backup can be replayed. Where it cannot, later increments
-    /// of the run go on from what older full backups lead to, and not from this one.
-    pub(crate) fn leads_on(&self, full: usize) -> bool {
-        let own = self.entries.get(full.saturating_add(1));
-        own.is_none_or(|own| own.segment.kind == SegmentKind::Full || own.unusable.is_none())
-    }
-
-    fn has_increments(&self, full: usize) -> bool {
-        let run = self.run_of(full);
-        let rest = run.and_then(|run| self.entries.get(full.saturating_add(1)..run.end));
-        rest.unwrap_or_default()
-            .iter()
-            .any(|entry| entry.unusable.is_none())
     }
 
     fn missing_epochs<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Hole> + 'a {
         run.timelines.iter().flat_map(move |known| {
             let caught_up = self.caught_up_to(run, known.timeline);
             let from = caught_up.map_or(known.base, |epoch| known.base.max(epoch));
-            let point = |epoch: u64| Some(Point::new(known.timeline, Epoch::new(epoch)));
             known.missing_behind(from).map(move |(first, last)| Hole {
-                after: point(first.saturating_sub(1)),
-                before: point(last.saturating_add(1)),
-                cause: HoleCause::EpochsMissing {
-                    first: Point::new(known.timeline, Epoch::new(first)),
-                    last: Epoch::new(last),
-                },
+                after: known.point(first.saturating_sub(1)),
+                before: known.point(last.saturating_add(1)),
+                cause: known.lack_of(first, last),
             })
         })
     }
@@ -598,50 +276,4 @@ impl Chain {
         points.reverse();
         points
     }
-}
-
-/// Where the log ends that is captured by some entries from the start of a chain, where that is
-/// known.
-///
-/// An increment that repeats ends where the one before its full backup does, though it may name the
-/// place differently: the end of a log file is the start of the next.
-pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
-    for entry in entries.iter().rev() {
-        match &entry.content {
-            Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
-            Some(SegmentContent::Full(full)) if full.continues => {}
-            Some(SegmentContent::Full(full)) => return full.log_start,
-            None => return None,
-        }
-    }
-    None
-}
-
-/// The current point at the end of an increment that begins at `start`.
-pub(crate) fn end_of(increment: &IncrementContent, start: Point) -> Point {
-    let Some(last) = increment.stretches.last() else {
-        return start;
-    };
-    let end = stretch_end(last);
-    if end.timeline == start.timeline {
-        end.max(start)
-    } else {
-        end
-    }
-}
-
-fn stretch_end(stretch: &Stretch) -> Point {
-    let last = stretch.epochs.last().map_or(stretch.base, Epoch::new);
-    Point::new(stretch.timeline, last.max(stretch.base))
-}
-
-/// Names are numbered by the entries before them: a number left out is an entry taken out.
-fn missing_entry(previous: &Segment, next: &Segment) -> Option<HoleCause> {
-    let before = SegmentName::parse(previous.file.as_str())?.index;
-    let after = SegmentName::parse(next.file.as_str())?.index;
-    let expected = before.saturating_add(1);
-    (after != expected).then(|| HoleCause::MissingEntry {
-        previous: previous.file.clone(),
-        next: next.file.clone(),
-    })
 }

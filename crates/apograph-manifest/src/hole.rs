@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apograph_format::{Epoch, LogPosition, Point};
+use apograph_format::{Epoch, LogPosition, Point, PointName};
 
 use crate::manifest::FileName;
 
@@ -101,10 +101,12 @@ pub enum HoleCause {
     },
     /// Epochs that no segment has.
     EpochsMissing {
-        /// The first of them.
-        first: Point,
+        /// The first of them; without its timeline where that is not counted.
+        first: PointName,
         /// The last of them.
         last: Epoch,
+        /// Whether they were never logged, or are still to come, as far as can be told.
+        is_late: bool,
     },
 }
 
@@ -193,10 +195,10 @@ impl fmt::Display for HoleCause {
                 "{file} holds other commits than the log before it has at the same positions: it is of \
                  another copy of the database, or a crash took what was captured"
             ),
-            Self::EpochsMissing { first, last } if first.epoch == *last => {
+            Self::EpochsMissing { first, last, .. } if first.epoch == *last => {
                 write!(f, "epoch {first} is in no segment")
             }
-            Self::EpochsMissing { first, last } => {
+            Self::EpochsMissing { first, last, .. } => {
                 write!(f, "epochs {first} to {last} are in no segment")
             }
         }

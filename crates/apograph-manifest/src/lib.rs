@@ -28,6 +28,7 @@
 
 mod chain;
 mod cursor;
+mod entry;
 mod error;
 mod hole;
 mod manifest;
@@ -35,8 +36,9 @@ mod plan;
 mod record;
 mod run;
 
-pub use chain::{Chain, ChainEntry, LsnRange, PointRange, log_end};
+pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
+pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
 pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{

@@ -12,9 +12,10 @@ use apograph_format::{
 
 pub use error::{ChainError, Nearest};
 
-use crate::chain::{Chain, PointRange, end_of};
+use crate::chain::{Chain, PointRange};
+use crate::entry::{ChainEntry, end_of};
 use crate::hole::HoleCause;
-use crate::record::{IncrementContent, SegmentContent};
+use crate::record::IncrementContent;
 
 /// What a user asks to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,50 +161,60 @@ impl Chain {
             timeline: None,
             epoch: point.epoch,
         };
-        if self.points_named(bare).len() > 1 {
+        if self.points_named(bare).len() > 1 || self.nameless(bare).is_some() {
             point.into()
         } else {
             bare
         }
     }
 
-    /// The timelines in which an epoch is restorable or known.
+    /// The points that a name can mean: those that are restorable or known.
     fn points_named(&self, name: PointName) -> Vec<Point> {
-        let mut timelines: Vec<Timeline> = self
-            .restorable()
-            .iter()
-            .map(|range| range.timeline)
-            .collect();
-        for entry in self.entries() {
-            match &entry.content {
-                Some(SegmentContent::Full(full)) => timelines.push(full.base.timeline),
-                Some(SegmentContent::Increment(increment)) => {
-                    timelines.extend(increment.stretches.iter().map(|stretch| stretch.timeline));
-                }
-                None => {}
-            }
-        }
+        let ranges = self.restorable();
+        let restorable = ranges.iter().map(|range| range.timeline);
+        let counted = self.entries().iter().filter(|entry| entry.is_counted);
+        let known = counted.clone().flat_map(ChainEntry::timelines);
+        let mut timelines: Vec<Timeline> = restorable.chain(known).collect();
         timelines.sort();
         timelines.dedup();
         timelines.retain(|timeline| name.timeline.is_none_or(|named| named == *timeline));
         let points = timelines
             .into_iter()
             .map(|timeline| Point::new(timeline, name.epoch));
+        let is_known = |point: Point| counted.clone().any(|entry| entry.has(point));
         points
-            .filter(|point| self.is_restorable(*point) || self.is_known(*point))
+            .filter(|point| self.is_restorable(*point) || is_known(*point))
             .collect()
+    }
+
+    /// A point that has no name, because its timeline is not counted.
+    fn nameless(&self, name: PointName) -> Option<Point> {
+        let uncounted = self.entries().iter().filter(|entry| !entry.is_counted);
+        let mut points = uncounted.flat_map(|entry| {
+            let points = entry.timelines().into_iter();
+            let points = points.map(|timeline| Point::new(timeline, name.epoch));
+            points.filter(|point| entry.has(*point))
+        });
+        points.find(|point| name.timeline.is_none_or(|named| named == point.timeline))
     }
 
     fn resolve(&self, target: &Target, name: PointName) -> Result<Point, ChainError> {
         let points = self.points_named(name);
-        match points.as_slice() {
-            [point] => Ok(*point),
-            [] if self.is_sealed() => Err(self.encrypted(target)),
-            [] => Err(ChainError::NotCovered {
+        let nameless = self.nameless(name);
+        match (points.as_slice(), nameless) {
+            ([point], None) => Ok(*point),
+            ([point], Some(_)) if name.timeline.is_some() => Ok(*point),
+            // The plan says why it cannot be reached.
+            ([], Some(point)) => Ok(point),
+            ([], None) if self.is_sealed() => Err(self.encrypted(target)),
+            ([], None) => Err(ChainError::NotCovered {
                 target: target.to_string(),
                 nearest: self.nearest(name),
             }),
-            _ => Err(ChainError::Ambiguous { points }),
+            _ => Err(ChainError::Ambiguous {
+                points,
+                has_nameless: nameless.is_some(),
+            }),
         }
     }
 
@@ -212,22 +223,8 @@ impl Chain {
             .any(|full| self.reach(full).iter().any(|range| range.contains(point)))
     }
 
-    /// Whether a segment of the manifest has, or had, a commit with this epoch.
-    fn is_known(&self, point: Point) -> bool {
-        self.entry_with(point).is_some()
-    }
-
     fn entry_with(&self, point: Point) -> Option<usize> {
-        self.entries().iter().position(|entry| {
-            let is_base = entry.full().is_some_and(|full| full.base == point);
-            is_base
-                || entry.increment().is_some_and(|increment| {
-                    increment.stretches.iter().any(|stretch| {
-                        stretch.timeline == point.timeline
-                            && stretch.epochs.contains(point.epoch.get())
-                    })
-                })
-        })
+        self.entries().iter().position(|entry| entry.has(point))
     }
 
     fn encrypted(&self, target: &Target) -> ChainError {
@@ -367,8 +364,7 @@ impl Chain {
             *full <= through && self.run_of(*full).is_some_and(|run| through < run.end)
         };
         let caught_up = |full: &usize| {
-            *full == through && self.catch_up_of(*full).is_none()
-                || *full < through && self.leads_on(*full)
+            *full == through && !self.needs_more(*full) || *full < through && self.leads_on(*full)
         };
         let broken = |cause: Option<HoleCause>| self.out_of_reach(target, cause);
         if self
@@ -411,10 +407,7 @@ impl Chain {
             let known = run.timeline(from.timeline)?;
             if !increments.is_empty() && !known.lacks_only_late(from.epoch) {
                 let gap = known.missing_behind(from.epoch).next();
-                return gap.map(|(first, last)| HoleCause::EpochsMissing {
-                    first: Point::new(known.timeline, Epoch::new(first)),
-                    last: Epoch::new(last),
-                });
+                return gap.map(|(first, last)| known.lack_of(first, last));
             }
             let next = run
                 .timelines

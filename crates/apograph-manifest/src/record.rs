@@ -89,6 +89,14 @@ pub struct FullContent {
     pub source: Option<SourceFile>,
 }
 
+impl FullContent {
+    /// Whether the image can hold commits behind its epoch: in generation 1 it is written while they
+    /// go on.
+    pub fn may_be_ahead(&self) -> bool {
+        self.image.generation() == Generation::One && self.image.iteration > 0
+    }
+}
+
 /// A file of some machine, by the numbers that its operating system gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {

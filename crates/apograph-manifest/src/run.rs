@@ -1,6 +1,9 @@
 //! A run: consecutive segments in which the log goes on without a hole.
 
-use apograph_format::{Epoch, Generation, RangeSet, Timeline};
+use apograph_format::{Epoch, Generation, Point, PointName, RangeSet, SegmentKind, Timeline};
+
+use crate::entry::ChainEntry;
+use crate::hole::HoleCause;
 
 /// How late a commit can be where no position proves that the log goes on: a gap further back is
 /// taken for one that the engine's own backup left.
@@ -27,6 +30,8 @@ pub(crate) struct RunTimeline {
     pub(crate) generation: Generation,
     /// See [`late_window`].
     pub(crate) late_window: u64,
+    /// Whether its number is more than a guess.
+    pub(crate) is_counted: bool,
 }
 
 impl RunTimeline {
@@ -34,6 +39,24 @@ impl RunTimeline {
         self.epochs
             .last()
             .map_or(self.base, |last| Epoch::new(last.max(self.base.get())))
+    }
+
+    /// The point at an epoch, where it has a name.
+    pub(crate) fn point(&self, epoch: u64) -> Option<Point> {
+        let point = Point::new(self.timeline, Epoch::new(epoch));
+        self.is_counted.then_some(point)
+    }
+
+    /// That some of its epochs are in no segment.
+    pub(crate) fn lack_of(&self, first: u64, last: u64) -> HoleCause {
+        HoleCause::EpochsMissing {
+            first: PointName {
+                timeline: self.is_counted.then_some(self.timeline),
+                epoch: Epoch::new(first),
+            },
+            last: Epoch::new(last),
+            is_late: self.is_late(Epoch::new(first)),
+        }
     }
 
     /// The last epoch up to which none is missing behind `from`.
@@ -55,7 +78,7 @@ impl RunTimeline {
     }
 
     /// Whether an epoch that is missing lies so near to the end.
-    pub(crate) fn is_late(&self, missing: Epoch) -> bool {
+    fn is_late(&self, missing: Epoch) -> bool {
         self.highest().get().saturating_sub(missing.get()) < self.late_window
     }
 
@@ -81,9 +104,79 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// The run that some entries are, of which the first one has a place in the chain.
+    pub(crate) fn of(first: usize, entries: &[ChainEntry]) -> Option<Self> {
+        if entries.is_empty() {
+            return None;
+        }
+        let generation = entries.iter().find_map(ChainEntry::generation);
+        let generation = generation.unwrap_or(Generation::One);
+        let has_sealed = |entry: &ChainEntry| {
+            let increment = entry.increment();
+            increment.is_some_and(|increment| increment.is_encrypted && increment.commits > 0)
+        };
+        let is_placed = |entry: &ChainEntry| entry.increment().is_none_or(|it| it.range.is_some());
+        let late_window = late_window(entries.iter().all(is_placed));
+        Some(Self {
+            first,
+            end: first.saturating_add(entries.len()),
+            generation,
+            is_sealed: entries.iter().any(has_sealed),
+            timelines: timelines_in(entries, generation, late_window),
+        })
+    }
+
     pub(crate) fn timeline(&self, timeline: Timeline) -> Option<&RunTimeline> {
         self.timelines
             .iter()
             .find(|known| known.timeline == timeline)
     }
+}
+
+fn timelines_in(
+    entries: &[ChainEntry],
+    generation: Generation,
+    late_window: u64,
+) -> Vec<RunTimeline> {
+    let mut timelines: Vec<RunTimeline> = Vec::new();
+    let counts = |entry: &&ChainEntry| {
+        let lost = entry.unusable.is_some() && entry.segment.kind == SegmentKind::Incremental;
+        !entry.repeats() && !lost
+    };
+    for entry in entries.iter().filter(counts) {
+        let base = entry
+            .full()
+            .map(|full| (full.base.timeline, full.base.epoch, None));
+        let stretches = entry
+            .increment()
+            .map_or(&[][..], |increment| &increment.stretches);
+        let parts = stretches
+            .iter()
+            .map(|it| (it.timeline, it.base, Some(&it.epochs)));
+        for (timeline, base, epochs) in base.into_iter().chain(parts) {
+            let position = timelines
+                .iter()
+                .position(|known| known.timeline == timeline);
+            let position = position.unwrap_or(timelines.len());
+            if position == timelines.len() {
+                timelines.push(RunTimeline {
+                    timeline,
+                    base,
+                    epochs: RangeSet::new(),
+                    generation,
+                    late_window,
+                    is_counted: true,
+                });
+            }
+            let Some(known) = timelines.get_mut(position) else {
+                continue;
+            };
+            known.base = known.base.min(base);
+            known.is_counted &= entry.is_counted;
+            if let Some(epochs) = epochs {
+                known.epochs.extend(epochs);
+            }
+        }
+    }
+    timelines
 }

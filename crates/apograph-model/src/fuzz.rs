@@ -30,24 +30,12 @@ pub fn repository(data: &[u8]) {
     run(&Story::decode(data), Effort::SOME);
 }
 
-const COMMIT: Op = Op::Commit(Shape {
-    records: 1,
-    frames: 1,
-    is_forged: false,
-    value_bytes: 9,
-});
+const COMMIT: Op = Op::Commit(Shape::of(1, 1, 9));
 const BIG: Op = Op::Commit(Shape {
-    records: 3,
-    frames: 3,
     is_forged: true,
-    value_bytes: 90,
+    ..Shape::of(3, 3, 90)
 });
-const CHANGE: Op = Op::Change(Shape {
-    records: 1,
-    frames: 1,
-    is_forged: false,
-    value_bytes: 5,
-});
+const CHANGE: Op = Op::Change(Shape::of(1, 1, 5));
 const AUTO: Op = Op::Backup(Backup::Auto);
 const FULL: Op = Op::Backup(Backup::Full);
 const INCREMENTAL: Op = Op::Backup(Backup::Incremental);

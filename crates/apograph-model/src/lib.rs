@@ -18,6 +18,7 @@ mod bytes;
 mod engine;
 pub mod fuzz;
 mod live;
+mod names;
 mod op;
 mod read;
 mod run;

@@ -71,6 +71,18 @@ pub struct Shape {
     pub value_bytes: u8,
 }
 
+impl Shape {
+    /// So many records over so many frames, with values of so many bytes.
+    pub const fn of(records: u8, frames: u8, value_bytes: u8) -> Self {
+        Self {
+            records,
+            frames,
+            is_forged: false,
+            value_bytes,
+        }
+    }
+}
+
 /// Which kind of backup is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backup {

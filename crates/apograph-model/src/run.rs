@@ -16,6 +16,7 @@ use apograph_testing::scratch::scratch;
 
 use crate::engine::{Engine, Keep};
 use crate::live::Live;
+use crate::names::{Names, Timelines};
 use crate::op::{Backup, Op, Story};
 use crate::read::state_of;
 use crate::truth::State;
@@ -130,6 +131,7 @@ pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(),
         older: BTreeMap::new(),
         restored: 0,
         has_backup: false,
+        names: Names::default(),
     };
     let play = |stage: &mut Stage<'_>, index: usize| match story.ops.get(index) {
         Some(op) => stage.play(*op),
@@ -178,6 +180,7 @@ struct Stage<'a> {
     older: BTreeMap<&'static str, Vec<u8>>,
     restored: usize,
     has_backup: bool,
+    names: Names,
 }
 
 impl Stage<'_> {
@@ -264,7 +267,8 @@ impl Stage<'_> {
             self.engine.captured(is_increment);
             self.engine.goes_on &= !self.done.any;
         }
-        self.compare_latest()
+        self.compare_latest()?;
+        self.note_names()
     }
 
     /// An increment may be refused where the log does not go on, and everything behind damage.
@@ -291,6 +295,7 @@ impl Stage<'_> {
         }
         self.done.to_manifest = true;
         self.engine.goes_on = false;
+        self.names.forget();
         let folder = Folder::open(&self.repository).map_err(RepositoryError::from);
         let rebuilt = folder.and_then(|folder| rebuild(&RealDisk, &folder));
         match rebuilt {
@@ -332,6 +337,22 @@ impl Stage<'_> {
         }
     }
 
+    /// Restores what the repository offers by names that it did not offer before, and notes it.
+    fn note_names(&mut self) -> Result<(), Wrong> {
+        let Ok(repository) = Repository::open(&self.repository) else {
+            return Ok(());
+        };
+        let mut points = self.points(&repository);
+        points.retain(|(point, _)| !self.names.knows(*point));
+        let new = points.len().saturating_sub(self.effort.points);
+        for (point, is_last) in points.into_iter().skip(new) {
+            if let Some(state) = self.restored(Target::Point(point.into()))? {
+                self.names.note(point, is_last, &state);
+            }
+        }
+        Ok(())
+    }
+
     /// Restores what the repository offers, and compares.
     fn compare(&mut self) -> Result<(), Wrong> {
         if !self.has_backup {
@@ -344,7 +365,7 @@ impl Stage<'_> {
         };
         let count = points.len();
         let step = count.div_ceil(self.effort.points).max(1);
-        let mut timelines: BTreeMap<u64, Vec<(u64, State)>> = BTreeMap::new();
+        let mut timelines: Timelines = BTreeMap::new();
         for (index, (point, is_last)) in points.into_iter().enumerate() {
             if index % step != 0 && !is_last {
                 continue;
@@ -360,6 +381,8 @@ impl Stage<'_> {
             if !self.done.any && step == 1 {
                 self.judge_required(&timelines)?;
             }
+            let (truth, is_damaged) = (&self.engine.truth, self.done.any);
+            self.names.judge(&timelines, truth, is_damaged)?;
         }
         match self.restored(Target::Latest)? {
             Some(state) if self.done.can_be_told() && !self.engine.truth.was_ever(&state) => {
@@ -390,9 +413,10 @@ impl Stage<'_> {
     }
 
     /// Each timeline is what one history was.
-    fn judge(&self, timelines: &BTreeMap<u64, Vec<(u64, State)>>) -> Result<(), String> {
+    fn judge(&self, timelines: &Timelines) -> Result<(), String> {
         let truth = &self.engine.truth;
-        match timelines.iter().find(|(_, states)| !truth.agrees(states)) {
+        let agrees = |states: &[(u64, State)]| truth.agrees(states, self.done.any);
+        match timelines.iter().find(|(_, states)| !agrees(states)) {
             None => Ok(()),
             Some((timeline, states)) => Err(format!(
                 "timeline {timeline} is {states:?}, which no history was"
@@ -401,7 +425,7 @@ impl Stage<'_> {
     }
 
     /// Whatever was captured is there.
-    fn judge_required(&self, timelines: &BTreeMap<u64, Vec<(u64, State)>>) -> Result<(), String> {
+    fn judge_required(&self, timelines: &Timelines) -> Result<(), String> {
         let truth = &self.engine.truth;
         let states = || timelines.values().flatten();
         let is_lacking = |moment: &crate::truth::Moment| {

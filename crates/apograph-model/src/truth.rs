@@ -383,6 +383,12 @@ impl Truth {
         }
     }
 
+    /// Whether a commit is a change that takes no epoch.
+    pub(crate) fn takes_no_epoch(&self, number: u32) -> bool {
+        let mut commits = self.histories.iter().flat_map(|history| &history.commits);
+        !commits.any(|commit| commit.number == number && commit.owns_epoch)
+    }
+
     /// The moments whose state every backup so far must give back.
     pub(crate) fn required(&self) -> Vec<Moment> {
         let mut required = Vec::new();
@@ -442,15 +448,19 @@ impl Truth {
     }
 
     /// Whether a history agrees with what a timeline gave back: with its last state as one of its
-    /// epoch, and with every other as the last one.
-    pub fn agrees(&self, timeline: &[(u64, State)]) -> bool {
+    /// epoch, and with every other as the last one. Behind damage each of them can be the last one that
+    /// is left.
+    pub fn agrees(&self, timeline: &[(u64, State)], is_damaged: bool) -> bool {
         let Some((last, others)) = timeline.split_last() else {
             return true;
+        };
+        let is_kept = |history: &History, epoch, state: &State| {
+            history.last_state(epoch) == *state || is_damaged && history.had_at(epoch, state)
         };
         let agrees = |history: &History| {
             others
                 .iter()
-                .all(|(epoch, state)| history.last_state(*epoch) == *state)
+                .all(|(epoch, state)| is_kept(history, *epoch, state))
                 && history.had_at(last.0, &last.1)
         };
         let mut histories = self.histories.iter().chain(&self.seen_from_images);

@@ -4,7 +4,7 @@ use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, Segmen
 use apograph_io::{Folder, IoError, Threads};
 use apograph_manifest::{
     ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
-    Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end,
+    Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end, missing_entry,
 };
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
@@ -52,7 +52,7 @@ impl Opening<'_> {
             is_counted |= record.is_some_and(SegmentRecord::names_timeline);
             is_counted &= entry.is_counted;
             is_counted &= self.is_told(segment, entry.content.as_ref(), record, &entries)?;
-            entry.is_counted = is_counted;
+            entry.is_counted = is_counted && !self.may_lack_more(&entry, record);
             is_counted &= entry.content.is_some() || self.is_left_out(segment)?;
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
@@ -84,8 +84,8 @@ impl Opening<'_> {
         Ok(entry)
     }
 
-    /// Whether it is known if the log goes on across a segment. Of a full backup it may be the
-    /// increment behind it that says so.
+    /// Whether it is known if the log goes on across a segment, and from where on it serves. Of a full
+    /// backup it may be the increment behind it that says so.
     fn is_told(
         &self,
         segment: &Segment,
@@ -98,8 +98,12 @@ impl Opening<'_> {
         };
         let record = record.filter(|record| !record.is_uncounted);
         // In generation 1 a later capture finds out nothing of it.
-        let is_final = record.is_some() && full.image.generation() == Generation::One;
-        if before.is_empty() || full.continues || is_final {
+        if full.image.generation() == Generation::One && record.is_some() {
+            return Ok(true);
+        }
+        // There it may also be the only one that says that the image is ahead of its epoch.
+        let may_be_ahead = full.may_be_ahead();
+        if !may_be_ahead && (before.is_empty() || full.continues) {
             return Ok(true);
         }
         let Some(behind) = self.behind(segment) else {
@@ -137,6 +141,17 @@ impl Opening<'_> {
         behind
             .next()
             .filter(|next| next.kind == SegmentKind::Incremental)
+    }
+
+    /// Whether an image may be ahead of its epoch, and the manifest leaves out what came right behind
+    /// it: that would have told.
+    fn may_lack_more(&self, entry: &ChainEntry, record: Option<&SegmentRecord>) -> bool {
+        let mut segments = self.manifest.segments.iter();
+        let full = segments.find(|it| it.file == entry.segment.file);
+        let next = full.and(segments.next());
+        record.is_none_or(|record| record.is_uncounted)
+            && matches!(&entry.content, Some(SegmentContent::Full(full)) if full.may_be_ahead())
+            && next.is_some_and(|next| missing_entry(&entry.segment, next).is_some())
     }
 
     fn contradiction(&self, detail: String) -> RepositoryError {

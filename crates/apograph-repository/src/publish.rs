@@ -71,6 +71,10 @@ impl RepositoryLock {
     }
 
     /// Leaves the folder as it was before the lock was taken. The lock is still held.
+    ///
+    /// An engine that has opened the lock file in the meantime gets a lock on a file that no name leads
+    /// to, and keeps nobody out. So this is for a folder that goes too, and for one in which nothing of
+    /// ours is ever written.
     pub fn undo(&self, disk: &dyn Disk) {
         if self.is_created {
             // The error that led here is the one to report.

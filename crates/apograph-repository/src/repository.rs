@@ -15,14 +15,14 @@ use apograph_format::{SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
-    SegmentRecord, read_history, read_manifest,
+    SegmentContent, SegmentRecord, read_history, read_manifest,
 };
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
 use crate::opening::Opening;
 use crate::publish::ENGINE_LOCK_FILE_NAME;
-use crate::timelines::timeline_behind;
+use crate::timelines::{cross, timeline_behind};
 
 /// A repository as it was found.
 #[derive(Debug)]
@@ -176,6 +176,18 @@ impl Repository {
     /// The timeline behind the last entry of the chain.
     pub fn timeline_at_end(&self) -> TimelineState {
         timeline_behind(self.chain.entries())
+    }
+
+    /// The timeline in front of the last entry, a full backup, where the log goes on across it.
+    pub fn timeline_across_last(&self) -> TimelineState {
+        let Some((last, before)) = self.chain.entries().split_last() else {
+            return self.timeline_at_end();
+        };
+        let mut state = timeline_behind(before);
+        if let Some(SegmentContent::Full(full)) = &last.content {
+            cross(&mut state, full);
+        }
+        state
     }
 
     /// The records of all segments whose content is known.

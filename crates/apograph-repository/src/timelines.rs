@@ -1,7 +1,7 @@
 //! The timeline between two segments, from their records alone.
 
-use apograph_format::{Epoch, Point, Timeline};
-use apograph_manifest::{ChainEntry, SegmentContent};
+use apograph_format::{Epoch, LogPosition, Point, Timeline};
+use apograph_manifest::{ChainEntry, FullContent, SegmentContent};
 use apograph_wal::TimelineState;
 
 /// The timeline behind some entries from the start of a chain.
@@ -21,6 +21,7 @@ pub fn advance(state: &mut TimelineState, entry: &ChainEntry, first: bool) {
             *state = TimelineState::at(full.base);
             state.process_ended = full.reopened;
         }
+        Some(SegmentContent::Full(full)) => cross(state, full),
         Some(SegmentContent::Increment(increment)) if !increment.repeats => {
             for stretch in &increment.stretches {
                 if stretch.opens || stretch.timeline != state.timeline {
@@ -32,5 +33,12 @@ pub fn advance(state: &mut TimelineState, entry: &ChainEntry, first: bool) {
             state.process_ended = increment.process_ended;
         }
         _ => {}
+    }
+}
+
+/// The log goes on across a full backup.
+pub(crate) fn cross(state: &mut TimelineState, full: &FullContent) {
+    if let Some(image) = full.log_start.and_then(LogPosition::lsn) {
+        state.cross(image, full.base.epoch);
     }
 }

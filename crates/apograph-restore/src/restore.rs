@@ -198,8 +198,9 @@ impl<'a> Maker<'a> {
             Some((first, last)) => {
                 let first = Point::new(target.timeline, Epoch::new(first));
                 let cause = HoleCause::EpochsMissing {
-                    first,
+                    first: first.into(),
                     last: Epoch::new(last),
+                    is_late: false,
                 };
                 let nearest = self.repository.chain().nearest(target.into());
                 let (target, cause) = (format!("epoch {target}"), Box::new(cause));

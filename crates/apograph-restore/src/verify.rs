@@ -145,7 +145,7 @@ fn missing_links(repository: &Repository) -> Vec<Problem> {
         | HoleCause::MissingFile { .. }
         | HoleCause::Unsupported { .. } => false,
         // Late commits may still come, or were lost in a crash before they were logged.
-        HoleCause::EpochsMissing { first, .. } => !repository.chain().is_late(*first),
+        HoleCause::EpochsMissing { is_late, .. } => !is_late,
         _ => true,
     });
     let problem = |hole: apograph_manifest::Hole| Problem {

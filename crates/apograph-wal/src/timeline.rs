@@ -3,7 +3,8 @@
 //! Generation 2 names the epoch of every group and goes on counting across processes: the groups
 //! of a log are in one timeline, in the order of their epochs. Only an image can be ahead of its log:
 //! a statement that changes nothing takes an epoch and logs nothing, and a crash gives that epoch out
-//! again. What follows then is another timeline.
+//! again. What follows then is another timeline. Where the log of a chain goes on across such an image,
+//! its epochs are taken from its place in the log on.
 //!
 //! Generation 1 counts epochs per process and says nowhere when another process took over. The
 //! rules (docs/decisions.md, "Where does a timeline end?"):
@@ -19,7 +20,9 @@
 //! A group without an epoch belongs to the highest one before it. A session's group always has
 //! one; where a crash tore it off, it was the next.
 
-use apograph_format::{Epoch, Generation, Point, RangeSet, Timeline, TransactionId};
+use apograph_format::{
+    Epoch, Generation, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId,
+};
 
 use crate::group::{Group, LogEnd, LogEvent};
 use crate::part::{LogPart, Run};
@@ -38,6 +41,8 @@ pub struct TimelineState {
     pub transactions: RangeSet,
     /// Another process is known to have begun writing; its first group opens the next timeline.
     pub process_ended: bool,
+    /// Generation 2: the last image that the log went on across, and the highest epoch that one had.
+    pub crossed: Option<(Lsn, Epoch)>,
 }
 
 /// Where a group stands in the history.
@@ -62,6 +67,7 @@ impl TimelineState {
             epochs: RangeSet::new(),
             transactions: RangeSet::new(),
             process_ended: false,
+            crossed: None,
         }
     }
 
@@ -82,6 +88,13 @@ impl TimelineState {
         self.process_ended = true;
     }
 
+    /// The log goes on across an image of generation 2: what is logged from its place on does not have
+    /// the epochs that it has had, though they may be logged nowhere.
+    pub fn cross(&mut self, image: Lsn, epoch: Epoch) {
+        let before = self.crossed.map_or(epoch, |(_, before)| before);
+        self.crossed = Some((image, epoch.max(before)));
+    }
+
     /// The epoch record of the last group, found at the start of the next part of the log.
     pub fn lead(&mut self, epoch: Epoch) {
         self.epochs.insert(epoch.get());
@@ -91,7 +104,19 @@ impl TimelineState {
     pub fn place(&mut self, group: &Group<'_>) -> Placement {
         match group.generation() {
             Generation::One => self.place_heads(group.transaction, group.epoch),
-            Generation::Two => self.place_ordered(group.epoch, group.takes_epoch),
+            Generation::Two => {
+                let start = group.start.position(group.parts);
+                self.pass(start.and_then(LogPosition::lsn), group.epoch);
+                self.place_ordered(group.epoch, group.takes_epoch)
+            }
+        }
+    }
+
+    /// A group that begins at a position comes next. (Of an encrypted one nobody knows the epoch.)
+    fn pass(&mut self, start: Option<Lsn>, epoch: Option<Epoch>) {
+        let crossed = self.crossed.filter(|(image, _)| Some(*image) <= start);
+        if let Some((_, taken)) = crossed.filter(|_| epoch.is_some()) {
+            self.base = self.base.max(taken);
         }
     }
 
@@ -371,6 +396,57 @@ mod tests {
                 let placement = state.place_ordered(epoch.map(Epoch::new), *own_epoch);
                 let mark = if placement.advances { "*" } else { "" };
                 format!("{}{mark}", placement.point)
+            });
+            assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn an_image_that_the_log_goes_on_across_has_its_epochs() {
+        // The images, by position and epoch, and the groups: where each begins, and its epoch.
+        type Row = (
+            &'static str,
+            &'static [(u64, u64)],
+            &'static [(u64, Option<u64>)],
+            &'static str,
+        );
+        let rows: [Row; 6] = [
+            (
+                "given out again",
+                &[(100, 5)],
+                &[(100, Some(5)), (150, Some(6))],
+                "2:5 2:6",
+            ),
+            ("gone on from", &[(100, 5)], &[(100, Some(6))], "1:6"),
+            (
+                "before the image",
+                &[(100, 5)],
+                &[(50, Some(4)), (100, Some(5))],
+                "1:4 2:5",
+            ),
+            (
+                "before an image that lost epochs",
+                &[(100, 5), (100, 3)],
+                &[(120, Some(4))],
+                "2:4",
+            ),
+            (
+                "before an image that is no higher",
+                &[(100, 3)],
+                &[(100, Some(4))],
+                "1:4",
+            ),
+            ("encrypted", &[(100, 5)], &[(100, None)], "1:3"),
+        ];
+        for (what, images, groups, expected) in rows {
+            let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(3)));
+            for (image, epoch) in images {
+                state.cross(Lsn::new(*image), Epoch::new(*epoch));
+            }
+            let placed = groups.iter().map(|(start, epoch)| {
+                let epoch = epoch.map(Epoch::new);
+                state.pass(Some(Lsn::new(*start)), epoch);
+                state.place_ordered(epoch, true).point.to_string()
             });
             assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
         }

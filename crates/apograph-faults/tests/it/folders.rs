@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use anyhow::{Result, ensure};
 use apograph::capture::CaptureError;
-use apograph::io::{FileLock, Folder, Mode};
-use apograph_faults::act::{Act, Place};
+use apograph::io::{FileLock, Folder, Mode, RealDisk};
+use apograph_faults::act::{Act, Place, code_of};
 use apograph_faults::check::{Ended, check};
 use apograph_faults::scratch::scratch;
 use apograph_faults::stage::{Stage, contents};
@@ -156,5 +156,43 @@ fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
             drop(other);
             check(&stage, Act::First, &place, Ended::Failed).expect("the next command");
         }
+    }
+}
+
+/// An engine may have opened the lock file in the meantime: it has to stay where its name can be
+/// locked again, and goes only with the folder, or from one that is no repository.
+#[test]
+fn a_failed_backup_leaves_the_lock_file_where_an_engine_may_have_it() {
+    let lock = Path::new("backup.lock");
+    for generation in [1, 2] {
+        let stage = Stage::new(generation).expect("a stage");
+        let scratch = scratch().expect("a folder");
+        let place = Place::prepared(scratch.path(), &stage, Act::First).expect("a place");
+        let repository = place.repository();
+        let fail = |code: &str| {
+            let error = Act::Incremental.perform(&RealDisk, &place);
+            let error = error.expect_err("there is no full backup");
+            assert_eq!(code_of(&error), Some(code));
+        };
+        fail("no-full-backup");
+        assert!(!repository.exists(), "it was not there before");
+
+        fs::create_dir(&repository).expect("a folder");
+        fs::write(repository.join("letter"), "").expect("a file");
+        fail("not-a-repository");
+        assert!(!repository.join(lock).exists());
+
+        fs::remove_file(repository.join("letter")).expect("a file");
+        let folder = Folder::open(&repository).expect("a folder");
+        let engine = || FileLock::acquire(folder.at(lock), Mode::PRIVATE);
+        fail("no-full-backup");
+        assert_eq!(repository.join(lock).exists(), generation == 2);
+        if generation == 2 {
+            let held = engine().expect("the engine's lock");
+            fail("repository-busy");
+            assert!(engine().is_err(), "the file is the one that is locked");
+            drop(held);
+        }
+        Act::First.perform(&RealDisk, &place).expect("a backup");
     }
 }

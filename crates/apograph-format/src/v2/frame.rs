@@ -23,8 +23,8 @@ pub const FRAME_HEADER_BYTES: usize = 25;
 pub const FRAME_PAYLOAD_MAX_BYTES: u32 = 1 << 30;
 /// Bytes of the prologue at the front of a group's first payload.
 pub const PROLOGUE_BYTES: usize = 8;
-/// Bytes that encryption adds to a payload: the nonce and the tag.
-pub const SEALED_OVERHEAD_BYTES: usize = 12 + 16;
+/// Bytes that encryption adds to a payload: the nonce of 12 and the tag of 16.
+pub const SEALED_OVERHEAD_BYTES: usize = 28;
 
 const CHECKSUM_OFFSET: usize = 4;
 const LSN_OFFSET: usize = CHECKSUM_OFFSET + 4;
@@ -98,7 +98,7 @@ impl FrameFlags {
     }
 
     const fn is_known(self) -> bool {
-        self.0 & !(Self::FIRST | Self::LAST) == 0
+        self.0 & !Self::FIRST & !Self::LAST == 0
     }
 }
 

@@ -1,8 +1,8 @@
 //! Database files.
 
 use apograph_format::{
-    Crc32, DATABASE_HEADERS_BYTES, DatabaseHeaders, Extent, ExtentContent, FormatError, Image,
-    PAGE_BYTES, v1,
+    Crc32, DATABASE_HEADERS_BYTES, DatabaseHeaders, Extent, ExtentContent, FormatError, Generation,
+    Image, PAGE_BYTES, generation_of, v1,
 };
 use apograph_testing::damage;
 use apograph_testing::fixtures::V1;
@@ -206,6 +206,41 @@ fn malformed_directories_are_named() {
         file[SLOT_0 + 2..SLOT_0 + 6].copy_from_slice(&checksum.to_le_bytes());
         let found = Image::parse(&file).map_or_else(|error| error.code(), |_| "ok");
         assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn more_entries_than_fit_are_not_looked_at() {
+    let text = |count: u32| {
+        let mut file = V1.read(EXAMPLE).bytes;
+        file[DIRECTORY..DIRECTORY + 4].copy_from_slice(&count.to_le_bytes());
+        let checksum = Crc32::of(&file[DIRECTORY..DIRECTORY + PAGE_BYTES]).get();
+        file[SLOT_0 + 2..SLOT_0 + 6].copy_from_slice(&checksum.to_le_bytes());
+        Image::parse(&file).expect_err("too many").to_string()
+    };
+    assert!(
+        text(127).ends_with("a section of type 0 at byte 0"),
+        "{}",
+        text(127)
+    );
+    for count in [128, 200, u32::MAX] {
+        let expected = format!("{count} entries where at most 127 fit");
+        assert!(text(count).ends_with(&expected), "{}", text(count));
+    }
+}
+
+#[test]
+fn a_version_of_neither_generation_is_named() {
+    let rows: [(&[u8], Result<Generation, &str>); 5] = [
+        (b"\x01\xfb\0\x10", Ok(Generation::One)),
+        (b"\x03\0\0\0", Ok(Generation::Two)),
+        (b"\x02\0\0\0", Err("unsupported-version")),
+        (b"\x03\xfb\0\x10", Err("unsupported-version")),
+        (b"\0\x01\0\0", Err("unsupported-version")),
+    ];
+    for (version, expected) in rows {
+        let found = generation_of(&[b"GRAF", version].concat());
+        assert_eq!(found.map_err(|it| it.code()), expected, "{version:?}");
     }
 }
 

@@ -104,5 +104,9 @@ fn no_changed_frame_is_intact() {
     damage::every_value(frame, |offset, bytes| {
         let (frames, defect) = walk(bytes);
         assert!(frames == 0 && defect.is_some(), "byte {offset}");
+        assert!(
+            !RawFrame::parse(bytes).is_ok_and(|frame| frame.is_intact()),
+            "byte {offset}"
+        );
     });
 }

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod database;
+mod error;
 mod frame;
 mod names;
 mod record;

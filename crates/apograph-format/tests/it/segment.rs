@@ -148,6 +148,32 @@ fn each_flag_has_its_bit() {
     }
 }
 
+/// Only the engine of generation 1 lays log files side by side, and tells nobody where.
+#[test]
+fn what_the_engine_captured_has_ends_of_log_files_in_it() {
+    let none = SegmentFlags::default();
+    let (continues, repeats, catches_up) = (true, true, true);
+    let rows = [
+        (Generation::One, 1, none, 0),
+        (Generation::One, 8, none, 7),
+        (Generation::One, 0, none, 0),
+        (Generation::One, 8, SegmentFlags { continues, ..none }, 0),
+        (Generation::One, 8, SegmentFlags { repeats, ..none }, 0),
+        (Generation::One, 8, SegmentFlags { catches_up, ..none }, 0),
+        (Generation::Two, 8, none, 0),
+    ];
+    for (generation, count, flags, expected) in rows {
+        let header = SegmentHeader {
+            generation,
+            start_epoch: Epoch::new(7),
+            end_epoch: Epoch::new(9),
+            count,
+            flags,
+        };
+        assert_eq!(header.joints(), expected, "{header:?}");
+    }
+}
+
 #[test]
 fn a_malformed_header_is_named() {
     let good = V1

@@ -1,6 +1,6 @@
 //! Why a chain has no plan for a target.
 
-use apograph_format::{Lsn, Point, PointName};
+use apograph_format::{Epoch, Lsn, Point, PointName};
 
 use crate::hole::HoleCause;
 
@@ -69,10 +69,12 @@ pub enum ChainError {
         to: Option<Lsn>,
     },
     /// Several timelines have the epoch.
-    #[error("epoch {} is in {} timelines", points.first().map_or(0, |point| point.epoch.get()), points.len())]
+    #[error("epoch {} is in {}", epoch_of(points), timelines_of(points, *has_nameless))]
     Ambiguous {
-        /// The points that may be meant.
+        /// The points that may be meant and have a name.
         points: Vec<Point>,
+        /// Whether one may be meant that has none, because its timeline is not counted.
+        has_nameless: bool,
     },
 }
 
@@ -86,5 +88,17 @@ impl ChainError {
             Self::Unreachable { cause, .. } => cause.code(),
             Self::Ambiguous { .. } | Self::AmbiguousLsn { .. } => "ambiguous-target",
         }
+    }
+}
+
+fn epoch_of(points: &[Point]) -> Epoch {
+    points.first().map(|point| point.epoch).unwrap_or_default()
+}
+
+fn timelines_of(points: &[Point], has_nameless: bool) -> String {
+    if has_nameless {
+        "several timelines, of which not all are counted".to_owned()
+    } else {
+        format!("{} timelines", points.len())
     }
 }

@@ -139,7 +139,7 @@ impl Chain {
         };
         let next = created(through.saturating_add(1));
         // A full backup that another segment catches up with is no state by itself.
-        if self.catch_up_of(through).is_some() {
+        if self.needs_more(through) {
             through = through.saturating_sub(1);
         }
         let mut plan = self.plan_end(target, through)?;

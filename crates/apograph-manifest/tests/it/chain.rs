@@ -5,8 +5,8 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, LogRange, Segment,
-    SegmentContent, Stretch, Target, Unknown, Unusable,
+    Chain, ChainEntry, ChainError, FileName, FullContent, HoleCause, ImageIdentity,
+    IncrementContent, LogRange, Segment, SegmentContent, Stretch, Target, Unknown, Unusable,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
@@ -194,6 +194,9 @@ fn what_can_be_restored() {
         ("F3 I4-9c I10-11", "1:9-11", 0),
         ("F3 I5-9c I10-11", "1:9-11", 0),
         ("F3 I4-9c! I10-11", "", 1),
+        // Nor does one where what would tell that is lost, with its record.
+        ("F3u I4-9x", "", 1),
+        ("F3u - I10-11", "", 1),
         // What a crash kept from being logged does not bar the way to the next timeline.
         ("F3 I4-6,8-9 I2:1-2", "1:3-6 2:0-2", 1),
         ("F3 I80-90 I2:1-2", "1:3-3", 1),
@@ -274,8 +277,13 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6x F2:1 I2:2-3", "before 2:3", "chain-broken"),
         ("F3 I4-6x F2:1 I2:2-3", "epoch 3", "ambiguous-target"),
         ("F3 I4-6 F2:6u I2:7x", "latest", "chain-broken"),
-        ("F3 I4-6 F2:6u I2:7x", "time 3", "? from 2 with "),
+        // What is lost may have caught up with the image.
+        ("F3 I4-6 F2:6u I2:7x", "time 3", "1:6 from 0 with 1"),
         ("F3 I4-6 F2:6u I2:7x", "epoch 2:6", "chain-broken"),
+        ("F3u I4-6x", "epoch 3", "chain-broken"),
+        ("F3u I4-6x", "time 1", "chain-broken"),
+        ("F3u - I7-9", "epoch 3", "chain-broken"),
+        ("F3u - I7-9", "time 1", "chain-broken"),
         ("F3 I4-6 - I9-9", "epoch 9", "chain-broken"),
         ("I4-6", "latest", "no-full-backup"),
         // A commit that is logged late is still to come, where the log is known to be whole.
@@ -285,4 +293,43 @@ fn which_segments_a_target_needs() {
     for (text, target, expected) in rows {
         assert_eq!(plan(text, target), expected, "{text}: {target}");
     }
+}
+
+#[test]
+fn a_guessed_number_is_not_told() {
+    // Behind what is lost both timelines are guesses, and the second has the number of a known one.
+    let chain = chain("F3 I4-6 I2:1-3 I2:4x F2:1 I2:3");
+    let failed = |name: &str| {
+        let planned = chain.plan(&Target::Point(name.parse().unwrap()));
+        planned.expect_err(name)
+    };
+    let ambiguous = failed("3");
+    let expected = "epoch 3 is in several timelines, of which not all are counted";
+    assert_eq!(ambiguous.to_string(), expected);
+    let points = vec![point("1:3"), point("2:3")];
+    let has_nameless = true;
+    assert_eq!(
+        ambiguous,
+        ChainError::Ambiguous {
+            points,
+            has_nameless
+        }
+    );
+    let planned = chain.plan(&Target::Point("2:3".parse().unwrap()));
+    assert_eq!(planned.map(|plan| plan.full), Ok(0));
+    // Where only a guess has it, the error is about what is lost.
+    assert_eq!(failed("2:5").code(), "target-not-covered");
+    let name = chain.name_of(point("2:3"));
+    assert_eq!(name.to_string(), "2:3");
+
+    let holes = chain.holes();
+    let lacking: Vec<_> = holes
+        .iter()
+        .filter(|hole| matches!(hole.cause, HoleCause::EpochsMissing { .. }))
+        .collect();
+    let [hole] = lacking.as_slice() else {
+        panic!("{holes:?}");
+    };
+    assert_eq!(hole.cause.to_string(), "epoch 2 is in no segment");
+    assert_eq!((hole.after, hole.before), (None, None));
 }

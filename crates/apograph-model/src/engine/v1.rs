@@ -1,7 +1,7 @@
 //! The files of generation 1.
 
+use super::layout::{Encoded, Head, Heads, Layout};
 use super::log::Log;
-use super::{Encoded, Head, Heads, Layout};
 use crate::bytes::{PAGE_BYTES, checksum, image_content, length, put, varint};
 use crate::op::Shape;
 

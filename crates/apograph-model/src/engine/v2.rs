@@ -1,7 +1,8 @@
 //! The files of generation 2.
 
+use super::SYSTEM;
+use super::layout::{Encoded, Head, Heads, Layout};
 use super::log::{Log, LogFile};
-use super::{Encoded, Head, Heads, Layout, SYSTEM};
 use crate::bytes::{PAGE_BYTES, checksum, image_content, length, put, varint};
 use crate::op::Shape;
 

@@ -14,18 +14,8 @@ use apograph_model::{
 use apograph_repository::Repository;
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
 
-const BARE: Op = Op::Commit(Shape {
-    records: 0,
-    frames: 1,
-    is_forged: false,
-    value_bytes: 0,
-});
-const COMMIT: Op = Op::Commit(Shape {
-    records: 1,
-    frames: 1,
-    is_forged: false,
-    value_bytes: 3,
-});
+const BARE: Op = Op::Commit(Shape::of(0, 1, 0));
+const COMMIT: Op = Op::Commit(Shape::of(1, 1, 3));
 const AUTO: Op = Op::Backup(Backup::Auto);
 const FULL: Op = Op::Backup(Backup::Full);
 const CHECKPOINT: Op = Op::Checkpoint;
@@ -33,12 +23,7 @@ const DIES: Op = Op::Crash { lost_bytes: 0 };
 const DIES_TORN: Op = Op::Crash { lost_bytes: 3 };
 const LOSES_MUCH: Op = Op::Crash { lost_bytes: 176 };
 const LOSES_ALL: Op = Op::Crash { lost_bytes: 255 };
-const LATE: Op = Op::Late(Shape {
-    records: 3,
-    frames: 1,
-    is_forged: false,
-    value_bytes: 187,
-});
+const LATE: Op = Op::Late(Shape::of(3, 1, 187));
 const REBUILT: Op = Op::Rebuild { is_lost: true };
 
 fn story(generation: Generation, ops: &[Op]) -> Story {
@@ -127,10 +112,22 @@ impl Library for Noting {
 
 #[test]
 fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
-    let rows: [(&[Op], &[&str]); 2] = [
+    let rows: [(&[Op], &[&str]); 4] = [
         (
             &[COMMIT, BARE, CHECKPOINT, AUTO, DIES, COMMIT, AUTO],
             &["1:2-2", "1:2-2 2:2-2"],
+        ),
+        // Also where the log goes on across it.
+        (
+            &[COMMIT, AUTO, BARE, CHECKPOINT, FULL, DIES, COMMIT, AUTO],
+            &["1:0-1", "1:0-2", "1:0-2 2:2-2"],
+        ),
+        // And where another image had the epoch before.
+        (
+            &[
+                COMMIT, AUTO, BARE, CHECKPOINT, FULL, DIES, CHECKPOINT, FULL, COMMIT, AUTO,
+            ],
+            &["1:0-1", "1:0-2", "1:0-2", "1:0-2 2:2-2"],
         ),
         (
             &[
@@ -173,10 +170,13 @@ fn an_increment_behind_a_full_backup_may_be_lost() {
     }
 }
 
-/// Gives the latest state, whatever was asked for.
-struct Latest;
+/// Restores something else than was asked for, or does something to what it restored.
+struct Faulty {
+    target: fn(Target) -> Target,
+    spoil: fn(&Path),
+}
 
-impl Library for Latest {
+impl Library for Faulty {
     fn restore(
         &self,
         repository: &Path,
@@ -184,65 +184,53 @@ impl Library for Latest {
         options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
         let options = RestoreOptions {
-            target: Target::Latest,
+            target: (self.target)(options.target),
             ..*options
         };
-        restore(&RealDisk, repository, output, &options, &Silent).map(drop)
-    }
-}
-
-/// Loses the log.
-struct Forgetful;
-
-impl Library for Forgetful {
-    fn restore(
-        &self,
-        repository: &Path,
-        output: &Path,
-        options: &RestoreOptions,
-    ) -> Result<(), RestoreError> {
-        restore(&RealDisk, repository, output, options, &Silent)?;
-        // There may be none.
-        let _ = std::fs::remove_dir_all(log_folder(output));
+        restore(&RealDisk, repository, output, &options, &Silent)?;
+        (self.spoil)(output);
         Ok(())
     }
 }
 
-/// Cuts the last byte off the log.
-struct Hasty;
+/// Gives the latest state, whatever was asked for.
+const LATEST: Faulty = Faulty {
+    target: |_| Target::Latest,
+    spoil: |_| {},
+};
 
-impl Library for Hasty {
-    fn restore(
-        &self,
-        repository: &Path,
-        output: &Path,
-        options: &RestoreOptions,
-    ) -> Result<(), RestoreError> {
-        restore(&RealDisk, repository, output, options, &Silent)?;
+/// Loses the log.
+const FORGETFUL: Faulty = Faulty {
+    target: |target| target,
+    // There may be none.
+    spoil: |output| drop(std::fs::remove_dir_all(log_folder(output))),
+};
+
+/// Cuts the last byte off the log.
+const HASTY: Faulty = Faulty {
+    target: |target| target,
+    spoil: |output| {
         for entry in std::fs::read_dir(log_folder(output)).into_iter().flatten() {
             let path = entry.expect("a log file").path();
-            let file = OpenOptions::new()
-                .write(true)
-                .open(path)
-                .expect("a log file");
+            let file = OpenOptions::new().write(true).open(path);
+            let file = file.expect("a log file");
             let bytes = file.metadata().expect("its length").len();
             file.set_len(bytes - 1).expect("a shorter log file");
         }
-        Ok(())
-    }
-}
+    },
+};
 
 #[test]
 fn a_faulty_library_is_caught() {
     let ops = [COMMIT, AUTO, COMMIT, COMMIT, AUTO];
-    let libraries: [(&dyn Library, &str); 3] = [
-        (&Latest, "which no history was"),
-        (&Forgetful, "the latest state is"),
-        (&Hasty, "is not whole"),
+    let libraries = [
+        (LATEST, "which no history was"),
+        (FORGETFUL, "the latest state is"),
+        (HASTY, "is not whole"),
     ];
     for generation in [Generation::One, Generation::Two] {
         let story = story(generation, &ops);
-        for (library, expected) in libraries {
+        for (library, expected) in &libraries {
             let failure = check(&story, library, Effort::ALL).expect_err("it is faulty");
             assert!(failure.to_string().contains(expected), "{failure}");
         }

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use apograph_format::Point;
 use apograph_io::{Mode, RealDisk};
-use apograph_manifest::{History, PointRange, write_history};
-use apograph_repository::Repository;
+use apograph_manifest::{History, PointRange, Target, write_history};
+use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::stage::{SEGMENTS, Stage};
@@ -83,4 +84,51 @@ fn what_an_increment_repeats_of_a_damaged_one_is_not_known() {
     *bytes.last_mut().expect("a byte") ^= 1;
     fs::write(&file, bytes).expect("a file");
     assert_eq!(counted(&open(&stage)), [true, true, true, false]);
+}
+
+/// Of an image that was written while commits went on only the increment behind it tells from where
+/// on it serves.
+#[test]
+fn an_image_is_no_point_where_the_increment_that_would_tell_is_lost() {
+    let stage = Stage::of(V1, TWO_FULLS);
+    let sound = open(&stage).chain().restorable();
+    let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());
+    let file = stage.repository().join("backup_incr_0001.wal");
+    let check = |expected: &str| {
+        let repository = open(&stage);
+        assert_eq!(repository.chain().restorable(), []);
+        let error = repository.chain().plan(&target).expect_err("no state");
+        assert_eq!(error.code(), "chain-broken");
+        assert!(error.to_string().contains(expected), "{error}");
+        repository
+    };
+    let whole = fs::read(&file).expect("a file");
+    fs::remove_file(&file).expect("a file");
+    let repository = check("backup_incr_0001.wal is missing");
+    record(&stage, &repository, usize::MAX);
+    check("backup_incr_0001.wal is missing");
+
+    // A record of the increment that is lost would tell, and one of the image has.
+    fs::write(&file, whole).expect("a file");
+    let repository = open(&stage);
+    assert_eq!(repository.chain().restorable(), sound);
+    record(&stage, &repository, 1);
+    fs::remove_file(&file).expect("a file");
+    let restorable = open(&stage).chain().restorable();
+    assert_eq!((restorable[0].from, restorable.len()), (sound[0].from, 1));
+}
+
+#[test]
+fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
+    let stage = Stage::of(V1, TWO_FULLS);
+    let sound = open(&stage).chain().restorable();
+    fs::remove_file(stage.repository().join("backup_incr_0001.wal")).expect("a file");
+    rebuild(&RealDisk, &stage.folder()).expect("a manifest");
+    let repository = open(&stage);
+    let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());
+    let error = repository.chain().plan(&target).expect_err("no state");
+    let expected = "names nothing between backup_full_0000.grafeo and backup_incr_0002.wal";
+    assert!(error.to_string().contains(expected), "{error}");
+    // The full backup behind it begins anew, in a timeline that can be counted.
+    assert_eq!(repository.chain().restorable().len(), 1);
 }

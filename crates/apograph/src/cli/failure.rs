@@ -190,9 +190,17 @@ impl From<ChainError> for Failure {
                 });
                 failure.hint = range;
             }
-            ChainError::Ambiguous { points } => {
+            ChainError::Ambiguous {
+                points,
+                has_nameless,
+            } => {
                 let names: Vec<String> = points.iter().map(ToString::to_string).collect();
-                failure.hint = Some(format!("name one of {}", names.join(", ")));
+                let others = if has_nameless {
+                    "; `apograph rebuild REPO` counts the others"
+                } else {
+                    ""
+                };
+                failure.hint = Some(format!("name one of {}{others}", names.join(", ")));
             }
             _ => {}
         }

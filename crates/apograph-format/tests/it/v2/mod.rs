@@ -1,6 +1,7 @@
 //! The layouts of generation 2.
 
 mod database;
+mod directory;
 mod frame;
 mod names;
 mod piece;

@@ -1,0 +1,142 @@
+//! Where the log goes on from segment to segment, and where it breaks off.
+
+use apograph_format::{Generation, LogPosition, SegmentKind, SegmentName};
+
+use super::Chain;
+use crate::entry::ChainEntry;
+use crate::hole::HoleCause;
+use crate::manifest::Segment;
+use crate::record::SegmentContent;
+use crate::run::Run;
+
+impl Chain {
+    pub(super) fn find_runs(&mut self) {
+        let mut first = 0;
+        for index in 0..self.entries.len() {
+            if let Some(cause) = self.break_at(index) {
+                let entries = self.entries.get(first..index);
+                self.runs.extend(entries.and_then(|it| Run::of(first, it)));
+                self.breaks.push((index, cause));
+                first = index;
+            }
+        }
+        let entries = self.entries.get(first..);
+        self.runs.extend(entries.and_then(|it| Run::of(first, it)));
+        if let Some(last) = self.entries.last()
+            && let Some(reason) = &last.unusable
+        {
+            let cause = HoleCause::unusable(&last.segment.file, reason);
+            self.breaks.push((self.entries.len(), cause));
+        }
+    }
+
+    /// Why the log does not go on from the entries before to this one.
+    fn break_at(&self, index: usize) -> Option<HoleCause> {
+        let entry = self.entries.get(index)?;
+        let previous = self.entries.get(index.checked_sub(1)?)?;
+        if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
+            return Some(cause);
+        }
+        if previous.segment.kind == SegmentKind::Incremental
+            && let Some(reason) = &previous.unusable
+            && !previous.repeats()
+        {
+            return Some(HoleCause::unusable(&previous.segment.file, reason));
+        }
+        if previous.content.is_none()
+            && let Some(reason) = &previous.unusable
+        {
+            return Some(HoleCause::unusable(&previous.segment.file, reason));
+        }
+        match &entry.content {
+            Some(SegmentContent::Full(full)) if full.continues => None,
+            Some(SegmentContent::Full(_)) => Some(HoleCause::NotContinued {
+                file: entry.segment.file.clone(),
+            }),
+            None if entry.segment.kind == SegmentKind::Full => Some(HoleCause::NotContinued {
+                file: entry.segment.file.clone(),
+            }),
+            _ => self.unlinked(index),
+        }
+    }
+
+    fn unlinked(&self, index: usize) -> Option<HoleCause> {
+        let entry = self.entries.get(index)?;
+        let previous = self.entries.get(index.checked_sub(1)?)?;
+        let file = entry.segment.file.clone();
+        if entry.generation() == Some(Generation::Two) {
+            return self.unlinked_lsn(index);
+        }
+        let expected = previous.segment.end_epoch.next()?;
+        if entry.segment.start_epoch != expected {
+            let found = entry.segment.start_epoch;
+            return Some(HoleCause::UnlinkedEpochs {
+                file,
+                expected,
+                found,
+            });
+        }
+        if entry.repeats() {
+            return None;
+        }
+        let start = entry.increment()?.range?.start;
+        let end = self.log_end_before(index)?;
+        (end != start).then_some(HoleCause::UnlinkedPositions {
+            file,
+            expected: end,
+            found: start,
+        })
+    }
+
+    /// An increment of generation 2 begins at the end of the log so far or before it, and where it
+    /// begins before it, it repeats the same bytes.
+    fn unlinked_lsn(&self, index: usize) -> Option<HoleCause> {
+        let entry = self.entries.get(index)?;
+        let (file, increment) = (entry.segment.file.clone(), entry.increment()?);
+        if increment.diverges {
+            return Some(HoleCause::Diverges { file });
+        }
+        let start = increment.range?.start;
+        let end = self.log_end_before(index)?;
+        if end.generation() != start.generation() {
+            return Some(HoleCause::NotContinued { file });
+        }
+        (start > end && !entry.repeats()).then_some(HoleCause::UnlinkedPositions {
+            file,
+            expected: end,
+            found: start,
+        })
+    }
+
+    fn log_end_before(&self, index: usize) -> Option<LogPosition> {
+        log_end(self.entries.get(..index)?)
+    }
+}
+
+/// Where the log ends that is captured by some entries from the start of a chain, where that is
+/// known.
+///
+/// An increment that repeats ends where the one before its full backup does, though it may name the
+/// place differently: the end of a log file is the start of the next.
+pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
+    for entry in entries.iter().rev() {
+        match &entry.content {
+            Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
+            Some(SegmentContent::Full(full)) if full.continues => {}
+            Some(SegmentContent::Full(full)) => return full.log_start,
+            None => return None,
+        }
+    }
+    None
+}
+
+/// Names are numbered by the entries before them: a number left out is an entry taken out.
+pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<HoleCause> {
+    let before = SegmentName::parse(previous.file.as_str())?.index;
+    let after = SegmentName::parse(next.file.as_str())?.index;
+    let expected = before.saturating_add(1);
+    (after != expected).then(|| HoleCause::MissingEntry {
+        previous: previous.file.clone(),
+        next: next.file.clone(),
+    })
+}

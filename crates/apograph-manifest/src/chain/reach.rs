@@ -1,0 +1,104 @@
+//! Which points a full backup leads to.
+
+use apograph_format::{Point, SegmentKind};
+
+use super::links::missing_entry;
+use super::{Chain, PointRange};
+use crate::entry::{ChainEntry, end_of};
+use crate::record::IncrementContent;
+
+impl Chain {
+    pub(super) fn find_reaches(&mut self) {
+        let fulls = (0..self.entries.len()).filter(|&index| {
+            let entry = self.entries.get(index);
+            entry.is_some_and(|entry| entry.full().is_some() && entry.unusable.is_none())
+        });
+        self.reaches = fulls.map(|full| (full, self.find_reach(full))).collect();
+    }
+
+    fn find_reach(&self, full: usize) -> Vec<PointRange> {
+        let mut ranges = Vec::new();
+        let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
+            return ranges;
+        };
+        let is_counted = |entry: &ChainEntry| entry.is_counted;
+        if run.is_sealed || !self.entries.get(full).is_some_and(is_counted) {
+            return ranges;
+        }
+        let needs_missing = self.catch_up_of(full).is_some()
+            && self
+                .entries
+                .get(full.saturating_add(1))
+                .is_none_or(|it| it.unusable.is_some());
+        if needs_missing {
+            return ranges;
+        }
+        let own_increments = self.has_increments(full) && self.leads_on(full);
+        while let Some(known) = run.timeline(from.timeline) {
+            let to = if own_increments {
+                known.contiguous_to(from.epoch)
+            } else {
+                from.epoch
+            };
+            ranges.push(PointRange {
+                timeline: from.timeline,
+                from: from.epoch,
+                to,
+            });
+            let next = run
+                .timelines
+                .iter()
+                .find(|next| next.timeline > from.timeline);
+            match next {
+                Some(next) if own_increments && known.lacks_only_late(from.epoch) => {
+                    from = Point::new(next.timeline, next.base);
+                }
+                _ => break,
+            }
+        }
+        ranges
+    }
+
+    /// Whether the log right behind a full backup can be replayed. Where it cannot, later increments
+    /// of the run go on from what older full backups lead to, and not from this one.
+    pub(crate) fn leads_on(&self, full: usize) -> bool {
+        let own = self.entries.get(full.saturating_add(1));
+        own.is_none_or(|own| own.segment.kind == SegmentKind::Full || own.unusable.is_none())
+    }
+
+    fn has_increments(&self, full: usize) -> bool {
+        let run = self.run_of(full);
+        let rest = run.and_then(|run| self.entries.get(full.saturating_add(1)..run.end));
+        rest.unwrap_or_default()
+            .iter()
+            .any(|entry| entry.unusable.is_none())
+    }
+
+    /// Where a restore from the full backup at `index` can begin to stop.
+    pub(crate) fn served_from(&self, index: usize) -> Option<Point> {
+        let base = self.entries.get(index)?.full()?.base;
+        match self.catch_up_of(index) {
+            Some(catch_up) => Some(end_of(catch_up, base)),
+            None => Some(base),
+        }
+    }
+
+    /// The increment that an image copied under commits needs before it is a state.
+    pub(crate) fn catch_up_of(&self, full: usize) -> Option<&IncrementContent> {
+        let next = self.entries.get(full.checked_add(1)?)?.increment()?;
+        next.catches_up.then_some(next)
+    }
+
+    /// Whether the image of a full backup is no state by itself, or may be none: what was captured with
+    /// it has to follow, or would tell and is lost.
+    pub(crate) fn needs_more(&self, full: usize) -> bool {
+        let is_unknown = || {
+            let next = self.entries.get(full.checked_add(1)?)?;
+            let entry = self.entries.get(full)?;
+            let is_lost = next.segment.kind == SegmentKind::Incremental && next.content.is_none()
+                || missing_entry(&entry.segment, &next.segment).is_some();
+            Some(entry.full()?.may_be_ahead() && is_lost && !entry.is_counted)
+        };
+        self.catch_up_of(full).is_some() || is_unknown().unwrap_or_default()
+    }
+}

@@ -1,0 +1,127 @@
+//! A segment of a chain, with what is known of it.
+
+use apograph_format::{Epoch, Generation, Point, Timeline};
+
+use crate::hole::Unusable;
+use crate::manifest::Segment;
+use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
+
+/// A segment of the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainEntry {
+    /// What the manifest says of it.
+    pub segment: Segment,
+    /// What is in it, as far as that is known.
+    pub content: Option<SegmentContent>,
+    /// Why a restore cannot use it, where it cannot.
+    pub unusable: Option<Unusable>,
+    /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
+    /// segment that has no record and cannot be read they are a guess, under which other states may
+    /// have been known before. So is that of a full backup of which such a segment would have told
+    /// whether the log goes on across it, or from where on its image is a state.
+    pub is_counted: bool,
+}
+
+impl ChainEntry {
+    pub(crate) fn full(&self) -> Option<&FullContent> {
+        match &self.content {
+            Some(SegmentContent::Full(full)) => Some(full),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn increment(&self) -> Option<&IncrementContent> {
+        match &self.content {
+            Some(SegmentContent::Increment(increment)) => Some(increment),
+            _ => None,
+        }
+    }
+
+    /// The generation of the segment, as far as it is known.
+    pub fn generation(&self) -> Option<Generation> {
+        match &self.content {
+            Some(SegmentContent::Full(full)) => Some(full.image.generation()),
+            Some(SegmentContent::Increment(IncrementContent {
+                range: Some(range), ..
+            })) => Some(range.start.generation()),
+            Some(SegmentContent::Increment(_)) if self.segment.end_lsn.is_none() => {
+                Some(Generation::One)
+            }
+            _ => self.segment.end_lsn.map(|_| Generation::Two),
+        }
+    }
+
+    /// The last point that it has, where it can be used and the point has a name.
+    pub(crate) fn last_point(&self) -> Option<Point> {
+        match &self.content {
+            _ if self.unusable.is_some() || !self.is_counted => None,
+            Some(SegmentContent::Full(full)) => Some(full.base),
+            Some(SegmentContent::Increment(increment)) => {
+                increment.stretches.last().map(stretch_end)
+            }
+            None => None,
+        }
+    }
+
+    /// The first point that it has, where it can be used and the point has a name.
+    pub(crate) fn first_point(&self) -> Option<Point> {
+        match &self.content {
+            _ if self.unusable.is_some() || !self.is_counted => None,
+            Some(SegmentContent::Full(full)) => Some(full.base),
+            Some(SegmentContent::Increment(increment)) => {
+                let stretch = increment.stretches.first()?;
+                let first = stretch.epochs.ranges().first();
+                let epoch = first.map_or(stretch.base, |&(first, _)| Epoch::new(first));
+                Some(Point::new(stretch.timeline, epoch))
+            }
+            None => None,
+        }
+    }
+
+    /// Whether it has a point, or had, as far as its timelines are what they are taken for.
+    pub(crate) fn has(&self, point: Point) -> bool {
+        let has = |stretch: &Stretch| {
+            stretch.timeline == point.timeline && stretch.epochs.contains(point.epoch.get())
+        };
+        match &self.content {
+            Some(SegmentContent::Full(full)) => full.base == point,
+            Some(SegmentContent::Increment(increment)) => increment.stretches.iter().any(has),
+            None => false,
+        }
+    }
+
+    /// The timelines that it is taken to have a part of.
+    pub(crate) fn timelines(&self) -> Vec<Timeline> {
+        match &self.content {
+            Some(SegmentContent::Full(full)) => vec![full.base.timeline],
+            Some(SegmentContent::Increment(increment)) => {
+                let stretches = increment.stretches.iter();
+                stretches.map(|stretch| stretch.timeline).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Whether the segment only repeats what the run holds before its full backup.
+    pub(crate) fn repeats(&self) -> bool {
+        self.increment().is_some_and(|increment| increment.repeats)
+    }
+}
+
+/// The current point at the end of an increment that begins at `start`.
+pub(crate) fn end_of(increment: &IncrementContent, start: Point) -> Point {
+    let Some(last) = increment.stretches.last() else {
+        return start;
+    };
+    let end = stretch_end(last);
+    if end.timeline == start.timeline {
+        end.max(start)
+    } else {
+        end
+    }
+}
+
+fn stretch_end(stretch: &Stretch) -> Point {
+    let last = stretch.epochs.last().map_or(stretch.base, Epoch::new);
+    Point::new(stretch.timeline, last.max(stretch.base))
+}
