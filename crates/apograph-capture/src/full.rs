@@ -349,6 +349,7 @@ impl<'a> Job<'a> {
                 segment,
                 content,
                 is_uncounted: false,
+                verified: None,
             },
         })
     }

@@ -244,6 +244,7 @@ impl Stretch<'_> {
                 segment,
                 content,
                 is_uncounted: false,
+                verified: None,
             },
         })
     }

@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::manifest::{Segment, check_length};
+use crate::verification::Verification;
 
 /// The name of the file in a repository.
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
@@ -46,6 +47,9 @@ pub struct SegmentRecord {
     /// was known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_uncounted: bool,
+    /// When its file was last found sound; `None` where it was not verified, or was changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
 }
 
 impl SegmentRecord {

@@ -1,10 +1,14 @@
 //! The reading of a manifest's entries: by their records, or from their files.
 
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+
 use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
 use apograph_io::{Folder, IoError, Threads};
 use apograph_manifest::{
-    ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
-    Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end,
+    ChainEntry, FileStamp, FullContent, HISTORY_FILE_NAME, History, ImageIdentity,
+    MANIFEST_FILE_NAME, Manifest, Segment, SegmentContent, SegmentRecord, Unusable, Verification,
+    log_end,
 };
 use apograph_wal::{PlacedReader, TimelineState};
 
@@ -28,10 +32,11 @@ pub(crate) struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// Every entry, with what is known of it.
-    pub(crate) fn entries(&self) -> Result<Vec<ChainEntry>> {
+    /// Every entry, with what is known of it, and which of their files, as they are, were verified.
+    pub(crate) fn entries(&self) -> Result<(Vec<ChainEntry>, BTreeMap<usize, Verification>)> {
         self.check_names()?;
         let mut entries: Vec<ChainEntry> = Vec::with_capacity(self.manifest.segments.len());
+        let mut verified = BTreeMap::new();
         let mut state = timeline_behind(&[]);
         let mut records = self.history.records.iter().peekable();
         let mut is_counted = true;
@@ -45,7 +50,11 @@ impl Opening<'_> {
                 _ => record,
             };
             let entry = match record {
-                Some(record) => self.recorded(segment, record)?,
+                Some(record) => {
+                    let (entry, mark) = self.recorded(segment, record)?;
+                    verified.extend(mark.map(|mark| (entries.len(), mark)));
+                    entry
+                }
                 None => self.read(segment, &entries, &state)?,
             };
             let mut entry = self.spanned(entry, &state)?;
@@ -57,7 +66,7 @@ impl Opening<'_> {
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
-        Ok(entries)
+        Ok((entries, verified))
     }
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
@@ -147,7 +156,7 @@ impl Opening<'_> {
     }
 
     /// What the manifest and the records say of the same segment has to agree.
-    fn check_names(&self) -> Result<()> {
+    pub(crate) fn check_names(&self) -> Result<()> {
         for segment in &self.manifest.segments {
             let file = &segment.file;
             let name = SegmentName::parse(file.as_str());
@@ -176,25 +185,32 @@ impl Opening<'_> {
     }
 
     /// A segment that has a record: its file is looked at and not read.
-    fn recorded(&self, segment: &Segment, record: &SegmentRecord) -> Result<ChainEntry> {
-        let unusable = self.look_at(segment)?;
-        let content = Some(record.content.clone());
-        Ok(ChainEntry {
+    fn recorded(
+        &self,
+        segment: &Segment,
+        record: &SegmentRecord,
+    ) -> Result<(ChainEntry, Option<Verification>)> {
+        let found = self.look_at(segment)?;
+        let stamp = found.as_ref().ok().map(FileStamp::from);
+        let verified = record.verified.filter(|it| Some(it.stamp) == stamp);
+        let entry = ChainEntry {
             segment: segment.clone(),
-            content,
-            unusable,
+            content: Some(record.content.clone()),
+            unusable: found.err(),
             is_counted: true,
-        })
+        };
+        Ok((entry, verified))
     }
 
-    fn look_at(&self, segment: &Segment) -> Result<Option<Unusable>> {
+    /// A segment's file, which is not read, if it can be used.
+    fn look_at(&self, segment: &Segment) -> Result<std::result::Result<Metadata, Unusable>> {
         match self.folder.at(&segment.file).metadata()? {
-            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
+            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).map(|()| found)),
             Some(_) => {
                 let detail = format!("{} is not a regular file", segment.file);
                 Err(self.contradiction(detail))
             }
-            None => Ok(Some(Unusable::Missing)),
+            None => Ok(Err(Unusable::Missing)),
         }
     }
 
@@ -211,7 +227,7 @@ impl Opening<'_> {
             unusable,
             is_counted: true,
         };
-        if let Some(unusable) = self.look_at(segment)? {
+        if let Err(unusable) = self.look_at(segment)? {
             return Ok(entry(None, Some(unusable)));
         }
         let read = match segment.kind {

@@ -7,7 +7,7 @@
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use apograph_format::{SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
-    SegmentRecord, read_history, read_manifest,
+    SegmentRecord, Verification, read_history, read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -30,6 +30,7 @@ pub struct Repository {
     folder: Folder,
     manifest: Manifest,
     chain: Chain,
+    verified: BTreeMap<usize, Verification>,
     cursor: Option<Cursor>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
@@ -83,7 +84,8 @@ impl Repository {
             manifest: &manifest,
             history: &history,
         };
-        let chain = Chain::new(opening.entries()?);
+        let (entries, verified) = opening.entries()?;
+        let chain = Chain::new(entries);
         let files = manifest
             .segments
             .iter()
@@ -96,6 +98,7 @@ impl Repository {
             folder,
             manifest,
             chain,
+            verified,
             cursor,
             unnamed,
             temporaries,
@@ -127,6 +130,7 @@ impl Repository {
             folder,
             manifest: Manifest::default(),
             chain: Chain::new(Vec::new()),
+            verified: BTreeMap::new(),
             cursor: None,
             unnamed: found.segments,
             temporaries: found.temporaries,
@@ -178,14 +182,22 @@ impl Repository {
         timeline_behind(self.chain.entries())
     }
 
+    /// When the file of an entry of the chain was last verified; `None` where it never was, or was
+    /// changed since.
+    pub fn verified(&self, index: usize) -> Option<&Verification> {
+        self.verified.get(&index)
+    }
+
     /// The records of all segments whose content is known.
     pub fn records(&self) -> impl Iterator<Item = SegmentRecord> {
-        self.chain.entries().iter().filter_map(|entry| {
+        let entries = self.chain.entries().iter().enumerate();
+        entries.filter_map(|(index, entry)| {
             let content = entry.content.clone()?;
             Some(SegmentRecord {
                 segment: entry.segment.clone(),
                 content,
                 is_uncounted: !entry.is_counted,
+                verified: self.verified(index).copied(),
             })
         })
     }

@@ -39,6 +39,7 @@ fn example() -> History {
                     source: None,
                 }),
                 is_uncounted: false,
+                verified: None,
             },
             SegmentRecord {
                 segment: increment.clone(),
@@ -67,6 +68,7 @@ fn example() -> History {
                     frames: 4,
                 }),
                 is_uncounted: false,
+                verified: None,
             },
         ],
         cursor: Some(Cursor {

@@ -6,8 +6,7 @@ use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{History, PointRange, write_history};
 use apograph_repository::Repository;
 use apograph_testing::fixtures::{V1, V2};
-
-use crate::stage::{SEGMENTS, Stage};
+use apograph_testing::stage::{SEGMENTS, Stage};
 
 /// Two full backups, and increments behind each.
 const TWO_FULLS: &str = "03_two_fulls";

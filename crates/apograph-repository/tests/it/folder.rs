@@ -10,9 +10,8 @@ use apograph_io::{FileLock, Folder, Mode, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, RepositoryLock, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
 use rustix::fs::{CWD, FileType, mknodat};
-
-use crate::stage::{SEGMENTS, Stage};
 
 type Make = fn(&Path, &Path);
 

@@ -7,8 +7,7 @@ use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{FileName, Unusable, read_manifest, write_manifest};
 use apograph_repository::{IncrementFile, Repository, SegmentDefect};
 use apograph_testing::fixtures::{V1, V2};
-
-use crate::stage::{SEGMENTS, Stage};
+use apograph_testing::stage::{SEGMENTS, Stage};
 
 /// Where the version stands in a segment's header.
 const VERSION_OFFSET: u64 = 4;

@@ -203,6 +203,7 @@ fn record(segment: Segment) -> SegmentRecord {
         segment,
         content,
         is_uncounted: false,
+        verified: None,
     }
 }
 

@@ -154,7 +154,10 @@ pub(super) struct List {
 
 /// Check every file, frame, commit group and link of a repository
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  apograph verify backups --level files")]
+#[command(after_help = "Examples:
+  apograph verify backups
+  apograph verify backups --level files
+  apograph verify backups --new")]
 pub(super) struct Verify {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository)]
@@ -162,6 +165,12 @@ pub(super) struct Verify {
     /// How deep to look
     #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
     pub(super) level: LevelArg,
+    /// Pass over what was verified as deep before, and has not changed since
+    ///
+    /// This relies on the files' sizes and times, which rot does not change: verify without it from
+    /// time to time.
+    #[arg(long)]
+    pub(super) new: bool,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,

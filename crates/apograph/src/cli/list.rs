@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_format::{Generation, Point, Timeline};
-use apograph_manifest::{ChainEntry, LsnRange, PointRange, SegmentContent, Unusable};
+use apograph_manifest::{ChainEntry, LsnRange, PointRange, SegmentContent, Unusable, Verification};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
@@ -23,13 +23,18 @@ pub(super) fn run(words: &List) -> Result<Report, Failure> {
 
 fn object(repository: &Repository) -> Value {
     let chain = repository.chain();
-    let entry = |entry: &ChainEntry| {
+    let entry = |(index, entry): (usize, &ChainEntry)| {
         let mut object = segments::json(&entry.segment, entry.content.as_ref());
         let present = entry.unusable != Some(Unusable::Missing);
         object.insert("present".to_owned(), json!(present));
         object.insert("usable".to_owned(), json!(entry.unusable.is_none()));
         let generation = entry.generation().map(Generation::number);
         object.insert("generation".to_owned(), json!(generation));
+        let verified = repository.verified(index);
+        let at = verified.and_then(|it| words::rfc3339(it.at));
+        object.insert("verified_at".to_owned(), json!(at));
+        let at = verified.and_then(|it| words::rfc3339(it.frames_at?));
+        object.insert("frames_verified_at".to_owned(), json!(at));
         Value::Object(object)
     };
     let range = |range: &PointRange| {
@@ -62,7 +67,7 @@ fn object(repository: &Repository) -> Value {
         "command": "list",
         "generation": generation(repository).number(),
         "encrypted": is_encrypted(repository),
-        "segments": chain.entries().iter().map(entry).collect::<Vec<_>>(),
+        "segments": chain.entries().iter().enumerate().map(entry).collect::<Vec<_>>(),
         "restorable": chain.restorable().iter().map(range).collect::<Vec<_>>(),
         "restorable_lsns": chain.restorable_lsns().iter().map(lsns).collect::<Vec<_>>(),
         "holes": holes,
@@ -95,9 +100,10 @@ fn text(repository: &Repository) -> String {
         ">SIZE",
         "CAPTURED",
         "LAST COMMIT",
+        "VERIFIED",
         "",
     ]);
-    for entry in chain.entries() {
+    for (index, entry) in chain.entries().iter().enumerate() {
         let commits = match &entry.content {
             Some(SegmentContent::Increment(increment)) => increment.commits.to_string(),
             _ => String::new(),
@@ -114,6 +120,9 @@ fn text(repository: &Repository) -> String {
             words::size(entry.segment.size_bytes),
             words::time(entry.segment.created_at),
             last_commit.map_or_else(String::new, |span| words::time(span.last)),
+            repository
+                .verified(index)
+                .map_or_else(String::new, verified),
             segments::state(entry).to_owned(),
         ]);
     }
@@ -139,6 +148,14 @@ fn text(repository: &Repository) -> String {
         let _ = writeln!(text, "Not in the manifest: {name}");
     }
     text
+}
+
+fn verified(verification: &Verification) -> String {
+    let time = words::time(verification.at);
+    match verification.frames_at {
+        Some(_) => time,
+        None => format!("{time} (files)"),
+    }
 }
 
 fn range_in_words(range: &PointRange) -> String {

@@ -65,7 +65,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         Command::Backup(words) => backup::run(disk, words, &terminal),
         Command::Restore(words) => restore::run(disk, words, &terminal),
         Command::List(words) => list::run(words),
-        Command::Verify(words) => verify::run(words, &terminal),
+        Command::Verify(words) => verify::run(disk, words, &terminal),
         Command::Log(words) => log::run(words),
         Command::Inspect(words) => inspect::run(words),
         Command::Rebuild(words) => rebuild::run(disk, words),

@@ -9,7 +9,7 @@ fn second_segment() -> Value {
         "kind": "incremental", "file": "backup_incr_0001.wal", "start_epoch": 8, "end_epoch": 18,
         "commits": 11, "records": 26, "size_bytes": 682, "checksum": "d9644492",
         "created_at": "2026-11-21T07:27:16.485Z", "present": true, "usable": true,
-        "generation": 1,
+        "generation": 1, "verified_at": null, "frames_verified_at": null,
     })
 }
 
@@ -51,7 +51,7 @@ fn verify() {
         0,
         &json!({
             "command": "verify", "level": "frames", "ok": true, "files": 4, "bytes": 26_579,
-            "frames": 140, "commits": 33, "problems": [],
+            "frames": 140, "commits": 33, "skipped": 0, "problems": [],
         }),
     );
     V1.check(
@@ -59,7 +59,7 @@ fn verify() {
         0,
         &json!({
             "command": "verify", "level": "files", "ok": true, "files": 4, "bytes": 26_579,
-            "frames": 0, "commits": 0, "problems": [],
+            "frames": 0, "commits": 0, "skipped": 0, "problems": [],
         }),
     );
 }
