@@ -124,8 +124,8 @@ fn captured(
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Captured> {
-    let repository = Repository::open_or_empty(folder)?;
-    let repository = adopt(disk, repository, database.mode())?;
+    let repository = Repository::open_or_empty(folder, options.threads)?;
+    let repository = adopt(disk, repository, database.mode(), options.threads)?;
     for temporary in repository.temporaries() {
         disk.remove_file(temporary)?;
     }

@@ -342,7 +342,7 @@ impl<'a> Job<'a> {
             end_lsn: content.log_start.and_then(LogPosition::lsn),
             unknown: Unknown::new(),
         };
-        let content = SegmentContent::Full(content);
+        let content = SegmentContent::from(content);
         Ok(NewSegment {
             file,
             record: SegmentRecord {

@@ -237,7 +237,7 @@ impl Stretch<'_> {
             flags,
             diverges: false,
         };
-        let content = SegmentContent::Increment(self.summary.content(surroundings, &self.state));
+        let content = SegmentContent::from(self.summary.content(surroundings, &self.state));
         Ok(NewSegment {
             file,
             record: SegmentRecord {

@@ -149,11 +149,8 @@ impl<'a> Job<'a> {
     }
 
     fn last_end_epoch(&self) -> Epoch {
-        self.repository
-            .manifest()
-            .segments
-            .last()
-            .map_or(Epoch::default(), |last| last.end_epoch)
+        let last = self.repository.chain().entries().last();
+        last.map_or(Epoch::default(), |last| last.segment.end_epoch)
     }
 
     /// The first epoch of an increment behind the last segment.

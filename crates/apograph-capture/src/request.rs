@@ -21,7 +21,7 @@ pub enum Kind {
 pub struct Options {
     /// What kind.
     pub kind: Kind,
-    /// How many threads compute checksums.
+    /// How many threads check what is read and written.
     pub threads: Threads,
 }
 

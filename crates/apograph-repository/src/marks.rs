@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use apograph_format::Generation;
-use apograph_io::{Disk, Mode, temporary_name};
+use apograph_io::{Disk, Mode, Threads, temporary_name};
 use apograph_manifest::{
     HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest, Segment, SegmentRecord, Verification,
     read_history, read_manifest, write_history,
@@ -43,12 +43,8 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
     let before = read_history(folder)?;
-    let opening = Opening {
-        folder,
-        manifest: &manifest,
-        history: &before,
-    };
-    opening.check_names()?;
+    let threads = Threads::default();
+    Opening { folder, threads }.check_names(&manifest.segments, &before.records)?;
     let records = marked(repository, &manifest, &before, marks);
     let cursor = before.cursor.clone();
     let after = History { records, cursor };
@@ -73,11 +69,11 @@ fn marked(
     present: &History,
     marks: &[Mark],
 ) -> Vec<SegmentRecord> {
-    let known = &repository.manifest().segments;
+    let known = repository.chain().entries();
     let front = manifest.segments.get(..known.len());
     let has_grown = front.is_some_and(|front| {
         let mut both = front.iter().zip(known);
-        both.all(|(segment, known)| segment.is_same(known))
+        both.all(|(segment, known)| segment.is_same(&known.segment))
     });
     let read: Vec<SegmentRecord> = repository.records().filter(|_| has_grown).collect();
     // What the file says by now comes last, and counts.

@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{At, Folder, IoError, is_temporary};
+use apograph_format::{Generation, SegmentKind, SegmentName};
+use apograph_io::{At, Folder, IoError, Threads, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
-    SegmentRecord, Verification, read_history, read_manifest,
+    SegmentRecord, Unknown, Verification, read_history, read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -28,7 +28,9 @@ use crate::timelines::timeline_behind;
 #[derive(Debug)]
 pub struct Repository {
     folder: Folder,
-    manifest: Manifest,
+    generation: Generation,
+    /// What else the manifest says.
+    unknown: Unknown,
     chain: Chain,
     verified: BTreeMap<usize, Verification>,
     cursor: Option<Cursor>,
@@ -47,18 +49,27 @@ impl Repository {
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
     /// be read; [`RepositoryError::Io`].
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, Threads::default())
+    }
+
+    /// The same, with so many threads to read segments that have no record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::open`].
+    pub fn open_with(path: &Path, threads: Threads) -> Result<Self> {
         let no_repository = |detail: &str| RepositoryError::NotARepository {
             path: path.to_owned(),
             detail: detail.to_owned(),
         };
         let empty = "there is no manifest and no backup in it";
         let repository = match Folder::find(path) {
-            Ok(Some(folder)) => Self::open_or_empty(folder)?,
+            Ok(Some(folder)) => Self::open_or_empty(folder, threads)?,
             Ok(None) => return Err(no_repository(empty)),
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        if !repository.manifest.segments.is_empty() {
+        if !repository.chain.entries().is_empty() {
             Ok(repository)
         } else if repository.unnamed.is_empty() {
             Err(no_repository(empty))
@@ -73,7 +84,7 @@ impl Repository {
     ///
     /// As [`Repository::open`]; a folder with other files in it and no manifest is
     /// [`RepositoryError::NotARepository`].
-    pub fn open_or_empty(folder: Folder) -> Result<Self> {
+    pub fn open_or_empty(folder: Folder, threads: Threads) -> Result<Self> {
         let found = Found::in_folder(&folder)?;
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found);
@@ -81,27 +92,29 @@ impl Repository {
         let history = read_history(&folder)?;
         let opening = Opening {
             folder: &folder,
-            manifest: &manifest,
-            history: &history,
+            threads,
         };
-        let (entries, verified) = opening.entries()?;
-        let chain = Chain::new(entries);
-        let files = manifest
-            .segments
-            .iter()
-            .map(|segment| segment.file.as_str());
-        let in_manifest: HashSet<&str> = files.collect();
+        let Manifest {
+            generation,
+            segments,
+            unknown,
+        } = manifest;
+        let opened = opening.entries(segments, history.records)?;
         let mut unnamed = found.segments;
-        unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
-        let (temporaries, cursor) = (found.temporaries, history.cursor);
+        if !unnamed.is_empty() {
+            let files = opened.entries.iter();
+            let in_manifest: HashSet<&str> = files.map(|it| it.segment.file.as_str()).collect();
+            unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
+        }
         Ok(Self {
             folder,
-            manifest,
-            chain,
-            verified,
-            cursor,
+            generation,
+            unknown,
+            chain: Chain::new(opened.entries),
+            verified: opened.verified,
+            cursor: history.cursor,
             unnamed,
-            temporaries,
+            temporaries: found.temporaries,
         })
     }
 
@@ -128,7 +141,8 @@ impl Repository {
         }
         Ok(Self {
             folder,
-            manifest: Manifest::default(),
+            generation: Generation::One,
+            unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
             verified: BTreeMap::new(),
             cursor: None,
@@ -142,9 +156,19 @@ impl Repository {
         &self.folder
     }
 
-    /// The manifest.
-    pub const fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// The generation in whose encoding the manifest is.
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The manifest, made of the chain.
+    pub fn manifest(&self) -> Manifest {
+        let entries = self.chain.entries().iter();
+        Manifest {
+            generation: self.generation,
+            segments: entries.map(|entry| entry.segment.clone()).collect(),
+            unknown: self.unknown.clone(),
+        }
     }
 
     /// What can be restored.

@@ -17,7 +17,7 @@ pub struct VerifyOptions {
     pub level: Level,
     /// Pass over what `apograph.json` says was verified as deep, and has not changed since.
     pub only_new: bool,
-    /// How many threads compute checksums.
+    /// How many threads check what is read.
     pub threads: Threads,
 }
 
@@ -60,7 +60,7 @@ pub struct Problem {
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
 pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
-    let repository = Repository::open(folder)?;
+    let repository = Repository::open_with(folder, options.threads)?;
     verified(&repository, options, monitor, None)
 }
 
@@ -79,7 +79,7 @@ pub fn verify_and_mark(
     options: &VerifyOptions,
     monitor: &dyn Monitor,
 ) -> Result<Verified> {
-    let repository = Repository::open(folder)?;
+    let repository = Repository::open_with(folder, options.threads)?;
     let mut marks = Vec::new();
     let verified = verified(&repository, options, monitor, Some(&mut marks))?;
     let has_history = repository.folder().at(HISTORY_FILE_NAME).exists()?;
@@ -204,7 +204,7 @@ fn check_whole(
 /// The holes that are no part of a normal life. A database that was closed between two backups
 /// leaves a hole that says so in `list`; damaged and missing files are problems already.
 fn missing_links(repository: &Repository) -> Vec<Problem> {
-    let holes = repository.chain().holes().into_iter();
+    let holes = repository.chain().holes();
     let problems = holes.filter(|hole| match &hole.cause {
         HoleCause::NotContinued { .. }
         | HoleCause::Damaged { .. }

@@ -81,7 +81,7 @@ impl Search<'_> {
                     }
                 }
                 Some(SegmentContent::Full(full)) if !full.continues => {
-                    return Ok(Captured::Full(full.clone()));
+                    return Ok(Captured::Full((**full).clone()));
                 }
                 Some(SegmentContent::Full(_)) => {}
                 None => break,

@@ -28,7 +28,7 @@ fn chain(text: &str) -> Chain {
         let (kind, content, end) = if kind == 'F' {
             let base = point(body);
             let full = full(base, flags.contains('+'));
-            (SegmentKind::Full, SegmentContent::Full(full), base.epoch)
+            (SegmentKind::Full, SegmentContent::from(full), base.epoch)
         } else {
             let words = body.split(',').filter(|word| !word.is_empty());
             let stretches: Vec<Stretch> = words.map(stretch).collect();
@@ -38,7 +38,7 @@ fn chain(text: &str) -> Chain {
                 .map(Epoch::new);
             let mut content = increment(stretches, flags);
             content.range = flags.contains('p').then(|| range(index));
-            let content = SegmentContent::Increment(content);
+            let content = SegmentContent::from(content);
             (SegmentKind::Incremental, content, end.unwrap_or(before))
         };
         let start = if kind == SegmentKind::Full {
@@ -203,7 +203,8 @@ fn what_can_be_restored() {
     for (text, expected, holes) in rows {
         let chain = chain(text);
         assert_eq!(restorable(&chain), expected, "{text}");
-        assert_eq!(chain.holes().len(), holes, "{text}: {:?}", chain.holes());
+        let found: Vec<_> = chain.holes().collect();
+        assert_eq!(found.len(), holes, "{text}: {found:?}");
     }
 }
 

@@ -83,3 +83,25 @@ fn what_an_increment_repeats_of_a_damaged_one_is_not_known() {
     fs::write(&file, bytes).expect("a file");
     assert_eq!(counted(&open(&stage)), [true, true, true, false]);
 }
+
+#[test]
+fn what_is_recorded_is_not_read() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let known = open(&stage);
+        record(&stage, &known, usize::MAX);
+        for name in SEGMENTS {
+            let file = stage.repository().join(name);
+            let length = fs::read(&file).expect("a file").len();
+            fs::write(&file, vec![0xa5; length]).expect("a file");
+        }
+        // Whoever read one of them would find nothing of it.
+        let found = open(&stage);
+        assert_eq!(found.chain().entries(), known.chain().entries());
+        assert_eq!(found.chain().restorable(), known.chain().restorable());
+        record(&stage, &known, 0);
+        let found = open(&stage);
+        let mut entries = found.chain().entries().iter();
+        assert!(entries.all(|entry| entry.unusable.is_some()));
+    }
+}

@@ -1,11 +1,16 @@
 //! The words of the command line.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use apograph_format::{Lsn, PointName, UnixMillis};
+use apograph_io::Threads;
 use apograph_manifest::Target;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// More threads than any machine has cores would only be in each other's way.
+const THREADS_MAX: usize = 1024;
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -79,6 +84,8 @@ pub(super) struct Backup {
     /// Take an increment, or fail
     #[arg(long)]
     pub(super) incremental: bool,
+    #[command(flatten)]
+    pub(super) cores: Cores,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -103,9 +110,24 @@ pub(super) struct Restore {
     /// Verify everything and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) cores: Cores,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cores {
+    /// Use at most so many threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<Threads>,
+}
+
+impl Cores {
+    pub(super) fn threads(&self) -> Threads {
+        self.threads.unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -171,6 +193,8 @@ pub(super) struct Verify {
     /// time to time.
     #[arg(long)]
     pub(super) new: bool,
+    #[command(flatten)]
+    pub(super) cores: Cores,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -256,6 +280,14 @@ fn repository(word: &str) -> Result<PathBuf, String> {
         None if word.is_empty() => Err("the name of a folder is needed".to_owned()),
         None => Ok(word.into()),
     }
+}
+
+fn threads(word: &str) -> Result<Threads, String> {
+    let count: Option<NonZero<usize>> = word.parse().ok();
+    let count = count.filter(|count| count.get() <= THREADS_MAX);
+    count
+        .map(Threads::new)
+        .ok_or_else(|| format!("expected a number from 1 to {THREADS_MAX}"))
 }
 
 fn instant(word: &str) -> Result<UnixMillis, String> {

@@ -24,7 +24,7 @@ pub(super) fn run(
     };
     let options = Options {
         kind,
-        ..Options::default()
+        threads: words.cores.threads(),
     };
     let captured = capture(disk, &words.database, &words.repo, &options, monitor)?;
     Ok(match captured {

@@ -18,7 +18,7 @@ pub(super) fn run(
     let options = VerifyOptions {
         level: words.level.into(),
         only_new: words.new,
-        ..VerifyOptions::default()
+        threads: words.cores.threads(),
     };
     let verified = verify_and_mark(disk, &words.repo, &options, monitor)?;
     let exit = exit(&verified.problems);
