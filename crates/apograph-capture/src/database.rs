@@ -21,7 +21,7 @@ use apograph_format::{
     DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Image, checkpoint_image,
     generation_of, log_folder, migrated_original,
 };
-use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, StagedFile, read_front};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, Pace, StagedFile, read_front};
 use apograph_manifest::SourceFile;
 use apograph_wal::LogFolder;
 
@@ -166,6 +166,7 @@ impl Database {
         &self,
         disk: &'d dyn Disk,
         target: At<'_>,
+        pace: &Pace,
         monitor: &dyn Monitor,
     ) -> Result<(StagedFile<'d>, Image)> {
         for attempt in 0..COPY_ATTEMPTS {
@@ -174,7 +175,7 @@ impl Database {
             let mut staged = StagedFile::create(disk, target, self.mode)?;
             let size = source.size()?;
             monitor.phase("copying the database", size);
-            let copied = staged.copy_from(&source.file, 0, size);
+            let copied = staged.copy_at_pace(&source.file, 0, size, pace);
             monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)?;
             match copied {

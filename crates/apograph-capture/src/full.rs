@@ -117,7 +117,9 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
-        let (file, image) = self.database.copy(self.disk, target, self.monitor)?;
+        let (file, image) =
+            self.database
+                .copy(self.disk, target, &self.options.pace, self.monitor)?;
         let copy = ImageCopy { file, image };
         let goes_on = seen.goes_on.ok();
         match seen.log {
@@ -187,7 +189,7 @@ impl<'a> Job<'a> {
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(start)?;
-            let stretch = Stretch::read(&tail, start, state, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, &self.options.pace, self.monitor)?;
             let missing = if is_exact_by_format {
                 Vec::new()
             } else {
@@ -242,7 +244,7 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
-        let stretch = Stretch::read(&tail, behind.start, state, self.monitor)?;
+        let stretch = Stretch::read(&tail, behind.start, state, &self.options.pace, self.monitor)?;
         // (In generation 1 one place has two names: the end of a log file is the start of the next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         if stretch.end.lsn() < captured_to {
@@ -293,7 +295,7 @@ impl<'a> Job<'a> {
     ) -> Result<Rest> {
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans);
-        let rest = Stretch::read(&tail, start, state, self.monitor)?;
+        let rest = Stretch::read(&tail, start, state, &self.options.pace, self.monitor)?;
         let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it. So does another process that has
         // logged nothing: no segment that follows would say that it is not the one before.

@@ -5,13 +5,14 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{IoError, Mode, Monitor, StagedFile, Threads, crc32};
+use apograph_io::{IoError, Mode, Monitor, Pace, StagedFile, crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState};
 
 use crate::continuity::damage;
 use crate::error::{CaptureError, Result};
+use crate::request::Options;
 
 /// The commits from some position of a live log to its end, read and not written yet.
 pub(crate) struct Stretch<'a> {
@@ -38,6 +39,7 @@ impl<'a> Stretch<'a> {
         tail: &'a LogTail<'a>,
         start: LogPosition,
         mut state: TimelineState,
+        pace: &Pace,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
@@ -55,6 +57,7 @@ impl<'a> Stretch<'a> {
                     // In generation 1 the epoch is a record behind the commit.
                     ends_open = group.generation() == Generation::One && group.epoch.is_none();
                     for run in group.runs() {
+                        pace.take(run.len() as u64);
                         monitor.advance(run.len() as u64);
                         runs.push(run);
                     }
@@ -69,11 +72,11 @@ impl<'a> Stretch<'a> {
             return Err(error);
         }
         let torn = end.is_some_and(|end| matches!(end.cause, LogEndCause::TornTail { .. }));
-        let place = end.and_then(|end| end.place.position(&tail.parts));
+        let behind_last = end.and_then(|end| end.place.position(&tail.parts));
         let end = if runs.total_bytes() == 0 {
             start
         } else {
-            place.unwrap_or(start)
+            behind_last.unwrap_or(start)
         };
         let is_unsettled = torn || ends_open;
         Ok(Self {
@@ -158,7 +161,7 @@ impl Stretch<'_> {
         repository: &Repository,
         mode: Mode,
         framing: &Framing,
-        threads: Threads,
+        options: &Options,
         monitor: &dyn Monitor,
     ) -> Result<NewSegment<'d>> {
         let flags = framing.flags;
@@ -198,7 +201,7 @@ impl Stretch<'_> {
                     length,
                 } => {
                     if let Some(source) = self.tail.files.get(*index) {
-                        file.copy_from(&source.file, *offset, *length)?;
+                        file.copy_at_pace(&source.file, *offset, *length, &options.pace)?;
                     }
                     monitor.advance(*length);
                 }
@@ -220,7 +223,7 @@ impl Stretch<'_> {
             file: name,
             start_epoch,
             end_epoch,
-            checksum: crc32(&written, threads),
+            checksum: crc32(&written, options.threads),
             size_bytes: written.len() as u64,
             created_at: framing.created_at,
             end_lsn: self.end.lsn(),

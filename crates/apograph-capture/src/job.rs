@@ -208,7 +208,7 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans);
-            let stretch = Stretch::read(&tail, start, state, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, &self.options.pace, self.monitor)?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
                 std::thread::sleep(SETTLE_PAUSE);
@@ -290,13 +290,13 @@ impl<'a> Job<'a> {
             flags,
             created_at: self.now,
         };
-        let (mode, threads) = (self.database.mode(), self.options.threads);
+        let mode = self.database.mode();
         stretch.write(
             self.disk,
             self.repository,
             mode,
             &framing,
-            threads,
+            self.options,
             self.monitor,
         )
     }

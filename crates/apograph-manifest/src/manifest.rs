@@ -31,6 +31,8 @@ const BINCODE_VERSION: u32 = 1;
 const JSON_VERSION: u32 = 2;
 /// More than a segment with the longest name takes.
 const SEGMENT_LIMIT_BYTES: usize = 1024;
+/// How much of a JSON manifest is in memory at a time.
+const BUFFER_BYTES: usize = 64 << 10;
 /// A kind, the length of a name, and five numbers.
 const SEGMENT_MIN_BYTES: usize = 7;
 
@@ -561,7 +563,7 @@ fn take<T: bincode::Decode<()>>(bytes: &mut &[u8]) -> std::result::Result<T, Str
 pub fn read_manifest(repository: &Folder) -> Result<Option<Manifest>> {
     let at = repository.at(MANIFEST_FILE_NAME);
     let file = at.open_small(MANIFEST_MAX_BYTES)?;
-    file.map(|file| Manifest::read(BufReader::new(file), &at.path()))
+    file.map(|file| Manifest::read(BufReader::with_capacity(BUFFER_BYTES, file), &at.path()))
         .transpose()
 }
 

@@ -8,7 +8,7 @@
 //! get its name any more.
 
 use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{Disk, Mode, Threads};
+use apograph_io::{Disk, Mode, Pace, Threads};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::error::Result;
@@ -26,6 +26,7 @@ pub fn adopt(
     repository: Repository,
     mode: Mode,
     threads: Threads,
+    pace: &Pace,
 ) -> Result<Repository> {
     if repository.unnamed().is_empty() {
         return Ok(repository);
@@ -56,7 +57,7 @@ pub fn adopt(
     } else if !removed {
         return Ok(repository);
     }
-    Repository::open_or_empty(repository.folder().clone(), threads)
+    Repository::open_or_empty(repository.folder().clone(), threads, pace)
 }
 
 /// Whether a name comes right behind the last entry.

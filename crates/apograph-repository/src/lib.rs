@@ -36,7 +36,8 @@ pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
 pub use segment::{
-    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, open_stored,
+    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_file_at_pace, check_size,
+    open_stored,
 };
 pub use summary::{Summary, Surroundings};
 pub use timelines::advance;

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use apograph_format::Generation;
-use apograph_io::{Disk, Mode, Threads, temporary_name};
+use apograph_io::{Disk, Mode, Pace, Threads, temporary_name};
 use apograph_manifest::{
     HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest, Segment, SegmentRecord, Verification,
     read_history, read_manifest, write_history,
@@ -43,8 +43,12 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
     let before = read_history(folder)?;
-    let threads = Threads::default();
-    Opening { folder, threads }.check_names(&manifest.segments, &before.records)?;
+    let opening = Opening {
+        folder,
+        threads: Threads::default(),
+        pace: &Pace::default(),
+    };
+    opening.check_names(&manifest.segments, &before.records)?;
     let records = marked(repository, &manifest, &before, marks);
     let cursor = before.cursor.clone();
     let after = History { records, cursor };

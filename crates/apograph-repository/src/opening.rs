@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::Metadata;
 
 use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
-use apograph_io::{Folder, IoError, Threads};
+use apograph_io::{Folder, IoError, Pace, Threads};
 use apograph_manifest::{
     ChainEntry, FileStamp, FullContent, HISTORY_FILE_NAME, ImageIdentity, MANIFEST_FILE_NAME,
     Segment, SegmentContent, SegmentRecord, Unusable, Verification, log_end,
@@ -14,7 +14,7 @@ use apograph_wal::{PlacedReader, TimelineState};
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
 use crate::segment::{
-    FullFile, IncrementFile, SegmentDefect, check_end, check_file, check_size, leaves_out,
+    FullFile, IncrementFile, SegmentDefect, check_end, check_file_at_pace, check_size, leaves_out,
     open_stored, usable,
 };
 use crate::summary::{Summary, Surroundings};
@@ -27,6 +27,7 @@ const LOG_FILE_BYTES: u64 = 64 << 20;
 pub(crate) struct Opening<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) threads: Threads,
+    pub(crate) pace: &'a Pace,
 }
 
 /// What a manifest leads to: its entries, and which of their files were verified as they are.
@@ -112,7 +113,8 @@ impl Opening<'_> {
         }
         let bytes = usable(open_stored(self.folder.at(&segment.file)))?;
         Ok(bytes.is_some_and(|bytes| {
-            leaves_out(&bytes) && check_file(&bytes, segment, self.threads).is_ok()
+            leaves_out(&bytes)
+                && check_file_at_pace(&bytes, segment, self.threads, self.pace).is_ok()
         }))
     }
 
@@ -284,7 +286,7 @@ impl Opening<'_> {
     ) -> std::result::Result<SegmentContent, Defect> {
         let (at, threads) = (self.folder.at(&segment.file), self.threads);
         let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file(file.bytes(), segment, threads)?;
+        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
         file.image.check(file.bytes())?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
@@ -325,7 +327,9 @@ impl Opening<'_> {
     /// nothing to go by.
     fn intact(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
         let file = self.increment(segment)?;
-        Ok(file.filter(|file| check_file(file.bytes(), segment, self.threads).is_ok()))
+        Ok(file.filter(|file| {
+            check_file_at_pace(file.bytes(), segment, self.threads, self.pace).is_ok()
+        }))
     }
 
     /// The timeline of an image: the current one, less those that begin in what is repeated.
@@ -363,7 +367,7 @@ impl Opening<'_> {
         let (at, threads) = (self.folder.at(&segment.file), self.threads);
         let file =
             IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file(file.bytes(), segment, threads)?;
+        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));

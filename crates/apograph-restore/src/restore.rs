@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
-use apograph_io::{Disk, IoError, Mode, Monitor, Threads};
+use apograph_io::{Disk, IoError, Mode, Monitor, Pace, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
 };
@@ -86,7 +86,7 @@ pub fn restore(
     if let Some(place) = &place {
         place.check_free_or_left()?;
     }
-    let repository = Repository::open_with(folder, options.threads)?;
+    let repository = Repository::open_with(folder, options.threads, &Pace::default())?;
     let plan = repository.chain().plan(&options.target)?;
     let mut maker = Maker::new(&repository, &plan, options.threads, monitor);
     if options.dry_run {

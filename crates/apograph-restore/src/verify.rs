@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use apograph_format::{Epoch, SegmentKind};
-use apograph_io::{At, Disk, Monitor, Threads, now};
+use apograph_io::{At, Disk, Monitor, Pace, Threads, now};
 use apograph_manifest::{FileStamp, HISTORY_FILE_NAME, HoleCause, Level, Unusable, Verification};
-use apograph_repository::{Mark, Repository, check_file, mark, open_stored};
+use apograph_repository::{Mark, Repository, check_file_at_pace, mark, open_stored};
 
 use crate::error::{Result, code_of};
 use crate::walk::{Walk, WalkError, total_bytes};
 
 /// How to verify.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
     /// How deep to look.
     pub level: Level,
@@ -19,6 +19,8 @@ pub struct VerifyOptions {
     pub only_new: bool,
     /// How many threads check what is read.
     pub threads: Threads,
+    /// How fast segments are read.
+    pub pace: Pace,
 }
 
 /// What a verification found.
@@ -60,7 +62,7 @@ pub struct Problem {
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
 pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
-    let repository = Repository::open_with(folder, options.threads)?;
+    let repository = Repository::open_with(folder, options.threads, &options.pace)?;
     verified(&repository, options, monitor, None)
 }
 
@@ -79,7 +81,7 @@ pub fn verify_and_mark(
     options: &VerifyOptions,
     monitor: &dyn Monitor,
 ) -> Result<Verified> {
-    let repository = Repository::open_with(folder, options.threads)?;
+    let repository = Repository::open_with(folder, options.threads, &options.pace)?;
     let mut marks = Vec::new();
     let verified = verified(&repository, options, monitor, Some(&mut marks))?;
     let has_history = repository.folder().at(HISTORY_FILE_NAME).exists()?;
@@ -109,7 +111,7 @@ fn verified(
         total_bytes(new.map(|(_, entry)| entry.segment.size_bytes)),
     );
     let mut verified = Verified::default();
-    let mut walk = Walk::from(repository, 0, options.threads, monitor);
+    let mut walk = Walk::from(repository, 0, options.threads, monitor).at_pace(&options.pace);
     for (index, entry) in entries.iter().enumerate() {
         if is_known(index) {
             verified.skipped += 1;
@@ -121,7 +123,7 @@ fn verified(
             .and_then(|_| settled_stamp(repository.file_of(segment)));
         let at = now();
         let read = match (options.level, segment.kind) {
-            (Level::Files, _) => check_whole(repository, index, options.threads, monitor),
+            (Level::Files, _) => check_whole(repository, index, options, monitor),
             (Level::Frames, SegmentKind::Full) => {
                 walk.full(index).map(|file| (file.bytes().len(), None))
             }
@@ -177,7 +179,8 @@ fn settled_stamp(at: At<'_>) -> Option<FileStamp> {
         Some(FileStamp::from(&metadata)).filter(|stamp| stamp.is_settled(now()))
     };
     settled().or_else(|| {
-        std::thread::sleep(FileStamp::GRAIN);
+        // The clock here has milliseconds, and cuts off what is less.
+        std::thread::sleep(2 * FileStamp::GRAIN);
         settled()
     })
 }
@@ -187,7 +190,7 @@ type Read = (usize, Option<crate::walk::Walked>);
 fn check_whole(
     repository: &Repository,
     index: usize,
-    threads: Threads,
+    options: &VerifyOptions,
     monitor: &dyn Monitor,
 ) -> std::result::Result<Read, WalkError> {
     let entry = repository
@@ -196,7 +199,7 @@ fn check_whole(
         .get(index)
         .ok_or(Unusable::Missing)?;
     let bytes = open_stored(repository.file_of(&entry.segment))?;
-    check_file(&bytes, &entry.segment, threads)?;
+    check_file_at_pace(&bytes, &entry.segment, options.threads, &options.pace)?;
     monitor.advance(bytes.len() as u64);
     Ok((bytes.len(), None))
 }

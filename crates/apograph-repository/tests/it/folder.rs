@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use apograph_format::Generation;
-use apograph_io::{FileLock, Folder, Mode, RealDisk, Threads};
+use apograph_io::{FileLock, Folder, Mode, Pace, RealDisk, Threads};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, RepositoryLock, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -105,8 +105,8 @@ fn a_repository_is_the_folder_that_was_opened() {
     }
     let folder = repository.folder().clone();
     assert!(plan_rebuild(&folder).expect("a plan").unchanged);
-    let again =
-        Repository::open_or_empty(folder.clone(), Threads::default()).expect("a repository");
+    let again = Repository::open_or_empty(folder.clone(), Threads::default(), &Pace::default())
+        .expect("a repository");
     assert_eq!(again.manifest(), repository.manifest());
 
     let error = RepositoryLock::acquire(&folder, Generation::Two).expect_err("another one");

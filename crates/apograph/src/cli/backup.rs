@@ -25,6 +25,7 @@ pub(super) fn run(
     let options = Options {
         kind,
         threads: words.cores.threads(),
+        pace: words.rate.pace(),
     };
     let captured = capture(disk, &words.database, &words.repo, &options, monitor)?;
     Ok(match captured {

@@ -19,6 +19,7 @@ pub(super) fn run(
         level: words.level.into(),
         only_new: words.new,
         threads: words.cores.threads(),
+        pace: words.rate.pace(),
     };
     let verified = verify_and_mark(disk, &words.repo, &options, monitor)?;
     let exit = exit(&verified.problems);
