@@ -92,3 +92,35 @@ fn errors() {
         }}),
     );
 }
+
+#[test]
+fn verify_remembers() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = V1.copy_to(&folder.path().join("repository"));
+    let words = |words: &str| words.replace("COPY", repository.to_str().unwrap());
+    let run = |line: &str| V1.apograph(folder.path(), &words(line)).1;
+    let figures = |line: &str| {
+        let object = run(line);
+        assert_eq!(object["ok"], json!(true), "{object}");
+        (object["files"].clone(), object["skipped"].clone())
+    };
+    let times = || {
+        let list = run("list COPY");
+        let segment = &list["segments"][1];
+        [&segment["verified_at"], &segment["frames_verified_at"]].map(Value::is_string)
+    };
+    assert_eq!(figures("verify COPY"), (json!(4), json!(0)));
+    assert_eq!(times(), [false, false]);
+    assert_eq!(
+        figures("verify COPY --new --level files"),
+        (json!(4), json!(0))
+    );
+    assert_eq!(times(), [true, false]);
+    assert_eq!(
+        figures("verify COPY --new --threads 1"),
+        (json!(4), json!(0))
+    );
+    assert_eq!(times(), [true, true]);
+    assert_eq!(figures("verify COPY --new"), (json!(0), json!(4)));
+    assert_eq!(figures("verify COPY --limit-rate 1G"), (json!(4), json!(0)));
+}
