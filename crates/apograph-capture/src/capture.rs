@@ -132,8 +132,9 @@ fn captured(
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Captured> {
-    let repository = Repository::open_or_empty(folder)?;
-    let repository = adopt(disk, repository, database.mode())?;
+    let repository = Repository::open_or_empty(folder, options.threads, &options.pace)?;
+    let Options { threads, pace, .. } = options;
+    let repository = adopt(disk, repository, database.mode(), *threads, pace)?;
     for temporary in repository.temporaries() {
         disk.remove_file(temporary)?;
     }

@@ -28,6 +28,7 @@ use apograph_manifest::SourceFile;
 use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
+use crate::request::Options;
 
 /// How often a copy is begun anew when a checkpoint ran through it.
 const COPY_ATTEMPTS: u32 = 200;
@@ -168,7 +169,7 @@ impl Database {
         &self,
         disk: &'d dyn Disk,
         target: At<'_>,
-        threads: Threads,
+        options: &Options,
         monitor: &dyn Monitor,
     ) -> Result<(StagedFile<'d>, Image)> {
         for attempt in 0..COPY_ATTEMPTS {
@@ -177,11 +178,11 @@ impl Database {
             let mut staged = StagedFile::create(disk, target, self.mode)?;
             let size = source.size()?;
             monitor.phase("copying the database", size);
-            let copied = staged.copy_from(&source.file, 0, size);
+            let copied = staged.copy_at_pace(&source.file, 0, size, &options.pace);
             monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)?;
             match copied {
-                Ok(()) => match self.prove(&mut staged, unchanged, threads) {
+                Ok(()) => match self.prove(&mut staged, unchanged, options.threads) {
                     Ok(Some(image)) => return Ok((staged, image)),
                     Ok(None) => {}
                     Err(error) if self.may_be_writing(attempt) => drop(error),

@@ -117,10 +117,10 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
-        let threads = self.options.threads;
+        let options = self.options;
         let (file, image) = self
             .database
-            .copy(self.disk, target, threads, self.monitor)?;
+            .copy(self.disk, target, options, self.monitor)?;
         let copy = ImageCopy { file, image };
         let goes_on = seen.goes_on.ok();
         match seen.log {
@@ -190,7 +190,7 @@ impl<'a> Job<'a> {
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(start)?;
-            let stretch = Stretch::read(&tail, start, state, self.options.threads, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, self.options, self.monitor)?;
             let missing = if is_exact_by_format {
                 Vec::new()
             } else {
@@ -245,13 +245,7 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
-        let stretch = Stretch::read(
-            &tail,
-            behind.start,
-            state,
-            self.options.threads,
-            self.monitor,
-        )?;
+        let stretch = Stretch::read(&tail, behind.start, state, self.options, self.monitor)?;
         // (In generation 1 one place has two names: the end of a log file is the start of the next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         if stretch.end.lsn() < captured_to {
@@ -302,7 +296,7 @@ impl<'a> Job<'a> {
     ) -> Result<Rest> {
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans);
-        let rest = Stretch::read(&tail, start, state, self.options.threads, self.monitor)?;
+        let rest = Stretch::read(&tail, start, state, self.options, self.monitor)?;
         let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it. So does another process that has
         // logged nothing: no segment that follows would say that it is not the one before.
@@ -351,13 +345,14 @@ impl<'a> Job<'a> {
             end_lsn: content.log_start.and_then(LogPosition::lsn),
             unknown: Unknown::new(),
         };
-        let content = SegmentContent::Full(content);
+        let content = SegmentContent::from(content);
         Ok(NewSegment {
             file,
             record: SegmentRecord {
                 segment,
                 content,
                 is_uncounted: false,
+                verified: None,
             },
         })
     }

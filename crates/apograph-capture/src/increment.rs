@@ -5,7 +5,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{IoError, Mode, Monitor, StagedFile, Steps, Threads, crc32};
+use apograph_io::{IoError, Mode, Monitor, StagedFile, Steps, crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{
@@ -14,6 +14,7 @@ use apograph_wal::{
 
 use crate::continuity::damage;
 use crate::error::{CaptureError, Result};
+use crate::request::Options;
 
 /// The commits from some position of a live log to its end, read and not written yet.
 pub(crate) struct Stretch<'a> {
@@ -40,7 +41,7 @@ impl<'a> Stretch<'a> {
         tail: &'a LogTail<'a>,
         start: LogPosition,
         mut state: TimelineState,
-        threads: Threads,
+        options: &Options,
         monitor: &dyn Monitor,
     ) -> Result<Self> {
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
@@ -50,7 +51,7 @@ impl<'a> Stretch<'a> {
         let mut timelines_opened = 0;
         let mut ends_open = false;
         let mut steps = Steps::of(monitor);
-        let end = read_ahead(&tail.parts, threads, |groups| {
+        let end = read_ahead(&tail.parts, options.threads, |groups| {
             let mut reader = PlacedReader::of(groups, &mut state);
             while let Some(event) = reader.next() {
                 summary.add(&event, reader.state());
@@ -60,6 +61,7 @@ impl<'a> Stretch<'a> {
                         // In generation 1 the epoch is a record behind the commit.
                         ends_open = group.generation() == Generation::One && group.epoch.is_none();
                         for run in group.runs() {
+                            options.pace.take(run.len() as u64);
                             steps.advance(run.len() as u64);
                             runs.push(run);
                         }
@@ -76,11 +78,11 @@ impl<'a> Stretch<'a> {
             return Err(error);
         }
         let torn = end.is_some_and(|end| matches!(end.cause, LogEndCause::TornTail { .. }));
-        let place = end.and_then(|end| end.place.position(&tail.parts));
+        let behind_last = end.and_then(|end| end.place.position(&tail.parts));
         let end = if runs.total_bytes() == 0 {
             start
         } else {
-            place.unwrap_or(start)
+            behind_last.unwrap_or(start)
         };
         let is_unsettled = torn || ends_open;
         Ok(Self {
@@ -165,7 +167,7 @@ impl Stretch<'_> {
         repository: &Repository,
         mode: Mode,
         framing: &Framing,
-        threads: Threads,
+        options: &Options,
         monitor: &dyn Monitor,
     ) -> Result<NewSegment<'d>> {
         let flags = framing.flags;
@@ -205,7 +207,7 @@ impl Stretch<'_> {
                     length,
                 } => {
                     if let Some(source) = self.tail.files.get(*index) {
-                        file.copy_from(&source.file, *offset, *length)?;
+                        file.copy_at_pace(&source.file, *offset, *length, &options.pace)?;
                     }
                     monitor.advance(*length);
                 }
@@ -213,7 +215,11 @@ impl Stretch<'_> {
         }
         let (is_written, checksum, size_bytes) = file.sync_and_read(|written| {
             let is_written = self.is_written_in(written, &chunks);
-            (is_written, crc32(written, threads), written.len() as u64)
+            (
+                is_written,
+                crc32(written, options.threads),
+                written.len() as u64,
+            )
         })?;
         if !is_written {
             let path = file.temporary().path();
@@ -245,13 +251,14 @@ impl Stretch<'_> {
             flags,
             diverges: false,
         };
-        let content = SegmentContent::Increment(self.summary.content(surroundings, &self.state));
+        let content = SegmentContent::from(self.summary.content(surroundings, &self.state));
         Ok(NewSegment {
             file,
             record: SegmentRecord {
                 segment,
                 content,
                 is_uncounted: false,
+                verified: None,
             },
         })
     }

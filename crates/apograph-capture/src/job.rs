@@ -149,11 +149,8 @@ impl<'a> Job<'a> {
     }
 
     fn last_end_epoch(&self) -> Epoch {
-        self.repository
-            .manifest()
-            .segments
-            .last()
-            .map_or(Epoch::default(), |last| last.end_epoch)
+        let last = self.repository.chain().entries().last();
+        last.map_or(Epoch::default(), |last| last.segment.end_epoch)
     }
 
     /// The first epoch of an increment behind the last segment.
@@ -211,7 +208,7 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans);
-            let stretch = Stretch::read(&tail, start, state, self.options.threads, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, self.options, self.monitor)?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
                 std::thread::sleep(SETTLE_PAUSE);
@@ -292,13 +289,13 @@ impl<'a> Job<'a> {
             flags,
             created_at: self.now,
         };
-        let (mode, threads) = (self.database.mode(), self.options.threads);
+        let mode = self.database.mode();
         stretch.write(
             self.disk,
             self.repository,
             mode,
             &framing,
-            threads,
+            self.options,
             self.monitor,
         )
     }

@@ -1,7 +1,7 @@
 //! What is asked of a capture, and what it answers.
 
 use apograph_format::Epoch;
-use apograph_io::Threads;
+use apograph_io::{Pace, Threads};
 use apograph_manifest::SegmentRecord;
 
 /// What kind of backup to take.
@@ -17,12 +17,14 @@ pub enum Kind {
 }
 
 /// How to take a backup.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// What kind.
     pub kind: Kind,
-    /// How many threads compute checksums.
+    /// How many threads check what is read and written.
     pub threads: Threads,
+    /// How fast the database and its log are read.
+    pub pace: Pace,
 }
 
 /// What a capture did.

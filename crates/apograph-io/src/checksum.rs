@@ -6,6 +6,8 @@ use std::thread;
 
 use apograph_format::Crc32;
 
+use crate::pace::Pace;
+
 /// Bytes that one thread takes at a time: large enough that combining costs nothing.
 const CHUNK_BYTES: usize = 4 << 20;
 
@@ -72,6 +74,20 @@ pub fn crc32(bytes: &[u8], threads: Threads) -> Crc32 {
         whole.combine(part);
     }
     Crc32::new(whole.finalize())
+}
+
+/// The CRC-32 of `bytes`, read no faster than a pace allows.
+pub fn crc32_at_pace(bytes: &[u8], threads: Threads, pace: &Pace) -> Crc32 {
+    let piece = pace.piece_bytes().map(usize::try_from);
+    let Some(Ok(piece_bytes)) = piece else {
+        return crc32(bytes, threads);
+    };
+    let mut hasher = crc32fast::Hasher::new();
+    for piece in bytes.chunks(piece_bytes) {
+        pace.take(piece.len() as u64);
+        hasher.update(piece);
+    }
+    Crc32::new(hasher.finalize())
 }
 
 #[cfg(test)]

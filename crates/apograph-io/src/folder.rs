@@ -16,6 +16,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::{File, Metadata};
+use std::io::{Read, Take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -27,7 +28,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{IoError, Result, failed};
 use crate::map::Mapped;
-use crate::open::{read_limited, regular};
+use crate::open::{check_limit, read_limited, regular};
 
 /// How a folder is opened to look names up in it.
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -215,6 +216,34 @@ impl<'a> At<'a> {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Opens a small file to read it little by little; `None` where nothing has the name. What it
+    /// grows by meanwhile is not read.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::read_small`].
+    pub fn open_small(self, limit: u64) -> Result<Option<Take<File>>> {
+        let file = match self.open() {
+            Ok(file) => file,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let size_bytes = check_limit(&file, &self.path(), limit)?;
+        Ok(Some(file.take(size_bytes)))
+    }
+
+    /// Maps a small file, which nobody rewrites in place; `None` where nothing has the name.
+    ///
+    /// # Errors
+    ///
+    /// As [`At::read_small`].
+    pub fn map_small(self, limit: u64) -> Result<Option<Mapped>> {
+        let Some(file) = self.open_small(limit)? else {
+            return Ok(None);
+        };
+        Mapped::of(file.get_ref(), &self.path()).map(Some)
     }
 
     /// Opens a folder in the folder; `None` where nothing has the name.

@@ -8,7 +8,7 @@
 //! - reading: a name ([`At`]) is opened, [`Mapped`], or read up to a limit;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of;
-//! - [`FileLock`], and [`crc32`] on all cores.
+//! - [`FileLock`], [`crc32`] on all cores, and a [`Pace`] for what shall not disturb others.
 //!
 //! ```
 //! use apograph_io::{Folder, Mode, RealDisk, StagedFile};
@@ -34,9 +34,10 @@ mod lock;
 mod map;
 mod monitor;
 mod open;
+mod pace;
 mod staged;
 
-pub use checksum::{Threads, crc32};
+pub use checksum::{Threads, crc32, crc32_at_pace};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};
@@ -45,4 +46,5 @@ pub use lock::FileLock;
 pub use map::Mapped;
 pub use monitor::{Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
+pub use pace::{Clock, Pace};
 pub use staged::{StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, temporary_name};

@@ -3,7 +3,8 @@
 //! A mapping is sound as long as nobody truncates or rewrites the file under it: a truncated page
 //! is a SIGBUS, a rewritten one is a slice that changes. What is mapped here does neither:
 //!
-//! - segments and staged files are never changed once they are written;
+//! - segments and staged files are never changed once they are written, and `apograph.json`, which
+//!   is ours alone, is replaced by another file;
 //! - log files of generation 1 only grow, and a mapping covers just the bytes that were there when
 //!   it was made; the engine unlinks them, which leaves mapped pages alone;
 //! - so do those of generation 2, but for the newest: the engine cuts off a group that it could not

@@ -70,23 +70,32 @@ pub(crate) fn regular(opened: Result<File>, path: &Path) -> Result<File> {
 ///
 /// [`IoError::TooLarge`] past `limit` bytes, and [`IoError::Failed`].
 pub fn read_limited(file: &File, path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let too_large = |found: u64| IoError::TooLarge {
-        path: path.to_owned(),
-        limit,
-        found,
-    };
-    let size_bytes = file.metadata().map_err(failed("inspect", path))?.len();
-    if size_bytes > limit {
-        return Err(too_large(size_bytes));
-    }
+    let size_bytes = check_limit(file, path, limit)?;
     let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
     // It can grow meanwhile.
     read_into(&mut bytes, file, path, limit.saturating_add(1))?;
     let found = bytes.len() as u64;
     if found > limit {
-        return Err(too_large(found));
+        return Err(too_large(path, limit, found));
     }
     Ok(bytes)
+}
+
+/// The size of a file, if it is within a limit.
+pub(crate) fn check_limit(file: &File, path: &Path, limit: u64) -> Result<u64> {
+    let size_bytes = file.metadata().map_err(failed("inspect", path))?.len();
+    if size_bytes > limit {
+        return Err(too_large(path, limit, size_bytes));
+    }
+    Ok(size_bytes)
+}
+
+fn too_large(path: &Path, limit: u64, found: u64) -> IoError {
+    IoError::TooLarge {
+        path: path.to_owned(),
+        limit,
+        found,
+    }
 }
 
 /// Reads exactly the first `length` bytes of `file`, the file at `path`.

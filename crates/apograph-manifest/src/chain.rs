@@ -63,7 +63,8 @@ pub struct LsnRange {
 pub struct Chain {
     entries: Vec<ChainEntry>,
     runs: Vec<Run>,
-    breaks: Vec<(usize, HoleCause)>,
+    /// The places where the log breaks off, by the entry behind each.
+    breaks: Vec<usize>,
     reaches: Vec<(usize, Vec<PointRange>)>,
 }
 
@@ -118,9 +119,11 @@ impl Chain {
     }
 
     pub(crate) fn lsns_of(&self, run: &Run) -> Option<LsnRange> {
-        let base = self
-            .bases()
-            .find(|full| (run.first..run.end).contains(full))?;
+        let first = self.reaches.partition_point(|(full, _)| *full < run.first);
+        let (base, _) = *self
+            .reaches
+            .get(first)
+            .filter(|(full, _)| *full < run.end)?;
         let entry = self.entries.get(base)?;
         let full = entry.full()?;
         let Some(LogPosition::Lsn(from)) = full.log_start else {
@@ -144,32 +147,41 @@ impl Chain {
         self.runs.iter().any(|run| run.is_sealed)
     }
 
-    /// Every place where commits are missing from the chain, or may be.
-    pub fn holes(&self) -> Vec<Hole> {
-        let (before, behind) = (self.points_before(), self.points_behind());
-        let at = |points: &[Option<Point>], index: usize| points.get(index).copied().flatten();
-        let mut holes: Vec<(usize, Hole)> = self
-            .breaks
-            .iter()
-            .map(|(index, cause)| {
-                let hole = Hole {
-                    after: at(&before, *index),
-                    before: at(&behind, *index),
-                    cause: cause.clone(),
-                };
-                (*index, hole)
-            })
-            .collect();
-        for run in &self.runs {
-            holes.extend(self.missing_epochs(run).map(|hole| (run.end, hole)));
-        }
-        holes.sort_by_key(|(index, _)| *index);
-        holes.into_iter().map(|(_, hole)| hole).collect()
+    /// Every place where commits are missing from the chain, or may be, in its order.
+    pub fn holes(&self) -> impl Iterator<Item = Hole> {
+        let behind = self.points_behind_breaks();
+        let mut seen = self.entries.iter();
+        let (mut index, mut after) = (0, None);
+        let breaks = self.breaks.iter().zip(behind);
+        let breaks = breaks.filter_map(move |(at, before)| {
+            while index < *at {
+                after = seen.next().and_then(ChainEntry::last_point).or(after);
+                index = index.saturating_add(1);
+            }
+            let cause = self.break_at(*at)?;
+            let hole = Hole {
+                after,
+                before,
+                cause,
+            };
+            Some((*at, hole))
+        });
+        let runs = self.runs.iter();
+        let mut missing = runs
+            .flat_map(|run| self.missing_epochs(run).map(|hole| (run.end, hole)))
+            .peekable();
+        let mut breaks = breaks.peekable();
+        std::iter::from_fn(move || {
+            let missing_at = missing.peek().map_or(usize::MAX, |(at, _)| *at);
+            let next = breaks.next_if(|(at, _)| *at <= missing_at);
+            next.or_else(|| missing.next()).map(|(_, hole)| hole)
+        })
     }
 
     /// The points that a restore from the full backup at `index` reaches.
     pub(crate) fn reach(&self, index: usize) -> &[PointRange] {
-        let found = self.reaches.iter().find(|(full, _)| *full == index);
+        let found = self.reaches.binary_search_by_key(&index, |(full, _)| *full);
+        let found = found.ok().and_then(|found| self.reaches.get(found));
         found.map_or(&[], |(_, ranges)| ranges)
     }
 
@@ -180,9 +192,8 @@ impl Chain {
 
     /// The run that an entry belongs to.
     pub(crate) fn run_of(&self, index: usize) -> Option<&Run> {
-        self.runs
-            .iter()
-            .find(|run| (run.first..run.end).contains(&index))
+        let run = self.runs.partition_point(|run| run.end <= index);
+        self.runs.get(run).filter(|run| run.first <= index)
     }
 
     /// Why nothing leads to an entry: it is unusable itself, or every full backup of its run is,
@@ -218,14 +229,13 @@ impl Chain {
         };
         let left_out = || {
             let behind = index.checked_add(1)?;
-            let left_out = self.breaks.iter().find(|(at, _)| *at == behind);
-            left_out
-                .filter(|_| self.needs_more(index))
-                .map(|(_, cause)| cause.clone())
+            let is_break = self.breaks.binary_search(&behind).is_ok();
+            let left_out = is_break && self.needs_more(index);
+            left_out.then(|| self.break_at(behind)).flatten()
         };
         let broken = || {
-            let last = self.breaks.iter().rev().find(|(at, _)| *at <= index);
-            last.map(|(_, cause)| cause.clone())
+            let last = self.breaks.iter().rfind(|at| **at <= index);
+            last.and_then(|at| self.break_at(*at))
         };
         unusable(index)
             .or_else(lost_full)
@@ -255,24 +265,17 @@ impl Chain {
             .max()
     }
 
-    /// For each place between two entries, the last point before it.
-    fn points_before(&self) -> Vec<Option<Point>> {
-        let mut last = None;
-        let behind_each = self.entries.iter().map(|entry| {
-            last = entry.last_point().or(last);
-            last
-        });
-        std::iter::once(None).chain(behind_each).collect()
-    }
-
-    /// For each entry, the first point from it on.
-    fn points_behind(&self) -> Vec<Option<Point>> {
+    /// For each break, the first point behind it.
+    fn points_behind_breaks(&self) -> Vec<Option<Point>> {
         let mut first = None;
-        let from_each = self.entries.iter().rev().map(|entry| {
+        let mut points = Vec::with_capacity(self.breaks.len());
+        let mut breaks = self.breaks.iter().rev().peekable();
+        let is_last = |at: &&usize| **at == self.entries.len();
+        points.extend(breaks.next_if(is_last).map(|_| None));
+        for (index, entry) in self.entries.iter().enumerate().rev() {
             first = entry.first_point().or(first);
-            first
-        });
-        let mut points: Vec<_> = from_each.collect();
+            points.extend(breaks.next_if(|at| **at == index).map(|_| first));
+        }
         points.reverse();
         points
     }

@@ -41,13 +41,12 @@ impl ChainEntry {
     pub fn generation(&self) -> Option<Generation> {
         match &self.content {
             Some(SegmentContent::Full(full)) => Some(full.image.generation()),
-            Some(SegmentContent::Increment(IncrementContent {
-                range: Some(range), ..
-            })) => Some(range.start.generation()),
-            Some(SegmentContent::Increment(_)) if self.segment.end_lsn.is_none() => {
-                Some(Generation::One)
-            }
-            _ => self.segment.end_lsn.map(|_| Generation::Two),
+            Some(SegmentContent::Increment(increment)) => match increment.range {
+                Some(range) => Some(range.start.generation()),
+                None if self.segment.end_lsn.is_none() => Some(Generation::One),
+                None => Some(Generation::Two),
+            },
+            None => self.segment.end_lsn.map(|_| Generation::Two),
         }
     }
 

@@ -35,6 +35,7 @@ mod manifest;
 mod plan;
 mod record;
 mod run;
+mod verification;
 
 pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
@@ -51,3 +52,4 @@ pub use record::{
     LogRange, SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, read_history,
     write_history,
 };
+pub use verification::{FileStamp, Level, Verification};

@@ -4,13 +4,16 @@
 //! generation 2 writes JSON, and reads both (FORMAT.md, "Manifest"). What is written here is byte
 //! for byte what the engine writes. Fields of a JSON manifest that are not known here are kept.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::{self, BufRead, BufReader, Seek};
 use std::path::Path;
 
 use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
 use apograph_io::{At, Disk, Folder, IoError, Mode, replace_file};
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::error::{ManifestError, Result};
@@ -28,18 +31,56 @@ const BINCODE_VERSION: u32 = 1;
 const JSON_VERSION: u32 = 2;
 /// More than a segment with the longest name takes.
 const SEGMENT_LIMIT_BYTES: usize = 1024;
+/// How much of a JSON manifest is in memory at a time.
+const BUFFER_BYTES: usize = 64 << 10;
 /// A kind, the length of a name, and five numbers.
 const SEGMENT_MIN_BYTES: usize = 7;
 
-/// Fields of a JSON file that are not known here.
-pub type Unknown = Map<String, Value>;
+/// Fields of a JSON file that are not known here. There are hardly ever any.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
+pub struct Unknown(Option<Box<Map<String, Value>>>);
+
+impl Unknown {
+    /// No field.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// How many fields there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |fields| fields.len())
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl From<Map<String, Value>> for Unknown {
+    fn from(fields: Map<String, Value>) -> Self {
+        Self((!fields.is_empty()).then(|| Box::new(fields)))
+    }
+}
+
+impl From<Unknown> for Map<String, Value> {
+    fn from(unknown: Unknown) -> Self {
+        unknown.0.map(|fields| *fields).unwrap_or_default()
+    }
+}
 
 /// The name of a segment's file: a name, never a path.
 ///
 /// ASCII letters, digits, `.`, `_` and `-`, not beginning with a dot, at most 255 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct FileName(String);
+pub struct FileName(Box<str>);
 
 impl FileName {
     /// The name as text.
@@ -55,7 +96,7 @@ impl TryFrom<String> for FileName {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         let plain = name.bytes().all(allowed) && !name.starts_with('.');
         if plain && (1..=255).contains(&name.len()) {
-            Ok(Self(name))
+            Ok(Self(name.into_boxed_str()))
         } else {
             Err(format!("{name:?} is not a plain file name"))
         }
@@ -64,7 +105,7 @@ impl TryFrom<String> for FileName {
 
 impl From<FileName> for String {
     fn from(name: FileName) -> Self {
-        name.0
+        name.0.into_string()
     }
 }
 
@@ -76,7 +117,7 @@ impl fmt::Display for FileName {
 
 impl AsRef<OsStr> for FileName {
     fn as_ref(&self) -> &OsStr {
-        self.0.as_ref()
+        OsStr::new(&*self.0)
     }
 }
 
@@ -108,11 +149,22 @@ pub struct Segment {
 impl Segment {
     /// Whether both say the same, as far as it is known here.
     pub fn is_same(&self, other: &Self) -> bool {
-        let known = |segment: &Self| Self {
-            unknown: Unknown::new(),
-            ..segment.clone()
-        };
-        known(self) == known(other)
+        let Self {
+            kind,
+            file,
+            start_epoch,
+            end_epoch,
+            checksum,
+            size_bytes,
+            created_at,
+            end_lsn,
+            unknown: _,
+        } = self;
+        *kind == other.kind
+            && *file == other.file
+            && (*start_epoch, *end_epoch) == (other.start_epoch, other.end_epoch)
+            && (*checksum, *size_bytes) == (other.checksum, other.size_bytes)
+            && (*created_at, *end_lsn) == (other.created_at, other.end_lsn)
     }
 }
 
@@ -148,12 +200,78 @@ struct RawSegment {
     created_at: UnixMillis,
 }
 
-#[derive(Serialize, Deserialize)]
-struct JsonManifest {
+#[derive(Serialize)]
+struct JsonManifest<'a> {
     version: u32,
-    segments: Vec<JsonSegment>,
+    #[serde(serialize_with = "put_each")]
+    segments: &'a [Segment],
+    #[serde(flatten)]
+    unknown: &'a Unknown,
+}
+
+#[derive(Deserialize)]
+struct ReadManifest {
+    #[serde(rename = "version")]
+    _version: u32,
+    segments: Segments,
     #[serde(flatten)]
     unknown: Unknown,
+}
+
+/// The segments of a JSON manifest, each made as soon as it is read; or why one cannot be.
+struct Segments(std::result::Result<Vec<Segment>, String>);
+
+/// Where a manifest is read from.
+enum Source<'a> {
+    Bytes(&'a [u8]),
+    File(&'a mut dyn SeekingReader),
+}
+
+trait SeekingReader: BufRead + Seek {}
+
+impl<R: BufRead + Seek> SeekingReader for R {}
+
+impl<'a> Source<'a> {
+    /// Whether the first byte that is no white space begins a JSON object.
+    fn begins_with_brace(&mut self) -> io::Result<bool> {
+        let file = match self {
+            Self::Bytes(bytes) => return Ok(bytes.trim_ascii_start().first() == Some(&b'{')),
+            Self::File(file) => file,
+        };
+        loop {
+            let bytes = file.fill_buf()?;
+            let length = bytes.len();
+            match bytes.trim_ascii_start().first() {
+                Some(first) => return Ok(*first == b'{'),
+                None if length == 0 => return Ok(false),
+                None => file.consume(length),
+            }
+        }
+    }
+
+    /// All of it, as JSON.
+    fn json<T: DeserializeOwned>(&mut self) -> serde_json::Result<T> {
+        match self {
+            Self::Bytes(bytes) => serde_json::from_slice(bytes),
+            Self::File(file) => {
+                file.rewind().map_err(serde_json::Error::io)?;
+                serde_json::from_reader(file)
+            }
+        }
+    }
+
+    /// All of it.
+    fn bytes(&mut self) -> io::Result<Cow<'a, [u8]>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::File(file) => {
+                let mut bytes = Vec::new();
+                file.rewind()?;
+                file.read_to_end(&mut bytes)?;
+                Ok(Cow::Owned(bytes))
+            }
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -212,16 +330,40 @@ impl Manifest {
     /// [`ManifestError::CorruptManifest`] where the bytes are not exactly one manifest, or name a
     /// file by a path.
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::of(Source::Bytes(bytes), path)
+    }
+
+    /// Reads a manifest file little by little; `path` is for messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::decode`], and [`ManifestError::Io`].
+    pub fn read(mut file: impl BufRead + Seek, path: &Path) -> Result<Self> {
+        Self::of(Source::File(&mut file), path)
+    }
+
+    fn of(mut source: Source<'_>, path: &Path) -> Result<Self> {
         let corrupt = |detail: String| ManifestError::CorruptManifest {
             path: path.to_owned(),
             detail,
         };
-        let is_json = bytes.trim_ascii_start().first() == Some(&b'{');
+        let failed = |source| IoError::Failed {
+            operation: "read",
+            path: path.to_owned(),
+            source,
+        };
+        // What the operating system did not give is no damage.
+        let of_json = |error: serde_json::Error| match error.io_error_kind() {
+            Some(kind) => ManifestError::Io(failed(kind.into())),
+            None => corrupt(error.to_string()),
+        };
+        let is_json = source.begins_with_brace().map_err(failed)?;
+        let mut bytes = Cow::default();
         let (version, known) = if is_json {
-            let version: JsonVersion =
-                serde_json::from_slice(bytes).map_err(|error| corrupt(error.to_string()))?;
+            let version: JsonVersion = source.json().map_err(of_json)?;
             (version.version, JSON_VERSION)
         } else {
+            bytes = source.bytes().map_err(failed)?;
             (take(&mut &*bytes).map_err(corrupt)?, BINCODE_VERSION)
         };
         if version > known || !is_json && version < known {
@@ -232,10 +374,16 @@ impl Manifest {
             });
         }
         let manifest = if is_json {
-            Self::of_json(bytes).map_err(corrupt)?
+            let read: ReadManifest = source.json().map_err(of_json)?;
+            Self {
+                generation: Generation::Two,
+                segments: read.segments.0.map_err(corrupt)?,
+                unknown: read.unknown,
+            }
         } else {
-            Self::of_bincode(bytes).map_err(corrupt)?
+            Self::of_bincode(&bytes).map_err(corrupt)?
         };
+        drop(bytes);
         let mut names = std::collections::HashSet::new();
         let mut files = manifest.segments.iter().map(|segment| &segment.file);
         match files.find(|file| !names.insert(*file)) {
@@ -276,33 +424,6 @@ impl Manifest {
         })
     }
 
-    fn of_json(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let json: JsonManifest =
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        check_count(json.segments.len())?;
-        let segments = json.segments.into_iter().map(|segment| {
-            Ok(Segment {
-                kind: match segment.kind {
-                    JsonKind::Full => SegmentKind::Full,
-                    JsonKind::Incremental => SegmentKind::Incremental,
-                },
-                file: segment.filename.try_into()?,
-                start_epoch: segment.start_epoch,
-                end_epoch: segment.end_epoch,
-                checksum: Crc32::new(segment.checksum),
-                size_bytes: segment.size_bytes,
-                created_at: segment.created_at_ms,
-                end_lsn: segment.end_wal_lsn,
-                unknown: segment.unknown,
-            })
-        });
-        Ok(Self {
-            generation: Generation::Two,
-            segments: segments.collect::<std::result::Result<_, String>>()?,
-            unknown: json.unknown,
-        })
-    }
-
     /// The content of a manifest file, in the encoding of its generation.
     pub fn encode(&self) -> Vec<u8> {
         // Encoding into memory fails only for types that refuse themselves; none of these does.
@@ -310,7 +431,7 @@ impl Manifest {
             Generation::One => {
                 let raw = self.segments.iter().map(|segment| RawSegment {
                     kind: segment.kind,
-                    file: segment.file.0.clone(),
+                    file: segment.file.clone().into(),
                     start_epoch: segment.start_epoch,
                     end_epoch: segment.end_epoch,
                     checksum: segment.checksum,
@@ -324,13 +445,27 @@ impl Manifest {
         }
     }
 
-    fn json(&self) -> JsonManifest {
-        let segments = self.segments.iter().map(|segment| JsonSegment {
+    fn json(&self) -> JsonManifest<'_> {
+        JsonManifest {
+            version: JSON_VERSION,
+            segments: &self.segments,
+            unknown: &self.unknown,
+        }
+    }
+}
+
+fn put_each<S: Serializer>(segments: &[Segment], to: S) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_seq(segments.iter().map(JsonSegment::from))
+}
+
+impl From<&Segment> for JsonSegment {
+    fn from(segment: &Segment) -> Self {
+        Self {
             kind: match segment.kind {
                 SegmentKind::Full => JsonKind::Full,
                 SegmentKind::Incremental => JsonKind::Incremental,
             },
-            filename: segment.file.0.clone(),
+            filename: segment.file.clone().into(),
             start_epoch: segment.start_epoch,
             end_epoch: segment.end_epoch,
             checksum: segment.checksum.get(),
@@ -338,12 +473,61 @@ impl Manifest {
             created_at_ms: segment.created_at,
             end_wal_lsn: segment.end_lsn,
             unknown: segment.unknown.clone(),
-        });
-        JsonManifest {
-            version: JSON_VERSION,
-            segments: segments.collect(),
-            unknown: self.unknown.clone(),
         }
+    }
+}
+
+impl TryFrom<JsonSegment> for Segment {
+    type Error = String;
+
+    fn try_from(segment: JsonSegment) -> std::result::Result<Self, String> {
+        Ok(Self {
+            kind: match segment.kind {
+                JsonKind::Full => SegmentKind::Full,
+                JsonKind::Incremental => SegmentKind::Incremental,
+            },
+            file: segment.filename.try_into()?,
+            start_epoch: segment.start_epoch,
+            end_epoch: segment.end_epoch,
+            checksum: Crc32::new(segment.checksum),
+            size_bytes: segment.size_bytes,
+            created_at: segment.created_at_ms,
+            end_lsn: segment.end_wal_lsn,
+            unknown: segment.unknown,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Segments {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Segments;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of segments")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> std::result::Result<Segments, A::Error> {
+                let mut segments = Ok(Vec::new());
+                let mut count = 0_usize;
+                while let Some(segment) = list.next_element::<JsonSegment>()? {
+                    count = count.saturating_add(1);
+                    segments = segments.and_then(|mut so_far: Vec<Segment>| {
+                        check_count(count)?;
+                        so_far.push(segment.try_into()?);
+                        Ok(so_far)
+                    });
+                }
+                Ok(Segments(check_count(count).and(segments)))
+            }
+        }
+
+        from.deserialize_seq(Each)
     }
 }
 
@@ -378,9 +562,8 @@ fn take<T: bincode::Decode<()>>(bytes: &mut &[u8]) -> std::result::Result<T, Str
 /// As [`Manifest::decode`], and [`ManifestError::Io`].
 pub fn read_manifest(repository: &Folder) -> Result<Option<Manifest>> {
     let at = repository.at(MANIFEST_FILE_NAME);
-    let bytes = at.read_small(MANIFEST_MAX_BYTES)?;
-    bytes
-        .map(|bytes| Manifest::decode(&bytes, &at.path()))
+    let file = at.open_small(MANIFEST_MAX_BYTES)?;
+    file.map(|file| Manifest::read(BufReader::with_capacity(BUFFER_BYTES, file), &at.path()))
         .transpose()
 }
 

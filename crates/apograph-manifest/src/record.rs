@@ -19,6 +19,7 @@ use serde_json::value::RawValue;
 use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::manifest::{Segment, check_length};
+use crate::verification::Verification;
 
 /// The name of the file in a repository.
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
@@ -46,6 +47,9 @@ pub struct SegmentRecord {
     /// was known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_uncounted: bool,
+    /// When its file was last found sound; `None` where it was not verified, or was changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
 }
 
 impl SegmentRecord {
@@ -64,9 +68,21 @@ impl SegmentRecord {
 #[serde(rename_all = "snake_case")]
 pub enum SegmentContent {
     /// A copy of the database file.
-    Full(FullContent),
+    Full(Box<FullContent>),
     /// A part of the log.
-    Increment(IncrementContent),
+    Increment(Box<IncrementContent>),
+}
+
+impl From<FullContent> for SegmentContent {
+    fn from(content: FullContent) -> Self {
+        Self::Full(Box::new(content))
+    }
+}
+
+impl From<IncrementContent> for SegmentContent {
+    fn from(content: IncrementContent) -> Self {
+        Self::Increment(Box::new(content))
+    }
 }
 
 /// What is in a full backup.
@@ -250,16 +266,24 @@ pub struct Stretch {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Envelope {
+struct Envelope<'a> {
     crc32: Crc32,
-    body: Box<RawValue>,
+    #[serde(borrow)]
+    body: &'a RawValue,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Body {
     format: u32,
     segments: Vec<SegmentRecord>,
     cursor: Option<Cursor>,
+}
+
+#[derive(Serialize)]
+struct BodyOf<'a> {
+    format: u32,
+    segments: &'a [SegmentRecord],
+    cursor: Option<&'a Cursor>,
 }
 
 impl History {
@@ -278,14 +302,15 @@ impl History {
 
     /// The content of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let body = Body {
+        let body = BodyOf {
             format: HISTORY_FORMAT,
-            segments: self.records.clone(),
-            cursor: self.cursor.clone(),
+            segments: &self.records,
+            cursor: self.cursor.as_ref(),
         };
         // The body is numbers, plain names and lists: JSON can say all of it.
         let body = serde_json::value::to_raw_value(&body).unwrap_or_default();
         let crc32 = Crc32::of(body.get().as_bytes());
+        let body = &*body;
         let mut bytes = serde_json::to_vec(&Envelope { crc32, body }).unwrap_or_default();
         bytes.push(b'\n');
         bytes
@@ -299,7 +324,7 @@ impl History {
 /// [`ManifestError::Io`](crate::ManifestError::Io).
 pub fn read_history(repository: &Folder) -> Result<History> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let bytes = at.read_small(HISTORY_MAX_BYTES)?;
+    let bytes = at.map_small(HISTORY_MAX_BYTES)?;
     Ok(bytes
         .and_then(|bytes| History::decode(&bytes))
         .unwrap_or_default())

@@ -246,6 +246,7 @@ impl Stage<'_> {
         let options = Options {
             kind: backup.into(),
             threads: one_thread(),
+            ..Options::default()
         };
         let taken = self
             .library

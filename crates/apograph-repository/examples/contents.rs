@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     println!("holes");
-    let holes = chain.holes();
+    let holes = chain.holes().collect::<Vec<_>>();
     for hole in &holes {
         println!("  {}", hole.cause);
     }

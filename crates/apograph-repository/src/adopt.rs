@@ -8,7 +8,7 @@
 //! get its name any more.
 
 use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{Disk, Mode};
+use apograph_io::{Disk, Mode, Pace, Threads};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::error::Result;
@@ -21,11 +21,17 @@ use crate::segment::{FullFile, IncrementFile, usable};
 /// # Errors
 ///
 /// [`RepositoryError::Io`](crate::RepositoryError::Io), and as [`Repository::open_or_empty`].
-pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repository> {
+pub fn adopt(
+    disk: &dyn Disk,
+    repository: Repository,
+    mode: Mode,
+    threads: Threads,
+    pace: &Pace,
+) -> Result<Repository> {
     if repository.unnamed().is_empty() {
         return Ok(repository);
     }
-    let mut manifest = repository.manifest().clone();
+    let mut manifest = repository.manifest();
     let mut left: Vec<SegmentName> = repository.unnamed().to_vec();
     left.sort_by_key(|name| name.index);
     while let Some(next) = left
@@ -33,7 +39,7 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
         .copied()
         .filter(|name| goes_on(&manifest, *name))
     {
-        let Some(segment) = fitting(&repository, &manifest, next)? else {
+        let Some(segment) = fitting(&repository, &manifest, next, threads)? else {
             break;
         };
         manifest.segments.push(segment);
@@ -46,12 +52,12 @@ pub fn adopt(disk: &dyn Disk, repository: Repository, mode: Mode) -> Result<Repo
             removed = true;
         }
     }
-    if manifest != *repository.manifest() {
+    if manifest != repository.manifest() {
         write_manifest(disk, repository.folder(), mode, &manifest)?;
     } else if !removed {
         return Ok(repository);
     }
-    Repository::open_or_empty(repository.folder().clone())
+    Repository::open_or_empty(repository.folder().clone(), threads, pace)
 }
 
 /// Whether a name comes right behind the last entry.
@@ -69,8 +75,9 @@ fn fitting(
     repository: &Repository,
     manifest: &Manifest,
     name: SegmentName,
+    threads: Threads,
 ) -> Result<Option<Segment>> {
-    let Some(segment) = usable(read_segment(repository.folder(), name))? else {
+    let Some(segment) = usable(read_segment(repository.folder(), name, threads))? else {
         return Ok(None);
     };
     let last = manifest.segments.last();

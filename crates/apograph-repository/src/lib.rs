@@ -2,10 +2,10 @@
 //!
 //! For the engines that capture and restore, and for whoever inspects repositories. It joins the
 //! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
-//! is a manifest whose every entry was looked at, read as a chain. It also holds the two ways a
+//! is a manifest whose every entry was looked at, read as a chain. It also holds the ways in which a
 //! repository changes: [`publish`] adds segments
-//! (and [`adopt`] completes what a killed backup left), [`plan_rebuild`] and [`rebuild()`] make a
-//! manifest anew. It knows neither live databases nor restored ones.
+//! (and [`adopt`] completes what a killed backup left), [`mark`] notes what was verified,
+//! [`plan_rebuild`] and [`rebuild()`] make a manifest anew. It knows neither live databases nor restored ones.
 //!
 //! ```no_run
 //! use apograph_repository::Repository;
@@ -19,6 +19,7 @@
 
 mod adopt;
 mod error;
+mod marks;
 mod opening;
 mod overlap;
 mod publish;
@@ -30,11 +31,13 @@ mod timelines;
 
 pub use adopt::adopt;
 pub use error::{RepositoryError, Result};
+pub use marks::{Mark, mark};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
 pub use segment::{
-    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file, check_size,
+    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file, check_file_at_pace,
+    check_size,
 };
 pub use summary::{Summary, Surroundings};
 pub use timelines::advance;

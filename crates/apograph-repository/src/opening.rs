@@ -1,17 +1,20 @@
 //! The reading of a manifest's entries: by their records, or from their files.
 
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+
 use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
-use apograph_io::{Folder, IoError, Threads};
+use apograph_io::{Folder, IoError, Pace, Threads};
 use apograph_manifest::{
-    ChainEntry, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, MANIFEST_FILE_NAME,
-    Manifest, Segment, SegmentContent, SegmentRecord, Unusable, log_end, missing_entry,
+    ChainEntry, FileStamp, FullContent, HISTORY_FILE_NAME, ImageIdentity, MANIFEST_FILE_NAME,
+    Segment, SegmentContent, SegmentRecord, Unusable, Verification, log_end, missing_entry,
 };
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
 use crate::segment::{
-    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file, check_size,
+    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file_at_pace, check_size,
     leaves_out, usable,
 };
 use crate::summary::{Summary, Surroundings};
@@ -23,41 +26,84 @@ const LOG_FILE_BYTES: u64 = 64 << 20;
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
     pub(crate) folder: &'a Folder,
-    pub(crate) manifest: &'a Manifest,
-    pub(crate) history: &'a History,
+    pub(crate) threads: Threads,
+    pub(crate) pace: &'a Pace,
+}
+
+/// What a manifest leads to: its entries, and which of their files were verified as they are.
+pub(crate) struct Opened {
+    pub(crate) entries: Vec<ChainEntry>,
+    pub(crate) verified: BTreeMap<usize, Verification>,
+}
+
+/// The increment right behind a full backup.
+#[derive(Clone, Copy)]
+struct Behind<'a> {
+    segment: &'a Segment,
+    record: Option<&'a SegmentRecord>,
+}
+
+impl<'a> Behind<'a> {
+    /// That behind a segment, of what is next in the manifest and among the records.
+    fn of(
+        full: &Segment,
+        segment: Option<&'a Segment>,
+        record: Option<&'a SegmentRecord>,
+    ) -> Option<Self> {
+        let is_full = full.kind == SegmentKind::Full;
+        let segment = segment.filter(|it| is_full && it.kind == SegmentKind::Incremental)?;
+        let record = record.filter(|record| record.segment.file == segment.file);
+        Some(Self { segment, record })
+    }
 }
 
 impl Opening<'_> {
     /// Every entry, with what is known of it.
-    pub(crate) fn entries(&self) -> Result<Vec<ChainEntry>> {
-        self.check_names()?;
-        let mut entries: Vec<ChainEntry> = Vec::with_capacity(self.manifest.segments.len());
+    pub(crate) fn entries(
+        &self,
+        segments: Vec<Segment>,
+        records: Vec<SegmentRecord>,
+    ) -> Result<Opened> {
+        self.check_names(&segments, &records)?;
+        let mut entries: Vec<ChainEntry> = Vec::with_capacity(segments.len());
+        let mut verified = BTreeMap::new();
         let mut state = timeline_behind(&[]);
-        let mut records = self.history.records.iter().peekable();
         let mut is_counted = true;
-        for segment in &self.manifest.segments {
+        let mut segments = segments.into_iter().peekable();
+        let mut records = records.into_iter().peekable();
+        while let Some(segment) = segments.next() {
             let record = records.next_if(|record| record.segment.file == segment.file);
+            let next = segments.peek();
+            let behind = Behind::of(&segment, next, records.peek());
             let record = match record {
                 Some(guess) if is_counted && guess.is_uncounted => {
-                    let is_told = self.is_told(segment, Some(&guess.content), None, &entries)?;
-                    record.filter(|_| !is_told)
+                    let is_told =
+                        self.is_told(Some(&guess.content), false, behind, entries.is_empty())?;
+                    (!is_told).then_some(guess)
                 }
-                _ => record,
+                record => record,
             };
+            let is_known = record.as_ref().is_some_and(|record| !record.is_uncounted);
+            let names_timeline = record.as_ref().is_some_and(SegmentRecord::names_timeline);
             let entry = match record {
-                Some(record) => self.recorded(segment, record)?,
-                None => self.read(segment, &entries, &state)?,
+                Some(record) => {
+                    let (entry, mark) = self.recorded(segment, record)?;
+                    verified.extend(mark.map(|mark| (entries.len(), mark)));
+                    entry
+                }
+                None => self.read(segment, behind, &entries, &state)?,
             };
-            let mut entry = self.spanned(entry, &state)?;
-            is_counted |= record.is_some_and(SegmentRecord::names_timeline);
+            let mut entry = self.spanned(entry, behind, &state)?;
+            is_counted |= names_timeline;
             is_counted &= entry.is_counted;
-            is_counted &= self.is_told(segment, entry.content.as_ref(), record, &entries)?;
-            entry.is_counted = is_counted && !self.may_lack_more(&entry, record);
-            is_counted &= entry.content.is_some() || self.is_left_out(segment)?;
+            let content = entry.content.as_ref();
+            is_counted &= self.is_told(content, is_known, behind, entries.is_empty())?;
+            entry.is_counted = is_counted && (is_known || !may_lack_more(&entry, next));
+            is_counted &= entry.content.is_some() || self.is_left_out(&entry.segment)?;
             advance(&mut state, &entry, entries.is_empty());
             entries.push(entry);
         }
-        Ok(entries)
+        Ok(Opened { entries, verified })
     }
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
@@ -68,15 +114,21 @@ impl Opening<'_> {
         }
         let bytes = usable(StoredFile::open(self.folder.at(&segment.file)))?;
         Ok(bytes.is_some_and(|bytes| {
-            leaves_out(&bytes) && check_file(&bytes, segment, Threads::default()).is_ok()
+            leaves_out(&bytes)
+                && check_file_at_pace(&bytes, segment, self.threads, self.pace).is_ok()
         }))
     }
 
     /// A full backup behind which an increment says that it is of the log before it.
-    fn spanned(&self, mut entry: ChainEntry, state: &TimelineState) -> Result<ChainEntry> {
+    fn spanned(
+        &self,
+        mut entry: ChainEntry,
+        behind: Option<Behind<'_>>,
+        state: &TimelineState,
+    ) -> Result<ChainEntry> {
         if let Some(SegmentContent::Full(full)) = &mut entry.content
             && !full.continues
-            && self.is_spanned(&entry.segment)?
+            && self.is_spanned(behind)?
         {
             full.continues = true;
             full.base.timeline = state.timeline;
@@ -88,43 +140,39 @@ impl Opening<'_> {
     /// backup it may be the increment behind it that says so.
     fn is_told(
         &self,
-        segment: &Segment,
         content: Option<&SegmentContent>,
-        record: Option<&SegmentRecord>,
-        before: &[ChainEntry],
+        is_known: bool,
+        behind: Option<Behind<'_>>,
+        is_first: bool,
     ) -> Result<bool> {
         let Some(SegmentContent::Full(full)) = content else {
             return Ok(true);
         };
-        let record = record.filter(|record| !record.is_uncounted);
         // In generation 1 a later capture finds out nothing of it.
-        if full.image.generation() == Generation::One && record.is_some() {
+        if is_known && full.image.generation() == Generation::One {
             return Ok(true);
         }
         // There it may also be the only one that says that the image is ahead of its epoch.
         let may_be_ahead = full.may_be_ahead();
-        if !may_be_ahead && (before.is_empty() || full.continues) {
+        if !may_be_ahead && (is_first || full.continues) {
             return Ok(true);
         }
-        let Some(behind) = self.behind(segment) else {
+        let Some(behind) = behind else {
             return Ok(true);
         };
-        let is_behind = |record: &SegmentRecord| record.segment.file == behind.file;
-        let has_records = record.is_some() && self.history.records.iter().any(is_behind);
-        Ok(has_records || self.intact(behind)?.is_some())
+        let has_records = is_known && behind.record.is_some();
+        Ok(has_records || self.intact(behind.segment)?.is_some())
     }
 
-    fn is_spanned(&self, full: &Segment) -> Result<bool> {
-        let Some(behind) = self.behind(full) else {
+    fn is_spanned(&self, behind: Option<Behind<'_>>) -> Result<bool> {
+        let Some(behind) = behind else {
             return Ok(false);
         };
-        let mut records = self.history.records.iter();
-        let record = records.find(|record| record.segment.file == behind.file);
-        Ok(match record.map(|record| &record.content) {
+        Ok(match behind.record.map(|record| &record.content) {
             Some(SegmentContent::Increment(increment)) => increment.spans,
             Some(SegmentContent::Full(_)) => false,
             None => self
-                .intact(behind)?
+                .intact(behind.segment)?
                 .is_some_and(|file| file.header.flags.spans),
         })
     }
@@ -132,26 +180,6 @@ impl Opening<'_> {
     /// The file of an increment; `None` where it cannot be used.
     fn increment(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
         usable(IncrementFile::open(self.folder.at(&segment.file)))
-    }
-
-    /// The increment right behind a full backup.
-    fn behind(&self, full: &Segment) -> Option<&Segment> {
-        let segments = self.manifest.segments.iter();
-        let mut behind = segments.skip_while(|it| it.file != full.file).skip(1);
-        behind
-            .next()
-            .filter(|next| next.kind == SegmentKind::Incremental)
-    }
-
-    /// Whether an image may be ahead of its epoch, and the manifest leaves out what came right behind
-    /// it: that would have told.
-    fn may_lack_more(&self, entry: &ChainEntry, record: Option<&SegmentRecord>) -> bool {
-        let mut segments = self.manifest.segments.iter();
-        let full = segments.find(|it| it.file == entry.segment.file);
-        let next = full.and(segments.next());
-        record.is_none_or(|record| record.is_uncounted)
-            && matches!(&entry.content, Some(SegmentContent::Full(full)) if full.may_be_ahead())
-            && next.is_some_and(|next| missing_entry(&entry.segment, next).is_some())
     }
 
     fn contradiction(&self, detail: String) -> RepositoryError {
@@ -162,8 +190,12 @@ impl Opening<'_> {
     }
 
     /// What the manifest and the records say of the same segment has to agree.
-    fn check_names(&self) -> Result<()> {
-        for segment in &self.manifest.segments {
+    pub(crate) fn check_names(
+        &self,
+        segments: &[Segment],
+        records: &[SegmentRecord],
+    ) -> Result<()> {
+        for segment in segments {
             let file = &segment.file;
             let name = SegmentName::parse(file.as_str());
             if name.is_none_or(|name| name.kind != segment.kind) {
@@ -175,8 +207,8 @@ impl Opening<'_> {
                 return Err(self.contradiction(detail));
             }
         }
-        let mut entries = self.manifest.segments.iter();
-        for record in &self.history.records {
+        let mut entries = segments.iter();
+        for record in records {
             let file = &record.segment.file;
             let Some(entry) = entries.find(|entry| entry.file == *file) else {
                 let detail = format!("{HISTORY_FILE_NAME} knows {file}, which it does not name");
@@ -191,80 +223,82 @@ impl Opening<'_> {
     }
 
     /// A segment that has a record: its file is looked at and not read.
-    fn recorded(&self, segment: &Segment, record: &SegmentRecord) -> Result<ChainEntry> {
-        let unusable = self.look_at(segment)?;
-        let content = Some(record.content.clone());
-        Ok(ChainEntry {
-            segment: segment.clone(),
-            content,
-            unusable,
+    fn recorded(
+        &self,
+        segment: Segment,
+        record: SegmentRecord,
+    ) -> Result<(ChainEntry, Option<Verification>)> {
+        let found = self.look_at(&segment)?;
+        let stamp = found.as_ref().ok().map(FileStamp::from);
+        let verified = record.verified.filter(|it| Some(it.stamp) == stamp);
+        let entry = ChainEntry {
+            segment,
+            content: Some(record.content),
+            unusable: found.err(),
             is_counted: true,
-        })
+        };
+        Ok((entry, verified))
     }
 
-    fn look_at(&self, segment: &Segment) -> Result<Option<Unusable>> {
+    /// A segment's file, which is not read, if it can be used.
+    fn look_at(&self, segment: &Segment) -> Result<std::result::Result<Metadata, Unusable>> {
         match self.folder.at(&segment.file).metadata()? {
-            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).err()),
+            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).map(|()| found)),
             Some(_) => {
                 let detail = format!("{} is not a regular file", segment.file);
                 Err(self.contradiction(detail))
             }
-            None => Ok(Some(Unusable::Missing)),
+            None => Ok(Err(Unusable::Missing)),
         }
     }
 
     /// A segment without a record: all of it is read.
     fn read(
         &self,
-        segment: &Segment,
+        segment: Segment,
+        behind: Option<Behind<'_>>,
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> Result<ChainEntry> {
-        let entry = |content, unusable| ChainEntry {
-            segment: segment.clone(),
-            content,
-            unusable,
-            is_counted: true,
-        };
-        if let Some(unusable) = self.look_at(segment)? {
-            return Ok(entry(None, Some(unusable)));
-        }
-        let read = match segment.kind {
-            SegmentKind::Full => {
-                let content = self.read_full(segment, before, state);
+        let read = match self.look_at(&segment)? {
+            Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
+            Ok(_) if segment.kind == SegmentKind::Full => {
+                let content = self.read_full(&segment, behind, before, state);
                 content.map(|content| (content, true))
             }
-            SegmentKind::Incremental => self.read_increment(segment, before, state),
+            Ok(_) => self.read_increment(&segment, before, state),
         };
-        match read {
-            Ok((content, is_counted)) => Ok(ChainEntry {
-                is_counted,
-                ..entry(Some(content), None)
-            }),
-            Err(Defect::Segment(SegmentDefect::Unusable(unusable))) => {
-                Ok(entry(None, Some(unusable)))
-            }
-            Err(Defect::Segment(SegmentDefect::Io(error))) => Err(error.into()),
-            Err(Defect::Contradiction(detail)) => Err(self.contradiction(detail)),
-        }
+        let (content, unusable, is_counted) = match read {
+            Ok((content, is_counted)) => (Some(content), None, is_counted),
+            Err(Defect::Segment(SegmentDefect::Unusable(reason))) => (None, Some(reason), true),
+            Err(Defect::Segment(SegmentDefect::Io(error))) => return Err(error.into()),
+            Err(Defect::Contradiction(detail)) => return Err(self.contradiction(detail)),
+        };
+        Ok(ChainEntry {
+            segment,
+            content,
+            unusable,
+            is_counted,
+        })
     }
 
     fn read_full(
         &self,
         segment: &Segment,
+        behind: Option<Behind<'_>>,
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<SegmentContent, Defect> {
-        let (at, threads) = (self.folder.at(&segment.file), Threads::default());
+        let (at, threads) = (self.folder.at(&segment.file), self.threads);
         let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file(file.bytes(), segment, threads)?;
+        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
         file.image.check(file.bytes())?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
             return Err(Defect::differs(segment, epoch));
         }
         let image = file.identity();
-        let repeated = self.repeated_behind(segment)?;
+        let repeated = self.repeated_behind(behind)?;
         let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
         let timeline = match (before.is_empty(), continues) {
             (true, _) => Timeline::FIRST,
@@ -272,7 +306,7 @@ impl Opening<'_> {
             (false, false) => state.timeline.next().unwrap_or(state.timeline),
         };
         let base = Point::new(timeline, epoch);
-        Ok(SegmentContent::Full(FullContent {
+        Ok(SegmentContent::from(FullContent {
             image,
             base,
             continues,
@@ -285,12 +319,12 @@ impl Opening<'_> {
     /// The increment behind a full backup, where it says that the log before it goes on.
     fn repeated_behind(
         &self,
-        full: &Segment,
+        behind: Option<Behind<'_>>,
     ) -> std::result::Result<Option<IncrementFile>, IoError> {
-        let Some(next) = self.behind(full) else {
+        let Some(behind) = behind else {
             return Ok(None);
         };
-        let file = self.intact(next)?;
+        let file = self.intact(behind.segment)?;
         Ok(file.filter(|file| file.header.flags.repeats))
     }
 
@@ -298,7 +332,9 @@ impl Opening<'_> {
     /// nothing to go by.
     fn intact(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
         let file = self.increment(segment)?;
-        Ok(file.filter(|file| check_file(file.bytes(), segment, Threads::default()).is_ok()))
+        Ok(file.filter(|file| {
+            check_file_at_pace(file.bytes(), segment, self.threads, self.pace).is_ok()
+        }))
     }
 
     /// The timeline of an image: the current one, less those that begin in what is repeated.
@@ -333,10 +369,10 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<(SegmentContent, bool), Defect> {
-        let (at, threads) = (self.folder.at(&segment.file), Threads::default());
+        let (at, threads) = (self.folder.at(&segment.file), self.threads);
         let file =
             IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file(file.bytes(), segment, threads)?;
+        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));
@@ -380,7 +416,7 @@ impl Opening<'_> {
             flags,
             diverges,
         };
-        let content = SegmentContent::Increment(summary.content(surroundings, &state));
+        let content = SegmentContent::from(summary.content(surroundings, &state));
         Ok((content, is_counted))
     }
 
@@ -480,4 +516,11 @@ impl<E: Into<SegmentDefect>> From<E> for Defect {
     fn from(error: E) -> Self {
         Self::Segment(error.into())
     }
+}
+
+/// Whether an image may be ahead of its epoch, and the manifest leaves out what came right behind
+/// it: that would have told.
+fn may_lack_more(entry: &ChainEntry, next: Option<&Segment>) -> bool {
+    matches!(&entry.content, Some(SegmentContent::Full(full)) if full.may_be_ahead())
+        && next.is_some_and(|next| missing_entry(&entry.segment, next).is_some())
 }

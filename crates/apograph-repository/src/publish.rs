@@ -93,14 +93,14 @@ pub struct NewSegment<'d> {
 
 /// The name of the next segment of a repository, `ahead` segments further on.
 pub fn next_name(repository: &Repository, ahead: u64, kind: SegmentKind) -> SegmentName {
-    let segments = &repository.manifest().segments;
-    let last = segments
+    let entries = repository.chain().entries();
+    let last = entries
         .last()
-        .and_then(|last| SegmentName::parse(last.file.as_str()));
+        .and_then(|last| SegmentName::parse(last.segment.file.as_str()));
     let next = last.map_or(0, |last| last.index.saturating_add(1));
     SegmentName {
         kind,
-        index: next.max(segments.len() as u64).saturating_add(ahead),
+        index: next.max(entries.len() as u64).saturating_add(ahead),
     }
 }
 
@@ -133,7 +133,7 @@ pub fn publish(
         cursor,
         mode,
     } = addition;
-    let mut manifest = repository.manifest().clone();
+    let mut manifest = repository.manifest();
     let mut history = History {
         records: repository.records().collect(),
         cursor: repository.cursor().cloned(),
@@ -161,7 +161,7 @@ pub fn publish(
     if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
         // Segments that the manifest may name after all stay; the next backup adopts them.
         let present = read_manifest(folder);
-        let is_as_before = present.is_ok_and(|it| it.unwrap_or_default() == *repository.manifest());
+        let is_as_before = present.is_ok_and(|it| it.unwrap_or_default() == repository.manifest());
         if is_as_before {
             withdraw(disk, folder, &published);
         }

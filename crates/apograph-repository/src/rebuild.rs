@@ -65,7 +65,7 @@ pub fn plan_rebuild(folder: &Folder) -> Result<Rebuild> {
     };
     let mut skipped = Vec::new();
     for name in names {
-        match read_segment(folder, name) {
+        match read_segment(folder, name, Threads::default()) {
             Ok(mut segment) => {
                 let as_it_is = |known: &&Segment| {
                     known.file == segment.file && known.checksum == segment.checksum
@@ -170,14 +170,15 @@ fn segment_mode(folder: &Folder, manifest: &Manifest) -> Result<Mode> {
 pub(crate) fn read_segment(
     folder: &Folder,
     name: SegmentName,
+    threads: Threads,
 ) -> std::result::Result<Segment, SegmentDefect> {
     let text = name.to_string();
     let at = folder.at(&text);
     let (start_epoch, end_epoch, checksum, size_bytes, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            file.check_sections(Threads::default())?;
-            let (checksum, size) = figures(file.bytes());
+            file.check_sections(threads)?;
+            let (checksum, size) = figures(file.bytes(), threads);
             (
                 Epoch::default(),
                 file.image.checkpoint().epoch,
@@ -191,7 +192,7 @@ pub(crate) fn read_segment(
             let parts = file.parts(0);
             let end = read_ahead(&parts, Threads::default(), GroupReader::finish);
             crate::segment::check_end(end, &parts)?;
-            let (checksum, size) = figures(file.bytes());
+            let (checksum, size) = figures(file.bytes(), threads);
             (
                 file.header.start_epoch,
                 file.header.end_epoch,
@@ -217,8 +218,8 @@ pub(crate) fn read_segment(
     })
 }
 
-fn figures(bytes: &[u8]) -> (Crc32, u64) {
-    (crc32(bytes, Threads::default()), bytes.len() as u64)
+fn figures(bytes: &[u8], threads: Threads) -> (Crc32, u64) {
+    (crc32(bytes, threads), bytes.len() as u64)
 }
 
 fn modified_at(at: At<'_>) -> std::result::Result<UnixMillis, IoError> {

@@ -7,15 +7,15 @@
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{At, Folder, IoError, is_temporary};
+use apograph_format::{Generation, SegmentKind, SegmentName};
+use apograph_io::{At, Folder, IoError, Pace, Threads, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
-    SegmentContent, SegmentRecord, read_history, read_manifest,
+    SegmentContent, SegmentRecord, Unknown, Verification, read_history, read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -28,8 +28,11 @@ use crate::timelines::{cross, timeline_behind};
 #[derive(Debug)]
 pub struct Repository {
     folder: Folder,
-    manifest: Manifest,
+    generation: Generation,
+    /// What else the manifest says.
+    unknown: Unknown,
     chain: Chain,
+    verified: BTreeMap<usize, Verification>,
     cursor: Option<Cursor>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
@@ -46,18 +49,27 @@ impl Repository {
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
     /// be read; [`RepositoryError::Io`].
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, Threads::default(), &Pace::default())
+    }
+
+    /// The same, with so many threads, and at a pace, to read segments that have no record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::open`].
+    pub fn open_with(path: &Path, threads: Threads, pace: &Pace) -> Result<Self> {
         let no_repository = |detail: &str| RepositoryError::NotARepository {
             path: path.to_owned(),
             detail: detail.to_owned(),
         };
         let empty = "there is no manifest and no backup in it";
         let repository = match Folder::find(path) {
-            Ok(Some(folder)) => Self::open_or_empty(folder)?,
+            Ok(Some(folder)) => Self::open_or_empty(folder, threads, pace)?,
             Ok(None) => return Err(no_repository(empty)),
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        if !repository.manifest.segments.is_empty() {
+        if !repository.chain.entries().is_empty() {
             Ok(repository)
         } else if repository.unnamed.is_empty() {
             Err(no_repository(empty))
@@ -72,7 +84,7 @@ impl Repository {
     ///
     /// As [`Repository::open`]; a folder with other files in it and no manifest is
     /// [`RepositoryError::NotARepository`].
-    pub fn open_or_empty(folder: Folder) -> Result<Self> {
+    pub fn open_or_empty(folder: Folder, threads: Threads, pace: &Pace) -> Result<Self> {
         let found = Found::in_folder(&folder)?;
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found);
@@ -80,25 +92,30 @@ impl Repository {
         let history = read_history(&folder)?;
         let opening = Opening {
             folder: &folder,
-            manifest: &manifest,
-            history: &history,
+            threads,
+            pace,
         };
-        let chain = Chain::new(opening.entries()?);
-        let files = manifest
-            .segments
-            .iter()
-            .map(|segment| segment.file.as_str());
-        let in_manifest: HashSet<&str> = files.collect();
+        let Manifest {
+            generation,
+            segments,
+            unknown,
+        } = manifest;
+        let opened = opening.entries(segments, history.records)?;
         let mut unnamed = found.segments;
-        unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
-        let (temporaries, cursor) = (found.temporaries, history.cursor);
+        if !unnamed.is_empty() {
+            let files = opened.entries.iter();
+            let in_manifest: HashSet<&str> = files.map(|it| it.segment.file.as_str()).collect();
+            unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
+        }
         Ok(Self {
             folder,
-            manifest,
-            chain,
-            cursor,
+            generation,
+            unknown,
+            chain: Chain::new(opened.entries),
+            verified: opened.verified,
+            cursor: history.cursor,
             unnamed,
-            temporaries,
+            temporaries: found.temporaries,
         })
     }
 
@@ -125,8 +142,10 @@ impl Repository {
         }
         Ok(Self {
             folder,
-            manifest: Manifest::default(),
+            generation: Generation::One,
+            unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
+            verified: BTreeMap::new(),
             cursor: None,
             unnamed: found.segments,
             temporaries: found.temporaries,
@@ -138,9 +157,19 @@ impl Repository {
         &self.folder
     }
 
-    /// The manifest.
-    pub const fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// The generation in whose encoding the manifest is.
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The manifest, made of the chain.
+    pub fn manifest(&self) -> Manifest {
+        let entries = self.chain.entries().iter();
+        Manifest {
+            generation: self.generation,
+            segments: entries.map(|entry| entry.segment.clone()).collect(),
+            unknown: self.unknown.clone(),
+        }
     }
 
     /// What can be restored.
@@ -190,14 +219,22 @@ impl Repository {
         state
     }
 
+    /// When the file of an entry of the chain was last verified; `None` where it never was, or was
+    /// changed since.
+    pub fn verified(&self, index: usize) -> Option<&Verification> {
+        self.verified.get(&index)
+    }
+
     /// The records of all segments whose content is known.
     pub fn records(&self) -> impl Iterator<Item = SegmentRecord> {
-        self.chain.entries().iter().filter_map(|entry| {
+        let entries = self.chain.entries().iter().enumerate();
+        entries.filter_map(|(index, entry)| {
             let content = entry.content.clone()?;
             Some(SegmentRecord {
                 segment: entry.segment.clone(),
                 content,
                 is_uncounted: !entry.is_counted,
+                verified: self.verified(index).copied(),
             })
         })
     }

@@ -9,7 +9,7 @@ use apograph_format::{
     Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
     SegmentHeader,
 };
-use apograph_io::{At, IoError, Mapped, Threads, crc32};
+use apograph_io::{At, IoError, Mapped, Pace, Threads, crc32, crc32_at_pace};
 use apograph_manifest::{ImageIdentity, LogRange, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart};
 
@@ -361,8 +361,22 @@ impl From<FormatError> for SegmentDefect {
 ///
 /// [`Unusable::Damaged`].
 pub fn check_file(bytes: &[u8], segment: &Segment, threads: Threads) -> Result<(), Unusable> {
+    check_file_at_pace(bytes, segment, threads, &Pace::default())
+}
+
+/// The same, read no faster than a pace allows.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`].
+pub fn check_file_at_pace(
+    bytes: &[u8],
+    segment: &Segment,
+    threads: Threads,
+    pace: &Pace,
+) -> Result<(), Unusable> {
     check_size(bytes.len() as u64, segment)?;
-    let found: Crc32 = crc32(bytes, threads);
+    let found: Crc32 = crc32_at_pace(bytes, threads, pace);
     if found == segment.checksum {
         return Ok(());
     }

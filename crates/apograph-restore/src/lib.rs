@@ -3,7 +3,7 @@
 //! For programs that restore or check backups by themselves; the `apograph` command is one.
 //! [`restore()`] gives back exactly the state that was asked for, or nothing: every byte is checked
 //! before it is used, and the database appears whole where nothing was. [`verify()`] is the same
-//! walk without output, and [`commits`] shows what it sees. It does not take backups.
+//! walk without output ([`verify_and_mark`] remembers what it found), and [`commits`] shows what it sees. It does not take backups.
 //!
 //! ```no_run
 //! use apograph_io::{RealDisk, Silent};
@@ -27,7 +27,8 @@ mod statements;
 mod verify;
 mod walk;
 
+pub use apograph_manifest::Level;
 pub use error::{RestoreError, Result};
 pub use history::{Commit, commits};
 pub use restore::{Options, Restored, restore};
-pub use verify::{Level, Problem, Verified, VerifyOptions, verify};
+pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_mark};

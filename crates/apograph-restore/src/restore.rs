@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
-use apograph_io::{Disk, IoError, Mode, Monitor, Threads};
+use apograph_io::{Disk, IoError, Mode, Monitor, Pace, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
 };
@@ -22,7 +22,7 @@ pub struct Options {
     pub target: Target,
     /// Verify everything and write nothing.
     pub dry_run: bool,
-    /// How many threads compute checksums.
+    /// How many threads check what is read.
     pub threads: Threads,
 }
 
@@ -86,7 +86,7 @@ pub fn restore(
     if let Some(place) = &place {
         place.check_free_or_left()?;
     }
-    let repository = Repository::open(folder)?;
+    let repository = Repository::open_with(folder, options.threads, &Pace::default())?;
     let plan = repository.chain().plan(&options.target)?;
     let mut maker = Maker::new(&repository, &plan, options.threads, monitor);
     if options.dry_run {
@@ -248,12 +248,12 @@ impl<'a> Maker<'a> {
 
     fn restored(self, output: &Path, bytes_written: u64) -> Result<Restored> {
         let full = self.full_content()?;
-        let segments = self.repository.manifest().segments.as_slice();
+        let entries = self.repository.chain().entries();
         let increments = self
             .plan
             .increments
             .iter()
-            .filter_map(|&index| segments.get(index));
+            .filter_map(|&index| Some(entries.get(index)?.segment.clone()));
         let last = self.selection.last;
         let read = last.map_or(full.base, |last| last.point);
         let point = match self.plan.point {
@@ -270,7 +270,7 @@ impl<'a> Maker<'a> {
             timeline: is_counted.then_some(timeline),
             lsn: self.end_lsn()?,
             full: self.full()?.clone(),
-            increments: increments.cloned().collect(),
+            increments: increments.collect(),
             commits: self.selection.commits,
             bytes_read: self.bytes_read,
             bytes_written,

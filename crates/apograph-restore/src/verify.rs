@@ -3,30 +3,24 @@
 use std::path::Path;
 
 use apograph_format::{Epoch, SegmentKind};
-use apograph_io::{Monitor, Threads};
-use apograph_manifest::{HoleCause, Unusable};
-use apograph_repository::{Repository, StoredFile, check_file};
+use apograph_io::{At, Disk, Monitor, Pace, Threads, now};
+use apograph_manifest::{FileStamp, HISTORY_FILE_NAME, HoleCause, Level, Unusable, Verification};
+use apograph_repository::{Mark, Repository, StoredFile, check_file_at_pace, mark};
 
 use crate::error::{Result, code_of};
 use crate::walk::{Walk, WalkError, total_bytes};
 
-/// How deep a verification looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Level {
-    /// Every file against its size and checksum.
-    Files,
-    /// Every frame, commit group and epoch too, and the links between segments.
-    #[default]
-    Frames,
-}
-
 /// How to verify.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
     /// How deep to look.
     pub level: Level,
-    /// How many threads compute checksums.
+    /// Pass over what `apograph.json` says was verified as deep, and has not changed since.
+    pub only_new: bool,
+    /// How many threads check what is read.
     pub threads: Threads,
+    /// How fast segments are read.
+    pub pace: Pace,
 }
 
 /// What a verification found.
@@ -40,6 +34,8 @@ pub struct Verified {
     pub frames: u64,
     /// How many commit groups.
     pub commits: u64,
+    /// How many segments were passed over, since they were verified before.
+    pub skipped: u64,
     /// What is wrong.
     pub problems: Vec<Problem>,
 }
@@ -59,25 +55,75 @@ pub struct Problem {
     pub epochs: Option<(Epoch, Epoch)>,
 }
 
-/// Verifies the repository in `folder`.
+/// Verifies the repository in `folder`, and writes nothing.
 ///
 /// # Errors
 ///
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
 pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
-    let repository = Repository::open(folder)?;
+    let repository = Repository::open_with(folder, options.threads, &options.pace)?;
+    verified(&repository, options, monitor, None)
+}
+
+/// The same, and notes in `apograph.json` which segments were found sound, and when.
+///
+/// A repository that has no such file gets one only where [`VerifyOptions::only_new`] asks for what
+/// it would say. That nothing could be noted, because another command writes to the repository or
+/// nobody may, is told to the monitor and is no error.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_and_mark(
+    disk: &dyn Disk,
+    folder: &Path,
+    options: &VerifyOptions,
+    monitor: &dyn Monitor,
+) -> Result<Verified> {
+    let repository = Repository::open_with(folder, options.threads, &options.pace)?;
+    let mut marks = Vec::new();
+    let verified = verified(&repository, options, monitor, Some(&mut marks))?;
+    let has_history = repository.folder().at(HISTORY_FILE_NAME).exists()?;
+    if has_history || options.only_new {
+        mark(disk, &repository, &marks).unwrap_or_else(|error| {
+            monitor.warn(&format!("what was verified is not recorded: {error}"));
+        });
+    }
+    Ok(verified)
+}
+
+fn verified(
+    repository: &Repository,
+    options: &VerifyOptions,
+    monitor: &dyn Monitor,
+    mut marks: Option<&mut Vec<Mark>>,
+) -> Result<Verified> {
     let entries = repository.chain().entries();
+    let is_known = |index: usize| {
+        let verification = repository.verified(index);
+        options.only_new && verification.is_some_and(|it| it.covers(options.level))
+    };
+    let new = entries.iter().enumerate();
+    let new = new.filter(|(index, _)| !is_known(*index));
     monitor.phase(
         "verifying",
-        total_bytes(entries.iter().map(|entry| entry.segment.size_bytes)),
+        total_bytes(new.map(|(_, entry)| entry.segment.size_bytes)),
     );
     let mut verified = Verified::default();
-    let mut walk = Walk::from(&repository, 0, options.threads, monitor);
+    let mut walk = Walk::from(repository, 0, options.threads, monitor).at_pace(&options.pace);
     for (index, entry) in entries.iter().enumerate() {
+        if is_known(index) {
+            verified.skipped += 1;
+            continue;
+        }
         let segment = &entry.segment;
+        let stamp = marks
+            .as_ref()
+            .and_then(|_| settled_stamp(repository.file_of(segment)));
+        let at = now();
         let read = match (options.level, segment.kind) {
-            (Level::Files, _) => check_whole(&repository, index, options.threads, monitor),
+            (Level::Files, _) => check_whole(repository, index, options, monitor),
             (Level::Frames, SegmentKind::Full) => {
                 walk.full(index).map(|file| (file.bytes().len(), None))
             }
@@ -85,6 +131,16 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
                 .increment(index, |_| {})
                 .map(|(file, walked)| (file.bytes().len(), Some(walked))),
         };
+        if let Some(marks) = &mut marks {
+            let found = stamp.map(|stamp| Verification::new(stamp, options.level, at));
+            // A file of which it would not show that it was changed again has no mark.
+            if read.is_err() || found.is_some() {
+                marks.push(Mark {
+                    segment: segment.clone(),
+                    verification: found.filter(|_| read.is_ok()),
+                });
+            }
+        }
         match read {
             Ok((bytes, walked)) => {
                 verified.files += 1;
@@ -102,7 +158,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
         }
     }
     if options.level == Level::Frames {
-        verified.problems.extend(missing_links(&repository));
+        verified.problems.extend(missing_links(repository));
     }
     verified
         .problems
@@ -116,12 +172,25 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
     Ok(verified)
 }
 
+/// The stamp of a file that is about to be read, once a change from then on would show in it.
+fn settled_stamp(at: At<'_>) -> Option<FileStamp> {
+    let settled = || {
+        let metadata = at.metadata().ok()??;
+        Some(FileStamp::from(&metadata)).filter(|stamp| stamp.is_settled(now()))
+    };
+    settled().or_else(|| {
+        // The clock here has milliseconds, and cuts off what is less.
+        std::thread::sleep(2 * FileStamp::GRAIN);
+        settled()
+    })
+}
+
 type Read = (usize, Option<crate::walk::Walked>);
 
 fn check_whole(
     repository: &Repository,
     index: usize,
-    threads: Threads,
+    options: &VerifyOptions,
     monitor: &dyn Monitor,
 ) -> std::result::Result<Read, WalkError> {
     let entry = repository
@@ -130,7 +199,7 @@ fn check_whole(
         .get(index)
         .ok_or(Unusable::Missing)?;
     let bytes = StoredFile::open(repository.file_of(&entry.segment))?;
-    check_file(&bytes, &entry.segment, threads)?;
+    check_file_at_pace(&bytes, &entry.segment, options.threads, &options.pace)?;
     monitor.advance(bytes.len() as u64);
     Ok((bytes.len(), None))
 }
@@ -138,7 +207,7 @@ fn check_whole(
 /// The holes that are no part of a normal life. A database that was closed between two backups
 /// leaves a hole that says so in `list`; damaged and missing files are problems already.
 fn missing_links(repository: &Repository) -> Vec<Problem> {
-    let holes = repository.chain().holes().into_iter();
+    let holes = repository.chain().holes();
     let problems = holes.filter(|hole| match &hole.cause {
         HoleCause::NotContinued { .. }
         | HoleCause::Damaged { .. }

@@ -2,10 +2,11 @@
 
 use crate::error::RestoreError;
 use apograph_format::{LogPosition, Lsn, Point};
-use apograph_io::{IoError, Monitor, Steps, Threads};
+use apograph_io::{IoError, Monitor, Pace, Steps, Threads};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable, log_end};
 use apograph_repository::{
-    FullFile, IncrementFile, Repository, SegmentDefect, Summary, advance, check_end, check_file,
+    FullFile, IncrementFile, Repository, SegmentDefect, Summary, advance, check_end,
+    check_file_at_pace,
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
 
@@ -55,6 +56,7 @@ impl From<Unusable> for WalkError {
 pub(crate) struct Walk<'a> {
     repository: &'a Repository,
     threads: Threads,
+    pace: Pace,
     monitor: &'a dyn Monitor,
     timeline: TimelineState,
     /// Generation 2: the position in the log up to which the entries so far hold it.
@@ -87,11 +89,18 @@ impl<'a> Walk<'a> {
             position: position.and_then(LogPosition::lsn),
             repository,
             threads,
+            pace: Pace::default(),
             monitor,
             timeline,
             first,
             next: first,
         }
+    }
+
+    /// The same walk, reading no faster than a pace allows.
+    pub(crate) fn at_pace(self, pace: &Pace) -> Self {
+        let pace = pace.clone();
+        Self { pace, ..self }
     }
 
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
@@ -101,7 +110,7 @@ impl<'a> Walk<'a> {
         let file = FullFile::open(at);
         self.leave(index);
         let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
-        check_file(file.bytes(), &entry.segment, self.threads)?;
+        check_file_at_pace(file.bytes(), &entry.segment, self.threads, &self.pace)?;
         self.monitor.advance(file.bytes().len() as u64);
         file.check_sections(self.threads)?;
         let known = match &entry.content {
@@ -132,7 +141,7 @@ impl<'a> Walk<'a> {
         self.leave(index);
         let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
         let (header, segment) = (&file.header, &entry.segment);
-        let checked = check_file(file.bytes(), segment, self.threads);
+        let checked = check_file_at_pace(file.bytes(), segment, self.threads, &self.pace);
         if header.flags.reopened {
             state.end_process();
         }

@@ -3,6 +3,7 @@
 //! - [`fixtures`]: the files that real engines wrote, and the [`truth`] about them;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
+//! - [`stage`]: a repository of an engine, to be changed;
 //! - [`scratch`]: a temporary folder in memory;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
@@ -11,4 +12,5 @@ pub mod disk;
 pub mod fixtures;
 pub mod fuzz;
 pub mod scratch;
+pub mod stage;
 pub mod truth;

@@ -16,7 +16,7 @@ use apograph_wal::{LogEnd, LogEndCause, LogFile, LogFolder, LogPart};
 use crate::broken::Broken;
 use crate::error::{CaptureError, Result};
 
-/// At most so many bytes before a position are compared.
+/// At most so many bytes before a position are compared, and read as commits once more.
 const PROOF_BYTES: usize = 64 << 10;
 /// The engine writes its cursor right after its manifest.
 const ENGINE_CURSOR_DELAY_MS: u64 = 10_000;
@@ -145,6 +145,29 @@ impl Search<'_> {
         }
     }
 
+    /// From where on what was captured of a log file is read once more, up to the end of the chain.
+    ///
+    /// The proof is the bytes right before the end. Where they are there, what else is read is a
+    /// courtesy: it has a limit, and begins where an earlier segment ended. Where they are not, all
+    /// of the file says whether it is damaged or another one.
+    fn checked_from(&self, is_proved: bool, file: &LogFile, end: LogPosition) -> LogPosition {
+        let is_near =
+            |place: &LogPosition| distance(*place, end).is_some_and(|it| it <= PROOF_BYTES as u64);
+        if !is_proved || is_near(&file.start) {
+            return file.start;
+        }
+        let increments = self
+            .entries
+            .iter()
+            .rev()
+            .filter_map(|entry| match &entry.content {
+                Some(SegmentContent::Increment(increment)) => Some(increment),
+                _ => None,
+            });
+        let ends = increments.map_while(|it| it.range.map(|range| range.end));
+        ends.take_while(is_near).last().unwrap_or(end)
+    }
+
     fn unusable(&self) -> Found {
         Err(Broken::LastSegment {
             file: self.last.segment.file.clone(),
@@ -166,6 +189,22 @@ impl Search<'_> {
             && within(segment.created_at, cursor.written_at);
         let ours = self.repository.cursor();
         ours.is_some_and(|ours| ours.is_same(cursor)) || by_engine
+    }
+}
+
+/// How many bytes lie between two positions of a log file, or of a log of generation 2; `None` where
+/// the second lies before the first.
+fn distance(from: LogPosition, to: LogPosition) -> Option<u64> {
+    match (from, to) {
+        (LogPosition::Lsn(from), LogPosition::Lsn(to)) => to.get().checked_sub(from.get()),
+        (
+            LogPosition::File { sequence, offset },
+            LogPosition::File {
+                sequence: other,
+                offset: to,
+            },
+        ) if sequence == other => to.checked_sub(offset),
+        _ => None,
     }
 }
 

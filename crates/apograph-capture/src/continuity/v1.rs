@@ -19,7 +19,7 @@ use apograph_manifest::{FullContent, IncrementContent, Keep, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{Group, GroupReader, LogEvent, LogFile, LogFolder, LogPart};
 
-use super::{Found, GoesOn, PROOF_BYTES, Search, damage};
+use super::{Found, GoesOn, PROOF_BYTES, Search, damage, distance};
 use crate::broken::Broken;
 use crate::error::Result;
 
@@ -116,8 +116,10 @@ impl Search<'_> {
         };
         let length = captured.len().min(body.len()).min(PROOF_BYTES);
         let in_log = captured.get(captured.len() - length..);
-        intact(file, file.bytes.get(..end).unwrap_or_default())?;
-        if in_log.is_some_and(|bytes| body.ends_with(bytes)) {
+        let is_proved = in_log.is_some_and(|bytes| body.ends_with(bytes));
+        let from = self.checked_from(is_proved, file, LogPosition::in_file(sequence, offset));
+        intact(file, from, file.bytes.get(..end).unwrap_or_default())?;
+        if is_proved {
             return Ok(here);
         }
         Ok(Err(if self.is_same_life() {
@@ -211,13 +213,15 @@ fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group<'a>> {
     })
 }
 
-/// Checks the captured front of the log file in which the chain ends: damage there is reported
-/// while the backups before it are still good, and not taken for another log's bytes.
-fn intact(file: &LogFile, captured: &[u8]) -> Result<()> {
-    let parts = [LogPart {
+/// Checks what was captured of the log file in which the chain ends, from a position on: damage
+/// there is reported while the backups before it are still good, and not taken for another log's
+/// bytes.
+fn intact(file: &LogFile, from: LogPosition, captured: &[u8]) -> Result<()> {
+    let part = LogPart {
         bytes: captured,
         ..file.part()
-    }];
+    };
+    let parts = [part.skipping(distance(file.start, from).unwrap_or_default())];
     let end = GroupReader::new(&parts).finish();
     damage(&end, &[file], &parts).map_or(Ok(()), Err)
 }

@@ -15,12 +15,12 @@
 //! the chain of its source. The headers of encrypted log files are bound to their key and cannot be
 //! made anew: there the cursor has to be known as well.
 
-use apograph_format::Lsn;
+use apograph_format::{LogPosition, Lsn};
 use apograph_manifest::{FullContent, SegmentContent, Unusable};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{GroupReader, LogEndCause, LogEvent, LogFile, LogFolder};
 
-use super::{Found, GoesOn, PROOF_BYTES, Search};
+use super::{Found, GoesOn, PROOF_BYTES, Search, distance};
 use crate::broken::Broken;
 use crate::error::{CaptureError, Result};
 
@@ -65,8 +65,8 @@ impl Search<'_> {
             return Ok(if known { here } else { Err(Broken::Truncated) });
         };
         let front = front_of(file, end);
-        check_up_to(file, end)?;
         let holds = holds_end_of(file, front, &captured, end);
+        check_up_to(file, self.checked_from(holds, file, end.into()), end)?;
         Ok(if holds { here } else { Err(Broken::OtherLog) })
     }
 
@@ -81,7 +81,7 @@ impl Search<'_> {
                     }
                 }
                 Some(SegmentContent::Full(full)) if !full.continues => {
-                    return Ok(Captured::Full(full.clone()));
+                    return Ok(Captured::Full((**full).clone()));
                 }
                 Some(SegmentContent::Full(_)) => {}
                 None => break,
@@ -135,11 +135,16 @@ fn holds_end_of(file: &LogFile, front: &[u8], captured: &IncrementFile, end: Lsn
     live.is_same_segment(&known) && compared > 0 && in_log == in_segment
 }
 
-/// Reads the captured front of the log file in which the chain ends. What was whole when it was
-/// captured is damaged where it is not, even where a crash could have left it: that is reported
-/// while the backups are still good, and not taken for another log's bytes.
-fn check_up_to(file: &LogFile, end: Lsn) -> Result<()> {
-    let parts = [file.part()];
+/// Reads what was captured of the log file in which the chain ends, from a position on. What was
+/// whole when it was captured is damaged where it is not, even where a crash could have left it:
+/// that is reported while the backups are still good, and not taken for another log's bytes.
+fn check_up_to(file: &LogFile, from: LogPosition, end: Lsn) -> Result<()> {
+    if from >= end.into() {
+        return Ok(());
+    }
+    let parts = [file
+        .part()
+        .skipping(distance(file.start, from).unwrap_or_default())];
     let [part] = &parts;
     let mut groups = GroupReader::new(&parts);
     for event in groups.by_ref() {

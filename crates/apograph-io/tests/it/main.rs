@@ -1,3 +1,4 @@
 //! What the disk promises.
 
 mod folder;
+mod pace;

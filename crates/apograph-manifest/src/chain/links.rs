@@ -13,27 +13,27 @@ impl Chain {
     pub(super) fn find_runs(&mut self) {
         let mut first = 0;
         for index in 0..self.entries.len() {
-            if let Some(cause) = self.break_at(index) {
+            if self.break_at(index).is_some() {
                 let entries = self.entries.get(first..index);
                 self.runs.extend(entries.and_then(|it| Run::of(first, it)));
-                self.breaks.push((index, cause));
+                self.breaks.push(index);
                 first = index;
             }
         }
         let entries = self.entries.get(first..);
         self.runs.extend(entries.and_then(|it| Run::of(first, it)));
-        if let Some(last) = self.entries.last()
-            && let Some(reason) = &last.unusable
-        {
-            let cause = HoleCause::unusable(&last.segment.file, reason);
-            self.breaks.push((self.entries.len(), cause));
+        if self.break_at(self.entries.len()).is_some() {
+            self.breaks.push(self.entries.len());
         }
     }
 
-    /// Why the log does not go on from the entries before to this one.
-    fn break_at(&self, index: usize) -> Option<HoleCause> {
-        let entry = self.entries.get(index)?;
+    /// Why the log does not go on from the entries before to this one, or behind the last one.
+    pub(super) fn break_at(&self, index: usize) -> Option<HoleCause> {
         let previous = self.entries.get(index.checked_sub(1)?)?;
+        let Some(entry) = self.entries.get(index) else {
+            let reason = previous.unusable.as_ref()?;
+            return Some(HoleCause::unusable(&previous.segment.file, reason));
+        };
         if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
             return Some(cause);
         }

@@ -28,7 +28,7 @@ fn chain(text: &str) -> Chain {
         let (kind, content, end) = if kind == 'F' {
             let base = point(body);
             let full = full(base, flags.contains('+'));
-            (SegmentKind::Full, SegmentContent::Full(full), base.epoch)
+            (SegmentKind::Full, SegmentContent::from(full), base.epoch)
         } else {
             let words = body.split(',').filter(|word| !word.is_empty());
             let stretches: Vec<Stretch> = words.map(stretch).collect();
@@ -38,7 +38,7 @@ fn chain(text: &str) -> Chain {
                 .map(Epoch::new);
             let mut content = increment(stretches, flags);
             content.range = flags.contains('p').then(|| range(index));
-            let content = SegmentContent::Increment(content);
+            let content = SegmentContent::from(content);
             (SegmentKind::Incremental, content, end.unwrap_or(before))
         };
         let start = if kind == SegmentKind::Full {
@@ -206,7 +206,8 @@ fn what_can_be_restored() {
     for (text, expected, holes) in rows {
         let chain = chain(text);
         assert_eq!(restorable(&chain), expected, "{text}");
-        assert_eq!(chain.holes().len(), holes, "{text}: {:?}", chain.holes());
+        let found: Vec<_> = chain.holes().collect();
+        assert_eq!(found.len(), holes, "{text}: {found:?}");
     }
 }
 
@@ -322,7 +323,7 @@ fn a_guessed_number_is_not_told() {
     let name = chain.name_of(point("2:3"));
     assert_eq!(name.to_string(), "2:3");
 
-    let holes = chain.holes();
+    let holes: Vec<_> = chain.holes().collect();
     let lacking: Vec<_> = holes
         .iter()
         .filter(|hole| matches!(hole.cause, HoleCause::EpochsMissing { .. }))

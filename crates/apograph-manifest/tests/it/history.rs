@@ -23,7 +23,7 @@ fn example() -> History {
         records: vec![
             SegmentRecord {
                 segment: full.clone(),
-                content: SegmentContent::Full(FullContent {
+                content: SegmentContent::from(FullContent {
                     image: ImageIdentity {
                         database_created_at: UnixMillis::new(0x1a1_fd00_969f),
                         iteration: 1,
@@ -39,10 +39,11 @@ fn example() -> History {
                     source: None,
                 }),
                 is_uncounted: false,
+                verified: None,
             },
             SegmentRecord {
                 segment: increment.clone(),
-                content: SegmentContent::Increment(IncrementContent {
+                content: SegmentContent::from(IncrementContent {
                     range: Some(LogRange {
                         start: at(0),
                         end: at(47),
@@ -67,6 +68,7 @@ fn example() -> History {
                     frames: 4,
                 }),
                 is_uncounted: false,
+                verified: None,
             },
         ],
         cursor: Some(Cursor {

@@ -2,4 +2,5 @@
 
 mod found;
 mod fuzz;
+mod reading;
 mod stories;

@@ -7,8 +7,7 @@ use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{History, PointRange, Target, write_history};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
-
-use crate::stage::{SEGMENTS, Stage};
+use apograph_testing::stage::{SEGMENTS, Stage};
 
 /// Two full backups, and increments behind each.
 const TWO_FULLS: &str = "03_two_fulls";
@@ -131,4 +130,26 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     assert!(error.to_string().contains(expected), "{error}");
     // The full backup behind it begins anew, in a timeline that can be counted.
     assert_eq!(repository.chain().restorable().len(), 1);
+}
+
+#[test]
+fn what_is_recorded_is_not_read() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let known = open(&stage);
+        record(&stage, &known, usize::MAX);
+        for name in SEGMENTS {
+            let file = stage.repository().join(name);
+            let length = fs::read(&file).expect("a file").len();
+            fs::write(&file, vec![0xa5; length]).expect("a file");
+        }
+        // Whoever read one of them would find nothing of it.
+        let found = open(&stage);
+        assert_eq!(found.chain().entries(), known.chain().entries());
+        assert_eq!(found.chain().restorable(), known.chain().restorable());
+        record(&stage, &known, 0);
+        let found = open(&stage);
+        let mut entries = found.chain().entries().iter();
+        assert!(entries.all(|entry| entry.unusable.is_some()));
+    }
 }

@@ -6,13 +6,12 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use apograph_format::Generation;
-use apograph_io::{FileLock, Folder, Mode, RealDisk};
+use apograph_io::{FileLock, Folder, Mode, Pace, RealDisk, Threads};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, RepositoryLock, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
 use rustix::fs::{CWD, FileType, mknodat};
-
-use crate::stage::{SEGMENTS, Stage};
 
 type Make = fn(&Path, &Path);
 
@@ -100,13 +99,14 @@ fn a_repository_is_the_folder_that_was_opened() {
     let other = Stage::new(V2);
     fs::rename(other.repository(), stage.repository()).expect("a rename");
 
-    let segments = &repository.manifest().segments;
+    let segments = repository.manifest().segments;
     for (segment, bytes) in segments.iter().zip(&first) {
         assert_eq!(*repository.file_of(segment).map().expect("a file"), **bytes);
     }
     let folder = repository.folder().clone();
     assert!(plan_rebuild(&folder).expect("a plan").unchanged);
-    let again = Repository::open_or_empty(folder.clone()).expect("a repository");
+    let again = Repository::open_or_empty(folder.clone(), Threads::default(), &Pace::default())
+        .expect("a repository");
     assert_eq!(again.manifest(), repository.manifest());
 
     let error = RepositoryLock::acquire(&folder, Generation::Two).expect_err("another one");

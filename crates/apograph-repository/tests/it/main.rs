@@ -3,4 +3,3 @@
 mod counting;
 mod folder;
 mod segments;
-mod stage;

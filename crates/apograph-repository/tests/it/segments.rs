@@ -7,8 +7,7 @@ use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{FileName, Unusable, read_manifest, write_manifest};
 use apograph_repository::{IncrementFile, Repository, SegmentDefect};
 use apograph_testing::fixtures::{V1, V2};
-
-use crate::stage::{SEGMENTS, Stage};
+use apograph_testing::stage::{SEGMENTS, Stage};
 
 /// Where the version stands in a segment's header.
 const VERSION_OFFSET: u64 = 4;
@@ -82,6 +81,6 @@ fn many_segments_that_are_lost_are_listed() {
         assert_eq!(missing.count(), 20_000 - 4);
         let sound = Repository::open(&Stage::new(fixtures).repository()).expect("a repository");
         assert_eq!(chain.restorable(), sound.chain().restorable());
-        assert!(chain.holes().len() >= 20_000 - 4);
+        assert!(chain.holes().count() >= 20_000 - 4);
     }
 }

@@ -156,7 +156,7 @@ fn record(segment: Segment) -> SegmentRecord {
         last: segment.created_at,
     });
     let content = match segment.kind {
-        SegmentKind::Full => SegmentContent::Full(FullContent {
+        SegmentKind::Full => SegmentContent::from(FullContent {
             image: ImageIdentity {
                 database_created_at: segment.created_at,
                 iteration: 1,
@@ -174,7 +174,7 @@ fn record(segment: Segment) -> SegmentRecord {
                 inode: 2,
             }),
         }),
-        SegmentKind::Incremental => SegmentContent::Increment(IncrementContent {
+        SegmentKind::Incremental => SegmentContent::from(IncrementContent {
             range: Some(LogRange {
                 start: at(0),
                 end: at(segment.size_bytes),
@@ -203,6 +203,7 @@ fn record(segment: Segment) -> SegmentRecord {
         segment,
         content,
         is_uncounted: false,
+        verified: None,
     }
 }
 

@@ -1,11 +1,16 @@
 //! The words of the command line.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use apograph_format::{Lsn, PointName, UnixMillis};
+use apograph_io::{Pace, Threads};
 use apograph_manifest::Target;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// More threads than any machine has cores would only be in each other's way.
+const THREADS_MAX: usize = 1024;
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -79,6 +84,10 @@ pub(super) struct Backup {
     /// Take an increment, or fail
     #[arg(long)]
     pub(super) incremental: bool,
+    #[command(flatten)]
+    pub(super) cores: Cores,
+    #[command(flatten)]
+    pub(super) rate: Rate,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -103,9 +112,37 @@ pub(super) struct Restore {
     /// Verify everything and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) cores: Cores,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cores {
+    /// Use at most so many threads [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<Threads>,
+}
+
+impl Cores {
+    pub(super) fn threads(&self) -> Threads {
+        self.threads.unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rate {
+    /// Read no more than so many bytes in a second, such as 500K or 20MiB
+    #[arg(long, value_name = "BYTES", value_parser = rate)]
+    limit_rate: Option<NonZero<u64>>,
+}
+
+impl Rate {
+    pub(super) fn pace(&self) -> Pace {
+        self.limit_rate.map(Pace::new).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -154,7 +191,10 @@ pub(super) struct List {
 
 /// Check every file, frame, commit group and link of a repository
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  apograph verify backups --level files")]
+#[command(after_help = "Examples:
+  apograph verify backups
+  apograph verify backups --level files
+  apograph verify backups --new")]
 pub(super) struct Verify {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository)]
@@ -162,6 +202,16 @@ pub(super) struct Verify {
     /// How deep to look
     #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
     pub(super) level: LevelArg,
+    /// Pass over what was verified as deep before, and has not changed since
+    ///
+    /// This relies on the files' sizes and times, which rot does not change: verify without it from
+    /// time to time.
+    #[arg(long)]
+    pub(super) new: bool,
+    #[command(flatten)]
+    pub(super) cores: Cores,
+    #[command(flatten)]
+    pub(super) rate: Rate,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -249,6 +299,32 @@ fn repository(word: &str) -> Result<PathBuf, String> {
     }
 }
 
+fn threads(word: &str) -> Result<Threads, String> {
+    let count: Option<NonZero<usize>> = word.parse().ok();
+    let count = count.filter(|count| count.get() <= THREADS_MAX);
+    count
+        .map(Threads::new)
+        .ok_or_else(|| format!("expected a number from 1 to {THREADS_MAX}"))
+}
+
+/// A number of bytes; the units are powers of 1024, as `wget` and `rsync` have them.
+fn rate(word: &str) -> Result<NonZero<u64>, String> {
+    let digits = word.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    let (number, unit) = word.split_at(digits.len());
+    let shift = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => Some(0),
+        "k" | "kib" => Some(10),
+        "m" | "mib" => Some(20),
+        "g" | "gib" => Some(30),
+        _ => None,
+    };
+    let bytes = || {
+        let number: u64 = number.parse().ok()?;
+        NonZero::new(number.checked_mul(1 << shift?)?)
+    };
+    bytes().ok_or_else(|| "expected bytes per second, such as 500K, 20MiB or 1G".to_owned())
+}
+
 fn instant(word: &str) -> Result<UnixMillis, String> {
     let instant: jiff::Timestamp = word
         .parse()
@@ -257,4 +333,32 @@ fn instant(word: &str) -> Result<UnixMillis, String> {
     millis
         .map(UnixMillis::new)
         .map_err(|_| "the time lies before 1970".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_others_read_them() {
+        let rows = [
+            ("1", Some(1)),
+            ("500K", Some(500 << 10)),
+            ("20MiB", Some(20 << 20)),
+            ("1g", Some(1 << 30)),
+            ("7b", Some(7)),
+            ("0", None),
+            ("", None),
+            ("K", None),
+            ("-5", None),
+            ("5T", None),
+            ("5 M", None),
+            ("1.5M", None),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18014398509481984K", None),
+        ];
+        for (word, expected) in rows {
+            assert_eq!(rate(word).ok().map(NonZero::get), expected, "{word:?}");
+        }
+    }
 }

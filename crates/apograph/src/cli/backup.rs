@@ -24,7 +24,8 @@ pub(super) fn run(
     };
     let options = Options {
         kind,
-        ..Options::default()
+        threads: words.cores.threads(),
+        pace: words.rate.pace(),
     };
     let captured = capture(disk, &words.database, &words.repo, &options, monitor)?;
     Ok(match captured {

@@ -328,7 +328,7 @@ fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) {
         facts.put("first_commit_at", json!(words::rfc3339(committed.first)));
         facts.put("last_commit_at", json!(words::rfc3339(committed.last)));
     }
-    let points = apograph_manifest::SegmentContent::Increment(content);
+    let points = apograph_manifest::SegmentContent::from(content);
     facts.put("points", json!(segments::points(Some(&points), true)));
     if let Some(end) = end {
         let file_offset = |place: Place| {

@@ -1,37 +1,34 @@
 //! `apograph list`
 
-use std::fmt::Write;
+use std::io::{self, BufWriter, Write};
 
 use apograph_format::{Generation, Point, Timeline};
-use apograph_manifest::{ChainEntry, LsnRange, PointRange, SegmentContent, Unusable};
+use apograph_manifest::{
+    ChainEntry, Hole, LsnRange, PointRange, SegmentContent, Unusable, Verification,
+};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
 use super::args::List;
 use super::failure::Failure;
-use super::table::Table;
+use super::table::write_table;
 use super::{Report, segments, words};
 
+/// Segments go out one by one: their words take more memory than the chain itself.
 pub(super) fn run(words: &List) -> Result<Report, Failure> {
     let repository = Repository::open(&words.repo)?;
-    Ok(if words.json {
-        Report::done(String::new(), object(&repository))
+    // A reader that went away (`| head`) has what it wanted.
+    let _ = if words.json {
+        write_object(&repository, BufWriter::new(io::stdout().lock()))
     } else {
-        Report::done(text(&repository), Value::Null)
-    })
+        write_text(&repository, BufWriter::new(anstream::stdout().lock()))
+    };
+    Ok(Report::done(String::new(), Value::Null))
 }
 
-fn object(repository: &Repository) -> Value {
+fn write_object(repository: &Repository, mut out: impl Write) -> io::Result<()> {
     let chain = repository.chain();
-    let entry = |entry: &ChainEntry| {
-        let mut object = segments::json(&entry.segment, entry.content.as_ref());
-        let present = entry.unusable != Some(Unusable::Missing);
-        object.insert("present".to_owned(), json!(present));
-        object.insert("usable".to_owned(), json!(entry.unusable.is_none()));
-        let generation = entry.generation().map(Generation::number);
-        object.insert("generation".to_owned(), json!(generation));
-        Value::Object(object)
-    };
+    let entries = chain.entries().iter().enumerate();
     let range = |range: &PointRange| {
         json!({
             "timeline": range.timeline.get(),
@@ -39,18 +36,6 @@ fn object(repository: &Repository) -> Value {
             "to": range.to.get(),
         })
     };
-    let name = |point: Option<Point>| point.map(|point| point.to_string());
-    let holes: Vec<Value> = chain
-        .holes()
-        .into_iter()
-        .map(|hole| {
-            json!({
-                "after": name(hole.after),
-                "before": name(hole.before),
-                "cause": hole.cause.to_string(),
-            })
-        })
-        .collect();
     let lsns = |range: &LsnRange| {
         json!({
             "timeline": range.timeline.map(Timeline::get),
@@ -58,22 +43,64 @@ fn object(repository: &Repository) -> Value {
             "to": range.to.get(),
         })
     };
-    json!({
-        "command": "list",
-        "generation": generation(repository).number(),
-        "encrypted": is_encrypted(repository),
-        "segments": chain.entries().iter().map(entry).collect::<Vec<_>>(),
-        "restorable": chain.restorable().iter().map(range).collect::<Vec<_>>(),
-        "restorable_lsns": chain.restorable_lsns().iter().map(lsns).collect::<Vec<_>>(),
-        "holes": holes,
-    })
+    let name = |point: Option<Point>| point.map(|point| point.to_string());
+    let hole = |hole: Hole| {
+        json!({
+            "after": name(hole.after),
+            "before": name(hole.before),
+            "cause": hole.cause.to_string(),
+        })
+    };
+    write!(
+        out,
+        "{{\"command\":\"list\",\"generation\":{},\"encrypted\":{}",
+        generation(repository).number(),
+        is_encrypted(repository)
+    )?;
+    let segments = entries.map(|(index, entry)| segment(repository, index, entry));
+    write_list(&mut out, "segments", segments)?;
+    write_list(&mut out, "restorable", chain.restorable().iter().map(range))?;
+    let positions = chain.restorable_lsns();
+    write_list(&mut out, "restorable_lsns", positions.iter().map(lsns))?;
+    write_list(&mut out, "holes", chain.holes().map(hole))?;
+    writeln!(out, "}}")?;
+    out.flush()
+}
+
+fn write_list(
+    out: &mut impl Write,
+    key: &str,
+    items: impl Iterator<Item = Value>,
+) -> io::Result<()> {
+    write!(out, ",\"{key}\":[")?;
+    for (index, item) in items.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        write!(out, "{comma}{item}")?;
+    }
+    write!(out, "]")
+}
+
+fn segment(repository: &Repository, index: usize, entry: &ChainEntry) -> Value {
+    let mut object = segments::json(&entry.segment, entry.content.as_ref());
+    let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
+    let present = entry.unusable != Some(Unusable::Missing);
+    put("present", json!(present));
+    put("usable", json!(entry.unusable.is_none()));
+    let generation = entry.generation().map(Generation::number);
+    put("generation", json!(generation));
+    let verified = repository.verified(index);
+    let at = verified.and_then(|it| words::rfc3339(it.at));
+    put("verified_at", json!(at));
+    let at = verified.and_then(|it| words::rfc3339(it.frames_at?));
+    put("frames_verified_at", json!(at));
+    Value::Object(object)
 }
 
 /// That of the newest segment.
 fn generation(repository: &Repository) -> Generation {
     let mut entries = repository.chain().entries().iter().rev();
     let newest = entries.find_map(ChainEntry::generation);
-    newest.unwrap_or(repository.manifest().generation)
+    newest.unwrap_or(repository.generation())
 }
 
 fn is_encrypted(repository: &Repository) -> bool {
@@ -85,9 +112,9 @@ fn is_encrypted(repository: &Repository) -> bool {
     image.is_some_and(|image| image.is_encrypted)
 }
 
-fn text(repository: &Repository) -> String {
+fn write_text(repository: &Repository, mut out: impl Write) -> io::Result<()> {
     let chain = repository.chain();
-    let mut table = Table::new(&[
+    let head = [
         "FILE",
         "KIND",
         "POINTS",
@@ -95,29 +122,13 @@ fn text(repository: &Repository) -> String {
         ">SIZE",
         "CAPTURED",
         "LAST COMMIT",
+        "VERIFIED",
         "",
-    ]);
-    for entry in chain.entries() {
-        let commits = match &entry.content {
-            Some(SegmentContent::Increment(increment)) => increment.commits.to_string(),
-            _ => String::new(),
-        };
-        let last_commit = match &entry.content {
-            Some(SegmentContent::Increment(increment)) => increment.committed,
-            _ => None,
-        };
-        table.row(vec![
-            entry.segment.file.to_string(),
-            entry.segment.kind.to_string(),
-            segments::points(entry.content.as_ref(), entry.is_counted),
-            commits,
-            words::size(entry.segment.size_bytes),
-            words::time(entry.segment.created_at),
-            last_commit.map_or_else(String::new, |span| words::time(span.last)),
-            segments::state(entry).to_owned(),
-        ]);
-    }
-    let mut text = table.render();
+    ];
+    write_table(&mut out, head, || {
+        let entries = chain.entries().iter().enumerate();
+        entries.map(|(index, entry)| row(repository, index, entry))
+    })?;
     let ranges: Vec<String> = chain.restorable().iter().map(range_in_words).collect();
     let lsns = chain.restorable_lsns();
     let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
@@ -129,16 +140,45 @@ fn text(repository: &Repository) -> String {
     } else {
         "nothing".to_owned()
     };
-    let _ = writeln!(text, "\nRestorable: {restorable}");
+    writeln!(out, "\nRestorable: {restorable}")?;
     for hole in chain.holes() {
         let name = |point: Option<Point>| point.map_or("?".to_owned(), |point| point.to_string());
         let (after, before) = (name(hole.after), name(hole.before));
-        let _ = writeln!(text, "Hole between {after} and {before}: {}", hole.cause);
+        writeln!(out, "Hole between {after} and {before}: {}", hole.cause)?;
     }
     for name in repository.unnamed() {
-        let _ = writeln!(text, "Not in the manifest: {name}");
+        writeln!(out, "Not in the manifest: {name}")?;
     }
-    text
+    out.flush()
+}
+
+fn row(repository: &Repository, index: usize, entry: &ChainEntry) -> [String; 9] {
+    let increment = match &entry.content {
+        Some(SegmentContent::Increment(increment)) => Some(increment),
+        _ => None,
+    };
+    let commits = increment.map(|it| it.commits.to_string());
+    let last_commit = increment.and_then(|it| it.committed);
+    let verified_at = repository.verified(index).map(verified);
+    [
+        entry.segment.file.to_string(),
+        entry.segment.kind.to_string(),
+        segments::points(entry.content.as_ref(), entry.is_counted),
+        commits.unwrap_or_default(),
+        words::size(entry.segment.size_bytes),
+        words::time(entry.segment.created_at),
+        last_commit.map_or_else(String::new, |span| words::time(span.last)),
+        verified_at.unwrap_or_default(),
+        segments::state(entry).to_owned(),
+    ]
+}
+
+fn verified(verification: &Verification) -> String {
+    let time = words::time(verification.at);
+    match verification.frames_at {
+        Some(_) => time,
+        None => format!("{time} (files)"),
+    }
 }
 
 fn range_in_words(range: &PointRange) -> String {

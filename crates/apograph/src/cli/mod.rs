@@ -18,7 +18,7 @@ mod verify;
 mod words;
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 
 use apograph_io::Disk;
@@ -65,7 +65,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         Command::Backup(words) => backup::run(disk, words, &terminal),
         Command::Restore(words) => restore::run(disk, words, &terminal),
         Command::List(words) => list::run(words),
-        Command::Verify(words) => verify::run(words, &terminal),
+        Command::Verify(words) => verify::run(disk, words, &terminal),
         Command::Log(words) => log::run(words),
         Command::Inspect(words) => inspect::run(words),
         Command::Rebuild(words) => rebuild::run(disk, words),
@@ -95,14 +95,14 @@ fn start_log() {
 }
 
 fn print(report: &Report, json: bool) -> ExitCode {
-    let mut out = anstream::stdout().lock();
-    let written = if json && !report.json.is_null() {
-        writeln!(out, "{}", report.json)
-    } else {
-        write!(out, "{}", report.text)
-    };
     // A reader that went away (`| head`) has what it wanted.
-    let _ = written.and_then(|()| out.flush());
+    let _ = if json && !report.json.is_null() {
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        writeln!(out, "{}", report.json).and_then(|()| out.flush())
+    } else {
+        let mut out = anstream::stdout().lock();
+        write!(out, "{}", report.text).and_then(|()| out.flush())
+    };
     ExitCode::from(report.exit)
 }
 

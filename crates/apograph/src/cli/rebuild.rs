@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use apograph_format::SegmentKind;
 use apograph_io::{Disk, Folder, IoError};
-use apograph_manifest::Unusable;
+use apograph_manifest::{Segment, Unusable};
 use apograph_repository::{Rebuild as Plan, RepositoryError, plan_rebuild, rebuild};
 use serde_json::{Value, json};
 
 use super::args::Rebuild;
 use super::failure::Failure;
-use super::table::Table;
+use super::table::table;
 use super::{Report, segments, words};
 
 pub(super) fn run(disk: &dyn Disk, words: &Rebuild) -> Result<Report, Failure> {
@@ -61,20 +61,21 @@ fn object(plan: &Plan, outcome: &str, dry_run: bool) -> Value {
 }
 
 fn text(plan: &Plan, outcome: &str) -> String {
-    let mut table = Table::new(&["FILE", "KIND", "EPOCHS", ">SIZE"]);
-    for segment in &plan.manifest.segments {
+    let row = |segment: &Segment| {
         let epochs = match segment.kind {
             SegmentKind::Full => format!("at epoch {}", segment.end_epoch),
             SegmentKind::Incremental => words::epochs(segment.start_epoch, segment.end_epoch),
         };
-        table.row(vec![
+        [
             segment.file.to_string(),
             segment.kind.to_string(),
             epochs,
             words::size(segment.size_bytes),
-        ]);
-    }
-    let mut text = table.render();
+        ]
+    };
+    let mut text = table(["FILE", "KIND", "EPOCHS", ">SIZE"], || {
+        plan.manifest.segments.iter().map(row)
+    });
     for (name, reason) in &plan.skipped {
         let _ = writeln!(text, "{name}  left out: {}", in_words(reason));
     }

@@ -18,6 +18,7 @@ pub(super) fn run(
 ) -> Result<Report, Failure> {
     let mut options = Options::to(words.target.target());
     options.dry_run = words.dry_run;
+    options.threads = words.cores.threads();
     let restored = restore(disk, &words.repo, &words.output, &options, monitor)?;
     let json = object(&restored, words.dry_run);
     Ok(Report::done(text(&restored, words.dry_run), json))

@@ -1,60 +1,58 @@
 //! Aligned columns.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use anstyle::Style;
 
 const BOLD: Style = Style::new().bold();
 
-/// Rows under a head, each column as wide as its widest cell.
-pub(super) struct Table {
-    head: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
+/// Rows under a head, as [`write_table`] writes them.
+pub(super) fn table<const COLUMNS: usize, R>(head: [&str; COLUMNS], rows: impl Fn() -> R) -> String
+where
+    R: Iterator<Item = [String; COLUMNS]>,
+{
+    let mut text = Vec::new();
+    // Memory takes what is written to it.
+    let _ = write_table(&mut text, head, rows);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
-impl Table {
-    /// A table with these columns. A name that begins with `>` is right-aligned.
-    pub(super) fn new(head: &[&'static str]) -> Self {
-        Self {
-            head: head.to_vec(),
-            rows: Vec::new(),
+/// Writes rows under a head, each column as wide as its widest cell. A name that begins with `>` is
+/// right-aligned.
+///
+/// The rows are made twice, once to be measured: together they can take much memory.
+pub(super) fn write_table<const COLUMNS: usize, R>(
+    out: &mut impl Write,
+    head: [&str; COLUMNS],
+    rows: impl Fn() -> R,
+) -> io::Result<()>
+where
+    R: Iterator<Item = [String; COLUMNS]>,
+{
+    let names = head.map(|name| name.trim_start_matches('>').to_owned());
+    let mut widths = names.each_ref().map(String::len);
+    for row in rows() {
+        for (width, cell) in widths.iter_mut().zip(&row) {
+            *width = cell.chars().count().max(*width);
         }
     }
-
-    pub(super) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
-    }
-
-    pub(super) fn render(&self) -> String {
-        let names: Vec<&str> = self
-            .head
-            .iter()
-            .map(|name| name.trim_start_matches('>'))
-            .collect();
-        let widths: Vec<usize> = (0..names.len())
-            .map(|column| {
-                let cells = self.rows.iter().filter_map(|row| row.get(column));
-                let widest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-                widest.max(names[column].len())
-            })
-            .collect();
-        let line = |cells: &[&str]| {
-            let mut line = String::new();
-            for (column, cell) in cells.iter().enumerate() {
-                let (width, gap) = (widths[column], if column == 0 { "" } else { "  " });
-                if self.head[column].starts_with('>') {
-                    let _ = write!(line, "{gap}{cell:>width$}");
-                } else {
-                    let _ = write!(line, "{gap}{cell:<width$}");
-                }
-            }
-            line.trim_end().to_owned()
-        };
-        let mut text = format!("{BOLD}{}{BOLD:#}\n", line(&names));
-        for row in &self.rows {
-            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            let _ = writeln!(text, "{}", line(&cells));
+    let line = |cells: &[String; COLUMNS]| {
+        let mut line = String::new();
+        for (column, cell) in cells.iter().enumerate() {
+            let (width, gap) = (widths[column], if column == 0 { "" } else { "  " });
+            let _ = if head[column].starts_with('>') {
+                write!(line, "{gap}{cell:>width$}")
+            } else {
+                write!(line, "{gap}{cell:<width$}")
+            };
         }
-        text
+        line.truncate(line.trim_end().len());
+        line
+    };
+    writeln!(out, "{BOLD}{}{BOLD:#}", line(&names))?;
+    for row in rows() {
+        writeln!(out, "{}", line(&row))?;
     }
+    Ok(())
 }

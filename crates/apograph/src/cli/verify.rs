@@ -2,20 +2,26 @@
 
 use std::fmt::Write;
 
-use apograph_io::Monitor;
-use apograph_restore::{Problem, Verified, VerifyOptions, verify};
+use apograph_io::{Disk, Monitor};
+use apograph_restore::{Problem, Verified, VerifyOptions, verify_and_mark};
 use serde_json::{Value, json};
 
 use super::args::Verify;
 use super::failure::{Failure, exit_status};
 use super::{Report, words};
 
-pub(super) fn run(words: &Verify, monitor: &dyn Monitor) -> Result<Report, Failure> {
+pub(super) fn run(
+    disk: &dyn Disk,
+    words: &Verify,
+    monitor: &dyn Monitor,
+) -> Result<Report, Failure> {
     let options = VerifyOptions {
         level: words.level.into(),
-        ..VerifyOptions::default()
+        only_new: words.new,
+        threads: words.cores.threads(),
+        pace: words.rate.pace(),
     };
-    let verified = verify(&words.repo, &options, monitor)?;
+    let verified = verify_and_mark(disk, &words.repo, &options, monitor)?;
     let exit = exit(&verified.problems);
     let json = object(&verified, words.level.name());
     Ok(Report {
@@ -53,6 +59,7 @@ fn object(verified: &Verified, level: &str) -> Value {
         "bytes": verified.bytes,
         "frames": verified.frames,
         "commits": verified.commits,
+        "skipped": verified.skipped,
         "problems": verified.problems.iter().map(problem).collect::<Vec<_>>(),
     })
 }
@@ -76,13 +83,18 @@ fn text(verified: &Verified) -> String {
         words::count(verified.frames, "frame"),
         words::count(verified.commits, "commit"),
     );
-    let _ = match verified.problems.len() as u64 {
-        0 => writeln!(text, "All sound: {seen}."),
-        problems => writeln!(
+    let _ = match (verified.problems.len() as u64, verified.skipped) {
+        (0, 0) => writeln!(text, "All sound: {seen}."),
+        (0, _) => writeln!(text, "Sound: {seen}."),
+        (problems, _) => writeln!(
             text,
             "{}; sound: {seen}.",
             words::count(problems, "problem")
         ),
     };
+    if verified.skipped > 0 {
+        let skipped = words::count(verified.skipped, "file");
+        let _ = writeln!(text, "Verified before, and not read again: {skipped}.");
+    }
     text
 }

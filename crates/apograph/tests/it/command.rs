@@ -23,6 +23,16 @@ impl Chain {
         path
     }
 
+    /// A copy of the repository, for what writes to it.
+    pub(crate) fn copy_to(self, copy: &Path) -> PathBuf {
+        std::fs::create_dir(copy).unwrap();
+        for entry in std::fs::read_dir(self.repository()).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
+        }
+        copy.to_owned()
+    }
+
     /// Runs a command; `REPO` and `OUT` stand for paths.
     pub(crate) fn apograph(self, output: &Path, words: &str) -> (Option<i32>, Value) {
         let repository = self.repository();

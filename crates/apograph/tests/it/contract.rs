@@ -9,7 +9,7 @@ fn second_segment() -> Value {
         "kind": "incremental", "file": "backup_incr_0001.wal", "start_epoch": 8, "end_epoch": 18,
         "commits": 11, "records": 26, "size_bytes": 682, "checksum": "d9644492",
         "created_at": "2026-11-21T07:27:16.485Z", "present": true, "usable": true,
-        "generation": 1,
+        "generation": 1, "verified_at": null, "frames_verified_at": null,
     })
 }
 
@@ -51,7 +51,7 @@ fn verify() {
         0,
         &json!({
             "command": "verify", "level": "frames", "ok": true, "files": 4, "bytes": 26_579,
-            "frames": 140, "commits": 33, "problems": [],
+            "frames": 140, "commits": 33, "skipped": 0, "problems": [],
         }),
     );
     V1.check(
@@ -59,7 +59,7 @@ fn verify() {
         0,
         &json!({
             "command": "verify", "level": "files", "ok": true, "files": 4, "bytes": 26_579,
-            "frames": 0, "commits": 0, "problems": [],
+            "frames": 0, "commits": 0, "skipped": 0, "problems": [],
         }),
     );
 }
@@ -91,4 +91,36 @@ fn errors() {
             "nearest": {"below": 40, "above": null}, "file": null,
         }}),
     );
+}
+
+#[test]
+fn verify_remembers() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = V1.copy_to(&folder.path().join("repository"));
+    let words = |words: &str| words.replace("COPY", repository.to_str().unwrap());
+    let run = |line: &str| V1.apograph(folder.path(), &words(line)).1;
+    let figures = |line: &str| {
+        let object = run(line);
+        assert_eq!(object["ok"], json!(true), "{object}");
+        (object["files"].clone(), object["skipped"].clone())
+    };
+    let times = || {
+        let list = run("list COPY");
+        let segment = &list["segments"][1];
+        [&segment["verified_at"], &segment["frames_verified_at"]].map(Value::is_string)
+    };
+    assert_eq!(figures("verify COPY"), (json!(4), json!(0)));
+    assert_eq!(times(), [false, false]);
+    assert_eq!(
+        figures("verify COPY --new --level files"),
+        (json!(4), json!(0))
+    );
+    assert_eq!(times(), [true, false]);
+    assert_eq!(
+        figures("verify COPY --new --threads 1"),
+        (json!(4), json!(0))
+    );
+    assert_eq!(times(), [true, true]);
+    assert_eq!(figures("verify COPY --new"), (json!(0), json!(4)));
+    assert_eq!(figures("verify COPY --limit-rate 1G"), (json!(4), json!(0)));
 }

@@ -62,7 +62,7 @@ fn list() {
             "committed": {"from": "2026-11-21T07:27:16.758Z", "to": "2026-11-21T07:27:16.759Z"},
             "end_lsn": 1521, "size_bytes": 1089, "checksum": "0d7bd845",
             "created_at": "2026-11-21T07:27:16.760Z", "present": true, "usable": true,
-            "generation": 2,
+            "generation": 2, "verified_at": null, "frames_verified_at": null,
         })
     );
 }
@@ -74,7 +74,7 @@ fn verify() {
         0,
         &json!({
             "command": "verify", "level": "frames", "ok": true, "files": 4, "bytes": 85_169,
-            "frames": 33, "commits": 33, "problems": [],
+            "frames": 33, "commits": 33, "skipped": 0, "problems": [],
         }),
     );
 }

@@ -46,7 +46,7 @@ fn every_command_has_help_with_an_example() {
 
 #[test]
 fn a_wrong_command_line_exits_with_2() {
-    let rows: [&[&str]; 7] = [
+    let rows: [&[&str]; 10] = [
         &[],
         &["frobnicate"],
         &["backup", "x.grafeo"],
@@ -60,6 +60,9 @@ fn a_wrong_command_line_exits_with_2() {
         ],
         &["restore", "r", "o", "--epoch", "1:2:3"],
         &["restore", "r", "o", "--time", "yesterday"],
+        &["verify", "r", "--threads", "0"],
+        &["verify", "r", "--limit-rate", "fast"],
+        &["backup", "x.grafeo", "--repo", "r", "--threads", "1025"],
         &["list", "s3://bucket/prefix"],
     ];
     for words in rows {

@@ -69,7 +69,7 @@ impl Chain {
         ensure!(truth.len() > 1, "{} has no states", context());
         let chain = Self {
             name,
-            generation: opened.manifest().generation.number(),
+            generation: opened.generation().number(),
             folder: scratch()?,
             files,
             truth,

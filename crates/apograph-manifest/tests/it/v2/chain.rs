@@ -21,7 +21,7 @@ fn restorable_lsns(chain: &Chain) -> String {
 }
 
 fn holes(chain: &Chain) -> String {
-    let causes = chain.holes().into_iter().map(|hole| hole.cause.to_string());
+    let causes = chain.holes().map(|hole| hole.cause.to_string());
     causes.collect::<Vec<_>>().join("; ")
 }
 
@@ -138,7 +138,7 @@ fn holes_of_generation_2_break_the_chain() {
         "F7@100 I8@100-200 F9@250 I10@250-300",
     ];
     for text in rows {
-        let holes = chain(text).holes();
+        let holes: Vec<_> = chain(text).holes().collect();
         assert_eq!(holes.len(), 1, "{text}");
         assert_eq!(holes[0].cause.code(), "chain-broken", "{text}");
         assert!(holes[0].cause.file().is_some(), "{text}");

@@ -57,7 +57,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             reopened: false,
             source: None,
         };
-        (SegmentKind::Full, SegmentContent::Full(full), epoch)
+        (SegmentKind::Full, SegmentContent::from(full), epoch)
     } else {
         let own = (!epochs.is_empty()).then(|| range(epochs));
         let increment = IncrementContent {
@@ -82,7 +82,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             frames: 1,
         };
         let last = own.map_or(0, |(_, last)| last);
-        let content = SegmentContent::Increment(increment);
+        let content = SegmentContent::from(increment);
         (SegmentKind::Incremental, content, Epoch::new(last))
     };
     let unusable = match flags.chars().last() {

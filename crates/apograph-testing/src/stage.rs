@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use apograph_io::Folder;
-use apograph_testing::fixtures::Fixtures;
 use tempfile::TempDir;
 
-pub(crate) const SEGMENTS: [&str; 4] = [
+use crate::fixtures::Fixtures;
+
+/// The segments of [`Stage::new`].
+pub const SEGMENTS: [&str; 4] = [
     "backup_full_0000.grafeo",
     "backup_incr_0001.wal",
     "backup_incr_0002.wal",
@@ -15,17 +17,27 @@ pub(crate) const SEGMENTS: [&str; 4] = [
 ];
 
 /// `repository`, and a place beside it.
-pub(crate) struct Stage {
+#[derive(Debug)]
+pub struct Stage {
     folder: TempDir,
 }
 
 impl Stage {
     /// One with [`SEGMENTS`].
-    pub(crate) fn new(fixtures: Fixtures) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be made.
+    pub fn new(fixtures: Fixtures) -> Self {
         Self::of(fixtures, "02_chain40")
     }
 
-    pub(crate) fn of(fixtures: Fixtures, name: &str) -> Self {
+    /// The repository of a fixture.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be made.
+    pub fn of(fixtures: Fixtures, name: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let stage = Self { folder };
         let golden = fixtures.root().join(name).join("backup");
@@ -33,15 +45,22 @@ impl Stage {
         stage
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// A path beside the repository.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(crate) fn repository(&self) -> PathBuf {
+    /// The path of the repository.
+    pub fn repository(&self) -> PathBuf {
         self.path("repository")
     }
 
-    pub(crate) fn folder(&self) -> Folder {
+    /// The repository, held open.
+    ///
+    /// # Panics
+    ///
+    /// Where it is not there any more.
+    pub fn folder(&self) -> Folder {
         Folder::open(&self.repository()).expect("a folder")
     }
 }

@@ -1,0 +1,117 @@
+//! A limit on how fast is read.
+//!
+//! A bucket of tokens, one for each byte, that fills at the rate. Whoever reads asks for a piece
+//! before it reads it, and waits until the bucket would be even again. It never holds more than a
+//! tenth of a second's tokens, so that what was idle does not catch up in one go; and debts of a few
+//! milliseconds are carried on, since a sleep is never that short.
+
+use std::fmt;
+use std::num::NonZero;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The most bytes that are asked for at a time.
+const PIECE_MAX_BYTES: u64 = 1 << 20;
+/// The fewest.
+const PIECE_MIN_BYTES: u64 = 4 << 10;
+/// How much of a second one piece may take.
+const PIECES_PER_SECOND: u64 = 8;
+/// How long the bucket fills.
+const BURST: Duration = Duration::from_millis(100);
+/// Nobody waits for less.
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+
+/// What a [`Pace`] goes by.
+pub trait Clock: Send + Sync {
+    /// The time since some instant.
+    fn now(&self) -> Duration;
+
+    /// Waits.
+    fn wait(&self, time: Duration);
+}
+
+/// How many bytes may be read in a second. Clones share the limit.
+///
+/// [`Pace::default`] has none.
+#[derive(Clone, Default)]
+pub struct Pace(Option<Arc<Bucket>>);
+
+struct Bucket {
+    bytes_per_second: NonZero<u64>,
+    clock: Box<dyn Clock>,
+    /// When what was asked for so far will have been paid for.
+    even_at: Mutex<Duration>,
+}
+
+impl Pace {
+    /// At most this many bytes in a second.
+    pub fn new(bytes_per_second: NonZero<u64>) -> Self {
+        Self::by(bytes_per_second, Box::new(Running(Instant::now())))
+    }
+
+    /// The same, by another clock.
+    pub fn by(bytes_per_second: NonZero<u64>, clock: Box<dyn Clock>) -> Self {
+        let even_at = Mutex::new(clock.now());
+        Self(Some(Arc::new(Bucket {
+            bytes_per_second,
+            clock,
+            even_at,
+        })))
+    }
+
+    /// Waits until so many more bytes may be read.
+    pub fn take(&self, bytes: u64) {
+        if let Some(bucket) = &self.0 {
+            bucket.take(bytes);
+        }
+    }
+
+    /// Whether there is no limit.
+    pub const fn is_unlimited(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Into how large pieces a long reading is cut; none without a limit.
+    pub fn piece_bytes(&self) -> Option<u64> {
+        let rate = self.0.as_ref()?.bytes_per_second.get();
+        Some((rate / PIECES_PER_SECOND).clamp(PIECE_MIN_BYTES, PIECE_MAX_BYTES))
+    }
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.0.as_ref().map(|bucket| bucket.bytes_per_second);
+        f.debug_tuple("Pace").field(&rate).finish()
+    }
+}
+
+impl Bucket {
+    fn take(&self, bytes: u64) {
+        let rate = u128::from(self.bytes_per_second.get());
+        let nanoseconds = u128::from(bytes) * 1_000_000_000 / rate;
+        let cost = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        let wait = {
+            let mut even_at = self.even_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
+            let begun = now.saturating_sub(BURST).max(*even_at);
+            *even_at = begun.saturating_add(cost);
+            even_at.saturating_sub(now)
+        };
+        if wait >= SHORTEST_WAIT {
+            self.clock.wait(wait);
+        }
+    }
+}
+
+struct Running(Instant);
+
+impl Clock for Running {
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn wait(&self, time: Duration) {
+        thread::sleep(time);
+    }
+}

@@ -1,0 +1,104 @@
+//! What a verification found sound, and of which file.
+//!
+//! A mark is about the file that was read, not about its name: a file that was written to, renamed,
+//! copied or put there by somebody else is another one, whatever its size and the time that it
+//! claims. So a mark holds the file's number and both of its times, and counts only where all of
+//! them are the same; the size and the checksum stand in the record beside it. Whoever writes to a
+//! file can set the time of the modification back, and not that of the change.
+//!
+//! A mark says nothing of rot, which changes none of these: only reading the file again does.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use apograph_format::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// How deep a verification looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Every file against its size and checksum.
+    Files,
+    /// Every frame, commit group and epoch too, and the links between segments.
+    #[default]
+    Frames,
+}
+
+/// When a segment's file was last read whole and found sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Which file.
+    pub stamp: FileStamp,
+    /// When, at either level.
+    pub at: UnixMillis,
+    /// When last at [`Level::Frames`]; `None` where it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frames_at: Option<UnixMillis>,
+}
+
+impl Verification {
+    /// A file that was found sound at a level.
+    pub fn new(stamp: FileStamp, level: Level, at: UnixMillis) -> Self {
+        let frames_at = (level == Level::Frames).then_some(at);
+        Self {
+            stamp,
+            at,
+            frames_at,
+        }
+    }
+
+    /// The same, with what an earlier one found of the same file.
+    #[must_use]
+    pub fn after(self, earlier: Option<&Self>) -> Self {
+        let earlier = earlier.filter(|it| it.stamp == self.stamp);
+        let frames_at = self.frames_at.or(earlier.and_then(|it| it.frames_at));
+        Self { frames_at, ..self }
+    }
+
+    /// Whether it looked at least as deep.
+    pub const fn covers(&self, level: Level) -> bool {
+        match level {
+            Level::Files => true,
+            Level::Frames => self.frames_at.is_some(),
+        }
+    }
+}
+
+/// What tells a file, as it is, from every other and from itself once it was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    /// Its number on its device.
+    inode: u64,
+    /// When its bytes were last modified, in nanoseconds since 1970.
+    modified_ns: i64,
+    /// When it was last changed in any way.
+    changed_ns: i64,
+}
+
+impl FileStamp {
+    /// How coarse the clock of a file system may be. What is changed twice within that time can have
+    /// one stamp before and behind the second change.
+    pub const GRAIN: Duration = Duration::from_millis(20);
+
+    /// Whether a change at `now` or later would show.
+    pub fn is_settled(&self, now: UnixMillis) -> bool {
+        let grain = i64::try_from(Self::GRAIN.as_nanos()).unwrap_or(i64::MAX);
+        let now = i64::try_from(now.get()).unwrap_or(i64::MAX);
+        self.changed_ns.saturating_add(grain) <= now.saturating_mul(1_000_000)
+    }
+}
+
+impl From<&Metadata> for FileStamp {
+    fn from(metadata: &Metadata) -> Self {
+        let nanoseconds = |seconds: i64, rest: i64| {
+            let whole = seconds.saturating_mul(1_000_000_000);
+            whole.saturating_add(rest)
+        };
+        Self {
+            inode: metadata.ino(),
+            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Verification, on repositories that an engine wrote.
+
+mod verify;

@@ -1,0 +1,343 @@
+//! What a verification remembers, and what it does not trust.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+
+use apograph_format::UnixMillis;
+use apograph_io::{FileLock, Mode, Monitor, RealDisk, Silent};
+use apograph_manifest::{
+    FileStamp, HISTORY_FILE_NAME, History, Level, MANIFEST_FILE_NAME, Manifest, Verification,
+    read_history, read_manifest, write_history, write_manifest,
+};
+use apograph_repository::Repository;
+use apograph_restore::{Verified, VerifyOptions, verify, verify_and_mark};
+use apograph_testing::disk::{Fault, SimDisk};
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
+
+fn all() -> VerifyOptions {
+    VerifyOptions::default()
+}
+
+fn new() -> VerifyOptions {
+    VerifyOptions {
+        only_new: true,
+        ..all()
+    }
+}
+
+/// A monitor that keeps the warnings, and does something once the reading begins.
+struct Hearing<'a> {
+    meanwhile: &'a (dyn Fn() + Sync),
+    warnings: Mutex<Vec<String>>,
+}
+
+impl<'a> Hearing<'a> {
+    fn new(meanwhile: &'a (dyn Fn() + Sync)) -> Self {
+        Self {
+            meanwhile,
+            warnings: Mutex::default(),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().expect("a lock").clone()
+    }
+}
+
+impl Monitor for Hearing<'_> {
+    fn phase(&self, _name: &'static str, _total_bytes: u64) {
+        (self.meanwhile)();
+    }
+
+    fn warn(&self, message: &str) {
+        let mut warnings = self.warnings.lock().expect("a lock");
+        warnings.push(message.to_owned());
+    }
+}
+
+fn marked(stage: &Stage, options: &VerifyOptions) -> Verified {
+    verify_and_mark(&RealDisk, &stage.repository(), options, &Silent).expect("a repository")
+}
+
+/// How many segments were read and sound, passed over, and wrong.
+fn counts(verified: &Verified) -> (u64, u64, usize) {
+    (verified.files, verified.skipped, verified.problems.len())
+}
+
+/// Which of the segments have a mark, and which of them by their frames.
+fn marks(stage: &Stage) -> Vec<Option<bool>> {
+    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let marks = (0..repository.chain().entries().len()).map(|index| repository.verified(index));
+    marks.map(|mark| Some(mark?.frames_at.is_some())).collect()
+}
+
+fn history(stage: &Stage) -> History {
+    read_history(&stage.folder()).expect("a history")
+}
+
+fn flip_last_byte(file: &Path) {
+    let mut bytes = fs::read(file).expect("a file");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::write(file, bytes).expect("a file");
+}
+
+/// Says that a file was verified as it is.
+fn forge_mark(stage: &Stage, index: usize) {
+    let mut history = history(stage);
+    let record = &mut history.records[index];
+    let metadata =
+        fs::metadata(stage.repository().join(record.segment.file.as_str())).expect("a file");
+    let stamp = FileStamp::from(&metadata);
+    record.verified = Some(Verification::new(stamp, Level::Frames, apograph_io::now()));
+    write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
+}
+
+#[test]
+fn what_was_verified_is_not_read_again() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        assert_eq!(counts(&marked(&stage, &new())), (4, 0, 0));
+        assert_eq!(marks(&stage), [Some(true); 4]);
+        assert_eq!(counts(&marked(&stage, &new())), (0, 4, 0));
+        // Without being asked to, nothing is passed over.
+        assert_eq!(counts(&marked(&stage, &all())), (4, 0, 0));
+    }
+}
+
+#[test]
+fn a_repository_of_the_engine_alone_stays_as_it_is_unless_it_is_asked_to_remember() {
+    let stage = Stage::new(V1);
+    marked(&stage, &all());
+    assert!(!stage.repository().join(HISTORY_FILE_NAME).exists());
+    marked(&stage, &new());
+    let known = history(&stage);
+    assert_eq!(known.records.len(), SEGMENTS.len());
+    let manifest = stage.repository().join(MANIFEST_FILE_NAME);
+    let mode = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).expect("a file").permissions().mode()
+    };
+    assert_eq!(
+        mode(&stage.repository().join(HISTORY_FILE_NAME)),
+        mode(&manifest)
+    );
+    // A verification that only reads leaves it alone.
+    verify(&stage.repository(), &all(), &Silent).expect("a repository");
+    assert_eq!(history(&stage), known);
+}
+
+#[test]
+fn a_file_that_was_changed_is_read_again() {
+    let changes: [fn(&Path); 4] = [
+        |file| fs::write(file, fs::read(file).expect("a file")).expect("a file"),
+        |file| {
+            // The same bytes, size and time of modification.
+            let modified = fs::metadata(file).and_then(|it| it.modified());
+            let bytes = fs::read(file).expect("a file");
+            fs::write(file, bytes).expect("a file");
+            let opened = fs::File::options().write(true).open(file);
+            let opened = opened.expect("a file");
+            opened
+                .set_modified(modified.expect("a time"))
+                .expect("a time");
+        },
+        |file| {
+            let copy = file.with_extension("copy");
+            fs::copy(file, &copy).expect("a file");
+            fs::rename(&copy, file).expect("a file");
+        },
+        |file| {
+            let aside = file.with_extension("aside");
+            fs::rename(file, &aside).expect("a file");
+            fs::rename(&aside, file).expect("a file");
+        },
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let stage = Stage::new(V2);
+        marked(&stage, &new());
+        change(&stage.repository().join(SEGMENTS[1]));
+        let expected = [Some(true), None, Some(true), Some(true)];
+        assert_eq!(marks(&stage), expected, "change {number}");
+        assert_eq!(
+            counts(&marked(&stage, &new())),
+            (1, 3, 0),
+            "change {number}"
+        );
+        assert_eq!(marks(&stage), [Some(true); 4]);
+    }
+}
+
+#[test]
+fn what_was_verified_by_its_checksum_was_not_verified_by_its_frames() {
+    let stage = Stage::new(V1);
+    let files = VerifyOptions {
+        level: Level::Files,
+        ..new()
+    };
+    assert_eq!(counts(&marked(&stage, &files)), (4, 0, 0));
+    assert_eq!(marks(&stage), [Some(false); 4]);
+    assert_eq!(counts(&marked(&stage, &files)), (0, 4, 0));
+    assert_eq!(counts(&marked(&stage, &new())), (4, 0, 0));
+    assert_eq!(counts(&marked(&stage, &files)), (0, 4, 0));
+    // To look less deep later takes nothing back.
+    let all_files = VerifyOptions {
+        only_new: false,
+        ..files
+    };
+    assert_eq!(counts(&marked(&stage, &all_files)), (4, 0, 0));
+    assert_eq!(marks(&stage), [Some(true); 4]);
+    let record = &history(&stage).records[0];
+    let mark = record.verified.expect("a mark");
+    assert!(mark.frames_at.expect("a time") <= mark.at);
+}
+
+#[test]
+fn damage_is_never_remembered_as_sound() {
+    let stage = Stage::new(V1);
+    marked(&stage, &new());
+    let file = stage.repository().join(SEGMENTS[2]);
+    flip_last_byte(&file);
+    for _ in 0..2 {
+        assert_eq!(counts(&marked(&stage, &new())), (0, 3, 1));
+        assert_eq!(history(&stage).records[2].verified, None);
+    }
+    // What rots keeps its times. That is for a whole verification to find.
+    forge_mark(&stage, 2);
+    assert_eq!(counts(&marked(&stage, &new())), (0, 4, 0));
+    assert_eq!(counts(&marked(&stage, &all())), (3, 0, 1));
+    assert_eq!(history(&stage).records[2].verified, None);
+    assert_eq!(counts(&marked(&stage, &new())), (0, 3, 1));
+    // A lost one has no mark either.
+    forge_mark(&stage, 2);
+    fs::remove_file(&file).expect("a file");
+    assert_eq!(counts(&marked(&stage, &new())), (0, 3, 1));
+    assert_eq!(history(&stage).records[2].verified, None);
+}
+
+#[test]
+fn reading_needs_no_lock() {
+    let stage = Stage::new(V1);
+    marked(&stage, &new());
+    let known = history(&stage);
+    let lock = FileLock::acquire_folder(&stage.folder()).expect("a lock");
+    let hearing = Hearing::new(&|| {});
+    let verified = verify_and_mark(&RealDisk, &stage.repository(), &all(), &hearing);
+    assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
+    let warnings = hearing.warnings();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].starts_with("what was verified is not recorded: another command"));
+    assert_eq!(history(&stage), known);
+    drop(lock);
+}
+
+#[test]
+fn a_disk_that_fails_changes_nothing_but_the_memory() {
+    let stage = Stage::new(V2);
+    marked(&stage, &new());
+    let mut known = history(&stage);
+    for record in &mut known.records {
+        let mark = record.verified.as_mut().expect("a mark");
+        mark.at = UnixMillis::new(1);
+    }
+    for index in 0.. {
+        write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &known).expect("a history");
+        let disk = SimDisk::new(&stage.path(""))
+            .with_fault(index, Fault::Fails(std::io::ErrorKind::StorageFull));
+        let hearing = Hearing::new(&|| {});
+        let verified = verify_and_mark(&disk, &stage.repository(), &all(), &hearing);
+        assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
+        if !disk.is_struck() {
+            assert!(index > 3, "it took {index} operations");
+            break;
+        }
+        let is_kept = history(&stage) == known;
+        assert_eq!(is_kept, !hearing.warnings().is_empty(), "operation {index}");
+    }
+    assert_eq!(marks(&stage), [Some(true); 4]);
+}
+
+#[test]
+fn a_backup_that_publishes_meanwhile_loses_nothing() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        marked(&stage, &new());
+        let whole = (manifest(&stage), history(&stage));
+        let mut front = whole.clone();
+        front.0.segments.pop();
+        let last = front.1.records.pop().expect("a record");
+        fs::rename(
+            stage.repository().join(last.segment.file.as_str()),
+            stage.path("last"),
+        )
+        .expect("a file");
+        put(&stage, &front);
+
+        let publish = || {
+            fs::rename(
+                stage.path("last"),
+                stage.repository().join(last.segment.file.as_str()),
+            )
+            .expect("a file");
+            put(&stage, &whole);
+        };
+        let hearing = Hearing::new(&publish);
+        let verified = verify_and_mark(&RealDisk, &stage.repository(), &all(), &hearing);
+        assert_eq!(counts(&verified.expect("a repository")), (3, 0, 0));
+        assert_eq!(hearing.warnings(), Vec::<String>::new());
+        let unmarked = |history: &History| {
+            let mut history = history.clone();
+            let records = history.records.iter_mut();
+            records.for_each(|record| record.verified = None);
+            history
+        };
+        assert_eq!(unmarked(&history(&stage)), unmarked(&whole.1));
+        assert_eq!(
+            marks(&stage),
+            [Some(true), Some(true), Some(true), None],
+            "the last was moved"
+        );
+    }
+}
+
+#[test]
+fn behind_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back() {
+    let stage = Stage::new(V1);
+    let all = manifest(&stage);
+    let shorter = Manifest {
+        segments: all.segments[..2].to_vec(),
+        ..all
+    };
+    let rebuild = || put(&stage, &(shorter.clone(), History::default()));
+    let hearing = Hearing::new(&rebuild);
+    let verified = verify_and_mark(&RealDisk, &stage.repository(), &new(), &hearing);
+    assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
+    assert_eq!(history(&stage), History::default());
+}
+
+#[test]
+fn a_contradiction_that_comes_up_meanwhile_stays_one() {
+    let stage = Stage::new(V1);
+    marked(&stage, &new());
+    let known = history(&stage);
+    let mut other = manifest(&stage);
+    other.segments.pop();
+    let change = || put(&stage, &(other.clone(), known.clone()));
+    let hearing = Hearing::new(&change);
+    let verified = verify_and_mark(&RealDisk, &stage.repository(), &all(), &hearing);
+    assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
+    assert_eq!(hearing.warnings().len(), 1);
+    assert_eq!(history(&stage), known);
+}
+
+fn manifest(stage: &Stage) -> Manifest {
+    let manifest = read_manifest(&stage.folder()).expect("a manifest");
+    manifest.expect("a manifest")
+}
+
+fn put(stage: &Stage, (manifest, history): &(Manifest, History)) {
+    let (disk, folder, mode) = (&RealDisk, stage.folder(), Mode::PRIVATE);
+    write_manifest(disk, &folder, mode, manifest).expect("a manifest");
+    write_history(disk, &folder, mode, history).expect("a history");
+}
