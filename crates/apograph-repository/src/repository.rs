@@ -33,6 +33,7 @@ pub struct Repository {
     unknown: Unknown,
     chain: Chain,
     verified: BTreeMap<usize, Verification>,
+    has_history: bool,
     cursor: Option<Cursor>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
@@ -100,6 +101,7 @@ impl Repository {
             segments,
             unknown,
         } = manifest;
+        let has_history = !history.records.is_empty();
         let opened = opening.entries(segments, history.records)?;
         let mut unnamed = found.segments;
         if !unnamed.is_empty() {
@@ -113,6 +115,7 @@ impl Repository {
             unknown,
             chain: Chain::new(opened.entries),
             verified: opened.verified,
+            has_history,
             cursor: history.cursor,
             unnamed,
             temporaries: found.temporaries,
@@ -146,6 +149,7 @@ impl Repository {
             unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
             verified: BTreeMap::new(),
+            has_history: false,
             cursor: None,
             unnamed: found.segments,
             temporaries: found.temporaries,
@@ -223,6 +227,11 @@ impl Repository {
     /// changed since.
     pub fn verified(&self, index: usize) -> Option<&Verification> {
         self.verified.get(&index)
+    }
+
+    /// Whether `apograph.json` knows any segment: it is there, and can be read.
+    pub const fn has_history(&self) -> bool {
+        self.has_history
     }
 
     /// The records of all segments whose content is known.

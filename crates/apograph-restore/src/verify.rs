@@ -4,7 +4,7 @@ use std::path::Path;
 
 use apograph_format::{Epoch, SegmentKind};
 use apograph_io::{At, Disk, Monitor, Pace, Threads, now};
-use apograph_manifest::{FileStamp, HISTORY_FILE_NAME, HoleCause, Level, Unusable, Verification};
+use apograph_manifest::{FileStamp, HoleCause, Level, Unusable, Verification};
 use apograph_repository::{Mark, Repository, StoredFile, check_file_at_pace, mark};
 
 use crate::error::{Result, code_of};
@@ -68,7 +68,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
 
 /// The same, and notes in `apograph.json` which segments were found sound, and when.
 ///
-/// A repository that has no such file gets one only where [`VerifyOptions::only_new`] asks for what
+/// A repository that has no such file, or a damaged one, gets one only where [`VerifyOptions::only_new`] asks for what
 /// it would say. That nothing could be noted, because another command writes to the repository or
 /// nobody may, is told to the monitor and is no error.
 ///
@@ -84,8 +84,7 @@ pub fn verify_and_mark(
     let repository = Repository::open_with(folder, options.threads, &options.pace)?;
     let mut marks = Vec::new();
     let verified = verified(&repository, options, monitor, Some(&mut marks))?;
-    let has_history = repository.folder().at(HISTORY_FILE_NAME).exists()?;
-    if has_history || options.only_new {
+    if repository.has_history() || options.only_new {
         mark(disk, &repository, &marks).unwrap_or_else(|error| {
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });

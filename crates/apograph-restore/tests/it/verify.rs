@@ -109,8 +109,13 @@ fn what_was_verified_is_not_read_again() {
 #[test]
 fn a_repository_of_the_engine_alone_stays_as_it_is_unless_it_is_asked_to_remember() {
     let stage = Stage::new(V1);
+    let file = stage.repository().join(HISTORY_FILE_NAME);
     marked(&stage, &all());
-    assert!(!stage.repository().join(HISTORY_FILE_NAME).exists());
+    assert!(!file.exists());
+    fs::write(&file, "damaged").expect("a file");
+    marked(&stage, &all());
+    assert_eq!(fs::read(&file).expect("a file"), b"damaged");
+    fs::remove_file(&file).expect("a file");
     marked(&stage, &new());
     let known = history(&stage);
     assert_eq!(known.records.len(), SEGMENTS.len());
