@@ -1,29 +1,31 @@
-//! The checksum of a whole file: on all threads, on one, and `crc32fast` alone.
+//! The checksum of large bytes in memory: ours on all threads and on one, and `crc32fast` alone.
 
 use std::num::NonZero;
 
-use apograph_benches::{measure_each, scale_bytes};
+use apograph_benches::{Workload, limit, measure_each};
+use apograph_format::Generation;
 use apograph_io::{Threads, crc32};
-use criterion::{Criterion, Throughput};
+use criterion::Throughput;
 
 fn main() {
-    measure_each(crc);
-}
-
-fn crc(criterion: &mut Criterion) {
-    let bytes: Vec<u8> = (0..scale_bytes())
-        .map(|index| index.to_le_bytes()[0])
-        .collect();
-    let mut group = criterion.benchmark_group("crc");
-    group.throughput(Throughput::Bytes(bytes.len() as u64));
-    group.bench_function("apograph, all threads", |bencher| {
-        bencher.iter(|| crc32(&bytes, Threads::default()));
+    measure_each(|criterion, workloads| {
+        let log = workloads
+            .log(Workload::Large, Generation::One)
+            .expect("a log");
+        let files = limit::logs(&log).expect("the folder can be listed");
+        let first = files.first().expect("a log file");
+        let bytes = std::fs::read(first).expect("the file can be read");
+        let one = Threads::new(NonZero::<usize>::MIN);
+        for (name, threads) in [("all cores", Threads::default()), ("one core", one)] {
+            let mut group = criterion.benchmark_group(format!("crc, {name}"));
+            group.throughput(Throughput::Bytes(bytes.len() as u64));
+            group.bench_function("apograph", |bencher| {
+                bencher.iter(|| crc32(&bytes, threads));
+            });
+            group.bench_function("limit", |bencher| {
+                bencher.iter(|| limit::in_memory(&[&bytes], threads));
+            });
+            group.finish();
+        }
     });
-    group.bench_function("apograph, one thread", |bencher| {
-        bencher.iter(|| crc32(&bytes, Threads::new(NonZero::<usize>::MIN)));
-    });
-    group.bench_function("limit: crc32fast", |bencher| {
-        bencher.iter(|| crc32fast::hash(&bytes));
-    });
-    group.finish();
 }
