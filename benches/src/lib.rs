@@ -9,7 +9,7 @@
 //! what the machine takes to look at the same bytes, or to copy them durably. Ratios from one run
 //! count; absolute times do not.
 //!
-//! The benchmarks in `benches/` are one for each layer. Cargo passes `--bench` to one that is
+//! The benchmarks in `benches/layers` are one for each layer. Cargo passes `--bench` to one that is
 //! measured; its workloads are in the folder that `APOGRAPH_BENCH_FOLDER` names. Under `cargo test`
 //! each runs once, on a tiny workload of its own.
 

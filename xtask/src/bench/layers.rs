@@ -12,11 +12,6 @@ use super::state::{list, remove};
 use super::workload::Workloads;
 use crate::run::{cargo, run};
 
-/// All but `groups`, which are measured in turns with the limit among the figures.
-const LAYERS: [&str; 7] = [
-    "header", "manifest", "frames", "crc", "verify", "capture", "restore",
-];
-
 #[derive(Deserialize)]
 struct Benchmark {
     group_id: String,
@@ -38,10 +33,14 @@ struct Estimate {
 pub(crate) fn measure(workloads: &Workloads, filter: Option<&str>) -> Result<Vec<Figure>> {
     let results = workloads.folder().join("criterion");
     remove(&results)?;
-    let mut command = cargo(["bench", "--quiet", "--package", "apograph-benches"]);
-    for layer in LAYERS {
-        command.args(["--bench", layer]);
-    }
+    let mut command = cargo([
+        "bench",
+        "--quiet",
+        "--package",
+        "apograph-benches",
+        "--bench",
+        "layers",
+    ]);
     command.args(["--", "--quiet", "--noplot"]).args(filter);
     command.env("APOGRAPH_BENCH_FOLDER", workloads.folder());
     run(command.env("CRITERION_HOME", &results))?;

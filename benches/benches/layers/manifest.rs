@@ -1,19 +1,20 @@
-//! A manifest of 100,000 segments: ours, the engine's, and a copy of its bytes; and what is read out
-//! of the chain that it makes.
+//! A manifest of 100,000 segments: ours, the engine's, and a read or a copy of its bytes; and what is
+//! read out of the chain that it makes.
 
-use std::path::Path;
+use std::fs;
 
-use apograph_benches::{GENERATIONS, Workload, Workloads, engine, measure_each, title};
+use apograph_benches::{GENERATIONS, Workload, Workloads, engine, title};
 use apograph_format::Generation;
-use apograph_manifest::{Chain, MANIFEST_FILE_NAME, Manifest, Target};
+use apograph_io::{Folder, Mode, RealDisk};
+use apograph_manifest::{
+    Chain, MANIFEST_FILE_NAME, Manifest, Target, read_manifest, write_manifest,
+};
 use apograph_repository::Repository;
 use criterion::{BatchSize, Criterion, Throughput};
 
-fn main() {
-    measure_each(|criterion, workloads| {
-        codec(criterion, workloads);
-        chain(criterion, workloads);
-    });
+pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
+    codec(criterion, workloads);
+    chain(criterion, workloads);
 }
 
 fn codec(criterion: &mut Criterion, workloads: &Workloads) {
@@ -23,21 +24,25 @@ fn codec(criterion: &mut Criterion, workloads: &Workloads) {
             generation,
             ..repository.manifest().clone()
         };
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(temporary.path()).expect("the folder can be opened");
+        write_manifest(&RealDisk, &folder, Mode::PRIVATE, &manifest).expect("it is written");
+        let path = folder.at(MANIFEST_FILE_NAME).path();
         let bytes = manifest.encode();
-        let path = Path::new(MANIFEST_FILE_NAME);
 
-        let mut group = criterion.benchmark_group(title("manifest decode", generation));
+        let mut group = criterion.benchmark_group(title("manifest read", generation));
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function("apograph", |bencher| {
-            bencher.iter(|| Manifest::decode(&bytes, path).expect("a manifest"));
+            bencher.iter(|| read_manifest(&folder).expect("a manifest"));
         });
         if generation == Generation::One {
-            let folder = repository.folder().path();
             group.bench_function("engine", |bencher| {
-                bencher.iter(|| engine::manifest(folder).expect("a manifest"));
+                bencher.iter(|| engine::manifest(folder.path()).expect("a manifest"));
             });
         }
-        group.bench_function("limit", |bencher| bencher.iter(|| bytes.clone()));
+        group.bench_function("limit", |bencher| {
+            bencher.iter(|| fs::read(&path).expect("the file can be read"));
+        });
         group.finish();
 
         let mut group = criterion.benchmark_group(title("manifest encode", generation));

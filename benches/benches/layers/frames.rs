@@ -5,32 +5,30 @@ use std::num::NonZero;
 use std::path::Path;
 
 use apograph_benches::limit::{Payloads, logs};
-use apograph_benches::{GENERATIONS, Workload, measure_each, title};
+use apograph_benches::{GENERATIONS, Workload, Workloads, title};
 use apograph_format::{Generation, v1, v2};
 use apograph_io::{Mapped, Threads, open_regular};
-use criterion::Throughput;
+use criterion::{Criterion, Throughput};
 
-fn main() {
-    measure_each(|criterion, workloads| {
-        for (workload, generation) in [Workload::Small, Workload::Large]
-            .into_iter()
-            .flat_map(|workload| GENERATIONS.map(|generation| (workload, generation)))
-        {
-            let log = workloads.log(workload, generation).expect("a log");
-            let payloads = Payloads::of(&log, generation).expect("the log is whole");
-            let name = title(&format!("frames of {}", workload.name()), generation);
-            let mut group = criterion.benchmark_group(name);
-            group.throughput(Throughput::Bytes(walk(&log, generation)));
-            group.bench_function("apograph", |bencher| {
-                bencher.iter(|| walk(&log, generation))
-            });
-            group.bench_function("limit", |bencher| {
-                let one = Threads::new(NonZero::<usize>::MIN);
-                bencher.iter(|| payloads.hash(one).expect("the log can be read"));
-            });
-            group.finish();
-        }
-    });
+pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
+    for (workload, generation) in [Workload::Small, Workload::Large]
+        .into_iter()
+        .flat_map(|workload| GENERATIONS.map(|generation| (workload, generation)))
+    {
+        let log = workloads.log(workload, generation).expect("a log");
+        let payloads = Payloads::of(&log, generation).expect("the log is whole");
+        let name = title(&format!("frames of {}", workload.name()), generation);
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(walk(&log, generation)));
+        group.bench_function("apograph", |bencher| {
+            bencher.iter(|| walk(&log, generation))
+        });
+        group.bench_function("limit", |bencher| {
+            let one = Threads::new(NonZero::<usize>::MIN);
+            bencher.iter(|| payloads.hash(one).expect("the log can be read"));
+        });
+        group.finish();
+    }
 }
 
 /// Checks every frame of every file; tells how many bytes they have.
