@@ -10,6 +10,7 @@ use super::figure::{Figure, Reach, Sense, Unit, Usage};
 use super::measurement::Measurement;
 use super::rounds::{Middle, ROUNDS, alternate};
 use super::state::{State, remove};
+use super::table;
 use super::workload::{Workloads, copy_durably, printed, warm, write_back};
 
 const GENERATIONS: [u32; 2] = [1, 2];
@@ -75,6 +76,12 @@ impl Run<'_> {
         is_wanted
     }
 
+    /// Adds a figure, and tells it: a whole run takes minutes.
+    fn push(&mut self, figure: Figure) {
+        eprintln!("  {}", table::brief(&figure));
+        self.figures.push(figure);
+    }
+
     fn scan(
         &mut self,
         frames: &str,
@@ -101,7 +108,7 @@ impl Run<'_> {
         let limit = printed(&run, "limit")?;
         let mut figure = Figure::new(name, Unit::Seconds, ours, limit, Sense::Speed);
         figure.engine = printed(&run, "engine")?;
-        self.figures.push(figure.reaching(Reach {
+        self.push(figure.reaching(Reach {
             ratio: Some(ratio),
             engine,
             ..Reach::default()
@@ -126,7 +133,7 @@ impl Run<'_> {
         let ours = printed(&run, "ours")?.context("the worker measured nothing")?;
         let limit = printed(&run, "limit")?;
         let figure = Figure::new(name, Unit::Seconds, ours, limit, Sense::Times);
-        self.figures.push(figure.reaching(Reach {
+        self.push(figure.reaching(Reach {
             ratio: Some(TENTH),
             ..Reach::default()
         }));
@@ -330,7 +337,7 @@ impl Run<'_> {
             let [ours, limit] = [thousand.anon_bytes as f64, ten.anon_bytes as f64];
             let mut figure = Figure::new(name, Unit::Bytes, ours, Some(limit), Sense::Times);
             figure.usage = Some(thousand);
-            self.figures.push(figure.reaching(Reach {
+            self.push(figure.reaching(Reach {
                 ratio: Some(1.0),
                 engine: None,
                 anon_bytes: Some(ANON_BYTES),
@@ -425,6 +432,6 @@ impl Run<'_> {
         figure.usage = Some(ours.usage);
         figure.engine = engine.as_ref().map(|engine| engine.seconds);
         figure.engine_usage = engine.map(|engine| engine.usage);
-        self.figures.push(figure.reaching(reach));
+        self.push(figure.reaching(reach));
     }
 }

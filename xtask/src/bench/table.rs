@@ -24,6 +24,12 @@ pub(crate) fn text(figures: &[Figure]) -> String {
     rows.iter().map(line).collect()
 }
 
+/// What was measured, in a few words.
+pub(crate) fn brief(figure: &Figure) -> String {
+    let [_, ours, _, limit, ratio, reach, met, ..] = row(figure);
+    format!("{ours}, the limit {limit}: {ratio} {reach} {met}")
+}
+
 fn row(figure: &Figure) -> [String; 9] {
     let amount = |amount: Option<f64>| amount.map_or_else(String::new, |it| of(it, figure.unit));
     let anon = |usage: Option<Usage>| usage.map_or_else(String::new, |it| mib(it.anon_bytes));
