@@ -21,7 +21,7 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(walk(&log, generation)));
         group.bench_function("apograph", |bencher| {
-            bencher.iter(|| walk(&log, generation))
+            bencher.iter(|| walk(&log, generation));
         });
         group.bench_function("limit", |bencher| {
             let one = Threads::new(NonZero::<usize>::MIN);

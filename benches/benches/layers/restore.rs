@@ -44,11 +44,11 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
 }
 
 /// Measures the making of a database where none was; removing it again does not count.
-fn making<T>(bencher: &mut Bencher<'_>, make: impl Fn(&Path) -> Result<T>) {
+fn making<T>(bencher: &mut Bencher<'_>, restore: impl Fn(&Path) -> Result<T>) {
     let folder = || tempfile::tempdir().expect("a temporary folder");
-    let made = |folder: tempfile::TempDir| {
-        make(&folder.path().join("restored.grafeo")).expect("it is made");
+    let restored = |folder: tempfile::TempDir| {
+        restore(&folder.path().join("restored.grafeo")).expect("it is made");
         folder
     };
-    bencher.iter_batched(folder, made, BatchSize::PerIteration);
+    bencher.iter_batched(folder, restored, BatchSize::PerIteration);
 }
