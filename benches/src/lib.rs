@@ -1,31 +1,42 @@
-//! Workloads for the benchmarks: logs and chains as the engine writes them, the same every time.
+//! Workloads for the benchmarks, and what stands beside each figure.
 //!
-//! Every figure stands beside the engine's own function on the same files and beside the limit of
-//! the machine for the same bytes. Ratios from one run count; absolute times do not.
+//! A [`Workload`] is written once into a folder and used again: logs by the engine's own log
+//! writer, repositories by the capture of these, the database file of a GiB by the engine. Only for
+//! generation 2, whose engine is not in this workspace, frames are written here, byte for byte as
+//! FORMAT.md has them, behind an empty database of a golden fixture.
 //!
-//! `APOGRAPH_BENCH_MIB` is the size of the log of small frames, in MiB (64 where it is not set);
-//! the log of large frames is four times as large. Under `cargo test` both are tiny.
+//! Every figure stands beside the engine's own function on the same files, and beside a [`limit`]:
+//! what the machine takes to look at the same bytes, or to copy them durably. Ratios from one run
+//! count; absolute times do not.
+//!
+//! The benchmarks in `benches/layers` are one for each layer. Cargo passes `--bench` to one that is
+//! measured; its workloads are in the folder that `APOGRAPH_BENCH_FOLDER` names. Under `cargo test`
+//! each runs once, on a tiny workload of its own.
 
-use std::time::Duration;
+use apograph_format::Generation;
 
-use criterion::Criterion;
-
-mod chain;
+mod database;
+pub mod engine;
+mod frames;
+pub mod limit;
 mod log;
+mod many;
+mod measure;
+mod repository;
+pub mod scan;
+mod v1;
+mod v2;
+mod workload;
 
-pub use chain::Chain;
-pub use log::{Frames, Log, scale_bytes};
+pub use frames::Frames;
+pub use log::{GENERATIONS, LogWriter};
+pub use measure::measure_each;
+pub use workload::{Scale, Workload, Workloads};
 
-/// The result of making a workload.
-pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+/// The result of making or reading a workload.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Runs the benchmarks of a program, as its command line says.
-pub fn measure_each(benchmarks: impl FnOnce(&mut Criterion)) {
-    let mut criterion = Criterion::default()
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(3))
-        .configure_from_args();
-    benchmarks(&mut criterion);
-    criterion.final_summary();
+/// The name of a benchmark of a generation.
+pub fn title(what: &str, generation: Generation) -> String {
+    format!("{what}, generation {}", generation.number())
 }

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
 //! `bench`.
 
+mod bench;
 mod driver;
 mod metadata;
 mod run;
@@ -58,9 +59,15 @@ enum Command {
         #[arg(long)]
         long: bool,
     },
-    /// Runs the benchmarks
+    /// Measures how fast apograph is, beside the engine and the limit of the machine
     Bench {
-        /// Only those whose name contains this
+        /// Makes the workloads that are not there yet, and measures nothing
+        #[arg(long, conflicts_with_all = ["check", "filter"])]
+        prepare: bool,
+        /// Compares the ratios with the newest record of such a machine, and records nothing
+        #[arg(long)]
+        check: bool,
+        /// Only what has this in its name; that is not recorded
         filter: Option<String>,
     },
 }
@@ -83,6 +90,14 @@ fn main() -> anyhow::Result<()> {
             names,
         } => tools::fixtures(generation, &out, &names),
         Command::Faults { rows, long } => tools::faults(&rows, long),
-        Command::Bench { filter } => tools::bench(filter.as_deref()),
+        Command::Bench {
+            prepare,
+            check,
+            filter,
+        } => bench::bench(&bench::Options {
+            prepare,
+            check,
+            filter,
+        }),
     }
 }

@@ -1,4 +1,4 @@
-//! What takes longer than a change waits for: fuzzing, fixtures, benchmarks.
+//! What takes longer than a change waits for: fuzzing, fixtures, faults.
 
 use std::num::NonZero;
 use std::path::Path;
@@ -120,9 +120,4 @@ pub(crate) fn fixtures(generation: u32, out: &Path, names: &[String]) -> Result<
     .arg(driver)
     .arg(out)
     .args(names))
-}
-
-/// Runs the benchmarks.
-pub(crate) fn bench(filter: Option<&str>) -> Result<()> {
-    run(cargo(["bench", "--package", "apograph-benches", "--"]).args(filter))
 }

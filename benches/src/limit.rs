@@ -1,0 +1,173 @@
+//! What nothing can be faster than: `crc32fast` over the same bytes, on all cores, for what reads;
+//! a durable copy of the same bytes for what writes.
+//!
+//! Files are mapped in each call, as ours maps them: the page tables are part of the price.
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use apograph_format::{Generation, log_folder, v1, v2};
+use apograph_io::{Mapped, Threads, open_regular};
+
+use crate::Result;
+use crate::scan::with_parts;
+
+const CHUNK_BYTES: usize = 1 << 20;
+/// Payloads that a thread takes at a time.
+const CHUNK_PAYLOADS: usize = 4096;
+
+/// The files in a folder, by their names.
+///
+/// # Errors
+///
+/// What the operating system says.
+pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = folder.read_dir()?;
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    Ok(paths)
+}
+
+/// The log files in a log folder, in the order of the log.
+///
+/// # Errors
+///
+/// What the operating system says.
+pub fn logs(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = files(folder)?;
+    files.retain(|path| path.extension().is_some_and(|it| it == "log"));
+    Ok(files)
+}
+
+/// Copies a database file and its log, durably; tells how many bytes they have.
+///
+/// # Errors
+///
+/// What the operating system says.
+pub fn copy(from: &Path, to: &Path) -> Result<u64> {
+    fs::create_dir(log_folder(to))?;
+    let mut copies = vec![(from.to_owned(), to.to_owned())];
+    for log in logs(&log_folder(from))? {
+        let name = log.file_name().ok_or("a file without a name")?;
+        copies.push((log.clone(), log_folder(to).join(name)));
+    }
+    let mut bytes = 0;
+    for (from, to) in copies {
+        bytes += fs::copy(from, &to)?;
+        File::open(to)?.sync_all()?;
+    }
+    Ok(bytes)
+}
+
+fn map(paths: &[PathBuf]) -> Result<Vec<Mapped>> {
+    let mapped = paths
+        .iter()
+        .map(|path| Ok(Mapped::of(&open_regular(path)?, path)?));
+    mapped.collect()
+}
+
+/// Every byte of some files, split over the threads.
+///
+/// # Errors
+///
+/// What the operating system says.
+pub fn bytes(paths: &[PathBuf], threads: Threads) -> Result<()> {
+    let files = map(paths)?;
+    let slices: Vec<&[u8]> = files.iter().map(|it| &**it).collect();
+    in_memory(&slices, threads);
+    Ok(())
+}
+
+/// Every byte of some slices, split over the threads.
+pub fn in_memory(slices: &[&[u8]], threads: Threads) {
+    let chunks = slices.iter().flat_map(|it| it.chunks(CHUNK_BYTES));
+    let chunks: Vec<&[u8]> = chunks.collect();
+    hash(chunks.len(), threads, |index| {
+        chunks.get(index).map_or(0, |it| crc32fast::hash(it))
+    });
+}
+
+/// What the checksums of a log cover, at places that are known before.
+#[derive(Debug)]
+pub struct Payloads {
+    files: Vec<PathBuf>,
+    /// By file, some at a time.
+    chunks: Vec<(usize, Vec<Range<u32>>)>,
+}
+
+impl Payloads {
+    /// Finds the places in a log.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be opened; where no frame stands.
+    pub fn of(folder: &Path, generation: Generation) -> Result<Self> {
+        let places = with_parts(folder, generation, |parts| {
+            let places = parts.iter().map(|part| {
+                let header = usize::try_from(part.file_offset)?;
+                places(part.bytes, header, generation)
+            });
+            places.collect::<Result<Vec<_>>>()
+        })?;
+        let chunks = places.iter().enumerate().flat_map(|(file, places)| {
+            let chunks = places.chunks(CHUNK_PAYLOADS);
+            chunks.map(move |chunk| (file, chunk.to_vec()))
+        });
+        Ok(Self {
+            chunks: chunks.collect(),
+            files: logs(folder)?,
+        })
+    }
+
+    /// Each of them, split over the threads.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn hash(&self, threads: Threads) -> Result<()> {
+        let files = map(&self.files)?;
+        hash(self.chunks.len(), threads, |index| {
+            let Some((file, places)) = self.chunks.get(index) else {
+                return 0;
+            };
+            let bytes: &[u8] = files.get(*file).map_or(&[], |it| it);
+            let payload = |place: &Range<u32>| {
+                let (start, end) = (place.start as usize, place.end as usize);
+                bytes.get(start..end).map_or(0, crc32fast::hash)
+            };
+            places.iter().map(payload).fold(0, |sum, it| sum ^ it)
+        });
+        Ok(())
+    }
+}
+
+fn hash(chunks: usize, threads: Threads, of: impl Fn(usize) -> u32 + Sync) {
+    let sum = AtomicU32::new(0);
+    threads.for_each(chunks, |index| {
+        sum.fetch_xor(of(index), Ordering::Relaxed);
+    });
+    black_box(sum.into_inner());
+}
+
+/// Where the payloads of some frames are in their file.
+fn places(frames: &[u8], header: usize, generation: Generation) -> Result<Vec<Range<u32>>> {
+    let (front, back) = match generation {
+        Generation::One => (v1::FRAME_LENGTH_BYTES, v1::FRAME_CHECKSUM_BYTES),
+        Generation::Two => (v2::FRAME_HEADER_BYTES, 0),
+    };
+    let mut places = Vec::new();
+    let mut rest = frames;
+    while let Some(length) = rest.first_chunk() {
+        let length = u32::from_le_bytes(*length);
+        let start = u32::try_from(header + frames.len() - rest.len() + front)?;
+        places.push(start..start + length);
+        let frame = front + length as usize + back;
+        rest = rest.get(frame..).ok_or("the last frame is cut off")?;
+    }
+    Ok(places)
+}

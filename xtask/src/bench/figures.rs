@@ -1,0 +1,437 @@
+//! The figures that were to be reached, and what was to be reached.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::figure::{Figure, Reach, Sense, Unit, Usage};
+use super::measurement::Measurement;
+use super::rounds::{Middle, ROUNDS, alternate};
+use super::state::{State, remove};
+use super::table;
+use super::workload::{Workloads, copy_durably, printed, warm, write_back};
+
+const GENERATIONS: [u32; 2] = [1, 2];
+/// The most anonymous memory that a command may take.
+const ANON_BYTES: u64 = 32 << 20;
+/// Of a durable copy of the same bytes.
+const COPY: f64 = 1.25;
+/// How many times faster than the engine.
+const ENGINE: f64 = 10.0;
+/// Of a tenth of the segments.
+const TENTH: f64 = 12.0;
+const GIB: &str = "1073741824";
+
+/// Measures each figure whose name has the filter in it.
+pub(crate) fn measure(workloads: &Workloads, filter: Option<&str>) -> Result<Vec<Figure>> {
+    let mut run = Run {
+        workloads,
+        filter,
+        figures: Vec::new(),
+    };
+    for generation in GENERATIONS {
+        run.scan("large", 0.8, None, generation)?;
+        let engine = (generation == 1).then_some(ENGINE);
+        run.scan("small", 0.6, engine, generation)?;
+    }
+    for generation in GENERATIONS {
+        run.increment(generation)?;
+    }
+    run.full()?;
+    for generation in GENERATIONS {
+        run.restore(generation)?;
+    }
+    for generation in GENERATIONS {
+        run.verify(generation)?;
+    }
+    run.list()?;
+    run.plan()?;
+    for generation in GENERATIONS {
+        run.memory(generation)?;
+    }
+    Ok(run.figures)
+}
+
+struct Run<'a> {
+    workloads: &'a Workloads,
+    filter: Option<&'a str>,
+    figures: Vec<Figure>,
+}
+
+/// What the engine took for the same, measured by its own function.
+struct Engine {
+    seconds: f64,
+    usage: Usage,
+}
+
+impl Run<'_> {
+    /// Says what is measured now; `false` where it is not wanted.
+    fn begin(&self, name: &str) -> bool {
+        let is_wanted = self.filter.is_none_or(|filter| name.contains(filter));
+        if is_wanted {
+            eprintln!("{name}");
+        }
+        is_wanted
+    }
+
+    /// Adds a figure, and tells it: a whole run takes minutes.
+    fn push(&mut self, figure: Figure) {
+        eprintln!("  {}", table::brief(&figure));
+        self.figures.push(figure);
+    }
+
+    fn scan(
+        &mut self,
+        frames: &str,
+        ratio: f64,
+        engine: Option<f64>,
+        generation: u32,
+    ) -> Result<()> {
+        let name = format!("scan and verify {frames}, generation {generation}");
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        warm(&self.workloads.of(generation, frames))?;
+        let (generation, rounds) = (generation.to_string(), ROUNDS.to_string());
+        let folder = self.workloads.folder();
+        let words = [
+            "scan".as_ref(),
+            folder.as_os_str(),
+            frames.as_ref(),
+            generation.as_ref(),
+            rounds.as_ref(),
+        ];
+        let run = self.workloads.worker(&words)?;
+        let ours = printed(&run, "ours")?.context("the worker measured nothing")?;
+        let limit = printed(&run, "limit")?;
+        let mut figure = Figure::new(name, Unit::Seconds, ours, limit, Sense::Speed);
+        figure.engine = printed(&run, "engine")?;
+        self.push(figure.reaching(Reach {
+            ratio: Some(ratio),
+            engine,
+            ..Reach::default()
+        }));
+        Ok(())
+    }
+
+    fn plan(&mut self) -> Result<()> {
+        let name = "open and plan over 100,000 segments".to_owned();
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let [many, fewer] = self.many();
+        let rounds = ROUNDS.to_string();
+        let words = [
+            "plan".as_ref(),
+            many.as_os_str(),
+            fewer.as_os_str(),
+            rounds.as_ref(),
+        ];
+        let run = self.workloads.worker(&words)?;
+        let ours = printed(&run, "ours")?.context("the worker measured nothing")?;
+        let limit = printed(&run, "limit")?;
+        let figure = Figure::new(name, Unit::Seconds, ours, limit, Sense::Times);
+        self.push(figure.reaching(Reach {
+            ratio: Some(TENTH),
+            ..Reach::default()
+        }));
+        Ok(())
+    }
+
+    fn list(&mut self) -> Result<()> {
+        let name = "list of 100,000 segments".to_owned();
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let [many, fewer] = self.many();
+        let list = |repository: &Path| {
+            self.workloads
+                .command(&["list".as_ref(), repository.as_os_str()])
+        };
+        list(&many)?;
+        let times = alternate(|| list(&many), || list(&fewer))?;
+        let engine = self.engine(ROUNDS, |_| vec!["list".into(), many.clone()])?;
+        self.add(
+            name,
+            times,
+            Sense::Times,
+            Some(engine),
+            Reach {
+                ratio: Some(TENTH),
+                engine: None,
+                anon_bytes: Some(ANON_BYTES),
+            },
+        );
+        Ok(())
+    }
+
+    fn many(&self) -> [PathBuf; 2] {
+        ["many", "fewer"].map(|name| self.workloads.of(1, name).join("backups"))
+    }
+
+    fn increment(&mut self, generation: u32) -> Result<()> {
+        let name = format!("backup of 1 GiB of log, generation {generation}");
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let folder = self.workloads.of(generation, "large");
+        let database = folder.join("live.grafeo");
+        let (log, repository) = (folder.join("live.grafeo.wal"), folder.join("backups"));
+        let state = State::of(&[&log, &repository])?;
+        warm(&log)?;
+        let words = [
+            "backup".as_ref(),
+            database.as_os_str(),
+            "--repo".as_ref(),
+            repository.as_os_str(),
+            "--incremental".as_ref(),
+        ];
+        let times = self.against_copy(&state, &words)?;
+        let engine = (generation == 1).then(|| {
+            self.engine(1, |scratch| {
+                vec!["increment".into(), GIB.into(), scratch.into()]
+            })
+        });
+        self.add(
+            name,
+            times,
+            Sense::Times,
+            engine.transpose()?,
+            Reach {
+                ratio: Some(COPY),
+                engine: None,
+                anon_bytes: Some(ANON_BYTES),
+            },
+        );
+        Ok(())
+    }
+
+    fn full(&mut self) -> Result<()> {
+        let name = "full backup of 1 GiB, generation 1".to_owned();
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let database = self.workloads.of(1, "database").join("live.grafeo");
+        let folder = self.workloads.of(1, "full");
+        remove(&folder)?;
+        fs::create_dir_all(&folder)?;
+        let state = State::of(&[&folder])?;
+        warm(&database)?;
+        let repository = folder.join("backups");
+        let words = [
+            "backup".as_ref(),
+            database.as_os_str(),
+            "--repo".as_ref(),
+            repository.as_os_str(),
+        ];
+        let times = self.against_copy(&state, &words)?;
+        let engine = self.engine(1, |scratch| {
+            vec!["full".into(), database.clone(), scratch.into()]
+        })?;
+        self.add(
+            name,
+            times,
+            Sense::Times,
+            Some(engine),
+            Reach {
+                ratio: Some(COPY),
+                engine: None,
+                anon_bytes: Some(ANON_BYTES),
+            },
+        );
+        remove(&folder)
+    }
+
+    fn restore(&mut self, generation: u32) -> Result<()> {
+        let name = format!("restore of chain, generation {generation}");
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let chain = self.workloads.of(generation, "chain");
+        let (repository, folder) = (chain.join("backups"), chain.join("restored"));
+        let epoch = fs::read_to_string(chain.join("target"))?;
+        remove(&folder)?;
+        fs::create_dir(&folder)?;
+        let state = State::of(&[&folder])?;
+        warm(&repository)?;
+        let output = folder.join("restored.grafeo");
+        let words = [
+            "restore".as_ref(),
+            repository.as_os_str(),
+            output.as_os_str(),
+            "--epoch".as_ref(),
+            epoch.as_ref(),
+        ];
+        let times = self.against_copy(&state, &words)?;
+        let engine = (generation == 1).then(|| {
+            self.engine(3, |scratch| {
+                let output = scratch.join("restored.grafeo");
+                vec![
+                    "restore".into(),
+                    repository.clone(),
+                    epoch.clone().into(),
+                    output,
+                ]
+            })
+        });
+        self.add(
+            name,
+            times,
+            Sense::Times,
+            engine.transpose()?,
+            Reach {
+                ratio: Some(COPY),
+                engine: (generation == 1).then_some(ENGINE),
+                anon_bytes: Some(ANON_BYTES),
+            },
+        );
+        remove(&folder)
+    }
+
+    fn verify(&mut self, generation: u32) -> Result<()> {
+        let name = format!("verify of chain, generation {generation}");
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let repository = self.workloads.of(generation, "chain").join("backups");
+        warm(&repository)?;
+        let times = alternate(
+            || {
+                self.workloads
+                    .command(&["verify".as_ref(), repository.as_os_str()])
+            },
+            || {
+                self.workloads
+                    .worker(&["hash".as_ref(), repository.as_os_str()])
+            },
+        )?;
+        self.add(
+            name,
+            times,
+            Sense::Speed,
+            None,
+            Reach {
+                anon_bytes: Some(ANON_BYTES),
+                ..Reach::default()
+            },
+        );
+        Ok(())
+    }
+
+    /// The peaks of each command over 1,000 increments, beside those over 10.
+    fn memory(&mut self, generation: u32) -> Result<()> {
+        for subcommand in ["backup", "restore", "verify", "list"] {
+            let name = format!("memory of {subcommand}, generation {generation}");
+            if !self.begin(&name) {
+                continue;
+            }
+            let peak = |workload| {
+                let folder = self.workloads.of(generation, workload);
+                let runs = (0..ROUNDS).map(|_| self.short(&folder, subcommand));
+                Middle::of(&runs.collect::<Result<Vec<_>>>()?)
+            };
+            let (thousand, ten) = (peak("thousand")?.usage, peak("ten")?.usage);
+            #[expect(clippy::cast_precision_loss, reason = "no memory has 2^52 bytes")]
+            let [ours, limit] = [thousand.anon_bytes as f64, ten.anon_bytes as f64];
+            let mut figure = Figure::new(name, Unit::Bytes, ours, Some(limit), Sense::Times);
+            figure.usage = Some(thousand);
+            self.push(figure.reaching(Reach {
+                ratio: Some(1.0),
+                engine: None,
+                anon_bytes: Some(ANON_BYTES),
+            }));
+        }
+        Ok(())
+    }
+
+    /// A command on a short chain, which it leaves as it was.
+    fn short(&self, folder: &Path, subcommand: &str) -> Result<Measurement> {
+        let (database, repository) = (folder.join("live.grafeo"), folder.join("backups"));
+        let output = folder.join("restored.grafeo");
+        let log = folder.join("live.grafeo.wal");
+        let state = State::of(&[folder, &log, &repository])?;
+        let words: &[&OsStr] = match subcommand {
+            "backup" => &[
+                "backup".as_ref(),
+                database.as_os_str(),
+                "--repo".as_ref(),
+                repository.as_os_str(),
+            ],
+            "restore" => &[
+                "restore".as_ref(),
+                repository.as_os_str(),
+                output.as_os_str(),
+            ],
+            _ => &[subcommand.as_ref(), repository.as_os_str()],
+        };
+        let run = self.workloads.command(words);
+        state.reset()?;
+        run
+    }
+
+    /// Runs the command, and a durable copy of the files that it writes, in turns. Behind each run
+    /// all is as it was.
+    fn against_copy(&self, state: &State, words: &[&OsStr]) -> Result<[Middle; 2]> {
+        let scratch = self.workloads.scratch()?;
+        let (model, copy) = (scratch.join("model"), scratch.join("copy"));
+        fs::create_dir(&model)?;
+        self.workloads.command(words)?;
+        for path in state.added()? {
+            let name = path.file_name().context("a path without a name")?;
+            fs::rename(&path, model.join(name))?;
+        }
+        let ours = || {
+            state.reset()?;
+            write_back()?;
+            let run = self.workloads.command(words);
+            state.reset()?;
+            run
+        };
+        let limit = || {
+            write_back()?;
+            let run = copy_durably(&model, &copy);
+            remove(&copy)?;
+            run
+        };
+        let times = alternate(ours, limit);
+        state.reset()?;
+        remove(&scratch)?;
+        times
+    }
+
+    /// Lets the engine do it, each time with an empty folder.
+    fn engine(&self, rounds: u32, words: impl Fn(&Path) -> Vec<PathBuf>) -> Result<Engine> {
+        let runs = (0..rounds).map(|_| {
+            let scratch = self.workloads.scratch()?;
+            write_back()?;
+            let run = self.workloads.worker(&words(&scratch));
+            remove(&scratch)?;
+            let mut run = run?;
+            run.seconds = printed(&run, "engine")?.context("the worker measured nothing")?;
+            Ok(run)
+        });
+        let middle = Middle::of(&runs.collect::<Result<Vec<_>>>()?)?;
+        Ok(Engine {
+            seconds: middle.seconds,
+            usage: middle.usage,
+        })
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        [ours, limit]: [Middle; 2],
+        sense: Sense,
+        engine: Option<Engine>,
+        reach: Reach,
+    ) {
+        let limit = Some(limit.seconds);
+        let mut figure = Figure::new(name, Unit::Seconds, ours.seconds, limit, sense);
+        figure.usage = Some(ours.usage);
+        figure.engine = engine.as_ref().map(|engine| engine.seconds);
+        figure.engine_usage = engine.map(|engine| engine.usage);
+        self.push(figure.reaching(reach));
+    }
+}
