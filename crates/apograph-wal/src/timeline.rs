@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn groups_are_placed() {
         type Groups = &'static [(u64, Option<u64>)];
-        let rows: [(&str, u64, Groups, &str); 11] = [
+        let rows: [(&str, u64, Groups, &str); 13] = [
             ("in order", 3, &[(5, Some(4)), (6, Some(5))], "1:4 1:5"),
             (
                 "late",
@@ -327,6 +327,18 @@ mod tests {
                 20,
                 &[(21, Some(19)), (24, Some(21))],
                 "1:19 1:21",
+            ),
+            (
+                "at the edge of the window",
+                10_000,
+                &[(5, Some(5905)), (6, Some(5904))],
+                "1:5905 2:5904",
+            ),
+            (
+                "as near to a restart as to the highest",
+                21,
+                &[(5, Some(12)), (6, Some(11))],
+                "1:12 2:11",
             ),
             (
                 "torn-off epoch",
