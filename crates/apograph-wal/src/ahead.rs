@@ -392,3 +392,141 @@ impl<'a> Ahead<'a> {
         self.again = Some((Box::new(reader), limit));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
+
+    use super::*;
+
+    const GROUPS: usize = 60;
+
+    fn group(number: u8) -> Vec<u8> {
+        let payloads = [&[4, number, 7, 7, 7][..], &[35, number], &[38, number]];
+        let frames = payloads.map(|payload| {
+            let length = u32::try_from(payload.len())
+                .expect("a payload")
+                .to_le_bytes();
+            let checksum = Crc32::of(payload).get().to_le_bytes();
+            [&length, payload, &checksum].concat()
+        });
+        frames.concat()
+    }
+
+    fn sealed_group(lsn: u64) -> Vec<u8> {
+        let mut frame = 40_u32.to_le_bytes().to_vec();
+        frame.extend(lsn.to_le_bytes());
+        frame.extend(3_u64.to_le_bytes());
+        frame.push(3);
+        frame.extend([9; 40]);
+        let checksum = Crc32::of(&frame).get().to_le_bytes();
+        frame.splice(4..4, checksum);
+        frame
+    }
+
+    fn file(number: u64, bytes: &[u8]) -> LogPart<'_> {
+        LogPart::of_file(LogSequence::new(number), 0, bytes)
+    }
+
+    fn sealed_part(start: usize, bytes: &[u8]) -> LogPart<'_> {
+        LogPart {
+            start: LogPosition::Lsn(Lsn::new(start as u64)),
+            is_encrypted: true,
+            ..file(0, bytes)
+        }
+    }
+
+    fn stretches<'a>(parts: &'a [LogPart<'a>], length: usize) -> Stretches<'a> {
+        let one = NonZero::<usize>::MIN;
+        Stretches::new(
+            parts,
+            NonZero::new(length).expect("not zero"),
+            Threads::new(one),
+        )
+    }
+
+    /// Takes every stretch of a sound log: each begins where the one before it ended.
+    fn take_all(parts: &[LogPart<'_>], length: usize) {
+        let stretches = stretches(parts, length);
+        let (mut place, mut events, mut taken) = (Place::default(), 0, 0);
+        while let Some(stretch) = stretches.take(Vec::new()) {
+            taken += 1;
+            if place >= stretch.limit {
+                continue;
+            }
+            let sound = stretch.sound.expect("a sound stretch");
+            assert_eq!(sound.start, stretches.normal(place));
+            assert!(sound.end >= stretch.limit);
+            (place, events) = (sound.end, events + sound.events.len());
+        }
+        let last = parts.last().expect("a part").bytes.len();
+        assert_eq!((place.part, place.offset), (parts.len() - 1, last));
+        let expected = parts.iter().map(|part| part.bytes.len().div_ceil(length));
+        assert_eq!((taken, events), (expected.sum(), GROUPS));
+    }
+
+    #[test]
+    fn every_stretch_of_a_sound_log_counts() {
+        let log: Vec<u8> = (1..=60).flat_map(group).collect();
+        let (front, back) = log.split_at(group(1).len() * 23);
+        for length in [1, 10, 33, 50, 101, 1000, 10_000] {
+            take_all(&[file(0, &log)], length);
+            take_all(&[file(0, front), file(1, back)], length);
+        }
+        let length = sealed_group(0).len();
+        let log: Vec<u8> = (0..GROUPS)
+            .flat_map(|index| sealed_group((index * length) as u64))
+            .collect();
+        let (front, back) = log.split_at(length * 31);
+        for stretch in [1, 10, 64, 65, 66, 300, 10_000] {
+            take_all(&[sealed_part(0, &log)], stretch);
+            take_all(
+                &[sealed_part(0, front), sealed_part(front.len(), back)],
+                stretch,
+            );
+        }
+    }
+
+    #[test]
+    fn as_many_stretches_are_read_as_may_be_and_no_more() {
+        let log: Vec<u8> = (1..=60).flat_map(group).collect();
+        let parts = [file(0, &log)];
+        let stretches = stretches(&parts, 40);
+        thread::scope(|scope| {
+            scope.spawn(|| stretches.read_on());
+            let mut state = stretches.lock();
+            while state.done.len() < STRETCHES_PER_THREAD {
+                state = stretches.wait(state);
+            }
+            assert_eq!(state.begun, STRETCHES_PER_THREAD);
+            drop(state);
+            stretches.take(Vec::new()).expect("a stretch");
+            let mut state = stretches.lock();
+            while state.done.len() < STRETCHES_PER_THREAD {
+                state = stretches.wait(state);
+            }
+            assert_eq!(state.begun, STRETCHES_PER_THREAD + 1);
+            drop(state);
+            stretches.stop();
+        });
+    }
+
+    #[test]
+    fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
+        let mut log: Vec<u8> = (1..=60).flat_map(group).collect();
+        let wrong = group(1).len() * 30 + 5;
+        log.iter_mut()
+            .skip(wrong)
+            .take(1)
+            .for_each(|byte| *byte ^= 1);
+        let parts = [file(0, &log)];
+        let stretches = stretches(&parts, 200);
+        let mut sound = Vec::new();
+        while let Some(stretch) = stretches.take(Vec::new()) {
+            sound.push(stretch.sound.is_some());
+        }
+        let damaged = wrong / 200;
+        let expected: Vec<bool> = (0..sound.len()).map(|index| index != damaged).collect();
+        assert_eq!(sound, expected);
+    }
+}
