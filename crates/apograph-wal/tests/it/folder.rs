@@ -1,6 +1,7 @@
 //! Log folders on disk.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use apograph_format::{Generation, LogPosition, LogSequence};
@@ -218,4 +219,21 @@ fn a_folder_is_the_one_that_was_opened() {
     assert!(folder.refreshed().expect("no error").is_none());
     let removed = LogFolder::of(handle, Generation::One);
     assert!(removed.expect("no error").is_none());
+}
+
+#[test]
+fn a_file_that_a_checkpoint_removed_is_read_to_its_end() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |number: u8| folder.path().join(format!("wal_0000000{number}.log"));
+    fs::write(file(1), "first").expect("a log file");
+    fs::write(file(2), "second").expect("a log file");
+    let found = open(folder.path());
+    // A write in flight ends, and then the file goes.
+    let mut first = fs::OpenOptions::new().append(true).open(file(1));
+    let written = first.as_mut().expect("the file").write_all(b", and more");
+    written.expect("a write");
+    fs::remove_file(file(1)).expect("a removal");
+    let refreshed = found.refreshed().expect("no error").expect("the same log");
+    let bytes: Vec<&[u8]> = refreshed.files().iter().map(|it| &it.bytes[..]).collect();
+    assert_eq!(bytes, [&b"first, and more"[..], b"second"]);
 }
