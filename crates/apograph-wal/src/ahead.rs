@@ -168,9 +168,7 @@ impl<'a> Stretches<'a> {
     /// `None` behind the last one.
     fn take(&self, used: Vec<LogEvent<'a>>) -> Option<Stretch<'a>> {
         let mut state = self.lock();
-        if used.capacity() > 0 {
-            state.spare.push(used);
-        }
+        state.spare.push(used);
         let number = state.asked;
         loop {
             if let Some(stretch) = state.done.remove(&number) {
