@@ -64,7 +64,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-fn map(paths: &[PathBuf]) -> Result<Vec<Mapped>> {
+pub(crate) fn map(paths: &[PathBuf]) -> Result<Vec<Mapped>> {
     let mapped = paths
         .iter()
         .map(|path| Ok(Mapped::of(&open_regular(path)?, path)?));

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use apograph_format::Generation;
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::{Generation, LogSequence};
 use apograph_io::Threads;
-use apograph_wal::{GroupReader, LogEndCause, LogFolder, LogPart, read_ahead};
+use apograph_wal::{GroupReader, LogEndCause, LogPart, read_ahead};
 use grafeo_storage::wal::WalRecovery;
 
-use crate::Result;
+use crate::{Result, limit};
 
 /// Opens a log and reads it to its end.
 ///
@@ -33,14 +34,23 @@ pub fn by_engine(folder: &Path) -> Result<usize> {
     Ok(WalRecovery::new(folder).recover()?.len())
 }
 
-/// Opens and maps a whole log.
+/// Maps a whole log that nobody writes to. (Of a live one of generation 2 the newest file would be
+/// copied, since its engine can cut it: that is a cost of a backup, and measured there.)
 pub(crate) fn with_parts<T>(
     folder: &Path,
     generation: Generation,
     read: impl FnOnce(&[LogPart<'_>]) -> Result<T>,
 ) -> Result<T> {
-    let opened = LogFolder::open(folder, generation)?;
-    let opened = opened.ok_or("there is no log folder")?;
-    let first = opened.files().first().ok_or("there is no log file")?;
-    read(&opened.from(first.start)?.parts)
+    let files = limit::map(&limit::logs(folder)?)?;
+    let parts = files.iter().enumerate().map(|(index, bytes)| {
+        Ok(match generation {
+            Generation::One => LogPart::of_file(LogSequence::new(index as u64), 0, bytes),
+            Generation::Two => {
+                let header = WalSegmentHeader::decode(bytes)?;
+                let frames = bytes.get(WAL_SEGMENT_HEADER_BYTES..).unwrap_or_default();
+                LogPart::of_segment(&header, frames)
+            }
+        })
+    });
+    read(&parts.collect::<Result<Vec<_>>>()?)
 }
