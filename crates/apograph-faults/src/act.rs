@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
 use apograph::io::{Disk, Folder, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, rebuild};
-use apograph::restore::{Options, RestoreError, restore};
+use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_mark};
 
 use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
 
@@ -28,17 +28,20 @@ pub enum Act {
     Restore,
     /// A rebuild of a manifest that is lost.
     Rebuild,
+    /// A verification, which notes what it found sound.
+    Verify,
 }
 
 impl Act {
     /// Each of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::First,
         Self::Incremental,
         Self::Full,
         Self::Adopting,
         Self::Restore,
         Self::Rebuild,
+        Self::Verify,
     ];
 
     /// The folder of the stage that its repository begins as.
@@ -47,7 +50,7 @@ impl Act {
             Self::First => None,
             Self::Incremental | Self::Full => Some("older"),
             Self::Adopting => Some("interrupted"),
-            Self::Restore | Self::Rebuild => Some("newer"),
+            Self::Restore | Self::Rebuild | Self::Verify => Some("newer"),
         }
     }
 
@@ -56,7 +59,7 @@ impl Act {
         match self {
             Self::First | Self::Rebuild => None,
             Self::Incremental | Self::Full | Self::Adopting => Some(FIRST_EPOCH),
-            Self::Restore => Some(LAST_EPOCH),
+            Self::Restore | Self::Verify => Some(LAST_EPOCH),
         }
     }
 
@@ -98,6 +101,11 @@ impl Act {
                 let repository = Folder::open(&repository)?;
                 rebuild(disk, &repository)?;
             }
+            Self::Verify => {
+                let options = VerifyOptions::default();
+                let verified = verify_and_mark(disk, &repository, &options, &Silent)?;
+                ensure!(verified.problems.is_empty(), "{:?}", verified.problems);
+            }
         }
         Ok(())
     }
@@ -116,6 +124,7 @@ impl Act {
             Self::Full => backup(Some("--full")),
             Self::Restore => vec!["restore".to_owned(), repository, text(place.output())],
             Self::Rebuild => vec!["rebuild".to_owned(), repository],
+            Self::Verify => vec!["verify".to_owned(), repository],
         }
     }
 }

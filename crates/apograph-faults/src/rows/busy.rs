@@ -22,7 +22,8 @@ pub fn run(programs: &Programs) -> Result<Outcome> {
     let mut tally = Tally::default();
     for generation in [1, 2] {
         let stage = Stage::new(generation)?;
-        for act in Act::ALL {
+        // A verification reads without a lock, and does without its note.
+        for act in Act::ALL.into_iter().filter(|act| *act != Act::Verify) {
             tally.add(sweep(&stage, act, move |place| {
                 act.perform(&RealDisk, place)
             })?);
