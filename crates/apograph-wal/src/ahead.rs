@@ -404,6 +404,13 @@ mod tests {
         payloads.map(frame).concat()
     }
 
+    /// A group with the longest commit and epoch records.
+    fn long_group(number: u64) -> Vec<u8> {
+        let number = [&[253], &(u64::from(u32::MAX) + number).to_le_bytes()[..]].concat();
+        let long = |tag| frame(&[&[tag], &number[..]].concat());
+        [frame(&[4, 7]), long(35), long(38)].concat()
+    }
+
     fn frame(payload: &[u8]) -> Vec<u8> {
         let length = u32::try_from(payload.len()).expect("a payload");
         let checksum = Crc32::of(payload).get();
@@ -469,6 +476,10 @@ mod tests {
         for length in [1, 10, 33, 50, 101, 1000, 10_000] {
             take_all(&[file(0, &log)], length);
             take_all(&[file(0, front), file(1, back)], length);
+        }
+        let log: Vec<u8> = (1..=60).flat_map(long_group).collect();
+        for groups in [1, 2, 7, 60] {
+            take_all(&[file(0, &log)], groups * long_group(1).len());
         }
         let length = sealed_group(0).len();
         let log: Vec<u8> = (0..GROUPS)

@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn groups_are_placed() {
         type Groups = &'static [(u64, Option<u64>)];
-        let rows: [(&str, u64, Groups, &str); 17] = [
+        let rows: [(&str, u64, Groups, &str); 19] = [
             ("in order", 3, &[(5, Some(4)), (6, Some(5))], "1:4* 1:5*"),
             (
                 "late",
@@ -378,6 +378,18 @@ mod tests {
                 3,
                 &[(5, Some(4)), (6, Some(4))],
                 "1:4* 2:4*",
+            ),
+            (
+                "the current epoch again, out of order",
+                3,
+                &[(5, Some(4)), (6, Some(4)), (7, Some(1))],
+                "1:4* 2:4* 2:1*",
+            ),
+            (
+                "restart of a process that went on counting",
+                0,
+                &[(2, Some(1)), (2, Some(15)), (4, Some(1))],
+                "1:1* 2:15* 3:1*",
             ),
             (
                 "transaction id again",

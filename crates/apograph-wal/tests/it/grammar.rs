@@ -97,6 +97,8 @@ fn groups_are_read_by_the_grammar() {
         ("c2 ? c3", "2@-x1", "damage 0+10"),
         ("c2 / ? c3", "2@-x1", "damage 1+0"),
         ("c2 ? a4", "2@-x1", "damage 0+10"),
+        ("c2 ? d", "2@-x1", "torn 0"),
+        ("c2 ? x3", "2@-x1", "torn 0"),
         ("c2 x3", "2@-x1", "damage 0+10"),
         ("c2 x3 d", "2@-x1", "damage 0+10"),
         ("c2 x3 ?", "2@-x1", "damage 0+10"),
