@@ -211,6 +211,33 @@ fn what_can_be_restored() {
     }
 }
 
+#[test]
+fn holes_lie_between_points() {
+    // Chain, and for each hole the last point before it and the first one behind it.
+    let rows = [
+        ("F7 I8-9 F12 I13", "1:9 to 1:12"),
+        ("F7 I8-9 I10-11! I12-13 I14", "1:9 to 1:12"),
+        (
+            "F7 I8-9 F12 I13 F20 I21-25 F2:1",
+            "1:9 to 1:12, 1:13 to 1:20, 1:25 to 2:1",
+        ),
+        ("F7 I8-9 - I10-11 I12-13", "1:9 to 1:10"),
+        ("F7 I8-9 I10-12!", "1:9 to -"),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(hole_points(text), expected, "{text}");
+    }
+}
+
+/// The points around each hole of a chain from words.
+fn hole_points(text: &str) -> String {
+    let name = |point: Option<Point>| point.map_or_else(|| "-".into(), |it| it.to_string());
+    let chain = chain(text);
+    let holes = chain.holes();
+    let holes = holes.map(|hole| format!("{} to {}", name(hole.after), name(hole.before)));
+    holes.collect::<Vec<_>>().join(", ")
+}
+
 fn plan(text: &str, target: &str) -> String {
     let target = match target.split_once(' ') {
         None => Target::Latest,
