@@ -171,7 +171,7 @@ impl Chain {
         let mut breaks = breaks.peekable();
         std::iter::from_fn(move || {
             let missing_at = missing.peek().map_or(usize::MAX, |(at, _)| *at);
-            let next = breaks.next_if(|(at, _)| *at <= missing_at);
+            let next = breaks.next_if(|(at, _)| *at < missing_at);
             next.or_else(|| missing.next()).map(|(_, hole)| hole)
         })
     }

@@ -223,6 +223,12 @@ fn holes_lie_between_points() {
         ),
         ("F7 I8-9 - I10-11 I12-13", "1:9 to 1:10"),
         ("F7 I8-9 I10-12!", "1:9 to -"),
+        // An epoch that is missing in a run comes before the end of the run.
+        ("F7 I8-9 I11 I12 F20", "1:9 to 1:11, 1:12 to 1:20"),
+        (
+            "F7 I8-9 F12 I14 F20",
+            "1:9 to 1:12, 1:12 to 1:14, 1:14 to 1:20",
+        ),
     ];
     for (text, expected) in rows {
         assert_eq!(hole_points(text), expected, "{text}");
