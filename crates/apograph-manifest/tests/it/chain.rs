@@ -304,6 +304,8 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6! I7-9", "latest", "chain-broken"),
         ("F3 I4-6! I7-9", "epoch 5", "chain-broken"),
         ("F3 I4-6? I7-9", "epoch 8", "corrupt-segment"),
+        // What stands before it is in the way, and not what stands behind.
+        ("F3 I4-6? I7-9 - I11-12", "epoch 8", "corrupt-segment"),
         ("F3? I4-6", "latest", "corrupt-segment"),
         ("F3 I4-6x F2:1 I2:2-3", "latest", "? from 2 with 3"),
         ("F3 I4-6x F2:1 I2:2-3", "time 3", "? from 2 with "),
