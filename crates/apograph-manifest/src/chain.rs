@@ -120,16 +120,14 @@ impl Chain {
 
     pub(crate) fn lsns_of(&self, run: &Run) -> Option<LsnRange> {
         let first = self.reaches.partition_point(|(full, _)| *full < run.first);
-        let (base, _) = *self
-            .reaches
-            .get(first)
-            .filter(|(full, _)| *full < run.end)?;
+        let (base, _) = *self.reaches.get(first)?;
+        // There is nothing between one of a later run and the end of this.
+        let behind = self.entries.get(base.saturating_add(1)..run.end)?;
         let entry = self.entries.get(base)?;
         let full = entry.full()?;
         let Some(LogPosition::Lsn(from)) = full.log_start else {
             return None;
         };
-        let behind = self.entries.get(base.saturating_add(1)..run.end)?;
         let usable = behind.iter().filter(|entry| entry.unusable.is_none());
         let ends = usable.filter_map(|entry| match entry.increment()?.range?.end {
             LogPosition::Lsn(end) => Some(end),
@@ -173,7 +171,7 @@ impl Chain {
         let mut breaks = breaks.peekable();
         std::iter::from_fn(move || {
             let missing_at = missing.peek().map_or(usize::MAX, |(at, _)| *at);
-            let next = breaks.next_if(|(at, _)| *at <= missing_at);
+            let next = breaks.next_if(|(at, _)| *at < missing_at);
             next.or_else(|| missing.next()).map(|(_, hole)| hole)
         })
     }

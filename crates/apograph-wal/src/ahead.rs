@@ -401,14 +401,20 @@ mod tests {
 
     fn group(number: u8) -> Vec<u8> {
         let payloads = [&[4, number, 7, 7, 7][..], &[35, number], &[38, number]];
-        let frames = payloads.map(|payload| {
-            let length = u32::try_from(payload.len())
-                .expect("a payload")
-                .to_le_bytes();
-            let checksum = Crc32::of(payload).get().to_le_bytes();
-            [&length, payload, &checksum].concat()
-        });
-        frames.concat()
+        payloads.map(frame).concat()
+    }
+
+    /// A group with the longest commit and epoch records.
+    fn long_group(number: u64) -> Vec<u8> {
+        let number = [&[253], &(u64::from(u32::MAX) + number).to_le_bytes()[..]].concat();
+        let long = |tag| frame(&[&[tag], &number[..]].concat());
+        [frame(&[4, 7]), long(35), long(38)].concat()
+    }
+
+    fn frame(payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).expect("a payload");
+        let checksum = Crc32::of(payload).get();
+        [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
     }
 
     fn sealed_group(lsn: u64) -> Vec<u8> {
@@ -471,6 +477,10 @@ mod tests {
             take_all(&[file(0, &log)], length);
             take_all(&[file(0, front), file(1, back)], length);
         }
+        let log: Vec<u8> = (1..=60).flat_map(long_group).collect();
+        for groups in [1, 2, 7, 60] {
+            take_all(&[file(0, &log)], groups * long_group(1).len());
+        }
         let length = sealed_group(0).len();
         let log: Vec<u8> = (0..GROUPS)
             .flat_map(|index| sealed_group((index * length) as u64))
@@ -510,7 +520,26 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
+    fn who_asks_for_a_stretch_that_another_reads_waits_for_it() {
+        let log = group(1);
+        let parts = [file(0, &log)];
+        let stretches = stretches(&parts, log.len());
+        let task = stretches.begin(&mut stretches.lock()).expect("a stretch");
+        thread::scope(|scope| {
+            let asks = scope.spawn(|| stretches.take(Vec::new()));
+            // It has asked as soon as it has given its list back, under the lock.
+            while stretches.lock().spare.is_empty() {
+                thread::yield_now();
+            }
+            drop(stretches.read(task));
+            let stretch = asks.join().expect("no panic").expect("a stretch");
+            assert_eq!(stretch.sound.map(|sound| sound.events.len()), Some(1));
+        });
+        assert!(stretches.take(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn the_stretch_with_a_defect_alone_is_not_sound() {
         let mut log: Vec<u8> = (1..=60).flat_map(group).collect();
         let wrong = group(1).len() * 30 + 5;
         log.iter_mut()
@@ -526,5 +555,27 @@ mod tests {
         let damaged = wrong / 200;
         let expected: Vec<bool> = (0..sound.len()).map(|index| index != damaged).collect();
         assert_eq!(sound, expected);
+    }
+
+    #[test]
+    fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
+        // In the place of a group: the front of one that a crash tore, and the seal behind it.
+        let seal = frame(&[36, 253, 255, 255, 255, 255, 255, 255, 255, 255]);
+        let length = group(1).len();
+        let sealed = [&group(1)[..length - seal.len()], &seal].concat();
+        let mut groups: Vec<Vec<u8>> = (1..=60).map(group).collect();
+        groups[25] = sealed;
+        let log = groups.concat();
+        let parts = [LogPart {
+            joints: 1,
+            ..file(0, &log)
+        }];
+        let mut ahead = Ahead::of(Arc::new(stretches(&parts, 10 * length)));
+        let mut again = Vec::new();
+        while let Some(_event) = ahead.next() {
+            again.push(ahead.again.is_some());
+        }
+        let expected: Vec<bool> = (0..GROUPS).map(|index| index / 10 == 2).collect();
+        assert_eq!(again, expected);
     }
 }

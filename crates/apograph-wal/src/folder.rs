@@ -17,7 +17,7 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     DatabaseId, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn, log_file_name,
 };
-use apograph_io::{Folder, Identity, IoError, Mapped};
+use apograph_io::{Folder, Identity, Mapped};
 
 use crate::error::{Result, WalError};
 use crate::part::LogPart;
@@ -109,17 +109,13 @@ impl LogFolder {
                 Generation::One => read_checkpoint(&folder)?,
                 Generation::Two => None,
             };
-            match open_files(&folder, &names) {
-                Ok(files) => {
-                    return Ok(Some(Self {
-                        folder,
-                        generation,
-                        checkpoint,
-                        files,
-                    }));
-                }
-                Err(WalError::Io(error)) if error.is_not_found() => {}
-                Err(error) => return Err(error),
+            if let Some(files) = open_files(&folder, &names)? {
+                return Ok(Some(Self {
+                    folder,
+                    generation,
+                    checkpoint,
+                    files,
+                }));
             }
         }
         Err(WalError::Restless {
@@ -349,12 +345,17 @@ fn stray(folder: &Folder, name: &OsStr) -> WalError {
     }
 }
 
-fn open_files(folder: &Folder, names: &[(LogPosition, OsString)]) -> Result<Vec<LogFile>> {
-    let opened = names
-        .iter()
-        .map(|(start, name)| (*start, folder.at(name)))
-        .map(|(start, at)| Ok((start, at.path(), at.open()?)))
-        .collect::<std::result::Result<Vec<_>, IoError>>()?;
+/// Opens and maps the files; `None` where one of them is gone.
+fn open_files(folder: &Folder, names: &[(LogPosition, OsString)]) -> Result<Option<Vec<LogFile>>> {
+    let mut opened = Vec::with_capacity(names.len());
+    for (start, name) in names {
+        let at = folder.at(name);
+        match at.open() {
+            Ok(file) => opened.push((*start, at.path(), file)),
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
     let mut files = Vec::with_capacity(opened.len());
     for (start, path, file) in opened.into_iter().rev() {
         // The engine of generation 2 can cut the newest file.
@@ -379,7 +380,7 @@ fn open_files(folder: &Folder, names: &[(LogPosition, OsString)]) -> Result<Vec<
         });
     }
     files.reverse();
-    Ok(files)
+    Ok(Some(files))
 }
 
 fn read_header(bytes: &[u8], path: &Path, named: Lsn) -> Result<WalSegmentHeader> {
@@ -405,5 +406,38 @@ fn read_checkpoint(folder: &Folder) -> Result<Option<CheckpointRecord>> {
             path: at.path(),
             source,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn files_are_opened_only_if_all_are_there() {
+        let path = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(path.path()).expect("the folder");
+        let file = |number| {
+            let start = LogPosition::in_file(LogSequence::new(number), 0);
+            (start, OsString::from(log_file_name(start)))
+        };
+        let names = [file(1), file(2), file(3)];
+        for (_, name) in &names {
+            fs::write(path.path().join(name), "frames").expect("a log file");
+        }
+        let opened = open_files(&folder, &names).expect("no error");
+        assert_eq!(opened.map(|files| files.len()), Some(3));
+        for (_, name) in &names {
+            let log = path.path().join(name);
+            fs::remove_file(&log).expect("a checkpoint's removal");
+            assert!(open_files(&folder, &names).expect("no error").is_none());
+            fs::create_dir(&log).expect("a folder");
+            let error = open_files(&folder, &names).expect_err("no file");
+            assert!(matches!(error, WalError::Io(_)), "{error}");
+            fs::remove_dir(&log).expect("a removal");
+            fs::write(&log, "frames").expect("a log file");
+        }
     }
 }

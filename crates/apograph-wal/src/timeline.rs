@@ -274,14 +274,17 @@ impl<'a> Iterator for PlacedReader<'a, '_> {
 mod tests {
     use super::*;
 
+    /// The point; `*` is an epoch that no other group has.
+    fn text(placement: Placement) -> String {
+        let mark = if placement.advances { "*" } else { "" };
+        format!("{}{mark}", placement.point)
+    }
+
     fn walk(base: u64, groups: &[(u64, Option<u64>)]) -> String {
         let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
         let place = |&(transaction, epoch): &(u64, Option<u64>)| {
             let own = epoch.map(Epoch::new);
-            state
-                .place_heads(TransactionId::new(transaction), own)
-                .point
-                .to_string()
+            text(state.place_heads(TransactionId::new(transaction), own))
         };
         groups.iter().map(place).collect::<Vec<_>>().join(" ")
     }
@@ -289,74 +292,110 @@ mod tests {
     #[test]
     fn groups_are_placed() {
         type Groups = &'static [(u64, Option<u64>)];
-        let rows: [(&str, u64, Groups, &str); 13] = [
-            ("in order", 3, &[(5, Some(4)), (6, Some(5))], "1:4 1:5"),
+        let rows: [(&str, u64, Groups, &str); 19] = [
+            ("in order", 3, &[(5, Some(4)), (6, Some(5))], "1:4* 1:5*"),
             (
                 "late",
                 3,
                 &[(5, Some(4)), (7, Some(6)), (6, Some(5))],
-                "1:4 1:6 1:5",
+                "1:4* 1:6* 1:5*",
             ),
             (
                 "schema follows",
                 3,
                 &[(5, Some(4)), (1, None), (6, Some(5))],
-                "1:4 1:4 1:5",
+                "1:4* 1:4 1:5*",
             ),
             ("schema at the base", 3, &[(1, None)], "1:3"),
             (
                 "restart",
                 3,
                 &[(5, Some(4)), (2, Some(1)), (3, Some(2))],
-                "1:4 2:1 2:2",
+                "1:4* 2:1* 2:2*",
             ),
             (
                 "restart over seen epochs",
                 0,
                 &[(2, Some(1)), (3, Some(2)), (2, Some(1))],
-                "1:1 1:2 2:1",
+                "1:1* 1:2* 2:1*",
             ),
             (
                 "restart behind a full",
                 41,
                 &[(2, Some(1)), (3, Some(2))],
-                "2:1 2:2",
+                "2:1* 2:2*",
             ),
             (
                 "late behind a full",
                 20,
                 &[(21, Some(19)), (24, Some(21))],
-                "1:19 1:21",
+                "1:19* 1:21*",
             ),
             (
                 "at the edge of the window",
                 10_000,
                 &[(5, Some(5905)), (6, Some(5904))],
-                "1:5905 2:5904",
+                "1:5905* 2:5904*",
             ),
             (
                 "as near to a restart as to the highest",
                 21,
                 &[(5, Some(12)), (6, Some(11))],
-                "1:12 2:11",
+                "1:12* 2:11*",
             ),
             (
                 "torn-off epoch",
                 3,
                 &[(5, Some(4)), (6, None), (2, Some(1))],
-                "1:4 1:5 2:1",
+                "1:4* 1:5* 2:1*",
             ),
             (
                 "compacted direct call",
                 3,
                 &[(5, Some(4)), (1, Some(4)), (6, Some(5))],
-                "1:4 1:4 1:5",
+                "1:4* 1:4 1:5*",
+            ),
+            (
+                "the system, the first epoch again",
+                0,
+                &[(1, Some(1)), (1, Some(1)), (1, Some(2))],
+                "1:1* 2:1* 2:2*",
+            ),
+            (
+                "the system, an epoch that is not the current one",
+                3,
+                &[(5, Some(4)), (6, Some(5)), (1, Some(4))],
+                "1:4* 1:5* 2:4*",
+            ),
+            (
+                "a session, an epoch that is not the current one",
+                3,
+                &[(5, Some(4)), (6, Some(5)), (7, Some(4))],
+                "1:4* 1:5* 2:4*",
+            ),
+            (
+                "a session, the current epoch",
+                3,
+                &[(5, Some(4)), (6, Some(4))],
+                "1:4* 2:4*",
+            ),
+            (
+                "the current epoch again, out of order",
+                3,
+                &[(5, Some(4)), (6, Some(4)), (7, Some(1))],
+                "1:4* 2:4* 2:1*",
+            ),
+            (
+                "restart of a process that went on counting",
+                0,
+                &[(2, Some(1)), (2, Some(15)), (4, Some(1))],
+                "1:1* 2:15* 3:1*",
             ),
             (
                 "transaction id again",
                 0,
                 &[(2, Some(1)), (3, Some(2)), (2, Some(15))],
-                "1:1 1:2 2:15",
+                "1:1* 1:2* 2:15*",
             ),
         ];
         for (what, base, groups, expected) in rows {
@@ -405,9 +444,7 @@ mod tests {
         for (what, base, groups, expected) in rows {
             let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
             let placed = groups.iter().map(|(epoch, own_epoch)| {
-                let placement = state.place_ordered(epoch.map(Epoch::new), *own_epoch);
-                let mark = if placement.advances { "*" } else { "" };
-                format!("{}{mark}", placement.point)
+                text(state.place_ordered(epoch.map(Epoch::new), *own_epoch))
             });
             assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
         }

@@ -211,6 +211,39 @@ fn what_can_be_restored() {
     }
 }
 
+#[test]
+fn holes_lie_between_points() {
+    // Chain, and for each hole the last point before it and the first one behind it.
+    let rows = [
+        ("F7 I8-9 F12 I13", "1:9 to 1:12"),
+        ("F7 I8-9 I10-11! I12-13 I14", "1:9 to 1:12"),
+        (
+            "F7 I8-9 F12 I13 F20 I21-25 F2:1",
+            "1:9 to 1:12, 1:13 to 1:20, 1:25 to 2:1",
+        ),
+        ("F7 I8-9 - I10-11 I12-13", "1:9 to 1:10"),
+        ("F7 I8-9 I10-12!", "1:9 to -"),
+        // An epoch that is missing in a run comes before the end of the run.
+        ("F7 I8-9 I11 I12 F20", "1:9 to 1:11, 1:12 to 1:20"),
+        (
+            "F7 I8-9 F12 I14 F20",
+            "1:9 to 1:12, 1:12 to 1:14, 1:14 to 1:20",
+        ),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(hole_points(text), expected, "{text}");
+    }
+}
+
+/// The points around each hole of a chain from words.
+fn hole_points(text: &str) -> String {
+    let name = |point: Option<Point>| point.map_or_else(|| "-".into(), |it| it.to_string());
+    let chain = chain(text);
+    let holes = chain.holes();
+    let holes = holes.map(|hole| format!("{} to {}", name(hole.after), name(hole.before)));
+    holes.collect::<Vec<_>>().join(", ")
+}
+
 fn plan(text: &str, target: &str) -> String {
     let target = match target.split_once(' ') {
         None => Target::Latest,
@@ -271,6 +304,8 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6! I7-9", "latest", "chain-broken"),
         ("F3 I4-6! I7-9", "epoch 5", "chain-broken"),
         ("F3 I4-6? I7-9", "epoch 8", "corrupt-segment"),
+        // What stands before it is in the way, and not what stands behind.
+        ("F3 I4-6? I7-9 - I11-12", "epoch 8", "corrupt-segment"),
         ("F3? I4-6", "latest", "corrupt-segment"),
         ("F3 I4-6x F2:1 I2:2-3", "latest", "? from 2 with 3"),
         ("F3 I4-6x F2:1 I2:2-3", "time 3", "? from 2 with "),

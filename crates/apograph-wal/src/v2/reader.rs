@@ -223,15 +223,10 @@ impl<'a> Iterator for Reader<'a> {
         if self.end.is_some() {
             return None;
         }
-        let before = self.place;
+        let place = self.place;
         match self.read() {
             Ok(event) => Some(event),
             Err(cause) => {
-                let place = if cause == LogEndCause::Clean {
-                    self.place
-                } else {
-                    before
-                };
                 self.end = Some(LogEnd { place, cause });
                 None
             }

@@ -113,6 +113,27 @@ fn a_position_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn a_log_without_files_ends_where_it_begins() {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let folder = open(copy.path());
+    let tail = folder.from(at(1, 0)).expect("its end");
+    assert!(tail.files.is_empty() && tail.parts.is_empty());
+    let error = folder.from(at(1, 1)).expect_err("a file that has a byte");
+    assert_eq!(text(&error), "missing: wal_00000001.log");
+}
+
+#[test]
+fn a_file_is_found_by_its_number() {
+    let copy = copy_of("04_rotation/source");
+    let folder = open(copy.path());
+    for number in 0..8 {
+        let found = folder.file(LogSequence::new(number));
+        let expected = (1..=6).contains(&number).then_some(number);
+        assert_eq!(found.map(sequence), expected, "{number}");
+    }
+}
+
+#[test]
 fn a_gap_in_the_numbers_is_a_missing_file() {
     let copy = copy_of("04_rotation/source");
     fs::remove_file(copy.path().join("wal_00000003.log")).expect("a file");

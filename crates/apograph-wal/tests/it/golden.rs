@@ -1,5 +1,8 @@
 //! Every golden segment and log: how much is in it.
 
+use std::collections::BTreeMap;
+
+use apograph_format::v1::IndexRecord;
 use apograph_testing::fixtures::V1;
 use apograph_wal::LogEndCause;
 
@@ -117,4 +120,31 @@ fn concurrent_commits_are_all_there() {
         assert_eq!(found.epochs, [format!("2-{last}")], "{fixture}");
         assert_eq!(state.point().to_string(), format!("1:{last}"));
     }
+}
+
+#[test]
+fn groups_know_what_is_in_them() {
+    let golden = V1.read("05_schema/backup/backup_incr_0002.wal");
+    let parts = log::body(&golden);
+    let expected = BTreeMap::from(
+        [
+            ("alter_node_type", 1),
+            ("create_constraint", 1),
+            ("create_graph_type", 1),
+            ("create_index", 1),
+            ("create_node", 2),
+            ("create_node_type", 1),
+            ("set_node_property", 3),
+        ]
+        .map(|(kind, count)| (kind.to_owned(), count)),
+    );
+    assert_eq!(log::kinds(&parts), expected);
+    let indexes = log::groups(&parts).flat_map(|group| group.index_records());
+    let expected = IndexRecord::Create {
+        name: "idx_name".to_owned(),
+        label: "Person".to_owned(),
+        property: "name".to_owned(),
+        index_type: "property".to_owned(),
+    };
+    assert_eq!(indexes.collect::<Vec<_>>(), [expected]);
 }

@@ -2,7 +2,7 @@
 
 use apograph_format::{Crc32, LogPosition, LogSequence};
 use apograph_testing::fixtures::V1;
-use apograph_wal::{GroupReader, LogDefect, LogEndCause, LogEvent, LogPart, Runs};
+use apograph_wal::{LogDefect, LogEndCause, LogPart, Run, Runs};
 
 use crate::log;
 
@@ -97,6 +97,8 @@ fn groups_are_read_by_the_grammar() {
         ("c2 ? c3", "2@-x1", "damage 0+10"),
         ("c2 / ? c3", "2@-x1", "damage 1+0"),
         ("c2 ? a4", "2@-x1", "damage 0+10"),
+        ("c2 ? d", "2@-x1", "torn 0"),
+        ("c2 ? x3", "2@-x1", "torn 0"),
         ("c2 x3", "2@-x1", "damage 0+10"),
         ("c2 x3 d", "2@-x1", "damage 0+10"),
         ("c2 x3 ?", "2@-x1", "damage 0+10"),
@@ -182,10 +184,7 @@ fn groups_lie_in_several_files() {
     let parts = log::parts(files.iter().map(|file| &file.bytes[..]));
     let mut across = 0;
     let mut runs = Runs::default();
-    for event in GroupReader::new(&parts) {
-        let LogEvent::Group(group) = event else {
-            panic!("{event:?}");
-        };
+    for group in log::groups(&parts) {
         across += usize::from(group.start.part != group.end.part);
         assert_eq!(log::frames_in(&parts, &group), 5);
         group.runs().for_each(|run| runs.push(run));
@@ -224,14 +223,77 @@ fn positions_count_from_the_start_of_the_file() {
     let bytes = log("c2 c3").concat();
     let sequence = LogSequence::new(7);
     let parts = [LogPart::of_file(sequence, 100, &bytes)];
-    let starts: Vec<_> = GroupReader::new(&parts)
-        .filter_map(|event| match event {
-            LogEvent::Group(group) => group.start.position(&parts),
-            _ => None,
+    let found: Vec<_> = log::groups(&parts)
+        .map(|group| {
+            (
+                group.start.position(&parts),
+                group.file_offset(),
+                group.end_position(),
+            )
         })
         .collect();
+    let position = |offset| Some(LogPosition::in_file(sequence, offset));
+    let group = |start, end| (position(start), start, position(end));
+    assert_eq!(found, [group(100, 110), group(110, 120)]);
+}
+
+#[test]
+fn a_group_has_no_run_in_an_empty_file() {
+    let files = log("c2 d / / d c3 /");
+    let parts = log::parts(files.iter().map(|file| &file[..]));
+    let runs: Vec<Vec<Run>> = log::groups(&parts)
+        .map(|group| group.runs().collect())
+        .collect();
+    let run = |part, start, end| Run { part, start, end };
     assert_eq!(
-        starts,
-        [100, 110].map(|offset| LogPosition::in_file(sequence, offset))
+        runs,
+        [vec![run(0, 0, 10)], vec![run(0, 10, 20), run(2, 0, 20)]]
     );
+}
+
+#[test]
+fn runs_that_meet_are_one() {
+    type Parts = &'static [(usize, usize, usize)];
+    let rows: [(&str, Parts, Parts); 5] = [
+        ("neighbours", &[(1, 0, 10), (1, 10, 15)], &[(1, 0, 15)]),
+        (
+            "with bytes in between",
+            &[(1, 0, 10), (1, 11, 15)],
+            &[(1, 0, 10), (1, 11, 15)],
+        ),
+        (
+            "at one offset of two files",
+            &[(1, 0, 10), (2, 10, 15)],
+            &[(1, 0, 10), (2, 10, 15)],
+        ),
+        ("none first", &[(1, 4, 4), (1, 6, 10)], &[(1, 6, 10)]),
+        ("none last", &[(1, 0, 10), (2, 0, 0)], &[(1, 0, 10)]),
+    ];
+    for (what, pushed, expected) in rows {
+        let mut runs = Runs::default();
+        for &(part, start, end) in pushed {
+            runs.push(Run { part, start, end });
+        }
+        let found = runs.as_slice().iter();
+        let found: Vec<_> = found.map(|run| (run.part, run.start, run.end)).collect();
+        assert_eq!(found, expected, "{what}");
+        let bytes: usize = expected.iter().map(|(_, start, end)| end - start).sum();
+        assert_eq!(runs.total_bytes(), bytes as u64, "{what}");
+    }
+}
+
+#[test]
+fn what_stands_beside_groups_counts_for_the_epochs() {
+    let rows: [(&str, u64, &[&str]); 3] = [
+        ("c5 e4 / c6 e5", 3, &["4-5"]),
+        // Another process, though it goes on counting.
+        ("c5 e4 / s c6 e5", 3, &["4", "5"]),
+        // The epoch of the group before: that of the next, which was torn off, is another.
+        ("e4 c6", 3, &["4-5"]),
+    ];
+    for (text, base, epochs) in rows {
+        let files = log(text);
+        let parts = log::parts(files.iter().map(|file| &file[..]));
+        assert_eq!(log::summary(&parts, base).0.epochs, epochs, "{text}");
+    }
 }

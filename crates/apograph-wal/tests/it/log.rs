@@ -1,5 +1,6 @@
 //! A log as a line of text.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
 
 use apograph_format::{
@@ -131,6 +132,27 @@ pub(crate) fn frames_in(parts: &[LogPart<'_>], group: &Group<'_>) -> u64 {
         }
     }
     frames
+}
+
+/// The groups of a log that has nothing else in it.
+pub(crate) fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group<'a>> {
+    GroupReader::new(parts).map(|event| match event {
+        LogEvent::Group(group) => group,
+        other => panic!("{other:?}"),
+    })
+}
+
+/// How many records of each kind the groups of a log have.
+pub(crate) fn kinds(parts: &[LogPart<'_>]) -> BTreeMap<String, u64> {
+    let mut kinds = BTreeMap::new();
+    for group in groups(parts) {
+        let counted: u64 = group.kinds().values().sum();
+        assert_eq!(counted, group.records);
+        for (kind, count) in group.kinds() {
+            *kinds.entry(kind.into_owned()).or_insert(0) += count;
+        }
+    }
+    kinds
 }
 
 fn ranges(epochs: &RangeSet) -> String {

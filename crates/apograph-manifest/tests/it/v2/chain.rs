@@ -85,6 +85,12 @@ fn what_can_be_restored() {
             "the manifest names nothing between backup_incr_0001.wal and backup_incr_0003.wal",
         ),
         ("F7@100! I8@100-200", "", "", ""),
+        (
+            "F7@100! I8@100-200 F9@250 I10@250-300",
+            "1:9-10",
+            "1:250-300",
+            ANEW,
+        ),
         // A second full backup, of the same log or of an unknown one.
         (
             "F7@100 I8@100-200 F8@200+ I9@200-300",

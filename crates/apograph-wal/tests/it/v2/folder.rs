@@ -246,6 +246,21 @@ fn an_unfinished_newest_file_is_no_file_yet() {
 }
 
 #[test]
+fn the_newest_file_stays_as_it_was_read() {
+    let copy = copy_of("04_rotation/source");
+    let golden = fs::read(file(&copy, 938)).expect("a file");
+    fs::remove_file(file(&copy, 1046)).expect("the newest file, which is empty");
+    let folder = open(copy.path());
+    // The engine cuts off a group that it could not write, and writes another in its place.
+    let newest = fs::OpenOptions::new().write(true).open(file(&copy, 938));
+    let newest = newest.expect("the newest file");
+    newest.set_len(128).expect("a cut");
+    newest.set_len(golden.len() as u64).expect("other bytes");
+    let held = folder.files().last().expect("the newest file");
+    assert_eq!(*held.bytes, *golden);
+}
+
+#[test]
 fn every_changed_byte_of_a_header_is_refused() {
     let copy = copy_of(SOURCE);
     let golden = fs::read(file(&copy, 148)).expect("a file");

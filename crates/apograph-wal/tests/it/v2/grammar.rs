@@ -1,7 +1,7 @@
 //! Commit groups from frames.
 
 use apograph_format::{LogPosition, LogSequence, Lsn};
-use apograph_wal::{LogDefect, LogEndCause, LogPart};
+use apograph_wal::{LogDefect, LogEndCause, LogPart, Place};
 
 use super::seal_frame;
 use crate::log;
@@ -81,19 +81,21 @@ fn frame(word: &str, lsn: Lsn) -> Vec<u8> {
     frame
 }
 
+fn parts(files: &[(Lsn, Vec<u8>)], is_encrypted: bool) -> Vec<LogPart<'_>> {
+    let part = |(first, bytes)| LogPart {
+        start: LogPosition::Lsn(first),
+        is_encrypted,
+        ..LogPart::of_file(LogSequence::default(), 128, bytes)
+    };
+    let files = files.iter().map(|(first, bytes)| (*first, &bytes[..]));
+    files.map(part).collect()
+}
+
 /// Reads a log from words: its groups, and why it ends. Each frame is `f`, and an offset is told by
 /// the number of the word that stands there.
 fn read(text: &str, is_encrypted: bool) -> (String, String) {
     let files = log(text);
-    let parts: Vec<LogPart<'_>> = files
-        .iter()
-        .map(|(first, bytes)| LogPart {
-            start: LogPosition::Lsn(*first),
-            is_encrypted,
-            ..LogPart::of_file(LogSequence::default(), 128, bytes)
-        })
-        .collect();
-    let (groups, end) = log::text(&parts);
+    let (groups, end) = log::text(&parts(&files, is_encrypted));
     let cause = match end.cause {
         LogEndCause::Clean => "clean".to_owned(),
         LogEndCause::TornTail { records } => format!("torn {records}"),
@@ -224,6 +226,29 @@ fn groups_are_read_by_the_grammar() {
     for (text, groups, cause) in rows {
         let found = read(text, false);
         assert_eq!(found, (groups.to_owned(), cause.to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn a_log_ends_behind_its_last_group() {
+    // The part that its end is in, and the words up to there.
+    let rows = [
+        ("", 0, ""),
+        ("/ /", 0, ""),
+        ("g", 0, "g"),
+        ("g g", 0, "g g"),
+        ("g / /", 0, "g"),
+        ("g / g ~1 /", 1, "g ~1"),
+        ("g / f m", 0, "g"),
+        ("g g! / g", 0, "g"),
+        ("g / / ?", 0, "g"),
+        ("g / g ? / g", 1, "g"),
+    ];
+    for (text, part, front) in rows {
+        let files = log(text);
+        let (_, end) = log::text(&parts(&files, false));
+        let offset = log(front)[0].1.len();
+        assert_eq!(end.place, Place { part, offset }, "{text}");
     }
 }
 
