@@ -6,14 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use apograph::format::{Point, SEGMENT_HEADER_BYTES};
+use apograph::format::{DATABASE_HEADERS_BYTES, Point, SEGMENT_HEADER_BYTES};
 use apograph::io::Silent;
 use apograph::manifest::Target;
 use apograph::repository::Repository;
 use apograph::restore::{Problem, RestoreError, Verified, VerifyOptions, verify};
 use tempfile::TempDir;
 
-use super::damage::{Changes, Damage};
+use super::damage::{Changes, Damage, is_image};
 use crate::check::{State, points, state_at};
 use crate::scratch::scratch;
 use crate::stage::SMALL_FILES;
@@ -185,10 +185,15 @@ fn names(problem: &Problem, damage: &Damage) -> bool {
     if damage.files().any(|file| SMALL_FILES.contains(&file)) {
         return true;
     }
-    // How a segment is read depends on its header, and so does what looks damaged in it.
+    // How a segment is read depends on its headers, and so does what looks damaged in it.
+    let header_bytes = if is_image(file) {
+        DATABASE_HEADERS_BYTES
+    } else {
+        SEGMENT_HEADER_BYTES
+    };
     let in_body = damage
         .offset()
-        .filter(|offset| *offset >= SEGMENT_HEADER_BYTES as u64);
+        .filter(|offset| *offset >= header_bytes as u64);
     let is_found = match in_body {
         Some(damaged) => problem.offset.is_some_and(|offset| offset <= damaged),
         None => damage.offset().is_none() || problem.offset.is_some(),

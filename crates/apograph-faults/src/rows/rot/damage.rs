@@ -158,7 +158,7 @@ fn names_beside<'a>(file: &str, files: &'a Files) -> impl Iterator<Item = String
         .map(move |&kind| SegmentName { kind, index }.to_string())
 }
 
-fn is_image(file: &str) -> bool {
+pub(super) fn is_image(file: &str) -> bool {
     SegmentName::parse(file).is_some_and(|name| name.kind == SegmentKind::Full)
 }
 
