@@ -2,8 +2,8 @@
 //!
 //! The acceptance figures are measured here: ours and the limit in turns, some rounds, and the
 //! median of each, so that a machine that is busy for a while is busy for both. Scans and plans are
-//! measured inside of `bench-worker` (a program of `apograph-benches`), whole commands as processes.
-//! The benchmarks of the layers are criterion's; its estimates stand in the same table.
+//! measured inside of `bench-worker` (a program of `apograph-benches`), whole commands as
+//! processes. The benchmarks of the layers are criterion's; its estimates stand in the same table.
 //!
 //! What counts are the ratios of one run. Nothing drops the caches; what writes is measured behind
 //! a `sync`.

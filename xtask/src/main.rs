@@ -25,7 +25,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything that must hold before a change goes in: format, lints, tests, docs, examples, tidy
+    /// Everything that must hold before a change goes in: format, lints, tests, docs, examples,
+    /// tidy
     Verify,
     /// The rules of the workspace that no compiler checks
     Tidy,

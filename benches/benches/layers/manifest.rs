@@ -1,5 +1,5 @@
-//! A manifest of 100,000 segments: ours, the engine's, and a read or a copy of its bytes; and what is
-//! read out of the chain that it makes.
+//! A manifest of 100,000 segments: ours, the engine's, and a read or a copy of its bytes; and what
+//! is read out of the chain that it makes.
 
 use std::fs;
 

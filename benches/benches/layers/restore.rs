@@ -1,5 +1,6 @@
-//! Restoring a chain of 1,000 increments to the middle of the last: ours, the engine's, and a durable
-//! copy of the bytes that it writes. The engine's function does not make durable what it writes.
+//! Restoring a chain of 1,000 increments to the middle of the last: ours, the engine's, and a
+//! durable copy of the bytes that it writes. The engine's function does not make durable what it
+//! writes.
 
 use std::path::Path;
 

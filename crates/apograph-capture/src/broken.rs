@@ -28,8 +28,8 @@ pub enum Broken {
     Migrated,
     /// The engine removed log files that were not captured yet.
     Truncated,
-    /// Nothing was captured behind the last full backup, and neither the database file nor the cursor
-    /// shows that the log is the one behind it.
+    /// Nothing was captured behind the last full backup, and neither the database file nor the
+    /// cursor shows that the log is the one behind it.
     Unproved,
     /// The log ends before the place up to which it was captured: a crash took its end.
     Shortened,

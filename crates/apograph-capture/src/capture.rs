@@ -22,8 +22,8 @@ use crate::request::{Captured, Options};
 ///
 /// # Errors
 ///
-/// [`CaptureError`]; the repository is then as it was, but that what an earlier backup left which was
-/// killed may be made whole, and that a folder that was there may have a lock file.
+/// [`CaptureError`]; the repository is then as it was, but that what an earlier backup left which
+/// was killed may be made whole, and that a folder that was there may have a lock file.
 pub fn capture(
     disk: &dyn Disk,
     database: &Path,
@@ -46,8 +46,8 @@ pub fn capture(
         .sync(disk)
         .and_then(|()| captured(disk, &database, place.folder.clone(), options, monitor));
     if let Err(error) = &captured {
-        // Elsewhere an engine may have opened the lock file by now, and the file has to stay the one
-        // that its name leads to.
+        // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
+        // one that its name leads to.
         let is_no_repository = matches!(
             error,
             CaptureError::Repository(RepositoryError::NotARepository { .. })

@@ -5,11 +5,11 @@
 //! after it, and also where every checksum in it agrees, whatever ran through it. (Of an encrypted
 //! image no checksum can be found without the key.)
 //!
-//! In generation 1 a checkpoint writes the complete new image to `P.checkpoint`, copies that over `P` in place,
-//! and removes it. So `P` is torn exactly while `P.checkpoint` exists, and then `P.checkpoint` is
-//! whole. The slots of `P` work as the counter of a seqlock: a copy is one state where they are
-//! the same before and after it, and no `P.checkpoint` has appeared. Everything in the copy but
-//! the headers is covered by checksums, and every one of them is compared.
+//! In generation 1 a checkpoint writes the complete new image to `P.checkpoint`, copies that over
+//! `P` in place, and removes it. So `P` is torn exactly while `P.checkpoint` exists, and then
+//! `P.checkpoint` is whole. The slots of `P` work as the counter of a seqlock: a copy is one state
+//! where they are the same before and after it, and no `P.checkpoint` has appeared. Everything in
+//! the copy but the headers is covered by checksums, and every one of them is compared.
 
 use std::ffi::OsString;
 use std::fs::File;

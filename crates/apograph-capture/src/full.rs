@@ -92,8 +92,8 @@ impl LogBehind {
     /// timeline at its end.
     ///
     /// In generation 1 a process that went on in a log without a seal may have written the image
-    /// before its first epoch: the image then counts from anew, and the chain does not know yet.
-    /// In generation 2 epochs that the image has had may have been given out again behind it: a chain
+    /// before its first epoch: the image then counts from anew, and the chain does not know yet. In
+    /// generation 2 epochs that the image has had may have been given out again behind it: a chain
     /// that did not begin with this image has them as epochs of the same timeline.
     fn is_in_timeline(&self, end: &TimelineState) -> bool {
         match self.start.generation() {
@@ -246,7 +246,8 @@ impl<'a> Job<'a> {
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
         let stretch = Stretch::read(&tail, behind.start, state, self.options, self.monitor)?;
-        // (In generation 1 one place has two names: the end of a log file is the start of the next.)
+        // (In generation 1 one place has two names: the end of a log file is the start of the
+        // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         if stretch.end.lsn() < captured_to {
             return Err(stretch.damaged_at_end());

@@ -36,7 +36,8 @@ impl<'a> Stretch<'a> {
     ///
     /// # Errors
     ///
-    /// [`CaptureError::WalDamaged`](crate::CaptureError::WalDamaged) for a damaged frame anywhere but at the end.
+    /// [`CaptureError::WalDamaged`](crate::CaptureError::WalDamaged) for a damaged frame anywhere
+    /// but at the end.
     pub(crate) fn read(
         tail: &'a LogTail<'a>,
         start: LogPosition,

@@ -58,8 +58,8 @@ pub(crate) fn bincode_whole<T: bincode::Decode<()>>(what: &'static str, bytes: &
 
 /// An unsigned number in bincode's standard configuration that must fill `bytes`.
 ///
-/// The numbers of commits and epochs are read by the million: this is [`bincode_whole`] without what
-/// other types need.
+/// The numbers of commits and epochs are read by the million: this is [`bincode_whole`] without
+/// what other types need.
 pub(crate) fn varint_whole(bytes: &[u8]) -> Option<u64> {
     match *bytes {
         [number @ 0..=250] => Some(number.into()),

@@ -148,8 +148,8 @@ impl SegmentHeader {
 
     /// How many ends of log files lie inside the body, at places that nothing tells.
     ///
-    /// In generation 1 the engine lays whole log files side by side, torn ends and all. apograph captures whole
-    /// groups, so that in its segments no such end can be seen.
+    /// In generation 1 the engine lays whole log files side by side, torn ends and all. apograph
+    /// captures whole groups, so that in its segments no such end can be seen.
     pub const fn joints(&self) -> u64 {
         let flags = self.flags;
         let is_ours = flags.continues || flags.repeats || flags.catches_up;

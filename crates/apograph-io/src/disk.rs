@@ -212,8 +212,8 @@ struct RealFile {
 }
 
 impl RealFile {
-    /// Lets the disk begin to write what is complete, while there is more to come: then a sync at the
-    /// end has little left to wait for. What it says of errors is said by that sync.
+    /// Lets the disk begin to write what is complete, while there is more to come: then a sync at
+    /// the end has little left to wait for. What it says of errors is said by that sync.
     fn write_back(&mut self) {
         let ready = self.written - self.written % WRITE_BACK_BYTES as u64;
         if let Some(length) = NonZero::new(ready - self.told) {

@@ -2,8 +2,8 @@
 //!
 //! A path is looked up anew each time it is used. Whoever can rename a folder on the way leads it
 //! elsewhere in between, to a folder that nobody locked. So a path that a person named is opened
-//! once, and from then on a [`Folder`] is that folder, whatever becomes of its path: what is locked,
-//! read, written and synced is one and the same.
+//! once, and from then on a [`Folder`] is that folder, whatever becomes of its path: what is
+//! locked, read, written and synced is one and the same.
 //!
 //! A name in it is looked up in one step, beneath the handle: it has no separator and is not `..`,
 //! and a link in its place is not followed (`O_NOFOLLOW`). So nothing that lies in a folder leads
@@ -75,8 +75,8 @@ impl Folder {
     ///
     /// # Errors
     ///
-    /// [`IoError::NotAName`] where the path ends with `..`, or is the root; [`IoError::NotAFolder`];
-    /// and [`IoError::Failed`] with the whole path.
+    /// [`IoError::NotAName`] where the path ends with `..`, or is the root;
+    /// [`IoError::NotAFolder`]; and [`IoError::Failed`] with the whole path.
     pub fn holding(path: &Path) -> Result<(Self, &OsStr)> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             let path = path.to_owned();

@@ -2,8 +2,8 @@
 //!
 //! A bucket of tokens, one for each byte, that fills at the rate. Whoever reads asks for a piece
 //! before it reads it, and waits until the bucket would be even again. It never holds more than a
-//! tenth of a second's tokens, so that what was idle does not catch up in one go; and debts of a few
-//! milliseconds are carried on, since a sleep is never that short.
+//! tenth of a second's tokens, so that what was idle does not catch up in one go; and debts of a
+//! few milliseconds are carried on, since a sleep is never that short.
 
 use std::fmt;
 use std::num::NonZero;

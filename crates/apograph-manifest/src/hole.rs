@@ -92,9 +92,9 @@ pub enum HoleCause {
         /// Where it begins.
         found: LogPosition,
     },
-    /// An increment of generation 2 that holds other bytes than the log before it where both have the
-    /// same positions: it is of another copy of the database, or a crash took what was captured and
-    /// the engine wrote other commits in its place.
+    /// An increment of generation 2 that holds other bytes than the log before it where both have
+    /// the same positions: it is of another copy of the database, or a crash took what was captured
+    /// and the engine wrote other commits in its place.
     Diverges {
         /// The increment.
         file: FileName,

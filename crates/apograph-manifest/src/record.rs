@@ -43,8 +43,8 @@ pub struct SegmentRecord {
     pub segment: Segment,
     /// What is in it.
     pub content: SegmentContent,
-    /// The numbers of its timelines are a guess: they were counted behind a segment of which nothing
-    /// was known.
+    /// The numbers of its timelines are a guess: they were counted behind a segment of which
+    /// nothing was known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_uncounted: bool,
     /// When its file was last found sound; `None` where it was not verified, or was changed since.
@@ -99,15 +99,15 @@ pub struct FullContent {
     pub log_start: Option<LogPosition>,
     /// Whether another process than the image's is known to have begun the log behind it.
     pub reopened: bool,
-    /// The file that it was copied from, which tells it from every copy; unknown for what the engine
-    /// captured.
+    /// The file that it was copied from, which tells it from every copy; unknown for what the
+    /// engine captured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceFile>,
 }
 
 impl FullContent {
-    /// Whether the image can hold commits behind its epoch: in generation 1 it is written while they
-    /// go on.
+    /// Whether the image can hold commits behind its epoch: in generation 1 it is written while
+    /// they go on.
     pub fn may_be_ahead(&self) -> bool {
         self.image.generation() == Generation::One && self.image.iteration > 0
     }

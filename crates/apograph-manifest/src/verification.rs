@@ -77,8 +77,8 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// How coarse the clock of a file system may be. What is changed twice within that time can have
-    /// one stamp before and behind the second change.
+    /// How coarse the clock of a file system may be. What is changed twice within that time can
+    /// have one stamp before and behind the second change.
     pub const GRAIN: Duration = Duration::from_millis(20);
 
     /// Whether a change at `now` or later would show.

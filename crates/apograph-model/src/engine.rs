@@ -2,8 +2,9 @@
 //!
 //! It writes the image and the log of either generation byte for byte as FORMAT.md has them, and
 //! notes in the [`Truth`] what they mean. Its files live in memory; [`Engine::files`] is what would
-//! be on disk. What sessions do to them is in `session.rs`, what becomes of them at a checkpoint and at
-//! the end of a process in `checkpoint.rs`, and what a backup has to make of them in `backup.rs`.
+//! be on disk. What sessions do to them is in `session.rs`, what becomes of them at a checkpoint
+//! and at the end of a process in `checkpoint.rs`, and what a backup has to make of them in
+//! `backup.rs`.
 
 mod backup;
 mod checkpoint;

@@ -1,9 +1,9 @@
 //! The names of states, and that each keeps its state.
 //!
 //! A point that a backup made restorable is what somebody wrote down. Later backups may add to the
-//! last epoch of a timeline what takes no epoch of its own, as that belongs to it, and damage may take
-//! that away from the epoch of an image. Else the state under a name stays what it was, as long as the
-//! repository is not made anew from its segments.
+//! last epoch of a timeline what takes no epoch of its own, as that belongs to it, and damage may
+//! take that away from the epoch of an image. Else the state under a name stays what it was, as
+//! long as the repository is not made anew from its segments.
 
 use std::collections::BTreeMap;
 

@@ -448,8 +448,8 @@ impl Truth {
     }
 
     /// Whether a history agrees with what a timeline gave back: with its last state as one of its
-    /// epoch, and with every other as the last one. Behind damage each of them can be the last one that
-    /// is left.
+    /// epoch, and with every other as the last one. Behind damage each of them can be the last one
+    /// that is left.
     pub fn agrees(&self, timeline: &[(u64, State)], is_damaged: bool) -> bool {
         let Some((last, others)) = timeline.split_last() else {
             return true;

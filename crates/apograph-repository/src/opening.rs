@@ -136,8 +136,8 @@ impl Opening<'_> {
         Ok(entry)
     }
 
-    /// Whether it is known if the log goes on across a segment, and from where on it serves. Of a full
-    /// backup it may be the increment behind it that says so.
+    /// Whether it is known if the log goes on across a segment, and from where on it serves. Of a
+    /// full backup it may be the increment behind it that says so.
     fn is_told(
         &self,
         content: Option<&SegmentContent>,

@@ -1,8 +1,9 @@
 //! What a segment of the engine repeats of the segments before it.
 //!
-//! In generation 2 the LSNs tell. What follows is about generation 1: the engine captures whole log files. Where apograph captured the front of a file before, the
-//! engine's increment begins with those bytes again. The repeated part is a run of whole groups
-//! at the end of the log so far, and stands byte for byte at the front of the new body.
+//! In generation 2 the LSNs tell. What follows is about generation 1: the engine captures whole log
+//! files. Where apograph captured the front of a file before, the engine's increment begins with
+//! those bytes again. The repeated part is a run of whole groups at the end of the log so far, and
+//! stands byte for byte at the front of the new body.
 
 use apograph_wal::{GroupReader, LogEvent, LogPart};
 

@@ -72,9 +72,9 @@ impl RepositoryLock {
 
     /// Leaves the folder as it was before the lock was taken. The lock is still held.
     ///
-    /// An engine that has opened the lock file in the meantime gets a lock on a file that no name leads
-    /// to, and keeps nobody out. So this is for a folder that goes too, and for one in which nothing of
-    /// ours is ever written.
+    /// An engine that has opened the lock file in the meantime gets a lock on a file that no name
+    /// leads to, and keeps nobody out. So this is for a folder that goes too, and for one in which
+    /// nothing of ours is ever written.
     pub fn undo(&self, disk: &dyn Disk) {
         if self.is_created {
             // The error that led here is the one to report.
@@ -201,8 +201,8 @@ fn publish_file(new: NewSegment<'_>) -> Result<()> {
     })
 }
 
-/// Takes files back that no manifest names, the last first, and each durably before the next: what a
-/// power cut leaves of them is what one would have left while they were published.
+/// Takes files back that no manifest names, the last first, and each durably before the next: what
+/// a power cut leaves of them is what one would have left while they were published.
 ///
 /// The error that led here is the one to report. Where this fails too, what is left is adopted.
 fn withdraw(disk: &dyn Disk, folder: &Folder, published: &[OsString]) {

@@ -3,7 +3,8 @@
 //! For programs that restore or check backups by themselves; the `apograph` command is one.
 //! [`restore()`] gives back exactly the state that was asked for, or nothing: every byte is checked
 //! before it is used, and the database appears whole where nothing was. [`verify()`] is the same
-//! walk without output ([`verify_and_mark`] remembers what it found), and [`commits`] shows what it sees. It does not take backups.
+//! walk without output ([`verify_and_mark`] remembers what it found), and [`commits`] shows what it
+//! sees. It does not take backups.
 //!
 //! ```no_run
 //! use apograph_io::{RealDisk, Silent};

@@ -68,9 +68,9 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
 
 /// The same, and notes in `apograph.json` which segments were found sound, and when.
 ///
-/// A repository that has no such file, or a damaged one, gets one only where [`VerifyOptions::only_new`] asks for what
-/// it would say. That nothing could be noted, because another command writes to the repository or
-/// nobody may, is told to the monitor and is no error.
+/// A repository that has no such file, or a damaged one, gets one only where
+/// [`VerifyOptions::only_new`] asks for what it would say. That nothing could be noted, because
+/// another command writes to the repository or nobody may, is told to the monitor and is no error.
 ///
 /// # Errors
 ///

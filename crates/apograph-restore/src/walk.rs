@@ -239,8 +239,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// An increment that repeats begins where its image does, not where the log before it ended; and
-    /// so does, for a walk that begins at the image, one that spans it.
+    /// An increment that repeats begins where its image does, not where the log before it ended;
+    /// and so does, for a walk that begins at the image, one that spans it.
     fn state_at(&self, index: usize, entry: &ChainEntry) -> TimelineState {
         let repeats = matches!(&entry.content,
             Some(SegmentContent::Increment(it)) if it.repeats || self.spans_base(index, it));

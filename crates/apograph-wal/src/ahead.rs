@@ -1,15 +1,15 @@
 //! Reading a log on several threads.
 //!
-//! Where a frame begins, only the frame before it tells for certain; but what the end of a group looks
-//! like is known, and so one can be looked for from anywhere in a log. So the log is cut into *stretches*
-//! of equal length. A thread looks for the first group that begins in a stretch, and reads on from there, as
-//! any log is read, until a group ends at or behind the end of the stretch. Whoever asked gets the events
-//! of the stretches in the order of the log.
+//! Where a frame begins, only the frame before it tells for certain; but what the end of a group
+//! looks like is known, and so one can be looked for from anywhere in a log. So the log is cut into
+//! *stretches* of equal length. A thread looks for the first group that begins in a stretch, and
+//! reads on from there, as any log is read, until a group ends at or behind the end of the stretch.
+//! Whoever asked gets the events of the stretches in the order of the log.
 //!
-//! What looks like a group need not be one. A stretch counts only if it was read from the very place at
-//! which what comes before it ends, to its own end, with nothing but sound groups. Any other is read again,
-//! from that place on, as if nothing had been read ahead: what a defect is, and what stands behind it, is
-//! told in one place alone.
+//! What looks like a group need not be one. A stretch counts only if it was read from the very
+//! place at which what comes before it ends, to its own end, with nothing but sound groups. Any
+//! other is read again, from that place on, as if nothing had been read ahead: what a defect is,
+//! and what stands behind it, is told in one place alone.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -33,7 +33,8 @@ const STRETCHES_PER_THREAD: usize = 3;
 /// Reads a log group by group, where other threads check frames ahead of the caller.
 ///
 /// `read` gets a reader that is like [`GroupReader::new`] in all it says. `threads` counts the
-/// caller's own. Memory is bounded by the number of threads, some MiB for each; it does not grow with the log.
+/// caller's own. Memory is bounded by the number of threads, some MiB for each; it does not grow
+/// with the log.
 pub fn read_ahead<'a, R>(
     parts: &'a [LogPart<'a>],
     threads: Threads,
@@ -47,8 +48,8 @@ pub fn read_ahead<'a, R>(
     read_stretches(parts, threads, STRETCH_BYTES, read)
 }
 
-/// The same in stretches of another length than that which was found to be fast, however short the log
-/// is.
+/// The same in stretches of another length than that which was found to be fast, however short the
+/// log is.
 pub fn read_stretches<'a, R>(
     parts: &'a [LogPart<'a>],
     threads: Threads,
@@ -164,8 +165,8 @@ impl<'a> Stretches<'a> {
         }
     }
 
-    /// The next stretch in the order of the log, which this thread reads itself where no other does;
-    /// `None` behind the last one.
+    /// The next stretch in the order of the log, which this thread reads itself where no other
+    /// does; `None` behind the last one.
     fn take(&self, used: Vec<LogEvent<'a>>) -> Option<Stretch<'a>> {
         let mut state = self.lock();
         state.spare.push(used);

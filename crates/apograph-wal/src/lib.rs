@@ -2,10 +2,10 @@
 //!
 //! For backup tools, log inspectors and whoever asks "which commits are in this log?". It reads a
 //! log folder's files in order ([`LogFolder`]), or any bytes that are a log ([`LogPart`]), as
-//! commit groups ([`GroupReader`], on several threads with [`read_ahead`]), tells where the log ends and why ([`LogEnd`]), and to which
-//! epoch of which process each group belongs ([`TimelineState`]). Files are mapped and frames are
-//! borrowed; nothing is copied, and memory does not grow with the log. It writes nothing, and it
-//! knows nothing of backups.
+//! commit groups ([`GroupReader`], on several threads with [`read_ahead`]), tells where the log
+//! ends and why ([`LogEnd`]), and to which epoch of which process each group belongs
+//! ([`TimelineState`]). Files are mapped and frames are borrowed; nothing is copied, and memory
+//! does not grow with the log. It writes nothing, and it knows nothing of backups.
 //!
 //! ```
 //! use apograph_wal::{GroupReader, LogEvent, LogPart};

@@ -8,8 +8,8 @@ use crate::part::{LogPart, Place};
 
 /// Reads a log from its start, group by group, checking every frame.
 ///
-/// The log is of the generation of its first part. [`read_ahead`](crate::read_ahead) gives one whose
-/// frames are checked on several threads.
+/// The log is of the generation of its first part. [`read_ahead`](crate::read_ahead) gives one
+/// whose frames are checked on several threads.
 #[derive(Debug)]
 pub struct GroupReader<'a>(Source<'a>);
 

@@ -1,10 +1,10 @@
 //! Which epoch of which timeline a group belongs to.
 //!
-//! Generation 2 names the epoch of every group and goes on counting across processes: the groups
-//! of a log are in one timeline, in the order of their epochs. Only an image can be ahead of its log:
-//! a statement that changes nothing takes an epoch and logs nothing, and a crash gives that epoch out
-//! again. What follows then is another timeline. Where the log of a chain goes on across such an image,
-//! its epochs are taken from its place in the log on.
+//! Generation 2 names the epoch of every group and goes on counting across processes: the groups of
+//! a log are in one timeline, in the order of their epochs. Only an image can be ahead of its log:
+//! a statement that changes nothing takes an epoch and logs nothing, and a crash gives that epoch
+//! out again. What follows then is another timeline. Where the log of a chain goes on across such
+//! an image, its epochs are taken from its place in the log on.
 //!
 //! Generation 1 counts epochs per process and says nowhere when another process took over. The
 //! rules (docs/decisions.md, "Where does a timeline end?"):
@@ -41,7 +41,8 @@ pub struct TimelineState {
     pub transactions: RangeSet,
     /// Another process is known to have begun writing; its first group opens the next timeline.
     pub process_ended: bool,
-    /// Generation 2: the last image that the log went on across, and the highest epoch that one had.
+    /// Generation 2: the last image that the log went on across, and the highest epoch that one
+    /// had.
     pub crossed: Option<(Lsn, Epoch)>,
 }
 
@@ -88,8 +89,8 @@ impl TimelineState {
         self.process_ended = true;
     }
 
-    /// The log goes on across an image of generation 2: what is logged from its place on does not have
-    /// the epochs that it has had, though they may be logged nowhere.
+    /// The log goes on across an image of generation 2: what is logged from its place on does not
+    /// have the epochs that it has had, though they may be logged nowhere.
     pub fn cross(&mut self, image: Lsn, epoch: Epoch) {
         let before = self.crossed.map_or(epoch, |(_, before)| before);
         self.crossed = Some((image, epoch.max(before)));

@@ -1,7 +1,8 @@
-//! The ratios over the records, as a picture: one panel for each figure that has something to reach.
+//! The ratios over the records, as a picture: one panel for each figure that has something to
+//! reach.
 //!
-//! A dashed line is what was to be reached. Machines that cannot be compared have lines of their own,
-//! each in its colour.
+//! A dashed line is what was to be reached. Machines that cannot be compared have lines of their
+//! own, each in its colour.
 
 use std::fmt::Write;
 use std::fs;

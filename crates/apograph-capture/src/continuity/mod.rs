@@ -123,8 +123,8 @@ impl Search<'_> {
         ) else {
             return Ok(None);
         };
-        // Where nothing lies between them, the image had to be what the segments before it lead to. One
-        // with a higher epoch is ahead of its log, and that epoch may be given out again.
+        // Where nothing lies between them, the image had to be what the segments before it lead to.
+        // One with a higher epoch is ahead of its log, and that epoch may be given out again.
         let highest = self.repository.timeline_before(entries.len()).highest();
         let is_ahead = end == start && full.base.epoch > highest;
         if full.continues || end > start || is_ahead || last.unusable.is_some() {
@@ -192,8 +192,8 @@ impl Search<'_> {
     }
 }
 
-/// How many bytes lie between two positions of a log file, or of a log of generation 2; `None` where
-/// the second lies before the first.
+/// How many bytes lie between two positions of a log file, or of a log of generation 2; `None`
+/// where the second lies before the first.
 fn distance(from: LogPosition, to: LogPosition) -> Option<u64> {
     match (from, to) {
         (LogPosition::Lsn(from), LogPosition::Lsn(to)) => to.get().checked_sub(from.get()),

@@ -142,8 +142,9 @@ impl Search<'_> {
             (Some(_), Some(_)) => return Err(Broken::OtherLog),
             (None, _) => {}
         }
-        // The engine may have removed the files that it captured; then its cursor is the witness. One
-        // of ours keeps the file in which the chain ends: where that lacks the bytes, they are lost.
+        // The engine may have removed the files that it captured; then its cursor is the witness.
+        // One of ours keeps the file in which the chain ends: where that lacks the bytes, they are
+        // lost.
         let by_engine = self.live.cursor.filter(|cursor| !cursor.is_ours());
         let after = match by_engine.map(|it| it.keep) {
             Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),

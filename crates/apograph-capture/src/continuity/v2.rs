@@ -1,7 +1,7 @@
 //! Where a chain of generation 2 goes on.
 //!
-//! An LSN names one place in the log of one database, and in the log of every copy that was restored
-//! from it. What proves that a log is still the one that was captured:
+//! An LSN names one place in the log of one database, and in the log of every copy that was
+//! restored from it. What proves that a log is still the one that was captured:
 //!
 //! 1. **the log file**: the header of the file in which the chain ends is the one that the last
 //!    segment holds, created at the same time;

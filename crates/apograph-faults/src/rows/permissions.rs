@@ -25,8 +25,8 @@ const MODES: [u32; 3] = [0o600, 0o640, 0o400];
 /// A user who owns nothing.
 const NOBODY: u32 = 65534;
 
-/// Looks at the modes of all that each act creates, before each of its operations; then takes rights
-/// away.
+/// Looks at the modes of all that each act creates, before each of its operations; then takes
+/// rights away.
 ///
 /// # Errors
 ///

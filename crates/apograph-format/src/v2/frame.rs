@@ -11,8 +11,8 @@
 //!
 //! The payload of a first frame begins with the group's prologue, the LSN up to which the log was
 //! durable when the group began. All numbers are little-endian. Where a frame is
-//! ([`RawFrame::parse`]) is told apart from whether its bytes are right ([`RawFrame::check`]), as in
-//! generation 1.
+//! ([`RawFrame::parse`]) is told apart from whether its bytes are right ([`RawFrame::check`]), as
+//! in generation 1.
 
 use crate::bytes::{length, u8_at, u32_at, u64_at};
 use crate::words::{Crc32, Lsn, TransactionId};

@@ -78,8 +78,8 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The log file with the highest number; the names of a generation are equally long, so they sort by
-/// it.
+/// The log file with the highest number; the names of a generation are equally long, so they sort
+/// by it.
 fn newest_log(database: &Path) -> io::Result<(PathBuf, u64)> {
     let (name, size) = log_sizes(database)?
         .pop_last()

@@ -35,8 +35,8 @@ fn a_captured_source_restores_to_what_the_engine_recovers(generation: Generation
     assert_eq!(captured, sources);
 }
 
-/// A crash between the two halves of a checkpoint of generation 1: the new image is whole under its own name, and
-/// the database file is half of it.
+/// A crash between the two halves of a checkpoint of generation 1: the new image is whole under its
+/// own name, and the database file is half of it.
 #[test]
 fn an_image_that_was_being_installed_is_the_database() {
     let folder = tempfile::tempdir().unwrap();

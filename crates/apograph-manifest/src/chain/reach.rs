@@ -59,8 +59,8 @@ impl Chain {
         ranges
     }
 
-    /// Whether the log right behind a full backup can be replayed. Where it cannot, later increments
-    /// of the run go on from what older full backups lead to, and not from this one.
+    /// Whether the log right behind a full backup can be replayed. Where it cannot, later
+    /// increments of the run go on from what older full backups lead to, and not from this one.
     pub(crate) fn leads_on(&self, full: usize) -> bool {
         let own = self.entries.get(full.saturating_add(1));
         own.is_none_or(|own| own.segment.kind == SegmentKind::Full || own.unusable.is_none())
@@ -89,8 +89,8 @@ impl Chain {
         next.catches_up.then_some(next)
     }
 
-    /// Whether the image of a full backup is no state by itself, or may be none: what was captured with
-    /// it has to follow, or would tell and is lost.
+    /// Whether the image of a full backup is no state by itself, or may be none: what was captured
+    /// with it has to follow, or would tell and is lost.
     pub(crate) fn needs_more(&self, full: usize) -> bool {
         let is_unknown = || {
             let next = self.entries.get(full.checked_add(1)?)?;

@@ -60,8 +60,8 @@ impl Engine {
         self.open();
         self.flush();
         if self.is_first_generation() {
-            // So that the log has nothing between `checkpoint.meta` and the image. Where it has, the
-            // processes in it cannot be told apart.
+            // So that the log has nothing between `checkpoint.meta` and the image. Where it has,
+            // the processes in it cannot be told apart.
             self.checkpoint(Keep::Everything);
             self.begin_file();
             let (head, image) = self.new_image();

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use crate::part::LogPart;
 
-/// The first place in a range at which a group seems to begin: a frame that says that it stands there,
-/// and is the first of its group.
+/// The first place in a range at which a group seems to begin: a frame that says that it stands
+/// there, and is the first of its group.
 ///
 /// Nothing is checked: what is found is a place to begin to read at, and no proof.
 pub(crate) fn find(part: &LogPart<'_>, mut range: Range<usize>) -> Option<usize> {

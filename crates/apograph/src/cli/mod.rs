@@ -1,7 +1,8 @@
 //! The `apograph` command: arguments in, one result out.
 //!
-//! Its contract is docs/cli.md: commands, JSON objects, exit statuses and error codes. Each command is a function from its arguments to a `Report`, which knows how it reads
-//! for a person and for a program; nothing else prints.
+//! Its contract is docs/cli.md: commands, JSON objects, exit statuses and error codes. Each command
+//! is a function from its arguments to a `Report`, which knows how it reads for a person and for a
+//! program; nothing else prints.
 
 mod args;
 mod backup;

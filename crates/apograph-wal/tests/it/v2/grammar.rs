@@ -19,8 +19,8 @@ const SESSION: u64 = 9;
 /// - `u` a group with an unknown flag, `r` one with a required record of an unknown kind, `o` one
 ///   with an optional one.
 ///
-/// Behind it `>` says that the log was durable up to the frame, `+` that it was durable past it, and
-/// `!` damages its last byte. `?` is a byte of no frame, `0` sixty zeros; `/` ends a part.
+/// Behind it `>` says that the log was durable up to the frame, `+` that it was durable past it,
+/// and `!` damages its last byte. `?` is a byte of no frame, `0` sixty zeros; `/` ends a part.
 fn log(text: &str) -> Vec<(Lsn, Vec<u8>)> {
     let mut parts = vec![(START, Vec::new())];
     for word in text.split(' ').filter(|word| !word.is_empty()) {
