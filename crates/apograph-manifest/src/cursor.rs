@@ -22,7 +22,7 @@ use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ManifestError, Result};
-use crate::manifest::Unknown;
+use crate::segment::Unknown;
 
 /// The name of the cursor in a log folder.
 pub const CURSOR_FILE_NAME: &str = "backup_cursor.meta";

@@ -3,8 +3,8 @@
 use apograph_format::{Epoch, Generation, Point, Timeline};
 
 use crate::hole::Unusable;
-use crate::manifest::Segment;
 use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
+use crate::segment::Segment;
 
 /// A segment of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use apograph_format::{Epoch, LogPosition, Point, PointName};
 
-use crate::manifest::FileName;
+use crate::segment::FileName;
 
 /// Why a segment cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

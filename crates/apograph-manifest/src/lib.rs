@@ -35,6 +35,7 @@ mod manifest;
 mod plan;
 mod record;
 mod run;
+mod segment;
 mod verification;
 
 pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
@@ -43,8 +44,7 @@ pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
 pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{
-    FileName, MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, Segment, Unknown,
-    read_manifest, write_manifest,
+    MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
@@ -52,4 +52,5 @@ pub use record::{
     LogRange, SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, read_history,
     write_history,
 };
+pub use segment::{FileName, Segment, Unknown};
 pub use verification::{FileStamp, Level, Verification};

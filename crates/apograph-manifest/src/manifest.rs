@@ -5,7 +5,6 @@
 //! for byte what the engine writes. Fields of a JSON manifest that are not known here are kept.
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Seek};
 use std::path::Path;
@@ -14,9 +13,9 @@ use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
 use apograph_io::{At, Disk, Folder, IoError, Mode, replace_file};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
 
 use crate::error::{ManifestError, Result};
+use crate::segment::{Segment, Unknown};
 
 /// The name of the manifest in a repository.
 pub const MANIFEST_FILE_NAME: &str = "backup_manifest.json";
@@ -35,138 +34,6 @@ const SEGMENT_LIMIT_BYTES: usize = 1024;
 const BUFFER_BYTES: usize = 64 << 10;
 /// A kind, the length of a name, and five numbers.
 const SEGMENT_MIN_BYTES: usize = 7;
-
-/// Fields of a JSON file that are not known here. There are hardly ever any.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(from = "Map<String, Value>", into = "Map<String, Value>")]
-pub struct Unknown(Option<Box<Map<String, Value>>>);
-
-impl Unknown {
-    /// No field.
-    pub const fn new() -> Self {
-        Self(None)
-    }
-
-    /// How many fields there are.
-    pub fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |fields| fields.len())
-    }
-
-    /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Forgets them.
-    pub fn clear(&mut self) {
-        self.0 = None;
-    }
-}
-
-impl From<Map<String, Value>> for Unknown {
-    fn from(fields: Map<String, Value>) -> Self {
-        Self((!fields.is_empty()).then(|| Box::new(fields)))
-    }
-}
-
-impl From<Unknown> for Map<String, Value> {
-    fn from(unknown: Unknown) -> Self {
-        unknown.0.map(|fields| *fields).unwrap_or_default()
-    }
-}
-
-/// The name of a segment's file: a name, never a path.
-///
-/// ASCII letters, digits, `.`, `_` and `-`, not beginning with a dot, at most 255 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct FileName(Box<str>);
-
-impl FileName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for FileName {
-    type Error = String;
-
-    fn try_from(name: String) -> std::result::Result<Self, String> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let plain = name.bytes().all(allowed) && !name.starts_with('.');
-        if plain && (1..=255).contains(&name.len()) {
-            Ok(Self(name.into_boxed_str()))
-        } else {
-            Err(format!("{name:?} is not a plain file name"))
-        }
-    }
-}
-
-impl From<FileName> for String {
-    fn from(name: FileName) -> Self {
-        name.0.into_string()
-    }
-}
-
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl AsRef<OsStr> for FileName {
-    fn as_ref(&self) -> &OsStr {
-        OsStr::new(&*self.0)
-    }
-}
-
-/// What the manifest says of one segment.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Segment {
-    /// Full or incremental.
-    pub kind: SegmentKind,
-    /// The name of its file in the repository.
-    pub file: FileName,
-    /// An increment: the end of the segment before, plus 1. A full backup: 0.
-    pub start_epoch: Epoch,
-    /// The epoch at its end. Across a crash it can be smaller than the start.
-    pub end_epoch: Epoch,
-    /// Checksum of the whole file.
-    pub checksum: Crc32,
-    /// Size of the file in bytes.
-    pub size_bytes: u64,
-    /// When it was captured.
-    pub created_at: UnixMillis,
-    /// Generation 2: the LSN at which it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_lsn: Option<Lsn>,
-    /// What else a JSON manifest says of it.
-    #[serde(skip)]
-    pub unknown: Unknown,
-}
-
-impl Segment {
-    /// Whether both say the same, as far as it is known here.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let Self {
-            kind,
-            file,
-            start_epoch,
-            end_epoch,
-            checksum,
-            size_bytes,
-            created_at,
-            end_lsn,
-            unknown: _,
-        } = self;
-        *kind == other.kind
-            && *file == other.file
-            && (*start_epoch, *end_epoch) == (other.start_epoch, other.end_epoch)
-            && (*checksum, *size_bytes) == (other.checksum, other.size_bytes)
-            && (*created_at, *end_lsn) == (other.created_at, other.end_lsn)
-    }
-}
 
 /// The segments of a repository, in the order they were taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

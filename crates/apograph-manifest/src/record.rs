@@ -18,7 +18,8 @@ use serde_json::value::RawValue;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
-use crate::manifest::{Segment, check_length};
+use crate::manifest::check_length;
+use crate::segment::Segment;
 use crate::verification::Verification;
 
 /// The name of the file in a repository.

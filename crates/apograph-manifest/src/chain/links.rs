@@ -5,9 +5,9 @@ use apograph_format::{Generation, LogPosition, SegmentKind, SegmentName};
 use super::Chain;
 use crate::entry::ChainEntry;
 use crate::hole::HoleCause;
-use crate::manifest::Segment;
 use crate::record::SegmentContent;
 use crate::run::Run;
+use crate::segment::Segment;
 
 impl Chain {
     pub(super) fn find_runs(&mut self) {
