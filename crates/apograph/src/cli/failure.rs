@@ -97,7 +97,7 @@ fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
         "usage" => "`apograph help` lists the commands",
         "corrupt-segment" => {
-            "`apograph verify REPO` lists all damage, `apograph list REPO` what can still be restored"
+            "`apograph verify REPO` lists all damage, and `restore` with `--dry-run` tries a target"
         }
         "corrupt-manifest" => {
             "`apograph rebuild REPO` writes the manifest anew from the segment files"
