@@ -1,7 +1,5 @@
 //! The checksum of large bytes in memory: ours on all threads and on one, and `crc32fast` alone.
 
-use std::num::NonZero;
-
 use apograph_benches::{Workload, Workloads, limit};
 use apograph_format::Generation;
 use apograph_io::{Threads, crc32};
@@ -14,7 +12,7 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
     let files = limit::logs(&log).expect("the folder can be listed");
     let first = files.first().expect("a log file");
     let bytes = std::fs::read(first).expect("the file can be read");
-    let one = Threads::new(NonZero::<usize>::MIN);
+    let one = Threads::ONE;
     for (name, threads) in [("all cores", Threads::default()), ("one core", one)] {
         let mut group = criterion.benchmark_group(format!("crc, {name}"));
         group.throughput(Throughput::Bytes(bytes.len() as u64));

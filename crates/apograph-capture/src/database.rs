@@ -18,16 +18,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apograph_format::{
-    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Image, checkpoint_image,
+    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, checkpoint_image,
     generation_of, log_folder, migrated_original,
 };
-use apograph_io::{
-    At, Disk, Folder, IoError, Mode, Monitor, StagedFile, Threads, crc32, read_front,
-};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, StagedFile, Threads, read_front};
 use apograph_manifest::SourceFile;
 use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
+use crate::image_copy::ImageCopy;
 use crate::request::Options;
 
 /// How often a copy is begun anew when a checkpoint ran through it.
@@ -171,7 +170,7 @@ impl Database {
         target: At<'_>,
         options: &Options,
         monitor: &dyn Monitor,
-    ) -> Result<(StagedFile<'d>, Image)> {
+    ) -> Result<ImageCopy<'d>> {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let before = self.header_bytes(&source)?;
@@ -182,18 +181,20 @@ impl Database {
             monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)?;
             match copied {
-                Ok(()) => match self.prove(&mut staged, unchanged, options.threads) {
-                    Ok(Some(image)) => return Ok((staged, image)),
-                    Ok(None) => {}
-                    Err(error) if self.may_be_writing(attempt) => drop(error),
-                    Err(error) => return Err(error),
-                },
+                Ok(()) => {
+                    monitor.phase("checking the copy", size);
+                    match self.prove(staged, unchanged, options.threads) {
+                        Ok(Some(copy)) => return Ok(copy),
+                        Ok(None) => {}
+                        Err(error) if self.may_be_writing(attempt) => drop(error),
+                        Err(error) => return Err(error),
+                    }
+                }
                 Err(error) if unchanged && !matches!(error, IoError::EndedEarly { .. }) => {
                     return Err(error.into());
                 }
-                Err(_) => {}
+                Err(_) => drop(staged),
             }
-            drop(staged);
             std::thread::sleep(RETRY_PAUSE);
         }
         Err(CaptureError::Restless {
@@ -201,30 +202,25 @@ impl Database {
         })
     }
 
-    /// The image in a copy; `None` where nothing proves that the copy is one state.
-    fn prove(
+    /// The same copy; `None` where nothing proves that it is one state.
+    fn prove<'d>(
         &self,
-        staged: &mut StagedFile<'_>,
+        staged: StagedFile<'d>,
         unchanged: bool,
         threads: Threads,
-    ) -> Result<Option<Image>> {
+    ) -> Result<Option<ImageCopy<'d>>> {
         if !unchanged && self.generation == Generation::One {
             return Ok(None);
         }
-        let image = staged.sync_and_read(|bytes| {
-            let image = Image::parse(bytes)?;
-            image.check_by(bytes, |bytes| crc32(bytes, threads))?;
-            Ok(image)
-        })?;
-        match image {
-            Ok(image) if unchanged => {
-                self.sound(Ok(image.headers().clone()))?;
-                Ok(Some(image))
+        match ImageCopy::read_back(staged, threads)? {
+            Ok(copy) if unchanged => {
+                self.sound(Ok(copy.image.headers().clone()))?;
+                Ok(Some(copy))
             }
-            Ok(image) => {
-                let headers = image.headers();
+            Ok(copy) => {
+                let headers = copy.image.headers();
                 let is_proven = !headers.file.is_encrypted && !headers.has_damaged_slot;
-                Ok(is_proven.then_some(image))
+                Ok(is_proven.then_some(copy))
             }
             Err(error) if unchanged => Err(self.damaged(error)),
             Err(_) => Ok(None),

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use apograph_format::{
-    Epoch, Generation, Image, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName, Timeline,
+    Epoch, Generation, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
-use apograph_io::{IoError, StagedFile, crc32, now};
+use apograph_io::{IoError, now};
 use apograph_manifest::{
     Cursor, FileName, FullContent, ImageIdentity, Segment, SegmentContent, SegmentRecord, Unknown,
 };
@@ -21,6 +21,7 @@ use apograph_wal::{LogFolder, TimelineState};
 use crate::continuity::GoesOn;
 use crate::error::Result;
 use crate::fresh::is_fresh;
+use crate::image_copy::ImageCopy;
 use crate::increment::Stretch;
 use crate::job::{Job, SETTLE_ATTEMPTS, SETTLE_PAUSE, Seen};
 use crate::request::Captured;
@@ -28,23 +29,6 @@ use crate::request::Captured;
 /// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
 /// its commit visible before it logs it.
 const IMAGE_AGE: Duration = Duration::from_millis(250);
-
-/// A proven copy of the database file, under its temporary name.
-struct ImageCopy<'d> {
-    file: StagedFile<'d>,
-    image: Image,
-}
-
-impl ImageCopy<'_> {
-    fn epoch(&self) -> Epoch {
-        self.image.checkpoint().epoch
-    }
-
-    /// Generation 2: where the log behind the image begins.
-    fn log_start(&self) -> Option<LogPosition> {
-        self.image.checkpoint().log_start.map(LogPosition::Lsn)
-    }
-}
 
 /// What the chain lacked of the log, once it is captured.
 struct Rest {
@@ -118,10 +102,9 @@ impl<'a> Job<'a> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
         let options = self.options;
-        let (file, image) = self
+        let copy = self
             .database
             .copy(self.disk, target, options, self.monitor)?;
-        let copy = ImageCopy { file, image };
         let goes_on = seen.goes_on.ok();
         match seen.log {
             None if self.database.has_log()? => Ok(None),
@@ -157,7 +140,7 @@ impl<'a> Job<'a> {
             reopened: false,
             source: Some(self.database.source_file()),
         };
-        let full = self.full_segment(copy.file, 0, content)?;
+        let full = self.full_segment(copy, 0, content)?;
         self.publish(vec![full], None, None, Some(why))
     }
 
@@ -264,7 +247,7 @@ impl<'a> Job<'a> {
             reopened,
             source: Some(self.database.source_file()),
         };
-        segments.push(self.full_segment(copy.file, segments.len(), content)?);
+        segments.push(self.full_segment(copy, segments.len(), content)?);
         let is_written = continues || !stretch.is_empty();
         // What is not written is read again by the next increment.
         let end = if is_written {
@@ -323,14 +306,12 @@ impl<'a> Job<'a> {
 
     fn full_segment(
         &self,
-        file: StagedFile<'a>,
+        copy: ImageCopy<'a>,
         ahead: usize,
         content: FullContent,
     ) -> Result<NewSegment<'a>> {
         let name: SegmentName = self.name(ahead, SegmentKind::Full);
-        let file = file.retarget(name.to_string().as_ref())?;
-        let bytes = file.map()?;
-        self.monitor.phase("checking the copy", bytes.len() as u64);
+        let file = copy.file.retarget(name.to_string().as_ref())?;
         let Ok(name) = FileName::try_from(name.to_string()) else {
             let path = file.target().path();
             return Err(IoError::NotAsWritten { path }.into());
@@ -340,8 +321,8 @@ impl<'a> Job<'a> {
             file: name,
             start_epoch: Epoch::default(),
             end_epoch: content.base.epoch,
-            checksum: crc32(&bytes, self.options.threads),
-            size_bytes: bytes.len() as u64,
+            checksum: copy.checksum,
+            size_bytes: copy.size_bytes,
             created_at: self.now,
             end_lsn: content.log_start.and_then(LogPosition::lsn),
             unknown: Unknown::new(),

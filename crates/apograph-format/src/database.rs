@@ -5,6 +5,8 @@
 //! layouts are those of [`v1`](crate::v1) and [`v2`](crate::v2); a reader finds the generation from
 //! the file's version.
 
+use std::ops::Range;
+
 use crate::bytes::{length, u32_at};
 use crate::error::{FormatError, Result};
 use crate::extent::Extent;
@@ -180,16 +182,23 @@ impl Image {
     ///
     /// [`FormatError::ChecksumMismatch`] for the first extent that differs.
     pub fn check(&self, file: &[u8]) -> Result<()> {
-        self.check_by(file, Crc32::of)
+        self.extents
+            .iter()
+            .try_for_each(|extent| extent.check(file))
     }
 
-    /// The same with another way to compute the CRC-32 of many bytes, such as one on all cores.
+    /// The same with another way to compute the CRC-32 of a range of the file, such as one on all
+    /// cores.
     ///
     /// # Errors
     ///
     /// As [`Image::check`].
-    pub fn check_by(&self, file: &[u8], crc32: impl Fn(&[u8]) -> Crc32) -> Result<()> {
+    pub fn check_by(
+        &self,
+        file: &[u8],
+        mut crc32: impl FnMut(Range<usize>) -> Crc32,
+    ) -> Result<()> {
         let mut extents = self.extents.iter();
-        extents.try_for_each(|extent| extent.check_by(file, &crc32))
+        extents.try_for_each(|extent| extent.check_by(file, &mut crc32))
     }
 }

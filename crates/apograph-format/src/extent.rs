@@ -70,25 +70,23 @@ impl Extent {
     /// [`FormatError::ChecksumMismatch`], or [`FormatError::TooShort`] where the file ends before
     /// the extent.
     pub fn check(&self, file: &[u8]) -> Result<()> {
-        self.check_by(file, Crc32::of)
+        self.check_by(file, |range| Crc32::of(file.get(range).unwrap_or_default()))
     }
 
-    /// The same with another way to compute the CRC-32 of many bytes.
+    /// The same with another way to compute the CRC-32 of a range of the file.
     ///
     /// # Errors
     ///
     /// As [`Extent::check`].
-    pub fn check_by(&self, file: &[u8], crc32: impl FnOnce(&[u8]) -> Crc32) -> Result<()> {
+    pub fn check_by(&self, file: &[u8], crc32: impl FnOnce(Range<usize>) -> Crc32) -> Result<()> {
         const WHAT: &str = "database file";
-        let bytes =
-            self.range()
-                .and_then(|range| file.get(range))
-                .ok_or(FormatError::TooShort {
-                    what: WHAT,
-                    need: self.offset.saturating_add(self.length),
-                    have: length(file),
-                })?;
-        let found = crc32(bytes);
+        let range = self.range().filter(|range| range.end <= file.len());
+        let range = range.ok_or(FormatError::TooShort {
+            what: WHAT,
+            need: self.offset.saturating_add(self.length),
+            have: length(file),
+        })?;
+        let found = crc32(range);
         if found == self.checksum {
             return Ok(());
         }

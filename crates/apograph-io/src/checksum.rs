@@ -1,10 +1,15 @@
-//! CRC-32 of large slices on all cores.
+//! CRC-32 of large slices, on all cores, and without a second look at bytes that are looked at
+//! anyway: what is larger than the memory of a machine comes from the disk each time.
 
+use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use apograph_format::Crc32;
+use crc32fast::Hasher;
 
 use crate::pace::Pace;
 
@@ -18,6 +23,9 @@ const CHUNK_BYTES: usize = 4 << 20;
 pub struct Threads(NonZero<usize>);
 
 impl Threads {
+    /// The caller's own thread alone.
+    pub const ONE: Self = Self(NonZero::<usize>::MIN);
+
     /// This many threads.
     pub const fn new(count: NonZero<usize>) -> Self {
         Self(count)
@@ -58,36 +66,134 @@ impl Default for Threads {
 
 /// The CRC-32 of `bytes`, computed on all cores where they are many.
 pub fn crc32(bytes: &[u8], threads: Threads) -> Crc32 {
-    if bytes.len() <= CHUNK_BYTES || threads.get() == 1 {
-        return Crc32::of(bytes);
-    }
-    let chunks: Vec<&[u8]> = bytes.chunks(CHUNK_BYTES).collect();
-    let parts: Vec<std::sync::OnceLock<crc32fast::Hasher>> =
-        chunks.iter().map(|_| std::sync::OnceLock::new()).collect();
-    threads.for_each(chunks.len(), |index| {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(chunks[index]);
-        parts[index].get_or_init(|| hasher);
-    });
-    let mut whole = crc32fast::Hasher::new();
-    for part in parts.iter().filter_map(std::sync::OnceLock::get) {
-        whole.combine(part);
-    }
-    Crc32::new(whole.finalize())
+    crc32_at_pace(bytes, threads, &Pace::default())
 }
 
 /// The CRC-32 of `bytes`, read no faster than a pace allows.
 pub fn crc32_at_pace(bytes: &[u8], threads: Threads, pace: &Pace) -> Crc32 {
-    let piece = pace.piece_bytes().map(usize::try_from);
-    let Some(Ok(piece_bytes)) = piece else {
-        return crc32(bytes, threads);
+    Crc32::new(hashed(bytes, threads, pace).finalize())
+}
+
+/// What has read some bytes, in pieces. At a pace, one thread is enough.
+fn hashed(bytes: &[u8], threads: Threads, pace: &Pace) -> Hasher {
+    let paced = pace.piece_bytes().map(usize::try_from);
+    let (piece_bytes, threads) = match paced {
+        Some(Ok(bytes)) => (bytes, Threads::ONE),
+        _ => (CHUNK_BYTES, threads),
     };
-    let mut hasher = crc32fast::Hasher::new();
-    for piece in bytes.chunks(piece_bytes) {
+    let pieces = bytes.len().div_ceil(piece_bytes);
+    let hashers: Vec<OnceLock<Hasher>> = (0..pieces).map(|_| OnceLock::new()).collect();
+    threads.for_each(pieces, |index| {
+        let start = index * piece_bytes;
+        let piece = &bytes[start..bytes.len().min(start + piece_bytes)];
         pace.take(piece.len() as u64);
+        let mut hasher = Hasher::new();
         hasher.update(piece);
+        hashers[index].get_or_init(|| hasher);
+    });
+    let mut whole = Hasher::new();
+    for piece in hashers.iter().filter_map(OnceLock::get) {
+        whole.combine(piece);
     }
-    Crc32::new(hasher.finalize())
+    whole
+}
+
+/// The CRC-32 of some bytes and of parts of them, for which each byte is read once.
+///
+/// A database image has a checksum for each of its sections, and its file has one for all.
+#[derive(Debug)]
+pub struct PartsCrc32<'a> {
+    bytes: &'a [u8],
+    threads: Threads,
+    pace: &'a Pace,
+    /// What was read, by where it begins, with its length.
+    read: BTreeMap<usize, (usize, Hasher)>,
+}
+
+impl<'a> PartsCrc32<'a> {
+    /// The checksums of `bytes`, which are read no faster than a pace allows.
+    pub const fn of(bytes: &'a [u8], threads: Threads, pace: &'a Pace) -> Self {
+        Self {
+            bytes,
+            threads,
+            pace,
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// That of one part, which is read now; outside of the bytes, that of nothing.
+    pub fn part(&mut self, range: Range<usize>) -> Crc32 {
+        let hasher = self.hashed(range.clone());
+        let crc32 = Crc32::new(hasher.clone().finalize());
+        if range.end <= self.bytes.len() {
+            self.read.insert(range.start, (range.len(), hasher));
+        }
+        crc32
+    }
+
+    /// That of all of them, for which what is in no part is read.
+    pub fn whole(&self) -> Crc32 {
+        let mut whole = Hasher::new();
+        let mut end = 0;
+        for (&start, (length, hasher)) in &self.read {
+            // What overlaps the part before it is read anew.
+            if start >= end {
+                whole.combine(&self.hashed(end..start));
+                whole.combine(hasher);
+                end = start + length;
+            }
+        }
+        whole.combine(&self.hashed(end..self.bytes.len()));
+        Crc32::new(whole.finalize())
+    }
+
+    fn hashed(&self, range: Range<usize>) -> Hasher {
+        let bytes = self.bytes.get(range).unwrap_or_default();
+        hashed(bytes, self.threads, self.pace)
+    }
+}
+
+/// A CRC-32 that trails behind a reader: it takes bytes that were just read, which are still in the
+/// cache of the processor.
+#[derive(Debug)]
+pub struct TrailingCrc32<'a> {
+    rest: &'a [u8],
+    taken: usize,
+    hasher: Hasher,
+}
+
+impl<'a> TrailingCrc32<'a> {
+    /// How far it lies behind, at most: what a core's own cache holds.
+    const LAG_BYTES: usize = 64 << 10;
+
+    /// That of `bytes`, of which nothing was read.
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            taken: 0,
+            hasher: Hasher::new(),
+        }
+    }
+
+    /// The reader has read all bytes before an offset.
+    pub fn read_to(&mut self, offset: usize) {
+        if offset.saturating_sub(self.taken) >= Self::LAG_BYTES {
+            self.take(offset - self.taken);
+        }
+    }
+
+    /// The checksum, for which the rest is read.
+    pub fn finish(&mut self) -> Crc32 {
+        self.take(self.rest.len());
+        Crc32::new(self.hasher.clone().finalize())
+    }
+
+    fn take(&mut self, length: usize) {
+        let (front, rest) = self.rest.split_at(length.min(self.rest.len()));
+        self.hasher.update(front);
+        self.taken += front.len();
+        self.rest = rest;
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +207,52 @@ mod tests {
             let bytes: Vec<u8> = pattern(length).collect();
             let threads = Threads::new(NonZero::new(3).expect("not zero"));
             assert_eq!(crc32(&bytes, threads), Crc32::of(&bytes), "{length}");
+        }
+    }
+
+    #[test]
+    fn the_whole_is_that_of_its_parts_and_of_what_is_between_them() {
+        let bytes: Vec<u8> = (0..=250).cycle().take(2 * CHUNK_BYTES + 900).collect();
+        let (threads, pace) = (Threads::default(), Pace::default());
+        let whole = Crc32::of(&bytes);
+        let long = 100..CHUNK_BYTES + 300;
+        let overlapping = [10..30, 20..25, 29..40, 30..30, long.clone(), 200..400];
+        for parts in [
+            &[][..],
+            &overlapping,
+            &[5..5, 5..9, 5..7],
+            &[0..10, 10..bytes.len()],
+        ] {
+            let mut checksums = PartsCrc32::of(&bytes, threads, &pace);
+            for part in parts {
+                let expected = Crc32::of(&bytes[part.clone()]);
+                assert_eq!(checksums.part(part.clone()), expected, "{part:?}");
+            }
+            assert_eq!(checksums.whole(), whole, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_was_read_is_not_read_again_for_the_whole() {
+        let pace = Pace::default();
+        let mut checksums = PartsCrc32::of(b"123456789", Threads::default(), &pace);
+        checksums.part(2..6);
+        checksums.bytes = b"12xxxx789";
+        assert_eq!(checksums.whole(), Crc32::of(b"123456789"));
+    }
+
+    #[test]
+    fn what_trails_behind_a_reader_is_the_checksum_of_all() {
+        let lag = TrailingCrc32::LAG_BYTES;
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * lag + 5).collect();
+        for step in [1, 1000, lag - 1, lag, lag + 1, bytes.len(), usize::MAX] {
+            let mut checksum = TrailingCrc32::of(&bytes);
+            for offset in (0..bytes.len()).step_by(step) {
+                checksum.read_to(offset);
+                assert!(offset - checksum.taken < lag, "{step}");
+            }
+            checksum.read_to(bytes.len() + 7);
+            assert_eq!(checksum.finish(), Crc32::of(&bytes), "{step}");
         }
     }
 }

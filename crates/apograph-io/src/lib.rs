@@ -37,7 +37,7 @@ mod open;
 mod pace;
 mod staged;
 
-pub use checksum::{Threads, crc32, crc32_at_pace};
+pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, crc32_at_pace};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};

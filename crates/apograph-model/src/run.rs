@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
@@ -245,7 +244,7 @@ impl Stage<'_> {
         let older = vandal::small_files(&self.repository);
         let options = Options {
             kind: backup.into(),
-            threads: one_thread(),
+            threads: Threads::ONE,
             ..Options::default()
         };
         let taken = self
@@ -310,7 +309,7 @@ impl Stage<'_> {
         self.restored += 1;
         let output = self.root.join(format!("out-{}.grafeo", self.restored));
         let options = RestoreOptions {
-            threads: one_thread(),
+            threads: Threads::ONE,
             ..RestoreOptions::to(target)
         };
         match self.library.restore(&self.repository, &output, &options) {
@@ -440,8 +439,4 @@ impl Stage<'_> {
             )),
         }
     }
-}
-
-fn one_thread() -> Threads {
-    Threads::new(NonZero::<usize>::MIN)
 }

@@ -18,6 +18,7 @@
 //! ```
 
 mod adopt;
+mod check;
 mod error;
 mod marks;
 mod opening;
@@ -30,14 +31,12 @@ mod summary;
 mod timelines;
 
 pub use adopt::adopt;
+pub use check::{FileCheck, check_end, check_file, check_file_at_pace, check_size};
 pub use error::{RepositoryError, Result};
 pub use marks::{Mark, mark};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
-pub use segment::{
-    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file, check_file_at_pace,
-    check_size,
-};
+pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile};
 pub use summary::{Summary, Surroundings};
 pub use timelines::advance;

@@ -11,12 +11,10 @@ use apograph_manifest::{
 };
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
+use crate::check::{check_end, check_file_at_pace, check_size};
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
-use crate::segment::{
-    FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file_at_pace, check_size,
-    leaves_out, usable,
-};
+use crate::segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, leaves_out, usable};
 use crate::summary::{Summary, Surroundings};
 use crate::timelines::{advance, timeline_behind};
 
@@ -291,8 +289,7 @@ impl Opening<'_> {
     ) -> std::result::Result<SegmentContent, Defect> {
         let (at, threads) = (self.folder.at(&segment.file), self.threads);
         let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
-        file.image.check(file.bytes())?;
+        file.check(segment, threads, self.pace)?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
             return Err(Defect::differs(segment, epoch));

@@ -2,16 +2,15 @@
 
 use std::time::UNIX_EPOCH;
 
-use apograph_format::{
-    Crc32, Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis,
-};
-use apograph_io::{At, Disk, Folder, IoError, Mode, Threads, crc32, temporary_name};
+use apograph_format::{Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Pace, Threads, crc32, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
     read_history, read_manifest, write_manifest,
 };
 use apograph_wal::{GroupReader, read_ahead};
 
+use crate::check::check_end;
 use crate::error::{RepositoryError, Result};
 use crate::publish::RepositoryLock;
 use crate::repository::check_count;
@@ -174,30 +173,28 @@ pub(crate) fn read_segment(
 ) -> std::result::Result<Segment, SegmentDefect> {
     let text = name.to_string();
     let at = folder.at(&text);
-    let (start_epoch, end_epoch, checksum, size_bytes, end) = match name.kind {
+    let (start_epoch, end_epoch, checksum, size, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            file.check_sections(threads)?;
-            let (checksum, size) = figures(file.bytes(), threads);
+            let checksum = file.check_sections(threads, &Pace::default())?;
             (
                 Epoch::default(),
                 file.image.checkpoint().epoch,
                 checksum,
-                size,
+                file.bytes().len(),
                 file.log_start(),
             )
         }
         SegmentKind::Incremental => {
             let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
-            let end = read_ahead(&parts, Threads::default(), GroupReader::finish);
-            crate::segment::check_end(end, &parts)?;
-            let (checksum, size) = figures(file.bytes(), threads);
+            let end = read_ahead(&parts, threads, GroupReader::finish);
+            check_end(end, &parts)?;
             (
                 file.header.start_epoch,
                 file.header.end_epoch,
-                checksum,
-                size,
+                crc32(file.bytes(), threads),
+                file.bytes().len(),
                 file.range().map(|range| range.end),
             )
         }
@@ -211,15 +208,11 @@ pub(crate) fn read_segment(
         start_epoch,
         end_epoch,
         checksum,
-        size_bytes,
+        size_bytes: size as u64,
         created_at,
         end_lsn: end.and_then(LogPosition::lsn),
         unknown: Unknown::new(),
     })
-}
-
-fn figures(bytes: &[u8], threads: Threads) -> (Crc32, u64) {
-    (crc32(bytes, threads), bytes.len() as u64)
 }
 
 fn modified_at(at: At<'_>) -> std::result::Result<UnixMillis, IoError> {

@@ -9,9 +9,11 @@ use apograph_format::{
     Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
     SegmentHeader,
 };
-use apograph_io::{At, IoError, Mapped, Pace, Threads, crc32, crc32_at_pace};
+use apograph_io::{At, IoError, Mapped, Pace, PartsCrc32, Threads};
 use apograph_manifest::{ImageIdentity, LogRange, Segment, Unusable};
-use apograph_wal::{LogEnd, LogEndCause, LogPart};
+use apograph_wal::LogPart;
+
+use crate::check::{check_checksum, check_file, check_size};
 
 /// The most log files that one increment may have pieces of: more than 64 TiB of log.
 const PIECES_MAX: usize = 1 << 20;
@@ -262,16 +264,33 @@ impl FullFile {
         &self.stored
     }
 
-    /// Compares every section with its checksum.
+    /// Compares every section with its checksum; tells the checksum of the file.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect::Unusable`].
-    pub fn check_sections(&self, threads: Threads) -> Result<(), SegmentDefect> {
-        let checked = self
-            .image
-            .check_by(self.bytes(), |bytes| crc32(bytes, threads));
-        Ok(checked?)
+    pub fn check_sections(&self, threads: Threads, pace: &Pace) -> Result<Crc32, SegmentDefect> {
+        let mut crc32 = PartsCrc32::of(self.bytes(), threads, pace);
+        self.image
+            .check_by(self.bytes(), |range| crc32.part(range))?;
+        Ok(crc32.whole())
+    }
+
+    /// Compares every section with its checksum, and the file with the manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect::Unusable`].
+    pub fn check(
+        &self,
+        segment: &Segment,
+        threads: Threads,
+        pace: &Pace,
+    ) -> Result<(), SegmentDefect> {
+        check_size(self.bytes().len() as u64, segment)?;
+        // Where a section is damaged, its place says more than the checksum of the whole file.
+        check_checksum(self.check_sections(threads, pace)?, segment)?;
+        Ok(())
     }
 
     /// Which database and checkpoint the image is of.
@@ -353,72 +372,4 @@ impl From<FormatError> for SegmentDefect {
             }
         })
     }
-}
-
-/// Compares a segment's bytes with the size and the checksum in the manifest.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`].
-pub fn check_file(bytes: &[u8], segment: &Segment, threads: Threads) -> Result<(), Unusable> {
-    check_file_at_pace(bytes, segment, threads, &Pace::default())
-}
-
-/// The same, read no faster than a pace allows.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`].
-pub fn check_file_at_pace(
-    bytes: &[u8],
-    segment: &Segment,
-    threads: Threads,
-    pace: &Pace,
-) -> Result<(), Unusable> {
-    check_size(bytes.len() as u64, segment)?;
-    let found: Crc32 = crc32_at_pace(bytes, threads, pace);
-    if found == segment.checksum {
-        return Ok(());
-    }
-    let expected = segment.checksum;
-    let detail = format!("its checksum is {found}, the manifest says {expected}");
-    Err(Unusable::Damaged { offset: 0, detail })
-}
-
-/// Compares a segment's size with the one in the manifest.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`].
-pub fn check_size(size_bytes: u64, segment: &Segment) -> Result<(), Unusable> {
-    if size_bytes == segment.size_bytes {
-        return Ok(());
-    }
-    let expected = segment.size_bytes;
-    Err(Unusable::Damaged {
-        offset: size_bytes.min(expected),
-        detail: format!("it has {size_bytes} bytes, the manifest says {expected}"),
-    })
-}
-
-/// Tells whether the log in an increment ends as it must: with a whole group, at its end.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`] with the place in the file.
-pub fn check_end(end: LogEnd, parts: &[LogPart<'_>]) -> Result<(), Unusable> {
-    let (place, detail) = match end.cause {
-        LogEndCause::Clean => return Ok(()),
-        LogEndCause::Damage { defect, .. } if defect.is_unsupported() => {
-            let detail = defect.to_string();
-            return Err(Unusable::Unsupported { detail });
-        }
-        LogEndCause::Damage { place, defect } => (place, defect.to_string()),
-        _ => (end.place, "it ends within a commit group".to_owned()),
-    };
-    let part = parts.get(place.part);
-    let offset = part.map_or(0, |part| {
-        part.file_offset.saturating_add(place.offset as u64)
-    });
-    Err(Unusable::Damaged { offset, detail })
 }

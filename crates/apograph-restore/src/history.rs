@@ -11,7 +11,7 @@ use apograph_repository::Repository;
 use apograph_wal::PlacedEvent;
 
 use crate::error::{RestoreError, Result};
-use crate::walk::{Walk, WalkError};
+use crate::walk::{Reading, Walk, WalkError};
 
 /// A commit group in a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,11 @@ pub struct Commit {
 /// [`RestoreError`]; for a damaged segment after its sound predecessors were visited.
 pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Result<()> {
     let repository = Repository::open(folder)?;
-    let mut walk = Walk::from(&repository, 0, Threads::default(), &Silent);
+    let reading = Reading {
+        checks_first: true,
+        ..Reading::by(Threads::default(), &Silent)
+    };
+    let mut walk = Walk::from(&repository, 0, reading);
     for (index, entry) in repository.chain().entries().iter().enumerate() {
         let repeats = matches!(
             &entry.content,
@@ -59,7 +63,7 @@ pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Re
             continue;
         }
         let mut outcome = Ok(());
-        let read = walk.increment(index, |event| {
+        let see = |event: &PlacedEvent<'_>| {
             if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
                 outcome = visit(Commit {
                     point: placement.point,
@@ -75,7 +79,8 @@ pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Re
                     kinds: group.kinds(),
                 });
             }
-        });
+        };
+        let read = walk.step(index).and_then(|step| step.increment(see));
         outcome?;
         read.map_err(|error| match error {
             WalkError::Io(error) => error.into(),

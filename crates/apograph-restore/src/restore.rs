@@ -13,7 +13,7 @@ use crate::error::{RestoreError, Result};
 use crate::selection::Selection;
 use crate::sink::Sink;
 use crate::staging::{Output, Staging};
-use crate::walk::{Walk, WalkError, total_bytes};
+use crate::walk::{Reading, Walk, WalkError, total_bytes};
 
 /// How to restore.
 #[derive(Debug, Clone, Copy)]
@@ -161,16 +161,17 @@ impl<'a> Maker<'a> {
         let sizes = indexes().map(|index| self.segment(index).map(|it| it.size_bytes));
         let sizes = sizes.collect::<Result<Vec<u64>>>()?;
         self.monitor.phase("restoring", total_bytes(sizes));
-        let mut walk = Walk::from(self.repository, self.plan.full, self.threads, self.monitor);
-        let full = walk
-            .full(self.plan.full)
-            .map_err(|error| self.failed(self.plan.full, error))?;
+        let reading = Reading::by(self.threads, self.monitor);
+        let mut walk = Walk::from(self.repository, self.plan.full, reading);
+        let full = walk.step(self.plan.full).and_then(|step| step.full());
+        let full = full.map_err(|error| self.failed(self.plan.full, error))?;
         self.bytes_read += full.bytes().len() as u64;
         sink.image(&full)?;
         drop(full);
         for &index in &self.plan.increments {
             let selection = &mut self.selection;
-            let read = walk.increment(index, |event| selection.add(event));
+            let step = walk.step(index);
+            let read = step.and_then(|step| step.increment(|event| selection.add(event)));
             let (file, walked) = read.map_err(|error| self.failed(index, error))?;
             self.bytes_read += file.bytes().len() as u64;
             let parts = file.parts(walked.overlap_bytes);

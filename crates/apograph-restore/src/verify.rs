@@ -1,14 +1,22 @@
 //! The verification of a whole repository: the walk of a restore, without output.
+//!
+//! What a segment is checked against is known from the records of those before it. So segments need
+//! not be checked in their order: the large ones come first, each by all threads; then the others
+//! side by side, by one thread each.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Epoch, SegmentKind};
 use apograph_io::{At, Disk, Monitor, Pace, Threads, now};
 use apograph_manifest::{FileStamp, HoleCause, Level, Unusable, Verification};
-use apograph_repository::{Mark, Repository, StoredFile, check_file_at_pace, mark};
+use apograph_repository::{Mark, Repository, mark};
 
-use crate::error::{Result, code_of};
-use crate::walk::{Walk, WalkError, total_bytes};
+use crate::error::{RestoreError, Result, code_of};
+use crate::walk::{Reading, Step, Walk, WalkError, Walked, total_bytes};
+
+/// To share a segment of this size among threads pays.
+const LARGE_BYTES: u64 = 4 << 20;
 
 /// How to verify.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +71,7 @@ pub struct Problem {
 /// missing links are no errors here but [`Verified::problems`].
 pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
     let repository = Repository::open_with(folder, options.threads, &options.pace)?;
-    verified(&repository, options, monitor, None)
+    Ok(verified(&repository, options, monitor, false)?.0)
 }
 
 /// The same, and notes in `apograph.json` which segments were found sound, and when.
@@ -82,8 +90,7 @@ pub fn verify_and_mark(
     monitor: &dyn Monitor,
 ) -> Result<Verified> {
     let repository = Repository::open_with(folder, options.threads, &options.pace)?;
-    let mut marks = Vec::new();
-    let verified = verified(&repository, options, monitor, Some(&mut marks))?;
+    let (verified, marks) = verified(&repository, options, monitor, true)?;
     if repository.has_history() || options.only_new {
         mark(disk, &repository, &marks).unwrap_or_else(|error| {
             monitor.warn(&format!("what was verified is not recorded: {error}"));
@@ -96,66 +103,52 @@ fn verified(
     repository: &Repository,
     options: &VerifyOptions,
     monitor: &dyn Monitor,
-    mut marks: Option<&mut Vec<Mark>>,
-) -> Result<Verified> {
+    notes: bool,
+) -> Result<(Verified, Vec<Mark>)> {
     let entries = repository.chain().entries();
-    let is_known = |index: usize| {
-        let verification = repository.verified(index);
-        options.only_new && verification.is_some_and(|it| it.covers(options.level))
+    let is_new = |index: &usize| {
+        let known = repository.verified(*index).filter(|_| options.only_new);
+        !known.is_some_and(|it| it.covers(options.level))
     };
-    let new = entries.iter().enumerate();
-    let new = new.filter(|(index, _)| !is_known(*index));
-    monitor.phase(
-        "verifying",
-        total_bytes(new.map(|(_, entry)| entry.segment.size_bytes)),
-    );
-    let mut verified = Verified::default();
-    let mut walk = Walk::from(repository, 0, options.threads, monitor).at_pace(&options.pace);
-    for (index, entry) in entries.iter().enumerate() {
-        if is_known(index) {
-            verified.skipped += 1;
-            continue;
-        }
-        let segment = &entry.segment;
-        let stamp = marks
-            .as_ref()
-            .and_then(|_| settled_stamp(repository.file_of(segment)));
-        let at = now();
-        let read = match (options.level, segment.kind) {
-            (Level::Files, _) => check_whole(repository, index, options, monitor),
-            (Level::Frames, SegmentKind::Full) => {
-                walk.full(index).map(|file| (file.bytes().len(), None))
-            }
-            (Level::Frames, SegmentKind::Incremental) => walk
-                .increment(index, |_| {})
-                .map(|(file, walked)| (file.bytes().len(), Some(walked))),
-        };
-        if let Some(marks) = &mut marks {
-            let found = stamp.map(|stamp| Verification::new(stamp, options.level, at));
-            // A file of which it would not show that it was changed again has no mark.
-            if read.is_err() || found.is_some() {
-                marks.push(Mark {
-                    segment: segment.clone(),
-                    verification: found.filter(|_| read.is_ok()),
-                });
-            }
-        }
-        match read {
-            Ok((bytes, walked)) => {
-                verified.files += 1;
-                verified.bytes += bytes as u64;
-                verified.commits += walked.map_or(0, |walked| walked.commits);
-                verified.frames += walked.map_or(0, |walked| walked.frames);
-            }
-            Err(WalkError::Io(error)) => return Err(error.into()),
-            Err(WalkError::Output(error)) => return Err(*error),
-            Err(WalkError::Unusable(reason)) => verified.problems.push(Problem::with(
-                segment.file.as_str(),
-                &reason,
-                (segment.start_epoch, segment.end_epoch),
-            )),
-        }
+    let is_large = |index: &usize| {
+        let size_bytes = entries.get(*index).map(|entry| entry.segment.size_bytes);
+        size_bytes.is_some_and(|bytes| bytes >= LARGE_BYTES)
+    };
+    let new = || (0..entries.len()).filter(is_new);
+    let sizes = new().filter_map(|index| Some(entries.get(index)?.segment.size_bytes));
+    monitor.phase("verifying", total_bytes(sizes));
+    let reading = Reading {
+        pace: options.pace.clone(),
+        ..Reading::by(options.threads, monitor)
+    };
+    let check = Check {
+        repository,
+        level: options.level,
+        notes,
+        found: Mutex::default(),
+    };
+    let mut walk = Walk::from(repository, 0, reading.clone());
+    for index in new().filter(is_large) {
+        check.segment(index, walk.step(index));
     }
+    let small = || new().filter(|index| !is_large(index));
+    let alone = Reading {
+        threads: Threads::ONE,
+        ..reading
+    };
+    let ahead = Mutex::new((Walk::from(repository, 0, alone), small()));
+    options.threads.for_each(small().count(), |_| {
+        let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let (walk, indexes) = &mut *ahead;
+        if let Some(index) = indexes.next() {
+            let step = walk.step(index);
+            drop(ahead);
+            check.segment(index, step);
+        }
+    });
+    let found = check.found.into_inner();
+    let (mut verified, marks) = found.unwrap_or_else(PoisonError::into_inner).in_order()?;
+    verified.skipped = (entries.len() - new().count()) as u64;
     if options.level == Level::Frames {
         verified.problems.extend(missing_links(repository));
     }
@@ -168,7 +161,110 @@ fn verified(
             detail: "no entry of the manifest names it".to_owned(),
             epochs: None,
         }));
-    Ok(verified)
+    Ok((verified, marks))
+}
+
+/// The check of segments, in whatever order they come.
+struct Check<'a> {
+    repository: &'a Repository,
+    level: Level,
+    notes: bool,
+    found: Mutex<Found>,
+}
+
+/// What was found so far; what is told in order has the number of its entry.
+#[derive(Default)]
+struct Found {
+    verified: Verified,
+    problems: Vec<(usize, Problem)>,
+    marks: Vec<(usize, Mark)>,
+    failed: Option<(usize, RestoreError)>,
+}
+
+impl Check<'_> {
+    fn segment(&self, index: usize, step: std::result::Result<Step<'_>, WalkError>) {
+        let Some(entry) = self.repository.chain().entries().get(index) else {
+            return;
+        };
+        if self.found().failed.is_some() {
+            return;
+        }
+        let segment = &entry.segment;
+        let file = self.repository.file_of(segment);
+        let stamp = self.notes.then(|| settled_stamp(file)).flatten();
+        let at = now();
+        let read = step.and_then(|step| self.read(step, segment.kind));
+        let mut found = self.found();
+        if self.notes {
+            let verification = stamp.map(|stamp| Verification::new(stamp, self.level, at));
+            // A file of which it would not show that it was changed again has no mark.
+            if read.is_err() || verification.is_some() {
+                let mark = Mark {
+                    segment: segment.clone(),
+                    verification: verification.filter(|_| read.is_ok()),
+                };
+                found.marks.push((index, mark));
+            }
+        }
+        let error = match read {
+            Ok((bytes, walked)) => {
+                found.verified.files += 1;
+                found.verified.bytes += bytes as u64;
+                found.verified.commits += walked.commits;
+                found.verified.frames += walked.frames;
+                return;
+            }
+            Err(WalkError::Unusable(reason)) => {
+                let epochs = (segment.start_epoch, segment.end_epoch);
+                let problem = Problem::with(segment.file.as_str(), &reason, epochs);
+                found.problems.push((index, problem));
+                return;
+            }
+            Err(WalkError::Io(error)) => error.into(),
+            Err(WalkError::Output(error)) => *error,
+        };
+        if found
+            .failed
+            .as_ref()
+            .is_none_or(|(first, _)| index < *first)
+        {
+            found.failed = Some((index, error));
+        }
+    }
+
+    fn read(
+        &self,
+        step: Step<'_>,
+        kind: SegmentKind,
+    ) -> std::result::Result<(usize, Walked), WalkError> {
+        Ok(match (self.level, kind) {
+            (Level::Files, _) => (step.file()?.len(), Walked::default()),
+            (Level::Frames, SegmentKind::Full) => (step.full()?.bytes().len(), Walked::default()),
+            (Level::Frames, SegmentKind::Incremental) => {
+                let (file, walked) = step.increment(|_| {})?;
+                (file.bytes().len(), walked)
+            }
+        })
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Found {
+    /// The same in the order of the entries.
+    fn in_order(mut self) -> Result<(Verified, Vec<Mark>)> {
+        if let Some((_, error)) = self.failed {
+            return Err(error);
+        }
+        self.problems.sort_by_key(|(index, _)| *index);
+        self.marks.sort_by_key(|(index, _)| *index);
+        let problems = self.problems.into_iter().map(|(_, problem)| problem);
+        self.verified.problems = problems.collect();
+        let marks = self.marks.into_iter().map(|(_, mark)| mark);
+        Ok((self.verified, marks.collect()))
+    }
 }
 
 /// The stamp of a file that is about to be read, once a change from then on would show in it.
@@ -182,25 +278,6 @@ fn settled_stamp(at: At<'_>) -> Option<FileStamp> {
         std::thread::sleep(2 * FileStamp::GRAIN);
         settled()
     })
-}
-
-type Read = (usize, Option<crate::walk::Walked>);
-
-fn check_whole(
-    repository: &Repository,
-    index: usize,
-    options: &VerifyOptions,
-    monitor: &dyn Monitor,
-) -> std::result::Result<Read, WalkError> {
-    let entry = repository
-        .chain()
-        .entries()
-        .get(index)
-        .ok_or(Unusable::Missing)?;
-    let bytes = StoredFile::open(repository.file_of(&entry.segment))?;
-    check_file_at_pace(&bytes, &entry.segment, options.threads, &options.pace)?;
-    monitor.advance(bytes.len() as u64);
-    Ok((bytes.len(), None))
 }
 
 /// The holes that are no part of a normal life. A database that was closed between two backups

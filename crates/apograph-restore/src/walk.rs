@@ -1,14 +1,15 @@
 //! One walk over segments that checks every byte. Restore keeps what it sees, verify does not.
 
-use crate::error::RestoreError;
 use apograph_format::{LogPosition, Lsn, Point};
-use apograph_io::{IoError, Monitor, Pace, Steps, Threads};
-use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable, log_end};
+use apograph_io::{At, IoError, Monitor, Pace, Steps, Threads};
+use apograph_manifest::{ChainEntry, SegmentContent, Unusable, log_end};
 use apograph_repository::{
-    FullFile, IncrementFile, Repository, SegmentDefect, Summary, advance, check_end,
-    check_file_at_pace,
+    FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary, advance,
+    check_end, check_file_at_pace,
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
+
+use crate::error::RestoreError;
 
 /// The sizes that a manifest declares, together. It can declare anything.
 pub(crate) fn total_bytes(sizes: impl IntoIterator<Item = u64>) -> u64 {
@@ -52,12 +53,32 @@ impl From<Unusable> for WalkError {
     }
 }
 
+/// How segments are read.
+#[derive(Clone)]
+pub(crate) struct Reading<'a> {
+    /// How many threads check one of them.
+    pub(crate) threads: Threads,
+    pub(crate) pace: Pace,
+    pub(crate) monitor: &'a dyn Monitor,
+    /// A file is checked whole before its log is visited, for who cannot take back what it saw.
+    pub(crate) checks_first: bool,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn by(threads: Threads, monitor: &'a dyn Monitor) -> Self {
+        Self {
+            threads,
+            pace: Pace::default(),
+            monitor,
+            checks_first: false,
+        }
+    }
+}
+
 /// A walk over the entries of a chain, in order.
 pub(crate) struct Walk<'a> {
     repository: &'a Repository,
-    threads: Threads,
-    pace: Pace,
-    monitor: &'a dyn Monitor,
+    reading: Reading<'a>,
     timeline: TimelineState,
     /// Generation 2: the position in the log up to which the entries so far hold it.
     position: Option<Lsn>,
@@ -67,12 +88,7 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that begins at an entry.
-    pub(crate) fn from(
-        repository: &'a Repository,
-        first: usize,
-        threads: Threads,
-        monitor: &'a dyn Monitor,
-    ) -> Self {
+    pub(crate) fn from(repository: &'a Repository, first: usize, reading: Reading<'a>) -> Self {
         let timeline = repository.timeline_before(first);
         let before = repository.chain().entries().get(..first);
         // What a base holds, it holds whatever was captured before it.
@@ -88,32 +104,105 @@ impl<'a> Walk<'a> {
         Self {
             position: position.and_then(LogPosition::lsn),
             repository,
-            threads,
-            pace: Pace::default(),
-            monitor,
+            reading,
             timeline,
             first,
             next: first,
         }
     }
 
-    /// The same walk, reading no faster than a pace allows.
-    pub(crate) fn at_pace(self, pace: &Pace) -> Self {
-        let pace = pace.clone();
-        Self { pace, ..self }
+    /// Goes to an entry, which lies ahead, and passes over those before it.
+    pub(crate) fn step(&mut self, index: usize) -> Result<Step<'a>, WalkError> {
+        while self.next < index {
+            self.pass();
+        }
+        let entry = self.repository.chain().entries().get(index);
+        let entry = entry.ok_or(Unusable::Missing)?;
+        let step = Step {
+            repository: self.repository,
+            reading: self.reading.clone(),
+            entry,
+            state: self.state_at(index, entry),
+            position: self.position,
+            spans_base: self.spans_base(index, entry),
+        };
+        self.pass();
+        Ok(step)
+    }
+
+    fn pass(&mut self) {
+        if let Some(entry) = self.repository.chain().entries().get(self.next) {
+            advance(&mut self.timeline, entry, self.next == 0);
+            self.position = match &entry.content {
+                Some(SegmentContent::Increment(increment)) => {
+                    let end = increment.range.and_then(|range| range.end.lsn());
+                    end.or(self.position)
+                }
+                Some(SegmentContent::Full(full)) if self.position.is_some() && full.continues => {
+                    self.position
+                }
+                Some(SegmentContent::Full(full)) => full.log_start.and_then(LogPosition::lsn),
+                None => self.position,
+            };
+        }
+        self.next += 1;
+    }
+
+    /// An increment that repeats begins where its image does, not where the log before it ended;
+    /// and so does, for a walk that begins at the image, one that spans it.
+    fn state_at(&self, index: usize, entry: &ChainEntry) -> TimelineState {
+        let repeats = matches!(&entry.content, Some(SegmentContent::Increment(it)) if it.repeats);
+        let full = index
+            .checked_sub(1)
+            .and_then(|full| self.repository.chain().entries().get(full));
+        match full.and_then(|full| full.content.as_ref()) {
+            Some(SegmentContent::Full(full)) if repeats || self.spans_base(index, entry) => {
+                TimelineState::at(full.base)
+            }
+            _ => self.timeline.clone(),
+        }
+    }
+
+    /// Whether an entry is an increment that spans the full backup that the walk began at.
+    fn spans_base(&self, index: usize, entry: &ChainEntry) -> bool {
+        let spans = matches!(&entry.content, Some(SegmentContent::Increment(it)) if it.spans);
+        spans && self.first + 1 == index
+    }
+
+    /// The current point behind the entries so far.
+    pub(crate) fn point(&self) -> Point {
+        self.timeline.point()
+    }
+}
+
+/// An entry of a chain, with what those before it say of where it is. It can be read beside others.
+pub(crate) struct Step<'a> {
+    repository: &'a Repository,
+    reading: Reading<'a>,
+    entry: &'a ChainEntry,
+    state: TimelineState,
+    position: Option<Lsn>,
+    spans_base: bool,
+}
+
+impl<'a> Step<'a> {
+    /// Checks a file as such: size and checksum.
+    pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
+        let file = StoredFile::open(self.at()?)?;
+        let reading = &self.reading;
+        check_file_at_pace(&file, &self.entry.segment, reading.threads, &reading.pace)?;
+        reading.monitor.advance(file.len() as u64);
+        Ok(file)
     }
 
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
-    pub(crate) fn full(&mut self, index: usize) -> Result<FullFile, WalkError> {
-        let entry = self.enter(index)?;
-        let at = self.repository.file_of(&entry.segment);
+    pub(crate) fn full(&self) -> Result<FullFile, WalkError> {
+        let (at, segment, reading) = (self.at()?, &self.entry.segment, &self.reading);
         let file = FullFile::open(at);
-        self.leave(index);
-        let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
-        check_file_at_pace(file.bytes(), &entry.segment, self.threads, &self.pace)?;
-        self.monitor.advance(file.bytes().len() as u64);
-        file.check_sections(self.threads)?;
-        let known = match &entry.content {
+        let file = file.map_err(|defect| defect.in_file(at, segment, reading.threads))?;
+        file.check(segment, reading.threads, &reading.pace)?;
+        reading.monitor.advance(file.bytes().len() as u64);
+        let known = match &self.entry.content {
             Some(SegmentContent::Full(full)) => {
                 let epoch = file.image.checkpoint().epoch;
                 full.image == file.identity() && full.base.epoch == epoch
@@ -127,31 +216,33 @@ impl<'a> Walk<'a> {
     }
 
     /// Checks an increment: size, checksum, header, every frame and group, and what the record
-    /// says of them. `visit` sees every group with its place in the history.
+    /// says of them. `visit` sees every group with its place in the history; of a file that is then
+    /// found to be damaged it may have seen some.
     pub(crate) fn increment(
-        &mut self,
-        index: usize,
+        self,
         mut visit: impl FnMut(&PlacedEvent<'_>),
     ) -> Result<(IncrementFile, Walked), WalkError> {
-        let entry = self.enter(index)?;
-        let mut state = self.state_at(index, entry);
-        let before = self.position;
-        let at = self.repository.file_of(&entry.segment);
+        let (at, segment, reading) = (self.at()?, &self.entry.segment, &self.reading);
         let file = IncrementFile::open(at);
-        self.leave(index);
-        let file = file.map_err(|defect| defect.in_file(at, &entry.segment, self.threads))?;
-        let (header, segment) = (&file.header, &entry.segment);
-        let checked = check_file_at_pace(file.bytes(), segment, self.threads, &self.pace);
+        let file = file.map_err(|defect| defect.in_file(at, segment, reading.threads))?;
+        let header = &file.header;
+        let mut check = if reading.checks_first || !reading.pace.is_unlimited() {
+            FileCheck::first(file.bytes(), segment, reading.threads, &reading.pace)
+        } else {
+            FileCheck::trailing(file.bytes(), segment)
+        };
+        let may_visit = !reading.checks_first || check.is_known_sound();
+        let mut state = self.state;
         if header.flags.reopened {
             state.end_process();
         }
-        let known = match &entry.content {
+        let known = match &self.entry.content {
             Some(SegmentContent::Increment(increment)) => Some(increment),
             _ => None,
         };
         let overlap_bytes = match file.range().and_then(|range| range.start.lsn()) {
             Some(_) if header.flags.repeats || known.is_some_and(|it| it.diverges) => 0,
-            Some(start) => before.map_or(0, |position| position.behind(start)),
+            Some(start) => self.position.map_or(0, |position| position.behind(start)),
             None => known.map_or(0, |known| known.overlap_bytes),
         };
         let parts = file.parts(overlap_bytes);
@@ -160,18 +251,19 @@ impl<'a> Walk<'a> {
             overlap_bytes,
             ..Walked::default()
         };
-        let mut steps = Steps::of(self.monitor);
-        let end = read_ahead(&parts, self.threads, |groups| {
+        let mut steps = Steps::of(reading.monitor);
+        let end = read_ahead(&parts, reading.threads, |groups| {
             let mut reader = PlacedReader::of(groups, &mut state);
             while let Some(event) = reader.next() {
                 summary.add(&event, reader.state());
-                if checked.is_ok() {
+                if may_visit {
                     visit(&event);
                 }
                 if let PlacedEvent::Group(group, _) = &event {
                     walked.commits += 1;
                     walked.frames += group.frames;
                     for run in group.runs() {
+                        check.passed(run, &parts);
                         steps.advance(run.len() as u64);
                     }
                 } else {
@@ -185,7 +277,7 @@ impl<'a> Walk<'a> {
         if let Some(end) = end {
             check_end(end, &parts)?;
         }
-        checked?;
+        check.finish()?;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(differs("its header has other epochs than the manifest").into());
         }
@@ -194,7 +286,7 @@ impl<'a> Walk<'a> {
         let flags = header.flags;
         let is_as_recorded = known.is_none_or(|known| {
             // A base in the middle of it, or at its front, stands for what the record counts.
-            if known.overlap_bytes != overlap_bytes || self.spans_base(index, known) {
+            if known.overlap_bytes != overlap_bytes || self.spans_base {
                 return true;
             }
             known.stretches == found.stretches
@@ -209,58 +301,11 @@ impl<'a> Walk<'a> {
         Ok((file, walked))
     }
 
-    fn enter(&mut self, index: usize) -> Result<&'a ChainEntry, WalkError> {
-        let entries = self.repository.chain().entries();
-        while self.next < index {
-            self.leave(self.next);
-        }
-        let entry = entries.get(index).ok_or(Unusable::Missing)?;
-        match &entry.unusable {
+    fn at(&self) -> Result<At<'a>, WalkError> {
+        match &self.entry.unusable {
             Some(Unusable::Missing) => Err(Unusable::Missing.into()),
-            _ => Ok(entry),
+            _ => Ok(self.repository.file_of(&self.entry.segment)),
         }
-    }
-
-    fn leave(&mut self, index: usize) {
-        if let Some(entry) = self.repository.chain().entries().get(index) {
-            advance(&mut self.timeline, entry, index == 0);
-            self.position = match &entry.content {
-                Some(SegmentContent::Increment(increment)) => {
-                    let end = increment.range.and_then(|range| range.end.lsn());
-                    end.or(self.position)
-                }
-                Some(SegmentContent::Full(full)) if self.position.is_some() && full.continues => {
-                    self.position
-                }
-                Some(SegmentContent::Full(full)) => full.log_start.and_then(LogPosition::lsn),
-                None => self.position,
-            };
-            self.next = index + 1;
-        }
-    }
-
-    /// An increment that repeats begins where its image does, not where the log before it ended;
-    /// and so does, for a walk that begins at the image, one that spans it.
-    fn state_at(&self, index: usize, entry: &ChainEntry) -> TimelineState {
-        let repeats = matches!(&entry.content,
-            Some(SegmentContent::Increment(it)) if it.repeats || self.spans_base(index, it));
-        let full = index
-            .checked_sub(1)
-            .and_then(|full| self.repository.chain().entries().get(full));
-        match full.and_then(|full| full.content.as_ref()) {
-            Some(SegmentContent::Full(full)) if repeats => TimelineState::at(full.base),
-            _ => self.timeline.clone(),
-        }
-    }
-
-    /// Whether an increment spans the full backup that the walk began at.
-    fn spans_base(&self, index: usize, increment: &IncrementContent) -> bool {
-        increment.spans && self.first + 1 == index
-    }
-
-    /// The current point behind the entries so far.
-    pub(crate) fn point(&self) -> Point {
-        self.timeline.point()
     }
 }
 

@@ -442,12 +442,8 @@ mod tests {
     }
 
     fn stretches<'a>(parts: &'a [LogPart<'a>], length: usize) -> Stretches<'a> {
-        let one = NonZero::<usize>::MIN;
-        Stretches::new(
-            parts,
-            NonZero::new(length).expect("not zero"),
-            Threads::new(one),
-        )
+        let length = NonZero::new(length).expect("not zero");
+        Stretches::new(parts, length, Threads::ONE)
     }
 
     /// Takes every stretch of a sound log: each begins where the one before it ended.

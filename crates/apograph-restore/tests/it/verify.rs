@@ -1,11 +1,12 @@
 //! What a verification remembers, and what it does not trust.
 
 use std::fs;
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::Mutex;
 
 use apograph_format::UnixMillis;
-use apograph_io::{FileLock, Mode, Monitor, RealDisk, Silent};
+use apograph_io::{FileLock, Mode, Monitor, RealDisk, Silent, Threads};
 use apograph_manifest::{
     FileStamp, HISTORY_FILE_NAME, History, Level, MANIFEST_FILE_NAME, Manifest, Verification,
     read_history, read_manifest, write_history, write_manifest,
@@ -345,4 +346,28 @@ fn put(stage: &Stage, (manifest, history): &(Manifest, History)) {
     let (disk, folder, mode) = (&RealDisk, stage.folder(), Mode::PRIVATE);
     write_manifest(disk, &folder, mode, manifest).expect("a manifest");
     write_history(disk, &folder, mode, history).expect("a history");
+}
+
+#[test]
+fn one_thread_and_many_find_the_same_in_the_same_order() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        for name in SEGMENTS {
+            flip_last_byte(&stage.repository().join(name));
+        }
+        let by = |threads| {
+            let threads = NonZero::new(threads).expect("not zero");
+            let options = VerifyOptions {
+                threads: Threads::new(threads),
+                ..all()
+            };
+            verify(&stage.repository(), &options, &Silent).expect("a repository")
+        };
+        let alone = by(1);
+        let files: Vec<_> = alone.problems.iter().map(|it| it.file.as_deref()).collect();
+        assert_eq!(files, SEGMENTS.map(Some));
+        for threads in [2, 3, 8] {
+            assert_eq!(by(threads), alone, "{threads}");
+        }
+    }
 }

@@ -1,0 +1,151 @@
+//! The comparison of a segment's file with what the manifest says of it, and of a log's end with
+//! what an increment's must be.
+
+use apograph_format::Crc32;
+use apograph_io::{Pace, Threads, TrailingCrc32, crc32_at_pace};
+use apograph_manifest::{Segment, Unusable};
+use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
+
+/// Compares a segment's bytes with the size and the checksum in the manifest.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`].
+pub fn check_file(bytes: &[u8], segment: &Segment, threads: Threads) -> Result<(), Unusable> {
+    check_file_at_pace(bytes, segment, threads, &Pace::default())
+}
+
+/// The same, read no faster than a pace allows.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`].
+pub fn check_file_at_pace(
+    bytes: &[u8],
+    segment: &Segment,
+    threads: Threads,
+    pace: &Pace,
+) -> Result<(), Unusable> {
+    check_size(bytes.len() as u64, segment)?;
+    check_checksum(crc32_at_pace(bytes, threads, pace), segment)
+}
+
+/// Compares a segment's size with the one in the manifest.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`].
+pub fn check_size(size_bytes: u64, segment: &Segment) -> Result<(), Unusable> {
+    if size_bytes == segment.size_bytes {
+        return Ok(());
+    }
+    let expected = segment.size_bytes;
+    Err(Unusable::Damaged {
+        offset: size_bytes.min(expected),
+        detail: format!("it has {size_bytes} bytes, the manifest says {expected}"),
+    })
+}
+
+/// Compares the checksum of a segment's file with the one in the manifest.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`].
+pub(crate) fn check_checksum(found: Crc32, segment: &Segment) -> Result<(), Unusable> {
+    let expected = segment.checksum;
+    if found == expected {
+        return Ok(());
+    }
+    let detail = format!("its checksum is {found}, the manifest says {expected}");
+    Err(Unusable::Damaged { offset: 0, detail })
+}
+
+/// The comparison of an increment's file with the manifest, beside the reading of its log.
+#[derive(Debug)]
+pub struct FileCheck<'a> {
+    segment: &'a Segment,
+    size_bytes: u64,
+    crc32: FileCrc32<'a>,
+}
+
+#[derive(Debug)]
+enum FileCrc32<'a> {
+    Read(Crc32),
+    Trailing(TrailingCrc32<'a>),
+}
+
+impl<'a> FileCheck<'a> {
+    /// The check of a file that is read now, no faster than a pace allows.
+    pub fn first(bytes: &[u8], segment: &'a Segment, threads: Threads, pace: &Pace) -> Self {
+        Self {
+            segment,
+            size_bytes: bytes.len() as u64,
+            crc32: FileCrc32::Read(crc32_at_pace(bytes, threads, pace)),
+        }
+    }
+
+    /// The check of a file whose log is about to be read: each byte of it is read once for both.
+    pub fn trailing(bytes: &'a [u8], segment: &'a Segment) -> Self {
+        Self {
+            segment,
+            size_bytes: bytes.len() as u64,
+            crc32: FileCrc32::Trailing(TrailingCrc32::of(bytes)),
+        }
+    }
+
+    /// A run of a part of the log was read, and all of the file before it.
+    pub fn passed(&mut self, run: Run, parts: &[LogPart<'_>]) {
+        if let (FileCrc32::Trailing(crc32), Some(part)) = (&mut self.crc32, parts.get(run.part)) {
+            let end = part.file_offset.saturating_add(run.end as u64);
+            crc32.read_to(usize::try_from(end).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// Whether the file was read, and is the one that the manifest means.
+    pub fn is_known_sound(&self) -> bool {
+        match self.crc32 {
+            FileCrc32::Read(found) => self.compare(found).is_ok(),
+            FileCrc32::Trailing(_) => false,
+        }
+    }
+
+    /// What the file is, once the rest of it was read too.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable::Damaged`].
+    pub fn finish(mut self) -> Result<(), Unusable> {
+        let found = match &mut self.crc32 {
+            FileCrc32::Read(found) => *found,
+            FileCrc32::Trailing(crc32) => crc32.finish(),
+        };
+        self.compare(found)
+    }
+
+    fn compare(&self, found: Crc32) -> Result<(), Unusable> {
+        check_size(self.size_bytes, self.segment)?;
+        check_checksum(found, self.segment)
+    }
+}
+
+/// Tells whether the log in an increment ends as it must: with a whole group, at its end.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`] with the place in the file.
+pub fn check_end(end: LogEnd, parts: &[LogPart<'_>]) -> Result<(), Unusable> {
+    let (place, detail) = match end.cause {
+        LogEndCause::Clean => return Ok(()),
+        LogEndCause::Damage { defect, .. } if defect.is_unsupported() => {
+            let detail = defect.to_string();
+            return Err(Unusable::Unsupported { detail });
+        }
+        LogEndCause::Damage { place, defect } => (place, defect.to_string()),
+        _ => (end.place, "it ends within a commit group".to_owned()),
+    };
+    let part = parts.get(place.part);
+    let offset = part.map_or(0, |part| {
+        part.file_offset.saturating_add(place.offset as u64)
+    });
+    Err(Unusable::Damaged { offset, detail })
+}
