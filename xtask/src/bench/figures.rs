@@ -94,26 +94,34 @@ impl Run<'_> {
             return Ok(());
         }
         warm(&self.workloads.of(generation, frames))?;
-        let (generation, rounds) = (generation.to_string(), ROUNDS.to_string());
-        let folder = self.workloads.folder();
+        let (generation, folder) = (generation.to_string(), self.workloads.folder());
         let words = [
             "scan".as_ref(),
             folder.as_os_str(),
             frames.as_ref(),
             generation.as_ref(),
-            rounds.as_ref(),
         ];
-        let run = self.workloads.worker(&words)?;
-        let ours = printed(&run, "ours")?.context("the worker measured nothing")?;
-        let limit = printed(&run, "limit")?;
-        let mut figure = Figure::new(name, Unit::Seconds, ours, limit, Sense::Speed);
-        figure.engine = printed(&run, "engine")?;
-        self.push(figure.reaching(Reach {
+        let reach = Reach {
             ratio: Some(ratio),
             engine,
             ..Reach::default()
-        }));
+        };
+        self.push(self.by_worker(name, &words, Sense::Speed)?.reaching(reach));
         Ok(())
+    }
+
+    /// A figure of which the worker measures every side.
+    fn by_worker(&self, name: String, words: &[&OsStr], sense: Sense) -> Result<Figure> {
+        let rounds = ROUNDS.to_string();
+        let run = self
+            .workloads
+            .worker(&[words, &[rounds.as_ref()]].concat())?;
+        let ours = printed(&run, "ours")?.context("the worker measured nothing")?;
+        let figure = Figure::new(name, Unit::Seconds, ours, printed(&run, "limit")?, sense);
+        Ok(Figure {
+            engine: printed(&run, "engine")?,
+            ..figure
+        })
     }
 
     fn plan(&mut self) -> Result<()> {
@@ -122,21 +130,12 @@ impl Run<'_> {
             return Ok(());
         }
         let [many, fewer] = self.many();
-        let rounds = ROUNDS.to_string();
-        let words = [
-            "plan".as_ref(),
-            many.as_os_str(),
-            fewer.as_os_str(),
-            rounds.as_ref(),
-        ];
-        let run = self.workloads.worker(&words)?;
-        let ours = printed(&run, "ours")?.context("the worker measured nothing")?;
-        let limit = printed(&run, "limit")?;
-        let figure = Figure::new(name, Unit::Seconds, ours, limit, Sense::Times);
-        self.push(figure.reaching(Reach {
+        let words = ["plan".as_ref(), many.as_os_str(), fewer.as_os_str()];
+        let reach = Reach {
             ratio: Some(TENTH),
             ..Reach::default()
-        }));
+        };
+        self.push(self.by_worker(name, &words, Sense::Times)?.reaching(reach));
         Ok(())
     }
 
