@@ -14,7 +14,7 @@ pub struct ChainEntry {
     /// What is in it, as far as that is known.
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
-    pub unusable: Option<Unusable>,
+    pub unusable: Option<Box<Unusable>>,
     /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
     /// segment that has no record and cannot be read they are a guess, under which other states may
     /// have been known before. So is that of a full backup of which such a segment would have told
@@ -104,6 +104,12 @@ impl ChainEntry {
     /// Whether the segment only repeats what the run holds before its full backup.
     pub(crate) fn repeats(&self) -> bool {
         self.increment().is_some_and(|increment| increment.repeats)
+    }
+}
+
+impl AsRef<Segment> for ChainEntry {
+    fn as_ref(&self) -> &Segment {
+        &self.segment
     }
 }
 

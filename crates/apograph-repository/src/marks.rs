@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use apograph_format::Generation;
 use apograph_io::{Disk, Mode, Pace, Threads, temporary_name};
 use apograph_manifest::{
-    HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest, Segment, SegmentRecord, Verification,
-    read_history, read_manifest, write_history,
+    HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest, RecordRef, Segment, Verification,
+    read_history, read_manifest, write_records,
 };
 
 use crate::error::Result;
@@ -22,10 +22,10 @@ use crate::publish::RepositoryLock;
 use crate::repository::Repository;
 
 /// What a verification found of a segment.
-#[derive(Debug, Clone)]
-pub struct Mark {
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
     /// The segment, by the manifest.
-    pub segment: Segment,
+    pub segment: &'a Segment,
     /// When its file was sound; `None` where it is not.
     pub verification: Option<Verification>,
 }
@@ -38,7 +38,7 @@ pub struct Mark {
 /// the repository; [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
 /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
 /// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
-pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<()> {
+pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Result<()> {
     let folder = repository.folder();
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
@@ -49,10 +49,9 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<
         pace: &Pace::default(),
     };
     opening.check_names(&manifest.segments, &before.records)?;
-    let records = marked(repository, &manifest, &before, marks);
-    let cursor = before.cursor.clone();
-    let after = History { records, cursor };
-    if after == before {
+    let after = marked(repository, &manifest, &before, marks);
+    let present = before.records.iter().map(RecordRef::from);
+    if present.eq(after.iter().copied()) {
         return Ok(());
     }
     let aside = temporary_name(HISTORY_FILE_NAME.as_ref());
@@ -63,32 +62,33 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<
     }
     let model = folder.at(MANIFEST_FILE_NAME);
     let mode = Mode::of(&model.open()?, &model.path())?;
-    Ok(write_history(disk, folder, mode, &after)?)
+    let (records, cursor) = (after.iter().copied(), before.cursor.as_ref());
+    Ok(write_records(disk, folder, mode, records, cursor)?)
 }
 
 /// The records by now, in the order of the manifest, with the marks.
-fn marked(
-    repository: &Repository,
+fn marked<'a>(
+    repository: &'a Repository,
     manifest: &Manifest,
-    present: &History,
-    marks: &[Mark],
-) -> Vec<SegmentRecord> {
+    present: &'a History,
+    marks: &[Mark<'_>],
+) -> Vec<RecordRef<'a>> {
     let known = repository.chain().entries();
     let front = manifest.segments.get(..known.len());
     let has_grown = front.is_some_and(|front| {
         let mut both = front.iter().zip(known);
         both.all(|(segment, known)| segment.is_same(&known.segment))
     });
-    let read: Vec<SegmentRecord> = repository.records().filter(|_| has_grown).collect();
+    let read = repository.records().filter(|_| has_grown);
     // What the file says by now comes last, and counts.
-    let known = read.iter().chain(&present.records);
+    let known = read.chain(present.records.iter().map(RecordRef::from));
     let known: HashMap<_, _> = known.map(|record| (&record.segment.file, record)).collect();
     let marks = marks.iter().map(|mark| (&mark.segment.file, mark));
     let marks: HashMap<_, _> = marks.collect();
     let records = manifest.segments.iter().filter_map(|segment| {
-        let mut record = (*known.get(&segment.file)?).clone();
+        let mut record = *known.get(&segment.file)?;
         let mark = marks.get(&segment.file);
-        if let Some(mark) = mark.filter(|mark| mark.segment.is_same(&record.segment)) {
+        if let Some(mark) = mark.filter(|mark| mark.segment.is_same(record.segment)) {
             let earlier = record.verified.as_ref();
             record.verified = mark.verification.map(|found| found.after(earlier));
         }

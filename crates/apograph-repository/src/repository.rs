@@ -7,15 +7,15 @@
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Pace, Threads, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
-    SegmentContent, SegmentRecord, Unknown, Verification, read_history, read_manifest,
+    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, RecordRef, SEGMENTS_MAX,
+    Segment, SegmentContent, Unknown, Verification, read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -32,7 +32,8 @@ pub struct Repository {
     /// What else the manifest says.
     unknown: Unknown,
     chain: Chain,
-    verified: BTreeMap<usize, Verification>,
+    /// By the index of the entry.
+    verified: Vec<(usize, Verification)>,
     has_history: bool,
     cursor: Option<Cursor>,
     unnamed: Vec<SegmentName>,
@@ -90,7 +91,6 @@ impl Repository {
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found);
         };
-        let history = read_history(&folder)?;
         let opening = Opening {
             folder: &folder,
             threads,
@@ -101,22 +101,16 @@ impl Repository {
             segments,
             unknown,
         } = manifest;
-        let has_history = !history.records.is_empty();
-        let opened = opening.entries(segments, history.records)?;
-        let mut unnamed = found.segments;
-        if !unnamed.is_empty() {
-            let files = opened.entries.iter();
-            let in_manifest: HashSet<&str> = files.map(|it| it.segment.file.as_str()).collect();
-            unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
-        }
+        let unnamed = unnamed_in(found.segments, &segments);
+        let opened = opening.entries(segments)?;
         Ok(Self {
             folder,
             generation,
             unknown,
             chain: Chain::new(opened.entries),
             verified: opened.verified,
-            has_history,
-            cursor: history.cursor,
+            has_history: opened.has_history,
+            cursor: opened.cursor,
             unnamed,
             temporaries: found.temporaries,
         })
@@ -148,7 +142,7 @@ impl Repository {
             generation: Generation::One,
             unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
-            verified: BTreeMap::new(),
+            verified: Vec::new(),
             has_history: false,
             cursor: None,
             unnamed: found.segments,
@@ -226,7 +220,10 @@ impl Repository {
     /// When the file of an entry of the chain was last verified; `None` where it never was, or was
     /// changed since.
     pub fn verified(&self, index: usize) -> Option<&Verification> {
-        self.verified.get(&index)
+        let found = self.verified.binary_search_by_key(&index, |(at, _)| *at);
+        found
+            .ok()
+            .and_then(|found| Some(&self.verified.get(found)?.1))
     }
 
     /// Whether `apograph.json` knows any segment: it is there, and can be read.
@@ -235,13 +232,12 @@ impl Repository {
     }
 
     /// The records of all segments whose content is known.
-    pub fn records(&self) -> impl Iterator<Item = SegmentRecord> {
+    pub fn records(&self) -> impl Iterator<Item = RecordRef<'_>> + Clone {
         let entries = self.chain.entries().iter().enumerate();
         entries.filter_map(|(index, entry)| {
-            let content = entry.content.clone()?;
-            Some(SegmentRecord {
-                segment: entry.segment.clone(),
-                content,
+            Some(RecordRef {
+                segment: &entry.segment,
+                content: entry.content.as_ref()?,
                 is_uncounted: !entry.is_counted,
                 verified: self.verified(index).copied(),
             })
@@ -285,6 +281,16 @@ impl Found {
         found.segments.sort_by_key(SegmentName::to_string);
         Ok(found)
     }
+}
+
+/// The names that a manifest leaves out.
+fn unnamed_in(mut names: Vec<SegmentName>, segments: &[Segment]) -> Vec<SegmentName> {
+    if !names.is_empty() {
+        let in_manifest: HashSet<_> = segments.iter().map(|it| it.file.as_str()).collect();
+        names.retain(|name| !in_manifest.contains(name.to_string().as_str()));
+        names.shrink_to_fit();
+    }
+    names
 }
 
 /// A folder with more files than a manifest may name is not read to its end.

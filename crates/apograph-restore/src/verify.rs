@@ -92,11 +92,11 @@ pub fn verify_and_mark(
     Ok(verified)
 }
 
-fn verified(
-    repository: &Repository,
+fn verified<'a>(
+    repository: &'a Repository,
     options: &VerifyOptions,
     monitor: &dyn Monitor,
-    mut marks: Option<&mut Vec<Mark>>,
+    mut marks: Option<&mut Vec<Mark<'a>>>,
 ) -> Result<Verified> {
     let entries = repository.chain().entries();
     let is_known = |index: usize| {
@@ -135,7 +135,7 @@ fn verified(
             // A file of which it would not show that it was changed again has no mark.
             if read.is_err() || found.is_some() {
                 marks.push(Mark {
-                    segment: segment.clone(),
+                    segment,
                     verification: found.filter(|_| read.is_ok()),
                 });
             }

@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
             self.leave(self.next);
         }
         let entry = entries.get(index).ok_or(Unusable::Missing)?;
-        match &entry.unusable {
+        match entry.unusable.as_deref() {
             Some(Unusable::Missing) => Err(Unusable::Missing.into()),
             _ => Ok(entry),
         }

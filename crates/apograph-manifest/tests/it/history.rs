@@ -61,7 +61,8 @@ fn example() -> History {
                         opens: false,
                         epochs: epochs(4, 4),
                         transactions: epochs(5, 5),
-                    }],
+                    }]
+                    .into(),
                     process_ended: false,
                     commits: 1,
                     records: 2,

@@ -4,7 +4,7 @@ use std::fs;
 
 use apograph_format::Point;
 use apograph_io::{Mode, RealDisk};
-use apograph_manifest::{History, PointRange, Target, write_history};
+use apograph_manifest::{PointRange, Target, write_records};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -25,11 +25,8 @@ fn counted(repository: &Repository) -> Vec<bool> {
 
 /// What the next backup would leave.
 fn record(stage: &Stage, repository: &Repository, records: usize) {
-    let history = History {
-        records: repository.records().take(records).collect(),
-        cursor: None,
-    };
-    write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
+    let records = repository.records().take(records);
+    write_records(&RealDisk, &stage.folder(), Mode::PRIVATE, records, None).expect("a history");
 }
 
 #[test]

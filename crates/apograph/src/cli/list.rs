@@ -83,7 +83,7 @@ fn write_list(
 fn segment(repository: &Repository, index: usize, entry: &ChainEntry) -> Value {
     let mut object = segments::json(&entry.segment, entry.content.as_ref());
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    let present = entry.unusable != Some(Unusable::Missing);
+    let present = entry.unusable.as_deref() != Some(&Unusable::Missing);
     put("present", json!(present));
     put("usable", json!(entry.unusable.is_none()));
     let generation = entry.generation().map(Generation::number);
