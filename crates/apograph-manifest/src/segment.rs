@@ -181,9 +181,3 @@ impl Segment {
             && (*created_at, *end_lsn) == (other.created_at, other.end_lsn)
     }
 }
-
-impl AsRef<Self> for Segment {
-    fn as_ref(&self) -> &Self {
-        self
-    }
-}

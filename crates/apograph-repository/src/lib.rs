@@ -24,6 +24,7 @@ mod opening;
 mod overlap;
 mod publish;
 mod rebuild;
+mod records;
 mod repository;
 mod segment;
 mod summary;

@@ -12,12 +12,12 @@ use std::collections::HashMap;
 use apograph_format::Generation;
 use apograph_io::{Disk, Mode, Pace, Threads, temporary_name};
 use apograph_manifest::{
-    HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest, RecordRef, Segment, Verification,
-    read_history, read_manifest, write_records,
+    HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification, read_manifest,
+    write_records,
 };
 
 use crate::error::Result;
-use crate::opening::Opening;
+use crate::opening::{Opened, Opening};
 use crate::publish::RepositoryLock;
 use crate::repository::Repository;
 
@@ -42,16 +42,15 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
     let folder = repository.folder();
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
-    let before = read_history(folder)?;
     let opening = Opening {
         folder,
         threads: Threads::default(),
         pace: &Pace::default(),
     };
-    opening.check_names(&manifest.segments, &before.records)?;
-    let after = marked(repository, &manifest, &before, marks);
-    let present = before.records.iter().map(RecordRef::from);
-    if present.eq(after.iter().copied()) {
+    let present = opening.recorded(manifest.segments)?;
+    let before = present.verified.records(&present.entries);
+    let after = marked(repository, &present, marks);
+    if before.eq(after.iter().copied()) {
         return Ok(());
     }
     let aside = temporary_name(HISTORY_FILE_NAME.as_ref());
@@ -62,32 +61,31 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
     }
     let model = folder.at(MANIFEST_FILE_NAME);
     let mode = Mode::of(&model.open()?, &model.path())?;
-    let (records, cursor) = (after.iter().copied(), before.cursor.as_ref());
+    let (records, cursor) = (after.iter().copied(), present.cursor.as_ref());
     Ok(write_records(disk, folder, mode, records, cursor)?)
 }
 
 /// The records by now, in the order of the manifest, with the marks.
 fn marked<'a>(
     repository: &'a Repository,
-    manifest: &Manifest,
-    present: &'a History,
+    present: &'a Opened,
     marks: &[Mark<'_>],
 ) -> Vec<RecordRef<'a>> {
     let known = repository.chain().entries();
-    let front = manifest.segments.get(..known.len());
+    let front = present.entries.get(..known.len());
     let has_grown = front.is_some_and(|front| {
         let mut both = front.iter().zip(known);
-        both.all(|(segment, known)| segment.is_same(&known.segment))
+        both.all(|(entry, known)| entry.segment.is_same(&known.segment))
     });
-    let read = repository.records().filter(|_| has_grown);
-    // What the file says by now comes last, and counts.
-    let known = read.chain(present.records.iter().map(RecordRef::from));
-    let known: HashMap<_, _> = known.map(|record| (&record.segment.file, record)).collect();
+    let read = |index: usize| repository.record(index).filter(|_| has_grown);
     let marks = marks.iter().map(|mark| (&mark.segment.file, mark));
     let marks: HashMap<_, _> = marks.collect();
-    let records = manifest.segments.iter().filter_map(|segment| {
-        let mut record = *known.get(&segment.file)?;
-        let mark = marks.get(&segment.file);
+    let entries = present.entries.iter().enumerate();
+    let records = entries.filter_map(|(index, entry)| {
+        // What the file says by now counts.
+        let record = present.verified.record(index, entry);
+        let mut record = record.or_else(|| read(index))?;
+        let mark = marks.get(&entry.segment.file);
         if let Some(mark) = mark.filter(|mark| mark.segment.is_same(record.segment)) {
             let earlier = record.verified.as_ref();
             record.verified = mark.verification.map(|found| found.after(earlier));

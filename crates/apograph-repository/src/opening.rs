@@ -9,13 +9,13 @@ use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, Segmen
 use apograph_io::{Folder, IoError, Pace, Threads};
 use apograph_manifest::{
     ChainEntry, Cursor, FileStamp, FullContent, HISTORY_FILE_NAME, ImageIdentity,
-    MANIFEST_FILE_NAME, RecordRef, Segment, SegmentContent, SegmentRecord, Unusable, Verification,
-    log_end, missing_entry, read_records,
+    MANIFEST_FILE_NAME, Segment, SegmentContent, Unusable, log_end, missing_entry, read_records,
 };
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
+use crate::records::Verified;
 use crate::segment::{
     FullFile, IncrementFile, SegmentDefect, StoredFile, check_end, check_file_at_pace, check_size,
     leaves_out, usable,
@@ -36,8 +36,7 @@ pub(crate) struct Opening<'a> {
 /// What a manifest leads to: its entries, and which of their files were verified as they are.
 pub(crate) struct Opened {
     pub(crate) entries: Vec<ChainEntry>,
-    /// By the index of the entry.
-    pub(crate) verified: Vec<(usize, Verification)>,
+    pub(crate) verified: Verified,
     /// The cursor beside the records; `None` where there are none.
     pub(crate) cursor: Option<Cursor>,
     pub(crate) has_history: bool,
@@ -66,8 +65,8 @@ impl<'a> Behind<'a> {
 impl Opening<'_> {
     /// Every entry, with what is known of it.
     pub(crate) fn entries(&self, segments: Vec<Segment>) -> Result<Opened> {
-        let mut opened = self.recorded_entries(segments)?;
-        let verified = &mut opened.verified;
+        let mut opened = self.recorded(segments)?;
+        let verified = &opened.verified;
         let mut changed = Vec::new();
         let mut state = timeline_behind(&[]);
         let mut is_counted = true;
@@ -96,9 +95,8 @@ impl Opening<'_> {
                 self.read(entry, behind, before, &state)?;
                 None
             };
-            let mark = verified.binary_search_by_key(&index, |(at, _)| *at);
-            let mark = mark.ok().and_then(|mark| verified.get(mark));
-            if mark.is_some_and(|(_, mark)| Some(mark.stamp) != stamp) {
+            let mark = verified.get(index);
+            if mark.is_some_and(|mark| Some(mark.stamp) != stamp) {
                 changed.push(index);
             }
             self.span(entry, behind, &state)?;
@@ -112,13 +110,13 @@ impl Opening<'_> {
             is_counted &= entry.content.is_some() || self.is_left_out(&entry.segment)?;
             advance(&mut state, entry, is_first);
         }
-        verified.retain(|(at, _)| changed.binary_search(at).is_err());
-        verified.shrink_to_fit();
+        opened.verified.forget(&changed);
         Ok(opened)
     }
 
-    /// Every entry, with what is recorded of it, as it is recorded.
-    fn recorded_entries(&self, segments: Vec<Segment>) -> Result<Opened> {
+    /// Every entry, with what is recorded of it, as it is recorded. What the manifest and the
+    /// records say of the same segment has to agree.
+    pub(crate) fn recorded(&self, segments: Vec<Segment>) -> Result<Opened> {
         let bare = |segment| ChainEntry {
             segment,
             content: None,
@@ -127,35 +125,36 @@ impl Opening<'_> {
         };
         let mut entries = Vec::with_capacity(segments.len());
         entries.extend(segments.into_iter().map(bare));
-        let mut verified = Vec::new();
+        let mut verified = Verified::default();
         let mut has_history = false;
-        let mut places = Places::default();
+        let mut next = 0;
         let mut contradiction = None;
         let cursor = read_records(self.folder, |record| {
             has_history = true;
             if contradiction.is_some() {
                 return;
             }
-            match places.place_of(&entries, RecordRef::from(&record)) {
+            match place_of(&record.segment, &entries, next) {
                 Err(detail) => contradiction = Some(detail),
                 Ok(index) => {
                     if let Some(entry) = entries.get_mut(index) {
                         entry.content = Some(record.content);
                         entry.is_counted = !record.is_uncounted;
                     }
-                    verified.extend(record.verified.map(|mark| (index, mark)));
+                    if let Some(mark) = record.verified {
+                        verified.push(index, mark);
+                    }
+                    next = index + 1;
                 }
             }
         })?;
-        let is_lost = cursor.is_err();
-        if is_lost {
-            (has_history, contradiction) = (false, None);
-            verified.clear();
+        if cursor.is_err() {
+            (verified, has_history, contradiction) = (Verified::default(), false, None);
             for entry in &mut entries {
                 (entry.content, entry.is_counted) = (None, true);
             }
         }
-        self.check_kinds(entries.iter().map(|entry| &entry.segment))?;
+        self.check_names(&entries)?;
         match contradiction {
             Some(detail) => Err(self.contradiction(detail)),
             None => Ok(Opened {
@@ -251,24 +250,10 @@ impl Opening<'_> {
         }
     }
 
-    /// What the manifest and the records say of the same segment has to agree.
-    pub(crate) fn check_names(
-        &self,
-        segments: &[Segment],
-        records: &[SegmentRecord],
-    ) -> Result<()> {
-        self.check_kinds(segments.iter())?;
-        let mut places = Places::default();
-        for record in records {
-            let place = places.place_of(segments, RecordRef::from(record));
-            place.map_err(|detail| self.contradiction(detail))?;
-        }
-        Ok(())
-    }
-
     /// What the manifest says of a segment has to agree with its name.
-    fn check_kinds<'a>(&self, segments: impl Iterator<Item = &'a Segment>) -> Result<()> {
-        for segment in segments {
+    fn check_names(&self, entries: &[ChainEntry]) -> Result<()> {
+        for entry in entries {
+            let segment = &entry.segment;
             let file = &segment.file;
             let name = SegmentName::parse(file.as_str());
             if name.is_none_or(|name| name.kind != segment.kind) {
@@ -539,31 +524,21 @@ impl Opening<'_> {
     }
 }
 
-/// Where records belong that come in the order of the manifest.
-#[derive(Default)]
-struct Places {
+/// The place of a recorded segment among the entries from `next` on, or how it contradicts the
+/// manifest. Records are in its order.
+fn place_of(
+    recorded: &Segment,
+    entries: &[ChainEntry],
     next: usize,
-}
-
-impl Places {
-    /// The place of the next record, or how it contradicts the manifest.
-    fn place_of<T: AsRef<Segment>>(
-        &mut self,
-        segments: &[T],
-        record: RecordRef<'_>,
-    ) -> std::result::Result<usize, String> {
-        let file = &record.segment.file;
-        let behind = segments.get(self.next..).unwrap_or_default();
-        let mut behind = behind.iter().map(AsRef::as_ref).zip(self.next..);
-        let Some((segment, index)) = behind.find(|(segment, _)| segment.file == *file) else {
-            let detail = format!("{HISTORY_FILE_NAME} knows {file}, which it does not name");
-            return Err(detail);
-        };
-        if !segment.is_same(record.segment) {
-            return Err(format!("{HISTORY_FILE_NAME} has other figures for {file}"));
-        }
-        self.next = index + 1;
-        Ok(index)
+) -> std::result::Result<usize, String> {
+    let file = &recorded.file;
+    let mut rest = entries.iter().enumerate().skip(next);
+    match rest.find(|(_, entry)| entry.segment.file == *file) {
+        Some((index, entry)) if entry.segment.is_same(recorded) => Ok(index),
+        Some(_) => Err(format!("{HISTORY_FILE_NAME} has other figures for {file}")),
+        None => Err(format!(
+            "{HISTORY_FILE_NAME} knows {file}, which it does not name"
+        )),
     }
 }
 

@@ -22,6 +22,7 @@ use apograph_wal::TimelineState;
 use crate::error::{RepositoryError, Result};
 use crate::opening::Opening;
 use crate::publish::ENGINE_LOCK_FILE_NAME;
+use crate::records::Verified;
 use crate::timelines::{cross, timeline_behind};
 
 /// A repository as it was found.
@@ -32,8 +33,7 @@ pub struct Repository {
     /// What else the manifest says.
     unknown: Unknown,
     chain: Chain,
-    /// By the index of the entry.
-    verified: Vec<(usize, Verification)>,
+    verified: Verified,
     has_history: bool,
     cursor: Option<Cursor>,
     unnamed: Vec<SegmentName>,
@@ -142,7 +142,7 @@ impl Repository {
             generation: Generation::One,
             unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
-            verified: Vec::new(),
+            verified: Verified::default(),
             has_history: false,
             cursor: None,
             unnamed: found.segments,
@@ -220,10 +220,7 @@ impl Repository {
     /// When the file of an entry of the chain was last verified; `None` where it never was, or was
     /// changed since.
     pub fn verified(&self, index: usize) -> Option<&Verification> {
-        let found = self.verified.binary_search_by_key(&index, |(at, _)| *at);
-        found
-            .ok()
-            .and_then(|found| Some(&self.verified.get(found)?.1))
+        self.verified.get(index)
     }
 
     /// Whether `apograph.json` knows any segment: it is there, and can be read.
@@ -233,15 +230,13 @@ impl Repository {
 
     /// The records of all segments whose content is known.
     pub fn records(&self) -> impl Iterator<Item = RecordRef<'_>> + Clone {
-        let entries = self.chain.entries().iter().enumerate();
-        entries.filter_map(|(index, entry)| {
-            Some(RecordRef {
-                segment: &entry.segment,
-                content: entry.content.as_ref()?,
-                is_uncounted: !entry.is_counted,
-                verified: self.verified(index).copied(),
-            })
-        })
+        self.verified.records(self.chain.entries())
+    }
+
+    /// The record of an entry of the chain, if its content is known.
+    pub(crate) fn record(&self, index: usize) -> Option<RecordRef<'_>> {
+        let entry = self.chain.entries().get(index)?;
+        self.verified.record(index, entry)
     }
 
     /// Whether the timelines of what comes behind the last entry can be counted.
