@@ -453,17 +453,12 @@ pub fn write_manifest(
         return Err(ManifestError::Full { path, count, limit });
     }
     let bytes = manifest.encode();
-    check_length(&bytes, MANIFEST_MAX_BYTES, at)?;
+    check_length(bytes.len() as u64, MANIFEST_MAX_BYTES, at)?;
     Ok(replace_file(disk, at, mode, &bytes)?)
 }
 
 /// What is written can be read again.
-pub(crate) fn check_length(
-    bytes: &[u8],
-    limit: u64,
-    at: At<'_>,
-) -> std::result::Result<(), IoError> {
-    let found = bytes.len() as u64;
+pub(crate) fn check_length(found: u64, limit: u64, at: At<'_>) -> std::result::Result<(), IoError> {
     if found > limit {
         let path = at.path();
         return Err(IoError::TooLarge { path, limit, found });

@@ -14,8 +14,10 @@ use apograph_format::{
     Crc32, DatabaseHeaders, DatabaseId, Epoch, Few, Generation, LogPosition, Point, RangeSet,
     Timeline, UnixMillis,
 };
-use apograph_io::{Disk, Folder, Mode, replace_file};
+use apograph_io::{Disk, Folder, Mode, replace_file_with};
 use serde::{Deserialize, Serialize};
+
+use body::Content;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
@@ -318,7 +320,10 @@ impl History {
     /// The content of the file.
     pub fn encode(&self) -> Vec<u8> {
         let records = self.records.iter().map(RecordRef::from);
-        body::encode(records, self.cursor.as_ref())
+        let mut bytes = Vec::new();
+        // Memory takes what it is given.
+        let _ = Content::new(records, self.cursor.as_ref()).write(&mut bytes);
+        bytes
     }
 }
 
@@ -377,7 +382,7 @@ pub fn write_records<'a>(
     cursor: Option<&'a Cursor>,
 ) -> Result<()> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let bytes = body::encode(records, cursor);
-    check_length(&bytes, HISTORY_MAX_BYTES, at)?;
-    Ok(replace_file(disk, at, mode, &bytes)?)
+    let content = Content::new(records, cursor);
+    check_length(content.len(), HISTORY_MAX_BYTES, at)?;
+    Ok(replace_file_with(disk, at, mode, |out| content.write(out))?)
 }

@@ -5,6 +5,7 @@
 //! where its parts lie.
 
 use std::fmt;
+use std::io::{self, BufWriter, Write};
 
 use apograph_format::Crc32;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -15,12 +16,10 @@ use super::{Lost, RecordRef, SegmentRecord};
 use crate::cursor::Cursor;
 
 const HISTORY_FORMAT: u32 = 1;
-/// What stands before the checksum.
-const FRONT: &str = r#"{"crc32":""#;
-/// What stands between the checksum and the body.
-const BETWEEN: &str = r#"","body":"#;
 /// What stands behind the body.
 const BACK: &str = "}\n";
+/// How much of the body is summed at a time.
+const BUFFER_BYTES: usize = 16 << 10;
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -46,28 +45,63 @@ where
     to.collect_seq(records.clone())
 }
 
-/// The content of the file.
-pub(super) fn encode<'a>(
-    records: impl Iterator<Item = RecordRef<'a>> + Clone,
-    cursor: Option<&'a Cursor>,
-) -> Vec<u8> {
-    let front = format!("{FRONT}{}{BETWEEN}", Crc32::of(&[]));
-    let body_at = front.len();
-    let mut bytes = front.into_bytes();
-    let body = BodyOf {
-        format: HISTORY_FORMAT,
-        segments: records,
-        cursor,
-    };
-    // The body is numbers, plain names and lists: JSON can say all of it.
-    let _ = serde_json::to_writer(&mut bytes, &body);
-    let crc32 = Crc32::of(bytes.get(body_at..).unwrap_or_default());
-    let places = bytes.iter_mut().skip(FRONT.len());
-    for (place, digit) in places.zip(crc32.to_string().bytes()) {
-        *place = digit;
+/// The content of the file, which is made anew whenever it is wanted.
+pub(super) struct Content<'a, I: Iterator<Item = RecordRef<'a>> + Clone> {
+    body: BodyOf<'a, I>,
+    crc32: Crc32,
+    body_bytes: u64,
+}
+
+impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Content<'a, I> {
+    pub(super) fn new(records: I, cursor: Option<&'a Cursor>) -> Self {
+        let body = BodyOf {
+            format: HISTORY_FORMAT,
+            segments: records,
+            cursor,
+        };
+        let mut summed = BufWriter::with_capacity(BUFFER_BYTES, Summed(Crc32::of(&[]), 0));
+        // The body is numbers, plain names and lists: JSON can say all of it.
+        let _ = serde_json::to_writer(&mut summed, &body);
+        let _ = summed.flush();
+        let Summed(crc32, body_bytes) = *summed.get_ref();
+        Self {
+            body,
+            crc32,
+            body_bytes,
+        }
     }
-    bytes.extend(BACK.as_bytes());
-    bytes
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> u64 {
+        let around = self.front().len().saturating_add(BACK.len());
+        self.body_bytes.saturating_add(around as u64)
+    }
+
+    pub(super) fn write(&self, mut out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.front().as_bytes())?;
+        serde_json::to_writer(&mut out, &self.body)?;
+        out.write_all(BACK.as_bytes())
+    }
+
+    fn front(&self) -> String {
+        format!(r#"{{"crc32":"{}","body":"#, self.crc32)
+    }
+}
+
+/// The checksum and the count of what is written.
+#[derive(Clone, Copy)]
+struct Summed(Crc32, u64);
+
+impl Write for Summed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.followed_by(bytes);
+        self.1 = self.1.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads the content of the file. Whether its records count is known when all were seen.

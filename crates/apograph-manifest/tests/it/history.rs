@@ -3,9 +3,11 @@
 use apograph_format::{
     Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline, UnixMillis,
 };
+use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    SegmentContent, SegmentRecord, Stretch, Unknown,
+    Cursor, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, Keep,
+    LogRange, Lost, Manifest, SegmentContent, SegmentRecord, Stretch, Unknown, read_records,
+    write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -90,6 +92,29 @@ fn a_history_is_read_as_it_was_written() {
     }
     let empty = br#"{"crc32":"be06181d","body":{"format":1,"segments":[],"cursor":null}}"#;
     assert_eq!(History::decode(empty), Some(History::default()));
+}
+
+#[test]
+fn a_history_of_many_records_is_read_one_by_one_as_it_was_written() {
+    let mut history = example();
+    let increment = history.records[1].clone();
+    for number in 0..500 {
+        let mut record = increment.clone();
+        record.segment.size_bytes = number;
+        history.records.push(record);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let opened = Folder::open(folder.path()).expect("a folder");
+    write_history(&RealDisk, &opened, Mode::PRIVATE, &history).expect("a history");
+    let bytes = std::fs::read(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
+    assert!(bytes == history.encode());
+    let mut seen = Vec::new();
+    let cursor = read_records(&opened, |record| seen.push(record)).expect("no error");
+    assert_eq!(cursor, Ok(history.cursor));
+    assert!(seen == history.records);
+    std::fs::remove_file(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
+    let none = read_records(&opened, |record| panic!("{record:?}"));
+    assert_eq!(none.expect("no error"), Err(Lost));
 }
 
 #[test]
