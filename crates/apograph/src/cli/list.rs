@@ -67,7 +67,8 @@ fn write_object(repository: &Repository, mut out: impl Write) -> io::Result<()> 
     out.flush()
 }
 
-fn write_list(
+/// Writes a list of an object, behind what the object has so far.
+pub(super) fn write_list(
     out: &mut impl Write,
     key: &str,
     items: impl Iterator<Item = Value>,
