@@ -36,6 +36,7 @@ mod bytes;
 mod database;
 mod error;
 mod extent;
+mod few;
 mod names;
 mod ranges;
 mod segment;
@@ -49,6 +50,7 @@ pub use database::{
 };
 pub use error::{FormatError, Result};
 pub use extent::{Extent, ExtentContent};
+pub use few::Few;
 pub use names::{
     LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
 };

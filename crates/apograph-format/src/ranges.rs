@@ -1,5 +1,7 @@
 //! Sets of numbers that come mostly in a row: epochs, transaction ids.
 
+use crate::few::Few;
+
 /// A set of `u64` as sorted inclusive ranges that neither overlap nor touch.
 ///
 /// Numbers that arrive in order, or nearly so, keep it at a few ranges whatever their count.
@@ -7,20 +9,20 @@
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
     feature = "serde",
-    serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")
+    serde(from = "Few<(u64, u64)>", into = "Few<(u64, u64)>")
 )]
 pub struct RangeSet {
-    ranges: Vec<(u64, u64)>,
+    ranges: Few<(u64, u64)>,
 }
 
 impl RangeSet {
     /// The set without numbers.
     pub const fn new() -> Self {
-        Self { ranges: Vec::new() }
+        Self { ranges: Few::new() }
     }
 
     /// Whether the set has no numbers.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
@@ -69,7 +71,15 @@ impl RangeSet {
         let merged = self.ranges.get(first..last).unwrap_or_default();
         let begin = merged.first().map_or(start, |&(begin, _)| begin.min(start));
         let stop = merged.last().map_or(end, |&(_, stop)| stop.max(end));
-        self.ranges.splice(first..last, [(begin, stop)]);
+        let count = merged.len();
+        match self.ranges.get_mut(first).filter(|_| count > 0) {
+            Some(range) => {
+                *range = (begin, stop);
+                let (behind, merged) = (first.saturating_add(1), count.saturating_sub(1));
+                self.ranges.remove(behind, merged);
+            }
+            None => self.ranges.insert(first, (begin, stop)),
+        }
     }
 
     /// Adds every number of another set.
@@ -111,7 +121,13 @@ impl From<Vec<(u64, u64)>> for RangeSet {
     }
 }
 
-impl From<RangeSet> for Vec<(u64, u64)> {
+impl From<Few<(u64, u64)>> for RangeSet {
+    fn from(ranges: Few<(u64, u64)>) -> Self {
+        ranges.iter().copied().collect()
+    }
+}
+
+impl From<RangeSet> for Few<(u64, u64)> {
     fn from(set: RangeSet) -> Self {
         set.ranges
     }
@@ -177,7 +193,7 @@ mod tests {
             set.insert_range(start, end);
             assert_eq!(set.ranges(), expected, "{before:?}, {start} to {end}");
             other.extend(&[(start, end)].into_iter().collect());
-            assert_eq!(Vec::from(other), expected, "{before:?}, {start} to {end}");
+            assert_eq!(*Few::from(other), *expected, "{before:?}, {start} to {end}");
         }
     }
 
