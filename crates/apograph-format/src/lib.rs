@@ -36,7 +36,6 @@ mod bytes;
 mod database;
 mod error;
 mod extent;
-mod few;
 mod names;
 mod ranges;
 mod segment;
@@ -50,7 +49,6 @@ pub use database::{
 };
 pub use error::{FormatError, Result};
 pub use extent::{Extent, ExtentContent};
-pub use few::Few;
 pub use names::{
     LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
 };

@@ -1,24 +1,26 @@
 //! Sets of numbers that come mostly in a row: epochs, transaction ids.
 
-use crate::few::Few;
+use smallvec::SmallVec;
+
+/// Mostly one range: that lies in the set itself.
+type Ranges = SmallVec<[(u64, u64); 1]>;
 
 /// A set of `u64` as sorted inclusive ranges that neither overlap nor touch.
 ///
 /// Numbers that arrive in order, or nearly so, keep it at a few ranges whatever their count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(from = "Few<(u64, u64)>", into = "Few<(u64, u64)>")
-)]
+#[cfg_attr(feature = "serde", serde(from = "Ranges", into = "Ranges"))]
 pub struct RangeSet {
-    ranges: Few<(u64, u64)>,
+    ranges: Ranges,
 }
 
 impl RangeSet {
     /// The set without numbers.
     pub const fn new() -> Self {
-        Self { ranges: Few::new() }
+        Self {
+            ranges: Ranges::new_const(),
+        }
     }
 
     /// Whether the set has no numbers.
@@ -75,8 +77,7 @@ impl RangeSet {
         match self.ranges.get_mut(first).filter(|_| count > 0) {
             Some(range) => {
                 *range = (begin, stop);
-                let (behind, merged) = (first.saturating_add(1), count.saturating_sub(1));
-                self.ranges.remove(behind, merged);
+                self.ranges.drain(first.saturating_add(1)..last);
             }
             None => self.ranges.insert(first, (begin, stop)),
         }
@@ -121,13 +122,13 @@ impl From<Vec<(u64, u64)>> for RangeSet {
     }
 }
 
-impl From<Few<(u64, u64)>> for RangeSet {
-    fn from(ranges: Few<(u64, u64)>) -> Self {
+impl From<Ranges> for RangeSet {
+    fn from(ranges: Ranges) -> Self {
         ranges.iter().copied().collect()
     }
 }
 
-impl From<RangeSet> for Few<(u64, u64)> {
+impl From<RangeSet> for Ranges {
     fn from(set: RangeSet) -> Self {
         set.ranges
     }
@@ -172,12 +173,12 @@ mod tests {
         assert_eq!(set.last(), naive.last().copied());
     }
 
-    type Ranges = &'static [(u64, u64)];
+    type Rows = &'static [(u64, u64)];
 
     #[test]
     fn a_range_is_all_of_its_numbers() {
         // What is in the set, the range that is added, and what is in it then.
-        let rows: [(Ranges, (u64, u64), Ranges); 7] = [
+        let rows: [(Rows, (u64, u64), Rows); 7] = [
             (&[], (3, 5), &[(3, 5)]),
             (&[], (5, 3), &[]),
             (&[(3, 5)], (7, 9), &[(3, 5), (7, 9)]),
@@ -193,7 +194,11 @@ mod tests {
             set.insert_range(start, end);
             assert_eq!(set.ranges(), expected, "{before:?}, {start} to {end}");
             other.extend(&[(start, end)].into_iter().collect());
-            assert_eq!(*Few::from(other), *expected, "{before:?}, {start} to {end}");
+            assert_eq!(
+                *Ranges::from(other),
+                *expected,
+                "{before:?}, {start} to {end}"
+            );
         }
     }
 

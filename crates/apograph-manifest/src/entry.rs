@@ -126,4 +126,4 @@ fn stretch_end(stretch: &Stretch) -> Point {
 }
 
 /// What is kept of a segment: every command that opens a repository holds this of each.
-const _: () = assert!(size_of::<ChainEntry>() <= 120 && size_of::<IncrementContent>() <= 184);
+const _: () = assert!(size_of::<ChainEntry>() <= 120 && size_of::<IncrementContent>() <= 192);

@@ -11,11 +11,12 @@
 mod body;
 
 use apograph_format::{
-    Crc32, DatabaseHeaders, DatabaseId, Epoch, Few, Generation, LogPosition, Point, RangeSet,
-    Timeline, UnixMillis,
+    Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet, Timeline,
+    UnixMillis,
 };
 use apograph_io::{Disk, Folder, Mode, replace_file_with};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use body::Content;
 
@@ -241,7 +242,7 @@ pub struct IncrementContent {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans: bool,
     /// The stretches of timelines in it, in log order.
-    pub stretches: Few<Stretch>,
+    pub stretches: Stretches,
     /// Whether the process that wrote the last stretch is known to have ended.
     pub process_ended: bool,
     /// How many commit groups it has.
@@ -288,6 +289,9 @@ pub struct LogRange {
     /// Behind its last byte.
     pub end: LogPosition,
 }
+
+/// The stretches of an increment: mostly one, which lies in the value itself.
+pub type Stretches = SmallVec<[Stretch; 1]>;
 
 /// The commits of one timeline in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
