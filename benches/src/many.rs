@@ -7,7 +7,7 @@ use apograph_format::{
     Epoch, Generation, SegmentFlags, SegmentHeader, SegmentKind, SegmentName, log_folder,
 };
 use apograph_io::{Folder, Mode, RealDisk};
-use apograph_manifest::{History, write_history};
+use apograph_manifest::write_records;
 use apograph_repository::{Repository, rebuild};
 use apograph_wal::{GroupReader, LogEvent};
 
@@ -62,9 +62,13 @@ fn header(epoch: Epoch) -> SegmentHeader {
 fn record(repository: &Path) -> Result<()> {
     let folder = Folder::open(repository)?;
     rebuild(&RealDisk, &folder)?;
-    let history = History {
-        records: Repository::open(repository)?.records().collect(),
-        cursor: None,
-    };
-    Ok(write_history(&RealDisk, &folder, Mode::PRIVATE, &history)?)
+    let repository = Repository::open(repository)?;
+    let records = repository.records();
+    Ok(write_records(
+        &RealDisk,
+        &folder,
+        Mode::PRIVATE,
+        records,
+        None,
+    )?)
 }

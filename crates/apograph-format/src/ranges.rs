@@ -1,26 +1,30 @@
 //! Sets of numbers that come mostly in a row: epochs, transaction ids.
 
+use smallvec::SmallVec;
+
+/// Mostly one range: that lies in the set itself.
+type Ranges = SmallVec<[(u64, u64); 1]>;
+
 /// A set of `u64` as sorted inclusive ranges that neither overlap nor touch.
 ///
 /// Numbers that arrive in order, or nearly so, keep it at a few ranges whatever their count.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")
-)]
+#[cfg_attr(feature = "serde", serde(from = "Ranges", into = "Ranges"))]
 pub struct RangeSet {
-    ranges: Vec<(u64, u64)>,
+    ranges: Ranges,
 }
 
 impl RangeSet {
     /// The set without numbers.
     pub const fn new() -> Self {
-        Self { ranges: Vec::new() }
+        Self {
+            ranges: Ranges::new_const(),
+        }
     }
 
     /// Whether the set has no numbers.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
@@ -69,7 +73,14 @@ impl RangeSet {
         let merged = self.ranges.get(first..last).unwrap_or_default();
         let begin = merged.first().map_or(start, |&(begin, _)| begin.min(start));
         let stop = merged.last().map_or(end, |&(_, stop)| stop.max(end));
-        self.ranges.splice(first..last, [(begin, stop)]);
+        let count = merged.len();
+        match self.ranges.get_mut(first).filter(|_| count > 0) {
+            Some(range) => {
+                *range = (begin, stop);
+                self.ranges.drain(first.saturating_add(1)..last);
+            }
+            None => self.ranges.insert(first, (begin, stop)),
+        }
     }
 
     /// Adds every number of another set.
@@ -111,7 +122,13 @@ impl From<Vec<(u64, u64)>> for RangeSet {
     }
 }
 
-impl From<RangeSet> for Vec<(u64, u64)> {
+impl From<Ranges> for RangeSet {
+    fn from(ranges: Ranges) -> Self {
+        ranges.iter().copied().collect()
+    }
+}
+
+impl From<RangeSet> for Ranges {
     fn from(set: RangeSet) -> Self {
         set.ranges
     }
@@ -156,12 +173,12 @@ mod tests {
         assert_eq!(set.last(), naive.last().copied());
     }
 
-    type Ranges = &'static [(u64, u64)];
+    type Rows = &'static [(u64, u64)];
 
     #[test]
     fn a_range_is_all_of_its_numbers() {
         // What is in the set, the range that is added, and what is in it then.
-        let rows: [(Ranges, (u64, u64), Ranges); 7] = [
+        let rows: [(Rows, (u64, u64), Rows); 7] = [
             (&[], (3, 5), &[(3, 5)]),
             (&[], (5, 3), &[]),
             (&[(3, 5)], (7, 9), &[(3, 5), (7, 9)]),
@@ -177,7 +194,11 @@ mod tests {
             set.insert_range(start, end);
             assert_eq!(set.ranges(), expected, "{before:?}, {start} to {end}");
             other.extend(&[(start, end)].into_iter().collect());
-            assert_eq!(Vec::from(other), expected, "{before:?}, {start} to {end}");
+            assert_eq!(
+                *Ranges::from(other),
+                *expected,
+                "{before:?}, {start} to {end}"
+            );
         }
     }
 

@@ -309,6 +309,14 @@ impl Crc32 {
         Self(crc32fast::hash(bytes))
     }
 
+    /// The checksum of what this is the checksum of, with `bytes` behind it.
+    #[must_use]
+    pub fn followed_by(self, bytes: &[u8]) -> Self {
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
+        hasher.update(bytes);
+        Self(hasher.finalize())
+    }
+
     /// The number itself.
     pub const fn get(self) -> u32 {
         self.0
@@ -449,6 +457,20 @@ impl Generation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checksum_goes_on_behind_any_byte() {
+        let bytes = b"123456789";
+        assert_eq!(Crc32::of(bytes), Crc32::new(0xcbf4_3926));
+        for cut in 0..=bytes.len() {
+            let (front, back) = bytes.split_at(cut);
+            assert_eq!(
+                Crc32::of(front).followed_by(back),
+                Crc32::of(bytes),
+                "{cut}"
+            );
+        }
+    }
 
     #[test]
     fn words_parse_strictly() {

@@ -47,4 +47,6 @@ pub use map::Mapped;
 pub use monitor::{Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::{Clock, Pace};
-pub use staged::{StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, temporary_name};
+pub use staged::{
+    StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, replace_file_with, temporary_name,
+};

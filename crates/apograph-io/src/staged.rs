@@ -8,6 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io::{self, Write};
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -19,6 +20,9 @@ use crate::pace::Pace;
 
 /// What the names of temporary files end in.
 pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
+
+/// At most so much of a content is in memory at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 /// The temporary name of a file or folder, in the folder of its final one: `.NAME.apograph-tmp`.
 pub fn temporary_name(name: &OsStr) -> OsString {
@@ -232,10 +236,99 @@ impl Drop for StagedFile<'_> {
 ///
 /// [`IoError::NotAsWritten`] and [`IoError::Failed`].
 pub fn replace_file(disk: &dyn Disk, at: At<'_>, mode: Mode, bytes: &[u8]) -> Result<()> {
+    replace_file_with(disk, at, mode, |out| out.write_all(bytes))
+}
+
+/// The same, of a content that need not be in memory: it is made twice, to be written and to be
+/// compared.
+///
+/// # Errors
+///
+/// As [`replace_file`].
+pub fn replace_file_with(
+    disk: &dyn Disk,
+    at: At<'_>,
+    mode: Mode,
+    content: impl Fn(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    let failed = |source| IoError::Failed {
+        operation: "write",
+        path: at.path(),
+        source,
+    };
     let mut staged = StagedFile::create(disk, at, mode)?;
-    staged.write(bytes)?;
-    if *staged.map()? != *bytes {
+    let mut pieces = Pieces {
+        file: &mut staged,
+        piece: Vec::new(),
+        error: None,
+    };
+    let written = content(&mut pieces).and_then(|()| pieces.flush());
+    if let Some(error) = pieces.error.take() {
+        return Err(error);
+    }
+    written.map_err(failed)?;
+    let mapped = staged.map()?;
+    let mut rest: &[u8] = &mapped;
+    let is_same = content(&mut Compared(&mut rest)).is_ok() && rest.is_empty();
+    drop(mapped);
+    if !is_same {
         return Err(IoError::NotAsWritten { path: at.path() });
     }
     staged.replace()
+}
+
+/// Gathers what is written, so that a small file is written at once.
+struct Pieces<'a, 'd> {
+    file: &'a mut StagedFile<'d>,
+    piece: Vec<u8>,
+    /// What the file said to what it did not write.
+    error: Option<IoError>,
+}
+
+impl Pieces<'_, '_> {
+    fn put(&mut self, written: Result<()>) -> io::Result<()> {
+        written.map_err(|error| {
+            self.error = Some(error);
+            io::ErrorKind::Other.into()
+        })
+    }
+}
+
+impl Write for Pieces<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.piece.len() + bytes.len() > PIECE_BYTES {
+            self.flush()?;
+        }
+        if bytes.len() > PIECE_BYTES {
+            let written = self.file.write(bytes);
+            self.put(written)?;
+        } else {
+            self.piece.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write(&self.piece);
+        self.piece.clear();
+        self.put(written)
+    }
+}
+
+/// Takes what is written off the front of some bytes, while it is the same.
+struct Compared<'a, 'b>(&'a mut &'b [u8]);
+
+impl Write for Compared<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let rest = self.0.strip_prefix(bytes);
+        *self.0 = rest.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

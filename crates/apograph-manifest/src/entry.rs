@@ -14,7 +14,7 @@ pub struct ChainEntry {
     /// What is in it, as far as that is known.
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
-    pub unusable: Option<Unusable>,
+    pub unusable: Option<Box<Unusable>>,
     /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
     /// segment that has no record and cannot be read they are a guess, under which other states may
     /// have been known before. So is that of a full backup of which such a segment would have told
@@ -124,3 +124,6 @@ fn stretch_end(stretch: &Stretch) -> Point {
     let last = stretch.epochs.last().map_or(stretch.base, Epoch::new);
     Point::new(stretch.timeline, last.max(stretch.base))
 }
+
+/// What is kept of a segment: every command that opens a repository holds this of each.
+const _: () = assert!(size_of::<ChainEntry>() <= 120 && size_of::<IncrementContent>() <= 192);

@@ -49,8 +49,8 @@ pub use manifest::{
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
     FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, ImageIdentity, IncrementContent,
-    LogRange, SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, read_history,
-    write_history,
+    LogRange, Lost, RecordRef, SegmentContent, SegmentRecord, SourceFile, Stretch, Stretches,
+    TimeSpan, read_history, read_records, write_history, write_records,
 };
 pub use segment::{FileName, Segment, Unknown};
 pub use verification::{FileStamp, Level, Verification};

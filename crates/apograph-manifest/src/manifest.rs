@@ -56,7 +56,7 @@ impl Default for Manifest {
     }
 }
 
-#[derive(bincode::Encode, bincode::Decode)]
+#[derive(bincode::Decode)]
 struct RawSegment {
     kind: SegmentKind,
     file: String,
@@ -296,17 +296,18 @@ impl Manifest {
         // Encoding into memory fails only for types that refuse themselves; none of these does.
         match self.generation {
             Generation::One => {
-                let raw = self.segments.iter().map(|segment| RawSegment {
-                    kind: segment.kind,
-                    file: segment.file.clone().into(),
-                    start_epoch: segment.start_epoch,
-                    end_epoch: segment.end_epoch,
-                    checksum: segment.checksum,
-                    size_bytes: segment.size_bytes,
-                    created_at: segment.created_at,
-                });
-                let value = (BINCODE_VERSION, raw.collect::<Vec<_>>());
-                bincode::encode_to_vec(value, bincode::config::standard()).unwrap_or_default()
+                let config = bincode::config::standard();
+                let head = (BINCODE_VERSION, self.segments.len() as u64);
+                let mut bytes = bincode::encode_to_vec(head, config).unwrap_or_default();
+                for segment in &self.segments {
+                    let raw = (
+                        (segment.kind, segment.file.as_str()),
+                        (segment.start_epoch, segment.end_epoch),
+                        (segment.checksum, segment.size_bytes, segment.created_at),
+                    );
+                    bytes.extend(bincode::encode_to_vec(raw, config).unwrap_or_default());
+                }
+                bytes
             }
             Generation::Two => serde_json::to_vec_pretty(&self.json()).unwrap_or_default(),
         }
@@ -332,7 +333,7 @@ impl From<&Segment> for JsonSegment {
                 SegmentKind::Full => JsonKind::Full,
                 SegmentKind::Incremental => JsonKind::Incremental,
             },
-            filename: segment.file.clone().into(),
+            filename: segment.file.to_string(),
             start_epoch: segment.start_epoch,
             end_epoch: segment.end_epoch,
             checksum: segment.checksum.get(),
@@ -452,17 +453,12 @@ pub fn write_manifest(
         return Err(ManifestError::Full { path, count, limit });
     }
     let bytes = manifest.encode();
-    check_length(&bytes, MANIFEST_MAX_BYTES, at)?;
+    check_length(bytes.len() as u64, MANIFEST_MAX_BYTES, at)?;
     Ok(replace_file(disk, at, mode, &bytes)?)
 }
 
 /// What is written can be read again.
-pub(crate) fn check_length(
-    bytes: &[u8],
-    limit: u64,
-    at: At<'_>,
-) -> std::result::Result<(), IoError> {
-    let found = bytes.len() as u64;
+pub(crate) fn check_length(found: u64, limit: u64, at: At<'_>) -> std::result::Result<(), IoError> {
     if found > limit {
         let path = at.path();
         return Err(IoError::TooLarge { path, limit, found });

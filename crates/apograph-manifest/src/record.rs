@@ -8,13 +8,17 @@
 //! The file is `{"crc32":"…","body":{…}}`, where the checksum covers the bytes of the body. A file
 //! that does not match it is as good as lost, and is never trusted against the manifest.
 
+mod body;
+
 use apograph_format::{
     Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet, Timeline,
     UnixMillis,
 };
-use apograph_io::{Disk, Folder, Mode, replace_file};
+use apograph_io::{Disk, Folder, Mode, replace_file_with};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use smallvec::SmallVec;
+
+use body::Content;
 
 use crate::cursor::Cursor;
 use crate::error::Result;
@@ -26,7 +30,6 @@ use crate::verification::Verification;
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
 /// The most bytes that the file may have.
 pub const HISTORY_MAX_BYTES: u64 = 64 << 20;
-const HISTORY_FORMAT: u32 = 1;
 
 /// What is known of a repository beyond its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,14 +56,40 @@ pub struct SegmentRecord {
     pub verified: Option<Verification>,
 }
 
-impl SegmentRecord {
-    /// Whether it says which timeline the chain is in behind it.
-    pub fn names_timeline(&self) -> bool {
-        let has_timeline = match &self.content {
-            SegmentContent::Full(_) => true,
-            SegmentContent::Increment(increment) => !increment.stretches.is_empty(),
-        };
-        has_timeline && !self.is_uncounted
+/// A [`SegmentRecord`] whose parts lie in a chain or in another record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RecordRef<'a> {
+    /// What the manifest says of it.
+    pub segment: &'a Segment,
+    /// What is in it.
+    pub content: &'a SegmentContent,
+    /// As in [`SegmentRecord`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_uncounted: bool,
+    /// As in [`SegmentRecord`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
+}
+
+impl<'a> From<&'a SegmentRecord> for RecordRef<'a> {
+    fn from(record: &'a SegmentRecord) -> Self {
+        Self {
+            segment: &record.segment,
+            content: &record.content,
+            is_uncounted: record.is_uncounted,
+            verified: record.verified,
+        }
+    }
+}
+
+impl From<RecordRef<'_>> for SegmentRecord {
+    fn from(record: RecordRef<'_>) -> Self {
+        Self {
+            segment: record.segment.clone(),
+            content: record.content.clone(),
+            is_uncounted: record.is_uncounted,
+            verified: record.verified,
+        }
     }
 }
 
@@ -72,6 +101,16 @@ pub enum SegmentContent {
     Full(Box<FullContent>),
     /// A part of the log.
     Increment(Box<IncrementContent>),
+}
+
+impl SegmentContent {
+    /// Whether it says which timeline the chain is in behind it.
+    pub fn names_timeline(&self) -> bool {
+        match self {
+            Self::Full(_) => true,
+            Self::Increment(increment) => !increment.stretches.is_empty(),
+        }
+    }
 }
 
 impl From<FullContent> for SegmentContent {
@@ -203,7 +242,7 @@ pub struct IncrementContent {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans: bool,
     /// The stretches of timelines in it, in log order.
-    pub stretches: Vec<Stretch>,
+    pub stretches: Stretches,
     /// Whether the process that wrote the last stretch is known to have ended.
     pub process_ended: bool,
     /// How many commit groups it has.
@@ -251,6 +290,9 @@ pub struct LogRange {
     pub end: LogPosition,
 }
 
+/// The stretches of an increment: mostly one, which lies in the value itself.
+pub type Stretches = SmallVec<[Stretch; 1]>;
+
 /// The commits of one timeline in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
@@ -266,54 +308,25 @@ pub struct Stretch {
     pub transactions: RangeSet,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Envelope<'a> {
-    crc32: Crc32,
-    #[serde(borrow)]
-    body: &'a RawValue,
-}
-
-#[derive(Deserialize)]
-struct Body {
-    format: u32,
-    segments: Vec<SegmentRecord>,
-    cursor: Option<Cursor>,
-}
-
-#[derive(Serialize)]
-struct BodyOf<'a> {
-    format: u32,
-    segments: &'a [SegmentRecord],
-    cursor: Option<&'a Cursor>,
-}
+/// `apograph.json` cannot be used: it is not there, damaged or of another format. What was seen of
+/// it counts for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost;
 
 impl History {
     /// Reads the content of the file; `None` where it is damaged or of another format.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let envelope: Envelope = serde_json::from_slice(bytes).ok()?;
-        if Crc32::of(envelope.body.get().as_bytes()) != envelope.crc32 {
-            return None;
-        }
-        let body: Body = serde_json::from_str(envelope.body.get()).ok()?;
-        (body.format == HISTORY_FORMAT).then_some(Self {
-            records: body.segments,
-            cursor: body.cursor,
-        })
+        let mut records = Vec::new();
+        let cursor = body::decode(bytes, |record| records.push(record)).ok()?;
+        Some(Self { records, cursor })
     }
 
     /// The content of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let body = BodyOf {
-            format: HISTORY_FORMAT,
-            segments: &self.records,
-            cursor: self.cursor.as_ref(),
-        };
-        // The body is numbers, plain names and lists: JSON can say all of it.
-        let body = serde_json::value::to_raw_value(&body).unwrap_or_default();
-        let crc32 = Crc32::of(body.get().as_bytes());
-        let body = &*body;
-        let mut bytes = serde_json::to_vec(&Envelope { crc32, body }).unwrap_or_default();
-        bytes.push(b'\n');
+        let records = self.records.iter().map(RecordRef::from);
+        let mut bytes = Vec::new();
+        // Memory takes what it is given.
+        let _ = Content::new(records, self.cursor.as_ref()).write(&mut bytes);
         bytes
     }
 }
@@ -324,11 +337,25 @@ impl History {
 ///
 /// [`ManifestError::Io`](crate::ManifestError::Io).
 pub fn read_history(repository: &Folder) -> Result<History> {
+    let mut records = Vec::new();
+    let cursor = read_records(repository, |record| records.push(record))?;
+    let history = cursor.map(|cursor| History { records, cursor });
+    Ok(history.unwrap_or_default())
+}
+
+/// Hands the records in `apograph.json` out one by one, so that no two of them are in memory, and
+/// returns the cursor. Only when all were seen is it known whether they count.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`](crate::ManifestError::Io).
+pub fn read_records(
+    repository: &Folder,
+    each: impl FnMut(SegmentRecord),
+) -> Result<std::result::Result<Option<Cursor>, Lost>> {
     let at = repository.at(HISTORY_FILE_NAME);
     let bytes = at.map_small(HISTORY_MAX_BYTES)?;
-    Ok(bytes
-        .and_then(|bytes| History::decode(&bytes))
-        .unwrap_or_default())
+    Ok(bytes.ok_or(Lost).and_then(|it| body::decode(&it, each)))
 }
 
 /// Replaces `apograph.json` of a repository, whole and durably.
@@ -342,8 +369,24 @@ pub fn write_history(
     mode: Mode,
     history: &History,
 ) -> Result<()> {
+    let records = history.records.iter().map(RecordRef::from);
+    write_records(disk, repository, mode, records, history.cursor.as_ref())
+}
+
+/// The same, of records that lie anywhere.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`](crate::ManifestError::Io).
+pub fn write_records<'a>(
+    disk: &dyn Disk,
+    repository: &Folder,
+    mode: Mode,
+    records: impl Iterator<Item = RecordRef<'a>> + Clone,
+    cursor: Option<&'a Cursor>,
+) -> Result<()> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let bytes = history.encode();
-    check_length(&bytes, HISTORY_MAX_BYTES, at)?;
-    Ok(replace_file(disk, at, mode, &bytes)?)
+    let content = Content::new(records, cursor);
+    check_length(content.len(), HISTORY_MAX_BYTES, at)?;
+    Ok(replace_file_with(disk, at, mode, |out| content.write(out))?)
 }

@@ -46,17 +46,60 @@ impl From<Unknown> for Map<String, Value> {
     }
 }
 
+/// The longest name that a [`FileName`] holds in itself: that of an increment with six digits.
+const SHORT_MAX_BYTES: usize = 22;
+
 /// The name of a segment's file: a name, never a path.
 ///
 /// ASCII letters, digits, `.`, `_` and `-`, not beginning with a dot, at most 255 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct FileName(Box<str>);
+pub struct FileName(Name);
+
+/// One name has one form: a longer one is never short.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Name {
+    Short {
+        length: u8,
+        bytes: [u8; SHORT_MAX_BYTES],
+    },
+    Long(Box<str>),
+}
 
 impl FileName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Name::Short { length, bytes } => {
+                let bytes = bytes.get(..usize::from(*length)).unwrap_or_default();
+                // It is ASCII.
+                std::str::from_utf8(bytes).unwrap_or_default()
+            }
+            Name::Long(name) => name,
+        }
+    }
+}
+
+impl TryFrom<&str> for FileName {
+    type Error = String;
+
+    fn try_from(name: &str) -> Result<Self, String> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let plain = name.bytes().all(allowed) && !name.starts_with('.');
+        if !plain || !(1..=255).contains(&name.len()) {
+            return Err(format!("{name:?} is not a plain file name"));
+        }
+        let mut bytes = [0; SHORT_MAX_BYTES];
+        let short = bytes
+            .get_mut(..name.len())
+            .zip(u8::try_from(name.len()).ok());
+        Ok(Self(match short {
+            Some((front, length)) => {
+                front.copy_from_slice(name.as_bytes());
+                Name::Short { length, bytes }
+            }
+            None => Name::Long(name.into()),
+        }))
     }
 }
 
@@ -64,31 +107,31 @@ impl TryFrom<String> for FileName {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let plain = name.bytes().all(allowed) && !name.starts_with('.');
-        if plain && (1..=255).contains(&name.len()) {
-            Ok(Self(name.into_boxed_str()))
-        } else {
-            Err(format!("{name:?} is not a plain file name"))
-        }
+        Self::try_from(name.as_str())
     }
 }
 
 impl From<FileName> for String {
     fn from(name: FileName) -> Self {
-        name.0.into_string()
+        name.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FileName").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl AsRef<OsStr> for FileName {
     fn as_ref(&self) -> &OsStr {
-        OsStr::new(&*self.0)
+        OsStr::new(self.as_str())
     }
 }
 

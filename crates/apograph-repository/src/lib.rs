@@ -25,6 +25,7 @@ mod opening;
 mod overlap;
 mod publish;
 mod rebuild;
+mod records;
 mod repository;
 mod segment;
 mod summary;

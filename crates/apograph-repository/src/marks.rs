@@ -12,20 +12,20 @@ use std::collections::HashMap;
 use apograph_format::Generation;
 use apograph_io::{Disk, Mode, Pace, Threads, temporary_name};
 use apograph_manifest::{
-    HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest, Segment, SegmentRecord, Verification,
-    read_history, read_manifest, write_history,
+    HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification, read_manifest,
+    write_records,
 };
 
 use crate::error::Result;
-use crate::opening::Opening;
+use crate::opening::{Opened, Opening};
 use crate::publish::RepositoryLock;
 use crate::repository::Repository;
 
 /// What a verification found of a segment.
-#[derive(Debug, Clone)]
-pub struct Mark {
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
     /// The segment, by the manifest.
-    pub segment: Segment,
+    pub segment: &'a Segment,
     /// When its file was sound; `None` where it is not.
     pub verification: Option<Verification>,
 }
@@ -38,21 +38,19 @@ pub struct Mark {
 /// the repository; [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
 /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
 /// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
-pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<()> {
+pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Result<()> {
     let folder = repository.folder();
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
-    let before = read_history(folder)?;
     let opening = Opening {
         folder,
         threads: Threads::default(),
         pace: &Pace::default(),
     };
-    opening.check_names(&manifest.segments, &before.records)?;
-    let records = marked(repository, &manifest, &before, marks);
-    let cursor = before.cursor.clone();
-    let after = History { records, cursor };
-    if after == before {
+    let present = opening.recorded(manifest.segments)?;
+    let before = present.verified.records(&present.entries);
+    let after = marked(repository, &present, marks);
+    if before.eq(after.iter().copied()) {
         return Ok(());
     }
     let aside = temporary_name(HISTORY_FILE_NAME.as_ref());
@@ -63,32 +61,32 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark]) -> Result<
     }
     let model = folder.at(MANIFEST_FILE_NAME);
     let mode = Mode::of(&model.open()?, &model.path())?;
-    Ok(write_history(disk, folder, mode, &after)?)
+    let (records, cursor) = (after.iter().copied(), present.cursor.as_ref());
+    Ok(write_records(disk, folder, mode, records, cursor)?)
 }
 
 /// The records by now, in the order of the manifest, with the marks.
-fn marked(
-    repository: &Repository,
-    manifest: &Manifest,
-    present: &History,
-    marks: &[Mark],
-) -> Vec<SegmentRecord> {
+fn marked<'a>(
+    repository: &'a Repository,
+    present: &'a Opened,
+    marks: &[Mark<'_>],
+) -> Vec<RecordRef<'a>> {
     let known = repository.chain().entries();
-    let front = manifest.segments.get(..known.len());
+    let front = present.entries.get(..known.len());
     let has_grown = front.is_some_and(|front| {
         let mut both = front.iter().zip(known);
-        both.all(|(segment, known)| segment.is_same(&known.segment))
+        both.all(|(entry, known)| entry.segment.is_same(&known.segment))
     });
-    let read: Vec<SegmentRecord> = repository.records().filter(|_| has_grown).collect();
-    // What the file says by now comes last, and counts.
-    let known = read.iter().chain(&present.records);
-    let known: HashMap<_, _> = known.map(|record| (&record.segment.file, record)).collect();
+    let read = |index: usize| repository.record(index).filter(|_| has_grown);
     let marks = marks.iter().map(|mark| (&mark.segment.file, mark));
     let marks: HashMap<_, _> = marks.collect();
-    let records = manifest.segments.iter().filter_map(|segment| {
-        let mut record = (*known.get(&segment.file)?).clone();
-        let mark = marks.get(&segment.file);
-        if let Some(mark) = mark.filter(|mark| mark.segment.is_same(&record.segment)) {
+    let entries = present.entries.iter().enumerate();
+    let records = entries.filter_map(|(index, entry)| {
+        // What the file says by now counts.
+        let record = present.verified.record(index, entry);
+        let mut record = record.or_else(|| read(index))?;
+        let mark = marks.get(&entry.segment.file);
+        if let Some(mark) = mark.filter(|mark| mark.segment.is_same(record.segment)) {
             let earlier = record.verified.as_ref();
             record.verified = mark.verification.map(|found| found.after(earlier));
         }

@@ -1,19 +1,22 @@
 //! The reading of a manifest's entries: by their records, or from their files.
+//!
+//! There is one table, the entries themselves. It is made of the manifest; a record goes into its
+//! entry as soon as it is read, and what is not recorded comes into the same place.
 
-use std::collections::BTreeMap;
 use std::fs::Metadata;
 
 use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
 use apograph_io::{Folder, IoError, Pace, Threads};
 use apograph_manifest::{
-    ChainEntry, FileStamp, FullContent, HISTORY_FILE_NAME, ImageIdentity, MANIFEST_FILE_NAME,
-    Segment, SegmentContent, SegmentRecord, Unusable, Verification, log_end, missing_entry,
+    ChainEntry, Cursor, FileStamp, FullContent, HISTORY_FILE_NAME, ImageIdentity,
+    MANIFEST_FILE_NAME, Segment, SegmentContent, Unusable, log_end, missing_entry, read_records,
 };
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use crate::check::{check_end, check_file_at_pace, check_size};
 use crate::error::{RepositoryError, Result};
 use crate::overlap::overlap_bytes;
+use crate::records::Verified;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, leaves_out, usable};
 use crate::summary::{Summary, Surroundings};
 use crate::timelines::{advance, timeline_behind};
@@ -31,77 +34,134 @@ pub(crate) struct Opening<'a> {
 /// What a manifest leads to: its entries, and which of their files were verified as they are.
 pub(crate) struct Opened {
     pub(crate) entries: Vec<ChainEntry>,
-    pub(crate) verified: BTreeMap<usize, Verification>,
+    pub(crate) verified: Verified,
+    /// The cursor beside the records; `None` where there are none.
+    pub(crate) cursor: Option<Cursor>,
+    pub(crate) has_history: bool,
 }
 
 /// The increment right behind a full backup.
 #[derive(Clone, Copy)]
 struct Behind<'a> {
     segment: &'a Segment,
-    record: Option<&'a SegmentRecord>,
+    /// What its record says is in it.
+    recorded: Option<&'a SegmentContent>,
 }
 
 impl<'a> Behind<'a> {
-    /// That behind a segment, of what is next in the manifest and among the records.
-    fn of(
-        full: &Segment,
-        segment: Option<&'a Segment>,
-        record: Option<&'a SegmentRecord>,
-    ) -> Option<Self> {
+    /// That behind a segment, of what is next in the manifest.
+    fn of(full: &Segment, next: Option<&'a ChainEntry>) -> Option<Self> {
         let is_full = full.kind == SegmentKind::Full;
-        let segment = segment.filter(|it| is_full && it.kind == SegmentKind::Incremental)?;
-        let record = record.filter(|record| record.segment.file == segment.file);
-        Some(Self { segment, record })
+        let next = next.filter(|it| is_full && it.segment.kind == SegmentKind::Incremental)?;
+        Some(Self {
+            segment: &next.segment,
+            recorded: next.content.as_ref(),
+        })
     }
 }
 
 impl Opening<'_> {
     /// Every entry, with what is known of it.
-    pub(crate) fn entries(
-        &self,
-        segments: Vec<Segment>,
-        records: Vec<SegmentRecord>,
-    ) -> Result<Opened> {
-        self.check_names(&segments, &records)?;
-        let mut entries: Vec<ChainEntry> = Vec::with_capacity(segments.len());
-        let mut verified = BTreeMap::new();
+    pub(crate) fn entries(&self, segments: Vec<Segment>) -> Result<Opened> {
+        let mut opened = self.recorded(segments)?;
+        let verified = &opened.verified;
+        let mut changed = Vec::new();
         let mut state = timeline_behind(&[]);
         let mut is_counted = true;
-        let mut segments = segments.into_iter().peekable();
-        let mut records = records.into_iter().peekable();
-        while let Some(segment) = segments.next() {
-            let record = records.next_if(|record| record.segment.file == segment.file);
-            let next = segments.peek();
-            let behind = Behind::of(&segment, next, records.peek());
-            let record = match record {
-                Some(guess) if is_counted && guess.is_uncounted => {
-                    let is_told =
-                        self.is_told(Some(&guess.content), false, behind, entries.is_empty())?;
-                    (!is_told).then_some(guess)
-                }
-                record => record,
+        for index in 0..opened.entries.len() {
+            let (before, rest) = opened.entries.split_at_mut(index);
+            let Some((entry, rest)) = rest.split_first_mut() else {
+                break;
             };
-            let is_known = record.as_ref().is_some_and(|record| !record.is_uncounted);
-            let names_timeline = record.as_ref().is_some_and(SegmentRecord::names_timeline);
-            let entry = match record {
-                Some(record) => {
-                    let (entry, mark) = self.recorded(segment, record)?;
-                    verified.extend(mark.map(|mark| (entries.len(), mark)));
-                    entry
-                }
-                None => self.read(segment, behind, &entries, &state)?,
+            let next = rest.first();
+            let behind = Behind::of(&entry.segment, next);
+            let is_first = before.is_empty();
+            if is_counted
+                && !entry.is_counted
+                && let Some(guess) = &entry.content
+                && self.is_told(guess, false, behind, is_first)?
+            {
+                entry.content = None;
+            }
+            let is_recorded = entry.content.is_some();
+            let is_known = is_recorded && entry.is_counted;
+            let recorded = entry.content.as_ref().filter(|_| is_known);
+            let names_timeline = recorded.is_some_and(SegmentContent::names_timeline);
+            let stamp = if is_recorded {
+                self.look_at_recorded(entry)?
+            } else {
+                self.read(entry, behind, before, &state)?;
+                None
             };
-            let mut entry = self.spanned(entry, behind, &state)?;
+            let mark = verified.get(index);
+            if mark.is_some_and(|mark| Some(mark.stamp) != stamp) {
+                changed.push(index);
+            }
+            self.span(entry, behind, &state)?;
             is_counted |= names_timeline;
             is_counted &= entry.is_counted;
-            let content = entry.content.as_ref();
-            is_counted &= self.is_told(content, is_known, behind, entries.is_empty())?;
-            entry.is_counted = is_counted && (is_known || !may_lack_more(&entry, next));
+            if let Some(content) = &entry.content {
+                is_counted &= self.is_told(content, is_known, behind, is_first)?;
+            }
+            let next = next.map(|next| &next.segment);
+            entry.is_counted = is_counted && (is_known || !may_lack_more(entry, next));
             is_counted &= entry.content.is_some() || self.is_left_out(&entry.segment)?;
-            advance(&mut state, &entry, entries.is_empty());
-            entries.push(entry);
+            advance(&mut state, entry, is_first);
         }
-        Ok(Opened { entries, verified })
+        opened.verified.forget(&changed);
+        Ok(opened)
+    }
+
+    /// Every entry, with what is recorded of it, as it is recorded. What the manifest and the
+    /// records say of the same segment has to agree.
+    pub(crate) fn recorded(&self, segments: Vec<Segment>) -> Result<Opened> {
+        let bare = |segment| ChainEntry {
+            segment,
+            content: None,
+            unusable: None,
+            is_counted: true,
+        };
+        let mut entries = Vec::with_capacity(segments.len());
+        entries.extend(segments.into_iter().map(bare));
+        let mut verified = Verified::default();
+        let mut has_history = false;
+        let mut next = 0;
+        let mut contradiction = None;
+        let cursor = read_records(self.folder, |record| {
+            has_history = true;
+            if contradiction.is_some() {
+                return;
+            }
+            match place_of(&record.segment, &entries, next) {
+                Err(detail) => contradiction = Some(detail),
+                Ok(index) => {
+                    if let Some(entry) = entries.get_mut(index) {
+                        entry.content = Some(record.content);
+                        entry.is_counted = !record.is_uncounted;
+                    }
+                    if let Some(mark) = record.verified {
+                        verified.push(index, mark);
+                    }
+                    next = index + 1;
+                }
+            }
+        })?;
+        if cursor.is_err() {
+            (verified, has_history, contradiction) = (Verified::default(), false, None);
+            for entry in &mut entries {
+                (entry.content, entry.is_counted) = (None, true);
+            }
+        }
+        self.check_names(&entries)?;
+        match contradiction {
+            Some(detail) => Err(self.contradiction(detail)),
+            None => Ok(Opened {
+                entries,
+                verified,
+                cursor: cursor.ok().flatten(),
+                has_history,
+            }),
+        }
     }
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
@@ -117,13 +177,14 @@ impl Opening<'_> {
         }))
     }
 
-    /// A full backup behind which an increment says that it is of the log before it.
-    fn spanned(
+    /// Where an increment behind a full backup says that it is of the log before it, the log goes on
+    /// across both.
+    fn span(
         &self,
-        mut entry: ChainEntry,
+        entry: &mut ChainEntry,
         behind: Option<Behind<'_>>,
         state: &TimelineState,
-    ) -> Result<ChainEntry> {
+    ) -> Result<()> {
         if let Some(SegmentContent::Full(full)) = &mut entry.content
             && !full.continues
             && self.is_spanned(behind)?
@@ -131,19 +192,19 @@ impl Opening<'_> {
             full.continues = true;
             full.base.timeline = state.timeline;
         }
-        Ok(entry)
+        Ok(())
     }
 
     /// Whether it is known if the log goes on across a segment, and from where on it serves. Of a
     /// full backup it may be the increment behind it that says so.
     fn is_told(
         &self,
-        content: Option<&SegmentContent>,
+        content: &SegmentContent,
         is_known: bool,
         behind: Option<Behind<'_>>,
         is_first: bool,
     ) -> Result<bool> {
-        let Some(SegmentContent::Full(full)) = content else {
+        let SegmentContent::Full(full) = content else {
             return Ok(true);
         };
         // In generation 1 a later capture finds out nothing of it.
@@ -158,7 +219,7 @@ impl Opening<'_> {
         let Some(behind) = behind else {
             return Ok(true);
         };
-        let has_records = is_known && behind.record.is_some();
+        let has_records = is_known && behind.recorded.is_some();
         Ok(has_records || self.intact(behind.segment)?.is_some())
     }
 
@@ -166,7 +227,7 @@ impl Opening<'_> {
         let Some(behind) = behind else {
             return Ok(false);
         };
-        Ok(match behind.record.map(|record| &record.content) {
+        Ok(match behind.recorded {
             Some(SegmentContent::Increment(increment)) => increment.spans,
             Some(SegmentContent::Full(_)) => false,
             None => self
@@ -187,13 +248,10 @@ impl Opening<'_> {
         }
     }
 
-    /// What the manifest and the records say of the same segment has to agree.
-    pub(crate) fn check_names(
-        &self,
-        segments: &[Segment],
-        records: &[SegmentRecord],
-    ) -> Result<()> {
-        for segment in segments {
+    /// What the manifest says of a segment has to agree with its name.
+    fn check_names(&self, entries: &[ChainEntry]) -> Result<()> {
+        for entry in entries {
+            let segment = &entry.segment;
             let file = &segment.file;
             let name = SegmentName::parse(file.as_str());
             if name.is_none_or(|name| name.kind != segment.kind) {
@@ -205,37 +263,16 @@ impl Opening<'_> {
                 return Err(self.contradiction(detail));
             }
         }
-        let mut entries = segments.iter();
-        for record in records {
-            let file = &record.segment.file;
-            let Some(entry) = entries.find(|entry| entry.file == *file) else {
-                let detail = format!("{HISTORY_FILE_NAME} knows {file}, which it does not name");
-                return Err(self.contradiction(detail));
-            };
-            if !entry.is_same(&record.segment) {
-                let detail = format!("{HISTORY_FILE_NAME} has other figures for {file}");
-                return Err(self.contradiction(detail));
-            }
-        }
         Ok(())
     }
 
     /// A segment that has a record: its file is looked at and not read.
-    fn recorded(
-        &self,
-        segment: Segment,
-        record: SegmentRecord,
-    ) -> Result<(ChainEntry, Option<Verification>)> {
-        let found = self.look_at(&segment)?;
+    fn look_at_recorded(&self, entry: &mut ChainEntry) -> Result<Option<FileStamp>> {
+        let found = self.look_at(&entry.segment)?;
         let stamp = found.as_ref().ok().map(FileStamp::from);
-        let verified = record.verified.filter(|it| Some(it.stamp) == stamp);
-        let entry = ChainEntry {
-            segment,
-            content: Some(record.content),
-            unusable: found.err(),
-            is_counted: true,
-        };
-        Ok((entry, verified))
+        entry.unusable = found.err().map(Box::new);
+        entry.is_counted = true;
+        Ok(stamp)
     }
 
     /// A segment's file, which is not read, if it can be used.
@@ -253,31 +290,29 @@ impl Opening<'_> {
     /// A segment without a record: all of it is read.
     fn read(
         &self,
-        segment: Segment,
+        entry: &mut ChainEntry,
         behind: Option<Behind<'_>>,
         before: &[ChainEntry],
         state: &TimelineState,
-    ) -> Result<ChainEntry> {
-        let read = match self.look_at(&segment)? {
+    ) -> Result<()> {
+        let segment = &entry.segment;
+        let read = match self.look_at(segment)? {
             Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
             Ok(_) if segment.kind == SegmentKind::Full => {
-                let content = self.read_full(&segment, behind, before, state);
+                let content = self.read_full(segment, behind, before, state);
                 content.map(|content| (content, true))
             }
-            Ok(_) => self.read_increment(&segment, before, state),
+            Ok(_) => self.read_increment(segment, before, state),
         };
-        let (content, unusable, is_counted) = match read {
+        (entry.content, entry.unusable, entry.is_counted) = match read {
             Ok((content, is_counted)) => (Some(content), None, is_counted),
-            Err(Defect::Segment(SegmentDefect::Unusable(reason))) => (None, Some(reason), true),
+            Err(Defect::Segment(SegmentDefect::Unusable(reason))) => {
+                (None, Some(Box::new(reason)), true)
+            }
             Err(Defect::Segment(SegmentDefect::Io(error))) => return Err(error.into()),
             Err(Defect::Contradiction(detail)) => return Err(self.contradiction(detail)),
         };
-        Ok(ChainEntry {
-            segment,
-            content,
-            unusable,
-            is_counted,
-        })
+        Ok(())
     }
 
     fn read_full(
@@ -483,6 +518,24 @@ impl Opening<'_> {
         }
         let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
         Ok(Some(overlap_bytes(&parts, body)))
+    }
+}
+
+/// The place of a recorded segment among the entries from `next` on, or how it contradicts the
+/// manifest. Records are in its order.
+fn place_of(
+    recorded: &Segment,
+    entries: &[ChainEntry],
+    next: usize,
+) -> std::result::Result<usize, String> {
+    let file = &recorded.file;
+    let mut rest = entries.iter().enumerate().skip(next);
+    match rest.find(|(_, entry)| entry.segment.file == *file) {
+        Some((index, entry)) if entry.segment.is_same(recorded) => Ok(index),
+        Some(_) => Err(format!("{HISTORY_FILE_NAME} has other figures for {file}")),
+        None => Err(format!(
+            "{HISTORY_FILE_NAME} knows {file}, which it does not name"
+        )),
     }
 }
 

@@ -11,8 +11,8 @@ use std::ffi::OsString;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, RealDisk, StagedFile};
 use apograph_manifest::{
-    Cursor, History, ManifestError, SegmentRecord, read_manifest, write_cursor, write_history,
-    write_manifest,
+    Cursor, ManifestError, RecordRef, SegmentRecord, read_manifest, write_cursor, write_manifest,
+    write_records,
 };
 
 use crate::error::{RepositoryError, Result};
@@ -134,18 +134,13 @@ pub fn publish(
         mode,
     } = addition;
     let mut manifest = repository.manifest();
-    let mut history = History {
-        records: repository.records().collect(),
-        cursor: repository.cursor().cloned(),
-    };
     let is_second = |new: &NewSegment<'_>| new.record.segment.end_lsn.is_some();
     if segments.iter().any(is_second) {
         manifest.generation = Generation::Two;
     }
-    for segment in &segments {
-        manifest.segments.push(segment.record.segment.clone());
-        history.records.push(segment.record.clone());
-    }
+    let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();
+    let additions = added.iter().map(|record| record.segment.clone());
+    manifest.segments.extend(additions);
     let folder = repository.folder();
     let mut published: Vec<OsString> = Vec::new();
     let is_increment = |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;
@@ -167,10 +162,12 @@ pub fn publish(
         }
         return Err(error.into());
     }
-    if let Some((_, cursor)) = &cursor {
-        history.cursor = Some(cursor.clone());
-    }
-    if let Err(error) = write_history(disk, folder, mode, &history) {
+    drop(manifest);
+    let known = repository.records();
+    let records = known.chain(added.iter().map(RecordRef::from));
+    let left = cursor.as_ref().map(|(_, cursor)| cursor);
+    let left = left.or(repository.cursor());
+    if let Err(error) = write_records(disk, folder, mode, records, left) {
         monitor.warn(&format!(
             "the next command has to read the new segments: {error}"
         ));

@@ -7,21 +7,22 @@
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Pace, Threads, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, SEGMENTS_MAX, Segment,
-    SegmentContent, SegmentRecord, Unknown, Verification, read_history, read_manifest,
+    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, RecordRef, SEGMENTS_MAX,
+    Segment, SegmentContent, Unknown, Verification, read_manifest,
 };
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
 use crate::opening::Opening;
 use crate::publish::ENGINE_LOCK_FILE_NAME;
+use crate::records::Verified;
 use crate::timelines::{cross, timeline_behind};
 
 /// A repository as it was found.
@@ -32,7 +33,7 @@ pub struct Repository {
     /// What else the manifest says.
     unknown: Unknown,
     chain: Chain,
-    verified: BTreeMap<usize, Verification>,
+    verified: Verified,
     has_history: bool,
     cursor: Option<Cursor>,
     unnamed: Vec<SegmentName>,
@@ -90,7 +91,6 @@ impl Repository {
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found);
         };
-        let history = read_history(&folder)?;
         let opening = Opening {
             folder: &folder,
             threads,
@@ -101,22 +101,16 @@ impl Repository {
             segments,
             unknown,
         } = manifest;
-        let has_history = !history.records.is_empty();
-        let opened = opening.entries(segments, history.records)?;
-        let mut unnamed = found.segments;
-        if !unnamed.is_empty() {
-            let files = opened.entries.iter();
-            let in_manifest: HashSet<&str> = files.map(|it| it.segment.file.as_str()).collect();
-            unnamed.retain(|name| !in_manifest.contains(name.to_string().as_str()));
-        }
+        let unnamed = unnamed_in(found.segments, &segments);
+        let opened = opening.entries(segments)?;
         Ok(Self {
             folder,
             generation,
             unknown,
             chain: Chain::new(opened.entries),
             verified: opened.verified,
-            has_history,
-            cursor: history.cursor,
+            has_history: opened.has_history,
+            cursor: opened.cursor,
             unnamed,
             temporaries: found.temporaries,
         })
@@ -148,7 +142,7 @@ impl Repository {
             generation: Generation::One,
             unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
-            verified: BTreeMap::new(),
+            verified: Verified::default(),
             has_history: false,
             cursor: None,
             unnamed: found.segments,
@@ -226,7 +220,7 @@ impl Repository {
     /// When the file of an entry of the chain was last verified; `None` where it never was, or was
     /// changed since.
     pub fn verified(&self, index: usize) -> Option<&Verification> {
-        self.verified.get(&index)
+        self.verified.get(index)
     }
 
     /// Whether `apograph.json` knows any segment: it is there, and can be read.
@@ -235,17 +229,14 @@ impl Repository {
     }
 
     /// The records of all segments whose content is known.
-    pub fn records(&self) -> impl Iterator<Item = SegmentRecord> {
-        let entries = self.chain.entries().iter().enumerate();
-        entries.filter_map(|(index, entry)| {
-            let content = entry.content.clone()?;
-            Some(SegmentRecord {
-                segment: entry.segment.clone(),
-                content,
-                is_uncounted: !entry.is_counted,
-                verified: self.verified(index).copied(),
-            })
-        })
+    pub fn records(&self) -> impl Iterator<Item = RecordRef<'_>> + Clone {
+        self.verified.records(self.chain.entries())
+    }
+
+    /// The record of an entry of the chain, if its content is known.
+    pub(crate) fn record(&self, index: usize) -> Option<RecordRef<'_>> {
+        let entry = self.chain.entries().get(index)?;
+        self.verified.record(index, entry)
     }
 
     /// Whether the timelines of what comes behind the last entry can be counted.
@@ -285,6 +276,16 @@ impl Found {
         found.segments.sort_by_key(SegmentName::to_string);
         Ok(found)
     }
+}
+
+/// The names that a manifest leaves out.
+fn unnamed_in(mut names: Vec<SegmentName>, segments: &[Segment]) -> Vec<SegmentName> {
+    if !names.is_empty() {
+        let in_manifest: HashSet<_> = segments.iter().map(|it| it.file.as_str()).collect();
+        names.retain(|name| !in_manifest.contains(name.to_string().as_str()));
+        names.shrink_to_fit();
+    }
+    names
 }
 
 /// A folder with more files than a manifest may name is not read to its end.

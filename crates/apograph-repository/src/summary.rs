@@ -1,13 +1,13 @@
 //! The record of an increment, gathered while its log is read.
 
 use apograph_format::{Epoch, Generation, RangeSet, SegmentFlags, Timeline};
-use apograph_manifest::{IncrementContent, LogRange, Stretch, TimeSpan};
+use apograph_manifest::{IncrementContent, LogRange, Stretch, Stretches, TimeSpan};
 use apograph_wal::{Group, PlacedEvent, Placement, TimelineState};
 
 /// Counts and epochs of the groups seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    stretches: Vec<Stretch>,
+    stretches: Stretches,
     commits: u64,
     records: u64,
     frames: u64,

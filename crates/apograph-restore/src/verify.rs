@@ -99,12 +99,12 @@ pub fn verify_and_mark(
     Ok(verified)
 }
 
-fn verified(
-    repository: &Repository,
+fn verified<'a>(
+    repository: &'a Repository,
     options: &VerifyOptions,
     monitor: &dyn Monitor,
     notes: bool,
-) -> Result<(Verified, Vec<Mark>)> {
+) -> Result<(Verified, Vec<Mark<'a>>)> {
     let entries = repository.chain().entries();
     let is_new = |index: &usize| {
         let known = repository.verified(*index).filter(|_| options.only_new);
@@ -169,19 +169,19 @@ struct Check<'a> {
     repository: &'a Repository,
     level: Level,
     notes: bool,
-    found: Mutex<Found>,
+    found: Mutex<Found<'a>>,
 }
 
 /// What was found so far; what is told in order has the number of its entry.
 #[derive(Default)]
-struct Found {
+struct Found<'a> {
     verified: Verified,
     problems: Vec<(usize, Problem)>,
-    marks: Vec<(usize, Mark)>,
+    marks: Vec<(usize, Mark<'a>)>,
     failed: Option<(usize, RestoreError)>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn segment(&self, index: usize, step: std::result::Result<Step<'_>, WalkError>) {
         let Some(entry) = self.repository.chain().entries().get(index) else {
             return;
@@ -200,7 +200,7 @@ impl Check<'_> {
             // A file of which it would not show that it was changed again has no mark.
             if read.is_err() || verification.is_some() {
                 let mark = Mark {
-                    segment: segment.clone(),
+                    segment,
                     verification: verification.filter(|_| read.is_ok()),
                 };
                 found.marks.push((index, mark));
@@ -247,14 +247,14 @@ impl Check<'_> {
         })
     }
 
-    fn found(&self) -> MutexGuard<'_, Found> {
+    fn found(&self) -> MutexGuard<'_, Found<'a>> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Found {
+impl<'a> Found<'a> {
     /// The same in the order of the entries.
-    fn in_order(mut self) -> Result<(Verified, Vec<Mark>)> {
+    fn in_order(mut self) -> Result<(Verified, Vec<Mark<'a>>)> {
         if let Some((_, error)) = self.failed {
             return Err(error);
         }

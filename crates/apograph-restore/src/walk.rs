@@ -302,7 +302,7 @@ impl<'a> Step<'a> {
     }
 
     fn at(&self) -> Result<At<'a>, WalkError> {
-        match &self.entry.unusable {
+        match self.entry.unusable.as_deref() {
             Some(Unusable::Missing) => Err(Unusable::Missing.into()),
             _ => Ok(self.repository.file_of(&self.entry.segment)),
         }

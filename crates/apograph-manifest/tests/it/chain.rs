@@ -71,7 +71,7 @@ fn chain(text: &str) -> Chain {
         entries.push(ChainEntry {
             segment,
             content: (!flags.contains('x')).then_some(content),
-            unusable,
+            unusable: unusable.map(Box::new),
             is_counted,
         });
     }
@@ -134,7 +134,7 @@ fn increment(stretches: Vec<Stretch>, flags: &str) -> IncrementContent {
         repeats: flags.contains('r'),
         catches_up: flags.contains('c'),
         spans: false,
-        stretches,
+        stretches: stretches.into(),
         process_ended: false,
         commits: 1,
         records: 1,

@@ -3,9 +3,11 @@
 use apograph_format::{
     Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline, UnixMillis,
 };
+use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    SegmentContent, SegmentRecord, Stretch, Unknown,
+    Cursor, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, Keep,
+    LogRange, Lost, Manifest, SegmentContent, SegmentRecord, Stretch, Unknown, read_records,
+    write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -61,7 +63,8 @@ fn example() -> History {
                         opens: false,
                         epochs: epochs(4, 4),
                         transactions: epochs(5, 5),
-                    }],
+                    }]
+                    .into(),
                     process_ended: false,
                     commits: 1,
                     records: 2,
@@ -89,6 +92,29 @@ fn a_history_is_read_as_it_was_written() {
     }
     let empty = br#"{"crc32":"be06181d","body":{"format":1,"segments":[],"cursor":null}}"#;
     assert_eq!(History::decode(empty), Some(History::default()));
+}
+
+#[test]
+fn a_history_of_many_records_is_read_one_by_one_as_it_was_written() {
+    let mut history = example();
+    let increment = history.records[1].clone();
+    for number in 0..500 {
+        let mut record = increment.clone();
+        record.segment.size_bytes = number;
+        history.records.push(record);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let opened = Folder::open(folder.path()).expect("a folder");
+    write_history(&RealDisk, &opened, Mode::PRIVATE, &history).expect("a history");
+    let bytes = std::fs::read(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
+    assert!(bytes == history.encode());
+    let mut seen = Vec::new();
+    let cursor = read_records(&opened, |record| seen.push(record)).expect("no error");
+    assert_eq!(cursor, Ok(history.cursor));
+    assert!(seen == history.records);
+    std::fs::remove_file(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
+    let none = read_records(&opened, |record| panic!("{record:?}"));
+    assert_eq!(none.expect("no error"), Err(Lost));
 }
 
 #[test]
@@ -138,7 +164,18 @@ fn another_format_is_no_history() {
             r#"{ "format": 1, "segments": [], "cursor": null, "more": 5 }"#,
             true,
         ),
+        (r#"{"cursor":null,"segments":[],"format":1}"#, true),
+        (r#"{"format":1,"segments":[]}"#, true),
         (r#"{"format":2,"segments":[],"cursor":null}"#, false),
+        (r#"{"format":1,"segments":[],"segments":[]}"#, false),
+        (r#"{"format":1,"format":1,"segments":[]}"#, false),
+        (
+            r#"{"format":1,"segments":[],"cursor":null,"cursor":null}"#,
+            false,
+        ),
+        (r#"{"format":1,"segments":[],"cursor":{}}"#, false),
+        (r#"{"format":1,"segments":{}}"#, false),
+        (r#"{"format":1,"cursor":null}"#, false),
         (r#"{"format":1,"segments":[{}],"cursor":null}"#, false),
         (r#"{"segments":[],"cursor":null}"#, false),
         ("[]", false),

@@ -255,6 +255,14 @@ fn a_name_is_not_a_path() {
         assert!(FileName::try_from(name.to_owned()).is_err(), "{name:?}");
     }
     assert!(FileName::try_from("n".repeat(256)).is_err());
+    for length in 1..256 {
+        let text = "n".repeat(length);
+        let name = FileName::try_from(text.clone()).expect("a name");
+        assert_eq!((name.as_str(), name.to_string()), (&*text, text.clone()));
+        assert_eq!(name, FileName::try_from(text.as_str()).expect("a name"));
+        let other = FileName::try_from(format!("{}m", &text[1..])).expect("a name");
+        assert_ne!(name, other);
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use apograph_format::Point;
+use apograph_format::{Crc32, Point};
 use apograph_io::{Mode, RealDisk};
-use apograph_manifest::{History, PointRange, Target, write_history};
+use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target, write_records};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -25,11 +25,8 @@ fn counted(repository: &Repository) -> Vec<bool> {
 
 /// What the next backup would leave.
 fn record(stage: &Stage, repository: &Repository, records: usize) {
-    let history = History {
-        records: repository.records().take(records).collect(),
-        cursor: None,
-    };
-    write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
+    let records = repository.records().take(records);
+    write_records(&RealDisk, &stage.folder(), Mode::PRIVATE, records, None).expect("a history");
 }
 
 #[test]
@@ -151,5 +148,42 @@ fn what_is_recorded_is_not_read() {
         let found = open(&stage);
         let mut entries = found.chain().entries().iter();
         assert!(entries.all(|entry| entry.unusable.is_some()));
+    }
+}
+
+/// Whether a history counts is known at its end: what was seen of it before is forgotten.
+#[test]
+fn of_a_history_that_cannot_be_used_nothing_is_known() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::of(fixtures, TWO_FULLS);
+        let bare = open(&stage);
+        record(&stage, &bare, usize::MAX);
+        assert!(open(&stage).has_history());
+        let file = stage.repository().join(HISTORY_FILE_NAME);
+        let text = fs::read_to_string(&file).expect("a history");
+        let (_, body) = text.trim_end().split_once("\"body\":").expect("a body");
+        let body = body.strip_suffix('}').expect("the end of the object");
+        // The first record is whole, and would contradict the manifest; the last is none.
+        let body = body.replacen("\"size_bytes\":", "\"size_bytes\":1", 1);
+        let last = body.rfind("\"process_ended\"").expect("an increment");
+        let body = format!(
+            "{}{}",
+            &body[..last],
+            body[last..].replacen("process", "", 1)
+        );
+        let crc32 = Crc32::of(body.as_bytes());
+        fs::write(&file, format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)).expect("a history");
+        let found = open(&stage);
+        assert!(!found.has_history());
+        assert_eq!(found.chain().entries(), bare.chain().entries());
+        // With whole records the contradiction is told.
+        let body = body.replacen("\"_ended\"", "\"process_ended\"", 1);
+        let crc32 = Crc32::of(body.as_bytes());
+        fs::write(&file, format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)).expect("a history");
+        let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+        assert!(
+            error.to_string().contains("has other figures for"),
+            "{error}"
+        );
     }
 }

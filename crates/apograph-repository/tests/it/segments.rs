@@ -14,7 +14,10 @@ const VERSION_OFFSET: u64 = 4;
 
 fn unusable(stage: &Stage, index: usize) -> Option<Unusable> {
     let repository = Repository::open(&stage.repository()).expect("a repository");
-    repository.chain().entries()[index].unusable.clone()
+    repository.chain().entries()[index]
+        .unusable
+        .as_deref()
+        .cloned()
 }
 
 #[test]
@@ -77,7 +80,7 @@ fn many_segments_that_are_lost_are_listed() {
         let repository = Repository::open(&stage.repository()).expect("a repository");
         let chain = repository.chain();
         let missing = chain.entries().iter();
-        let missing = missing.filter(|entry| entry.unusable == Some(Unusable::Missing));
+        let missing = missing.filter(|entry| entry.unusable.as_deref() == Some(&Unusable::Missing));
         assert_eq!(missing.count(), 20_000 - 4);
         let sound = Repository::open(&Stage::new(fixtures).repository()).expect("a repository");
         assert_eq!(chain.restorable(), sound.chain().restorable());

@@ -192,7 +192,8 @@ fn record(segment: Segment) -> SegmentRecord {
                 opens: false,
                 epochs: RangeSet::from(vec![(segment.start_epoch.get(), segment.end_epoch.get())]),
                 transactions: RangeSet::new(),
-            }],
+            }]
+            .into(),
             process_ended: false,
             commits: 1,
             records: 2,

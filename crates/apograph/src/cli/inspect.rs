@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs::File;
+use std::io::{self, BufWriter};
 use std::path::Path;
 
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
@@ -23,6 +24,7 @@ use serde_json::{Map, Value, json};
 
 use super::args::Inspect;
 use super::failure::Failure;
+use super::list::write_list;
 use super::{Report, segments, words};
 
 /// Facts about a file: each a key and a value, in the order they are shown.
@@ -42,7 +44,7 @@ impl Facts {
         self.0.insert(key.to_owned(), value);
     }
 
-    fn report(self) -> Report {
+    fn text(&self) -> String {
         let mut text = String::new();
         for (key, value) in self.0.iter().filter(|(key, _)| *key != "command") {
             let name = key.replace('_', " ");
@@ -58,7 +60,48 @@ impl Facts {
                 other => writeln!(text, "{name:>20}  {}", in_line(other)),
             };
         }
-        Report::done(text, Value::Object(self.0))
+        text
+    }
+
+    fn report(self) -> Report {
+        Report::done(self.text(), Value::Object(self.0))
+    }
+
+    /// Writes the facts, and then segments one by one: their words take many times the memory that
+    /// they do.
+    fn write_with(self, segments: impl ExactSizeIterator<Item = Value>, json: bool) -> Report {
+        // A reader that went away (`| head`) has what it wanted.
+        let _ = if json {
+            self.write_object(segments, BufWriter::new(io::stdout().lock()))
+        } else {
+            self.write_text(segments, BufWriter::new(anstream::stdout().lock()))
+        };
+        Report::done(String::new(), Value::Null)
+    }
+
+    fn write_object(
+        self,
+        segments: impl Iterator<Item = Value>,
+        mut out: impl io::Write,
+    ) -> io::Result<()> {
+        let object = Value::Object(self.0).to_string();
+        write!(out, "{}", object.strip_suffix('}').unwrap_or_default())?;
+        write_list(&mut out, "segments", segments)?;
+        writeln!(out, "}}")?;
+        out.flush()
+    }
+
+    fn write_text(
+        self,
+        segments: impl ExactSizeIterator<Item = Value>,
+        mut out: impl io::Write,
+    ) -> io::Result<()> {
+        let count = segments.len();
+        writeln!(out, "{}{:>20}  {count}", self.text(), "segments")?;
+        for segment in segments {
+            writeln!(out, "{:>20}  {}", "", in_line(&segment))?;
+        }
+        out.flush()
     }
 }
 
@@ -80,7 +123,7 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
     let path = words.file.as_path();
     let name = path.file_name().unwrap_or_default();
     if name == MANIFEST_FILE_NAME {
-        return manifest(path);
+        return manifest(path, words.json);
     }
     if name == CURSOR_FILE_NAME {
         return cursor(path);
@@ -89,7 +132,7 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
         return checkpoint(path);
     }
     if name == HISTORY_FILE_NAME {
-        return history(path);
+        return history(path, words.json);
     }
     let file = open_named(path)?;
     let bytes = Mapped::of(&file, path)?;
@@ -134,18 +177,16 @@ fn of_catalogue(error: &ManifestError, path: &Path) -> Failure {
     Failure::new(error.code(), error.to_string()).about(path)
 }
 
-fn manifest(path: &Path) -> Result<Report, Failure> {
+fn manifest(path: &Path, json: bool) -> Result<Report, Failure> {
     let bytes = small(path, apograph_manifest::MANIFEST_MAX_BYTES)?;
     let manifest = Manifest::decode(&bytes, path).map_err(|error| of_catalogue(&error, path))?;
     let mut facts = Facts::of("manifest", path, bytes.len() as u64);
+    drop(bytes);
     facts.put("version", json!(manifest.generation.number()));
     facts.put("generation", json!(manifest.generation.number()));
-    let segments = manifest
-        .segments
-        .iter()
-        .map(|it| Value::Object(segments::json(it, None)));
-    facts.put("segments", segments.collect());
-    Ok(facts.report())
+    let segments = manifest.segments.iter();
+    let segments = segments.map(|it| Value::Object(segments::json(it, None)));
+    Ok(facts.write_with(segments, json))
 }
 
 fn cursor(path: &Path) -> Result<Report, Failure> {
@@ -177,26 +218,21 @@ fn checkpoint(path: &Path) -> Result<Report, Failure> {
     Ok(facts.report())
 }
 
-fn history(path: &Path) -> Result<Report, Failure> {
+fn history(path: &Path, json: bool) -> Result<Report, Failure> {
     let bytes = small(path, HISTORY_MAX_BYTES)?;
     let Some(history) = History::decode(&bytes) else {
         let message = format!("{} is damaged; it will be made anew", path.display());
         return Err(Failure::new("corrupt-manifest", message).about(path));
     };
-    let mut facts = Facts::of("history of a repository", path, bytes.len() as u64);
+    let facts = Facts::of("history of a repository", path, bytes.len() as u64);
+    drop(bytes);
     let segments = history.records.iter().map(|record| {
         let mut object = segments::json(&record.segment, Some(&record.content));
-        object.insert(
-            "points".to_owned(),
-            json!(segments::points(
-                Some(&record.content),
-                !record.is_uncounted
-            )),
-        );
+        let points = segments::points(Some(&record.content), !record.is_uncounted);
+        object.insert("points".to_owned(), json!(points));
         Value::Object(object)
     });
-    facts.put("segments", segments.collect());
-    Ok(facts.report())
+    Ok(facts.write_with(segments, json))
 }
 
 fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {

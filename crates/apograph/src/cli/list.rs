@@ -67,7 +67,8 @@ fn write_object(repository: &Repository, mut out: impl Write) -> io::Result<()> 
     out.flush()
 }
 
-fn write_list(
+/// Writes a list of an object, behind what the object has so far.
+pub(super) fn write_list(
     out: &mut impl Write,
     key: &str,
     items: impl Iterator<Item = Value>,
@@ -83,7 +84,7 @@ fn write_list(
 fn segment(repository: &Repository, index: usize, entry: &ChainEntry) -> Value {
     let mut object = segments::json(&entry.segment, entry.content.as_ref());
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
-    let present = entry.unusable != Some(Unusable::Missing);
+    let present = entry.unusable.as_deref() != Some(&Unusable::Missing);
     put("present", json!(present));
     put("usable", json!(entry.unusable.is_none()));
     let generation = entry.generation().map(Generation::number);

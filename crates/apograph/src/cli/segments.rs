@@ -72,7 +72,7 @@ pub(super) fn points(content: Option<&SegmentContent>, is_counted: bool) -> Stri
 
 /// How a segment's file is, in a word.
 pub(super) fn state(entry: &ChainEntry) -> &'static str {
-    match &entry.unusable {
+    match entry.unusable.as_deref() {
         None => "",
         Some(Unusable::Missing) => "MISSING",
         Some(Unusable::Unsupported { .. }) => "UNKNOWN VERSION",

@@ -107,7 +107,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             unknown: Unknown::new(),
         },
         content: (!flags.contains('x')).then_some(content),
-        unusable,
+        unusable: unusable.map(Box::new),
         is_counted: true,
     }
 }
