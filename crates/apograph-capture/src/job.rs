@@ -18,6 +18,7 @@ use crate::continuity::{GoesOn, Live, find};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::fresh::is_fresh;
+use crate::hold::Hold;
 use crate::increment::{Framing, Stretch};
 use crate::request::{Captured, Kind, Options};
 
@@ -47,8 +48,18 @@ pub(crate) struct Seen {
 
 impl<'a> Job<'a> {
     pub(crate) fn run(&self) -> Result<Captured> {
+        let mut hold = None;
+        let captured = self.capture(&mut hold)?;
+        if let (Captured::Added { .. }, Some(hold)) = (&captured, hold) {
+            hold.hand_over();
+        }
+        Ok(captured)
+    }
+
+    fn capture(&self, hold: &mut Option<Hold<'a>>) -> Result<Captured> {
         for attempt in 1..=ATTEMPTS {
-            match self.look().and_then(|seen| self.attempt(seen)) {
+            let seen = self.look_and_hold(hold);
+            match seen.and_then(|seen| self.attempt(seen)) {
                 Ok(Some(captured)) => return Ok(captured),
                 Ok(None) => {}
                 // A checkpoint removes log files while they are looked for, not all at once.
@@ -61,6 +72,25 @@ impl<'a> Job<'a> {
         Err(CaptureError::Restless {
             path: self.database.path().to_owned(),
         })
+    }
+
+    /// Looks again once the log is held: what was removed before that is gone.
+    fn look_and_hold(&self, hold: &mut Option<Hold<'a>>) -> Result<Seen> {
+        let seen = self.look()?;
+        match &seen.log {
+            Some(log) if seen.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
+                *hold = Hold::begin(self.disk, log, self.database.mode(), self.now);
+                self.look()
+            }
+            _ => Ok(seen),
+        }
+    }
+
+    /// Whether this is the first backup of the log's generation.
+    fn begins_chain(&self, log: &LogFolder) -> bool {
+        let mut entries = self.repository.chain().entries().iter();
+        let has_others = entries.any(|entry| entry.generation() == Some(log.generation()));
+        self.options.kind != Kind::Incremental && !has_others
     }
 
     fn look(&self) -> Result<Seen> {
@@ -343,7 +373,7 @@ fn kept_from(log: &LogFolder, end: LogPosition) -> LogPosition {
 }
 
 /// The cursor that keeps a log file and all behind it.
-fn cursor_at(
+pub(crate) fn cursor_at(
     keep: LogPosition,
     backed_up_epoch: Epoch,
     now: UnixMillis,

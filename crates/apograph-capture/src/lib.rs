@@ -23,6 +23,7 @@ mod database;
 mod error;
 mod fresh;
 mod full;
+mod hold;
 mod image_copy;
 mod increment;
 mod job;

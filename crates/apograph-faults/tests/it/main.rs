@@ -5,6 +5,7 @@
 //! `cargo xtask faults`.
 
 mod folders;
+mod held;
 mod names;
 mod watched;
 
