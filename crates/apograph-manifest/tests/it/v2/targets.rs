@@ -171,6 +171,23 @@ fn times_that_lost_commits_may_have() {
             ("time 7000", "2+3 until 7000"),
         ],
     );
+    // What a lost increment repeats is there, unless the restore would begin in front of it.
+    check(
+        "F7@100t1000 I8-9@100-200t2000-3000 F8@150t2500+ I9@150-200t2800-3000r!",
+        &[("time 3500", "0+1 until 3500")],
+    );
+    check(
+        "F7@100! I8-9@100-200t2000-3000 F8@150t2500+ I9@150-200t2800-3000r!",
+        &[("time 3500", "chain-broken")],
+    );
+    // A full backup that is lost itself is no new beginning.
+    check(
+        "F7@100t1000 I8@100-200t2000-3000 F8@200t3000+! I9@200-300t4000-5000!",
+        &[
+            ("time 3999", "0+1 until 3999"),
+            ("time 6000", "chain-broken"),
+        ],
+    );
 }
 
 #[test]
