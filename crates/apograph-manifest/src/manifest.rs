@@ -469,3 +469,23 @@ pub(crate) fn check_length(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_as_many_bytes_as_are_read_may_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::open(folder.path()).unwrap();
+        let check = |bytes: &[u8]| check_length(bytes, 5, folder.at(MANIFEST_FILE_NAME));
+        assert!(check(b"four").is_ok());
+        assert!(check(b"fives").is_ok());
+        for more in [&b"sixsix"[..], b"seven.."] {
+            let Err(IoError::TooLarge { limit, found, .. }) = check(more) else {
+                panic!("{} bytes are too many", more.len());
+            };
+            assert_eq!((limit, found), (5, more.len() as u64));
+        }
+    }
+}
