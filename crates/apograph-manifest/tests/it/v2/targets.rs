@@ -232,6 +232,16 @@ fn positions() {
             ("lsn 400", "3+ through 400"),
         ],
     );
+    // A full backup whose own increment is lost serves at its position, and no further.
+    check(
+        "F7@100! I8-9@100-200 F8@150+ I9@150-200r! I10@200-300",
+        &[
+            ("lsn 149", "target-not-covered"),
+            ("lsn 150", "2+ through 150"),
+            ("lsn 200", "target-not-covered"),
+            ("lsn 300", "target-not-covered"),
+        ],
+    );
 }
 
 #[test]
@@ -275,6 +285,12 @@ fn errors_name_what_there_is_around() {
         panic!("no such position");
     };
     assert_eq!((below, above), (None, Some(Lsn::new(100))));
+    let lost = "F7@100! I8-9@100-200 F8@150+ I9@150-200r! I10@200-300";
+    let between = chain(lost).plan(&target("lsn 300"));
+    let Err(ChainError::NotABoundary { below, above, .. }) = between else {
+        panic!("nothing leads there");
+    };
+    assert_eq!((below, above), (Some(Lsn::new(150)), None));
 
     let ChainError::NotCovered { nearest, .. } = error("time 999") else {
         panic!("before the first backup");
