@@ -70,7 +70,7 @@ fn a_stamp_is_settled_a_grain_behind_the_change() {
 }
 
 #[test]
-fn a_file_that_was_written_to_or_replaced_has_another_stamp() {
+fn a_copy_of_a_file_has_another_stamp_under_any_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
     let stamp = |path| FileStamp::from(&fs::metadata(path).expect("a file"));
