@@ -242,6 +242,15 @@ fn positions() {
             ("lsn 300", "target-not-covered"),
         ],
     );
+    check(
+        "F7@100 F9@200+ I8-10@100-300r!",
+        &[
+            ("lsn 100", "0+ through 100"),
+            ("lsn 150", "target-not-covered"),
+            ("lsn 200", "1+ through 200"),
+            ("lsn 300", "target-not-covered"),
+        ],
+    );
 }
 
 #[test]
