@@ -21,7 +21,7 @@
 mod links;
 mod reach;
 
-use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, SegmentKind, Timeline};
+use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline};
 
 pub use links::{log_end, missing_entry};
 
@@ -52,7 +52,7 @@ impl PointRange {
 pub struct LsnRange {
     /// The timeline at its start, where that is counted.
     pub timeline: Option<Timeline>,
-    /// The first position: where the first full backup's log begins.
+    /// The first position: where the full backup's log begins.
     pub from: Lsn,
     /// The last position: behind the last commit.
     pub to: Lsn,
@@ -114,30 +114,20 @@ impl Chain {
 
     /// The positions of generation 2 between which the state behind every commit can be restored.
     pub fn restorable_lsns(&self) -> Vec<LsnRange> {
-        let runs = self.runs.iter();
-        runs.filter_map(|run| self.lsns_of(run)).collect()
-    }
-
-    pub(crate) fn lsns_of(&self, run: &Run) -> Option<LsnRange> {
-        let first = self.reaches.partition_point(|(full, _)| *full < run.first);
-        let (base, _) = *self.reaches.get(first)?;
-        // There is nothing between one of a later run and the end of this.
-        let behind = self.entries.get(base.saturating_add(1)..run.end)?;
-        let entry = self.entries.get(base)?;
-        let full = entry.full()?;
-        let Some(LogPosition::Lsn(from)) = full.log_start else {
-            return None;
-        };
-        let usable = behind.iter().filter(|entry| entry.unusable.is_none());
-        let ends = usable.filter_map(|entry| match entry.increment()?.range?.end {
-            LogPosition::Lsn(end) => Some(end),
-            LogPosition::File { .. } => None,
-        });
-        Some(LsnRange {
-            timeline: entry.is_counted.then_some(full.base.timeline),
-            from,
-            to: ends.fold(from, Ord::max),
-        })
+        let mut ranges: Vec<(usize, LsnRange)> = Vec::new();
+        for full in self.bases() {
+            let (Some(run), Some(start)) = (self.run_of(full), self.log_start(full)) else {
+                continue;
+            };
+            // A full backup serves again what an earlier one of its run leads to.
+            let has_it =
+                |(first, range): &(usize, LsnRange)| *first == run.first && start <= range.to;
+            if !ranges.last().is_some_and(has_it) {
+                let range = self.lsns_behind(full);
+                ranges.extend(range.map(|range| (run.first, range)));
+            }
+        }
+        ranges.into_iter().map(|(_, range)| range).collect()
     }
 
     /// Whether there are commits whose epochs and times are encrypted.

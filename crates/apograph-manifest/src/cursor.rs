@@ -94,9 +94,8 @@ impl Cursor {
             written_at: UnixMillis::new(millis),
             unknown: Unknown::new(),
         };
-        let coarse = now.get() & !0xff;
-        let candidates = (0..=0xff).map(|low| at(coarse | low));
-        let mut ours = candidates.filter(Self::is_ours);
+        let times = now.get() & !0xff..=now.get() | 0xff;
+        let mut ours = times.map(at).filter(Self::is_ours);
         ours.next().unwrap_or(at(now.get()))
     }
 

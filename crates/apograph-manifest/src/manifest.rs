@@ -465,3 +465,23 @@ pub(crate) fn check_length(found: u64, limit: u64, at: At<'_>) -> std::result::R
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_as_many_bytes_as_are_read_may_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::open(folder.path()).unwrap();
+        let check = |length| check_length(length, 5, folder.at(MANIFEST_FILE_NAME));
+        assert!(check(4).is_ok());
+        assert!(check(5).is_ok());
+        for more in [6, 7] {
+            let Err(IoError::TooLarge { limit, found, .. }) = check(more) else {
+                panic!("{more} bytes are too many");
+            };
+            assert_eq!((limit, found), (5, more));
+        }
+    }
+}

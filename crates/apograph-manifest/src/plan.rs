@@ -297,7 +297,7 @@ impl Chain {
     }
 
     /// The increments that a restore from a full backup replays, to the end of its run.
-    fn increments_behind(&self, full: usize) -> Vec<usize> {
+    pub(crate) fn increments_behind(&self, full: usize) -> Vec<usize> {
         if !self.leads_on(full) {
             return Vec::new();
         }

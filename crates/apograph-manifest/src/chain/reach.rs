@@ -1,9 +1,9 @@
-//! Which points a full backup leads to.
+//! Which points and positions a full backup leads to.
 
-use apograph_format::{Point, SegmentKind};
+use apograph_format::{Lsn, Point, SegmentKind};
 
 use super::links::missing_entry;
-use super::{Chain, PointRange};
+use super::{Chain, LsnRange, PointRange};
 use crate::entry::{ChainEntry, end_of};
 use crate::record::IncrementContent;
 
@@ -57,6 +57,27 @@ impl Chain {
             }
         }
         ranges
+    }
+
+    /// Generation 2: where the log behind a full backup begins.
+    pub(super) fn log_start(&self, full: usize) -> Option<Lsn> {
+        self.entries.get(full)?.full()?.log_start?.lsn()
+    }
+
+    /// Generation 2: the positions that a restore from a full backup reaches.
+    pub(crate) fn lsns_behind(&self, full: usize) -> Option<LsnRange> {
+        let from = self.log_start(full)?;
+        let entry = self.entries.get(full)?;
+        let increments = self.increments_behind(full).into_iter();
+        let ends = increments.filter_map(|index| {
+            let increment = self.entries.get(index)?.increment()?;
+            increment.range?.end.lsn()
+        });
+        Some(LsnRange {
+            timeline: entry.is_counted.then_some(entry.full()?.base.timeline),
+            from,
+            to: ends.fold(from, Ord::max),
+        })
     }
 
     /// Whether the log right behind a full backup can be replayed. Where it cannot, later

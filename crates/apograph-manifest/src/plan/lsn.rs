@@ -9,11 +9,8 @@ impl Chain {
     /// Generation 2: the state behind the commit that ends at a position.
     pub(super) fn plan_lsn(&self, lsn: Lsn) -> Result<ChainPlan, ChainError> {
         let covers = |full: &usize| {
-            let start = self.log_start(*full);
-            let run = self.run_of(*full).and_then(|run| self.lsns_of(run));
-            let is_behind = |start| start < lsn && self.leads_on(*full);
-            start.is_some_and(|start| start == lsn || is_behind(start))
-                && run.is_some_and(|run| lsn <= run.to)
+            let range = self.lsns_behind(*full);
+            range.is_some_and(|range| (range.from..=range.to).contains(&lsn))
         };
         let fulls: Vec<usize> = self.bases().filter(covers).collect();
         let mut runs: Vec<usize> = fulls
@@ -50,12 +47,5 @@ impl Chain {
             complete_from: None,
             interval: None,
         })
-    }
-
-    fn log_start(&self, full: usize) -> Option<Lsn> {
-        match self.entries().get(full)?.full()?.log_start? {
-            LogPosition::Lsn(lsn) => Some(lsn),
-            LogPosition::File { .. } => None,
-        }
     }
 }

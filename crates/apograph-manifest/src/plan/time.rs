@@ -91,7 +91,13 @@ impl Chain {
         reached: usize,
     ) -> Result<(), ChainError> {
         let end = self.run_of(reached).map_or(0, |run| run.end);
-        let lost = (reached.saturating_add(1)..self.entries().len()).find(|&index| {
+        // A full backup behind it begins anew, later than the instant.
+        let anew = (end..self.entries().len()).find(|&index| {
+            let kind = self.entries().get(index).map(|entry| entry.segment.kind);
+            kind == Some(SegmentKind::Full)
+        });
+        let anew = anew.unwrap_or(self.entries().len());
+        let lost = (reached.saturating_add(1)..anew).find(|&index| {
             let Some(entry) = self.entries().get(index) else {
                 return false;
             };
@@ -103,15 +109,10 @@ impl Chain {
                 && (!entry.repeats() || index == reached.saturating_add(1))
                 && committed.is_none_or(|span| span.first <= time)
         });
-        // A full backup behind it begins anew, later than the instant.
-        let anew = (end..self.entries().len()).find(|&index| {
-            let kind = self.entries().get(index).map(|entry| entry.segment.kind);
-            kind == Some(SegmentKind::Full)
-        });
-        let Some(lost) = lost.filter(|lost| anew.is_none_or(|anew| *lost < anew)) else {
-            return Ok(());
-        };
-        Err(self.out_of_reach(target, self.obstacle_before(lost)))
+        match lost {
+            Some(lost) => Err(self.out_of_reach(target, self.obstacle_before(lost))),
+            None => Ok(()),
+        }
     }
 
     /// The latest time that a commit of some entries claims.

@@ -1,27 +1,28 @@
 //! What a chain can restore, and from what.
 
 use apograph_format::{
-    Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, SegmentKind, SegmentName, Timeline,
-    UnixMillis,
+    Crc32, Epoch, Generation, LogPosition, LogSequence, Point, PointName, RangeSet, SegmentKind,
+    SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
     Chain, ChainEntry, ChainError, FileName, FullContent, HoleCause, ImageIdentity,
     IncrementContent, LogRange, Segment, SegmentContent, Stretch, Target, Unknown, Unusable,
+    log_end,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
 /// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
 /// `r` for one that repeats, `c` for one that catches up, `p` for one whose place in the log is
-/// known, `!` for a missing file, `?` for a damaged one, `x` for a missing one without a record,
-/// behind which timelines are not counted, `u` for one whose own timeline is not. `-` leaves a
-/// number out.
+/// known, `!` for a missing file, `?` for a damaged one, `v` for one of an unknown version, `x` for a
+/// missing one without a record, behind which timelines are not counted, `u` for one whose own
+/// timeline is not. `-` leaves a number out.
 fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {
         let Some(kind) = word.chars().next().filter(|kind| *kind != '-') else {
             continue;
         };
-        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', 'x', 'u', '+']);
+        let body = word[1..].trim_end_matches(['r', 'c', 'p', '!', '?', 'v', 'x', 'u', '+']);
         let flags = &word[1 + body.len()..];
         let before = entries
             .last()
@@ -52,6 +53,9 @@ fn chain(text: &str) -> Chain {
             Some('?') => Some(Unusable::Damaged {
                 offset: 9,
                 detail: "flipped".into(),
+            }),
+            Some('v') => Some(Unusable::Unsupported {
+                detail: "version 9 is not known".into(),
             }),
             _ => None,
         };
@@ -230,6 +234,9 @@ fn holes_lie_between_points() {
             "F7 I8-9 F12 I14 F20",
             "1:9 to 1:12, 1:12 to 1:14, 1:14 to 1:20",
         ),
+        // What cannot be used has no point, and neither has what is not counted.
+        ("F7 I8-9! F12! I13", "1:7 to 1:13"),
+        ("F3 I4-6x F2:1 I2:2", "1:3 to -"),
     ];
     for (text, expected) in rows {
         assert_eq!(hole_points(text), expected, "{text}");
@@ -245,14 +252,55 @@ fn hole_points(text: &str) -> String {
     holes.collect::<Vec<_>>().join(", ")
 }
 
-fn plan(text: &str, target: &str) -> String {
-    let target = match target.split_once(' ') {
+#[test]
+fn holes_say_what_is_missing() {
+    let rows = [
+        ("F3 I4 I6-7", "epoch 1:5 is in no segment"),
+        ("F3 I4 I8-9", "epochs 1:5 to 7 are in no segment"),
+        ("F3 I4v", "backup_incr_0001.wal: version 9 is not known"),
+        (
+            "F3 I4-6 F2:1x I2:2",
+            "backup_full_0002.grafeo does not go on from the log before it; commits in between, if \
+             any, are in no segment; backup_full_0002.grafeo is missing",
+        ),
+    ];
+    for (text, expected) in rows {
+        let chain = chain(text);
+        let causes = chain.holes().map(|hole| hole.cause.to_string());
+        assert_eq!(causes.collect::<Vec<_>>().join("; "), expected, "{text}");
+    }
+}
+
+#[test]
+fn entries_know_their_generation() {
+    for entry in chain("F3 I4 I5p I6r F6+").entries() {
+        let file = &entry.segment.file;
+        assert_eq!(entry.generation(), Some(Generation::One), "{file}");
+    }
+    let unknown = chain("F3 I4x");
+    assert_eq!(unknown.entries()[1].generation(), None);
+}
+
+#[test]
+fn the_log_goes_on_behind_a_full_backup_where_it_ended_before_it() {
+    let end_of = |text: &str| log_end(chain(text).entries());
+    assert_eq!(end_of("F3 I4-6p"), Some(range(1).end));
+    assert_eq!(end_of("F3 I4-6p F6+"), Some(range(1).end));
+    assert_eq!(end_of("F3 I4-6p F9"), None);
+    assert_eq!(end_of("F3 I4-6p I7"), None);
+}
+
+fn target(text: &str) -> Target {
+    match text.split_once(' ') {
         None => Target::Latest,
         Some(("epoch", name)) => Target::Point(name.parse().unwrap()),
         Some(("before", name)) => Target::Before(name.parse().unwrap()),
         Some((_, seconds)) => Target::Time(UnixMillis::new(seconds.parse::<u64>().unwrap() * 1000)),
-    };
-    match chain(text).plan(&target) {
+    }
+}
+
+fn plan(text: &str, wanted: &str) -> String {
+    match chain(text).plan(&target(wanted)) {
         Ok(plan) => {
             let increments: Vec<String> = plan.increments.iter().map(ToString::to_string).collect();
             let point = plan.point.map_or("?".to_owned(), |point| point.to_string());
@@ -326,6 +374,15 @@ fn which_segments_a_target_needs() {
         // A commit that is logged late is still to come, where the log is known to be whole.
         ("F3 I4-6p I8-90p", "latest", "1:90 from 0 with 1,2"),
         ("F3 I4-6 I8-90", "latest", "chain-broken"),
+        // And it may be needed where it was logged, whatever was logged before it.
+        ("F3 I4,6-9 I5 I10", "epoch 5", "1:5 from 0 with 1,2"),
+        ("F3 I4,6-9 I5 I10", "epoch 6", "1:6 from 0 with 1,2"),
+        ("F3 I4-9 I5", "latest", "1:9 from 0 with 1,2"),
+        // A full backup leads no further than itself where nothing follows it.
+        ("F3 I4-9 F5+", "epoch 7", "1:7 from 0 with 1"),
+        // A gap is one in whichever timeline it is.
+        ("F3 I4-6 I2:1,2:200-300", "latest", "chain-broken"),
+        ("F3 I4-6v I7-9", "epoch 8", "unsupported-version"),
     ];
     for (text, target, expected) in rows {
         assert_eq!(plan(text, target), expected, "{text}: {target}");
@@ -369,4 +426,87 @@ fn a_guessed_number_is_not_told() {
     };
     assert_eq!(hole.cause.to_string(), "epoch 2 is in no segment");
     assert_eq!((hole.after, hole.before), (None, None));
+}
+
+#[test]
+fn so_many_commits_behind_a_gap_it_is_one() {
+    // Chain, and whether its latest state can be restored.
+    let rows = [
+        ("F3 I4 I6-68", true),
+        ("F3 I4 I6-69", false),
+        ("F3 I4p I6-4100p", true),
+        ("F3 I4p I6-4101p", false),
+    ];
+    for (text, is_late) in rows {
+        let expected = if is_late {
+            let last = text.rsplit('-').next().unwrap().trim_end_matches('p');
+            format!("1:{last} from 0 with 1,2")
+        } else {
+            "chain-broken".to_owned()
+        };
+        assert_eq!(plan(text, "latest"), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_plan_says_from_where_on_every_epoch_is_there() {
+    let rows = [
+        ("F7 I8-18 I19-29", "epoch 20", Some("1:7")),
+        ("F3 I4-9c I10-11", "epoch 10", Some("1:9")),
+        ("F3 I4-6 F5+ I6rc I7-8", "epoch 7", Some("1:6")),
+        ("F3 I4-6 I7,2:1-2 I2:3", "epoch 2:2", Some("2:0")),
+        // To the end of the chain nobody counts.
+        ("F7 I8-18 I19-29", "latest", None),
+    ];
+    for (text, wanted, expected) in rows {
+        let plan = chain(text).plan(&target(wanted)).expect(wanted);
+        assert_eq!(plan.complete_from, expected.map(point), "{text}: {wanted}");
+    }
+}
+
+#[test]
+fn the_nearest_points_around_one_are_told() {
+    let chain = chain("F7 I8-18 F2:3 I2:4-5 F3:4");
+    let rows = [
+        ("0", "- 3"),
+        ("3", "- 3:4"),
+        ("5", "3:4 7"),
+        ("6", "5 7"),
+        ("7", "5 8"),
+        ("8", "7 9"),
+        ("18", "17 -"),
+        ("19", "18 -"),
+        ("1:6", "- 1:7"),
+        ("1:7", "- 1:8"),
+        ("1:18", "1:17 -"),
+        ("1:99", "1:18 -"),
+        ("2:4", "2:3 2:5"),
+        ("2:7", "2:5 -"),
+        ("4:1", "- -"),
+    ];
+    let told = |name: Option<PointName>| name.map_or_else(|| "-".into(), |it| it.to_string());
+    for (name, expected) in rows {
+        let nearest = chain.nearest(name.parse().unwrap());
+        let found = format!("{} {}", told(nearest.below), told(nearest.above));
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_point_is_named_with_its_timeline_where_another_has_its_epoch() {
+    let rows = [
+        ("F3 I4-5 F2:1 I2:2-4", "1:5", "5"),
+        ("F3 I4-5 F2:1 I2:2-4", "1:4", "1:4"),
+        ("F3 I4-5 F2:1 I2:2-4", "2:4", "2:4"),
+        ("F3 I4-5 F2:1 I2:2-4", "2:1", "1"),
+        // One of a timeline that is not counted is another.
+        ("F3 I4-6x F2:1 I2:2-3", "1:3", "1:3"),
+    ];
+    for (text, of, expected) in rows {
+        assert_eq!(
+            chain(text).name_of(point(of)).to_string(),
+            expected,
+            "{text}"
+        );
+    }
 }

@@ -1,13 +1,13 @@
 //! `apograph.json`.
 
 use apograph_format::{
-    Crc32, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline, UnixMillis,
+    Crc32, DatabaseId, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline, UnixMillis,
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
     Cursor, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, Keep,
-    LogRange, Lost, Manifest, SegmentContent, SegmentRecord, Stretch, Unknown, read_records,
-    write_history,
+    LogRange, Lost, Manifest, SegmentContent, SegmentRecord, Stretch, Stretches, TimeSpan, Unknown,
+    read_records, write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -203,5 +203,106 @@ fn names_in_a_history_are_names_too() {
         let crc32 = Crc32::of(body.as_bytes());
         let text = format!(r#"{{"crc32":"{crc32}","body":{body}}}"#);
         assert_eq!(History::decode(text.as_bytes()), None, "{name:?}");
+    }
+}
+
+fn image() -> ImageIdentity {
+    full().image
+}
+
+fn full() -> FullContent {
+    let [record, _] = two_records();
+    match record.content {
+        SegmentContent::Full(full) => *full,
+        SegmentContent::Increment(_) => panic!("a full backup"),
+    }
+}
+
+fn increment() -> IncrementContent {
+    let [_, record] = two_records();
+    match record.content {
+        SegmentContent::Increment(increment) => *increment,
+        SegmentContent::Full(_) => panic!("an increment"),
+    }
+}
+
+fn two_records() -> [SegmentRecord; 2] {
+    example().records.try_into().expect("two records")
+}
+
+#[test]
+fn a_segment_names_its_timeline_where_it_has_a_part_of_one() {
+    let empty = IncrementContent {
+        stretches: Stretches::new(),
+        ..increment()
+    };
+    assert!(SegmentContent::from(full()).names_timeline());
+    assert!(SegmentContent::from(increment()).names_timeline());
+    assert!(!SegmentContent::from(empty).names_timeline());
+}
+
+#[test]
+fn only_an_image_of_generation_1_that_had_a_checkpoint_may_be_ahead() {
+    let database = Some(DatabaseId::new(7));
+    for (database, iteration, expected) in [
+        (None, 0, false),
+        (None, 1, true),
+        (None, 2, true),
+        (database, 0, false),
+        (database, 1, false),
+    ] {
+        let image = ImageIdentity {
+            database,
+            iteration,
+            ..image()
+        };
+        let full = FullContent { image, ..full() };
+        assert_eq!(full.may_be_ahead(), expected, "{image:?}");
+    }
+}
+
+#[test]
+fn a_database_is_known_by_its_id_or_else_by_when_it_was_created() {
+    let image = |database: Option<u128>, created_at| ImageIdentity {
+        database: database.map(DatabaseId::new),
+        database_created_at: UnixMillis::new(created_at),
+        ..image()
+    };
+    let rows = [
+        (image(None, 1), image(None, 1), true),
+        (image(None, 1), image(None, 2), false),
+        (image(Some(7), 1), image(Some(7), 1), true),
+        (image(Some(7), 1), image(Some(7), 2), true),
+        (image(Some(7), 1), image(Some(8), 1), false),
+        (image(Some(7), 1), image(None, 1), false),
+    ];
+    for (one, other, expected) in rows {
+        let later = ImageIdentity {
+            iteration: 5,
+            checksum: Crc32::new(5),
+            ..other
+        };
+        assert_eq!(
+            one.is_of_same_database(&later),
+            expected,
+            "{one:?} {later:?}"
+        );
+        assert_eq!(
+            later.is_of_same_database(&one),
+            expected,
+            "{one:?} {later:?}"
+        );
+    }
+}
+
+#[test]
+fn a_span_of_commits_begins_with_the_first_and_ends_with_the_latest() {
+    let spans = [(5, 5, 5), (7, 5, 7), (3, 5, 7), (9, 5, 9)];
+    let mut span = None;
+    for (time, first, last) in spans {
+        let longer = TimeSpan::with(span, UnixMillis::new(time));
+        assert_eq!(longer.first, UnixMillis::new(first), "{time}");
+        assert_eq!(longer.last, UnixMillis::new(last), "{time}");
+        span = Some(longer);
     }
 }

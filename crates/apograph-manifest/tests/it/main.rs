@@ -5,4 +5,6 @@ mod cursor;
 mod files;
 mod history;
 mod manifest;
+mod segment;
 mod v2;
+mod verification;

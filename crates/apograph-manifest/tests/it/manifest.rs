@@ -108,6 +108,23 @@ fn a_manifest_answers_the_engines_questions() {
 }
 
 #[test]
+fn an_increment_that_begins_at_an_epoch_is_not_behind_it() {
+    let golden = V1.read("02_chain40/backup/backup_manifest.json");
+    let manifest = decode(&golden.bytes).expect("a golden manifest");
+    let increments = &manifest.segments[1..];
+    for (index, increment) in increments.iter().enumerate() {
+        let behind = |epoch| manifest.incrementals_after(epoch).collect::<Vec<_>>();
+        let (these, rest) = (&increments[index..], &increments[index + 1..]);
+        let before = increment.start_epoch.previous().expect("an epoch before");
+        assert!(behind(before).into_iter().eq(these), "{before}");
+        assert!(
+            behind(increment.start_epoch).into_iter().eq(rest),
+            "{before}"
+        );
+    }
+}
+
+#[test]
 fn no_cut_manifest_is_read() {
     for golden in V1.manifests() {
         damage::every_cut(&golden.bytes, |bytes| {
@@ -318,6 +335,13 @@ fn no_more_segments_are_named_than_are_read() {
     let large = of_many(SEGMENTS_MAX, Generation::Two);
     let written = write_manifest(&RealDisk, &open(&folder), Mode::PRIVATE, &large);
     assert_eq!(written.expect_err("too large").code(), "io");
+}
+
+#[test]
+fn as_many_segments_are_written_as_are_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let most = of_many(SEGMENTS_MAX, Generation::One);
+    write_manifest(&RealDisk, &open(&folder), Mode::PRIVATE, &most).expect("a manifest");
 }
 
 #[test]

@@ -98,6 +98,7 @@ fn what_can_be_restored() {
             "1:100-300",
             "",
         ),
+        ("F7@100 I8@100-200 F8@200+", "1:7-8", "1:100-200", ""),
         (
             "F7@100! I8@100-200 F8@200+ I9@200-300",
             "1:8-9",
@@ -116,8 +117,49 @@ fn what_can_be_restored() {
             "1:100-200 2:100-190",
             ANEW,
         ),
+        // Where the log is captured further than the image, it ends there all the same.
+        (
+            "F7@100 I8-9@100-200 F8@150+ I10@200-300",
+            "1:7-10",
+            "1:100-300",
+            "",
+        ),
+        // Nothing is reached through a full backup whose own increment is lost but its image.
+        (
+            "F7@100! I8-9@100-200 F8@150+ I9@150-200r! I10@200-300",
+            "1:8-8",
+            "1:150-150",
+            "",
+        ),
+        (
+            "F7@100! I8-9@100-200 F8@150+ I9@150-200r! I10@200-300 F9@250+ I10@250-300r I11@300-400",
+            "1:8-11",
+            "1:150-150 1:250-400",
+            "",
+        ),
+        (
+            "F7@100 I8-9@100-200 F8@150+ I9@150-200r! I10@200-300",
+            "1:7-10",
+            "1:100-300",
+            "",
+        ),
+        (
+            "F7@100 F9@200+ I8-10@100-300!",
+            "1:7-7 1:9-9",
+            "1:100-100 1:200-200",
+            "backup_incr_0002.wal is missing",
+        ),
+        // One of which nothing is known may be of another log.
+        (
+            "F7@100 I8@100-200 F9@250x",
+            "1:7-8",
+            "1:100-200",
+            "backup_full_0002.grafeo does not go on from the log before it; commits in between, if \
+             any, are in no segment; backup_full_0002.grafeo is missing",
+        ),
         // Encrypted commits have no points, and LSNs all the same.
         ("F7@100k", "1:7-7", "1:100-100", ""),
+        ("F7@100k I@100-150ke", "1:7-7", "1:100-150", ""),
         ("F7@100k I@100-200k I@200-300k", "", "1:100-300", ""),
         (
             "F7@100k I@100-200k F9@300 I10@300-400",
@@ -153,7 +195,7 @@ fn holes_of_generation_2_break_the_chain() {
 
 #[test]
 fn entries_know_their_generation() {
-    let chain = chain("F7@100 I8@100-200 I9@200-300x");
+    let chain = chain("F7@100 I8@100-200 I@200-200eu I9@200-300x");
     for entry in chain.entries() {
         assert_eq!(
             entry.generation(),

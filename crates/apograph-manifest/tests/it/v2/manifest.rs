@@ -1,10 +1,12 @@
 //! JSON manifests.
 
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 use apograph_format::v2::Pieces;
 use apograph_format::{Crc32, DatabaseHeaders, Generation, Lsn, SEGMENT_HEADER_BYTES, SegmentKind};
-use apograph_manifest::{Manifest, ManifestError};
+use apograph_io::Folder;
+use apograph_manifest::{Manifest, ManifestError, read_manifest};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::truth::Truth;
 use apograph_testing::{damage, fuzz};
@@ -42,6 +44,40 @@ fn golden_manifests_are_written_as_they_were_read() {
         assert_eq!(manifest.generation, Generation::Two, "{}", golden.path);
         assert_eq!(manifest.encode(), golden.bytes, "{}", golden.path);
         assert!(manifest.unknown.is_empty(), "{}", golden.path);
+    }
+}
+
+#[test]
+fn a_manifest_is_read_little_by_little() {
+    let golden = V2.read("02_chain40/backup/backup_manifest.json").bytes;
+    let text = String::from_utf8(golden).expect("text");
+    let whole = decode(text.as_bytes()).expect("a golden manifest");
+    let read = |text: &str, buffer_bytes| {
+        let file = BufReader::with_capacity(buffer_bytes, Cursor::new(text));
+        Manifest::read(file, Path::new("manifest"))
+    };
+    for buffer_bytes in [1, 2, 7, 64, 1 << 20] {
+        for space in ["", " ", "\n\t \r\n", &" ".repeat(200)] {
+            let found = read(&format!("{space}{text}"), buffer_bytes).expect("a manifest");
+            assert_eq!(found, whole, "{buffer_bytes} {space:?}");
+        }
+        for none in ["", " ", "\n\n\n\n\n\n\n\n"] {
+            let error = read(none, buffer_bytes).expect_err("nothing");
+            assert_eq!(
+                error.code(),
+                decode(none.as_bytes()).expect_err(none).code()
+            );
+        }
+    }
+}
+
+#[test]
+fn golden_repositories_are_read() {
+    for golden in V2.manifests() {
+        let repository = V2.root().join(golden.fixture()).join("backup");
+        let repository = Folder::open(&repository).expect("a repository");
+        let read = read_manifest(&repository).expect(&golden.path);
+        assert_eq!(read, Some(decode(&golden.bytes).expect(&golden.path)));
     }
 }
 
@@ -200,6 +236,15 @@ fn versions() {
             decode(text.as_bytes()).expect_err(text).code(),
             "corrupt-manifest"
         );
+    }
+}
+
+#[test]
+fn what_is_no_list_of_segments_is_told() {
+    for segments in [json!({}), json!(null), json!("a")] {
+        let error = decode_value(&json!({"version": 2, "segments": segments}));
+        let text = error.expect_err("no list").to_string();
+        assert!(text.contains("expected a list of segments"), "{text}");
     }
 }
 

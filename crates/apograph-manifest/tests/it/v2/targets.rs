@@ -171,6 +171,23 @@ fn times_that_lost_commits_may_have() {
             ("time 7000", "2+3 until 7000"),
         ],
     );
+    // What a lost increment repeats is there, unless the restore would begin in front of it.
+    check(
+        "F7@100t1000 I8-9@100-200t2000-3000 F8@150t2500+ I9@150-200t2800-3000r!",
+        &[("time 3500", "0+1 until 3500")],
+    );
+    check(
+        "F7@100! I8-9@100-200t2000-3000 F8@150t2500+ I9@150-200t2800-3000r!",
+        &[("time 3500", "chain-broken")],
+    );
+    // A full backup that is lost itself is no new beginning.
+    check(
+        "F7@100t1000 I8@100-200t2000-3000 F8@200t3000+! I9@200-300t4000-5000!",
+        &[
+            ("time 3999", "0+1 until 3999"),
+            ("time 6000", "chain-broken"),
+        ],
+    );
 }
 
 #[test]
@@ -213,6 +230,25 @@ fn positions() {
             ("lsn 200", "0+1 through 200"),
             ("lsn 260", "target-not-covered"),
             ("lsn 400", "3+ through 400"),
+        ],
+    );
+    // A full backup whose own increment is lost serves at its position, and no further.
+    check(
+        "F7@100! I8-9@100-200 F8@150+ I9@150-200r! I10@200-300",
+        &[
+            ("lsn 149", "target-not-covered"),
+            ("lsn 150", "2+ through 150"),
+            ("lsn 200", "target-not-covered"),
+            ("lsn 300", "target-not-covered"),
+        ],
+    );
+    check(
+        "F7@100 F9@200+ I8-10@100-300r!",
+        &[
+            ("lsn 100", "0+ through 100"),
+            ("lsn 150", "target-not-covered"),
+            ("lsn 200", "1+ through 200"),
+            ("lsn 300", "target-not-covered"),
         ],
     );
 }
@@ -258,6 +294,12 @@ fn errors_name_what_there_is_around() {
         panic!("no such position");
     };
     assert_eq!((below, above), (None, Some(Lsn::new(100))));
+    let lost = "F7@100! I8-9@100-200 F8@150+ I9@150-200r! I10@200-300";
+    let between = chain(lost).plan(&target("lsn 300"));
+    let Err(ChainError::NotABoundary { below, above, .. }) = between else {
+        panic!("nothing leads there");
+    };
+    assert_eq!((below, above), (Some(Lsn::new(150)), None));
 
     let ChainError::NotCovered { nearest, .. } = error("time 999") else {
         panic!("before the first backup");

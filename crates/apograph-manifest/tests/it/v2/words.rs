@@ -16,9 +16,10 @@ use apograph_manifest::{
 /// - `I8-9@100-200t5-6` is an increment of epochs 8 to 9, from LSN 100 to 200, committed from 5 to
 ///   6 ms; `I@100-200` is one without an epoch of its own.
 ///
-/// Behind it `+` for a full backup that continues the log, `d` for an increment that diverges, `k`
-/// for what is encrypted; `!` for a missing file, `?` for a damaged one, `x` for a missing one of
-/// which nothing is known. `-` leaves a number out.
+/// Behind it `+` for a full backup that continues the log, `d` for an increment that diverges, `r`
+/// for one that repeats, `e` for one without a commit, `u` for one whose place in the log is not
+/// known, `k` for what is encrypted; `!` for a missing file, `?` for a damaged one, `x` for a missing
+/// one of which nothing is known. `-` leaves a number out.
 pub(crate) fn chain(text: &str) -> Chain {
     let words = text.split(' ').filter(|word| !word.is_empty());
     let numbered = (0..).zip(words).filter(|(_, word)| *word != "-");
@@ -61,7 +62,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
     } else {
         let own = (!epochs.is_empty()).then(|| range(epochs));
         let increment = IncrementContent {
-            range: Some(LogRange {
+            range: (!flags.contains('u')).then(|| LogRange {
                 start: at(start),
                 end: at(end),
             }),
@@ -72,12 +73,12 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             is_encrypted,
             diverges: flags.contains('d'),
             overlap_bytes: 0,
-            repeats: false,
+            repeats: flags.contains('r'),
             catches_up: false,
             spans: false,
             stretches: own.map(|own| stretch(timeline, own)).into_iter().collect(),
             process_ended: false,
-            commits: 1,
+            commits: u64::from(!flags.contains('e')),
             records: 1,
             frames: 1,
         };
