@@ -224,7 +224,7 @@ impl<'a> Job<'a> {
         let timeline = match &rest {
             None => self.new_timeline(),
             Some(rest) if continues => behind.image_timeline(&rest.state),
-            Some(rest) => rest.state.timeline.next().unwrap_or(rest.state.timeline),
+            Some(rest) => rest.state.next_timeline(),
         };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
@@ -300,8 +300,7 @@ impl<'a> Job<'a> {
         if self.repository.chain().entries().is_empty() {
             return Timeline::FIRST;
         }
-        let last = self.end_timeline();
-        last.next().unwrap_or(last)
+        self.repository.timeline_at_end().next_timeline()
     }
 
     fn full_segment(

@@ -335,7 +335,7 @@ impl Opening<'_> {
         let timeline = match (before.is_empty(), continues) {
             (true, _) => Timeline::FIRST,
             (false, true) => Self::timeline_of(epoch, state, repeated.as_ref()),
-            (false, false) => state.timeline.next().unwrap_or(state.timeline),
+            (false, false) => state.next_timeline(),
         };
         let base = Point::new(timeline, epoch);
         Ok(SegmentContent::from(FullContent {

@@ -38,6 +38,7 @@ pub fn advance(state: &mut TimelineState, entry: &ChainEntry, first: bool) {
 
 /// The log goes on across a full backup.
 pub(crate) fn cross(state: &mut TimelineState, full: &FullContent) {
+    state.imaged = state.imaged.max(full.base.timeline);
     if let Some(image) = full.log_start.and_then(LogPosition::lsn) {
         state.cross(image, full.base.epoch);
     }

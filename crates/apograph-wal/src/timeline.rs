@@ -44,6 +44,9 @@ pub struct TimelineState {
     /// Generation 2: the last image that the log went on across, and the highest epoch that one
     /// had.
     pub crossed: Option<(Lsn, Epoch)>,
+    /// Generation 1: the last timeline that an image was placed in. It can be the next one, of which
+    /// the log has no group yet.
+    pub imaged: Timeline,
 }
 
 /// Where a group stands in the history.
@@ -69,7 +72,14 @@ impl TimelineState {
             transactions: RangeSet::new(),
             process_ended: false,
             crossed: None,
+            imaged: base.timeline,
         }
+    }
+
+    /// A timeline that neither the log nor an image has had.
+    pub fn next_timeline(&self) -> Timeline {
+        let last = self.timeline.max(self.imaged);
+        last.next().unwrap_or(last)
     }
 
     /// The highest epoch so far.

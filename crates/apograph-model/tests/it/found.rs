@@ -41,7 +41,7 @@ fn what_once_went_wrong_in_generation_1() {
         file: 3,
         place: 0,
     });
-    let rows: [&[Op]; 10] = [
+    let rows: [&[Op]; 11] = [
         // The image of a process that has not counted yet is no point of the process before it.
         &[COMMIT, AUTO, DIES, CHECKPOINT, FULL, COMMIT, AUTO],
         &[
@@ -72,6 +72,18 @@ fn what_once_went_wrong_in_generation_1() {
         // that was never logged.
         &[FULL, BARE, REBUILT, LATE, BARE, LOSES_MUCH, AUTO],
         &[FULL, BARE, REBUILT, LATE, DIES, AUTO],
+        // The image of a process that has logged nothing has a timeline, which is nobody else's.
+        &[
+            Op::Commit(Shape::of(2, 2, 1)),
+            Op::Crash { lost_bytes: 20 },
+            FULL,
+            Op::CrashInCheckpoint,
+            FULL,
+            COMMIT,
+            Op::Close,
+            Op::CrashInCheckpoint,
+            FULL,
+        ],
     ];
     for ops in rows {
         run(&story(Generation::One, ops), Effort::ALL);
