@@ -10,11 +10,12 @@ use apograph_io::{Clock, Mode, Pace, RealDisk, Silent, Threads};
 use apograph_manifest::{
     FullContent, IncrementContent, Level, SegmentContent, TimeSpan, write_manifest,
 };
-use apograph_restore::{Problem, Verified, VerifyOptions, verify};
+use apograph_restore::{Problem, Result, Verified, VerifyOptions, verify};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{edit_history, edit_segment, manifest, record};
+use crate::hearing::Hearing;
 
 fn at(level: Level) -> VerifyOptions {
     VerifyOptions {
@@ -221,6 +222,42 @@ fn a_verification_reads_no_faster_than_it_may() {
             let least = expected.saturating_sub(Duration::from_millis(10));
             let found = clock.now();
             assert!((least..=expected).contains(&found), "{level:?}: {found:?}");
+        }
+    }
+}
+
+/// The error of a verification during which some segments become folders.
+fn interrupted(stage: &Stage, names: &[&str], threads: Threads) -> Result<Verified> {
+    let become_folders = || {
+        for name in names {
+            let file = stage.repository().join(name);
+            fs::remove_file(&file).expect("a file");
+            fs::create_dir(&file).expect("a folder");
+        }
+    };
+    let hearing = Hearing::new(&become_folders);
+    let options = VerifyOptions {
+        threads,
+        ..VerifyOptions::default()
+    };
+    verify(&stage.repository(), &options, &hearing)
+}
+
+#[test]
+fn of_several_files_that_cannot_be_read_the_first_is_told() {
+    for last_bytes in [None, Some(4 << 20)] {
+        for threads in [Threads::ONE, Threads::default()] {
+            let stage = Stage::new(V2);
+            record(&stage);
+            // Large segments are read before small ones.
+            edit_segment(&stage, 3, |segment| {
+                segment.size_bytes = last_bytes.unwrap_or(segment.size_bytes);
+            });
+            let error = interrupted(&stage, &SEGMENTS[1..], threads).expect_err("no files");
+            assert_eq!(error.code(), "io");
+            let file = stage.repository().join(SEGMENTS[1]);
+            let expected = format!("{} is a folder, not a regular file", file.display());
+            assert_eq!(error.to_string(), expected);
         }
     }
 }
