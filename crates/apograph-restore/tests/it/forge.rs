@@ -8,12 +8,12 @@ use apograph_format::{
     Crc32, Epoch, Generation, Lsn, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind,
     SegmentName, UnixMillis, log_folder,
 };
-use apograph_io::{Mode, RealDisk, Silent};
+use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{
-    FileName, HISTORY_FILE_NAME, History, Manifest, Segment, Unknown, read_history, read_manifest,
-    write_history, write_manifest,
+    FileName, History, Manifest, Segment, Unknown, read_history, read_manifest, write_history,
+    write_manifest, write_records,
 };
-use apograph_restore::{VerifyOptions, verify_and_mark};
+use apograph_repository::Repository;
 use apograph_testing::stage::Stage;
 
 pub(crate) fn manifest(stage: &Stage) -> Manifest {
@@ -31,15 +31,11 @@ pub(crate) fn put(stage: &Stage, (manifest, history): &(Manifest, History)) {
     write_history(disk, &folder, mode, history).expect("a history");
 }
 
-/// Lets a repository know its segments without reading them.
+/// Records what is in the segments: from then on they are known without being read.
 pub(crate) fn record(stage: &Stage) {
-    let options = VerifyOptions {
-        only_new: true,
-        ..VerifyOptions::default()
-    };
-    let verified = verify_and_mark(&RealDisk, &stage.repository(), &options, &Silent);
-    assert_eq!(verified.expect("a repository").problems, []);
-    assert!(stage.repository().join(HISTORY_FILE_NAME).exists());
+    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let (folder, records) = (stage.folder(), repository.records());
+    write_records(&RealDisk, &folder, Mode::PRIVATE, records, None).expect("a history");
 }
 
 /// Changes what the records say.
