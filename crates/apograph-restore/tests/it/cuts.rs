@@ -58,17 +58,21 @@ fn sound(stage: &Stage) -> Verified {
     verified
 }
 
-/// Every state of a repository is that of another one, and so are its commits.
-fn check_same(stage: &Stage, whole: &Stage) {
+/// A repository has the points and the commits of another one, and their states around its cuts.
+fn check_same(stage: &Stage, whole: &Stage, cuts: &[u64]) {
+    let around = cuts.iter().flat_map(|cut| [cut - 1, *cut, cut + 1]);
+    let targets = around.map(|epoch| Target::Point(point(epoch).into()));
+    let targets = targets.chain([Target::Latest]);
+    let states: Vec<_> = targets
+        .map(|target| (target, log_at(whole, target)))
+        .collect();
     for is_recorded in [false, true] {
         if is_recorded {
             record(stage);
         }
-        let targets = points(whole)
-            .into_iter()
-            .map(|point| Target::Point(point.into()));
-        for target in targets.chain([Target::Latest]) {
-            assert!(log_at(stage, target) == log_at(whole, target), "{target}");
+        assert_eq!(points(stage), points(whole));
+        for (target, log) in &states {
+            assert!(log_at(stage, *target) == *log, "{target}");
         }
         assert_eq!(epochs(&all(stage)), epochs(&all(whole)));
         sound(stage);
@@ -100,7 +104,7 @@ fn an_epoch_record_goes_where_its_commit_went() {
     Increment::new((8, 18), front.to_vec()).add_to(&stage);
     Increment::new((19, 29), [epoch, &second].concat()).add_to(&stage);
     Increment::new((30, 40), third).add_to(&stage);
-    check_same(&stage, &whole);
+    check_same(&stage, &whole, &[18]);
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn what_a_segment_repeats_of_the_one_before_it_is_restored_once() {
         Increment::new((19, 29), repeating).add_to(&stage);
         Increment::new((30, 40), body_of(SEGMENTS[3])).add_to(&stage);
         assert!(increment(&stage, 2).overlap_bytes > 0);
-        check_same(&stage, &whole);
+        check_same(&stage, &whole, &[18, 29]);
     }
 }
 
@@ -136,7 +140,7 @@ fn what_a_segment_repeats_of_its_image_is_not_restored() {
     Increment::new((2, 6), log.between(0, 614)).add_to(&stage);
     Increment::new((7, 10), log.between(614, 1046)).add_to(&stage);
     assert_eq!(increment(&stage, 1).overlap_bytes, 74);
-    check_same(&stage, &whole);
+    check_same(&stage, &whole, &[2, 6]);
 }
 
 #[test]
