@@ -135,10 +135,12 @@ mod tests {
         statements.drop_index("gone".into());
         statements.drop_index("older".into());
         create(&mut statements, "words", "text", "text");
+        create(&mut statements, "near", "place", "vector");
         let expected = [
             "CREATE INDEX both FOR (n:`My Label`) ON (n.a, n.b) USING BTREE",
             "DROP INDEX older",
             "CREATE INDEX words FOR (n:`My Label`) ON (n.text) USING TEXT",
+            "CREATE INDEX near FOR (n:`My Label`) ON (n.place) USING VECTOR",
         ];
         assert_eq!(statements.into_list(), expected);
     }

@@ -4,6 +4,7 @@
 //! not be checked in their order: the large ones come first, each by all threads; then the others
 //! side by side, by one thread each.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -178,7 +179,7 @@ struct Found<'a> {
     verified: Verified,
     problems: Vec<(usize, Problem)>,
     marks: Vec<(usize, Mark<'a>)>,
-    failed: Option<(usize, RestoreError)>,
+    failed: BTreeMap<usize, RestoreError>,
 }
 
 impl<'a> Check<'a> {
@@ -186,7 +187,8 @@ impl<'a> Check<'a> {
         let Some(entry) = self.repository.chain().entries().get(index) else {
             return;
         };
-        if self.found().failed.is_some() {
+        // The first error is the one to report, whatever is checked first.
+        if self.found().failed.range(..index).next().is_some() {
             return;
         }
         let segment = &entry.segment;
@@ -223,13 +225,7 @@ impl<'a> Check<'a> {
             Err(WalkError::Io(error)) => error.into(),
             Err(WalkError::Output(error)) => *error,
         };
-        if found
-            .failed
-            .as_ref()
-            .is_none_or(|(first, _)| index < *first)
-        {
-            found.failed = Some((index, error));
-        }
+        found.failed.insert(index, error);
     }
 
     fn read(
@@ -255,7 +251,7 @@ impl<'a> Check<'a> {
 impl<'a> Found<'a> {
     /// The same in the order of the entries.
     fn in_order(mut self) -> Result<(Verified, Vec<Mark<'a>>)> {
-        if let Some((_, error)) = self.failed {
+        if let Some((_, error)) = self.failed.pop_first() {
             return Err(error);
         }
         self.problems.sort_by_key(|(index, _)| *index);

@@ -2,7 +2,7 @@
 
 use apograph_format::{LogPosition, Lsn, Point};
 use apograph_io::{At, IoError, Monitor, Pace, Steps, Threads};
-use apograph_manifest::{ChainEntry, SegmentContent, Unusable, log_end};
+use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
 use apograph_repository::{
     FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary, advance,
     check_end, check_file_at_pace,
@@ -87,25 +87,14 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that begins at an entry.
+    /// A walk that begins at the first entry, or at a full backup: what that holds, it holds
+    /// whatever was captured before it.
     pub(crate) fn from(repository: &'a Repository, first: usize, reading: Reading<'a>) -> Self {
-        let timeline = repository.timeline_before(first);
-        let before = repository.chain().entries().get(..first);
-        // What a base holds, it holds whatever was captured before it.
-        let is_base = matches!(
-            repository
-                .chain()
-                .entries()
-                .get(first)
-                .map(|entry| &entry.content),
-            Some(Some(SegmentContent::Full(_)))
-        );
-        let position = before.filter(|_| !is_base).and_then(log_end);
         Self {
-            position: position.and_then(LogPosition::lsn),
+            timeline: repository.timeline_before(first),
+            position: None,
             repository,
             reading,
-            timeline,
             first,
             next: first,
         }
@@ -138,10 +127,10 @@ impl<'a> Walk<'a> {
                     let end = increment.range.and_then(|range| range.end.lsn());
                     end.or(self.position)
                 }
-                Some(SegmentContent::Full(full)) if self.position.is_some() && full.continues => {
-                    self.position
+                Some(SegmentContent::Full(full)) => {
+                    let before = self.position.filter(|_| full.continues);
+                    before.or_else(|| full.log_start.and_then(LogPosition::lsn))
                 }
-                Some(SegmentContent::Full(full)) => full.log_start.and_then(LogPosition::lsn),
                 None => self.position,
             };
         }
@@ -188,7 +177,7 @@ pub(crate) struct Step<'a> {
 impl<'a> Step<'a> {
     /// Checks a file as such: size and checksum.
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
-        let file = StoredFile::open(self.at()?)?;
+        let file = StoredFile::open(self.at())?;
         let reading = &self.reading;
         check_file_at_pace(&file, &self.entry.segment, reading.threads, &reading.pace)?;
         reading.monitor.advance(file.len() as u64);
@@ -197,7 +186,7 @@ impl<'a> Step<'a> {
 
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
     pub(crate) fn full(&self) -> Result<FullFile, WalkError> {
-        let (at, segment, reading) = (self.at()?, &self.entry.segment, &self.reading);
+        let (at, segment, reading) = (self.at(), &self.entry.segment, &self.reading);
         let file = FullFile::open(at);
         let file = file.map_err(|defect| defect.in_file(at, segment, reading.threads))?;
         file.check(segment, reading.threads, &reading.pace)?;
@@ -222,7 +211,7 @@ impl<'a> Step<'a> {
         self,
         mut visit: impl FnMut(&PlacedEvent<'_>),
     ) -> Result<(IncrementFile, Walked), WalkError> {
-        let (at, segment, reading) = (self.at()?, &self.entry.segment, &self.reading);
+        let (at, segment, reading) = (self.at(), &self.entry.segment, &self.reading);
         let file = IncrementFile::open(at);
         let file = file.map_err(|defect| defect.in_file(at, segment, reading.threads))?;
         let header = &file.header;
@@ -301,11 +290,8 @@ impl<'a> Step<'a> {
         Ok((file, walked))
     }
 
-    fn at(&self) -> Result<At<'a>, WalkError> {
-        match self.entry.unusable.as_deref() {
-            Some(Unusable::Missing) => Err(Unusable::Missing.into()),
-            _ => Ok(self.repository.file_of(&self.entry.segment)),
-        }
+    fn at(&self) -> At<'a> {
+        self.repository.file_of(&self.entry.segment)
     }
 }
 

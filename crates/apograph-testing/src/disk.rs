@@ -59,7 +59,7 @@ struct State {
     meanwhile: Option<Meanwhile>,
     durable: Durable,
     operations: Vec<Operation>,
-    fault: Option<(usize, Fault)>,
+    faults: Vec<(usize, Fault)>,
     is_struck: bool,
     is_dark: bool,
 }
@@ -78,7 +78,7 @@ impl SimDisk {
             meanwhile: None,
             durable: Durable::of(root),
             operations: Vec::new(),
-            fault: None,
+            faults: Vec::new(),
             is_struck: false,
             is_dark: false,
         };
@@ -88,10 +88,10 @@ impl SimDisk {
         }
     }
 
-    /// The same, with a fault at the operation that has this index.
+    /// The same, with a fault more, at the operation that has this index.
     #[must_use]
     pub fn with_fault(self, index: usize, fault: Fault) -> Self {
-        self.state().fault = Some((index, fault));
+        self.state().faults.push((index, fault));
         self
     }
 
@@ -107,7 +107,7 @@ impl SimDisk {
         self.state().operations.clone()
     }
 
-    /// Whether the fault has struck.
+    /// Whether a fault has struck.
     pub fn is_struck(&self) -> bool {
         self.state().is_struck
     }
@@ -161,16 +161,17 @@ impl State {
         if self.is_dark {
             return failed(io::ErrorKind::HostUnreachable);
         }
-        match self.fault {
-            Some((at, Fault::PowerCut)) if at == index => {
+        let fault = self.faults.iter().find(|(at, _)| *at == index);
+        match fault.map(|(_, fault)| *fault) {
+            Some(Fault::PowerCut) => {
                 (self.is_struck, self.is_dark) = (true, true);
                 failed(io::ErrorKind::HostUnreachable)
             }
-            Some((at, Fault::Fails(kind))) if at == index => {
+            Some(Fault::Fails(kind)) => {
                 self.is_struck = true;
                 failed(kind)
             }
-            Some((at, Fault::WritesWrong)) if at == index && ["write", "copy"].contains(&name) => {
+            Some(Fault::WritesWrong) if ["write", "copy"].contains(&name) => {
                 self.is_struck = true;
                 Ok(Fate::HappensWrong)
             }

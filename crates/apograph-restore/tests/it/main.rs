@@ -1,3 +1,11 @@
-//! Verification, on repositories that an engine wrote.
+//! Restores and verifications, of repositories that an engine wrote.
 
+mod commits;
+mod cuts;
+mod errors;
+mod forge;
+mod hearing;
+mod output;
+mod problems;
+mod restore;
 mod verify;

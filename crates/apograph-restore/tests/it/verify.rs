@@ -3,19 +3,21 @@
 use std::fs;
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::Mutex;
 
 use apograph_format::UnixMillis;
-use apograph_io::{FileLock, Mode, Monitor, RealDisk, Silent, Threads};
+use apograph_io::{FileLock, Mode, RealDisk, Silent, Threads};
 use apograph_manifest::{
     FileStamp, HISTORY_FILE_NAME, History, Level, MANIFEST_FILE_NAME, Manifest, Verification,
-    read_history, read_manifest, write_history, write_manifest,
+    write_history,
 };
 use apograph_repository::Repository;
 use apograph_restore::{Verified, VerifyOptions, verify, verify_and_mark};
 use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
+
+use crate::forge::{flip_last_byte, history, manifest, put};
+use crate::hearing::Hearing;
 
 fn all() -> VerifyOptions {
     VerifyOptions::default()
@@ -25,36 +27,6 @@ fn new() -> VerifyOptions {
     VerifyOptions {
         only_new: true,
         ..all()
-    }
-}
-
-/// A monitor that keeps the warnings, and does something once the reading begins.
-struct Hearing<'a> {
-    meanwhile: &'a (dyn Fn() + Sync),
-    warnings: Mutex<Vec<String>>,
-}
-
-impl<'a> Hearing<'a> {
-    fn new(meanwhile: &'a (dyn Fn() + Sync)) -> Self {
-        Self {
-            meanwhile,
-            warnings: Mutex::default(),
-        }
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        self.warnings.lock().expect("a lock").clone()
-    }
-}
-
-impl Monitor for Hearing<'_> {
-    fn phase(&self, _name: &'static str, _total_bytes: u64) {
-        (self.meanwhile)();
-    }
-
-    fn warn(&self, message: &str) {
-        let mut warnings = self.warnings.lock().expect("a lock");
-        warnings.push(message.to_owned());
     }
 }
 
@@ -72,16 +44,6 @@ fn marks(stage: &Stage) -> Vec<Option<bool>> {
     let repository = Repository::open(&stage.repository()).expect("a repository");
     let marks = (0..repository.chain().entries().len()).map(|index| repository.verified(index));
     marks.map(|mark| Some(mark?.frames_at.is_some())).collect()
-}
-
-fn history(stage: &Stage) -> History {
-    read_history(&stage.folder()).expect("a history")
-}
-
-fn flip_last_byte(file: &Path) {
-    let mut bytes = fs::read(file).expect("a file");
-    *bytes.last_mut().expect("a byte") ^= 1;
-    fs::write(file, bytes).expect("a file");
 }
 
 /// Says that a file was verified as it is.
@@ -335,17 +297,6 @@ fn a_contradiction_that_comes_up_meanwhile_stays_one() {
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     assert_eq!(hearing.warnings().len(), 1);
     assert_eq!(history(&stage), known);
-}
-
-fn manifest(stage: &Stage) -> Manifest {
-    let manifest = read_manifest(&stage.folder()).expect("a manifest");
-    manifest.expect("a manifest")
-}
-
-fn put(stage: &Stage, (manifest, history): &(Manifest, History)) {
-    let (disk, folder, mode) = (&RealDisk, stage.folder(), Mode::PRIVATE);
-    write_manifest(disk, &folder, mode, manifest).expect("a manifest");
-    write_history(disk, &folder, mode, history).expect("a history");
 }
 
 #[test]

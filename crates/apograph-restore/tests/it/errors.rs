@@ -1,0 +1,150 @@
+//! Codes and words of errors.
+
+use std::fs;
+use std::path::Path;
+
+use apograph_io::{Monitor, RealDisk, Silent};
+use apograph_manifest::{Target, Unusable};
+use apograph_restore::{
+    Options, Problem, RestoreError, Restored, Result, VerifyOptions, restore, verify,
+};
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
+
+use crate::forge::{flip_last_byte, record, rewrite};
+use crate::hearing::Hearing;
+
+/// Where the version stands in a segment's header.
+const VERSION_OFFSET: usize = 4;
+
+fn latest(repository: &Path, output: &Path, monitor: &dyn Monitor) -> Result<Restored> {
+    let options = Options::to(Target::Latest);
+    restore(&RealDisk, repository, output, &options, monitor)
+}
+
+/// Why a segment could not be used by a restore that began before it was found out.
+fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusable) {
+    let hearing = Hearing::new(meanwhile);
+    let outcome = latest(&stage.repository(), &stage.path("output"), &hearing);
+    let error = outcome.expect_err("a segment that cannot be used");
+    let RestoreError::Segment { file, reason } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(file.as_str(), SEGMENTS[2]);
+    assert!(!stage.path("output").exists());
+    let reason = reason.clone();
+    (error, reason)
+}
+
+/// What a verification says of the one segment that is wrong.
+fn problem(stage: &Stage) -> Problem {
+    let verified = verify(&stage.repository(), &VerifyOptions::default(), &Silent);
+    let mut problems = verified.expect("a repository").problems;
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    let problem = problems.remove(0);
+    assert_eq!(problem.file.as_deref(), Some(SEGMENTS[2]));
+    let epochs = problem
+        .epochs
+        .map(|(first, last)| (first.get(), last.get()));
+    assert_eq!(epochs, Some((19, 29)));
+    problem
+}
+
+#[test]
+fn damage_is_told_with_its_place() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        record(&stage);
+        let file = stage.repository().join(SEGMENTS[2]);
+        flip_last_byte(&file);
+        let (error, reason) = refused(&stage, &|| {});
+        let Unusable::Damaged { offset, detail } = reason else {
+            panic!("{reason:?}");
+        };
+        let expected = format!("{} is damaged at byte {offset}: {detail}", SEGMENTS[2]);
+        assert_eq!(
+            (error.code(), error.to_string()),
+            ("corrupt-segment", expected)
+        );
+        assert!(detail.contains("checksum"), "{detail}");
+        let size_bytes = fs::metadata(&file).expect("a file").len();
+        assert!((size_bytes - 100..size_bytes).contains(&offset), "{offset}");
+
+        let problem = problem(&stage);
+        assert_eq!(problem.code, "corrupt-segment");
+        assert_eq!((problem.offset, problem.detail), (Some(offset), detail));
+    }
+}
+
+#[test]
+fn a_segment_of_another_version_is_not_called_damaged() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        record(&stage);
+        rewrite(&stage, 2, |bytes| bytes[VERSION_OFFSET] = 3);
+        let (error, reason) = refused(&stage, &|| {});
+        let Unusable::Unsupported { detail } = reason else {
+            panic!("{reason:?}");
+        };
+        let expected = format!("{}: {detail}", SEGMENTS[2]);
+        assert_eq!(
+            (error.code(), error.to_string()),
+            ("unsupported-version", expected)
+        );
+        assert!(detail.contains("version 3"), "{detail}");
+
+        let problem = problem(&stage);
+        assert_eq!(problem.code, "unsupported-version");
+        assert_eq!((problem.offset, problem.detail), (None, detail));
+    }
+}
+
+#[test]
+fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        record(&stage);
+        let file = stage.repository().join(SEGMENTS[2]);
+        let remove = || fs::remove_file(&file).expect("a file");
+        let (error, reason) = refused(&stage, &remove);
+        assert_eq!(reason, Unusable::Missing);
+        let expected = format!("{} is missing", SEGMENTS[2]);
+        assert_eq!(
+            (error.code(), error.to_string()),
+            ("chain-broken", expected)
+        );
+
+        let problem = problem(&stage);
+        assert_eq!((problem.code, problem.offset), ("chain-broken", None));
+        assert_eq!(problem.detail, "it is missing");
+    }
+}
+
+#[test]
+fn an_error_has_the_code_of_what_failed() {
+    let stage = Stage::new(V1);
+    let (repository, output) = (stage.repository(), stage.path("output"));
+    let code = |repository: &Path, output: &Path| {
+        let outcome = latest(repository, output, &Silent);
+        outcome.err().map(|error| error.code())
+    };
+    assert_eq!(
+        code(&stage.path("nowhere"), &output),
+        Some("not-a-repository")
+    );
+    assert_eq!(code(&repository, &stage.path("nowhere/output")), Some("io"));
+    assert_eq!(code(&repository, &output), None);
+    assert_eq!(code(&repository, &output), Some("output-exists"));
+    let options = Options::to(Target::Point("41".parse().expect("a point")));
+    let outcome = restore(
+        &RealDisk,
+        &repository,
+        &stage.path("other"),
+        &options,
+        &Silent,
+    );
+    assert_eq!(
+        outcome.expect_err("no such point").code(),
+        "target-not-covered"
+    );
+}
