@@ -1,0 +1,9 @@
+//! Captures of databases as real engines left them, and of what was made of those.
+
+mod continuity;
+mod copying;
+mod folders;
+mod full;
+mod increment;
+mod live;
+mod words;
