@@ -4,11 +4,13 @@ use std::fs;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::v2::WalSegmentHeader;
-use apograph_format::{Epoch, LogSequence, Lsn, UnixMillis, migrated_original};
+use apograph_format::{
+    Epoch, LogPosition, LogSequence, Lsn, Timeline, UnixMillis, migrated_original,
+};
 use apograph_manifest::{Cursor, Keep, Unknown};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
-use crate::live::{Live, flip, increment, names, range, why};
+use crate::live::{Live, encrypted, encrypted_log, flip, full, increment, names, range, why};
 
 /// A full backup of the engine and two increments, and the log behind it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
@@ -263,4 +265,96 @@ fn a_database_that_was_migrated_goes_on_with_a_full_backup() {
     fs::remove_file(original).expect("a file");
     live.capture(Kind::Incremental)
         .expect("a chain that goes on");
+}
+
+/// The full backup of the engine alone, of which only its cursor or the record of its checkpoint
+/// tells where the log behind it begins.
+#[test]
+fn a_log_behind_a_full_backup_of_the_engine_begins_where_its_cursor_or_its_checkpoint_says() {
+    let chain = || {
+        let live = Live::with_backups(V1, CHAIN);
+        live.keep_segments(1);
+        live
+    };
+    let after = |live: &Live, sequence| {
+        let keep = Keep::FilesAfter(LogSequence::new(sequence));
+        live.set_cursor(&cursor_of_engine(live, keep, 1));
+    };
+    let begins = |live: &Live, sequence| {
+        let records = live.added(Kind::Incremental);
+        let expected = LogPosition::in_file(LogSequence::new(sequence), 0);
+        assert_eq!(range(&records[0]).0, expected);
+    };
+    let live = chain();
+    after(&live, 1);
+    begins(&live, 2);
+    let live = chain();
+    live.remove_cursor();
+    begins(&live, 1);
+
+    let live = chain();
+    after(&live, 0);
+    live.checkpoint(|_| {});
+    begins(&live, 1);
+    let live = chain();
+    after(&live, 0);
+    fs::remove_file(live.log_file(0)).expect("a log file");
+    check_broken(&live, "removed log files");
+    let live = chain();
+    live.remove_cursor();
+    live.checkpoint(|_| {});
+    check_broken(&live, "closed and opened again");
+}
+
+/// Then nothing but its cursor shows that they were captured.
+#[test]
+fn an_engine_may_remove_the_log_files_that_it_captured() {
+    for (fixtures, words) in [
+        (V1, "does not hold the commits"),
+        (V2, "removed log files that were not captured"),
+    ] {
+        let live = Live::with_backups(fixtures, CHAIN);
+        while live.log().files().len() > 1 {
+            fs::remove_file(live.log_file(0)).expect("a log file");
+        }
+        let end_epoch = live.manifest().segments[2].end_epoch;
+        let captured = live.capture(Kind::Incremental).expect("an answer");
+        assert!(matches!(captured, Captured::UpToDate { .. }), "{end_epoch}");
+        live.remove_cursor();
+        check_broken(&live, words);
+    }
+}
+
+/// Its log begins with the first epoch of another process, unless the image has none.
+#[test]
+fn a_closed_database_that_is_opened_goes_on_from_its_image() {
+    let log = fs::read(Live::of(V1, ONE_FILE).log_file(0)).expect("a log file");
+    for (source, timelines) in [(ONE_FILE, [1, 1]), ("10_live/source", [1, 2])] {
+        let live = Live::of(V1, source).closed();
+        let first = live.added(Kind::Auto);
+        fs::create_dir(live.log_folder()).expect("a folder");
+        let path = live.log_folder().join("wal_00000000.log");
+        fs::write(path, &log).expect("a log file");
+        let next = live.added(Kind::Incremental);
+        let found = [
+            full(&first[0]).base.timeline,
+            increment(&next[0]).stretches[0].timeline,
+        ];
+        assert_eq!(found.map(Timeline::get), timelines, "{source}");
+    }
+}
+
+/// The headers of its log files cannot be made anew, so a copy has those of its source.
+#[test]
+fn an_encrypted_log_needs_the_cursor_as_a_witness() {
+    let live = Live::of(V2, ONE_FILE);
+    let (database, log) = (live.database(), live.log_file(0));
+    let image = fs::read(&database).expect("a database");
+    fs::write(&database, encrypted(image)).expect("a database");
+    let bytes = fs::read(&log).expect("a log file");
+    fs::write(&log, encrypted_log(bytes)).expect("a log file");
+    live.added(Kind::Auto);
+    live.capture(Kind::Incremental).expect("a known cursor");
+    live.remove_cursor();
+    check_broken(&live, "is encrypted and has no cursor");
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
+use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{
     Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentKind,
     UnixMillis, log_folder,
@@ -281,6 +282,15 @@ pub(crate) fn encrypted(mut image: Vec<u8>) -> Vec<u8> {
         }
     ));
     image
+}
+
+/// The same log file of generation 2, said to be encrypted.
+pub(crate) fn encrypted_log(mut file: Vec<u8>) -> Vec<u8> {
+    file[12] |= 1;
+    seal(&mut file, 124);
+    let header = WalSegmentHeader::decode(&file).expect("a header");
+    assert!(header.is_encrypted);
+    file
 }
 
 /// Changes one byte of a file.

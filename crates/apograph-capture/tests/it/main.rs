@@ -2,6 +2,7 @@
 
 mod continuity;
 mod copying;
+mod cursor;
 mod folders;
 mod full;
 mod increment;
