@@ -118,6 +118,13 @@ fn an_increment_bridges_what_a_full_backup_of_the_engine_left_out() {
         let expected = (Lsn::new(start).into(), Lsn::new(666).into());
         assert_eq!(range(&records[0]), expected);
         assert_eq!(increment(&records[0]).spans, spans, "{log_start} {epoch}");
+        let header = live.segment_header(&records[0]);
+        assert_eq!(header.flags.spans, spans, "{log_start} {epoch}");
+
+        let live = with_full_of_engine(log_start, epoch);
+        let records = live.added(Kind::Full);
+        let flags = live.segment_header(&records[0]).flags;
+        assert_eq!(flags.spans, spans, "{log_start} {epoch}");
     }
 }
 
@@ -353,8 +360,16 @@ fn an_encrypted_log_needs_the_cursor_as_a_witness() {
     fs::write(&database, encrypted(image)).expect("a database");
     let bytes = fs::read(&log).expect("a log file");
     fs::write(&log, encrypted_log(bytes)).expect("a log file");
-    live.added(Kind::Auto);
-    live.capture(Kind::Incremental).expect("a known cursor");
+    let rest = live.hold_back(2);
+    let records = live.added(Kind::Auto);
+    let captured = records[1].segment.end_lsn.expect("a position").get();
+
+    // Its header is of the place where the file begins, so a piece begins there too.
+    live.append(&rest);
+    let records = live.added(Kind::Incremental);
+    let (start, _) = range(&records[0]);
+    assert_eq!(start, Lsn::new(0).into());
+    assert_eq!(increment(&records[0]).overlap_bytes, captured);
     live.remove_cursor();
     check_broken(&live, "is encrypted and has no cursor");
 }

@@ -109,6 +109,18 @@ fn a_folder_that_another_command_created_meanwhile_is_the_repository() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_created_is_an_error() {
+    let live = Live::of(V1, SOURCE);
+    let path = live.repository();
+    let disk = SimDisk::new(live.path("").as_path());
+    let disk = disk.with_fault(0, Fault::Fails(ErrorKind::PermissionDenied));
+    let disk = disk.meanwhile(move |_| fs::create_dir(&path).expect("a folder"));
+    let error = live.capture_on(&disk, Kind::Auto).expect_err("a refusal");
+    assert_eq!(error.code(), "io");
+    assert_eq!(disk.operations().len(), 1);
+}
+
+#[test]
 fn a_repository_that_is_locked_is_busy() {
     for fixtures in [V1, V2] {
         let live = Live::of(fixtures, SOURCE);

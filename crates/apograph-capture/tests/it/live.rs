@@ -1,15 +1,16 @@
 //! A live database with a repository beside it, as an engine left them.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{
-    Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentKind,
-    UnixMillis, log_folder,
+    Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentHeader,
+    SegmentKind, UnixMillis, log_folder,
 };
-use apograph_io::{Disk, Folder, Mode, RealDisk, Silent};
+use apograph_io::{Disk, Folder, Mode, Monitor, RealDisk, Silent};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, FullContent, IncrementContent, Manifest, Segment, SegmentContent,
     SegmentRecord, Unknown, read_cursor, read_manifest, write_cursor, write_manifest,
@@ -73,17 +74,21 @@ impl Live {
     }
 
     pub(crate) fn capture_on(&self, disk: &dyn Disk, kind: Kind) -> Result<Captured> {
+        self.capture_heard(disk, kind, &Silent)
+    }
+
+    pub(crate) fn capture_heard(
+        &self,
+        disk: &dyn Disk,
+        kind: Kind,
+        monitor: &dyn Monitor,
+    ) -> Result<Captured> {
         let options = Options {
             kind,
             ..Options::default()
         };
-        capture(
-            disk,
-            &self.database(),
-            &self.repository(),
-            &options,
-            &Silent,
-        )
+        let (database, repository) = (self.database(), self.repository());
+        capture(disk, &database, &repository, &options, monitor)
     }
 
     /// The segments that a capture adds.
@@ -129,6 +134,17 @@ impl Live {
         let rest = bytes.split_off(ends[commits - 1]);
         fs::write(&path, bytes).expect("a log file");
         rest
+    }
+
+    /// Appends to its only log file.
+    pub(crate) fn append(&self, bytes: &[u8]) {
+        append(&self.log_file(0), bytes);
+    }
+
+    /// The header of an increment in the repository.
+    pub(crate) fn segment_header(&self, record: &SegmentRecord) -> SegmentHeader {
+        let path = self.repository().join(record.segment.file.as_str());
+        SegmentHeader::decode(&fs::read(path).expect("a segment")).expect("a header")
     }
 
     pub(crate) fn headers(&self) -> DatabaseHeaders {
@@ -291,6 +307,12 @@ pub(crate) fn encrypted_log(mut file: Vec<u8>) -> Vec<u8> {
     let header = WalSegmentHeader::decode(&file).expect("a header");
     assert!(header.is_encrypted);
     file
+}
+
+pub(crate) fn append(path: &Path, bytes: &[u8]) {
+    let file = OpenOptions::new().append(true).open(path);
+    let mut file = file.expect("a log file");
+    file.write_all(bytes).expect("a log file");
 }
 
 /// Changes one byte of a file.
