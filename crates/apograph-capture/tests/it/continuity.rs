@@ -7,7 +7,8 @@ use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{
     Epoch, LogPosition, LogSequence, Lsn, Timeline, UnixMillis, migrated_original,
 };
-use apograph_manifest::{Cursor, Keep, Unknown};
+use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
+use apograph_repository::Repository;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
 use crate::live::{Live, encrypted, encrypted_log, flip, full, increment, names, range, why};
@@ -372,4 +373,34 @@ fn an_encrypted_log_needs_the_cursor_as_a_witness() {
     assert_eq!(increment(&records[0]).overlap_bytes, captured);
     live.remove_cursor();
     check_broken(&live, "is encrypted and has no cursor");
+}
+
+#[test]
+fn a_full_backup_of_the_engine_is_bridged_in_a_repository_of_both_generations_too() {
+    let before = Live::with_backups(V1, CHAIN);
+    let live = Live::of(V2, ONE_FILE);
+    fs::rename(before.repository(), live.repository()).expect("a rename");
+    let original = migrated_original(&live.database());
+    fs::copy(before.database(), original).expect("a copy");
+    let rest = live.hold_back(2);
+    let first = live.added(Kind::Auto);
+    let (_, start) = range(&first[1]);
+    live.append(&rest);
+    let end = live.log().files()[0].part().end();
+    live.checkpoint(|it| {
+        it.log_start = end.lsn();
+        it.epoch = Epoch::new(5);
+    });
+    let image = fs::read(live.database()).expect("a database");
+    live.add_full_of_engine("backup_full_0005.grafeo", &image);
+    let records = live.added(Kind::Incremental);
+    assert_eq!(range(&records[0]), (start, end));
+    assert!(increment(&records[0]).spans);
+    let repository = Repository::open(&live.repository()).expect("a repository");
+    let whole = PointRange {
+        timeline: full(&first[0]).base.timeline,
+        from: Epoch::default(),
+        to: Epoch::new(5),
+    };
+    assert_eq!(repository.chain().restorable().last(), Some(&whole));
 }
