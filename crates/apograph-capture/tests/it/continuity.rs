@@ -349,6 +349,8 @@ fn a_closed_database_that_is_opened_goes_on_from_its_image() {
             increment(&next[0]).stretches[0].timeline,
         ];
         assert_eq!(found.map(Timeline::get), timelines, "{source}");
+        let flags = live.segment_header(&next[0]).flags;
+        assert_eq!(flags.reopened, timelines == [1, 2], "{source}");
     }
 }
 

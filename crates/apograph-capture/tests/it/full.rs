@@ -53,6 +53,10 @@ fn a_closed_database_is_its_image_alone() {
         let other = full(&other[0]);
         assert!(!other.continues);
         assert_ne!(other.base.timeline, Timeline::FIRST);
+        let again = live.added(Kind::Full);
+        let again = full(&again[0]);
+        assert!(again.continues);
+        assert_eq!(again.base, other.base);
     }
 }
 

@@ -247,6 +247,21 @@ fn a_write_in_flight_is_waited_for() {
     }
 }
 
+/// For a moment only.
+#[test]
+fn an_increment_ends_before_a_torn_tail_that_stays() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "08_torn_tail/source_cut23");
+        let torn = fs::read(live.log_file(0)).expect("a log file");
+        let end = *live.commits().last().expect("a commit");
+        live.hold_back(2);
+        live.added(Kind::Auto);
+        fs::write(live.log_file(0), torn).expect("a log file");
+        let records = live.added(Kind::Incremental);
+        assert_eq!(range(&records[0]).1, position(fixtures, end));
+    }
+}
+
 /// Generation 1 logs epochs out of order: one that is missing may be about to be logged.
 #[test]
 fn an_epoch_that_is_missing_behind_an_image_is_waited_for() {
