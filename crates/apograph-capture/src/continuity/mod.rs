@@ -135,12 +135,8 @@ impl Search<'_> {
             last,
             ..*self
         };
-        let is_same_database = entries.iter().all(|entry| match &entry.content {
-            Some(SegmentContent::Full(known)) => known.image.is_of_same_database(&full.image),
-            _ => true,
-        });
         match before.behind_last()? {
-            Ok(GoesOn::At(position)) if is_same_database => Ok(Some(position)),
+            Ok(GoesOn::At(position)) => Ok(Some(position)),
             _ => Ok(None),
         }
     }

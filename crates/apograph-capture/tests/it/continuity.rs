@@ -1,0 +1,408 @@
+//! Where a chain goes on in a live log, and where it does not.
+
+use std::fs;
+
+use apograph_capture::{Captured, Kind};
+use apograph_format::v2::WalSegmentHeader;
+use apograph_format::{
+    Epoch, LogPosition, LogSequence, Lsn, Timeline, UnixMillis, migrated_original,
+};
+use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
+use apograph_repository::Repository;
+use apograph_testing::fixtures::{Fixtures, V1, V2};
+
+use crate::live::{Live, encrypted, encrypted_log, flip, full, increment, names, range, why};
+
+/// A full backup of the engine and two increments, and the log behind it in the end: in generation
+/// 2 its files begin at 0, 222, 444 and 666, as the segments do.
+const CHAIN: &str = "12_crash_in_chain";
+const ONE_FILE: &str = "08_torn_tail/source";
+
+/// What an incremental backup that has to be refused says.
+#[track_caller]
+fn check_broken(live: &Live, words: &str) {
+    let (code, told) = live.refused(Kind::Incremental);
+    assert_eq!(code, "chain-broken", "{told}");
+    assert!(told.contains(words), "{told}");
+}
+
+/// The cursor that the engine wrote so many milliseconds after the last segment.
+fn cursor_of_engine(live: &Live, keep: Keep, delay_ms: i64) -> Cursor {
+    let segments = live.manifest().segments;
+    let last = segments.last().expect("a segment");
+    let created_at = last.created_at.get();
+    Cursor {
+        backed_up_epoch: last.end_epoch,
+        keep,
+        written_at: UnixMillis::new(created_at.saturating_add_signed(delay_ms)),
+        unknown: Unknown::new(),
+    }
+}
+
+/// A chain of which the cursor alone can show that the log is its own.
+fn witnessed(fixtures: Fixtures) -> (Live, Keep, &'static str) {
+    let live = Live::with_backups(fixtures, CHAIN);
+    if fixtures == V1 {
+        live.checkpoint(|_| {});
+        let keep = Keep::FilesAfter(LogSequence::new(2));
+        (live, keep, "closed and opened again")
+    } else {
+        live.keep_segments(1);
+        let keep = Keep::FromLsn(Some(Lsn::new(222)));
+        (live, keep, "nothing shows that the log goes on")
+    }
+}
+
+#[test]
+fn the_cursor_of_the_engine_is_known_by_its_epoch_its_place_and_its_time() {
+    const LIMIT_MS: i64 = 10_000;
+    for fixtures in [V1, V2] {
+        for (delay_ms, is_known) in [
+            (0, true),
+            (LIMIT_MS, true),
+            (LIMIT_MS + 1, false),
+            (-1, false),
+        ] {
+            let (live, keep, words) = witnessed(fixtures);
+            live.set_cursor(&cursor_of_engine(&live, keep, delay_ms));
+            if is_known {
+                live.capture(Kind::Incremental)
+                    .expect("a chain that goes on");
+            } else {
+                check_broken(&live, words);
+            }
+        }
+
+        let (live, keep, words) = witnessed(fixtures);
+        let mut cursor = cursor_of_engine(&live, keep, 1);
+        cursor.backed_up_epoch = cursor.backed_up_epoch.next().expect("an epoch");
+        live.set_cursor(&cursor);
+        check_broken(&live, words);
+        live.remove_cursor();
+        check_broken(&live, words);
+        assert!(why(live.capture(Kind::Auto)).contains(words));
+    }
+    for lsn in [None, Some(Lsn::new(444))] {
+        let (live, _, words) = witnessed(V2);
+        live.set_cursor(&cursor_of_engine(&live, Keep::FromLsn(lsn), 1));
+        check_broken(&live, words);
+    }
+}
+
+/// The chain of generation 2 without its last increment, and behind it a full backup that the
+/// engine took, with its image at a position and an epoch.
+fn with_full_of_engine(log_start: u64, epoch: u64) -> Live {
+    let live = Live::with_backups(V2, CHAIN);
+    live.keep_segments(2);
+    live.checkpoint(|it| {
+        it.log_start = Some(Lsn::new(log_start));
+        it.epoch = Epoch::new(epoch);
+    });
+    let image = fs::read(live.database()).expect("a database");
+    live.add_full_of_engine("backup_full_0002.grafeo", &image);
+    live
+}
+
+#[test]
+fn an_increment_bridges_what_a_full_backup_of_the_engine_left_out() {
+    for (log_start, epoch, start, spans) in [
+        (666, 9, 444, true),
+        (444, 6, 444, true),
+        // An image ahead of its log.
+        (444, 7, 444, false),
+        // One that is older than the increment before it.
+        (222, 3, 222, false),
+    ] {
+        let live = with_full_of_engine(log_start, epoch);
+        let records = live.added(Kind::Incremental);
+        assert_eq!(names(&records), ["backup_incr_0003.wal"]);
+        let expected = (Lsn::new(start).into(), Lsn::new(666).into());
+        assert_eq!(range(&records[0]), expected);
+        assert_eq!(increment(&records[0]).spans, spans, "{log_start} {epoch}");
+        let header = live.segment_header(&records[0]);
+        assert_eq!(header.flags.spans, spans, "{log_start} {epoch}");
+
+        let live = with_full_of_engine(log_start, epoch);
+        let records = live.added(Kind::Full);
+        let flags = live.segment_header(&records[0]).flags;
+        assert_eq!(flags.spans, spans, "{log_start} {epoch}");
+    }
+}
+
+#[test]
+fn nothing_is_bridged_from_a_segment_that_is_damaged_or_of_another_log() {
+    let live = with_full_of_engine(666, 9);
+    flip(&live.repository().join("backup_incr_0001.wal"), 200);
+    let captured = live.capture(Kind::Incremental).expect("an answer");
+    let end_epoch = Epoch::new(9);
+    assert_eq!(captured, Captured::UpToDate { end_epoch });
+
+    let live = with_full_of_engine(666, 9);
+    create_anew(&live, 1);
+    let captured = live.capture(Kind::Incremental).expect("an answer");
+    assert_eq!(captured, Captured::UpToDate { end_epoch });
+}
+
+/// Has a log file of generation 2 be created at another time, as that of a restored copy.
+fn create_anew(live: &Live, index: usize) {
+    let path = live.log_file(index);
+    let mut bytes = fs::read(&path).expect("a log file");
+    let header = WalSegmentHeader::decode(&bytes).expect("a header");
+    let other = header.created(UnixMillis::new(header.created_at.get() + 1));
+    bytes[..other.bytes().len()].copy_from_slice(other.bytes());
+    fs::write(path, bytes).expect("a log file");
+}
+
+#[test]
+fn a_log_with_other_bytes_is_another_log() {
+    let live = Live::of(V2, ONE_FILE);
+    live.added(Kind::Auto);
+    create_anew(&live, 0);
+    check_broken(&live, "does not hold the commits");
+
+    // The same commits in another order.
+    let live = Live::of(V1, ONE_FILE);
+    live.added(Kind::Auto);
+    let (path, ends) = (live.log_file(0), live.commits());
+    let bytes = fs::read(&path).expect("a log file");
+    let (before, last) = bytes.split_at(ends[ends.len() - 2]);
+    fs::write(&path, [last, before].concat()).expect("a log file");
+    check_broken(&live, "does not hold the commits");
+    live.remove_cursor();
+    live.checkpoint(|_| {});
+    check_broken(&live, "closed and opened again");
+}
+
+#[test]
+fn a_log_that_was_cut_off_is_no_log_to_go_on_with() {
+    for (fixtures, words) in [
+        (V1, "does not hold the commits"),
+        (V2, "lost commits that were captured"),
+    ] {
+        let live = Live::of(fixtures, ONE_FILE);
+        live.added(Kind::Auto);
+        live.hold_back(3);
+        check_broken(&live, words);
+        assert!(why(live.capture(Kind::Auto)).contains(words));
+    }
+}
+
+#[test]
+fn log_files_that_were_removed_before_they_were_captured_break_the_chain() {
+    let (live, keep, _) = witnessed(V2);
+    live.set_cursor(&cursor_of_engine(&live, keep, 1));
+    for index in [1, 0] {
+        fs::remove_file(live.log_file(index)).expect("a log file");
+    }
+    check_broken(&live, "removed log files");
+
+    let live = Live::of(V1, "10_live/source");
+    live.added(Kind::Auto);
+    let (path, next) = (live.log_file(0), live.log_folder().join("wal_00000002.log"));
+    fs::rename(path, next).expect("a rename");
+    check_broken(&live, "removed log files");
+}
+
+#[test]
+fn a_log_that_is_gone_was_removed_by_a_close() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, ONE_FILE);
+        live.added(Kind::Auto);
+        check_broken(&live.closed(), "was closed since");
+    }
+}
+
+/// While the backups before it are still good.
+#[test]
+fn damage_in_what_was_captured_is_told() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, ONE_FILE);
+        let (path, ends) = (live.log_file(0), live.commits());
+        let whole = fs::read(&path).expect("a log file");
+        live.hold_back(1);
+        live.added(Kind::Auto);
+        for end in &ends[1..] {
+            fs::write(&path, &whole[..*end]).expect("a log file");
+            live.added(Kind::Incremental);
+        }
+        for end in &ends {
+            flip(&path, end - 1);
+            let (code, words) = live.refused(Kind::Incremental);
+            assert_eq!(code, "wal-damaged", "{words}");
+            flip(&path, end - 1);
+        }
+        live.capture(Kind::Incremental).expect("a sound log");
+    }
+}
+
+#[test]
+fn a_chain_whose_end_is_lost_does_not_go_on() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "10_live/source").closed();
+        let first = live.added(Kind::Auto);
+        let last = live.added(Kind::Full);
+        let file = |records: &[_]| live.repository().join(names(records)[0]);
+        fs::remove_file(file(&last)).expect("a segment");
+        check_broken(
+            &live,
+            "backup_full_0001.grafeo, the last segment, cannot be used",
+        );
+        assert!(file(&first).exists());
+
+        let live = Live::of(fixtures, ONE_FILE);
+        let records = live.added(Kind::Auto);
+        let path = live.repository().join(names(&records)[0]);
+        fs::remove_file(path).expect("a segment");
+        check_broken(&live, "the end of the chain cannot be restored");
+        assert!(why(live.capture(Kind::Auto)).contains("cannot be restored"));
+    }
+}
+
+/// The engine keeps the file of generation 1; it tells that both are one database.
+#[test]
+fn a_database_that_was_migrated_goes_on_with_a_full_backup() {
+    let before = Live::with_backups(V1, CHAIN);
+    let live = Live::of(V2, ONE_FILE);
+    fs::rename(before.repository(), live.repository()).expect("a rename");
+    assert_eq!(live.refused(Kind::Auto).0, "foreign-database");
+    let original = migrated_original(&live.database());
+    fs::copy(before.database(), &original).expect("a copy");
+    check_broken(&live, "migrated from Grafeo 0.5 to 0.6");
+    assert!(why(live.capture(Kind::Auto)).contains("migrated"));
+    // The repository has seen it.
+    fs::remove_file(original).expect("a file");
+    live.capture(Kind::Incremental)
+        .expect("a chain that goes on");
+}
+
+/// The full backup of the engine alone, of which only its cursor or the record of its checkpoint
+/// tells where the log behind it begins.
+#[test]
+fn a_log_behind_a_full_backup_of_the_engine_begins_where_its_cursor_or_its_checkpoint_says() {
+    let chain = || {
+        let live = Live::with_backups(V1, CHAIN);
+        live.keep_segments(1);
+        live
+    };
+    let after = |live: &Live, sequence| {
+        let keep = Keep::FilesAfter(LogSequence::new(sequence));
+        live.set_cursor(&cursor_of_engine(live, keep, 1));
+    };
+    let begins = |live: &Live, sequence| {
+        let records = live.added(Kind::Incremental);
+        let expected = LogPosition::in_file(LogSequence::new(sequence), 0);
+        assert_eq!(range(&records[0]).0, expected);
+    };
+    let live = chain();
+    after(&live, 1);
+    begins(&live, 2);
+    let live = chain();
+    live.remove_cursor();
+    begins(&live, 1);
+
+    let live = chain();
+    after(&live, 0);
+    live.checkpoint(|_| {});
+    begins(&live, 1);
+    let live = chain();
+    after(&live, 0);
+    fs::remove_file(live.log_file(0)).expect("a log file");
+    check_broken(&live, "removed log files");
+    let live = chain();
+    live.remove_cursor();
+    live.checkpoint(|_| {});
+    check_broken(&live, "closed and opened again");
+}
+
+/// Then nothing but its cursor shows that they were captured.
+#[test]
+fn an_engine_may_remove_the_log_files_that_it_captured() {
+    for (fixtures, words) in [
+        (V1, "does not hold the commits"),
+        (V2, "removed log files that were not captured"),
+    ] {
+        let live = Live::with_backups(fixtures, CHAIN);
+        while live.log().files().len() > 1 {
+            fs::remove_file(live.log_file(0)).expect("a log file");
+        }
+        let end_epoch = live.manifest().segments[2].end_epoch;
+        let captured = live.capture(Kind::Incremental).expect("an answer");
+        assert!(matches!(captured, Captured::UpToDate { .. }), "{end_epoch}");
+        live.remove_cursor();
+        check_broken(&live, words);
+    }
+}
+
+/// Its log begins with the first epoch of another process, unless the image has none.
+#[test]
+fn a_closed_database_that_is_opened_goes_on_from_its_image() {
+    let log = fs::read(Live::of(V1, ONE_FILE).log_file(0)).expect("a log file");
+    for (source, timelines) in [(ONE_FILE, [1, 1]), ("10_live/source", [1, 2])] {
+        let live = Live::of(V1, source).closed();
+        let first = live.added(Kind::Auto);
+        fs::create_dir(live.log_folder()).expect("a folder");
+        let path = live.log_folder().join("wal_00000000.log");
+        fs::write(path, &log).expect("a log file");
+        let next = live.added(Kind::Incremental);
+        let found = [
+            full(&first[0]).base.timeline,
+            increment(&next[0]).stretches[0].timeline,
+        ];
+        assert_eq!(found.map(Timeline::get), timelines, "{source}");
+        let flags = live.segment_header(&next[0]).flags;
+        assert_eq!(flags.reopened, timelines == [1, 2], "{source}");
+    }
+}
+
+/// The headers of its log files cannot be made anew, so a copy has those of its source.
+#[test]
+fn an_encrypted_log_needs_the_cursor_as_a_witness() {
+    let live = Live::of(V2, ONE_FILE);
+    let (database, log) = (live.database(), live.log_file(0));
+    let image = fs::read(&database).expect("a database");
+    fs::write(&database, encrypted(image)).expect("a database");
+    let bytes = fs::read(&log).expect("a log file");
+    fs::write(&log, encrypted_log(bytes)).expect("a log file");
+    let rest = live.hold_back(2);
+    let records = live.added(Kind::Auto);
+    let captured = records[1].segment.end_lsn.expect("a position").get();
+
+    // Its header is of the place where the file begins, so a piece begins there too.
+    live.append(&rest);
+    let records = live.added(Kind::Incremental);
+    let (start, _) = range(&records[0]);
+    assert_eq!(start, Lsn::new(0).into());
+    assert_eq!(increment(&records[0]).overlap_bytes, captured);
+    live.remove_cursor();
+    check_broken(&live, "is encrypted and has no cursor");
+}
+
+#[test]
+fn a_full_backup_of_the_engine_is_bridged_in_a_repository_of_both_generations_too() {
+    let before = Live::with_backups(V1, CHAIN);
+    let live = Live::of(V2, ONE_FILE);
+    fs::rename(before.repository(), live.repository()).expect("a rename");
+    let original = migrated_original(&live.database());
+    fs::copy(before.database(), original).expect("a copy");
+    let rest = live.hold_back(2);
+    let first = live.added(Kind::Auto);
+    let (_, start) = range(&first[1]);
+    live.append(&rest);
+    let end = live.log().files()[0].part().end();
+    live.checkpoint(|it| {
+        it.log_start = end.lsn();
+        it.epoch = Epoch::new(5);
+    });
+    let image = fs::read(live.database()).expect("a database");
+    live.add_full_of_engine("backup_full_0005.grafeo", &image);
+    let records = live.added(Kind::Incremental);
+    assert_eq!(range(&records[0]), (start, end));
+    assert!(increment(&records[0]).spans);
+    let repository = Repository::open(&live.repository()).expect("a repository");
+    let whole = PointRange {
+        timeline: full(&first[0]).base.timeline,
+        from: Epoch::default(),
+        to: Epoch::new(5),
+    };
+    assert_eq!(repository.chain().restorable().last(), Some(&whole));
+}

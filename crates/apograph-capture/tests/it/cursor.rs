@@ -1,0 +1,68 @@
+//! A cursor in the log folder that is not as it was written.
+
+use std::fs;
+
+use apograph_capture::Kind;
+use apograph_format::{LogSequence, UnixMillis};
+use apograph_manifest::{CURSOR_FILE_NAME, Cursor, Keep, Unknown};
+use apograph_testing::damage::every_bit;
+use apograph_testing::fixtures::{V1, V2};
+
+use crate::live::Live;
+
+const SOURCE: &str = "10_live/source";
+
+#[test]
+fn every_flipped_bit_of_a_cursor_of_generation_1_is_found() {
+    let live = Live::of(V1, SOURCE);
+    live.added(Kind::Auto);
+    let path = live.log_folder().join(CURSOR_FILE_NAME);
+    let sound = fs::read(&path).expect("a cursor");
+    every_bit(&sound, |offset, flipped| {
+        fs::write(&path, flipped).expect("a cursor");
+        let (code, words) = live.refused(Kind::Auto);
+        assert_eq!(code, "corrupt-cursor", "{offset}: {words}");
+        assert!(words.contains(CURSOR_FILE_NAME), "{words}");
+    });
+    fs::write(&path, &sound).expect("a cursor");
+    live.capture(Kind::Incremental).expect("a sound cursor");
+}
+
+#[test]
+fn a_cursor_of_generation_1_names_no_log_file_behind_the_newest() {
+    let live = Live::of(V1, SOURCE);
+    let cursor = |sequence| {
+        let keep = Keep::FilesAfter(LogSequence::new(sequence));
+        let written_at = UnixMillis::new(1_795_246_036_700);
+        Cursor {
+            backed_up_epoch: live.headers().checkpoint.epoch,
+            keep,
+            written_at,
+            unknown: Unknown::new(),
+        }
+    };
+    live.set_cursor(&cursor(2));
+    let (code, words) = live.refused(Kind::Auto);
+    assert_eq!(code, "corrupt-cursor");
+    assert!(
+        words.ends_with("it names a log file that does not exist yet"),
+        "{words}"
+    );
+    assert_eq!(live.cursor(), Some(cursor(2)));
+    live.set_cursor(&cursor(1));
+    live.added(Kind::Auto);
+}
+
+/// There the positions in the log itself prove where a chain goes on.
+#[test]
+fn a_cursor_of_generation_2_that_is_no_witness_does_no_harm() {
+    let live = Live::of(V2, SOURCE);
+    live.added(Kind::Auto);
+    let mut cursor = live.cursor().expect("a cursor");
+    cursor.backed_up_epoch = cursor.backed_up_epoch.next().expect("an epoch");
+    live.set_cursor(&cursor);
+    live.capture(Kind::Incremental)
+        .expect("a chain that goes on");
+    fs::write(live.log_folder().join(CURSOR_FILE_NAME), "{").expect("a cursor");
+    assert_eq!(live.refused(Kind::Incremental).0, "corrupt-cursor");
+}

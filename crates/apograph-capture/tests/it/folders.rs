@@ -1,0 +1,132 @@
+//! The folder of a repository: found, created, and taken back.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+
+use apograph_capture::Kind;
+use apograph_io::{FileLock, Folder};
+use apograph_repository::Repository;
+use apograph_testing::disk::{Fault, SimDisk};
+use apograph_testing::fixtures::{V1, V2};
+
+use crate::live::Live;
+
+const SOURCE: &str = "08_torn_tail/source";
+
+#[test]
+fn a_repository_that_is_created_is_durable_before_anything_is_in_it() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, SOURCE);
+        let disk = SimDisk::new(live.path("").as_path());
+        live.capture_on(&disk, Kind::Auto).expect("a backup");
+        let operations = disk.operations();
+        let first: Vec<_> = operations[..2].iter().map(|it| it.name).collect();
+        assert_eq!(first, ["create folder", "sync folder"]);
+        assert_eq!(operations[1].path.as_os_str(), "");
+    }
+}
+
+/// Up to the first segment that is published.
+#[test]
+fn a_capture_that_fails_takes_back_what_it_created() {
+    for fixtures in [V1, V2] {
+        let sound = Live::of(fixtures, SOURCE);
+        let disk = SimDisk::new(sound.path("").as_path());
+        sound.capture_on(&disk, Kind::Auto).expect("a backup");
+        let operations = disk.operations();
+        let is_segment =
+            |name: &str| name.starts_with("backup_full") || name.starts_with("backup_incr");
+        let published = operations.iter().position(|it| {
+            let name = it.path.file_name().unwrap_or_default().to_string_lossy();
+            it.name == "publish" && is_segment(&name)
+        });
+        for index in 0..published.expect("a segment") {
+            let live = Live::of(fixtures, SOURCE);
+            let disk = SimDisk::new(live.path("").as_path());
+            let disk = disk.with_fault(index, Fault::Fails(ErrorKind::StorageFull));
+            let outcome = live.capture_on(&disk, Kind::Auto);
+            assert!(disk.is_struck());
+            // A log that cannot be kept is no reason to fail; see `hold.rs`.
+            if let Err(error) = outcome {
+                assert_eq!(error.code(), "io", "{error}");
+                assert!(!live.repository().exists(), "{index}: {error}");
+                assert_eq!(live.cursor(), None, "{index}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_there_is_left_as_it_was() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "04_rotation/source");
+        fs::remove_file(live.log_file(2)).expect("a log file");
+        fs::create_dir(live.repository()).expect("a folder");
+        assert_eq!(live.refused(Kind::Auto).0, "wal-damaged");
+        assert!(live.repository().exists());
+
+        let mine = live.repository().join("mine");
+        fs::write(&mine, "").expect("a file");
+        let locked = live.repository().join("backup.lock");
+        let _ = fs::remove_file(&locked);
+        let (code, _) = live.refused(Kind::Auto);
+        assert_eq!(code, "not-a-repository");
+        assert!(mine.exists());
+        assert!(!locked.exists());
+    }
+}
+
+#[test]
+fn what_is_no_folder_is_no_repository() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, SOURCE);
+        fs::write(live.repository(), "").expect("a file");
+        let (code, words) = live.refused(Kind::Auto);
+        assert_eq!(code, "not-a-repository", "{words}");
+        fs::remove_file(live.repository()).expect("a file");
+        symlink("nowhere", live.repository()).expect("a link");
+        let (code, words) = live.refused(Kind::Auto);
+        assert_eq!(code, "not-a-repository", "{words}");
+        fs::remove_file(live.repository()).expect("a link");
+    }
+}
+
+#[test]
+fn a_folder_that_another_command_created_meanwhile_is_the_repository() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, SOURCE);
+        let path = live.repository();
+        let disk = SimDisk::new(live.path("").as_path());
+        let disk = disk.meanwhile(move |index| {
+            if index == 0 {
+                fs::create_dir(&path).expect("a folder");
+            }
+        });
+        live.capture_on(&disk, Kind::Auto).expect("a backup");
+        Repository::open(&live.repository()).expect("a repository");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_created_is_an_error() {
+    let live = Live::of(V1, SOURCE);
+    let path = live.repository();
+    let disk = SimDisk::new(live.path("").as_path());
+    let disk = disk.with_fault(0, Fault::Fails(ErrorKind::PermissionDenied));
+    let disk = disk.meanwhile(move |_| fs::create_dir(&path).expect("a folder"));
+    let error = live.capture_on(&disk, Kind::Auto).expect_err("a refusal");
+    assert_eq!(error.code(), "io");
+    assert_eq!(disk.operations().len(), 1);
+}
+
+#[test]
+fn a_repository_that_is_locked_is_busy() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, SOURCE);
+        fs::create_dir(live.repository()).expect("a folder");
+        let folder = Folder::open(&live.repository()).expect("a folder");
+        let _lock = FileLock::acquire_folder(&folder).expect("a lock");
+        assert_eq!(live.refused(Kind::Auto).0, "repository-busy");
+    }
+}

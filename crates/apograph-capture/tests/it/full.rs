@@ -1,0 +1,205 @@
+//! Full backups: of closed and of open databases, and where the log behind them begins.
+
+use std::fs;
+
+use apograph_capture::{Captured, Kind};
+use apograph_format::{Crc32, Epoch, LogPosition, LogSequence, Lsn, Timeline, log_folder};
+use apograph_manifest::Keep;
+use apograph_testing::disk::SimDisk;
+use apograph_testing::fixtures::{V1, V2};
+
+use crate::live::{Live, added, full, increment, names, range, why};
+
+const LIVE: &str = "10_live/source";
+/// The record by which an engine of generation 1 closes a log that a crash tore.
+fn seal() -> Vec<u8> {
+    let payload = [&[36, 253][..], &[0xff; 8]].concat();
+    let checksum = Crc32::of(&payload).get();
+    [&[10, 0, 0, 0], &payload[..], &checksum.to_le_bytes()].concat()
+}
+
+fn log_file(number: u64) -> LogPosition {
+    LogPosition::in_file(LogSequence::new(number), 0)
+}
+
+#[test]
+fn a_closed_database_is_its_image_alone() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, LIVE).closed();
+        let epoch = live.headers().checkpoint.epoch;
+        let records = live.added(Kind::Auto);
+        assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
+        let first = full(&records[0]);
+        assert_eq!(
+            (first.base.timeline, first.base.epoch),
+            (Timeline::FIRST, epoch)
+        );
+        assert!(!first.continues && !first.reopened);
+
+        let end_epoch = epoch;
+        for kind in [Kind::Auto, Kind::Incremental] {
+            let again = live.capture(kind).expect("an answer");
+            assert_eq!(again, Captured::UpToDate { end_epoch });
+        }
+        // The same image goes on where the one before ended; another one begins a timeline.
+        let again = live.capture(Kind::Full);
+        assert_eq!(why(again), "a full backup was asked for");
+        live.checkpoint(|_| {});
+        let (code, words) = live.refused(Kind::Incremental);
+        assert_eq!(code, "chain-broken");
+        assert!(words.contains("was closed since"), "{words}");
+        let other = live.added(Kind::Auto);
+        assert_eq!(names(&other), ["backup_full_0002.grafeo"]);
+        let other = full(&other[0]);
+        assert!(!other.continues);
+        assert_ne!(other.base.timeline, Timeline::FIRST);
+        let again = live.added(Kind::Full);
+        let again = full(&again[0]);
+        assert!(again.continues);
+        assert_eq!(again.base, other.base);
+    }
+}
+
+#[test]
+fn a_database_that_is_opened_while_it_is_copied_is_not_taken_for_closed() {
+    for fixtures in [V1, V2] {
+        let closed = Live::of(fixtures, LIVE).closed();
+        let probe = SimDisk::new(closed.path("").as_path());
+        closed.capture_on(&probe, Kind::Auto).expect("a backup");
+        let operations = probe.operations();
+        let copy = operations.iter().position(|it| it.name == "copy");
+        let copy = copy.expect("a copy");
+
+        let live = Live::of(fixtures, LIVE);
+        let (log, away) = (live.log_folder(), live.path("away"));
+        fs::rename(&log, &away).expect("a rename");
+        let disk = SimDisk::new(live.path("").as_path());
+        let disk = disk.meanwhile(move |index| {
+            if index == copy {
+                fs::rename(&away, &log).expect("a rename");
+            }
+        });
+        let records = added(live.capture_on(&disk, Kind::Auto));
+        assert_eq!(
+            names(&records),
+            ["backup_full_0000.grafeo", "backup_incr_0001.wal"]
+        );
+        assert!(increment(&records[1]).commits > 0);
+    }
+}
+
+/// The engine checkpointed what its log had, and writes a new one.
+#[test]
+fn an_image_that_is_ahead_of_its_log_is_a_backup_of_its_own() {
+    let live = Live::of(V2, LIVE);
+    let end = live.log().files()[0].part().end().lsn().expect("an LSN");
+    let start = Lsn::new(end.get() + 1);
+    live.checkpoint(|it| it.log_start = Some(start));
+    let records = live.added(Kind::Auto);
+    assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
+    assert_eq!(full(&records[0]).log_start, Some(start.into()));
+}
+
+#[test]
+fn an_image_that_is_exactly_at_the_end_of_its_log_is_followed_by_nothing() {
+    let live = Live::of(V2, LIVE);
+    let (file, end) = (
+        live.log().files()[0].start,
+        live.log().files()[0].part().end(),
+    );
+    live.checkpoint(|it| it.log_start = end.lsn());
+    let records = live.added(Kind::Auto);
+    assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
+    assert_eq!(full(&records[0]).log_start, Some(end));
+    assert_eq!(
+        live.cursor().expect("a cursor").keep,
+        Keep::FromLsn(file.lsn())
+    );
+}
+
+/// What is known of an image and of the log behind it, and whether the log may be ahead of it.
+#[track_caller]
+fn check(live: &Live, start: LogPosition, reopened: bool, catches_up: bool) {
+    let records = live.added(Kind::Auto);
+    assert_eq!(
+        names(&records),
+        ["backup_full_0000.grafeo", "backup_incr_0001.wal"]
+    );
+    let image = full(&records[0]);
+    assert_eq!((image.log_start, image.reopened), (Some(start), reopened));
+    assert_eq!(increment(&records[1]).catches_up, catches_up);
+    assert_eq!(range(&records[1]).0, start);
+}
+
+#[test]
+fn an_image_of_generation_2_is_exactly_at_its_position() {
+    for source in [LIVE, "10_live/source_precheckpoint"] {
+        let live = Live::of(V2, source);
+        let start = live.headers().checkpoint.log_start;
+        check(&live, start.expect("a position").into(), false, false);
+    }
+}
+
+#[test]
+fn an_empty_image_is_exactly_where_its_log_begins() {
+    check(
+        &Live::of(V1, "08_torn_tail/source"),
+        log_file(0),
+        false,
+        false,
+    );
+}
+
+#[test]
+fn an_image_of_a_checkpoint_may_hold_some_of_the_log_behind_it() {
+    check(&Live::of(V1, LIVE), log_file(1), false, true);
+}
+
+/// A database that was closed and opened again: its log begins at the image.
+fn reopened(files: &[&[u8]]) -> Live {
+    let live = Live::of(V1, LIVE).closed();
+    let folder = log_folder(&live.database());
+    fs::create_dir(&folder).expect("a folder");
+    for (number, bytes) in files.iter().enumerate() {
+        let name = format!("wal_{number:08}.log");
+        fs::write(folder.join(name), bytes).expect("a log file");
+    }
+    live
+}
+
+#[test]
+fn a_log_that_has_seen_no_checkpoint_begins_at_the_image_of_another_process() {
+    let log = Live::of(V1, "08_torn_tail/source");
+    let bytes = fs::read(log.log_file(0)).expect("a log file");
+    let half = log.commits()[1];
+    let sealed = [&seal()[..], &bytes[half..]].concat();
+    check(&reopened(&[&bytes]), log_file(0), true, false);
+    check(
+        &reopened(&[&bytes[..half], &sealed]),
+        log_file(0),
+        true,
+        false,
+    );
+    // A checkpoint that is under way has begun the second file.
+    check(
+        &reopened(&[&bytes[..half], &bytes[half..]]),
+        log_file(0),
+        false,
+        true,
+    );
+}
+
+#[test]
+fn a_full_backup_between_increments_goes_on_with_their_timeline() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, LIVE);
+        let first = live.added(Kind::Auto);
+        let records = live.added(Kind::Full);
+        assert_eq!(names(&records)[0], "backup_full_0002.grafeo");
+        let (before, image) = (full(&first[0]), full(&records[0]));
+        assert!(image.continues);
+        assert_eq!(image.base, before.base);
+        assert!(increment(&records[1]).repeats);
+        assert!(image.base.epoch > Epoch::default());
+    }
+}

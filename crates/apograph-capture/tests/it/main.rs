@@ -1,0 +1,10 @@
+//! Captures of databases as real engines left them, and of what was made of those.
+
+mod continuity;
+mod copying;
+mod cursor;
+mod folders;
+mod full;
+mod increment;
+mod live;
+mod words;

@@ -1,0 +1,129 @@
+//! What an error is called, and what it says.
+
+use std::fs;
+
+use apograph_capture::{Broken, CaptureError, Kind};
+use apograph_testing::fixtures::{V1, V2};
+
+use crate::live::{Live, flip};
+
+#[test]
+fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
+    let file = "backup_incr_0001.wal".to_owned().try_into();
+    let file = file.expect("a name");
+    let cause = "a hole".to_owned();
+    let words = [
+        (Broken::NoFullBackup, "no earlier backup"),
+        (
+            Broken::LastSegment { file },
+            "backup_incr_0001.wal, the last segment, cannot be used",
+        ),
+        (Broken::Unreachable { cause }, "cannot be restored: a hole"),
+        (Broken::Closed, "was closed since the last backup"),
+        (Broken::Reopened, "closed and opened again"),
+        (Broken::Migrated, "migrated from Grafeo 0.5 to 0.6"),
+        (
+            Broken::Truncated,
+            "removed log files that were not captured",
+        ),
+        (Broken::Unproved, "nothing shows that the log goes on"),
+        (Broken::Shortened, "lost commits that were captured"),
+        (Broken::Unwitnessed, "is encrypted and has no cursor"),
+        (Broken::OtherLog, "does not hold the commits"),
+    ];
+    for (broken, expected) in words {
+        assert!(broken.to_string().contains(expected), "{broken}");
+        let error = CaptureError::ChainBroken(broken.clone());
+        assert_eq!(error.code(), "chain-broken");
+        assert_eq!(
+            error.to_string(),
+            format!("the chain cannot go on: {broken}")
+        );
+    }
+}
+
+#[test]
+fn an_unknown_version_is_told_from_damage() {
+    const VERSION: usize = 4;
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "10_live/source");
+        let path = live.database();
+        let sound = fs::read(&path).expect("a database");
+        let name = path.display();
+
+        let mut later = sound.clone();
+        later[VERSION] = 9;
+        fs::write(&path, later).expect("a database");
+        let (code, words) = live.refused(Kind::Auto);
+        assert_eq!(code, "unsupported-version", "{words}");
+        assert!(words.starts_with(&format!("{name} is not a sound database file: ")));
+
+        fs::write(&path, &sound[..5000]).expect("a database");
+        let (code, words) = live.refused(Kind::Auto);
+        assert_eq!(code, "corrupt-database", "{words}");
+        assert!(words.starts_with(&format!("{name} is not a sound database file: ")));
+
+        fs::write(&path, "").expect("a file");
+        assert_eq!(live.refused(Kind::Auto).0, "corrupt-database");
+        fs::remove_file(&path).expect("a file");
+        assert_eq!(live.refused(Kind::Auto).0, "io");
+        fs::create_dir(&path).expect("a folder");
+        assert_eq!(live.refused(Kind::Auto).0, "unsupported-version");
+        assert!(!live.repository().exists());
+    }
+}
+
+#[test]
+fn damage_in_the_log_is_told_with_its_place() {
+    let live = Live::of(V1, "08_torn_tail/source");
+    let ends = live.commits();
+    let path = live.log_file(0);
+    flip(&path, ends[1] - 1);
+    for kind in [Kind::Auto, Kind::Full] {
+        let error = live.capture(kind).expect_err("damage");
+        assert_eq!(error.code(), "wal-damaged");
+        let CaptureError::WalDamaged {
+            path: told, offset, ..
+        } = &error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!(*told, path);
+        let place = usize::try_from(*offset).expect("an offset");
+        assert!((ends[0]..ends[1]).contains(&place), "{place} of {ends:?}");
+        let words = format!("{} is damaged at byte {place}: ", path.display());
+        assert!(error.to_string().starts_with(&words), "{error}");
+        assert!(!live.repository().exists());
+        assert_eq!(live.cursor(), None);
+    }
+    assert_eq!(live.refused(Kind::Incremental).0, "no-full-backup");
+}
+
+#[test]
+fn a_log_file_that_is_missing_is_damage() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "04_rotation/source");
+        fs::remove_file(live.log_file(2)).expect("a log file");
+        assert_eq!(live.refused(Kind::Auto).0, "wal-damaged");
+        assert!(!live.repository().exists());
+    }
+}
+
+#[test]
+fn the_repository_of_another_database_is_left_alone() {
+    for (fixtures, of) in [(V1, V1), (V2, V2), (V1, V2), (V2, V1)] {
+        let live = Live::of(fixtures, "08_torn_tail/source");
+        let other = Live::with_backups(of, "12_crash_in_chain");
+        fs::rename(other.repository(), live.repository()).expect("a rename");
+        let before = live.manifest();
+        for kind in [Kind::Auto, Kind::Full, Kind::Incremental] {
+            let (code, words) = live.refused(kind);
+            assert_eq!(code, "foreign-database");
+            let database = live.database();
+            let expected = format!("are of another database than {}", database.display());
+            assert!(words.ends_with(&expected), "{words}");
+        }
+        assert_eq!(live.manifest(), before);
+        assert_eq!(live.cursor(), None);
+    }
+}
