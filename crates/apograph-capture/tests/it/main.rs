@@ -5,6 +5,7 @@ mod copying;
 mod cursor;
 mod folders;
 mod full;
+mod held;
 mod increment;
 mod live;
 mod words;

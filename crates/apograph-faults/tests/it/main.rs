@@ -5,7 +5,6 @@
 //! `cargo xtask faults`.
 
 mod folders;
-mod held;
 mod names;
 mod watched;
 
