@@ -14,7 +14,7 @@ use apograph_io::{Disk, Folder, Mode};
 use apograph_manifest::{CURSOR_FILE_NAME, Cursor, Unknown, read_cursor, write_cursor};
 use apograph_wal::LogFolder;
 
-use crate::job::cursor_at;
+use crate::cursor::cursor_at;
 
 /// A cursor that keeps all of a log, until the one of a backup is in its place.
 pub(crate) struct Hold<'a> {

@@ -8,13 +8,14 @@ use apograph_format::{
 use apograph_io::{Disk, Monitor};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, ImageIdentity, Keep, ManifestError, SegmentContent, SegmentRecord,
-    Unknown, read_cursor,
+    read_cursor,
 };
 use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
 use apograph_wal::{LogFolder, TimelineState, WalError};
 
 use crate::broken::Broken;
 use crate::continuity::{GoesOn, Live, find};
+use crate::cursor::{cursor_at, kept_from};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::fresh::is_fresh;
@@ -363,27 +364,5 @@ impl<'a> Job<'a> {
             segments: records,
             why: why.map(str::to_owned),
         })
-    }
-}
-
-/// The start of the first log file that the chain does not hold whole.
-fn kept_from(log: &LogFolder, end: LogPosition) -> LogPosition {
-    let holding = log.files().iter().rfind(|file| file.start <= end);
-    holding.map_or(end, |file| file.start)
-}
-
-/// The cursor that keeps a log file and all behind it.
-pub(crate) fn cursor_at(
-    keep: LogPosition,
-    backed_up_epoch: Epoch,
-    now: UnixMillis,
-    unknown: &Unknown,
-) -> Cursor {
-    match keep {
-        LogPosition::File { sequence, .. } => {
-            let keep = sequence.previous().map_or(Keep::AllFiles, Keep::FilesAfter);
-            Cursor::note(backed_up_epoch, keep, now)
-        }
-        LogPosition::Lsn(lsn) => Cursor::from_lsn(backed_up_epoch, lsn, now, unknown),
     }
 }

@@ -19,6 +19,7 @@
 mod broken;
 mod capture;
 mod continuity;
+mod cursor;
 mod database;
 mod error;
 mod fresh;
