@@ -2,19 +2,10 @@
 
 use apograph_format::Crc32;
 
+pub(crate) use apograph_testing::encoding::varint;
+
 /// A page of a database file.
 pub(crate) const PAGE_BYTES: usize = 4096;
-
-/// A number as bincode writes it.
-pub(crate) fn varint(number: u64) -> Vec<u8> {
-    let bytes = number.to_le_bytes();
-    match number {
-        0..=250 => vec![bytes[0]],
-        251..=0xffff => [&[251], &bytes[..2]].concat(),
-        0x1_0000..=0xffff_ffff => [&[252], &bytes[..4]].concat(),
-        _ => [&[253], &bytes[..]].concat(),
-    }
-}
 
 /// A number as bincode writes it, and what stands behind it.
 pub(crate) fn read_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {

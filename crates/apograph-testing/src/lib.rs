@@ -3,12 +3,14 @@
 //! - [`fixtures`]: the files that real engines wrote, and the [`truth`] about them;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
+//! - [`encoding`]: numbers as the engines write them;
 //! - [`stage`]: a repository of an engine, to be changed;
 //! - [`scratch`]: a temporary folder in memory;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
 pub mod damage;
 pub mod disk;
+pub mod encoding;
 pub mod fixtures;
 pub mod fuzz;
 pub mod scratch;

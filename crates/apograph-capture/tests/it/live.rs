@@ -15,6 +15,7 @@ use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, FullContent, IncrementContent, Manifest, Segment, SegmentContent,
     SegmentRecord, Unknown, read_cursor, read_manifest, write_cursor, write_manifest,
 };
+use apograph_testing::encoding::varint;
 use apograph_testing::fixtures::Fixtures;
 use apograph_testing::scratch::scratch;
 use apograph_wal::{GroupReader, LogEvent, LogFolder};
@@ -363,17 +364,6 @@ fn slot_v2(active: &[u8], checkpoint: &Checkpoint) -> Vec<u8> {
 fn seal(bytes: &mut [u8], offset: usize) {
     let checksum = Crc32::of(&bytes[..offset]).get();
     bytes[offset..offset + 4].copy_from_slice(&checksum.to_le_bytes());
-}
-
-/// A number as generation 1 writes it.
-pub(crate) fn varint(number: u64) -> Vec<u8> {
-    let bytes = number.to_le_bytes();
-    match number {
-        0..=250 => vec![bytes[0]],
-        251..=0xffff => [&[251], &bytes[..2]].concat(),
-        0x1_0000..=0xffff_ffff => [&[252], &bytes[..4]].concat(),
-        _ => [&[253], &bytes[..]].concat(),
-    }
 }
 
 fn copy(from: &Path, to: &Path) {
