@@ -192,7 +192,7 @@ impl Stretch<'_> {
         let mut repeated = 0;
         match generation {
             Generation::One => chunks.extend(self.frames()),
-            Generation::Two => (chunks, repeated) = self.pieces(chunks, framing.start),
+            Generation::Two => (chunks, repeated) = self.pieces(chunks),
         }
 
         let name = framing.name.to_string();
@@ -284,11 +284,11 @@ impl Stretch<'_> {
     }
 
     /// Generation 2: a piece of each log file, with a header for the place where it begins, and how
-    /// many bytes before `start` are in the first.
+    /// many bytes before the stretch are in the first.
     ///
     /// The header of an encrypted log file is bound to its key and to its first LSN. A piece of
     /// such a file begins where the file does, also where that was captured before.
-    fn pieces(&self, mut chunks: Vec<Chunk>, start: LogPosition) -> (Vec<Chunk>, u64) {
+    fn pieces(&self, mut chunks: Vec<Chunk>) -> (Vec<Chunk>, u64) {
         let mut repeated = 0;
         let runs = self.runs.as_slice();
         for (index, file) in self.tail.files.iter().enumerate() {
@@ -309,7 +309,7 @@ impl Stretch<'_> {
             } else {
                 0
             };
-            if is_first && part.start == start {
+            if is_first {
                 repeated = before;
             }
             let header = if header.is_encrypted {

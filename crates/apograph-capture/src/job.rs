@@ -142,11 +142,9 @@ impl<'a> Job<'a> {
             let original = self.database.migrated_from();
             original.map(|original| ImageIdentity::of(&original))
         };
-        match other.first() {
-            None => false,
-            Some(_) if image.generation() == Generation::One => true,
-            Some(known) => migrated().is_none_or(|it| !it.is_of_same_database(known)),
-        }
+        other
+            .first()
+            .is_some_and(|known| migrated().is_none_or(|it| !it.is_of_same_database(known)))
     }
 
     /// `None` where the database was opened or closed meanwhile.

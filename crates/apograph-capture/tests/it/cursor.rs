@@ -53,6 +53,23 @@ fn a_cursor_of_generation_1_names_no_log_file_behind_the_newest() {
     live.added(Kind::Auto);
 }
 
+/// One byte alone cannot differ by anything that an engine wrote.
+#[test]
+fn a_cursor_of_an_engine_that_differs_in_more_than_a_byte_is_not_damaged() {
+    let live = Live::of(V1, SOURCE);
+    live.added(Kind::Auto);
+    let ours = live.cursor().expect("a cursor");
+    let written_at = UnixMillis::new(ours.written_at.get() + 0x0101);
+    let other = Cursor {
+        written_at,
+        ..ours.clone()
+    };
+    assert!(!other.is_ours());
+    assert_eq!(other.encode().len(), ours.encode().len());
+    live.set_cursor(&other);
+    live.capture(Kind::Auto).expect("a backup");
+}
+
 /// There the positions in the log itself prove where a chain goes on.
 #[test]
 fn a_cursor_of_generation_2_that_is_no_witness_does_no_harm() {

@@ -3,12 +3,12 @@
 use std::fs;
 
 use apograph_capture::{Captured, Kind};
-use apograph_format::{Crc32, Epoch, LogPosition, LogSequence, Lsn, Timeline, log_folder};
+use apograph_format::{Crc32, Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder};
 use apograph_manifest::Keep;
 use apograph_testing::disk::SimDisk;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, added, full, increment, names, range, why};
+use crate::live::{Live, added, append, full, increment, names, range, why};
 
 const LIVE: &str = "10_live/source";
 /// The record by which an engine of generation 1 closes a log that a crash tore.
@@ -187,6 +187,30 @@ fn a_log_that_has_seen_no_checkpoint_begins_at_the_image_of_another_process() {
         false,
         true,
     );
+}
+
+/// A process that crashed, and one that checkpointed before it logged anything: it counts from 1.
+#[test]
+fn an_image_behind_a_seal_is_in_the_timeline_that_the_seal_opens() {
+    let live = Live::of(V1, LIVE);
+    live.added(Kind::Auto);
+    append(&live.log_file(0), &seal());
+    live.begin_log_file(2);
+    live.checkpoint(|it| it.epoch = Epoch::new(1));
+
+    let records = live.added(Kind::Full);
+    assert_eq!(
+        names(&records),
+        [
+            "backup_incr_0002.wal",
+            "backup_full_0003.grafeo",
+            "backup_incr_0004.wal"
+        ]
+    );
+    let image = full(&records[1]);
+    assert!(image.continues);
+    assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::new(1)));
+    assert_eq!(increment(&records[2]).commits, 0);
 }
 
 #[test]

@@ -6,12 +6,14 @@ use std::sync::Mutex;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::{Generation, LogPosition, LogSequence, Lsn};
-use apograph_io::{Monitor, RealDisk};
+use apograph_io::{Folder, Monitor, RealDisk};
 use apograph_manifest::Keep;
+use apograph_repository::IncrementFile;
 use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
+use apograph_wal::{GroupReader, LogEvent, LogPart};
 
-use crate::live::{Live, added, append, increment, names, range};
+use crate::live::{Live, added, append, flip, full, increment, names, range};
 
 const SOURCE: &str = "08_torn_tail/source";
 
@@ -154,6 +156,31 @@ fn the_header_of_an_increment_says_what_it_follows() {
     assert_eq!(live.segment_header(&records[0]).count, 2, "log files");
 }
 
+/// As many commits are read back as the log has.
+#[test]
+fn an_increment_of_several_log_files_holds_all_of_them() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "04_rotation/source");
+        live.remove_cursor();
+        let records = live.added(Kind::Auto);
+        let image = full(&records[0]);
+        let log = live.log();
+        let tail = log.from(image.log_start.expect("a position"));
+        let parts = tail.expect("a log").parts;
+        assert!(parts.len() > 2);
+
+        let repository = Folder::open(&live.repository()).expect("a repository");
+        let at = repository.at(&records[1].segment.file);
+        let file = IncrementFile::open(at).expect("an increment");
+        let written = file.parts(0);
+        let groups = |parts: &[LogPart<'_>]| {
+            let groups = GroupReader::new(parts);
+            groups.filter(|it| matches!(it, LogEvent::Group(_))).count()
+        };
+        assert_eq!(groups(&written), groups(&parts));
+    }
+}
+
 #[test]
 fn the_rest_of_a_log_goes_before_a_full_backup() {
     for fixtures in [V1, V2] {
@@ -224,20 +251,21 @@ impl Monitor for InFlight {
 
 #[test]
 fn a_write_in_flight_is_waited_for() {
-    let rows = [(V1, 9), (V1, 23), (V2, 9), (V2, 23)];
+    // In generation 1 the epoch of a commit is a frame of its own behind it, of 10 bytes here.
+    let rows = [(V1, 9), (V1, 10), (V1, 23), (V2, 9), (V2, 23)];
     for (fixtures, cut) in rows {
         let whole = fs::read(Live::of(fixtures, SOURCE).log_file(0)).expect("a log file");
-        let in_flight = whole[whole.len() - cut..].to_vec();
-        let source = format!("08_torn_tail/source_cut{cut}");
+        let (torn, in_flight) = whole.split_at(whole.len() - cut);
+        let in_flight = in_flight.to_vec();
         let end = position(fixtures, whole.len());
 
-        let live = Live::of(fixtures, &source);
+        let live = Live::of(fixtures, SOURCE);
+        fs::write(live.log_file(0), torn).expect("a log file");
         let monitor = InFlight::new(&live, in_flight.clone());
         let records = added(live.capture_heard(&RealDisk, Kind::Auto, &monitor));
         assert_eq!(range(&records[1]).1, end);
 
-        let live = Live::of(fixtures, &source);
-        let torn = fs::read(live.log_file(0)).expect("a log file");
+        let live = Live::of(fixtures, SOURCE);
         live.hold_back(2);
         live.added(Kind::Auto);
         fs::write(live.log_file(0), torn).expect("a log file");
@@ -274,4 +302,56 @@ fn an_epoch_that_is_missing_behind_an_image_is_waited_for() {
     let monitor = InFlight::new(&live, late);
     let records = added(live.capture_heard(&RealDisk, Kind::Auto, &monitor));
     assert_eq!(increment(&records[1]).commits, ends.len() as u64);
+}
+
+/// Where nothing in the log says that it was durable, bad bytes at its end are taken for torn; but
+/// these were captured, and only the last of them are compared each time.
+#[test]
+fn captured_commits_that_look_torn_are_not_left_out_of_a_full_backup() {
+    let live = Live::of(V2, SOURCE);
+    live.added(Kind::Auto);
+    live.append_group(6, 3_000);
+    live.added(Kind::Incremental);
+    let ends = live.commits();
+    assert!(ends[5] - ends[4] > 64 << 10);
+
+    flip(&live.log_file(0), ends[1] - 1);
+    let (code, words) = live.refused(Kind::Full);
+    assert_eq!(code, "wal-damaged");
+    let path = live.log_file(0);
+    let place = format!("{} is damaged at byte {}: ", path.display(), ends[0]);
+    assert!(words.starts_with(&place), "{words}");
+}
+
+/// A checkpoint removes log files while they are looked for, not all at once.
+#[test]
+fn a_log_file_that_is_missing_for_a_moment_is_looked_for_again() {
+    for fixtures in [V1, V2] {
+        // Hidden from the start, and back before the operation with an index.
+        let capture = |back: Option<usize>| {
+            let live = Live::of(fixtures, "04_rotation/source");
+            live.remove_cursor();
+            let log = live.log();
+            let start = log.recovery_start(live.headers().checkpoint.log_start);
+            let path = log.named(start).expect("a log file").path.clone();
+            let away = live.path("away");
+            let disk = SimDisk::new(&live.path("")).meanwhile(move |index| {
+                if index == 0 {
+                    fs::rename(&path, &away).expect("a rename");
+                } else if Some(index) == back {
+                    fs::rename(&away, &path).expect("a rename");
+                }
+            });
+            (live.capture_on(&disk, Kind::Auto), disk.operations())
+        };
+        let (refused, operations) = capture(None);
+        assert_eq!(refused.expect_err("a hole").code(), "wal-damaged");
+        let mut copies = (0..operations.len()).filter(|&index| {
+            let name = operations[index].path.to_string_lossy();
+            operations[index].name == "remove" && name.contains("backup_full")
+        });
+        let records = added(capture(copies.next()).0);
+        assert_eq!(names(&records).len(), 2);
+        assert!(copies.next().is_some());
+    }
 }

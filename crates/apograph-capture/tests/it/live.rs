@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
+use apograph_format::v1::{CHECKPOINT_FILE_NAME, CheckpointRecord};
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{
     Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentHeader,
@@ -173,6 +174,44 @@ impl Live {
     pub(crate) fn checkpoint(&self, change: impl Fn(&mut Checkpoint)) {
         let bytes = self.checkpointed(change);
         fs::write(self.database(), bytes).expect("a database");
+    }
+
+    /// Begins a log file of generation 1, as a checkpoint does before it writes its image, and
+    /// names it in `checkpoint.meta`.
+    pub(crate) fn begin_log_file(&self, number: u64) {
+        let folder = self.log_folder();
+        fs::write(folder.join(format!("wal_{number:08}.log")), "").expect("a log file");
+        let path = folder.join(CHECKPOINT_FILE_NAME);
+        let record = CheckpointRecord::decode(&fs::read(&path).expect("a checkpoint record"));
+        let record = record.expect("a checkpoint record");
+        let numbers = [
+            record.epoch.get(),
+            number,
+            record.written_at.get(),
+            record.transaction.get(),
+        ];
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
+        fs::write(path, bytes).expect("a checkpoint record");
+    }
+
+    /// Appends a group of generation 2 to its only log file, of as many records.
+    pub(crate) fn append_group(&self, epoch: u8, records: usize) {
+        const HEADER_BYTES: usize = 25;
+        const EPOCH: usize = 14;
+        const FRONT_BYTES: usize = 8 + 17;
+        let log = fs::read(self.log_file(0)).expect("a log file");
+        let last = self.commits().len() - 2;
+        let mut frame = log[self.commits()[last]..].to_vec();
+        let record = frame.split_off(HEADER_BYTES + FRONT_BYTES);
+        frame[HEADER_BYTES + EPOCH] = epoch;
+        frame.extend(record.repeat(records));
+        let length = u32::try_from(frame.len() - HEADER_BYTES).expect("a length");
+        frame[..4].copy_from_slice(&length.to_le_bytes());
+        frame[8..16].copy_from_slice(&(log.len() as u64 - 128).to_le_bytes());
+        let summed = [&frame[..4], &frame[8..]].concat();
+        let checksum = Crc32::of(&summed).get().to_le_bytes();
+        frame[4..8].copy_from_slice(&checksum);
+        self.append(&frame);
     }
 
     pub(crate) fn cursor(&self) -> Option<Cursor> {
