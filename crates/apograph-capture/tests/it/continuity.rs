@@ -4,9 +4,7 @@ use std::fs;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::v2::WalSegmentHeader;
-use apograph_format::{
-    Epoch, LogPosition, LogSequence, Lsn, Timeline, UnixMillis, migrated_original,
-};
+use apograph_format::{Epoch, LogSequence, Lsn, Timeline, UnixMillis, migrated_original};
 use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
 use apograph_repository::Repository;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -15,19 +13,19 @@ use crate::live::{Live, encrypted, encrypted_log, flip, full, increment, names, 
 
 /// A full backup of the engine and two increments, and the log behind it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
-const CHAIN: &str = "12_crash_in_chain";
-const ONE_FILE: &str = "08_torn_tail/source";
+pub(crate) const CHAIN: &str = "12_crash_in_chain";
+pub(crate) const ONE_FILE: &str = "08_torn_tail/source";
 
 /// What an incremental backup that has to be refused says.
 #[track_caller]
-fn check_broken(live: &Live, words: &str) {
+pub(crate) fn check_broken(live: &Live, words: &str) {
     let (code, told) = live.refused(Kind::Incremental);
     assert_eq!(code, "chain-broken", "{told}");
     assert!(told.contains(words), "{told}");
 }
 
 /// The cursor that the engine wrote so many milliseconds after the last segment.
-fn cursor_of_engine(live: &Live, keep: Keep, delay_ms: i64) -> Cursor {
+pub(crate) fn cursor_of_engine(live: &Live, keep: Keep, delay_ms: i64) -> Cursor {
     let segments = live.manifest().segments;
     let last = segments.last().expect("a segment");
     let created_at = last.created_at.get();
@@ -144,7 +142,7 @@ fn nothing_is_bridged_from_a_segment_that_is_damaged_or_of_another_log() {
 }
 
 /// Has a log file of generation 2 be created at another time, as that of a restored copy.
-fn create_anew(live: &Live, index: usize) {
+pub(crate) fn create_anew(live: &Live, index: usize) {
     let path = live.log_file(index);
     let mut bytes = fs::read(&path).expect("a log file");
     let header = WalSegmentHeader::decode(&bytes).expect("a header");
@@ -273,45 +271,6 @@ fn a_database_that_was_migrated_goes_on_with_a_full_backup() {
     fs::remove_file(original).expect("a file");
     live.capture(Kind::Incremental)
         .expect("a chain that goes on");
-}
-
-/// The full backup of the engine alone, of which only its cursor or the record of its checkpoint
-/// tells where the log behind it begins.
-#[test]
-fn a_log_behind_a_full_backup_of_the_engine_begins_where_its_cursor_or_its_checkpoint_says() {
-    let chain = || {
-        let live = Live::with_backups(V1, CHAIN);
-        live.keep_segments(1);
-        live
-    };
-    let after = |live: &Live, sequence| {
-        let keep = Keep::FilesAfter(LogSequence::new(sequence));
-        live.set_cursor(&cursor_of_engine(live, keep, 1));
-    };
-    let begins = |live: &Live, sequence| {
-        let records = live.added(Kind::Incremental);
-        let expected = LogPosition::in_file(LogSequence::new(sequence), 0);
-        assert_eq!(range(&records[0]).0, expected);
-    };
-    let live = chain();
-    after(&live, 1);
-    begins(&live, 2);
-    let live = chain();
-    live.remove_cursor();
-    begins(&live, 1);
-
-    let live = chain();
-    after(&live, 0);
-    live.checkpoint(|_| {});
-    begins(&live, 1);
-    let live = chain();
-    after(&live, 0);
-    fs::remove_file(live.log_file(0)).expect("a log file");
-    check_broken(&live, "removed log files");
-    let live = chain();
-    live.remove_cursor();
-    live.checkpoint(|_| {});
-    check_broken(&live, "closed and opened again");
 }
 
 /// Then nothing but its cursor shows that they were captured.
