@@ -33,31 +33,24 @@ impl Search<'_> {
                 Err(Broken::Closed)
             };
         };
-        let folder_is_known = self.cursor_is_known();
-        match full.log_start {
-            Some(LogPosition::File { sequence, offset }) if same_image || folder_is_known => {
-                beginning(log, sequence, offset)
-            }
+        let start = match full.log_start {
+            Some(start) => (same_image || self.cursor_is_known()).then_some(start),
             // The log of a closed database began when it was opened: at the image it was closed
             // with, unless a checkpoint has written another since.
-            None if same_image && log.checkpoint().is_none() => {
-                beginning_at(log, log.recovery_start(None))
-            }
-            None if folder_is_known || same_image => match self.engine_start(log, same_image) {
-                Some(sequence) => beginning(log, sequence, 0),
-                None => Err(Broken::Reopened),
-            },
-            _ => Err(Broken::Reopened),
-        }
+            None if same_image && log.checkpoint().is_none() => Some(log.recovery_start(None)),
+            None => self.engine_start(log, same_image),
+        };
+        start.map_or(Err(Broken::Reopened), |start| beginning(log, start))
     }
 
     /// Where the log behind the engine's own full backup begins.
-    fn engine_start(&self, log: &LogFolder, same_image: bool) -> Option<LogSequence> {
-        match self.live.cursor.map(|it| it.keep) {
+    fn engine_start(&self, log: &LogFolder, same_image: bool) -> Option<LogPosition> {
+        let sequence = match self.live.cursor.map(|it| it.keep) {
             Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
             _ if same_image => log.checkpoint().map(|checkpoint| checkpoint.log_sequence),
             _ => None,
-        }
+        };
+        sequence.map(|sequence| LogPosition::in_file(sequence, 0))
     }
 
     pub(super) fn behind_increment_v1(&self, increment: &IncrementContent) -> Result<Found> {
@@ -69,16 +62,9 @@ impl Search<'_> {
             Err(SegmentDefect::Io(error)) => return Err(error.into()),
             Err(SegmentDefect::Unusable(_)) => return Ok(self.unusable()),
         };
-        let found = match increment.range.map(|range| (range.start, range.end)) {
-            Some((start, LogPosition::File { sequence, offset })) => {
-                let run_start = match start {
-                    LogPosition::File {
-                        sequence: first,
-                        offset,
-                    } if first == sequence => offset,
-                    _ => 0,
-                };
-                self.at_known_place(log, file.body(), sequence, run_start, offset)?
+        let found = match increment.range.map(|range| range.end) {
+            Some(LogPosition::File { sequence, offset }) => {
+                self.at_known_place(log, file.body(), sequence, offset)?
             }
             _ => self.at_found_place(log, &file),
         };
@@ -96,7 +82,6 @@ impl Search<'_> {
         log: &LogFolder,
         body: &[u8],
         sequence: LogSequence,
-        run_start: u64,
         offset: u64,
     ) -> Result<Found> {
         let Some(file) = log.file(sequence) else {
@@ -107,20 +92,17 @@ impl Search<'_> {
                 Broken::Truncated
             }));
         };
-        let here = Ok(GoesOn::At(LogPosition::in_file(sequence, offset)));
-        let (Ok(start), Ok(end)) = (usize::try_from(run_start), usize::try_from(offset)) else {
+        let end = LogPosition::in_file(sequence, offset);
+        let length = usize::try_from(offset).ok();
+        let Some(captured) = length.and_then(|length| file.bytes.get(..length)) else {
             return Ok(Err(Broken::OtherLog));
         };
-        let Some(captured) = file.bytes.get(start..end) else {
-            return Ok(Err(Broken::OtherLog));
-        };
-        let length = captured.len().min(body.len()).min(PROOF_BYTES);
-        let in_log = captured.get(captured.len() - length..);
+        let compared = captured.len().min(body.len()).min(PROOF_BYTES);
+        let in_log = captured.get(captured.len() - compared..);
         let is_proved = in_log.is_some_and(|bytes| body.ends_with(bytes));
-        let from = self.checked_from(is_proved, file, LogPosition::in_file(sequence, offset));
-        intact(file, from, file.bytes.get(..end).unwrap_or_default())?;
+        intact(file, self.checked_from(is_proved, file, end), captured)?;
         if is_proved {
-            return Ok(here);
+            return Ok(Ok(GoesOn::At(end)));
         }
         Ok(Err(if self.is_same_life() {
             Broken::OtherLog
@@ -151,7 +133,7 @@ impl Search<'_> {
             _ => None,
         };
         match after {
-            Some(sequence) => beginning(log, sequence, 0),
+            Some(sequence) => beginning(log, LogPosition::in_file(sequence, 0)),
             None => Err(Broken::OtherLog),
         }
     }
@@ -168,19 +150,10 @@ impl Search<'_> {
     }
 }
 
-fn beginning_at(log: &LogFolder, position: LogPosition) -> Found {
-    match position {
-        LogPosition::File { sequence, offset } => beginning(log, sequence, offset),
-        LogPosition::Lsn(_) => Err(Broken::OtherLog),
-    }
-}
-
-fn beginning(log: &LogFolder, sequence: LogSequence, offset: u64) -> Found {
-    match log.file(sequence) {
-        Some(file) if file.bytes.len() as u64 >= offset => {
-            Ok(GoesOn::At(LogPosition::in_file(sequence, offset)))
-        }
-        Some(_) => Err(Broken::OtherLog),
+/// At the start of a log file.
+fn beginning(log: &LogFolder, start: LogPosition) -> Found {
+    match log.named(start) {
+        Some(_) => Ok(GoesOn::At(start)),
         None => Err(Broken::Truncated),
     }
 }
@@ -201,7 +174,7 @@ fn ends_in(file: &LogFile, segment: &IncrementFile) -> Vec<u64> {
         let end = group.end.offset;
         let length = end.min(body.len()).min(PROOF_BYTES);
         let in_log = file.bytes.get(end - length..end).unwrap_or_default();
-        length_of(group) == length_of(&last) && length > 0 && body.ends_with(in_log)
+        length_of(group) == length_of(&last) && body.ends_with(in_log)
     };
     let found = groups(&parts).filter(matches);
     found.map(|group| group.end.offset as u64).collect()
