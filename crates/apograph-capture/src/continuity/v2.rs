@@ -65,7 +65,7 @@ impl Search<'_> {
             return Ok(if known { here } else { Err(Broken::Truncated) });
         };
         let front = front_of(file, end);
-        let holds = holds_end_of(file, front, &captured, end);
+        let holds = front.is_some_and(|front| holds_end_of(file, front, &captured, end));
         check_up_to(file, self.checked_from(holds, file, end.into()), end)?;
         Ok(if holds { here } else { Err(Broken::OtherLog) })
     }
@@ -111,16 +111,14 @@ fn reaches(log: &LogFolder, lsn: Lsn) -> std::result::Result<(), Broken> {
     }
 }
 
-/// The frames of a log file before a position.
-fn front_of(file: &LogFile, end: Lsn) -> &[u8] {
-    let length = file.header.map_or(0, |header| end.behind(header.first_lsn));
-    let length = usize::try_from(length).ok();
-    let frames = file.part().bytes;
-    length
-        .and_then(|length| frames.get(..length))
-        .unwrap_or(frames)
+/// The frames of a log file before a position; `None` where it ends before that.
+fn front_of(file: &LogFile, end: Lsn) -> Option<&[u8]> {
+    let length = distance(file.start, end.into())?;
+    file.part().bytes.get(..usize::try_from(length).ok()?)
 }
 
+/// Whether a log file is the one in which a segment ends, by its header and by the bytes right
+/// before that position. Both have some there: the file and the segment begin before it.
 fn holds_end_of(file: &LogFile, front: &[u8], captured: &IncrementFile, end: Lsn) -> bool {
     let (Some(live), Some(known)) = (&file.header, captured.last_wal_header()) else {
         return false;
@@ -132,7 +130,7 @@ fn holds_end_of(file: &LogFile, front: &[u8], captured: &IncrementFile, end: Lsn
         tail(front).and_then(|from| front.get(from..)),
         tail(known_bytes).and_then(|from| known_bytes.get(from..)),
     );
-    live.is_same_segment(&known) && compared > 0 && in_log == in_segment
+    live.is_same_segment(&known) && in_log == in_segment
 }
 
 /// Reads what was captured of the log file in which the chain ends, from a position on. What was

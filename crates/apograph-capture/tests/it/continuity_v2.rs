@@ -3,8 +3,8 @@
 use std::fs;
 
 use apograph_capture::Kind;
-use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
-use apograph_format::{Crc32, Lsn};
+use apograph_format::v2::{FRAME_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES};
+use apograph_format::{Crc32, Lsn, log_file_name};
 use apograph_testing::fixtures::V2;
 
 use crate::continuity::{ONE_FILE, check_broken, create_anew};
@@ -13,6 +13,8 @@ use crate::live::{Live, names, range};
 const SOURCE: &str = "10_live/source";
 /// Where the image of [`SOURCE`] ends, and its only log file begins.
 const IMAGE: Lsn = Lsn::new(296);
+/// Where the frames begin in a log file.
+const FRONT: usize = WAL_SEGMENT_HEADER_BYTES;
 const UNPROVED: &str = "nothing shows that the log goes on";
 
 /// A chain that ends with an image and holds no log: of one full backup, or of more, with an
@@ -21,12 +23,12 @@ fn imaged(fulls: usize) -> Live {
     let live = Live::of(V2, SOURCE);
     let path = live.log_file(0);
     let log = fs::read(&path).expect("a log file");
-    fs::write(&path, &log[..WAL_SEGMENT_HEADER_BYTES]).expect("a log file");
+    fs::write(&path, &log[..FRONT]).expect("a log file");
     for index in 0..fulls {
         let records = live.added(Kind::Full);
         assert_eq!(records.len(), 1 + usize::from(index > 0));
     }
-    live.append(&log[WAL_SEGMENT_HEADER_BYTES..]);
+    live.append(&log[FRONT..]);
     live
 }
 
@@ -101,6 +103,15 @@ fn a_full_backup_in_the_middle_of_a_log_is_proved_by_the_log_before_it() {
     check_broken(&live, "does not hold the commits");
 }
 
+/// The frame with the length and the checksum of what it has.
+fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
+    let length = u32::try_from(frame.len() - FRAME_HEADER_BYTES).expect("a short payload");
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    let checksum = Crc32::of(&[&frame[..4], &frame[8..]].concat()).get();
+    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+    frame
+}
+
 /// A crash took the last commit, and another one was logged in its place: as long, at the same
 /// position, in the same log file.
 #[test]
@@ -110,9 +121,36 @@ fn a_commit_that_was_logged_where_a_captured_one_was_is_another() {
     let ends = live.commits();
     let mut frame = live.hold_back(ends.len() - 1);
     *frame.last_mut().expect("a value") ^= 1;
-    let checksum = Crc32::of(&[&frame[..4], &frame[8..]].concat()).get();
-    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
-    live.append(&frame);
+    live.append(&sealed(frame));
     assert_eq!(live.commits(), ends);
     check_broken(&live, "does not hold the commits");
+}
+
+/// So much was captured of the file that not all of it is read again. What is left of it agrees with
+/// the end of the chain.
+#[test]
+fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
+    let live = Live::of(V2, ONE_FILE);
+    let path = live.log_file(0);
+    let mut frame = live.hold_back(live.commits().len() - 1);
+    let value = vec![0; 70 << 10];
+    let length = u32::try_from(value.len()).expect("a length");
+    frame.extend([&[16, 1], length.to_le_bytes().as_slice(), &value].concat());
+    *frame.last_mut().expect("a value") = fs::read(&path).expect("a log file")[FRONT];
+    live.append(&sealed(frame));
+    live.added(Kind::Auto);
+
+    let log = live.log();
+    let end = log.files()[0].part().end();
+    let header = log.files()[0].header.expect("a header");
+    let next = header.beginning_at(end.lsn().expect("a position"));
+    fs::write(live.log_folder().join(log_file_name(end)), next.bytes()).expect("a log file");
+    live.capture(Kind::Incremental)
+        .expect("a chain that goes on");
+    let bytes = fs::read(&path).expect("a log file");
+    for left in [0, 1] {
+        fs::write(&path, &bytes[..FRONT + left]).expect("a log file");
+        let (code, words) = live.refused(Kind::Incremental);
+        assert_eq!(code, "wal-damaged", "{left}: {words}");
+    }
 }
