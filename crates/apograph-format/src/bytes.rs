@@ -56,16 +56,35 @@ pub(crate) fn bincode_whole<T: bincode::Decode<()>>(what: &'static str, bytes: &
     Ok(value)
 }
 
-/// An unsigned number in bincode's standard configuration that must fill `bytes`.
+/// An unsigned number in bincode's standard configuration at the front of `bytes`, and what stands
+/// behind it.
 ///
-/// The numbers of commits and epochs are read by the million: this is [`bincode_whole`] without
+/// The numbers of commits and epochs are read by the million: this is [`bincode_prefix`] without
 /// what other types need.
+pub(crate) fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    match first {
+        0..=250 => Some((first.into(), rest)),
+        251 => {
+            let (number, rest) = rest.split_first_chunk()?;
+            Some((u16::from_le_bytes(*number).into(), rest))
+        }
+        252 => {
+            let (number, rest) = rest.split_first_chunk()?;
+            Some((u32::from_le_bytes(*number).into(), rest))
+        }
+        253 => {
+            let (number, rest) = rest.split_first_chunk()?;
+            Some((u64::from_le_bytes(*number), rest))
+        }
+        _ => None,
+    }
+}
+
+/// The same where the number must fill `bytes`.
 pub(crate) fn varint_whole(bytes: &[u8]) -> Option<u64> {
-    match *bytes {
-        [number @ 0..=250] => Some(number.into()),
-        [251, a, b] => Some(u16::from_le_bytes([a, b]).into()),
-        [252, a, b, c, d] => Some(u32::from_le_bytes([a, b, c, d]).into()),
-        [253, ref number @ ..] => number.try_into().ok().map(u64::from_le_bytes),
+    match varint(bytes)? {
+        (number, []) => Some(number),
         _ => None,
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Where a frame begins, only the frame before it tells for certain; but what the end of a group
 //! looks like is known, and so one can be looked for from anywhere in a log. So the log is cut into
-//! *stretches* of equal length. A thread looks for the first group that begins in a stretch, and
-//! reads on from there, as any log is read, until a group ends at or behind the end of the stretch.
-//! Whoever asked gets the events of the stretches in the order of the log.
+//! *stretches*. A thread looks for the first group that begins in a stretch, and reads on from
+//! there, as any log is read, until a group ends at or behind the end of the stretch. Whoever asked
+//! gets the events of the stretches in the order of the log.
 //!
 //! What looks like a group need not be one. A stretch counts only if it was read from the very
 //! place at which what comes before it ends, to its own end, with nothing but sound groups. Any
@@ -13,7 +13,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -25,8 +25,13 @@ use crate::part::{LogPart, Place};
 use crate::reader::GroupReader;
 use crate::{v1, v2};
 
-/// The bytes of a stretch: they and its events stay in a core's own cache.
+/// The fewest bytes of a stretch: they and the events of small groups stay in a core's own cache.
 const STRETCH_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
+/// The most: what is searched for the first group is little of it, and two threads that have pages
+/// mapped seldom meet in one table of pages, which is of 2 MiB.
+const LONG_STRETCH_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
+/// Behind a stretch of fewer events the next ones are longer.
+const FEW_EVENTS: usize = 1 << 10;
 /// How many stretches for each thread are read and not yet asked for, at most: what bounds memory.
 const STRETCHES_PER_THREAD: usize = 3;
 
@@ -45,18 +50,27 @@ pub fn read_ahead<'a, R>(
     if threads.get() == 1 || bytes <= STRETCH_BYTES.get() {
         return read(GroupReader::new(parts));
     }
-    read_stretches(parts, threads, STRETCH_BYTES, read)
+    read_lengths(parts, threads, STRETCH_BYTES..=LONG_STRETCH_BYTES, read)
 }
 
-/// The same in stretches of another length than that which was found to be fast, however short the
-/// log is.
+/// The same in stretches of another length than those which were found to be fast, however short
+/// the log is.
 pub fn read_stretches<'a, R>(
     parts: &'a [LogPart<'a>],
     threads: Threads,
     stretch_bytes: NonZero<usize>,
     read: impl FnOnce(GroupReader<'a>) -> R,
 ) -> R {
-    let stretches = Arc::new(Stretches::new(parts, stretch_bytes, threads));
+    read_lengths(parts, threads, stretch_bytes..=stretch_bytes, read)
+}
+
+fn read_lengths<'a, R>(
+    parts: &'a [LogPart<'a>],
+    threads: Threads,
+    lengths: RangeInclusive<NonZero<usize>>,
+    read: impl FnOnce(GroupReader<'a>) -> R,
+) -> R {
+    let stretches = Arc::new(Stretches::new(parts, lengths, threads));
     thread::scope(|scope| {
         let _stop = StopAtEnd(&stretches);
         for _ in 1..threads.get() {
@@ -79,7 +93,9 @@ impl Drop for StopAtEnd<'_, '_> {
 #[derive(Debug)]
 struct Stretches<'a> {
     parts: &'a [LogPart<'a>],
-    length: usize,
+    /// The shortest and the longest stretch, in bytes.
+    lengths: RangeInclusive<usize>,
+    /// How many are read and not yet asked for, at most.
     most: usize,
     state: Mutex<State<'a>>,
     changed: Condvar,
@@ -89,6 +105,8 @@ struct Stretches<'a> {
 struct State<'a> {
     /// Where the next stretch begins; none behind the last one.
     next: Option<Place>,
+    /// How many bytes it has.
+    length: usize,
     /// The number of the next stretch to be begun.
     begun: usize,
     /// The number of the next stretch to be asked for.
@@ -125,13 +143,19 @@ struct Task<'a> {
 }
 
 impl<'a> Stretches<'a> {
-    fn new(parts: &'a [LogPart<'a>], length: NonZero<usize>, threads: Threads) -> Self {
+    fn new(
+        parts: &'a [LogPart<'a>],
+        lengths: RangeInclusive<NonZero<usize>>,
+        threads: Threads,
+    ) -> Self {
+        let length = lengths.start().get();
         Self {
             parts,
-            length: length.get(),
+            lengths: length..=lengths.end().get(),
             most: threads.get().saturating_mul(STRETCHES_PER_THREAD),
             state: Mutex::new(State {
                 next: (!parts.is_empty()).then(Place::default),
+                length,
                 begun: 0,
                 asked: 0,
                 done: BTreeMap::new(),
@@ -195,7 +219,7 @@ impl<'a> Stretches<'a> {
             return None;
         }
         let length = self.parts.get(part).map_or(0, |part| part.bytes.len());
-        let end = offset.saturating_add(self.length).min(length);
+        let end = offset.saturating_add(state.length).min(length);
         state.next = self.behind(part, end);
         let number = state.begun;
         state.begun = number.saturating_add(1);
@@ -291,6 +315,19 @@ impl<'a> Stretches<'a> {
         place
     }
 
+    /// A stretch was read.
+    fn end(&self, number: usize, stretch: Stretch<'a>) {
+        let mut state = self.lock();
+        let events = stretch.sound.as_ref().map_or(0, |sound| sound.events.len());
+        state.length = if events < FEW_EVENTS {
+            state.length.saturating_mul(2).min(*self.lengths.end())
+        } else {
+            *self.lengths.start()
+        };
+        state.done.insert(number, stretch);
+        self.changed.notify_all();
+    }
+
     fn stop(&self) {
         self.lock().next = None;
         self.changed.notify_all();
@@ -307,8 +344,7 @@ struct Slot<'s, 'a> {
 impl Drop for Slot<'_, '_> {
     fn drop(&mut self) {
         if let Some(stretch) = self.stretch.take() {
-            self.stretches.lock().done.insert(self.number, stretch);
-            self.stretches.changed.notify_all();
+            self.stretches.end(self.number, stretch);
         }
     }
 }
@@ -443,7 +479,7 @@ mod tests {
 
     fn stretches<'a>(parts: &'a [LogPart<'a>], length: usize) -> Stretches<'a> {
         let length = NonZero::new(length).expect("not zero");
-        Stretches::new(parts, length, Threads::ONE)
+        Stretches::new(parts, length..=length, Threads::ONE)
     }
 
     /// Takes every stretch of a sound log: each begins where the one before it ended.
@@ -490,6 +526,41 @@ mod tests {
                 stretch,
             );
         }
+    }
+
+    /// The lengths of the stretches of a log.
+    fn lengths(groups: &[&[u8]], lengths: RangeInclusive<usize>) -> Vec<usize> {
+        let log = groups.concat();
+        let parts = [file(0, &log)];
+        let [least, most] = [lengths.start(), lengths.end()].map(|it| NonZero::new(*it));
+        let lengths = least.expect("not zero")..=most.expect("not zero");
+        let stretches = Stretches::new(&parts, lengths, Threads::ONE);
+        let mut limits = vec![0];
+        while let Some(stretch) = stretches.take(Vec::new()) {
+            limits.push(stretch.limit.offset);
+        }
+        let lengths = limits.windows(2).map(|pair| pair[1] - pair[0]);
+        lengths.collect()
+    }
+
+    #[test]
+    fn a_stretch_is_the_longer_the_fewer_groups_are_in_one() {
+        let group = group(1);
+        let length = group.len();
+        let short = group.repeat(FEW_EVENTS * 4);
+        assert_eq!(
+            lengths(&[&short], length * FEW_EVENTS..=length << 20),
+            [length * FEW_EVENTS; 4]
+        );
+        let few = length * (FEW_EVENTS - 1);
+        assert_eq!(
+            lengths(&[&short], few..=few * 3),
+            [few, few * 2, few, short.len() - few * 4]
+        );
+        assert_eq!(
+            lengths(&[&group.repeat(64)], length..=length * 7)[..5],
+            [1, 2, 4, 7, 7].map(|it| it * length)
+        );
     }
 
     #[test]

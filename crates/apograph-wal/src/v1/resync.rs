@@ -100,6 +100,7 @@ fn first_control(bytes: &[u8], seals_count: bool) -> Option<(usize, Record)> {
         .find_map(|offset| Some((offset, intact_control(bytes.get(offset..)?).filter(counts)?)))
 }
 
+#[inline]
 pub(super) fn intact_control(bytes: &[u8]) -> Option<Record> {
     let length = bytes
         .first_chunk::<FRAME_LENGTH_BYTES>()

@@ -255,7 +255,7 @@ fn is_marker(first: &RawFrame<'_>, is_encrypted: bool) -> bool {
 fn read_records(frame: &RawFrame<'_>, open: &mut Open) -> Result<(), RecordDefect> {
     for record in plain_records(frame) {
         let record = record?;
-        let is_begin = record.known_kind() == Some(RecordKind::GroupBegin);
+        let is_begin = record.kind == RecordKind::GroupBegin.number();
         if open.begin.is_none() {
             let begin = is_begin.then(|| GroupBegin::decode(record.payload).ok());
             open.begin = Some(begin.flatten().ok_or(RecordDefect::NoGroupBegin)?);

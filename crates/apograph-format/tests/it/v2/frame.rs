@@ -169,6 +169,35 @@ fn a_frame_stands_where_it_says() {
     }
 }
 
+/// Of 25 bytes on, a place is one exactly where its number is not what is wrong there.
+#[test]
+fn a_frame_can_begin_at_the_places_that_are_named() {
+    let mut count = 0;
+    for golden in V2.wal_segments() {
+        let (frames, _) = walk(&golden.bytes);
+        let Some(first) = frames.first() else {
+            continue;
+        };
+        let bytes = &golden.bytes[WAL_SEGMENT_HEADER_BYTES..];
+        let places: Vec<usize> = RawFrame::places(bytes, first.lsn()).collect();
+        for offset in 0..=bytes.len().saturating_sub(FRAME_HEADER_BYTES) {
+            let lsn = first.lsn().plus(offset as u64);
+            let is_named = match RawFrame::parse(&bytes[offset..], lsn) {
+                Err(FrameDefect::Misplaced { .. }) => false,
+                Err(FrameDefect::TooLong { .. }) => continue,
+                _ => true,
+            };
+            assert_eq!(places.contains(&offset), is_named, "{}", golden.path);
+        }
+        count += places.len();
+        // No position is behind the last one.
+        for place in RawFrame::places(bytes, Lsn::new(u64::MAX)) {
+            assert_eq!(bytes[place + 8..][..8], [0xff; 8]);
+        }
+    }
+    assert!(count >= FRAMES, "{count}");
+}
+
 #[test]
 fn a_payload_has_at_most_2_to_the_30_bytes() {
     let mut bytes = example();
