@@ -1,0 +1,167 @@
+//! Reading a log on several threads.
+//!
+//! Where a frame begins, only the frame before it tells for certain; but what the end of a group
+//! looks like is known, and so one can be looked for from anywhere in a log. So the log is cut into
+//! *stretches*. A thread looks for the first group that begins in a stretch, and reads on from
+//! there, as any log is read, until a group ends at or behind the end of the stretch. Whoever asked
+//! gets the events of the stretches in the order of the log.
+//!
+//! What looks like a group need not be one. A stretch counts only if it was read from the very
+//! place at which what comes before it ends, to its own end, with nothing but sound groups. Any
+//! other is read again, from that place on, as if nothing had been read ahead: what a defect is,
+//! and what stands behind it, is told in one place alone.
+
+mod stretches;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZero;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::thread;
+
+use apograph_io::Threads;
+
+use self::stretches::Stretches;
+use crate::group::{LogEnd, LogEvent};
+use crate::part::{LogPart, Place};
+use crate::reader::GroupReader;
+
+/// The fewest bytes of a stretch: they and the events of small groups stay in a core's own cache.
+const STRETCH_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
+/// The most: what is searched for the first group is little of it, and two threads that have pages
+/// mapped seldom meet in one table of pages, which is of 2 MiB.
+const LONG_STRETCH_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
+
+/// Reads a log group by group, where other threads check frames ahead of the caller.
+///
+/// `read` gets a reader that is like [`GroupReader::new`] in all it says. `threads` counts the
+/// caller's own. Memory is bounded by the number of threads, some MiB for each; it does not grow
+/// with the log.
+pub fn read_ahead<'a, R>(
+    parts: &'a [LogPart<'a>],
+    threads: Threads,
+    read: impl FnOnce(GroupReader<'a>) -> R,
+) -> R {
+    let bytes = parts.iter().map(|part| part.bytes.len());
+    let bytes = bytes.fold(0, usize::saturating_add);
+    if threads.get() == 1 || bytes <= STRETCH_BYTES.get() {
+        return read(GroupReader::new(parts));
+    }
+    read_lengths(parts, threads, STRETCH_BYTES..=LONG_STRETCH_BYTES, read)
+}
+
+/// The same in stretches of another length than those which were found to be fast, however short
+/// the log is.
+pub fn read_stretches<'a, R>(
+    parts: &'a [LogPart<'a>],
+    threads: Threads,
+    stretch_bytes: NonZero<usize>,
+    read: impl FnOnce(GroupReader<'a>) -> R,
+) -> R {
+    read_lengths(parts, threads, stretch_bytes..=stretch_bytes, read)
+}
+
+fn read_lengths<'a, R>(
+    parts: &'a [LogPart<'a>],
+    threads: Threads,
+    lengths: RangeInclusive<NonZero<usize>>,
+    read: impl FnOnce(GroupReader<'a>) -> R,
+) -> R {
+    let stretches = Arc::new(Stretches::new(parts, lengths, threads));
+    thread::scope(|scope| {
+        let _stop = StopAtEnd(&stretches);
+        for _ in 1..threads.get() {
+            // Where there is no thread to be had, the others do its work.
+            drop(thread::Builder::new().spawn_scoped(scope, || stretches.read_on()));
+        }
+        read(GroupReader::of(Ahead::of(Arc::clone(&stretches))))
+    })
+}
+
+struct StopAtEnd<'s, 'a>(&'s Stretches<'a>);
+
+impl Drop for StopAtEnd<'_, '_> {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// The events of a log that is read ahead.
+#[derive(Debug)]
+pub(crate) struct Ahead<'a> {
+    stretches: Arc<Stretches<'a>>,
+    /// Those of a stretch, and how many of them were given out.
+    events: Vec<LogEvent<'a>>,
+    given: usize,
+    /// Behind what was read so far.
+    place: Place,
+    /// Reads what could not be used, up to a place, or to the end of the log.
+    again: Option<(Box<GroupReader<'a>>, Option<Place>)>,
+}
+
+impl<'a> Ahead<'a> {
+    fn of(stretches: Arc<Stretches<'a>>) -> Self {
+        Self {
+            stretches,
+            events: Vec::new(),
+            given: 0,
+            place: Place::default(),
+            again: None,
+        }
+    }
+
+    /// Behind what was read so far.
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+
+    pub(crate) const fn end(&self) -> Option<LogEnd> {
+        match &self.again {
+            Some((reader, _)) => reader.end(),
+            None => None,
+        }
+    }
+
+    pub(crate) fn next(&mut self) -> Option<LogEvent<'a>> {
+        loop {
+            if let Some(event) = self.events.get(self.given) {
+                self.given = self.given.saturating_add(1);
+                return Some(*event);
+            }
+            if let Some((reader, limit)) = &mut self.again {
+                self.place = reader.place();
+                if reader.end().is_some() || limit.is_none_or(|limit| self.place < limit) {
+                    return reader.next();
+                }
+                self.again = None;
+            }
+            self.go_on();
+        }
+    }
+
+    /// Takes the next stretch.
+    fn go_on(&mut self) {
+        self.given = 0;
+        let used = std::mem::take(&mut self.events);
+        let Some(stretch) = self.stretches.take(used) else {
+            self.read_again(None);
+            return;
+        };
+        if self.place >= stretch.limit {
+            return;
+        }
+        match stretch.sound {
+            Some(sound) if sound.start == self.stretches.normal(self.place) => {
+                self.place = sound.end;
+                self.events = sound.events;
+            }
+            _ => self.read_again(Some(stretch.limit)),
+        }
+    }
+
+    fn read_again(&mut self, limit: Option<Place>) {
+        let reader = GroupReader::from(self.stretches.parts, self.place);
+        self.again = Some((Box::new(reader), limit));
+    }
+}

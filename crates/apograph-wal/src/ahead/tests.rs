@@ -1,0 +1,219 @@
+//! Stretches as they are taken, and what of them is read again.
+
+use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
+
+use super::stretches::{FEW_EVENTS, STRETCHES_PER_THREAD};
+use super::*;
+
+const GROUPS: usize = 60;
+
+fn group(number: u8) -> Vec<u8> {
+    let payloads = [&[4, number, 7, 7, 7][..], &[35, number], &[38, number]];
+    payloads.map(frame).concat()
+}
+
+/// A group with the longest commit and epoch records.
+fn long_group(number: u64) -> Vec<u8> {
+    let number = [&[253], &(u64::from(u32::MAX) + number).to_le_bytes()[..]].concat();
+    let long = |tag| frame(&[&[tag], &number[..]].concat());
+    [frame(&[4, 7]), long(35), long(38)].concat()
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a payload");
+    let checksum = Crc32::of(payload).get();
+    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
+}
+
+fn sealed_group(lsn: u64) -> Vec<u8> {
+    let mut frame = 40_u32.to_le_bytes().to_vec();
+    frame.extend(lsn.to_le_bytes());
+    frame.extend(3_u64.to_le_bytes());
+    frame.push(3);
+    frame.extend([9; 40]);
+    let checksum = Crc32::of(&frame).get().to_le_bytes();
+    frame.splice(4..4, checksum);
+    frame
+}
+
+fn file(number: u64, bytes: &[u8]) -> LogPart<'_> {
+    LogPart::of_file(LogSequence::new(number), 0, bytes)
+}
+
+fn sealed_part(start: usize, bytes: &[u8]) -> LogPart<'_> {
+    LogPart {
+        start: LogPosition::Lsn(Lsn::new(start as u64)),
+        is_encrypted: true,
+        ..file(0, bytes)
+    }
+}
+
+fn stretches<'a>(parts: &'a [LogPart<'a>], length: usize) -> Stretches<'a> {
+    let length = NonZero::new(length).expect("not zero");
+    Stretches::new(parts, length..=length, Threads::ONE)
+}
+
+/// Takes every stretch of a sound log: each begins where the one before it ended.
+fn take_all(parts: &[LogPart<'_>], length: usize) {
+    let stretches = stretches(parts, length);
+    let (mut place, mut events, mut taken) = (Place::default(), 0, 0);
+    while let Some(stretch) = stretches.take(Vec::new()) {
+        taken += 1;
+        if place >= stretch.limit {
+            continue;
+        }
+        let sound = stretch.sound.expect("a sound stretch");
+        assert_eq!(sound.start, stretches.normal(place));
+        assert!(sound.end >= stretch.limit);
+        (place, events) = (sound.end, events + sound.events.len());
+    }
+    let last = parts.last().expect("a part").bytes.len();
+    assert_eq!((place.part, place.offset), (parts.len() - 1, last));
+    let expected = parts.iter().map(|part| part.bytes.len().div_ceil(length));
+    assert_eq!((taken, events), (expected.sum(), GROUPS));
+}
+
+#[test]
+fn every_stretch_of_a_sound_log_counts() {
+    let log: Vec<u8> = (1..=60).flat_map(group).collect();
+    let (front, back) = log.split_at(group(1).len() * 23);
+    for length in [1, 10, 33, 50, 101, 1000, 10_000] {
+        take_all(&[file(0, &log)], length);
+        take_all(&[file(0, front), file(1, back)], length);
+    }
+    let log: Vec<u8> = (1..=60).flat_map(long_group).collect();
+    for groups in [1, 2, 7, 60] {
+        take_all(&[file(0, &log)], groups * long_group(1).len());
+    }
+    let length = sealed_group(0).len();
+    let log: Vec<u8> = (0..GROUPS)
+        .flat_map(|index| sealed_group((index * length) as u64))
+        .collect();
+    let (front, back) = log.split_at(length * 31);
+    for stretch in [1, 10, 64, 65, 66, 300, 10_000] {
+        take_all(&[sealed_part(0, &log)], stretch);
+        take_all(
+            &[sealed_part(0, front), sealed_part(front.len(), back)],
+            stretch,
+        );
+    }
+}
+
+/// The lengths of the stretches of a log.
+fn lengths(groups: &[&[u8]], lengths: RangeInclusive<usize>) -> Vec<usize> {
+    let log = groups.concat();
+    let parts = [file(0, &log)];
+    let [least, most] = [lengths.start(), lengths.end()].map(|it| NonZero::new(*it));
+    let lengths = least.expect("not zero")..=most.expect("not zero");
+    let stretches = Stretches::new(&parts, lengths, Threads::ONE);
+    let mut limits = vec![0];
+    while let Some(stretch) = stretches.take(Vec::new()) {
+        limits.push(stretch.limit.offset);
+    }
+    let lengths = limits.windows(2).map(|pair| pair[1] - pair[0]);
+    lengths.collect()
+}
+
+#[test]
+fn a_stretch_is_the_longer_the_fewer_groups_are_in_one() {
+    let group = group(1);
+    let length = group.len();
+    let short = group.repeat(FEW_EVENTS * 4);
+    assert_eq!(
+        lengths(&[&short], length * FEW_EVENTS..=length << 20),
+        [length * FEW_EVENTS; 4]
+    );
+    let few = length * (FEW_EVENTS - 1);
+    assert_eq!(
+        lengths(&[&short], few..=few * 3),
+        [few, few * 2, few, short.len() - few * 4]
+    );
+    assert_eq!(
+        lengths(&[&group.repeat(64)], length..=length * 7)[..5],
+        [1, 2, 4, 7, 7].map(|it| it * length)
+    );
+}
+
+#[test]
+fn as_many_stretches_are_read_as_may_be_and_no_more() {
+    let log: Vec<u8> = (1..=60).flat_map(group).collect();
+    let parts = [file(0, &log)];
+    let stretches = stretches(&parts, 40);
+    thread::scope(|scope| {
+        scope.spawn(|| stretches.read_on());
+        let mut state = stretches.lock();
+        while state.done.len() < STRETCHES_PER_THREAD {
+            state = stretches.wait(state);
+        }
+        assert_eq!(state.begun, STRETCHES_PER_THREAD);
+        drop(state);
+        stretches.take(Vec::new()).expect("a stretch");
+        let mut state = stretches.lock();
+        while state.done.len() < STRETCHES_PER_THREAD {
+            state = stretches.wait(state);
+        }
+        assert_eq!(state.begun, STRETCHES_PER_THREAD + 1);
+        drop(state);
+        stretches.stop();
+    });
+}
+
+#[test]
+fn who_asks_for_a_stretch_that_another_reads_waits_for_it() {
+    let log = group(1);
+    let parts = [file(0, &log)];
+    let stretches = stretches(&parts, log.len());
+    let task = stretches.begin(&mut stretches.lock()).expect("a stretch");
+    thread::scope(|scope| {
+        let asks = scope.spawn(|| stretches.take(Vec::new()));
+        // It has asked as soon as it has given its list back, under the lock.
+        while stretches.lock().spare.is_empty() {
+            thread::yield_now();
+        }
+        drop(stretches.read(task));
+        let stretch = asks.join().expect("no panic").expect("a stretch");
+        assert_eq!(stretch.sound.map(|sound| sound.events.len()), Some(1));
+    });
+    assert!(stretches.take(Vec::new()).is_none());
+}
+
+#[test]
+fn the_stretch_with_a_defect_alone_is_not_sound() {
+    let mut log: Vec<u8> = (1..=60).flat_map(group).collect();
+    let wrong = group(1).len() * 30 + 5;
+    log.iter_mut()
+        .skip(wrong)
+        .take(1)
+        .for_each(|byte| *byte ^= 1);
+    let parts = [file(0, &log)];
+    let stretches = stretches(&parts, 200);
+    let mut sound = Vec::new();
+    while let Some(stretch) = stretches.take(Vec::new()) {
+        sound.push(stretch.sound.is_some());
+    }
+    let damaged = wrong / 200;
+    let expected: Vec<bool> = (0..sound.len()).map(|index| index != damaged).collect();
+    assert_eq!(sound, expected);
+}
+
+#[test]
+fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
+    // In the place of a group: the front of one that a crash tore, and the seal behind it.
+    let seal = frame(&[36, 253, 255, 255, 255, 255, 255, 255, 255, 255]);
+    let length = group(1).len();
+    let sealed = [&group(1)[..length - seal.len()], &seal].concat();
+    let mut groups: Vec<Vec<u8>> = (1..=60).map(group).collect();
+    groups[25] = sealed;
+    let log = groups.concat();
+    let parts = [LogPart {
+        joints: 1,
+        ..file(0, &log)
+    }];
+    let mut ahead = Ahead::of(Arc::new(stretches(&parts, 10 * length)));
+    let mut again = Vec::new();
+    while let Some(_event) = ahead.next() {
+        again.push(ahead.again.is_some());
+    }
+    let expected: Vec<bool> = (0..GROUPS).map(|index| index / 10 == 2).collect();
+    assert_eq!(again, expected);
+}
