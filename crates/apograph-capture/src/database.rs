@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apograph_format::{
-    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, checkpoint_image,
+    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Lsn, checkpoint_image,
     generation_of, log_folder, migrated_original,
 };
 use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, StagedFile, Threads, read_front};
@@ -88,11 +88,16 @@ impl Database {
         self.mode
     }
 
-    /// The log folder; `None` where there is none (the database was closed).
-    pub(crate) fn open_log(&self, generation: Generation) -> Result<Option<LogFolder>> {
+    /// The log folder, of whose newest file what stands before `read_from` is not read; `None` where
+    /// there is none (the database was closed).
+    pub(crate) fn open_log(
+        &self,
+        generation: Generation,
+        read_from: Option<Lsn>,
+    ) -> Result<Option<LogFolder>> {
         let name = self.beside(log_folder);
         match self.folder.at(&name).find_named_folder()? {
-            Some(folder) => Ok(LogFolder::of(folder, generation)?),
+            Some(folder) => Ok(LogFolder::of(folder, generation, read_from)?),
             None => Ok(None),
         }
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use apograph_format::{
-    Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
+    Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
+    UnixMillis,
 };
 use apograph_io::{Disk, Monitor};
 use apograph_manifest::{
@@ -14,7 +15,7 @@ use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
 use apograph_wal::{LogFolder, TimelineState, WalError};
 
 use crate::broken::Broken;
-use crate::continuity::{GoesOn, Live, find};
+use crate::continuity::{GoesOn, Live, find, proved_from};
 use crate::cursor::{cursor_at, kept_from};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
@@ -94,7 +95,23 @@ impl<'a> Job<'a> {
         self.options.kind != Kind::Incremental && !has_others
     }
 
+    /// A chain mostly goes on right behind its end: at first only that is read. An increment of an
+    /// encrypted log repeats what stands before it in its file.
     fn look(&self) -> Result<Seen> {
+        let from = proved_from(self.repository).filter(|_| self.options.kind != Kind::Full);
+        let near = from.map(|from| self.look_from(Some(from))).transpose();
+        let is_enough = |seen: &Seen| {
+            let is_encrypted = seen.log.as_ref().is_some_and(LogFolder::is_encrypted);
+            matches!(seen.goes_on, Ok(GoesOn::At(_))) && !is_encrypted
+        };
+        match near {
+            Ok(Some(seen)) if is_enough(&seen) => Ok(seen),
+            // What is wrong with it, all of it tells.
+            _ => self.look_from(None),
+        }
+    }
+
+    fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
         let image = ImageIdentity::of(&self.database.headers()?);
         if self.is_foreign(&image) {
             return Err(CaptureError::Foreign {
@@ -102,7 +119,7 @@ impl<'a> Job<'a> {
                 database: self.database.path().to_owned(),
             });
         }
-        let log = self.database.open_log(image.generation())?;
+        let log = self.database.open_log(image.generation(), read_from)?;
         if let (Some(log), Some(database)) = (&log, image.database) {
             log.check_database(database)?;
         }

@@ -15,8 +15,7 @@
 //! calls and never mapped; only the finished copy is.
 
 use std::fs::File;
-use std::io::Write;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -44,22 +43,27 @@ impl Mapped {
     ///
     /// [`IoError::Failed`](crate::IoError::Failed).
     pub fn snapshot(file: &File, path: &Path) -> Result<Self> {
+        Self::snapshot_without(file, path, 0..0)
+    }
+
+    /// The same without some bytes that nobody asks for: they are not read, and are zeros in the
+    /// copy.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn snapshot_without(file: &File, path: &Path, unread: Range<u64>) -> Result<Self> {
         let copied = || -> std::io::Result<File> {
-            let mut copy = File::from(memfd_create(c"snapshot", MemfdFlags::CLOEXEC)?);
-            let mut buffer = vec![0; SNAPSHOT_BUFFER_BYTES];
-            let mut offset = 0;
-            loop {
-                let count = file.read_at(&mut buffer, offset)?;
-                let bytes = buffer.get(..count).unwrap_or_default();
-                if bytes.is_empty() {
-                    break;
+            let copy = File::from(memfd_create(c"snapshot", MemfdFlags::CLOEXEC)?);
+            let mut length = copy_range(file, &copy, 0..unread.start)?;
+            if length == unread.start {
+                let found = file.metadata()?.len();
+                length = copy_range(file, &copy, unread.end..u64::MAX)?;
+                if length == unread.end {
+                    length = found.clamp(unread.start, unread.end);
                 }
-                copy.write_all(bytes)?;
-                offset += bytes.len() as u64;
             }
-            if copy.metadata()?.len() != offset {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
+            copy.set_len(length)?;
             Ok(copy)
         };
         Self::of(&copied().map_err(failed("read", path))?, path)
@@ -97,6 +101,23 @@ impl Mapped {
     /// room on the disk. To read it takes as long as if it were stored.
     pub const fn is_hollow(&self) -> bool {
         self.is_hollow
+    }
+}
+
+/// Copies a range of a file, as far as it has it, and tells where that ends.
+fn copy_range(from: &File, to: &File, range: Range<u64>) -> std::io::Result<u64> {
+    let mut buffer = vec![0; SNAPSHOT_BUFFER_BYTES];
+    let mut offset = range.start;
+    loop {
+        let rest = usize::try_from(range.end.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = rest.min(buffer.len());
+        let buffer = buffer.get_mut(..wanted).unwrap_or_default();
+        let count = from.read_at(buffer, offset)?;
+        if count == 0 {
+            return Ok(offset);
+        }
+        to.write_all_at(buffer.get(..count).unwrap_or_default(), offset)?;
+        offset = offset.saturating_add(count as u64);
     }
 }
 

@@ -75,6 +75,8 @@ pub struct LogFolder {
     generation: Generation,
     checkpoint: Option<CheckpointRecord>,
     files: Vec<LogFile>,
+    /// Generation 2: what stands before it in the newest file is not read.
+    read_from: Option<Lsn>,
 }
 
 impl LogFolder {
@@ -85,12 +87,16 @@ impl LogFolder {
     /// As [`LogFolder::of`].
     pub fn open(path: &Path, generation: Generation) -> Result<Option<Self>> {
         match Folder::find(path)? {
-            Some(folder) => Self::of(folder, generation),
+            Some(folder) => Self::of(folder, generation, None),
             None => Ok(None),
         }
     }
 
     /// Reads a log folder that is open; `None` where it was removed meanwhile.
+    ///
+    /// The newest file of generation 2 is copied to memory, which whoever knows the rest can do
+    /// without: of what stands before `read_from` in it only the header is read, and all else is
+    /// zeros.
     ///
     /// # Errors
     ///
@@ -98,7 +104,11 @@ impl LogFolder {
     /// [`WalError::StrayFile`] for a file that the engine would replay as a log file and that has
     /// no log file's name, or for two files with one number; [`WalError::Header`] for a log file of
     /// generation 2 whose header is damaged, or is another file's.
-    pub fn of(folder: Folder, generation: Generation) -> Result<Option<Self>> {
+    pub fn of(
+        folder: Folder,
+        generation: Generation,
+        read_from: Option<Lsn>,
+    ) -> Result<Option<Self>> {
         for _ in 0..LISTINGS {
             let names = log_names(&folder, generation)?;
             // A folder that was removed is empty.
@@ -109,12 +119,13 @@ impl LogFolder {
                 Generation::One => read_checkpoint(&folder)?,
                 Generation::Two => None,
             };
-            if let Some(files) = open_files(&folder, &names)? {
+            if let Some(files) = open_files(&folder, &names, read_from)? {
                 return Ok(Some(Self {
                     folder,
                     generation,
                     checkpoint,
                     files,
+                    read_from,
                 }));
             }
         }
@@ -133,7 +144,7 @@ impl LogFolder {
         if !self.folder.is_in_place()? {
             return Ok(None);
         }
-        let Some(now) = Self::of(self.folder.clone(), self.generation)? else {
+        let Some(now) = Self::of(self.folder.clone(), self.generation, self.read_from)? else {
             return Ok(None);
         };
         if !self.is_same_log(&now)? {
@@ -152,6 +163,7 @@ impl LogFolder {
             folder: self.folder,
             generation: self.generation,
             checkpoint: self.checkpoint,
+            read_from: self.read_from,
         }))
     }
 
@@ -346,7 +358,11 @@ fn stray(folder: &Folder, name: &OsStr) -> WalError {
 }
 
 /// Opens and maps the files; `None` where one of them is gone.
-fn open_files(folder: &Folder, names: &[(LogPosition, OsString)]) -> Result<Option<Vec<LogFile>>> {
+fn open_files(
+    folder: &Folder,
+    names: &[(LogPosition, OsString)],
+    read_from: Option<Lsn>,
+) -> Result<Option<Vec<LogFile>>> {
     let mut opened = Vec::with_capacity(names.len());
     for (start, name) in names {
         let at = folder.at(name);
@@ -360,7 +376,11 @@ fn open_files(folder: &Folder, names: &[(LogPosition, OsString)]) -> Result<Opti
     for (start, path, file) in opened.into_iter().rev() {
         // The engine of generation 2 can cut the newest file.
         let bytes = match start {
-            LogPosition::Lsn(_) if files.is_empty() => Mapped::snapshot(&file, &path)?,
+            LogPosition::Lsn(start) if files.is_empty() => {
+                let header = WAL_SEGMENT_HEADER_BYTES as u64;
+                let unread = read_from.map_or(0, |from| from.behind(start));
+                Mapped::snapshot_without(&file, &path, header..header.saturating_add(unread))?
+            }
             _ => Mapped::of(&file, &path)?,
         };
         let header = match start {
@@ -427,14 +447,18 @@ mod tests {
         for (_, name) in &names {
             fs::write(path.path().join(name), "frames").expect("a log file");
         }
-        let opened = open_files(&folder, &names).expect("no error");
+        let opened = open_files(&folder, &names, None).expect("no error");
         assert_eq!(opened.map(|files| files.len()), Some(3));
         for (_, name) in &names {
             let log = path.path().join(name);
             fs::remove_file(&log).expect("a checkpoint's removal");
-            assert!(open_files(&folder, &names).expect("no error").is_none());
+            assert!(
+                open_files(&folder, &names, None)
+                    .expect("no error")
+                    .is_none()
+            );
             fs::create_dir(&log).expect("a folder");
-            let error = open_files(&folder, &names).expect_err("no file");
+            let error = open_files(&folder, &names, None).expect_err("no file");
             assert!(matches!(error, WalError::Io(_)), "{error}");
             fs::remove_dir(&log).expect("a removal");
             fs::write(&log, "frames").expect("a log file");

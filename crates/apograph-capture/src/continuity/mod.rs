@@ -6,7 +6,7 @@
 mod v1;
 mod v2;
 
-use apograph_format::{LogPosition, SegmentKind, UnixMillis};
+use apograph_format::{LogPosition, Lsn, SegmentKind, UnixMillis};
 use apograph_manifest::{
     ChainEntry, Cursor, ImageIdentity, Keep, SegmentContent, SourceFile, Target, log_end,
 };
@@ -75,6 +75,17 @@ pub(crate) fn find(
         return Ok(Ok(GoesOn::Before(start)));
     }
     Ok(found)
+}
+
+/// From where on a log of generation 2 has to be read to prove that a chain goes on behind its last
+/// increment. Where that is not proved, all of the log has to be looked at.
+pub(crate) fn proved_from(repository: &Repository) -> Option<Lsn> {
+    let last = repository.chain().entries().last()?;
+    let Some(SegmentContent::Increment(increment)) = &last.content else {
+        return None;
+    };
+    let end = increment.range?.end.lsn()?;
+    Some(Lsn::new(end.get().saturating_sub(PROOF_BYTES as u64)))
 }
 
 struct Search<'a> {

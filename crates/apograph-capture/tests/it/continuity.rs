@@ -332,6 +332,15 @@ fn an_encrypted_log_needs_the_cursor_as_a_witness() {
     let (start, _) = range(&records[0]);
     assert_eq!(start, Lsn::new(0).into());
     assert_eq!(increment(&records[0]).overlap_bytes, captured);
+
+    // However much that is.
+    let mut captured = records;
+    for (epoch, records) in [(6, 3_000), (7, 1)] {
+        live.append_group(epoch, records);
+        let before = captured[0].segment.end_lsn.expect("a position").get();
+        captured = live.added(Kind::Incremental);
+        assert_eq!(increment(&captured[0]).overlap_bytes, before);
+    }
     live.remove_cursor();
     check_broken(&live, "is encrypted and has no cursor");
 }

@@ -3,3 +3,4 @@
 mod folder;
 mod pace;
 mod replaced;
+mod snapshot;

@@ -4,8 +4,10 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use apograph_format::{Generation, LogPosition, LogSequence};
-use apograph_testing::fixtures::V1;
+use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
+use apograph_format::{Generation, LogPosition, LogSequence, Lsn};
+use apograph_io::Folder;
+use apograph_testing::fixtures::{V1, V2};
 use apograph_wal::{LogFile, LogFolder, WalError};
 
 use crate::log;
@@ -227,7 +229,7 @@ fn a_folder_is_the_one_that_was_opened() {
     let folder = found();
     fs::rename(&place, &away).expect("a rename");
     put("other");
-    let again = LogFolder::of(folder.folder().clone(), Generation::One);
+    let again = LogFolder::of(folder.folder().clone(), Generation::One, None);
     let again = again.expect("no error").expect("a folder");
     assert_eq!(*again.files()[0].bytes, *b"first");
     assert!(folder.refreshed().expect("no error").is_none());
@@ -238,7 +240,7 @@ fn a_folder_is_the_one_that_was_opened() {
     fs::remove_dir_all(&place).expect("a removal");
     let handle = folder.folder().clone();
     assert!(folder.refreshed().expect("no error").is_none());
-    let removed = LogFolder::of(handle, Generation::One);
+    let removed = LogFolder::of(handle, Generation::One, None);
     assert!(removed.expect("no error").is_none());
 }
 
@@ -257,4 +259,32 @@ fn a_file_that_a_checkpoint_removed_is_read_to_its_end() {
     let refreshed = found.refreshed().expect("no error").expect("the same log");
     let bytes: Vec<&[u8]> = refreshed.files().iter().map(|it| &it.bytes[..]).collect();
     assert_eq!(bytes, [&b"first, and more"[..], b"second"]);
+}
+
+/// A folder with the one log file of generation 2.
+fn copy_of_v2() -> (tempfile::TempDir, Vec<u8>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let name = "wal_00000000000000000000.log";
+    let golden = V2.read(&format!("08_torn_tail/source/src.grafeo.wal/{name}"));
+    fs::write(folder.path().join(name), &golden.bytes).expect("a copy");
+    (folder, golden.bytes)
+}
+
+#[test]
+fn what_stands_before_a_position_in_the_newest_file_need_not_be_read() {
+    let (folder, whole) = copy_of_v2();
+    let front = WAL_SEGMENT_HEADER_BYTES;
+    let frames = whole.len() - front;
+    for from in [0, 88, 90, frames, frames + 5] {
+        let handle = Folder::open(folder.path()).expect("a folder");
+        let lsn = Lsn::new(from as u64);
+        let log = LogFolder::of(handle, Generation::Two, Some(lsn));
+        let log = log.expect("no error").expect("a folder");
+        let mut expected = whole.clone();
+        expected[front..front + from.min(frames)].fill(0);
+        assert!(log.files()[0].header.is_some());
+        assert_eq!(*log.files()[0].bytes, *expected, "{from}");
+        let again = log.refreshed().expect("no error").expect("a folder");
+        assert_eq!(*again.files()[0].bytes, *expected, "{from}");
+    }
 }
