@@ -55,8 +55,10 @@ impl Chain {
             let increment = self.entries().get(index)?.increment()?;
             increment.committed.map(|span| span.first)
         };
+        let (mut before, mut seen) = (None, full);
         let later = behind.iter().position(|&index| {
-            let before = self.last_commit_in(full..index);
+            before = before.max(self.last_commit_in(seen..index));
+            seen = index;
             before.is_some_and(|last| last > time)
                 || first_commit(index).is_some_and(|first| first > time)
         });
