@@ -2,13 +2,13 @@
 
 use std::fs;
 
-use apograph_capture::Kind;
-use apograph_format::v2::{FRAME_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES};
-use apograph_format::{Crc32, Lsn, log_file_name};
+use apograph_capture::{Captured, Kind};
+use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
+use apograph_format::{Lsn, log_file_name};
 use apograph_testing::fixtures::V2;
 
 use crate::continuity::{ONE_FILE, check_broken, create_anew};
-use crate::live::{Live, names, range};
+use crate::live::{Live, flip, names, range, sealed_frame};
 
 const SOURCE: &str = "10_live/source";
 /// Where the image of [`SOURCE`] ends, and its only log file begins.
@@ -103,15 +103,6 @@ fn a_full_backup_in_the_middle_of_a_log_is_proved_by_the_log_before_it() {
     check_broken(&live, "does not hold the commits");
 }
 
-/// The frame with the length and the checksum of what it has.
-fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
-    let length = u32::try_from(frame.len() - FRAME_HEADER_BYTES).expect("a short payload");
-    frame[..4].copy_from_slice(&length.to_le_bytes());
-    let checksum = Crc32::of(&[&frame[..4], &frame[8..]].concat()).get();
-    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
-    frame
-}
-
 /// A crash took the last commit, and another one was logged in its place: as long, at the same
 /// position, in the same log file.
 #[test]
@@ -121,7 +112,7 @@ fn a_commit_that_was_logged_where_a_captured_one_was_is_another() {
     let ends = live.commits();
     let mut frame = live.hold_back(ends.len() - 1);
     *frame.last_mut().expect("a value") ^= 1;
-    live.append(&sealed(frame));
+    live.append(&sealed_frame(frame));
     assert_eq!(live.commits(), ends);
     check_broken(&live, "does not hold the commits");
 }
@@ -137,7 +128,7 @@ fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
     let length = u32::try_from(value.len()).expect("a length");
     frame.extend([&[16, 1], length.to_le_bytes().as_slice(), &value].concat());
     *frame.last_mut().expect("a value") = fs::read(&path).expect("a log file")[FRONT];
-    live.append(&sealed(frame));
+    live.append(&sealed_frame(frame));
     live.added(Kind::Auto);
 
     let log = live.log();
@@ -153,4 +144,29 @@ fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
         let (code, words) = live.refused(Kind::Incremental);
         assert_eq!(code, "wal-damaged", "{left}: {words}");
     }
+}
+
+/// A backup that is taken every minute does not read all of a large log each time.
+#[test]
+fn of_a_large_log_file_the_end_of_what_was_captured_is_the_proof() {
+    let live = Live::of(V2, ONE_FILE);
+    live.added(Kind::Auto);
+    live.append_group(6, 3_000);
+    live.added(Kind::Incremental);
+    live.append_group(7, 1);
+    let records = live.added(Kind::Incremental);
+    let (path, ends) = (live.log_file(0), live.commits());
+    let at = |end: usize| Lsn::new((end - FRONT) as u64).into();
+    assert_eq!(range(&records[0]), (at(ends[5]), at(ends[6])));
+
+    flip(&path, ends[0] - 1);
+    flip(&path, ends[4] + 1_000);
+    let captured = live.capture(Kind::Incremental).expect("an answer");
+    assert!(matches!(captured, Captured::UpToDate { .. }));
+    // Where the end is not as it was, all of the file is looked at, and the first damage told.
+    flip(&path, ends[6] - 1);
+    let (code, words) = live.refused(Kind::Incremental);
+    assert_eq!(code, "wal-damaged");
+    let place = format!("{} is damaged at byte {FRONT}: ", path.display());
+    assert!(words.starts_with(&place), "{words}");
 }

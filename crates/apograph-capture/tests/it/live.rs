@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
 use apograph_format::v1::{CHECKPOINT_FILE_NAME, CheckpointRecord};
-use apograph_format::v2::WalSegmentHeader;
+use apograph_format::v2::{
+    FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
+    WalSegmentHeader,
+};
 use apograph_format::{
     Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentHeader,
     SegmentKind, UnixMillis, log_folder,
@@ -194,24 +197,19 @@ impl Live {
         fs::write(path, bytes).expect("a checkpoint record");
     }
 
-    /// Appends a group of generation 2 to its only log file, of as many records.
+    /// Appends a group of generation 2 to its only log file: the first one in it with another epoch
+    /// and its record so many times.
     pub(crate) fn append_group(&self, epoch: u8, records: usize) {
-        const HEADER_BYTES: usize = 25;
-        const EPOCH: usize = 14;
-        const FRONT_BYTES: usize = 8 + 17;
+        const EPOCH: usize = FRAME_HEADER_BYTES + PROLOGUE_BYTES + RECORD_HEADER_BYTES;
+        const RECORD: usize = EPOCH + 11;
         let log = fs::read(self.log_file(0)).expect("a log file");
-        let last = self.commits().len() - 2;
-        let mut frame = log[self.commits()[last]..].to_vec();
-        let record = frame.split_off(HEADER_BYTES + FRONT_BYTES);
-        frame[HEADER_BYTES + EPOCH] = epoch;
+        let mut frame = log[WAL_SEGMENT_HEADER_BYTES..self.commits()[0]].to_vec();
+        let record = frame.split_off(RECORD);
+        frame[EPOCH] = epoch;
         frame.extend(record.repeat(records));
-        let length = u32::try_from(frame.len() - HEADER_BYTES).expect("a length");
-        frame[..4].copy_from_slice(&length.to_le_bytes());
-        frame[8..16].copy_from_slice(&(log.len() as u64 - 128).to_le_bytes());
-        let summed = [&frame[..4], &frame[8..]].concat();
-        let checksum = Crc32::of(&summed).get().to_le_bytes();
-        frame[4..8].copy_from_slice(&checksum);
-        self.append(&frame);
+        let lsn = log.len() - WAL_SEGMENT_HEADER_BYTES;
+        frame[8..16].copy_from_slice(&(lsn as u64).to_le_bytes());
+        self.append(&sealed_frame(frame));
     }
 
     pub(crate) fn cursor(&self) -> Option<Cursor> {
@@ -397,6 +395,15 @@ fn slot_v2(active: &[u8], checkpoint: &Checkpoint) -> Vec<u8> {
     }
     seal(&mut slot, 80);
     slot
+}
+
+/// A frame of generation 2 with the length and the checksum of what it has.
+pub(crate) fn sealed_frame(mut frame: Vec<u8>) -> Vec<u8> {
+    let length = u32::try_from(frame.len() - FRAME_HEADER_BYTES).expect("a short payload");
+    frame[..4].copy_from_slice(&length.to_le_bytes());
+    let checksum = Crc32::of(&[&frame[..4], &frame[8..]].concat()).get();
+    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
+    frame
 }
 
 /// Writes the checksum of what stands before it.
