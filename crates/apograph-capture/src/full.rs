@@ -157,7 +157,7 @@ impl<'a> Job<'a> {
         let mut log = log;
         let mut missing_before = None;
         for attempt in 0.. {
-            let Some(refreshed) = log.refreshed()? else {
+            let Some(refreshed) = log.refreshed(None)? else {
                 return Ok(None);
             };
             let is_exact = is_exact_by_format || iteration == 0 || is_fresh(&refreshed);

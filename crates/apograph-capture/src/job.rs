@@ -98,11 +98,12 @@ impl<'a> Job<'a> {
     /// A chain mostly goes on right behind its end: at first only that is read. An increment of an
     /// encrypted log repeats what stands before it in its file.
     fn look(&self) -> Result<Seen> {
-        let from = proved_from(self.repository).filter(|_| self.options.kind != Kind::Full);
+        let from = proved_from(self.repository);
         let near = from.map(|from| self.look_from(Some(from))).transpose();
-        let is_enough = |seen: &Seen| {
-            let is_encrypted = seen.log.as_ref().is_some_and(LogFolder::is_encrypted);
-            matches!(seen.goes_on, Ok(GoesOn::At(_))) && !is_encrypted
+        let is_enough = |seen: &Seen| match seen.goes_on {
+            Ok(GoesOn::At(_)) => !seen.log.as_ref().is_some_and(LogFolder::is_encrypted),
+            Err(Broken::NoFullBackup) => true,
+            _ => false,
         };
         match near {
             Ok(Some(seen)) if is_enough(&seen) => Ok(seen),
@@ -258,7 +259,8 @@ impl<'a> Job<'a> {
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
                 std::thread::sleep(SETTLE_PAUSE);
-                log = folder.refreshed()?;
+                let read_from = start.lsn().filter(|_| !folder.is_encrypted());
+                log = folder.refreshed(read_from)?;
                 continue;
             }
             if stretch.is_empty() {

@@ -55,13 +55,13 @@ impl Mapped {
     pub fn snapshot_without(file: &File, path: &Path, unread: Range<u64>) -> Result<Self> {
         let copied = || -> std::io::Result<File> {
             let copy = File::from(memfd_create(c"snapshot", MemfdFlags::CLOEXEC)?);
+            let found = file.metadata()?.len();
             let mut length = copy_range(file, &copy, 0..unread.start)?;
             if length == unread.start {
-                let found = file.metadata()?.len();
+                length = found.clamp(unread.start, unread.end);
+            }
+            if length == unread.end {
                 length = copy_range(file, &copy, unread.end..u64::MAX)?;
-                if length == unread.end {
-                    length = found.clamp(unread.start, unread.end);
-                }
             }
             copy.set_len(length)?;
             Ok(copy)
@@ -108,17 +108,21 @@ impl Mapped {
 fn copy_range(from: &File, to: &File, range: Range<u64>) -> std::io::Result<u64> {
     let mut buffer = vec![0; SNAPSHOT_BUFFER_BYTES];
     let mut offset = range.start;
-    loop {
+    while offset < range.end {
         let rest = usize::try_from(range.end.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = rest.min(buffer.len());
         let buffer = buffer.get_mut(..wanted).unwrap_or_default();
         let count = from.read_at(buffer, offset)?;
         if count == 0 {
-            return Ok(offset);
+            break;
         }
         to.write_all_at(buffer.get(..count).unwrap_or_default(), offset)?;
         offset = offset.saturating_add(count as u64);
+        if to.metadata()?.len() != offset {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
     }
+    Ok(offset)
 }
 
 impl Deref for Mapped {

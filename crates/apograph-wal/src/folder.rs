@@ -75,8 +75,6 @@ pub struct LogFolder {
     generation: Generation,
     checkpoint: Option<CheckpointRecord>,
     files: Vec<LogFile>,
-    /// Generation 2: what stands before it in the newest file is not read.
-    read_from: Option<Lsn>,
 }
 
 impl LogFolder {
@@ -125,7 +123,6 @@ impl LogFolder {
                     generation,
                     checkpoint,
                     files,
-                    read_from,
                 }));
             }
         }
@@ -135,16 +132,17 @@ impl LogFolder {
     }
 
     /// The folder as it is now; files that vanished meanwhile are kept, with all that was written
-    /// into them. `None` where the folder is gone, or is another one of the same name.
+    /// into them. `None` where the folder is gone, or is another one of the same name. `read_from` is
+    /// that of [`LogFolder::of`].
     ///
     /// # Errors
     ///
     /// As [`LogFolder::open`].
-    pub fn refreshed(self) -> Result<Option<Self>> {
+    pub fn refreshed(self, read_from: Option<Lsn>) -> Result<Option<Self>> {
         if !self.folder.is_in_place()? {
             return Ok(None);
         }
-        let Some(now) = Self::of(self.folder.clone(), self.generation, self.read_from)? else {
+        let Some(now) = Self::of(self.folder.clone(), self.generation, read_from)? else {
             return Ok(None);
         };
         if !self.is_same_log(&now)? {
@@ -163,7 +161,6 @@ impl LogFolder {
             folder: self.folder,
             generation: self.generation,
             checkpoint: self.checkpoint,
-            read_from: self.read_from,
         }))
     }
 
@@ -377,9 +374,7 @@ fn open_files(
         // The engine of generation 2 can cut the newest file.
         let bytes = match start {
             LogPosition::Lsn(start) if files.is_empty() => {
-                let header = WAL_SEGMENT_HEADER_BYTES as u64;
-                let unread = read_from.map_or(0, |from| from.behind(start));
-                Mapped::snapshot_without(&file, &path, header..header.saturating_add(unread))?
+                snapshot(&file, &path, read_from.map_or(0, |from| from.behind(start)))?
             }
             _ => Mapped::of(&file, &path)?,
         };
@@ -401,6 +396,18 @@ fn open_files(
     }
     files.reverse();
     Ok(Some(files))
+}
+
+/// A copy of a log file without so many bytes of its frames.
+fn snapshot(file: &File, path: &Path, unread: u64) -> Result<Mapped> {
+    let header = WAL_SEGMENT_HEADER_BYTES as u64;
+    let unread = header..header.saturating_add(unread);
+    let copy = Mapped::snapshot_without(file, path, unread)?;
+    // Zeros that were not read are not the file's.
+    if WalSegmentHeader::is_unfinished(&copy) {
+        return Ok(Mapped::snapshot(file, path)?);
+    }
+    Ok(copy)
 }
 
 fn read_header(bytes: &[u8], path: &Path, named: Lsn) -> Result<WalSegmentHeader> {

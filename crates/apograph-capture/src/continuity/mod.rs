@@ -78,9 +78,12 @@ pub(crate) fn find(
 }
 
 /// From where on a log of generation 2 has to be read to prove that a chain goes on behind its last
-/// increment. Where that is not proved, all of the log has to be looked at.
+/// increment. Where that is not proved, all of the log has to be looked at; where there is no chain,
+/// nothing.
 pub(crate) fn proved_from(repository: &Repository) -> Option<Lsn> {
-    let last = repository.chain().entries().last()?;
+    let Some(last) = repository.chain().entries().last() else {
+        return Some(Lsn::new(u64::MAX));
+    };
     let Some(SegmentContent::Increment(increment)) = &last.content else {
         return None;
     };

@@ -232,14 +232,17 @@ fn a_folder_is_the_one_that_was_opened() {
     let again = LogFolder::of(folder.folder().clone(), Generation::One, None);
     let again = again.expect("no error").expect("a folder");
     assert_eq!(*again.files()[0].bytes, *b"first");
-    assert!(folder.refreshed().expect("no error").is_none());
+    assert!(folder.refreshed(None).expect("no error").is_none());
 
     fs::remove_dir_all(&place).expect("a removal");
     fs::rename(&away, &place).expect("a rename");
-    let folder = again.refreshed().expect("no error").expect("the same one");
+    let folder = again
+        .refreshed(None)
+        .expect("no error")
+        .expect("the same one");
     fs::remove_dir_all(&place).expect("a removal");
     let handle = folder.folder().clone();
-    assert!(folder.refreshed().expect("no error").is_none());
+    assert!(folder.refreshed(None).expect("no error").is_none());
     let removed = LogFolder::of(handle, Generation::One, None);
     assert!(removed.expect("no error").is_none());
 }
@@ -256,7 +259,10 @@ fn a_file_that_a_checkpoint_removed_is_read_to_its_end() {
     let written = first.as_mut().expect("the file").write_all(b", and more");
     written.expect("a write");
     fs::remove_file(file(1)).expect("a removal");
-    let refreshed = found.refreshed().expect("no error").expect("the same log");
+    let refreshed = found
+        .refreshed(None)
+        .expect("no error")
+        .expect("the same log");
     let bytes: Vec<&[u8]> = refreshed.files().iter().map(|it| &it.bytes[..]).collect();
     assert_eq!(bytes, [&b"first, and more"[..], b"second"]);
 }
@@ -275,7 +281,7 @@ fn what_stands_before_a_position_in_the_newest_file_need_not_be_read() {
     let (folder, whole) = copy_of_v2();
     let front = WAL_SEGMENT_HEADER_BYTES;
     let frames = whole.len() - front;
-    for from in [0, 88, 90, frames, frames + 5] {
+    for from in [0, 88, 90, frames, usize::MAX] {
         let handle = Folder::open(folder.path()).expect("a folder");
         let lsn = Lsn::new(from as u64);
         let log = LogFolder::of(handle, Generation::Two, Some(lsn));
@@ -284,7 +290,24 @@ fn what_stands_before_a_position_in_the_newest_file_need_not_be_read() {
         expected[front..front + from.min(frames)].fill(0);
         assert!(log.files()[0].header.is_some());
         assert_eq!(*log.files()[0].bytes, *expected, "{from}");
-        let again = log.refreshed().expect("no error").expect("a folder");
+        let again = log
+            .refreshed(Some(lsn))
+            .expect("no error")
+            .expect("a folder");
         assert_eq!(*again.files()[0].bytes, *expected, "{from}");
+    }
+}
+
+#[test]
+fn a_header_of_zeros_is_damaged_also_where_the_frames_behind_it_are_not_read() {
+    let (folder, mut bytes) = copy_of_v2();
+    bytes[..WAL_SEGMENT_HEADER_BYTES].fill(0);
+    let path = folder.path().join("wal_00000000000000000000.log");
+    for (len, is_damaged) in [(bytes.len(), true), (WAL_SEGMENT_HEADER_BYTES, false)] {
+        fs::write(&path, &bytes[..len]).expect("a log file");
+        let handle = Folder::open(folder.path()).expect("a folder");
+        let log = LogFolder::of(handle, Generation::Two, Some(Lsn::new(u64::MAX)));
+        assert_eq!(matches!(log, Err(WalError::Header { .. })), is_damaged);
+        assert_eq!(log.is_err(), is_damaged);
     }
 }

@@ -317,7 +317,7 @@ fn files_that_vanish_are_kept_and_others_of_the_same_name_are_another_log() {
     let copy = copy_of(SOURCE);
     let folder = open(copy.path());
     fs::remove_file(file(&copy, 74)).expect("a file");
-    let folder = folder.refreshed().expect("no error").expect("the log");
+    let folder = folder.refreshed(None).expect("no error").expect("the log");
     assert_eq!(starts(&folder), FILES.map(at));
     let tail = folder.from(at(74)).expect("a log");
     assert_eq!(log::text(&tail.parts).0, "3@2x1 4@3x1 5@4x1");
@@ -327,7 +327,7 @@ fn files_that_vanish_are_kept_and_others_of_the_same_name_are_another_log() {
     fs::remove_file(file(&copy, 222)).expect("a file");
     fs::write(copy.path().join("kept"), b"").expect("a file in its place");
     fs::write(file(&copy, 222), bytes).expect("a file");
-    assert!(held.refreshed().expect("no error").is_none());
+    assert!(held.refreshed(None).expect("no error").is_none());
 }
 
 #[test]
