@@ -158,13 +158,17 @@ fn an_image_of_a_checkpoint_may_hold_some_of_the_log_behind_it() {
 /// A database that was closed and opened again: its log begins at the image.
 fn reopened(files: &[&[u8]]) -> Live {
     let live = Live::of(V1, LIVE).closed();
+    open(&live, files);
+    live
+}
+
+fn open(live: &Live, files: &[&[u8]]) {
     let folder = log_folder(&live.database());
     fs::create_dir(&folder).expect("a folder");
     for (number, bytes) in files.iter().enumerate() {
         let name = format!("wal_{number:08}.log");
         fs::write(folder.join(name), bytes).expect("a log file");
     }
-    live
 }
 
 #[test]
@@ -211,6 +215,49 @@ fn an_image_behind_a_seal_is_in_the_timeline_that_the_seal_opens() {
     assert!(image.continues);
     assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::new(1)));
     assert_eq!(increment(&records[2]).commits, 0);
+}
+
+/// No seal tells of it: its process ended between two commits.
+#[test]
+fn an_image_that_counts_from_anew_begins_a_timeline() {
+    let live = Live::of(V1, LIVE);
+    live.added(Kind::Auto);
+    live.begin_log_file(2);
+    live.checkpoint(|it| it.epoch = Epoch::new(1));
+    let records = live.added(Kind::Full);
+    assert_eq!(names(&records), ["backup_full_0002.grafeo"]);
+    let image = full(&records[0]);
+    assert!(!image.continues);
+    assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::new(1)));
+}
+
+#[test]
+fn an_image_is_in_the_timeline_before_those_that_begin_behind_it() {
+    let live = Live::of(V1, LIVE);
+    let first = live.added(Kind::Auto);
+    let other = fs::read(Live::of(V1, "08_torn_tail/source").log_file(0));
+    append(&live.log_file(0), &seal());
+    append(&live.log_file(0), &other.expect("a log file"));
+    let records = live.added(Kind::Full);
+    assert_eq!(names(&records).len(), 3);
+    assert!(full(&records[1]).continues);
+    assert_eq!(full(&records[1]).base, full(&first[0]).base);
+    assert_eq!(increment(&records[2]).stretches.len(), 2);
+}
+
+/// Also where nobody has a record of it, its header tells.
+#[test]
+fn the_rest_of_a_log_says_that_another_process_began_it() {
+    let log = Live::of(V1, "08_torn_tail/source");
+    let log = fs::read(log.log_file(0)).expect("a log file");
+    for bytes in [&log[..], &[]] {
+        let live = Live::of(V1, LIVE).closed();
+        live.added(Kind::Auto);
+        open(&live, &[bytes]);
+        let records = live.added(Kind::Full);
+        assert_eq!(names(&records)[0], "backup_incr_0001.wal");
+        assert!(live.segment_header(&records[0]).flags.reopened);
+    }
 }
 
 #[test]
