@@ -117,6 +117,19 @@ fn a_commit_that_was_logged_where_a_captured_one_was_is_another() {
     check_broken(&live, "does not hold the commits");
 }
 
+#[test]
+fn a_captured_commit_that_contradicts_itself_is_told_with_its_defect() {
+    let live = Live::of(V2, ONE_FILE);
+    live.added(Kind::Auto);
+    let ends = live.commits();
+    let mut frame = live.hold_back(ends.len() - 1);
+    frame[50] = 0;
+    live.append(&sealed_frame(frame));
+    let (code, words) = live.refused(Kind::Incremental);
+    assert_eq!(code, "wal-damaged");
+    assert!(words.ends_with("a record has kind 0"), "{words}");
+}
+
 /// So much was captured of the file that not all of it is read again. What is left of it agrees with
 /// the end of the chain.
 #[test]
