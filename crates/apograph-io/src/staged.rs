@@ -34,8 +34,8 @@ pub fn temporary_name(name: &OsStr) -> OsString {
 
 /// Whether a file name is one that [`temporary_name`] makes.
 pub fn is_temporary(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b".") && name.ends_with(TEMPORARY_SUFFIX.as_bytes())
+    let name = name.as_encoded_bytes().strip_prefix(b".");
+    name.is_some_and(|name| name.ends_with(TEMPORARY_SUFFIX.as_bytes()))
 }
 
 /// A file under a temporary name.

@@ -4,3 +4,4 @@ mod folder;
 mod pace;
 mod replaced;
 mod snapshot;
+mod staged;
