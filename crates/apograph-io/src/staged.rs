@@ -8,7 +8,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -257,13 +257,15 @@ pub fn replace_file_with(
         source,
     };
     let mut staged = StagedFile::create(disk, at, mode)?;
-    let mut pieces = Pieces {
+    let out = Written {
         file: &mut staged,
-        piece: Vec::new(),
         error: None,
     };
+    let mut pieces = BufWriter::with_capacity(PIECE_BYTES, out);
     let written = content(&mut pieces).and_then(|()| pieces.flush());
-    if let Some(error) = pieces.error.take() {
+    // Taken apart, it does not write what is left of a content that failed.
+    let (out, _) = pieces.into_parts();
+    if let Some(error) = out.error {
         return Err(error);
     }
     written.map_err(failed)?;
@@ -277,44 +279,24 @@ pub fn replace_file_with(
     staged.replace()
 }
 
-/// Gathers what is written, so that a small file is written at once.
-struct Pieces<'a, 'd> {
+/// Writes to a staged file.
+struct Written<'a, 'd> {
     file: &'a mut StagedFile<'d>,
-    piece: Vec<u8>,
     /// What the file said to what it did not write.
     error: Option<IoError>,
 }
 
-impl Pieces<'_, '_> {
-    fn put(&mut self, written: Result<()>) -> io::Result<()> {
-        written.map_err(|error| {
-            self.error = Some(error);
-            io::ErrorKind::Other.into()
-        })
-    }
-}
-
-impl Write for Pieces<'_, '_> {
+impl Write for Written<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.piece.len() + bytes.len() > PIECE_BYTES {
-            self.flush()?;
-        }
-        if bytes.len() > PIECE_BYTES {
-            let written = self.file.write(bytes);
-            self.put(written)?;
-        } else {
-            self.piece.extend_from_slice(bytes);
-        }
+        self.file.write(bytes).map_err(|error| {
+            self.error = Some(error);
+            io::ErrorKind::Other
+        })?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.piece.is_empty() {
-            return Ok(());
-        }
-        let written = self.file.write(&self.piece);
-        self.piece.clear();
-        self.put(written)
+        Ok(())
     }
 }
 

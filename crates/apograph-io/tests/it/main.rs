@@ -1,6 +1,7 @@
 //! What the disk promises.
 
 mod folder;
+mod noted;
 mod pace;
 mod replaced;
 mod snapshot;

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use apograph_io::{Folder, IoError, Mode, RealDisk, replace_file, replace_file_with};
 use tempfile::TempDir;
 
+use crate::noted::NotedDisk;
+
 const NAME: &str = "file";
 
 fn stage() -> (TempDir, Folder) {
@@ -51,6 +53,7 @@ fn what_is_written_in_pieces_is_one_content() {
         .expect("a file");
         let whole = pieces.concat();
         assert!(found(&folder) == whole, "{lengths:?}");
+        let (_kept, folder) = stage();
         replace_file(&RealDisk, folder.at(NAME), Mode::PRIVATE, &whole).expect("a file");
         assert!(found(&folder) == whole, "{lengths:?}");
     }
@@ -58,23 +61,27 @@ fn what_is_written_in_pieces_is_one_content() {
 
 #[test]
 fn a_content_that_cannot_be_made_replaces_nothing() {
-    let (_kept, folder) = stage();
-    let error = replace(&folder, |out| {
-        out.write_all(&vec![7; 100_000])?;
-        Err(io::ErrorKind::OutOfMemory.into())
-    });
-    let error = error.expect_err("no content");
-    assert!(
-        matches!(
-            error,
-            IoError::Failed {
-                operation: "write",
-                ..
-            }
-        ),
-        "{error}"
-    );
-    assert_eq!(found(&folder), b"before");
+    // What was made of it before, and what was written by then.
+    for (made, expected) in [(100, 0), (100_000, 1)] {
+        let (_kept, folder) = stage();
+        let disk = NotedDisk::default();
+        let error = replace_file_with(&disk, folder.at(NAME), Mode::PRIVATE, |out| {
+            out.write_all(&vec![7; made])?;
+            Err(io::ErrorKind::OutOfMemory.into())
+        });
+        let IoError::Failed {
+            operation, source, ..
+        } = error.expect_err("no content")
+        else {
+            panic!("another error");
+        };
+        assert_eq!(operation, "write");
+        assert_eq!(source.kind(), io::ErrorKind::OutOfMemory);
+        let written = disk.notes();
+        let written = written.iter().filter(|note| note.starts_with("write"));
+        assert_eq!(written.count(), expected);
+        assert_eq!(found(&folder), b"before");
+    }
 }
 
 #[test]
@@ -97,6 +104,51 @@ fn a_file_that_is_not_as_the_content_replaces_nothing() {
             matches!(error, IoError::NotAsWritten { .. }),
             "{then}: {error}"
         );
+        assert_eq!(found(&folder), b"before");
+    }
+}
+
+#[test]
+fn small_pieces_are_gathered_and_large_ones_written_as_they_are() {
+    for (lengths, expected) in [
+        (&[][..], &[][..]),
+        (&[0, 0], &[]),
+        (&[1000; 65], &[65_000]),
+        (&[1000; 66], &[65_000, 1000]),
+        (&[32_768, 32_768], &[65_536]),
+        (&[32_768, 32_768, 1], &[65_536, 1]),
+        (&[1, 65_536, 2], &[1, 65_536, 2]),
+        (&[1, 200_000, 2, 3], &[1, 200_000, 5]),
+    ] {
+        let (_kept, folder) = stage();
+        let disk = NotedDisk::default();
+        replace_file_with(&disk, folder.at(NAME), Mode::PRIVATE, |out| {
+            let mut lengths = lengths.iter();
+            lengths.try_for_each(|&length| out.write_all(&vec![7; length]))
+        })
+        .expect("a file");
+        let expected = expected.iter().map(|length| format!("write {length}"));
+        let notes = disk.notes().into_iter();
+        let written: Vec<_> = notes.filter(|note| note.starts_with("write")).collect();
+        assert!(written.iter().cloned().eq(expected), "{written:?}");
+    }
+}
+
+#[test]
+fn what_the_disk_says_of_a_piece_is_the_error_and_nothing_more_is_written() {
+    for length in [1, 65_537] {
+        let (_kept, folder) = stage();
+        let disk = NotedDisk::failing("write");
+        let made = vec![7; length];
+        let error = replace_file(&disk, folder.at(NAME), Mode::PRIVATE, &made);
+        let IoError::Failed { source, .. } = error.expect_err("a full disk") else {
+            panic!("another error");
+        };
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        let written = format!("write {length}");
+        let temporary = format!(".{NAME}.apograph-tmp");
+        let (created, removed) = (format!("create {temporary}"), format!("remove {temporary}"));
+        assert_eq!(disk.notes(), [created, written, removed]);
         assert_eq!(found(&folder), b"before");
     }
 }
