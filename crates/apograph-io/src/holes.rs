@@ -6,6 +6,7 @@
 use std::fs::File;
 
 use rustix::fs::{SeekFrom, seek};
+use rustix::io::Errno;
 
 /// A file under this many bytes is read in no time, whatever it is.
 const LARGE_BYTES: u64 = 32 << 20;
@@ -25,7 +26,7 @@ pub(crate) fn is_hollow(file: &File, length: u64) -> bool {
     for _ in 0..STRETCHES_MAX {
         let data = match seek(file, SeekFrom::Data(offset)) {
             Ok(data) => data,
-            Err(error) => return error == rustix::io::Errno::NXIO && stored < length / SHARE,
+            Err(error) => return error == Errno::NXIO,
         };
         let Ok(hole) = seek(file, SeekFrom::Hole(data)) else {
             return false;

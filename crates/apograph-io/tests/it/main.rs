@@ -1,6 +1,7 @@
 //! What the disk promises.
 
 mod folder;
+mod map;
 mod noted;
 mod pace;
 mod replaced;
