@@ -137,7 +137,7 @@ impl Folder {
 
     /// The folder as a file of its own, to be locked, synced or changed.
     pub(crate) fn as_file(&self) -> Result<File> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| openat(&self.handle, ".", flags, Mode::empty()));
         opened.map(File::from).map_err(failed("open", self.path()))
     }
@@ -423,5 +423,30 @@ fn no_folder(error: IoError) -> IoError {
             path: error.path().to_owned(),
         },
         _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::{FdFlags, fcntl_getfd};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_open_in_a_program_that_another_thread_starts() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("file"), "").expect("a file");
+        let folder = Folder::open(folder.path()).expect("a folder");
+        let at = folder.at("file");
+        for file in [
+            folder.as_file().expect("a folder"),
+            at.open().expect("a file"),
+            at.open_named().expect("a file"),
+        ] {
+            let flags = fcntl_getfd(&file).expect("the flags");
+            assert!(flags.contains(FdFlags::CLOEXEC));
+        }
+        let flags = fcntl_getfd(&folder).expect("the flags");
+        assert!(flags.contains(FdFlags::CLOEXEC));
     }
 }

@@ -57,3 +57,18 @@ impl Drop for FileLock {
         let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_let_go_for_every_copy_of_the_open_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(folder.path()).expect("a folder");
+        let lock = FileLock::acquire_folder(&folder).expect("the lock");
+        let _copy = lock.file.try_clone().expect("a copy");
+        drop(lock);
+        FileLock::acquire_folder(&folder).expect("the lock again");
+    }
+}

@@ -53,6 +53,8 @@ fn opened(folder: &Folder, name: &str) -> Vec<IoError> {
         at.open().expect_err(name),
         at.map().expect_err(name),
         at.read_small(64).expect_err(name),
+        at.open_small(64).expect_err(name),
+        at.map_small(64).expect_err(name),
     ]
 }
 
@@ -129,18 +131,65 @@ fn a_folder_is_opened_only_where_one_is() {
     fifo(&here.join("pipe"));
     let folder = stage.here();
     for name in ["link", "near link", "pipe", "file"] {
-        let error = folder.at(name).open_folder().expect_err(name);
-        assert!(
-            matches!(error, IoError::NotAFolder { .. }),
-            "{name}: {error}"
-        );
-        assert_eq!(error.path(), here.join(name));
+        let at = folder.at(name);
+        for error in [
+            at.open_folder().expect_err(name),
+            at.find_folder().expect_err(name),
+        ] {
+            assert!(
+                matches!(error, IoError::NotAFolder { .. }),
+                "{name}: {error}"
+            );
+            assert_eq!(error.path(), here.join(name));
+        }
     }
-    assert!(folder.at("none").find_folder().expect("no error").is_none());
     let inner = folder.at("folder").open_folder().expect("a folder");
     assert_eq!(inner.path(), here.join("folder"));
-    let error = Folder::open(&here.join("file")).expect_err("a file");
-    assert!(matches!(error, IoError::NotAFolder { .. }), "{error}");
+    let found = folder.at("folder").find_folder().expect("no error");
+    let found = found.expect("a folder").identity().expect("no error");
+    assert_eq!(found, inner.identity().expect("no error"));
+    let path = here.join("file");
+    for error in [
+        Folder::open(&path).expect_err("a file"),
+        Folder::find(&path).expect_err("a file"),
+    ] {
+        assert!(matches!(error, IoError::NotAFolder { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_name_that_nothing_has_is_no_error_where_that_is_asked() {
+    let stage = Stage::new();
+    let folder = stage.here();
+    let none = folder.at("none");
+    assert!(none.read_small(64).expect("no error").is_none());
+    assert!(none.open_small(64).expect("no error").is_none());
+    assert!(none.map_small(64).expect("no error").is_none());
+    assert!(none.find_folder().expect("no error").is_none());
+    assert!(none.find_named_folder().expect("no error").is_none());
+    assert!(none.metadata().expect("no error").is_none());
+    assert!(Folder::find(&none.path()).expect("no error").is_none());
+    for error in [
+        none.open().expect_err("nothing"),
+        none.open_named().expect_err("nothing"),
+        none.map().expect_err("nothing"),
+        none.open_folder().expect_err("nothing"),
+        Folder::open(&none.path()).expect_err("nothing"),
+    ] {
+        assert!(error.is_not_found(), "{error}");
+        assert_eq!(error.path(), none.path());
+    }
+}
+
+#[test]
+fn an_identity_is_told_as_the_device_and_the_number_on_it() {
+    use std::os::unix::fs::MetadataExt;
+
+    let stage = Stage::new();
+    let folder = stage.here();
+    let found = fs::metadata(stage.path("here")).expect("a folder");
+    let expected = format!("{}:{}", found.dev(), found.ino());
+    assert_eq!(folder.identity().expect("no error").to_string(), expected);
 }
 
 #[test]
