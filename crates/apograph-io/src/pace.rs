@@ -115,3 +115,18 @@ impl Clock for Running {
         thread::sleep(time);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_runs_from_its_start_and_waits_no_shorter_than_it_is_told() {
+        let hour = Duration::from_hours(1);
+        let start = Instant::now().checked_sub(hour).expect("an instant");
+        assert!(Running(start).now() >= hour);
+        let (clock, time) = (Running(Instant::now()), Duration::from_millis(2));
+        clock.wait(time);
+        assert!(clock.0.elapsed() >= time);
+    }
+}

@@ -1,8 +1,11 @@
 //! What the disk promises.
 
+mod checksum;
+mod clock;
 mod folder;
 mod lock;
 mod map;
+mod monitor;
 mod noted;
 mod open;
 mod pace;

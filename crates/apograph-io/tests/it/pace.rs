@@ -4,27 +4,40 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use apograph_io::{Clock, Folder, Mode, Pace, RealDisk, StagedFile, Threads, crc32, crc32_at_pace};
+use apograph_io::{
+    Clock, Disk, Folder, Mode, Pace, RealDisk, StagedFile, Threads, crc32, crc32_at_pace,
+};
 
 const MIB: u64 = 1 << 20;
 
 /// Time passes where somebody waits, and where a test says so.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Duration>>);
+struct Told {
+    now: Arc<Mutex<Duration>>,
+    longest_wait: Arc<Mutex<Duration>>,
+}
 
 impl Told {
     fn pass(&self, time: Duration) {
-        *self.0.lock().expect("a clock") += time;
+        *self.now.lock().expect("a clock") += time;
+    }
+
+    /// Nobody waited for longer than one piece takes.
+    fn check_waits(&self) {
+        let longest = *self.longest_wait.lock().expect("a clock");
+        assert!(longest <= Duration::from_millis(125), "{longest:?}");
     }
 }
 
 impl Clock for Told {
     fn now(&self) -> Duration {
-        *self.0.lock().expect("a clock")
+        *self.now.lock().expect("a clock")
     }
 
     fn wait(&self, time: Duration) {
         self.pass(time);
+        let mut longest = self.longest_wait.lock().expect("a clock");
+        *longest = time.max(*longest);
     }
 }
 
@@ -99,6 +112,7 @@ fn a_slow_checksum_is_the_same() {
         crc32(&bytes, threads)
     );
     assert_eq!(milliseconds(&clock), 3000);
+    clock.check_waits();
     let none = Pace::default();
     assert_eq!(
         crc32_at_pace(&bytes, threads, &none),
@@ -113,17 +127,52 @@ fn a_slow_copy_is_the_same() {
     let bytes: Vec<u8> = (0..=250).cycle().take(1 << 20).collect();
     std::fs::write(folder.at("source").path(), &bytes).expect("a file");
     let source = folder.at("source").open().expect("a file");
-    let (clock, pace) = limited(MIB / 4);
-    let target = folder.at("target");
-    let mut staged = StagedFile::create(&RealDisk, target, Mode::PRIVATE).expect("a file");
-    staged
-        .copy_at_pace(&source, 5, MIB - 10, &pace)
-        .expect("a copy");
-    staged.publish().expect("a file");
-    assert_eq!(*target.map().expect("a file"), bytes[5..bytes.len() - 5]);
-    assert!(
-        (3980..=4000).contains(&milliseconds(&clock)),
-        "{}",
-        milliseconds(&clock)
-    );
+    for (range, expected) in [
+        (0..0, 0..=0),
+        (0..bytes.len(), 4000..=4000),
+        (5..bytes.len() - 5, 3980..=4000),
+        (1..3, 0..=0),
+        (32_768..2 * 32_768, 125..=125),
+        (32_768..2 * 32_768 + 8192, 156..=157),
+    ] {
+        let (clock, pace) = limited(MIB / 4);
+        let target = folder.at("target");
+        let mut staged = StagedFile::create(&RealDisk, target, Mode::PRIVATE).expect("a file");
+        let (offset, length) = (range.start as u64, range.len() as u64);
+        staged
+            .copy_at_pace(&source, offset, length, &pace)
+            .expect("a copy");
+        staged.publish().expect("a file");
+        assert!(*target.map().expect("a file") == bytes[range.clone()]);
+        let found = milliseconds(&clock);
+        assert!(expected.contains(&found), "{range:?}: {found} ms");
+        clock.check_waits();
+        RealDisk.remove_file(target).expect("a removal");
+    }
+}
+
+#[test]
+fn a_piece_takes_an_eighth_of_a_second_within_bounds() {
+    for (rate, expected) in [
+        (1, 4 << 10),
+        (8 * 5000, 5000),
+        (8 * 5000 + 7, 5000),
+        (MIB, MIB / 8),
+        (8 * MIB - 8, MIB - 1),
+        (u64::MAX, MIB),
+    ] {
+        let (_, pace) = limited(rate);
+        assert!(!pace.is_unlimited());
+        assert_eq!(pace.piece_bytes(), Some(expected), "{rate}");
+    }
+    let none = Pace::default();
+    assert!(none.is_unlimited());
+    assert_eq!(none.piece_bytes(), None);
+}
+
+#[test]
+fn a_pace_is_told_as_its_rate() {
+    let (_, pace) = limited(MIB);
+    assert_eq!(format!("{pace:?}"), "Pace(Some(1048576))");
+    assert_eq!(format!("{:?}", Pace::default()), "Pace(None)");
 }
