@@ -2,6 +2,7 @@
 
 mod checksum;
 mod clock;
+mod disk;
 mod folder;
 mod lock;
 mod map;
