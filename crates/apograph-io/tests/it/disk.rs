@@ -35,7 +35,10 @@ fn mode(folder: &Folder, bits: u32) -> Mode {
 }
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..=250).cycle().take(length).collect()
+    let period: Vec<u8> = (0..=250).collect();
+    let mut bytes = period.repeat(length.div_ceil(period.len()));
+    bytes.truncate(length);
+    bytes
 }
 
 #[test]
@@ -200,4 +203,16 @@ fn what_is_taken_and_what_is_missing_are_told_apart() {
     let other = other.expect_err("no folder");
     assert!(!other.is_not_found() && !other.is_already_exists());
     assert_eq!(*folder.at("file").map().expect("a file"), *b"here");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_system_says_to_a_sync_of_a_folder_is_told() {
+    let (_kept, folder) = stage();
+    RealDisk.sync_folder(&folder).expect("a sync");
+    // What is in it is made up by the kernel, which has nothing to sync.
+    let folder = Folder::open("/proc".as_ref()).expect("a folder");
+    let error = RealDisk.sync_folder(&folder).expect_err("no disk");
+    let said = error.to_string();
+    assert!(said.starts_with("cannot sync /proc: "), "{said}");
 }
