@@ -11,5 +11,4 @@ mod noted;
 mod open;
 mod pace;
 mod replaced;
-mod snapshot;
 mod staged;

@@ -2,9 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use apograph_io::{Folder, Mapped};
+use tempfile::NamedTempFile;
 
 /// What a snapshot reads at a time.
 const PIECE_BYTES: usize = 256 << 10;
@@ -33,6 +36,47 @@ fn a_snapshot_is_the_whole_file_and_stays_as_it_was() {
         file.write_all_at(b"another", 0).expect("a write");
         file.set_len(3).expect("a length");
         assert!(*snapshot == bytes, "{length}");
+    }
+}
+
+fn copied(bytes: &[u8], unread: Range<u64>) -> Vec<u8> {
+    let file = NamedTempFile::new().expect("a temporary file");
+    fs::write(file.path(), bytes).expect("a write");
+    let copy = Mapped::snapshot_without(file.as_file(), Path::new("it"), unread);
+    let copy = copy.expect("a copy");
+    // What happens to the file does not matter any more.
+    fs::write(file.path(), "other").expect("a write");
+    copy.to_vec()
+}
+
+#[test]
+fn a_snapshot_has_all_bytes_but_those_that_are_not_read() {
+    let whole: Vec<u8> = (1..=200).cycle().take(700 << 10).collect();
+    for length in [0, 1, 128, 200, 256 << 10, (256 << 10) + 1, whole.len()] {
+        let bytes = &whole[..length];
+        assert_eq!(copied(bytes, 0..0), bytes);
+        for unread in [
+            0..1,
+            128..128,
+            128..200,
+            0..1 << 18,
+            128..600 << 10,
+            300 << 10..1 << 40,
+        ] {
+            let mut expected = bytes.to_vec();
+            let (start, end) = (
+                unread.start.min(length as u64),
+                unread.end.min(length as u64),
+            );
+            let place =
+                usize::try_from(start).expect("a length")..usize::try_from(end).expect("a length");
+            expected[place].fill(0);
+            assert_eq!(
+                copied(bytes, unread.clone()),
+                expected,
+                "{length} {unread:?}"
+            );
+        }
     }
 }
 
