@@ -9,7 +9,7 @@ use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
 use apograph_repository::Repository;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
-use crate::live::{Live, encrypted, encrypted_log, flip, full, increment, names, range, why};
+use crate::live::{Live, flip, full, increment, names, range, why};
 
 /// A full backup of the engine and two increments, and the log behind it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
@@ -316,12 +316,7 @@ fn a_closed_database_that_is_opened_goes_on_from_its_image() {
 /// The headers of its log files cannot be made anew, so a copy has those of its source.
 #[test]
 fn an_encrypted_log_needs_the_cursor_as_a_witness() {
-    let live = Live::of(V2, ONE_FILE);
-    let (database, log) = (live.database(), live.log_file(0));
-    let image = fs::read(&database).expect("a database");
-    fs::write(&database, encrypted(image)).expect("a database");
-    let bytes = fs::read(&log).expect("a log file");
-    fs::write(&log, encrypted_log(bytes)).expect("a log file");
+    let live = Live::of(V2, ONE_FILE).encrypted();
     let rest = live.hold_back(2);
     let records = live.added(Kind::Auto);
     let captured = records[1].segment.end_lsn.expect("a position").get();

@@ -257,20 +257,32 @@ impl Monitor for InFlight {
 #[test]
 fn a_write_in_flight_is_waited_for() {
     // In generation 1 the epoch of a commit is a frame of its own behind it, of 10 bytes here.
-    let rows = [(V1, 9), (V1, 10), (V1, 23), (V2, 9), (V2, 23)];
-    for (fixtures, cut) in rows {
-        let whole = fs::read(Live::of(fixtures, SOURCE).log_file(0)).expect("a log file");
+    let rows = [
+        (V1, false, 9),
+        (V1, false, 10),
+        (V1, false, 23),
+        (V2, false, 9),
+        (V2, false, 23),
+        (V2, true, 9),
+        (V2, true, 23),
+    ];
+    for (fixtures, is_encrypted, cut) in rows {
+        let live_of = || {
+            let live = Live::of(fixtures, SOURCE);
+            if is_encrypted { live.encrypted() } else { live }
+        };
+        let whole = fs::read(live_of().log_file(0)).expect("a log file");
         let (torn, in_flight) = whole.split_at(whole.len() - cut);
         let in_flight = in_flight.to_vec();
         let end = position(fixtures, whole.len());
 
-        let live = Live::of(fixtures, SOURCE);
+        let live = live_of();
         fs::write(live.log_file(0), torn).expect("a log file");
         let monitor = InFlight::new(&live, in_flight.clone());
         let records = added(live.capture_heard(&RealDisk, Kind::Auto, &monitor));
         assert_eq!(range(&records[1]).1, end);
 
-        let live = Live::of(fixtures, SOURCE);
+        let live = live_of();
         live.hold_back(2);
         live.added(Kind::Auto);
         fs::write(live.log_file(0), torn).expect("a log file");

@@ -58,6 +58,16 @@ impl Live {
         self
     }
 
+    /// The same of generation 2, said to be encrypted, with its only log file.
+    pub(crate) fn encrypted(self) -> Self {
+        let (database, log) = (self.database(), self.log_file(0));
+        let image = fs::read(&database).expect("a database");
+        fs::write(database, encrypted(image)).expect("a database");
+        let file = fs::read(&log).expect("a log file");
+        fs::write(log, encrypted_log(file)).expect("a log file");
+        self
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -339,7 +349,7 @@ pub(crate) fn encrypted(mut image: Vec<u8>) -> Vec<u8> {
 }
 
 /// The same log file of generation 2, said to be encrypted.
-pub(crate) fn encrypted_log(mut file: Vec<u8>) -> Vec<u8> {
+fn encrypted_log(mut file: Vec<u8>) -> Vec<u8> {
     file[12] |= 1;
     seal(&mut file, 124);
     let header = WalSegmentHeader::decode(&file).expect("a header");
