@@ -419,9 +419,7 @@ impl Opening<'_> {
         }
         let mut is_counted = true;
         let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
-            (Generation::One, _) if flags.continues || flags.repeats || flags.catches_up => {
-                (0, false)
-            }
+            (Generation::One, _) if flags.continues => (0, false),
             (Generation::One, _) => {
                 let overlap = self.overlap(before, file.body())?;
                 is_counted = overlap.is_some();

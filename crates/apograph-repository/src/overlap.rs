@@ -44,7 +44,7 @@ fn prefix_of(tail: &[u8], later: &[LogPart<'_>], body: &[u8]) -> Option<usize> {
     for part in later {
         rest = rest.strip_prefix(part.bytes)?;
     }
-    (rest.len() < body.len()).then_some(body.len() - rest.len())
+    Some(body.len() - rest.len())
 }
 
 #[cfg(test)]

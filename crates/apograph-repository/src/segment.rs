@@ -221,15 +221,15 @@ fn find_pieces(bytes: &[u8]) -> Result<Vec<PieceAt>, SegmentDefect> {
         let start = usize::try_from(piece.offset).unwrap_or(usize::MAX);
         let start = start.saturating_add(SEGMENT_HEADER_BYTES);
         let end = start.saturating_add(piece.frames.len());
-        pieces.push(PieceAt {
-            frames: start..end,
-            first: piece.header.first_lsn,
-        });
-        if pieces.len() > PIECES_MAX {
+        if pieces.len() == PIECES_MAX {
             let detail = format!("more than {PIECES_MAX} pieces of log files");
             let offset = start as u64;
             return Err(Unusable::Damaged { offset, detail }.into());
         }
+        pieces.push(PieceAt {
+            frames: start..end,
+            first: piece.header.first_lsn,
+        });
     }
     Ok(pieces)
 }
