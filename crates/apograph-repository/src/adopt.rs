@@ -11,6 +11,7 @@ use apograph_format::{SegmentKind, SegmentName};
 use apograph_io::{Disk, Mode, Pace, Threads};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
+use crate::encoding::encode_for_segments;
 use crate::error::Result;
 use crate::rebuild::read_segment;
 use crate::repository::Repository;
@@ -53,6 +54,7 @@ pub fn adopt(
         }
     }
     if manifest != repository.manifest() {
+        encode_for_segments(&mut manifest);
         write_manifest(disk, repository.folder(), mode, &manifest)?;
     } else if !removed {
         return Ok(repository);

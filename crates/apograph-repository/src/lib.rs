@@ -19,6 +19,7 @@
 
 mod adopt;
 mod check;
+mod encoding;
 mod error;
 mod marks;
 mod opening;

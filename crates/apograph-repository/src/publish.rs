@@ -15,6 +15,7 @@ use apograph_manifest::{
     write_records,
 };
 
+use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
 use crate::repository::Repository;
 
@@ -134,13 +135,10 @@ pub fn publish(
         mode,
     } = addition;
     let mut manifest = repository.manifest();
-    let is_second = |new: &NewSegment<'_>| new.record.segment.end_lsn.is_some();
-    if segments.iter().any(is_second) {
-        manifest.generation = Generation::Two;
-    }
     let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();
     let additions = added.iter().map(|record| record.segment.clone());
     manifest.segments.extend(additions);
+    encode_for_segments(&mut manifest);
     let folder = repository.folder();
     let mut published: Vec<OsString> = Vec::new();
     let is_increment = |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;

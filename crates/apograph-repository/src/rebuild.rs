@@ -11,6 +11,7 @@ use apograph_manifest::{
 use apograph_wal::{GroupReader, read_ahead};
 
 use crate::check::check_end;
+use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
 use crate::publish::RepositoryLock;
 use crate::repository::check_count;
@@ -91,9 +92,7 @@ pub fn plan_rebuild(folder: &Folder) -> Result<Rebuild> {
         let (path, reason) = (folder.at(&name.to_string()).path(), reason.clone());
         return Err(RepositoryError::NoneUsable { path, reason });
     }
-    if manifest.segments.iter().any(|it| it.end_lsn.is_some()) {
-        manifest.generation = Generation::Two;
-    }
+    encode_for_segments(&mut manifest);
     let unchanged = present.as_ref() == Some(&manifest);
     Ok(Rebuild {
         manifest,

@@ -1,0 +1,206 @@
+//! What becomes of segments that no manifest names.
+
+use std::path::Path;
+
+use apograph_format::Generation;
+use apograph_io::{Mode, Pace, RealDisk, Threads};
+use apograph_manifest::MANIFEST_FILE_NAME;
+use apograph_repository::{Repository, adopt};
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
+
+use crate::forge::{edit_manifest, keep, manifest, open, read, remove, with_header, write};
+
+/// The repository as the next backup would go on with it.
+fn adopted(stage: &Stage) -> Repository {
+    let (threads, pace) = (Threads::default(), Pace::default());
+    adopt(&RealDisk, open(stage), Mode::PRIVATE, threads, &pace).expect("a repository")
+}
+
+/// Leaves only the first segments their entries, as if what added the others had been killed.
+fn forget(stage: &Stage, count: usize) {
+    edit_manifest(stage, |manifest| manifest.segments.truncate(count));
+}
+
+fn unnamed(repository: &Repository) -> Vec<String> {
+    let names = repository.unnamed().iter();
+    names.map(ToString::to_string).collect()
+}
+
+/// A segment that is no part of the chain stays where it is, and gets no entry.
+#[track_caller]
+fn check_left(stage: &Stage, name: &str) {
+    let (before, bytes) = (manifest(stage), read(stage, name));
+    assert_eq!(unnamed(&adopted(stage)), [name]);
+    assert_eq!((manifest(stage), read(stage, name)), (before, bytes));
+}
+
+#[test]
+fn what_goes_on_behind_the_last_entry_gets_an_entry() {
+    for fixtures in [V1, V2] {
+        for fixture in ["02_chain40", "03_two_fulls", "12_crash_in_chain"] {
+            let whole = open(&Stage::of(fixtures, fixture));
+            let sound = whole.manifest().segments;
+            for count in 1..=sound.len() {
+                let stage = Stage::of(fixtures, fixture);
+                forget(&stage, count);
+                assert_eq!(open(&stage).unnamed().len(), sound.len() - count);
+                let repository = adopted(&stage);
+                assert_eq!(unnamed(&repository), [""; 0]);
+                let restorable = repository.chain().restorable();
+                assert_eq!(restorable, whole.chain().restorable(), "{fixture}, {count}");
+                let mut found = repository.manifest().segments;
+                for (found, sound) in found.iter_mut().zip(&sound) {
+                    found.created_at = sound.created_at;
+                }
+                assert_eq!(found, sound);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_first_backup_that_got_no_manifest_gets_one_of_its_generation() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        keep(&stage, 2);
+        let mut sound = manifest(&stage);
+        remove(&stage, MANIFEST_FILE_NAME);
+        let repository = adopted(&stage);
+        assert_eq!(repository.generation(), fixtures.generation());
+        let found = manifest(&stage);
+        for (sound, found) in sound.segments.iter_mut().zip(&found.segments) {
+            sound.created_at = found.created_at;
+        }
+        assert_eq!(found, sound);
+    }
+}
+
+/// The first full backup behind a migration.
+#[test]
+fn a_manifest_that_gets_an_entry_of_generation_2_is_of_generation_2() {
+    let stage = Stage::new(V1);
+    let full = V2.read("01_full_only/backup/backup_full_0000.grafeo");
+    write(&stage, "backup_full_0004.grafeo", &full.bytes);
+    let repository = adopted(&stage);
+    assert_eq!(repository.generation(), Generation::Two);
+    let segments = manifest(&stage).segments;
+    assert_eq!(segments.len(), SEGMENTS.len() + 1);
+    assert_eq!(segments.iter().filter(|it| it.end_lsn.is_some()).count(), 1);
+}
+
+#[test]
+fn an_increment_that_does_not_go_on_gets_no_entry() {
+    for fixtures in [V1, V2] {
+        // A number is missing.
+        let stage = Stage::new(fixtures);
+        forget(&stage, 2);
+        remove(&stage, SEGMENTS[2]);
+        check_left(&stage, SEGMENTS[3]);
+
+        // What stands in it is another one's.
+        let other = match fixtures.generation() {
+            Generation::One => V2,
+            Generation::Two => V1,
+        };
+        let other = other.read("02_chain40/backup/backup_incr_0002.wal");
+        let stage = Stage::new(fixtures);
+        keep(&stage, 2);
+        write(&stage, SEGMENTS[2], &other.bytes);
+        check_left(&stage, SEGMENTS[2]);
+    }
+
+    // In generation 1 the epochs tell.
+    let stage = Stage::new(V1);
+    let last = read(&stage, SEGMENTS[3]);
+    keep(&stage, 2);
+    write(&stage, SEGMENTS[2], &last);
+    check_left(&stage, SEGMENTS[2]);
+
+    // In generation 2 the positions.
+    let stage = Stage::of(V2, "03_two_fulls");
+    let first = read(&stage, "backup_incr_0001.wal");
+    keep(&stage, 3);
+    edit_manifest(&stage, |manifest| {
+        manifest.segments.remove(1);
+    });
+    remove(&stage, "backup_incr_0001.wal");
+    let name = "backup_incr_0003.wal";
+    write(&stage, name, &first);
+    check_left(&stage, name);
+}
+
+/// Another process counts the epochs again with which it begins.
+#[test]
+fn a_copy_of_an_increment_gets_no_entry() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        keep(&stage, 2);
+        let [full, increment] = [SEGMENTS[0], SEGMENTS[1]].map(|name| read(&stage, name));
+        write(&stage, "backup_full_0002.grafeo", &full);
+        adopted(&stage);
+        assert_eq!(manifest(&stage).segments.len(), 3);
+        let name = "backup_incr_0003.wal";
+        write(&stage, name, &increment);
+        check_left(&stage, name);
+        // Another one in its place goes on.
+        let other = with_header(&increment, |header| header.count += 1);
+        write(&stage, name, &other);
+        adopted(&stage);
+        assert_eq!(manifest(&stage).segments.len(), 4);
+    }
+}
+
+#[test]
+fn a_full_backup_of_another_database_gets_no_entry() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let other = fixtures.read("03_two_fulls/backup/backup_full_0000.grafeo");
+        let name = "backup_full_0004.grafeo";
+        write(&stage, name, &other.bytes);
+        check_left(&stage, name);
+    }
+}
+
+#[test]
+fn what_is_damaged_gets_no_entry() {
+    for fixtures in [V1, V2] {
+        for name in ["backup_incr_0004.wal", "backup_full_0004.grafeo"] {
+            let stage = Stage::new(fixtures);
+            let path = Path::new(name).extension().map(|it| it == "wal");
+            let model = SEGMENTS[usize::from(path == Some(true))];
+            let mut bytes = read(&stage, model);
+            let middle = bytes.len() / 2;
+            bytes.truncate(middle);
+            write(&stage, name, &bytes);
+            check_left(&stage, name);
+        }
+    }
+}
+
+/// A full backup is published behind the increment that belongs to it.
+#[test]
+fn an_increment_whose_image_got_no_name_is_removed() {
+    let flags = [(V1, true, false), (V1, false, true), (V2, true, false)];
+    for (fixtures, repeats, catches_up) in flags {
+        let stage = Stage::new(fixtures);
+        let of_an_image = with_header(&read(&stage, SEGMENTS[1]), |header| {
+            header.flags.continues = true;
+            (header.flags.repeats, header.flags.catches_up) = (repeats, catches_up);
+        });
+        let name = "backup_incr_0005.wal";
+        write(&stage, name, &of_an_image);
+        let before = manifest(&stage);
+        assert_eq!(unnamed(&adopted(&stage)), [""; 0]);
+        assert!(!stage.repository().join(name).exists());
+        assert_eq!(manifest(&stage), before);
+
+        // Of a first backup there is nothing else.
+        let stage = Stage::new(fixtures);
+        keep(&stage, 2);
+        remove(&stage, MANIFEST_FILE_NAME);
+        remove(&stage, SEGMENTS[0]);
+        assert_eq!(unnamed(&adopted(&stage)), [""; 0]);
+        assert!(!stage.repository().join(SEGMENTS[1]).exists());
+    }
+}
