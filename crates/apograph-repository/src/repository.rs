@@ -305,3 +305,20 @@ fn unnamed_segments(folder: &Folder) -> RepositoryError {
         detail: "it is missing, and there are segments that it should name".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two hundred thousand files are too many to make.
+    #[test]
+    fn a_folder_has_at_most_as_many_segments_as_a_manifest() {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(temporary.path()).expect("a folder");
+        check_count(&folder, SEGMENTS_MAX).expect("as many as a manifest may name");
+        let error = check_count(&folder, SEGMENTS_MAX + 1).expect_err("one more");
+        assert_eq!(error.code(), "corrupt-manifest");
+        let expected = "there are more than 200000 segments beside it";
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+}

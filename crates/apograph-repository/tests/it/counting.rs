@@ -3,31 +3,17 @@
 use std::fs;
 
 use apograph_format::{Crc32, Point};
-use apograph_io::{Mode, RealDisk};
-use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target, write_records};
+use apograph_io::RealDisk;
+use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
+use crate::forge::{counted, damage, open, record};
+
 /// Two full backups, and increments behind each.
 const TWO_FULLS: &str = "03_two_fulls";
 const LAST: &str = "backup_incr_0004.wal";
-
-fn open(stage: &Stage) -> Repository {
-    Repository::open(&stage.repository()).expect("a repository")
-}
-
-/// Which of the entries have timelines that are counted.
-fn counted(repository: &Repository) -> Vec<bool> {
-    let entries = repository.chain().entries().iter();
-    entries.map(|entry| entry.is_counted).collect()
-}
-
-/// What the next backup would leave.
-fn record(stage: &Stage, repository: &Repository, records: usize) {
-    let records = repository.records().take(records);
-    write_records(&RealDisk, &stage.folder(), Mode::PRIVATE, records, None).expect("a history");
-}
 
 #[test]
 fn a_full_backup_is_in_no_timeline_where_the_increment_that_would_tell_is_lost() {
@@ -75,10 +61,7 @@ fn what_an_increment_repeats_of_a_damaged_one_is_not_known() {
     let stage = Stage::new(V1);
     record(&stage, &open(&stage), 3);
     assert_eq!(counted(&open(&stage)), [true; 4]);
-    let file = stage.repository().join(SEGMENTS[2]);
-    let mut bytes = fs::read(&file).expect("a file");
-    *bytes.last_mut().expect("a byte") ^= 1;
-    fs::write(&file, bytes).expect("a file");
+    damage(&stage, SEGMENTS[2]);
     assert_eq!(counted(&open(&stage)), [true, true, true, false]);
 }
 

@@ -87,7 +87,38 @@ fn the_lock_is_no_link_either() {
         let error = RepositoryLock::acquire(&stage.folder(), Generation::Two).expect_err(found);
         assert_eq!(error.code(), "io", "{error}");
         assert!(error.to_string().ends_with("not a regular file"), "{error}");
+        // It is not ours to remove.
+        fs::symlink_metadata(stage.repository().join("backup.lock")).expect(found);
     }
+}
+
+#[test]
+fn a_lock_file_that_was_there_stays() {
+    let stage = Stage::new(V1);
+    let file = stage.repository().join("backup.lock");
+    fs::write(&file, "").expect("a file");
+    for generation in [Generation::One, Generation::Two] {
+        let lock = RepositoryLock::acquire(&stage.folder(), generation).expect("the lock");
+        lock.undo(&RealDisk);
+        assert!(file.exists());
+    }
+}
+
+#[test]
+fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
+    let stage = Stage::new(V1);
+    fs::remove_file(stage.repository().join(MANIFEST_FILE_NAME)).expect("a file");
+    for segment in SEGMENTS {
+        fs::remove_file(stage.repository().join(segment)).expect("a file");
+    }
+    // In whatever order the folder is read, the first is not the first.
+    for name in "phdljaoqbmicngkefz".chars() {
+        fs::write(stage.repository().join(name.to_string()), "").expect("a file");
+    }
+    let error = Repository::open(&stage.repository()).expect_err("no repository");
+    assert_eq!(error.code(), "not-a-repository");
+    let text = error.to_string();
+    assert!(text.ends_with("it has no manifest, and holds a"), "{text}");
 }
 
 #[test]

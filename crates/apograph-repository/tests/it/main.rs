@@ -1,5 +1,12 @@
 //! Repositories on disk.
 
+mod adopt;
+mod check;
+mod contents;
 mod counting;
 mod folder;
+mod forge;
+mod opening;
+mod overlap;
+mod rebuild;
 mod segments;

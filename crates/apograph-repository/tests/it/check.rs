@@ -1,0 +1,61 @@
+//! The comparison of a file with what the manifest says of it.
+
+use apograph_io::{Pace, Threads};
+use apograph_manifest::{Segment, Unusable};
+use apograph_repository::FileCheck;
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
+use apograph_wal::{LogPart, Run};
+
+use crate::forge::{manifest, read};
+
+/// What a check says that has the bytes beforehand, and one that trails behind a reader.
+fn both(bytes: &[u8], segment: &Segment) -> [Result<(), Unusable>; 2] {
+    let first = FileCheck::first(bytes, segment, Threads::default(), &Pace::default());
+    let is_sound = first.is_known_sound();
+    let first = first.finish();
+    assert_eq!(is_sound, first.is_ok());
+
+    let mut trailing = FileCheck::trailing(bytes, segment);
+    assert!(!trailing.is_known_sound());
+    let part = [LogPart {
+        file_offset: 32,
+        ..LogPart::of_file(apograph_format::LogSequence::default(), 0, &bytes[32..])
+    }];
+    let whole = Run {
+        part: 0,
+        start: 0,
+        end: part[0].bytes.len(),
+    };
+    trailing.passed(whole, &part);
+    [first, trailing.finish()]
+}
+
+#[test]
+fn every_byte_of_a_file_is_compared() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let segment = &manifest(&stage).segments[1];
+        let sound = read(&stage, SEGMENTS[1]);
+        assert_eq!(both(&sound, segment), [Ok(()), Ok(())]);
+        for offset in 0..sound.len() {
+            let mut bytes = sound.clone();
+            bytes[offset] ^= 1;
+            for found in both(&bytes, segment) {
+                let Err(Unusable::Damaged { offset: 0, detail }) = found else {
+                    panic!("{offset}: {found:?}");
+                };
+                assert!(detail.contains("the manifest says"), "{detail}");
+            }
+        }
+        let longer = [&sound[..], b"x"].concat();
+        for bytes in [&sound[..sound.len() - 1], &longer] {
+            for found in both(bytes, segment) {
+                let Err(Unusable::Damaged { detail, .. }) = found else {
+                    panic!("{found:?}");
+                };
+                assert!(detail.starts_with("it has "), "{detail}");
+            }
+        }
+    }
+}

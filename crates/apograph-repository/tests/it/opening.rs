@@ -1,0 +1,210 @@
+//! What opening a repository tells of its segments, and what it takes their files for.
+
+use apograph_format::v2::Pieces;
+use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, Timeline};
+use apograph_io::{Mode, RealDisk};
+use apograph_manifest::{PointRange, SegmentContent, Unusable, read_history, write_history};
+use apograph_repository::{Repository, rebuild};
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
+
+use crate::forge::{
+    counted, damage, increment, keep, open, read, record, remove, rewrite, with_header, write,
+};
+
+/// Two full backups, and increments behind each.
+const TWO_FULLS: &str = "03_two_fulls";
+
+#[track_caller]
+fn unusable(repository: &Repository, index: usize) -> &Unusable {
+    let reason = &repository.chain().entries()[index].unusable;
+    reason.as_deref().expect("a segment that cannot be used")
+}
+
+/// A database that was closed and not opened again is the same image each time.
+#[test]
+fn full_backups_one_behind_the_other_are_named_by_their_images() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::of(fixtures, TWO_FULLS);
+        let later = read(&stage, "backup_full_0003.grafeo");
+        keep(&stage, 1);
+        write(&stage, "backup_full_0001.grafeo", &later);
+        write(&stage, "backup_full_0002.grafeo", &later);
+        rebuild(&RealDisk, &stage.folder()).expect("a manifest");
+        let repository = open(&stage);
+        assert_eq!(counted(&repository), [true; 3]);
+        let entries = repository.chain().entries();
+        let points = entries.iter().map(|entry| match &entry.content {
+            Some(SegmentContent::Full(full)) => (full.base.timeline.get(), full.continues),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(
+            points.collect::<Vec<_>>(),
+            [(1, false), (2, false), (2, true)]
+        );
+        let point = |timeline: u64, index: usize| {
+            let epoch = entries[index].segment.end_epoch;
+            PointRange {
+                timeline: Timeline::new(timeline),
+                from: epoch,
+                to: epoch,
+            }
+        };
+        let expected = [point(1, 0), point(2, 1)];
+        assert_eq!(repository.chain().restorable(), expected);
+    }
+}
+
+/// In generation 2 an image is at one position of the log, whatever lies behind it.
+#[test]
+fn the_first_image_of_generation_2_is_a_point_whatever_is_lost_behind_it() {
+    let stage = Stage::new(V2);
+    let sound = open(&stage).chain().restorable();
+    remove(&stage, SEGMENTS[1]);
+    let repository = open(&stage);
+    assert_eq!(counted(&repository), [true, true, false, false]);
+    let restorable = repository.chain().restorable();
+    assert_eq!((restorable[0].from, restorable.len()), (sound[0].from, 1));
+    assert_eq!(restorable[0].to, sound[0].from);
+}
+
+/// In generation 2 a later capture may find that the log goes on across a full backup; in
+/// generation 1 nothing tells.
+#[test]
+fn a_recorded_full_backup_of_generation_2_needs_what_may_span_it() {
+    for (fixtures, is_told) in [(V1, true), (V2, false)] {
+        let stage = Stage::of(fixtures, TWO_FULLS);
+        record(&stage, &open(&stage), 4);
+        assert_eq!(counted(&open(&stage)), [true; 5]);
+        damage(&stage, "backup_incr_0004.wal");
+        let expected = [true, true, true, is_told, is_told];
+        assert_eq!(counted(&open(&stage)), expected);
+    }
+}
+
+/// The engine counts commits that it leaves out.
+#[test]
+fn behind_what_the_engine_left_out_everything_is_counted_as_before() {
+    let empty = |bytes: Vec<u8>| bytes[..SEGMENT_HEADER_BYTES].to_vec();
+    let stage = Stage::of(V2, TWO_FULLS);
+    rewrite(&stage, 2, empty);
+    let repository = open(&stage);
+    let detail = "it counts 3 commit groups and holds none: the engine left them out";
+    let expected = Unusable::Damaged {
+        offset: 32,
+        detail: detail.to_owned(),
+    };
+    assert_eq!(*unusable(&repository, 2), expected);
+    assert_eq!(counted(&repository), [true; 5]);
+    assert!(repository.is_counted());
+
+    // It is not the file that the manifest means.
+    let uncounted = [true, true, true, false, false];
+    let stage = Stage::of(V2, TWO_FULLS);
+    let name = "backup_incr_0002.wal";
+    write(&stage, name, &empty(read(&stage, name)));
+    assert_eq!(counted(&open(&stage)), uncounted);
+
+    // It holds groups, and was written with a wrong byte.
+    let stage = Stage::of(V2, TWO_FULLS);
+    rewrite(&stage, 2, |mut bytes| {
+        *bytes.last_mut().expect("a byte") ^= 1;
+        bytes
+    });
+    assert_eq!(counted(&open(&stage)), uncounted);
+
+    // None were counted, none are missing.
+    let stage = Stage::of(V2, TWO_FULLS);
+    keep(&stage, 3);
+    rewrite(&stage, 2, |bytes| {
+        with_header(&empty(bytes), |header| header.count = 0)
+    });
+    let repository = open(&stage);
+    assert_eq!(repository.chain().entries()[2].unusable, None);
+    assert_eq!(increment(&repository, 2).commits, 0);
+}
+
+#[test]
+fn nothing_is_counted_on_behind_a_last_segment_that_is_lost() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        assert!(open(&stage).is_counted());
+        remove(&stage, SEGMENTS[3]);
+        let repository = open(&stage);
+        assert_eq!(counted(&repository), [true; 4]);
+        assert!(!repository.is_counted());
+    }
+}
+
+#[test]
+fn a_recorded_segment_of_another_size_cannot_be_used() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        record(&stage, &open(&stage), usize::MAX);
+        let whole = read(&stage, SEGMENTS[1]);
+        let (size, longer) = (whole.len(), [&whole[..], b"x"].concat());
+        for (bytes, offset) in [(&whole[..size - 1], size - 1), (&longer, size)] {
+            write(&stage, SEGMENTS[1], bytes);
+            let found = bytes.len();
+            let detail = format!("it has {found} bytes, the manifest says {size}");
+            let offset = offset as u64;
+            let expected = Unusable::Damaged { offset, detail };
+            assert_eq!(*unusable(&open(&stage), 1), expected);
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_recorded_twice_contradicts_the_manifest() {
+    let stage = Stage::new(V1);
+    record(&stage, &open(&stage), usize::MAX);
+    let mut history = read_history(&stage.folder()).expect("a history");
+    history.records.insert(2, history.records[1].clone());
+    write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
+    let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+    assert_eq!(error.code(), "corrupt-manifest");
+    let expected = format!("knows {}, which it does not name", SEGMENTS[1]);
+    assert!(error.to_string().ends_with(&expected), "{error}");
+}
+
+/// The frame is sound, and says something that is not known here.
+#[test]
+fn a_frame_of_a_later_version_is_no_damage() {
+    const FLAGS: usize = 24;
+    let stage = Stage::new(V2);
+    rewrite(&stage, 1, |mut bytes| {
+        let mut pieces = Pieces::new(&bytes[SEGMENT_HEADER_BYTES..]);
+        let piece = pieces.next().expect("a piece").expect("a piece");
+        let offset = SEGMENT_HEADER_BYTES + usize::try_from(piece.offset).expect("an offset");
+        let frame = &mut bytes[offset..];
+        let length = u32::from_le_bytes(*frame.first_chunk().expect("a length"));
+        let end = FLAGS + 1 + usize::try_from(length).expect("a length");
+        frame[FLAGS] |= 4;
+        let summed = [&frame[..4], &frame[8..end]].concat();
+        frame[4..8].copy_from_slice(&Crc32::of(&summed).get().to_le_bytes());
+        bytes
+    });
+    let repository = open(&stage);
+    let reason = unusable(&repository, 1);
+    assert!(matches!(reason, Unusable::Unsupported { .. }), "{reason:?}");
+}
+
+/// What a killed command left, and nothing else.
+#[test]
+fn temporary_files_are_told() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        assert_eq!(open(&stage).temporaries().count(), 0);
+        let left = [
+            ".backup_full_0004.grafeo.apograph-tmp",
+            ".backup_incr_0005.wal.apograph-tmp",
+        ];
+        for name in left {
+            write(&stage, name, b"");
+        }
+        let repository = open(&stage);
+        let names = repository.temporaries().map(|at| at.name().to_owned());
+        assert_eq!(names.collect::<Vec<_>>(), left);
+        assert_eq!(repository.unnamed(), []);
+    }
+}

@@ -1,0 +1,153 @@
+//! What an engine's increment repeats of the segments before it.
+
+use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES};
+use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, SegmentHeader};
+use apograph_manifest::HoleCause;
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::{SEGMENTS, Stage};
+
+use crate::forge::{
+    add_increment, counted, damage, increment, keep, open, read, record, rewrite, with_header,
+};
+
+/// The engine's log files have at most this many bytes before the group that ends them.
+const LOG_FILE_BYTES: usize = 64 << 20;
+
+/// The log in an increment.
+fn body(stage: &Stage, name: &str) -> Vec<u8> {
+    read(stage, name).split_off(SEGMENT_HEADER_BYTES)
+}
+
+/// An increment with such a log, and another header's numbers.
+fn with_body(model: &[u8], body: &[u8]) -> Vec<u8> {
+    [&model[..SEGMENT_HEADER_BYTES], body].concat()
+}
+
+/// Makes an increment one of ours.
+fn make_ours(stage: &Stage, index: usize) {
+    rewrite(stage, index, |bytes| {
+        with_header(&bytes, |header| header.flags.continues = true)
+    });
+}
+
+#[test]
+fn what_the_engine_captures_again_of_several_increments_of_ours_is_no_commit_more() {
+    let sound = open(&Stage::new(V1));
+    let stage = Stage::new(V1);
+    let bodies = [1, 2, 3].map(|index| body(&stage, SEGMENTS[index]));
+    make_ours(&stage, 1);
+    make_ours(&stage, 2);
+    rewrite(&stage, 3, |bytes| with_body(&bytes, &bodies.concat()));
+    let found = open(&stage);
+    assert_eq!(counted(&found), [true; 4]);
+    assert_eq!(found.chain().restorable(), sound.chain().restorable());
+    let last = increment(&found, 3);
+    let repeated = bodies[0].len() + bodies[1].len();
+    assert_eq!(last.overlap_bytes, repeated as u64);
+    assert_eq!(last.commits, increment(&sound, 3).commits);
+}
+
+/// The engine captures whole log files: behind one of its increments it begins with another.
+#[test]
+fn nothing_is_repeated_of_what_lies_before_an_increment_of_the_engine() {
+    let stage = Stage::new(V1);
+    record(&stage, &open(&stage), 3);
+    damage(&stage, SEGMENTS[1]);
+    assert_eq!(counted(&open(&stage)), [true; 4]);
+    damage(&stage, SEGMENTS[2]);
+    assert_eq!(counted(&open(&stage)), [true, true, true, false]);
+}
+
+/// That it goes on exactly behind the one before was proved when it was captured.
+#[test]
+fn an_increment_of_ours_repeats_nothing_of_one_that_is_damaged() {
+    let stage = Stage::new(V1);
+    record(&stage, &open(&stage), 3);
+    make_ours(&stage, 3);
+    damage(&stage, SEGMENTS[2]);
+    assert_eq!(counted(&open(&stage)), [true; 4]);
+}
+
+/// A log file can begin as far before the end of the log as it is long.
+#[test]
+fn no_increment_is_looked_at_that_lies_further_back_than_a_log_file_is_long() {
+    // The log of the middle one is a frame without a commit: it is recorded, and only compared.
+    let middle = |bytes: usize| {
+        let stage = Stage::new(V1);
+        record(&stage, &open(&stage), 3);
+        make_ours(&stage, 1);
+        let payload = vec![0; bytes - 8];
+        let length = u32::try_from(payload.len()).expect("a length");
+        let checksum = Crc32::of(&payload).get().to_le_bytes();
+        let log = [&length.to_le_bytes()[..], &payload, &checksum].concat();
+        rewrite(&stage, 2, |old| {
+            let ours = with_header(&old, |header| header.flags.continues = true);
+            with_body(&ours, &log)
+        });
+        (stage, log)
+    };
+    let (stage, log) = middle(LOG_FILE_BYTES);
+    let front = [&body(&stage, SEGMENTS[1])[..], &log].concat();
+    rewrite(&stage, 3, |old| {
+        with_body(&old, &[&front[..], &old[SEGMENT_HEADER_BYTES..]].concat())
+    });
+    let found = open(&stage);
+    assert_eq!(increment(&found, 3).overlap_bytes, front.len() as u64);
+
+    let (stage, _) = middle(LOG_FILE_BYTES + 1);
+    damage(&stage, SEGMENTS[1]);
+    let found = open(&stage);
+    assert_eq!(counted(&found), [true; 4]);
+    assert_eq!(increment(&found, 3).overlap_bytes, 0);
+}
+
+#[test]
+fn what_is_repeated_of_a_log_file_of_generation_2_is_no_commit_more() {
+    let sound = open(&Stage::new(V2));
+    let stage = Stage::new(V2);
+    let [second, third] = [2, 3].map(|index| body(&stage, SEGMENTS[index]));
+    let frames = |body: &[u8]| {
+        let mut pieces = Pieces::new(body).map(|piece| piece.expect("a piece"));
+        let piece = pieces.next().expect("a piece");
+        assert!(pieces.next().is_none());
+        (*piece.header.bytes(), piece.frames.to_vec())
+    };
+    let ((header, repeated), (_, own)) = (frames(&second), frames(&third));
+    let length = (WAL_SEGMENT_HEADER_BYTES + repeated.len() + own.len()) as u64;
+    let one_piece = [&length.to_le_bytes()[..], &header, &repeated, &own].concat();
+    rewrite(&stage, 3, |bytes| with_body(&bytes, &one_piece));
+    let found = open(&stage);
+    assert_eq!(found.chain().restorable(), sound.chain().restorable());
+    let last = increment(&found, 3);
+    assert_eq!(last.overlap_bytes, repeated.len() as u64);
+    assert!(!last.diverges);
+    assert_eq!(last.commits, increment(&sound, 3).commits);
+}
+
+#[test]
+fn a_log_of_generation_2_that_ends_before_what_was_captured_of_it_is_another() {
+    let stage = Stage::new(V2);
+    let [first, second] = [1, 2].map(|index| read(&stage, SEGMENTS[index]));
+    keep(&stage, 3);
+    let sound = open(&stage).chain().restorable();
+
+    // As far as it goes it is the same log.
+    add_increment(&stage, &second);
+    let found = open(&stage);
+    let last = increment(&found, 3);
+    let header = SegmentHeader::decode(&second).expect("a header");
+    assert!(!last.diverges && last.overlap_bytes > 0);
+    assert_eq!((last.commits, header.count > 0), (0, true));
+    assert_eq!(found.chain().restorable(), sound);
+    assert_eq!(found.chain().holes().count(), 0);
+
+    // It lacks the commits of the last one.
+    keep(&stage, 3);
+    add_increment(&stage, &first);
+    let found = open(&stage);
+    let last = increment(&found, 3);
+    assert_eq!((last.diverges, last.overlap_bytes), (true, 0));
+    let causes = found.chain().holes().map(|hole| hole.cause);
+    let file = SEGMENTS[3].to_owned().try_into().expect("a name");
+    assert_eq!(causes.collect::<Vec<_>>(), [HoleCause::Diverges { file }]);
+}
