@@ -10,4 +10,5 @@ mod full;
 mod held;
 mod increment;
 mod live;
+mod publishing;
 mod words;
