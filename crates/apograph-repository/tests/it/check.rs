@@ -1,5 +1,6 @@
 //! The comparison of a file with what the manifest says of it.
 
+use apograph_format::{LogSequence, SEGMENT_HEADER_BYTES};
 use apograph_io::{Pace, Threads};
 use apograph_manifest::{Segment, Unusable};
 use apograph_repository::FileCheck;
@@ -19,8 +20,8 @@ fn both(bytes: &[u8], segment: &Segment) -> [Result<(), Unusable>; 2] {
     let mut trailing = FileCheck::trailing(bytes, segment);
     assert!(!trailing.is_known_sound());
     let part = [LogPart {
-        file_offset: 32,
-        ..LogPart::of_file(apograph_format::LogSequence::default(), 0, &bytes[32..])
+        file_offset: SEGMENT_HEADER_BYTES as u64,
+        ..LogPart::of_file(LogSequence::default(), 0, &bytes[SEGMENT_HEADER_BYTES..])
     }];
     let whole = Run {
         part: 0,

@@ -111,7 +111,7 @@ fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
     for segment in SEGMENTS {
         fs::remove_file(stage.repository().join(segment)).expect("a file");
     }
-    // In whatever order the folder is read, the first is not the first.
+    // The first by its name is neither the first nor the last that is made.
     for name in "phdljaoqbmicngkefz".chars() {
         fs::write(stage.repository().join(name.to_string()), "").expect("a file");
     }
