@@ -197,11 +197,11 @@ impl IncrementFile {
     }
 }
 
-/// Whether an increment counts groups and holds none.
+/// Whether an increment that cannot be used is a header alone: it counts groups and holds none.
+/// Without a count it could be used.
 pub(crate) fn leaves_out(bytes: &[u8]) -> bool {
-    let header = SegmentHeader::decode(bytes);
-    let counts = header.is_ok_and(|it| it.generation == Generation::Two && it.count > 0);
-    counts && find_pieces(bytes).is_ok_and(|pieces| pieces.is_empty())
+    let holds_none = || find_pieces(bytes).is_ok_and(|pieces| pieces.is_empty());
+    SegmentHeader::decode(bytes).is_ok() && holds_none()
 }
 
 /// After a crash the cursor can name a position in the middle of a log file. Then the engine counts

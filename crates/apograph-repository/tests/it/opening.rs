@@ -3,13 +3,16 @@
 use apograph_format::v2::Pieces;
 use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, Timeline};
 use apograph_io::{Mode, RealDisk};
-use apograph_manifest::{PointRange, SegmentContent, Unusable, read_history, write_history};
+use apograph_manifest::{
+    PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
+};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{
-    counted, damage, increment, keep, open, read, record, remove, rewrite, with_header, write,
+    counted, damage, edit_manifest, increment, keep, open, read, record, remove, rewrite,
+    with_header, write,
 };
 
 /// Two full backups, and increments behind each.
@@ -113,6 +116,11 @@ fn behind_what_the_engine_left_out_everything_is_counted_as_before() {
     });
     assert_eq!(counted(&open(&stage)), uncounted);
 
+    // Not even its header is one.
+    let stage = Stage::of(V2, TWO_FULLS);
+    rewrite(&stage, 2, |bytes| bytes[..4].to_vec());
+    assert_eq!(counted(&open(&stage)), uncounted);
+
     // None were counted, none are missing.
     let stage = Stage::of(V2, TWO_FULLS);
     keep(&stage, 3);
@@ -165,6 +173,24 @@ fn a_segment_that_is_recorded_twice_contradicts_the_manifest() {
     assert_eq!(error.code(), "corrupt-manifest");
     let expected = format!("knows {}, which it does not name", SEGMENTS[1]);
     assert!(error.to_string().ends_with(&expected), "{error}");
+}
+
+#[test]
+fn epochs_that_are_not_those_of_the_increment_contradict_the_manifest() {
+    type Change = fn(&mut Segment);
+    let changes: [Change; 2] = [
+        |segment| segment.start_epoch = segment.end_epoch,
+        |segment| segment.end_epoch = segment.start_epoch,
+    ];
+    for fixtures in [V1, V2] {
+        for change in changes {
+            let stage = Stage::new(fixtures);
+            edit_manifest(&stage, |manifest| change(&mut manifest.segments[1]));
+            let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+            assert_eq!(error.code(), "corrupt-manifest");
+            assert!(error.to_string().contains("it says epochs"), "{error}");
+        }
+    }
 }
 
 /// The frame is sound, and says something that is not known here.
