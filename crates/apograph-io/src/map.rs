@@ -108,13 +108,13 @@ impl Mapped {
 fn copy_range(from: &File, to: &File, range: Range<u64>) -> std::io::Result<u64> {
     let mut buffer = vec![0; SNAPSHOT_BUFFER_BYTES];
     let mut offset = range.start;
-    while offset < range.end {
+    loop {
         let rest = usize::try_from(range.end.saturating_sub(offset)).unwrap_or(usize::MAX);
         let wanted = rest.min(buffer.len());
         let buffer = buffer.get_mut(..wanted).unwrap_or_default();
         let count = from.read_at(buffer, offset)?;
         if count == 0 {
-            break;
+            return Ok(offset);
         }
         to.write_all_at(buffer.get(..count).unwrap_or_default(), offset)?;
         offset = offset.saturating_add(count as u64);
@@ -122,7 +122,6 @@ fn copy_range(from: &File, to: &File, range: Range<u64>) -> std::io::Result<u64>
             return Err(std::io::ErrorKind::WriteZero.into());
         }
     }
-    Ok(offset)
 }
 
 impl Deref for Mapped {
