@@ -1,28 +1,27 @@
 //! The reading of a manifest's entries: by their records, or from their files.
 //!
 //! There is one table, the entries themselves. It is made of the manifest; a record goes into its
-//! entry as soon as it is read, and what is not recorded comes into the same place.
+//! entry as soon as it is read, and what is not recorded comes into the same place: what is in such
+//! a segment is told in `unrecorded.rs`, and what it repeats of those before it in `repeated.rs`.
+
+mod repeated;
+mod unrecorded;
 
 use std::fs::Metadata;
 
-use apograph_format::{Epoch, Generation, LogPosition, Point, SegmentKind, SegmentName, Timeline};
+use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Folder, IoError, Pace, Threads};
 use apograph_manifest::{
-    ChainEntry, Cursor, FileStamp, FullContent, HISTORY_FILE_NAME, ImageIdentity,
-    MANIFEST_FILE_NAME, Segment, SegmentContent, Unusable, log_end, missing_entry, read_records,
+    ChainEntry, Cursor, FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Segment, SegmentContent,
+    Unusable, missing_entry, read_records,
 };
-use apograph_wal::{PlacedReader, TimelineState, read_ahead};
+use apograph_wal::TimelineState;
 
-use crate::check::{check_end, check_file_at_pace, check_size};
+use crate::check::{check_file_at_pace, check_size};
 use crate::error::{RepositoryError, Result};
-use crate::overlap::overlap_bytes;
 use crate::records::Verified;
-use crate::segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, leaves_out, usable};
-use crate::summary::{Summary, Surroundings};
+use crate::segment::{IncrementFile, StoredFile, leaves_out, usable};
 use crate::timelines::{advance, timeline_behind};
-
-/// The engine's log files have at most this many bytes before the group that ends them.
-const LOG_FILE_BYTES: u64 = 64 << 20;
 
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
@@ -287,79 +286,6 @@ impl Opening<'_> {
         }
     }
 
-    /// A segment without a record: all of it is read.
-    fn read(
-        &self,
-        entry: &mut ChainEntry,
-        behind: Option<Behind<'_>>,
-        before: &[ChainEntry],
-        state: &TimelineState,
-    ) -> Result<()> {
-        let segment = &entry.segment;
-        let read = match self.look_at(segment)? {
-            Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
-            Ok(_) if segment.kind == SegmentKind::Full => {
-                let content = self.read_full(segment, behind, before, state);
-                content.map(|content| (content, true))
-            }
-            Ok(_) => self.read_increment(segment, before, state),
-        };
-        (entry.content, entry.unusable, entry.is_counted) = match read {
-            Ok((content, is_counted)) => (Some(content), None, is_counted),
-            Err(Defect::Segment(SegmentDefect::Unusable(reason))) => {
-                (None, Some(Box::new(reason)), true)
-            }
-            Err(Defect::Segment(SegmentDefect::Io(error))) => return Err(error.into()),
-            Err(Defect::Contradiction(detail)) => return Err(self.contradiction(detail)),
-        };
-        Ok(())
-    }
-
-    fn read_full(
-        &self,
-        segment: &Segment,
-        behind: Option<Behind<'_>>,
-        before: &[ChainEntry],
-        state: &TimelineState,
-    ) -> std::result::Result<SegmentContent, Defect> {
-        let (at, threads) = (self.folder.at(&segment.file), self.threads);
-        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        file.check(segment, threads, self.pace)?;
-        let epoch = file.image.checkpoint().epoch;
-        if epoch != segment.end_epoch {
-            return Err(Defect::differs(segment, epoch));
-        }
-        let image = file.identity();
-        let repeated = self.repeated_behind(behind)?;
-        let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
-        let timeline = match (before.is_empty(), continues) {
-            (true, _) => Timeline::FIRST,
-            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref()),
-            (false, false) => state.next_timeline(),
-        };
-        let base = Point::new(timeline, epoch);
-        Ok(SegmentContent::from(FullContent {
-            image,
-            base,
-            continues,
-            log_start: file.log_start(),
-            reopened: false,
-            source: None,
-        }))
-    }
-
-    /// The increment behind a full backup, where it says that the log before it goes on.
-    fn repeated_behind(
-        &self,
-        behind: Option<Behind<'_>>,
-    ) -> std::result::Result<Option<IncrementFile>, IoError> {
-        let Some(behind) = behind else {
-            return Ok(None);
-        };
-        let file = self.intact(behind.segment)?;
-        Ok(file.filter(|file| file.header.flags.repeats))
-    }
-
     /// An increment that is the file that the manifest means. What another one says in its place is
     /// nothing to go by.
     fn intact(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
@@ -367,155 +293,6 @@ impl Opening<'_> {
         Ok(file.filter(|file| {
             check_file_at_pace(file.bytes(), segment, self.threads, self.pace).is_ok()
         }))
-    }
-
-    /// The timeline of an image: the current one, less those that begin in what is repeated.
-    fn timeline_of(
-        epoch: Epoch,
-        current: &TimelineState,
-        repeated: Option<&IncrementFile>,
-    ) -> Timeline {
-        let Some(file) = repeated else {
-            return current.timeline;
-        };
-        let mut state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
-        if file.header.flags.reopened {
-            state.end_process();
-        }
-        let parts = file.parts(0);
-        PlacedReader::new(&parts, &mut state).for_each(drop);
-        let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
-        // Only a seal before the image ended the timeline so far: the image is in the next one.
-        let sealed_before = current.process_ended && !state.process_ended;
-        let timeline = current
-            .timeline
-            .get()
-            .saturating_add(u64::from(sealed_before));
-        Timeline::new(timeline.saturating_sub(opened).max(Timeline::FIRST.get()))
-    }
-
-    /// What is in an increment, and whether its timelines can be counted.
-    fn read_increment(
-        &self,
-        segment: &Segment,
-        before: &[ChainEntry],
-        state: &TimelineState,
-    ) -> std::result::Result<(SegmentContent, bool), Defect> {
-        let (at, threads) = (self.folder.at(&segment.file), self.threads);
-        let file =
-            IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
-        let header = file.header;
-        if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
-            return Err(Defect::differs(segment, header.end_epoch));
-        }
-        let flags = header.flags;
-        let mut state = match before.last().map(|last| &last.content) {
-            Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
-            _ => state.clone(),
-        };
-        if flags.reopened {
-            state.end_process();
-        }
-        let mut is_counted = true;
-        let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
-            (Generation::One, _) if flags.continues => (0, false),
-            (Generation::One, _) => {
-                let overlap = self.overlap(before, file.body())?;
-                is_counted = overlap.is_some();
-                (overlap.unwrap_or_default(), false)
-            }
-            (Generation::Two, true) => (0, false),
-            (Generation::Two, false) => self.lsn_overlap(before, &file)?,
-        };
-        let parts = file.parts(overlap_bytes);
-        let mut summary = Summary::default();
-        let end = read_ahead(&parts, threads, |groups| {
-            let mut reader = PlacedReader::of(groups, &mut state);
-            while let Some(event) = reader.next() {
-                summary.add(&event, reader.state());
-            }
-            reader.end()
-        });
-        if let Some(end) = end {
-            check_end(end, &parts)?;
-        }
-        let surroundings = Surroundings {
-            range: file.range(),
-            overlap_bytes,
-            flags,
-            diverges,
-        };
-        let content = SegmentContent::from(summary.content(surroundings, &state));
-        Ok((content, is_counted))
-    }
-
-    /// How many log bytes of generation 2 the segments before hold already, and whether they hold
-    /// other ones.
-    ///
-    /// A full backup holds no log bytes to compare. Whoever took it began a log file at its
-    /// position, in the log of the same copy of the database.
-    fn lsn_overlap(
-        &self,
-        before: &[ChainEntry],
-        file: &IncrementFile,
-    ) -> std::result::Result<(u64, bool), IoError> {
-        let range = file.range().map(|range| (range.start, range.end));
-        let (Some((LogPosition::Lsn(start), LogPosition::Lsn(end))), Some(LogPosition::Lsn(known))) =
-            (range, log_end(before))
-        else {
-            return Ok((0, false));
-        };
-        let overlap = known.behind(start);
-        if overlap == 0 {
-            return Ok((0, false));
-        }
-        // A log that ends before what was captured of it lost that in a crash.
-        if end < known {
-            return Ok((0, true));
-        }
-        let held = before.iter().rev().find(|entry| {
-            let continues = |full: &FullContent| full.continues;
-            !matches!(&entry.content, Some(SegmentContent::Full(full)) if continues(full))
-        });
-        let diverges = match held.map(|entry| (entry, entry.segment.kind)) {
-            Some((entry, SegmentKind::Incremental)) => {
-                let held = self.increment(&entry.segment)?;
-                held.is_some_and(|held| !agree(held.before(known), file.before(known)))
-            }
-            _ => !file.begins_at(known),
-        };
-        // Another copy's commits are read as they are.
-        let overlap = if diverges { 0 } else { overlap };
-        Ok((overlap, diverges))
-    }
-
-    /// What the engine's segment repeats of those that apograph captured right before it; `None`
-    /// where these are not as they were. Commits that are repeated then look like those of another
-    /// process, which is a timeline more.
-    fn overlap(
-        &self,
-        before: &[ChainEntry],
-        body: &[u8],
-    ) -> std::result::Result<Option<u64>, IoError> {
-        let mut files = Vec::new();
-        let mut bytes = 0;
-        for entry in before.iter().rev() {
-            if entry.segment.kind == SegmentKind::Full {
-                break;
-            }
-            let Some(file) = self.intact(&entry.segment)? else {
-                return Ok(None);
-            };
-            bytes += file.body().len() as u64;
-            let last = !file.header.flags.continues || bytes > LOG_FILE_BYTES;
-            files.push(file);
-            if last {
-                break;
-            }
-        }
-        let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
-        Ok(Some(overlap_bytes(&parts, body)))
     }
 }
 
@@ -534,35 +311,6 @@ fn place_of(
         None => Err(format!(
             "{HISTORY_FILE_NAME} knows {file}, which it does not name"
         )),
-    }
-}
-
-/// Whether two runs of bytes that end at one position are the same, as far as both reach.
-fn agree(first: &[u8], second: &[u8]) -> bool {
-    first.ends_with(second) || second.ends_with(first)
-}
-
-fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
-    matches!(&entry.content, Some(SegmentContent::Full(full)) if full.image == image)
-}
-
-enum Defect {
-    Segment(SegmentDefect),
-    Contradiction(String),
-}
-
-impl Defect {
-    fn differs(segment: &Segment, found: Epoch) -> Self {
-        Self::Contradiction(format!(
-            "it says epochs {} to {} of {}, which ends with epoch {found}",
-            segment.start_epoch, segment.end_epoch, segment.file
-        ))
-    }
-}
-
-impl<E: Into<SegmentDefect>> From<E> for Defect {
-    fn from(error: E) -> Self {
-        Self::Segment(error.into())
     }
 }
 

@@ -1,0 +1,192 @@
+//! Segments without a record: what is in them, all of their bytes say.
+
+use apograph_format::{Epoch, Generation, Point, SegmentKind, Timeline};
+use apograph_io::IoError;
+use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
+use apograph_wal::{PlacedReader, TimelineState, read_ahead};
+
+use super::{Behind, Opening};
+use crate::check::{check_end, check_file_at_pace};
+use crate::error::Result;
+use crate::segment::{FullFile, IncrementFile, SegmentDefect};
+use crate::summary::{Summary, Surroundings};
+
+impl Opening<'_> {
+    /// A segment without a record: all of it is read.
+    pub(super) fn read(
+        &self,
+        entry: &mut ChainEntry,
+        behind: Option<Behind<'_>>,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> Result<()> {
+        let segment = &entry.segment;
+        let read = match self.look_at(segment)? {
+            Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
+            Ok(_) if segment.kind == SegmentKind::Full => {
+                let content = self.read_full(segment, behind, before, state);
+                content.map(|content| (content, true))
+            }
+            Ok(_) => self.read_increment(segment, before, state),
+        };
+        (entry.content, entry.unusable, entry.is_counted) = match read {
+            Ok((content, is_counted)) => (Some(content), None, is_counted),
+            Err(Defect::Segment(SegmentDefect::Unusable(reason))) => {
+                (None, Some(Box::new(reason)), true)
+            }
+            Err(Defect::Segment(SegmentDefect::Io(error))) => return Err(error.into()),
+            Err(Defect::Contradiction(detail)) => return Err(self.contradiction(detail)),
+        };
+        Ok(())
+    }
+
+    fn read_full(
+        &self,
+        segment: &Segment,
+        behind: Option<Behind<'_>>,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> std::result::Result<SegmentContent, Defect> {
+        let (at, threads) = (self.folder.at(&segment.file), self.threads);
+        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
+        file.check(segment, threads, self.pace)?;
+        let epoch = file.image.checkpoint().epoch;
+        if epoch != segment.end_epoch {
+            return Err(Defect::differs(segment, epoch));
+        }
+        let image = file.identity();
+        let repeated = self.repeated_behind(behind)?;
+        let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
+        let timeline = match (before.is_empty(), continues) {
+            (true, _) => Timeline::FIRST,
+            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref()),
+            (false, false) => state.next_timeline(),
+        };
+        let base = Point::new(timeline, epoch);
+        Ok(SegmentContent::from(FullContent {
+            image,
+            base,
+            continues,
+            log_start: file.log_start(),
+            reopened: false,
+            source: None,
+        }))
+    }
+
+    /// The increment behind a full backup, where it says that the log before it goes on.
+    fn repeated_behind(
+        &self,
+        behind: Option<Behind<'_>>,
+    ) -> std::result::Result<Option<IncrementFile>, IoError> {
+        let Some(behind) = behind else {
+            return Ok(None);
+        };
+        let file = self.intact(behind.segment)?;
+        Ok(file.filter(|file| file.header.flags.repeats))
+    }
+
+    /// The timeline of an image: the current one, less those that begin in what is repeated.
+    fn timeline_of(
+        epoch: Epoch,
+        current: &TimelineState,
+        repeated: Option<&IncrementFile>,
+    ) -> Timeline {
+        let Some(file) = repeated else {
+            return current.timeline;
+        };
+        let mut state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
+        if file.header.flags.reopened {
+            state.end_process();
+        }
+        let parts = file.parts(0);
+        PlacedReader::new(&parts, &mut state).for_each(drop);
+        let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
+        // Only a seal before the image ended the timeline so far: the image is in the next one.
+        let sealed_before = current.process_ended && !state.process_ended;
+        let timeline = current
+            .timeline
+            .get()
+            .saturating_add(u64::from(sealed_before));
+        Timeline::new(timeline.saturating_sub(opened).max(Timeline::FIRST.get()))
+    }
+
+    /// What is in an increment, and whether its timelines can be counted.
+    fn read_increment(
+        &self,
+        segment: &Segment,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> std::result::Result<(SegmentContent, bool), Defect> {
+        let (at, threads) = (self.folder.at(&segment.file), self.threads);
+        let file =
+            IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
+        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
+        let header = file.header;
+        if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
+            return Err(Defect::differs(segment, header.end_epoch));
+        }
+        let flags = header.flags;
+        let mut state = match before.last().map(|last| &last.content) {
+            Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
+            _ => state.clone(),
+        };
+        if flags.reopened {
+            state.end_process();
+        }
+        let mut is_counted = true;
+        let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
+            (Generation::One, _) if flags.continues => (0, false),
+            (Generation::One, _) => {
+                let overlap = self.overlap(before, file.body())?;
+                is_counted = overlap.is_some();
+                (overlap.unwrap_or_default(), false)
+            }
+            (Generation::Two, true) => (0, false),
+            (Generation::Two, false) => self.lsn_overlap(before, &file)?,
+        };
+        let parts = file.parts(overlap_bytes);
+        let mut summary = Summary::default();
+        let end = read_ahead(&parts, threads, |groups| {
+            let mut reader = PlacedReader::of(groups, &mut state);
+            while let Some(event) = reader.next() {
+                summary.add(&event, reader.state());
+            }
+            reader.end()
+        });
+        if let Some(end) = end {
+            check_end(end, &parts)?;
+        }
+        let surroundings = Surroundings {
+            range: file.range(),
+            overlap_bytes,
+            flags,
+            diverges,
+        };
+        let content = SegmentContent::from(summary.content(surroundings, &state));
+        Ok((content, is_counted))
+    }
+}
+
+fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
+    matches!(&entry.content, Some(SegmentContent::Full(full)) if full.image == image)
+}
+
+enum Defect {
+    Segment(SegmentDefect),
+    Contradiction(String),
+}
+
+impl Defect {
+    fn differs(segment: &Segment, found: Epoch) -> Self {
+        Self::Contradiction(format!(
+            "it says epochs {} to {} of {}, which ends with epoch {found}",
+            segment.start_epoch, segment.end_epoch, segment.file
+        ))
+    }
+}
+
+impl<E: Into<SegmentDefect>> From<E> for Defect {
+    fn from(error: E) -> Self {
+        Self::Segment(error.into())
+    }
+}
