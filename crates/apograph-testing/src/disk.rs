@@ -9,7 +9,10 @@
 //!
 //! A [`Fault`] strikes at one operation. After a sync that failed, the pages that it was about are
 //! gone for good, as in Linux: a second sync reports success and changes nothing.
+//!
+//! [`ContendedDisk`] is the real one with another command at it.
 
+mod contended;
 mod image;
 mod survival;
 
@@ -22,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apograph_io::{At, Disk, DiskFile, Folder, IoError, Mode, RealDisk, Result};
 
+pub use contended::ContendedDisk;
 use image::{Durable, Inode};
 pub use survival::{Data, Survival};
 

@@ -3,12 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
-use std::sync::Mutex;
 
 use apograph_capture::Kind;
-use apograph_io::{At, Disk, DiskFile, FileLock, Folder, Mode, RealDisk, Result};
+use apograph_io::{FileLock, Folder};
 use apograph_repository::Repository;
-use apograph_testing::disk::{Fault, SimDisk};
+use apograph_testing::disk::{ContendedDisk, Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::Live;
@@ -132,50 +131,11 @@ fn a_repository_that_is_locked_is_busy() {
     }
 }
 
-/// A disk on which another command locks each folder as soon as it is created.
-#[derive(Default)]
-struct Contended {
-    locks: Mutex<Vec<FileLock>>,
-}
-
-impl Disk for Contended {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        RealDisk.create_new(at, mode)
-    }
-
-    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
-        let folder = RealDisk.create_folder(at, mode)?;
-        let lock = FileLock::acquire_folder(&folder)?;
-        self.locks.lock().expect("a lock").push(lock);
-        Ok(folder)
-    }
-
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        RealDisk.publish(from, to)
-    }
-
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
-        RealDisk.exchange(one, other)
-    }
-
-    fn remove_file(&self, at: At<'_>) -> Result<()> {
-        RealDisk.remove_file(at)
-    }
-
-    fn remove_folder(&self, at: At<'_>) -> Result<()> {
-        RealDisk.remove_folder(at)
-    }
-
-    fn sync_folder(&self, folder: &Folder) -> Result<()> {
-        RealDisk.sync_folder(folder)
-    }
-}
-
 #[test]
 fn a_folder_that_another_command_locks_as_soon_as_it_is_there_is_left_to_it() {
     for fixtures in [V1, V2] {
         let live = Live::of(fixtures, SOURCE);
-        let disk = Contended::default();
+        let disk = ContendedDisk::default();
         let error = live.capture_on(&disk, Kind::Auto).expect_err("a lock");
         assert_eq!(error.code(), "repository-busy");
         assert!(live.repository().exists());

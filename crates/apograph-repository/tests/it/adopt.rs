@@ -7,7 +7,7 @@ use apograph_repository::{Repository, adopt};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{edit_manifest, keep, manifest, open, read, remove, with_header, write};
+use crate::forge::{open, read, remove, with_header, write};
 
 /// The repository as the next backup would go on with it.
 fn adopted(stage: &Stage) -> Repository {
@@ -17,7 +17,7 @@ fn adopted(stage: &Stage) -> Repository {
 
 /// Leaves only the first segments their entries, as if what added the others had been killed.
 fn forget(stage: &Stage, count: usize) {
-    edit_manifest(stage, |manifest| manifest.segments.truncate(count));
+    stage.edit_manifest(|manifest| manifest.segments.truncate(count));
 }
 
 fn unnamed(repository: &Repository) -> Vec<String> {
@@ -28,9 +28,9 @@ fn unnamed(repository: &Repository) -> Vec<String> {
 /// A segment that is no part of the chain stays where it is, and gets no entry.
 #[track_caller]
 fn check_left(stage: &Stage, name: &str) {
-    let (before, bytes) = (manifest(stage), read(stage, name));
+    let (before, bytes) = (stage.manifest(), read(stage, name));
     assert_eq!(unnamed(&adopted(stage)), [name]);
-    assert_eq!((manifest(stage), read(stage, name)), (before, bytes));
+    assert_eq!((stage.manifest(), read(stage, name)), (before, bytes));
 }
 
 #[test]
@@ -61,12 +61,12 @@ fn what_goes_on_behind_the_last_entry_gets_an_entry() {
 fn a_first_backup_that_got_no_manifest_gets_one_of_its_generation() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        keep(&stage, 2);
-        let mut sound = manifest(&stage);
+        stage.keep_segments(2);
+        let mut sound = stage.manifest();
         remove(&stage, MANIFEST_FILE_NAME);
         let repository = adopted(&stage);
         assert_eq!(repository.generation(), fixtures.generation());
-        let found = manifest(&stage);
+        let found = stage.manifest();
         for (sound, found) in sound.segments.iter_mut().zip(&found.segments) {
             sound.created_at = found.created_at;
         }
@@ -82,7 +82,7 @@ fn a_manifest_that_gets_an_entry_of_generation_2_is_of_generation_2() {
     write(&stage, "backup_full_0004.grafeo", &full.bytes);
     let repository = adopted(&stage);
     assert_eq!(repository.generation(), Generation::Two);
-    let segments = manifest(&stage).segments;
+    let segments = stage.manifest().segments;
     assert_eq!(segments.len(), SEGMENTS.len() + 1);
     assert_eq!(segments.iter().filter(|it| it.end_lsn.is_some()).count(), 1);
 }
@@ -103,7 +103,7 @@ fn an_increment_that_does_not_go_on_gets_no_entry() {
         };
         let other = other.read("02_chain40/backup/backup_incr_0002.wal");
         let stage = Stage::new(fixtures);
-        keep(&stage, 2);
+        stage.keep_segments(2);
         write(&stage, SEGMENTS[2], &other.bytes);
         check_left(&stage, SEGMENTS[2]);
     }
@@ -111,15 +111,15 @@ fn an_increment_that_does_not_go_on_gets_no_entry() {
     // In generation 1 the epochs tell.
     let stage = Stage::new(V1);
     let last = read(&stage, SEGMENTS[3]);
-    keep(&stage, 2);
+    stage.keep_segments(2);
     write(&stage, SEGMENTS[2], &last);
     check_left(&stage, SEGMENTS[2]);
 
     // In generation 2 the positions.
     let stage = Stage::of(V2, "03_two_fulls");
     let first = read(&stage, "backup_incr_0001.wal");
-    keep(&stage, 3);
-    edit_manifest(&stage, |manifest| {
+    stage.keep_segments(3);
+    stage.edit_manifest(|manifest| {
         manifest.segments.remove(1);
     });
     remove(&stage, "backup_incr_0001.wal");
@@ -133,11 +133,11 @@ fn an_increment_that_does_not_go_on_gets_no_entry() {
 fn a_copy_of_an_increment_gets_no_entry() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        keep(&stage, 2);
+        stage.keep_segments(2);
         let [full, increment] = [SEGMENTS[0], SEGMENTS[1]].map(|name| read(&stage, name));
         write(&stage, "backup_full_0002.grafeo", &full);
         adopted(&stage);
-        assert_eq!(manifest(&stage).segments.len(), 3);
+        assert_eq!(stage.manifest().segments.len(), 3);
         let name = "backup_incr_0003.wal";
         write(&stage, name, &increment);
         check_left(&stage, name);
@@ -145,7 +145,7 @@ fn a_copy_of_an_increment_gets_no_entry() {
         let other = with_header(&increment, |header| header.count += 1);
         write(&stage, name, &other);
         adopted(&stage);
-        assert_eq!(manifest(&stage).segments.len(), 4);
+        assert_eq!(stage.manifest().segments.len(), 4);
     }
 }
 
@@ -188,14 +188,14 @@ fn an_increment_whose_image_got_no_name_is_removed() {
         });
         let name = "backup_incr_0005.wal";
         write(&stage, name, &of_an_image);
-        let before = manifest(&stage);
+        let before = stage.manifest();
         assert_eq!(unnamed(&adopted(&stage)), [""; 0]);
         assert!(!stage.repository().join(name).exists());
-        assert_eq!(manifest(&stage), before);
+        assert_eq!(stage.manifest(), before);
 
         // Of a first backup there is nothing else.
         let stage = Stage::new(fixtures);
-        keep(&stage, 2);
+        stage.keep_segments(2);
         remove(&stage, MANIFEST_FILE_NAME);
         remove(&stage, SEGMENTS[0]);
         assert_eq!(unnamed(&adopted(&stage)), [""; 0]);

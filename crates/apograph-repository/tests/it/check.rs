@@ -8,7 +8,7 @@ use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 use apograph_wal::{LogPart, Run};
 
-use crate::forge::{manifest, read};
+use crate::forge::read;
 
 /// What a check says that has the bytes beforehand, and one that trails behind a reader.
 fn both(bytes: &[u8], segment: &Segment) -> [Result<(), Unusable>; 2] {
@@ -36,7 +36,7 @@ fn both(bytes: &[u8], segment: &Segment) -> [Result<(), Unusable>; 2] {
 fn every_byte_of_a_file_is_compared() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        let segment = &manifest(&stage).segments[1];
+        let segment = &stage.manifest().segments[1];
         let sound = read(&stage, SEGMENTS[1]);
         assert_eq!(both(&sound, segment), [Ok(()), Ok(())]);
         for offset in 0..sound.len() {

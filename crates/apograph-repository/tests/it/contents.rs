@@ -9,8 +9,7 @@ use apograph_testing::stage::Stage;
 use apograph_wal::{GroupReader, LogEvent};
 
 use crate::forge::{
-    add_increment, counted, increment, keep, manifest, open, read, record, remove, rewrite,
-    with_header,
+    add_increment, counted, increment, open, read, record, remove, rewrite, with_header,
 };
 
 fn file(repository: &Repository, index: usize) -> IncrementFile {
@@ -112,7 +111,7 @@ fn the_timeline_at_the_end_is_that_of_the_last_record() {
         ..SegmentHeader::decode(&bytes).expect("a header")
     };
     let rest = [&header.encode()[..], &bytes[end..]].concat();
-    keep(&stage, 2);
+    stage.keep_segments(2);
     add_increment(&stage, &first);
     add_increment(&stage, &rest);
 
@@ -132,7 +131,7 @@ fn the_timeline_at_the_end_is_that_of_the_last_record() {
     let mut history = read_history(&stage.folder()).expect("a history");
     history.records.remove(2);
     write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
-    remove(&stage, manifest(&stage).segments[2].file.as_str());
+    remove(&stage, stage.manifest().segments[2].file.as_str());
     let timeline = open(&stage).timeline_at_end().timeline;
     assert_eq!(timeline.get(), 2);
 }

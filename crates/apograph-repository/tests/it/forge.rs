@@ -2,13 +2,10 @@
 
 use std::fs;
 
-use apograph_format::{
-    Crc32, Epoch, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, SegmentName,
-};
+use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
 use apograph_io::{Mode, Pace, RealDisk, Threads};
 use apograph_manifest::{
-    FileName, IncrementContent, Manifest, Segment, SegmentContent, Unknown, read_history,
-    read_manifest, write_history, write_manifest, write_records,
+    IncrementContent, SegmentContent, read_history, write_history, write_records,
 };
 use apograph_repository::Repository;
 use apograph_testing::stage::Stage;
@@ -36,17 +33,6 @@ pub(crate) fn increment(repository: &Repository, index: usize) -> &IncrementCont
 pub(crate) fn record(stage: &Stage, repository: &Repository, records: usize) {
     let records = repository.records().take(records);
     write_records(&RealDisk, &stage.folder(), Mode::PRIVATE, records, None).expect("a history");
-}
-
-pub(crate) fn manifest(stage: &Stage) -> Manifest {
-    let manifest = read_manifest(&stage.folder()).expect("a manifest");
-    manifest.expect("a manifest")
-}
-
-pub(crate) fn edit_manifest(stage: &Stage, change: impl FnOnce(&mut Manifest)) {
-    let mut manifest = manifest(stage);
-    change(&mut manifest);
-    write_manifest(&RealDisk, &stage.folder(), Mode::PRIVATE, &manifest).expect("a manifest");
 }
 
 pub(crate) fn read(stage: &Stage, name: &str) -> Vec<u8> {
@@ -77,10 +63,10 @@ pub(crate) fn with_header(bytes: &[u8], change: impl FnOnce(&mut SegmentHeader))
 
 /// Puts other bytes in the place of a segment, and says so in the manifest and in its record.
 pub(crate) fn rewrite(stage: &Stage, index: usize, change: impl FnOnce(Vec<u8>) -> Vec<u8>) {
-    let name = manifest(stage).segments[index].file.to_string();
+    let name = stage.manifest().segments[index].file.to_string();
     let bytes = change(read(stage, &name));
     write(stage, &name, &bytes);
-    edit_manifest(stage, |manifest| {
+    stage.edit_manifest(|manifest| {
         let segment = &mut manifest.segments[index];
         (segment.size_bytes, segment.checksum) = (bytes.len() as u64, Crc32::of(&bytes));
         if let Ok(header) = SegmentHeader::decode(&bytes) {
@@ -89,44 +75,14 @@ pub(crate) fn rewrite(stage: &Stage, index: usize, change: impl FnOnce(Vec<u8>) 
     });
     let mut history = read_history(&stage.folder()).expect("a history");
     if let Some(record) = history.records.get_mut(index) {
-        record.segment = manifest(stage).segments.swap_remove(index);
+        record.segment = stage.manifest().segments.swap_remove(index);
         write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
     }
-}
-
-/// Puts a segment behind those of a repository.
-pub(crate) fn add(stage: &Stage, kind: SegmentKind, epochs: (Epoch, Epoch), bytes: &[u8]) {
-    let index = manifest(stage).segments.len() as u64;
-    let name = SegmentName { kind, index }.to_string();
-    write(stage, &name, bytes);
-    edit_manifest(stage, |manifest| {
-        let last = manifest.segments.last().expect("a segment");
-        let segment = Segment {
-            kind,
-            file: FileName::try_from(name).expect("a name"),
-            start_epoch: epochs.0,
-            end_epoch: epochs.1,
-            checksum: Crc32::of(bytes),
-            size_bytes: bytes.len() as u64,
-            created_at: last.created_at,
-            end_lsn: None,
-            unknown: Unknown::new(),
-        };
-        manifest.segments.push(segment);
-    });
 }
 
 /// Puts an increment behind the segments of a repository.
 pub(crate) fn add_increment(stage: &Stage, bytes: &[u8]) {
     let header = SegmentHeader::decode(bytes).expect("a header");
     let epochs = (header.start_epoch, header.end_epoch);
-    add(stage, SegmentKind::Incremental, epochs, bytes);
-}
-
-/// Leaves the first segments of a repository, and removes the others.
-pub(crate) fn keep(stage: &Stage, count: usize) {
-    for segment in manifest(stage).segments.split_off(count) {
-        remove(stage, segment.file.as_str());
-    }
-    edit_manifest(stage, |manifest| manifest.segments.truncate(count));
+    stage.add_segment(SegmentKind::Incremental, epochs, bytes);
 }

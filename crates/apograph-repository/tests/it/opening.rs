@@ -11,8 +11,7 @@ use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{
-    counted, damage, edit_manifest, increment, keep, open, read, record, remove, rewrite,
-    with_header, write,
+    counted, damage, increment, open, read, record, remove, rewrite, with_header, write,
 };
 
 /// Two full backups, and increments behind each.
@@ -30,7 +29,7 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
     for fixtures in [V1, V2] {
         let stage = Stage::of(fixtures, TWO_FULLS);
         let later = read(&stage, "backup_full_0003.grafeo");
-        keep(&stage, 1);
+        stage.keep_segments(1);
         write(&stage, "backup_full_0001.grafeo", &later);
         write(&stage, "backup_full_0002.grafeo", &later);
         rebuild(&RealDisk, &stage.folder()).expect("a manifest");
@@ -123,7 +122,7 @@ fn behind_what_the_engine_left_out_everything_is_counted_as_before() {
 
     // None were counted, none are missing.
     let stage = Stage::of(V2, TWO_FULLS);
-    keep(&stage, 3);
+    stage.keep_segments(3);
     rewrite(&stage, 2, |bytes| {
         with_header(&empty(bytes), |header| header.count = 0)
     });
@@ -185,7 +184,7 @@ fn epochs_that_are_not_those_of_the_increment_contradict_the_manifest() {
     for fixtures in [V1, V2] {
         for change in changes {
             let stage = Stage::new(fixtures);
-            edit_manifest(&stage, |manifest| change(&mut manifest.segments[1]));
+            stage.edit_manifest(|manifest| change(&mut manifest.segments[1]));
             let error = Repository::open(&stage.repository()).expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
             assert!(error.to_string().contains("it says epochs"), "{error}");

@@ -7,7 +7,7 @@ use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{
-    add_increment, counted, damage, increment, keep, open, read, record, rewrite, with_header,
+    add_increment, counted, damage, increment, open, read, record, rewrite, with_header,
 };
 
 /// The engine's log files have at most this many bytes before the group that ends them.
@@ -128,7 +128,7 @@ fn what_is_repeated_of_a_log_file_of_generation_2_is_no_commit_more() {
 fn a_log_of_generation_2_that_ends_before_what_was_captured_of_it_is_another() {
     let stage = Stage::new(V2);
     let [first, second] = [1, 2].map(|index| read(&stage, SEGMENTS[index]));
-    keep(&stage, 3);
+    stage.keep_segments(3);
     let sound = open(&stage).chain().restorable();
 
     // As far as it goes it is the same log.
@@ -142,7 +142,7 @@ fn a_log_of_generation_2_that_ends_before_what_was_captured_of_it_is_another() {
     assert_eq!(found.chain().holes().count(), 0);
 
     // It lacks the commits of the last one.
-    keep(&stage, 3);
+    stage.keep_segments(3);
     add_increment(&stage, &first);
     let found = open(&stage);
     let last = increment(&found, 3);

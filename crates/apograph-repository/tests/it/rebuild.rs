@@ -6,7 +6,7 @@ use apograph_repository::{plan_rebuild, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{edit_manifest, keep, manifest, read, write};
+use crate::forge::{read, write};
 
 #[test]
 fn of_two_segments_with_one_number_the_full_backup_is_first() {
@@ -29,7 +29,7 @@ fn of_two_segments_with_one_number_the_full_backup_is_first() {
 fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
     let stage = Stage::new(V2);
     let unknown: Unknown = serde_json::from_str(r#"{"later": 1}"#).expect("an object");
-    edit_manifest(&stage, |manifest| {
+    stage.edit_manifest(|manifest| {
         manifest.unknown = unknown.clone();
         manifest.segments.pop();
     });
@@ -38,7 +38,7 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
             .expect("a manifest")
             .unchanged
     );
-    let found = manifest(&stage);
+    let found = stage.manifest();
     assert_eq!((found.unknown, found.segments.len()), (unknown, 4));
 }
 
@@ -46,7 +46,7 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
 fn a_repository_of_which_nothing_can_be_used_is_told_why() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        keep(&stage, 2);
+        stage.keep_segments(2);
         let error = |name: &str, bytes: &[u8]| {
             write(&stage, name, bytes);
             let error = rebuild(&RealDisk, &stage.folder()).expect_err("no segment");

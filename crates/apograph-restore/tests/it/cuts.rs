@@ -15,7 +15,7 @@ use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::commits::{all, epochs};
 use crate::forge::{
-    Increment, Log, add_full, body, edit_history, frames, keep, log_files, record, rewrite,
+    Increment, Log, add_full, body, edit_history, frames, log_files, record, rewrite,
 };
 use crate::restore::{planned, point, restored};
 
@@ -99,7 +99,7 @@ fn an_epoch_record_goes_where_its_commit_went() {
         let frame = RawFrame::parse(rest).expect("a frame");
         rest = &rest[frame.bytes().len()..];
     }
-    keep(&stage, 1);
+    stage.keep_segments(1);
     let (front, epoch) = first.split_at(last);
     Increment::new((8, 18), front.to_vec()).add_to(&stage);
     Increment::new((19, 29), [epoch, &second].concat()).add_to(&stage);
@@ -113,7 +113,7 @@ fn what_a_segment_repeats_of_the_one_before_it_is_restored_once() {
         let (stage, whole) = (Stage::new(fixtures), Stage::new(fixtures));
         let commits = all(&whole);
         let body_of = |file: &str| body(&whole, file);
-        keep(&stage, 2);
+        stage.keep_segments(2);
         // The last commit of the first increment, and the second one.
         let repeating = if fixtures == V1 {
             let offset = usize::try_from(commits[10].offset).expect("small");
@@ -136,7 +136,7 @@ fn what_a_segment_repeats_of_its_image_is_not_restored() {
     let (stage, whole) = (Stage::of(V2, name), Stage::of(V2, name));
     let source = V2.logs_of(&format!("{name}/source"));
     let log = Log::of_files(source.into_iter().map(|file| file.bytes));
-    keep(&stage, 1);
+    stage.keep_segments(1);
     Increment::new((2, 6), log.between(0, 614)).add_to(&stage);
     Increment::new((7, 10), log.between(614, 1046)).add_to(&stage);
     assert_eq!(increment(&stage, 1).overlap_bytes, 74);
@@ -199,7 +199,7 @@ fn a_log_goes_on_across_an_image_that_an_increment_spans() {
     // The image is in the middle of the increment behind it, and at its front.
     for begins in [CUTS[1], CUTS[2]] {
         let stage = Stage::of(V2, TWO_FULLS);
-        keep(&stage, 1);
+        stage.keep_segments(1);
         let before = log.between(CUTS[0], begins);
         let last = if begins == CUTS[1] { 4 } else { 6 };
         Increment::new((4, last), before).add_to(&stage);
@@ -221,7 +221,7 @@ fn a_log_goes_on_across_an_image_that_an_increment_spans() {
 fn what_was_captured_again_with_an_image_is_listed_once() {
     let (stage, whole) = (Stage::of(V2, TWO_FULLS), Stage::of(V2, TWO_FULLS));
     let log = log_of_two_fulls(&whole);
-    keep(&stage, 1);
+    stage.keep_segments(1);
     Increment::new((4, 7), log.between(CUTS[0], CUTS[3])).add_to(&stage);
     add_full(
         &stage,
@@ -243,7 +243,7 @@ fn what_was_captured_again_with_an_image_is_listed_once() {
 fn an_encrypted_log_keeps_its_headers_and_hides_its_epochs() {
     let (stage, plain) = (Stage::new(V2), Stage::new(V2));
     let log = Log::of(&plain, &SEGMENTS[1..]).with_headers(encrypted);
-    keep(&stage, 1);
+    stage.keep_segments(1);
     for (first, last, from, to) in [
         (8, 18, 600, 1521),
         (19, 29, 1521, 2483),

@@ -6,20 +6,14 @@ use std::path::Path;
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     Crc32, Epoch, Generation, Lsn, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind,
-    SegmentName, UnixMillis, log_folder,
+    log_folder,
 };
 use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{
-    FileName, History, Manifest, Segment, Unknown, read_history, read_manifest, write_history,
-    write_manifest, write_records,
+    History, Manifest, Segment, read_history, write_history, write_manifest, write_records,
 };
 use apograph_repository::Repository;
 use apograph_testing::stage::Stage;
-
-pub(crate) fn manifest(stage: &Stage) -> Manifest {
-    let manifest = read_manifest(&stage.folder()).expect("a manifest");
-    manifest.expect("a manifest")
-}
 
 pub(crate) fn history(stage: &Stage) -> History {
     read_history(&stage.folder()).expect("a history")
@@ -47,7 +41,7 @@ pub(crate) fn edit_history(stage: &Stage, change: impl FnOnce(&mut History)) {
 
 /// Changes what the manifest and the record, if there is one, say of a segment.
 pub(crate) fn edit_segment(stage: &Stage, index: usize, change: impl Fn(&mut Segment)) {
-    let mut files = (manifest(stage), history(stage));
+    let mut files = (stage.manifest(), history(stage));
     change(&mut files.0.segments[index]);
     if let Some(record) = files.1.records.get_mut(index) {
         change(&mut record.segment);
@@ -76,7 +70,7 @@ pub(crate) fn flip_last_byte(file: &Path) {
 }
 
 pub(crate) fn file_name(stage: &Stage, index: usize) -> String {
-    manifest(stage).segments[index].file.to_string()
+    stage.manifest().segments[index].file.to_string()
 }
 
 /// What to make an increment of.
@@ -99,7 +93,7 @@ impl Increment {
 
     /// Puts it behind the segments of a repository.
     pub(crate) fn add_to(&self, stage: &Stage) {
-        let manifest = manifest(stage);
+        let manifest = stage.manifest();
         let epochs = (Epoch::new(self.epochs.0), Epoch::new(self.epochs.1));
         let header = SegmentHeader {
             generation: manifest.generation,
@@ -109,7 +103,7 @@ impl Increment {
             flags: self.flags,
         };
         let bytes = [&header.encode()[..], &self.body].concat();
-        add(stage, SegmentKind::Incremental, epochs, &bytes);
+        stage.add_segment(SegmentKind::Incremental, epochs, &bytes);
     }
 }
 
@@ -117,37 +111,7 @@ impl Increment {
 pub(crate) fn add_full(stage: &Stage, end_epoch: u64, image: &Path) {
     let bytes = fs::read(image).expect("a file");
     let epochs = (Epoch::default(), Epoch::new(end_epoch));
-    add(stage, SegmentKind::Full, epochs, &bytes);
-}
-
-fn add(stage: &Stage, kind: SegmentKind, epochs: (Epoch, Epoch), bytes: &[u8]) {
-    let mut manifest = manifest(stage);
-    let index = manifest.segments.len() as u64;
-    let name = SegmentName { kind, index }.to_string();
-    fs::write(stage.repository().join(&name), bytes).expect("a file");
-    let last = manifest.segments.last().expect("a segment");
-    let created_at = UnixMillis::new(last.created_at.get() + 1);
-    manifest.segments.push(Segment {
-        kind,
-        file: FileName::try_from(name).expect("a name"),
-        start_epoch: epochs.0,
-        end_epoch: epochs.1,
-        checksum: Crc32::of(bytes),
-        size_bytes: bytes.len() as u64,
-        created_at,
-        end_lsn: None,
-        unknown: Unknown::new(),
-    });
-    write_manifest(&RealDisk, &stage.folder(), Mode::PRIVATE, &manifest).expect("a manifest");
-}
-
-/// Leaves the first segments of a repository, and removes the others.
-pub(crate) fn keep(stage: &Stage, count: usize) {
-    let mut manifest = manifest(stage);
-    for segment in manifest.segments.drain(count..) {
-        fs::remove_file(stage.repository().join(segment.file.as_str())).expect("a file");
-    }
-    write_manifest(&RealDisk, &stage.folder(), Mode::PRIVATE, &manifest).expect("a manifest");
+    stage.add_segment(SegmentKind::Full, epochs, &bytes);
 }
 
 /// The log in an increment.

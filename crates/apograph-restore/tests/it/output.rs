@@ -6,16 +6,12 @@ use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use apograph_format::{checkpoint_image, log_folder};
-use apograph_io::{
-    At, Disk, DiskFile, FileLock, Folder, Mode, RealDisk, Result as IoResult, Silent,
-    temporary_name,
-};
+use apograph_io::{Disk, FileLock, Folder, RealDisk, Silent, temporary_name};
 use apograph_manifest::Target;
 use apograph_restore::{Options, RestoreError, Restored, Result, restore};
-use apograph_testing::disk::{Fault, Operation, SimDisk};
+use apograph_testing::disk::{ContendedDisk, Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::Stage;
 
@@ -306,45 +302,8 @@ fn a_restore_that_runs_is_not_cleared_away() {
     check_restored(&stage);
 }
 
-/// A disk on which another command takes each folder as soon as it is made.
-#[derive(Default)]
-struct Taken(Mutex<Vec<FileLock>>);
-
-impl Disk for Taken {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> IoResult<Box<dyn DiskFile>> {
-        RealDisk.create_new(at, mode)
-    }
-
-    fn create_folder(&self, at: At<'_>, mode: Mode) -> IoResult<Folder> {
-        let folder = RealDisk.create_folder(at, mode)?;
-        let lock = FileLock::acquire_folder(&at.open_folder()?)?;
-        self.0.lock().expect("the locks").push(lock);
-        Ok(folder)
-    }
-
-    fn publish(&self, from: At<'_>, to: At<'_>) -> IoResult<()> {
-        RealDisk.publish(from, to)
-    }
-
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> IoResult<()> {
-        RealDisk.exchange(one, other)
-    }
-
-    fn remove_file(&self, at: At<'_>) -> IoResult<()> {
-        RealDisk.remove_file(at)
-    }
-
-    fn remove_folder(&self, at: At<'_>) -> IoResult<()> {
-        RealDisk.remove_folder(at)
-    }
-
-    fn sync_folder(&self, folder: &Folder) -> IoResult<()> {
-        RealDisk.sync_folder(folder)
-    }
-}
-
 #[test]
 fn a_folder_that_another_restore_takes_for_a_left_over_is_left_to_it() {
     let stage = Stage::new(V1);
-    check_busy(restore_by(&Taken::default(), &stage), &stage);
+    check_busy(restore_by(&ContendedDisk::default(), &stage), &stage);
 }

@@ -14,7 +14,7 @@ use apograph_restore::{Problem, Result, Verified, VerifyOptions, verify};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{edit_history, edit_segment, manifest, record};
+use crate::forge::{edit_history, edit_segment, record};
 use crate::hearing::Hearing;
 
 fn at(level: Level) -> VerifyOptions {
@@ -29,7 +29,7 @@ fn verified(stage: &Stage, level: Level) -> Verified {
 }
 
 fn total_bytes(stage: &Stage) -> u64 {
-    let segments = manifest(stage).segments;
+    let segments = stage.manifest().segments;
     let files = segments
         .iter()
         .map(|it| stage.repository().join(it.file.as_str()));
@@ -74,7 +74,7 @@ fn first_problem(stage: &Stage) -> Problem {
 }
 
 fn check_differs(stage: &Stage, index: usize, expected: &str) {
-    let segment = &manifest(stage).segments[index];
+    let segment = &stage.manifest().segments[index];
     let expected = Problem {
         code: "corrupt-segment",
         file: Some(SEGMENTS[index].to_owned()),
@@ -150,7 +150,7 @@ fn a_header_that_is_not_what_the_manifest_says_is_damage() {
 fn an_entry_that_the_manifest_lacks_is_a_missing_link() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        let mut manifest = manifest(&stage);
+        let mut manifest = stage.manifest();
         manifest.segments.remove(2);
         write_manifest(&RealDisk, &stage.folder(), Mode::PRIVATE, &manifest).expect("a manifest");
         let unnamed = Problem {

@@ -12,7 +12,7 @@ use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::commits::all;
-use crate::forge::{frames, log_files, manifest};
+use crate::forge::{frames, log_files};
 
 /// The position at which the image of generation 2 in [`Stage::new`] ends.
 const IMAGE_END: Lsn = Lsn::new(600);
@@ -61,7 +61,7 @@ fn a_restore_tells_what_it_read_and_what_it_wrote() {
         assert_eq!(restored.timeline, Some(Timeline::FIRST));
         assert_eq!(restored.commits, 20 - 7);
         assert_eq!(restored.interval, None);
-        let segments = manifest(&stage).segments;
+        let segments = stage.manifest().segments;
         assert_eq!(restored.full, segments[0]);
         assert_eq!(restored.increments, segments[1..3]);
         let read = SEGMENTS[..3].iter();
@@ -149,7 +149,7 @@ fn an_instant_is_answered_with_the_interval_of_its_state() {
 #[test]
 fn an_instant_of_generation_1_is_answered_with_the_captures_around_it() {
     let stage = Stage::new(V1);
-    let segments = manifest(&stage).segments;
+    let segments = stage.manifest().segments;
     for (index, epoch) in [(1, 18), (2, 29), (3, 40)] {
         let created = segments[index].created_at;
         let restored = planned(&stage, Target::Time(created)).expect("a plan");

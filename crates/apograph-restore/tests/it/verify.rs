@@ -16,7 +16,7 @@ use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{flip_last_byte, history, manifest, put};
+use crate::forge::{flip_last_byte, history, put};
 use crate::hearing::Hearing;
 
 fn all() -> VerifyOptions {
@@ -231,7 +231,7 @@ fn a_backup_that_publishes_meanwhile_loses_nothing() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         marked(&stage, &new());
-        let whole = (manifest(&stage), history(&stage));
+        let whole = (stage.manifest(), history(&stage));
         let mut front = whole.clone();
         front.0.segments.pop();
         let last = front.1.records.pop().expect("a record");
@@ -272,7 +272,7 @@ fn a_backup_that_publishes_meanwhile_loses_nothing() {
 #[test]
 fn behind_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back() {
     let stage = Stage::new(V1);
-    let all = manifest(&stage);
+    let all = stage.manifest();
     let shorter = Manifest {
         segments: all.segments[..2].to_vec(),
         ..all
@@ -289,7 +289,7 @@ fn a_contradiction_that_comes_up_meanwhile_stays_one() {
     let stage = Stage::new(V1);
     marked(&stage, &new());
     let known = history(&stage);
-    let mut other = manifest(&stage);
+    let mut other = stage.manifest();
     other.segments.pop();
     let change = || put(&stage, &(other.clone(), known.clone()));
     let hearing = Hearing::new(&change);
