@@ -32,6 +32,7 @@
     )
 )]
 
+mod blake3;
 mod bytes;
 mod database;
 mod error;
@@ -43,6 +44,7 @@ pub mod v1;
 pub mod v2;
 mod words;
 
+pub use blake3::Blake3;
 pub use database::{
     Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, Image,
     PAGE_BYTES, generation_of,

@@ -33,7 +33,7 @@ fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
         })
 }
 
-const fn is_hex_digit(byte: u8) -> bool {
+pub(crate) const fn is_hex_digit(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
 }
 
