@@ -90,7 +90,12 @@ mod tests {
         assert_eq!(empty.to_string(), expected);
         assert_eq!(expected.parse(), Ok(empty));
         assert_eq!(Blake3::new(empty.get()), empty);
-        for text in ["", "af13", &expected.to_uppercase(), &format!("{expected}0")] {
+        for text in [
+            "",
+            "af13",
+            &expected.to_uppercase(),
+            &format!("{expected}0"),
+        ] {
             assert_eq!(text.parse::<Blake3>(), Err(ParseWordError::NotANumber));
         }
     }

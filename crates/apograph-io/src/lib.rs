@@ -35,6 +35,7 @@ mod map;
 mod monitor;
 mod open;
 mod pace;
+mod random;
 mod staged;
 
 pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, crc32_at_pace};
@@ -47,6 +48,7 @@ pub use map::Mapped;
 pub use monitor::{Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::{Clock, Pace};
+pub use random::random;
 pub use staged::{
     StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, replace_file_with, temporary_name,
 };

@@ -27,6 +27,14 @@ pub enum ManifestError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The notes' bytes are no notes.
+    #[error("{} is damaged: {detail}", path.display())]
+    CorruptNotes {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// The repository has as many segments as a manifest may name.
     #[error("{} would name {count} segments, and at most {limit} can be read; begin another repository", path.display())]
     Full {
@@ -56,6 +64,7 @@ impl ManifestError {
             Self::Io(_) | Self::Full { .. } => "io",
             Self::CorruptManifest { .. } => "corrupt-manifest",
             Self::CorruptCursor { .. } => "corrupt-cursor",
+            Self::CorruptNotes { .. } => "corrupt-notes",
             Self::UnsupportedVersion { .. } => "unsupported-version",
         }
     }

@@ -1,7 +1,7 @@
 //! The catalogue of a Grafeo backup repository: manifest, cursor, and what can be restored.
 //!
 //! For tools that list, check or copy backups without opening a log or a database. It reads and
-//! writes the three small files of a repository ([`Manifest`], [`Cursor`], [`History`]), each
+//! writes the small files of a repository ([`Manifest`], [`Cursor`], [`History`], [`Notes`]), each
 //! replaced whole and durably, and reads them as a [`Chain`]: which points can be restored, where
 //! the holes are, and which segments a [`Target`] needs. It opens no segment.
 //!
@@ -32,6 +32,7 @@ mod entry;
 mod error;
 mod hole;
 mod manifest;
+mod notes;
 mod plan;
 mod record;
 mod run;
@@ -46,6 +47,7 @@ pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };
+pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
     FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, ImageIdentity, IncrementContent,

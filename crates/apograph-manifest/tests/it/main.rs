@@ -1,10 +1,11 @@
-//! The three small files of a repository: against what real engines wrote, and against damage.
+//! The small files of a repository: against what real engines wrote, and against damage.
 
 mod chain;
 mod cursor;
 mod files;
 mod history;
 mod manifest;
+mod notes;
 mod segment;
 mod v2;
 mod verification;

@@ -80,8 +80,8 @@ impl Failure {
 pub(super) fn exit_status(code: &str) -> u8 {
     match code {
         "usage" => 2,
-        "corrupt-segment" | "corrupt-manifest" | "corrupt-cursor" | "corrupt-database"
-        | "corrupt-wal" => 3,
+        "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"
+        | "corrupt-database" | "corrupt-wal" => 3,
         "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
         | "encrypted" => 4,
         "target-not-covered" | "ambiguous-target" => 5,

@@ -1,0 +1,184 @@
+//! `apograph-notes.json`: what is known of a repository and can be read nowhere else.
+//!
+//! `apograph.json` is derived: it is made anew where it is lost. The id of the repository and the
+//! time until which it is known to hold every commit are not, so they have a file of their own,
+//! which `rebuild` keeps. It is small: a backup that finds nothing new writes just this.
+//!
+//! The file is `{"crc32":"…","body":{…}}` as `apograph.json` is. Damaged it is an error for whoever
+//! needs what only it says, and never believed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use apograph_format::{Crc32, ParseWordError, UnixMillis};
+use apograph_io::{Disk, Folder, Mode, replace_file};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::error::{ManifestError, Result};
+use crate::segment::Unknown;
+
+/// The name of the file in a repository.
+pub const NOTES_FILE_NAME: &str = "apograph-notes.json";
+/// The most bytes that the file may have.
+pub const NOTES_MAX_BYTES: u64 = 16 << 20;
+
+const NOTES_FORMAT: u32 = 1;
+
+/// The id of a repository: 128 random bits, written as 32 lower-case hex digits.
+///
+/// A copy of a repository has the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepositoryId(u128);
+
+impl RepositoryId {
+    /// Wraps a stored id.
+    pub const fn new(value: u128) -> Self {
+        Self(value)
+    }
+
+    /// The number itself.
+    pub const fn get(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for RepositoryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for RepositoryId {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> std::result::Result<Self, ParseWordError> {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 32 || !text.bytes().all(is_hex) {
+            return Err(ParseWordError::NotANumber);
+        }
+        let parsed = u128::from_str_radix(text, 16);
+        parsed.map(Self).map_err(|_| ParseWordError::NotANumber)
+    }
+}
+
+impl Serialize for RepositoryId {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RepositoryId {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What is known of a repository and can be read nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notes {
+    /// The id of the repository.
+    pub id: RepositoryId,
+    /// Every commit that was made before this time is in the repository, as far as the clocks of
+    /// the database's machine and of ours agree; `None` where there was no backup yet.
+    pub looked_until: Option<UnixMillis>,
+    /// What else the file says.
+    pub unknown: Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body {
+    format: u32,
+    id: RepositoryId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    looked_until: Option<UnixMillis>,
+    #[serde(flatten)]
+    unknown: Unknown,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    crc32: Crc32,
+    body: Box<RawValue>,
+}
+
+impl Notes {
+    /// The notes of a repository in which nothing happened yet.
+    pub const fn of(id: RepositoryId) -> Self {
+        Self {
+            id,
+            looked_until: None,
+            unknown: Unknown::new(),
+        }
+    }
+
+    /// Reads the content of the file; the error says what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for a person.
+    pub fn decode(bytes: &[u8]) -> std::result::Result<Self, String> {
+        let envelope: Envelope =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let text = envelope.body.get();
+        let found = Crc32::of(text.as_bytes());
+        if found != envelope.crc32 {
+            let expected = envelope.crc32;
+            return Err(format!("its checksum is {found}, and it says {expected}"));
+        }
+        let body: Body = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        if body.format != NOTES_FORMAT {
+            let found = body.format;
+            return Err(format!("it has format {found}, known is {NOTES_FORMAT}"));
+        }
+        Ok(Self {
+            id: body.id,
+            looked_until: body.looked_until,
+            unknown: body.unknown,
+        })
+    }
+
+    /// The content of the file.
+    pub fn encode(&self) -> Vec<u8> {
+        let body = Body {
+            format: NOTES_FORMAT,
+            id: self.id,
+            looked_until: self.looked_until,
+            unknown: self.unknown.clone(),
+        };
+        // Numbers, digits and what was JSON before: JSON can say all of it.
+        let body = to_raw_value(&body).unwrap_or_default();
+        let crc32 = Crc32::of(body.get().as_bytes());
+        let mut bytes = serde_json::to_vec(&Envelope { crc32, body }).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// Reads the notes of a repository; `None` where there are none.
+///
+/// # Errors
+///
+/// [`ManifestError::CorruptNotes`] and [`ManifestError::Io`].
+pub fn read_notes(repository: &Folder) -> Result<Option<Notes>> {
+    let at = repository.at(NOTES_FILE_NAME);
+    let Some(bytes) = at.read_small(NOTES_MAX_BYTES)? else {
+        return Ok(None);
+    };
+    let notes = Notes::decode(&bytes).map_err(|detail| ManifestError::CorruptNotes {
+        path: at.path(),
+        detail,
+    })?;
+    Ok(Some(notes))
+}
+
+/// Replaces the notes of a repository, whole and durably.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`].
+pub fn write_notes(disk: &dyn Disk, repository: &Folder, mode: Mode, notes: &Notes) -> Result<()> {
+    let at = repository.at(NOTES_FILE_NAME);
+    Ok(replace_file(disk, at, mode, &notes.encode())?)
+}
