@@ -331,6 +331,7 @@ impl<'a> Job<'a> {
             file,
             record: SegmentRecord {
                 segment,
+                hash: copy.hash,
                 content,
                 is_uncounted: false,
                 verified: None,

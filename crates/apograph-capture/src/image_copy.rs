@@ -1,6 +1,6 @@
 //! A copy of a database file, read back.
 
-use apograph_format::{Crc32, Epoch, FormatError, Image, LogPosition};
+use apograph_format::{Blake3, Crc32, Epoch, FormatError, Image, LogPosition};
 use apograph_io::{Pace, PartsCrc32, StagedFile, Threads};
 
 use crate::error::Result;
@@ -12,6 +12,7 @@ pub(crate) struct ImageCopy<'d> {
     pub(crate) size_bytes: u64,
     /// That of the whole file.
     pub(crate) checksum: Crc32,
+    pub(crate) hash: Blake3,
 }
 
 impl<'d> ImageCopy<'d> {
@@ -25,13 +26,14 @@ impl<'d> ImageCopy<'d> {
             let pace = Pace::default();
             let mut crc32 = PartsCrc32::of(bytes, threads, &pace);
             image.check_by(bytes, |range| crc32.part(range))?;
-            Ok((image, bytes.len() as u64, crc32.whole()))
+            Ok((image, bytes.len() as u64, crc32.whole(), Blake3::of(bytes)))
         })?;
-        Ok(read.map(|(image, size_bytes, checksum)| Self {
+        Ok(read.map(|(image, size_bytes, checksum, hash)| Self {
             file,
             image,
             size_bytes,
             checksum,
+            hash,
         }))
     }
 

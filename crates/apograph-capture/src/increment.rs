@@ -2,8 +2,8 @@
 
 use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
 use apograph_format::{
-    Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
-    UnixMillis,
+    Blake3, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind,
+    SegmentName, UnixMillis,
 };
 use apograph_io::{IoError, Mode, Monitor, StagedFile, Steps, crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
@@ -214,11 +214,12 @@ impl Stretch<'_> {
                 }
             }
         }
-        let (is_written, checksum, size_bytes) = file.sync_and_read(|written| {
+        let (is_written, checksum, hash, size_bytes) = file.sync_and_read(|written| {
             let is_written = self.is_written_in(written, &chunks);
             (
                 is_written,
                 crc32(written, options.threads),
+                Blake3::of(written),
                 written.len() as u64,
             )
         })?;
@@ -257,6 +258,7 @@ impl Stretch<'_> {
             file,
             record: SegmentRecord {
                 segment,
+                hash,
                 content,
                 is_uncounted: false,
                 verified: None,

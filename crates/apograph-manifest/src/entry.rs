@@ -1,6 +1,6 @@
 //! A segment of a chain, with what is known of it.
 
-use apograph_format::{Epoch, Generation, Point, Timeline};
+use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 
 use crate::hole::Unusable;
 use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
@@ -11,6 +11,8 @@ use crate::segment::Segment;
 pub struct ChainEntry {
     /// What the manifest says of it.
     pub segment: Segment,
+    /// The hash of its file; unknown where it has no record and could not be read.
+    pub hash: Option<Blake3>,
     /// What is in it, as far as that is known.
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
@@ -126,4 +128,4 @@ fn stretch_end(stretch: &Stretch) -> Point {
 }
 
 /// What is kept of a segment: every command that opens a repository holds this of each.
-const _: () = assert!(size_of::<ChainEntry>() <= 120 && size_of::<IncrementContent>() <= 192);
+const _: () = assert!(size_of::<ChainEntry>() <= 152 && size_of::<IncrementContent>() <= 192);

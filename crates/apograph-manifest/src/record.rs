@@ -3,7 +3,9 @@
 //! The manifest names epochs, which repeat; the record of a segment says which timelines it has
 //! and which of their epochs, and where in the log it begins and ends. All of that can be read
 //! again from the segments, except for their places in the log: losing the file costs one scan,
-//! and the bytes themselves then have to prove where the chain goes on.
+//! and the bytes themselves then have to prove where the chain goes on. What is lost with it too is
+//! the proof that a segment's file is the one that was captured: the manifest has a CRC-32 of it,
+//! which for an increment of generation 1 follows from the lengths of its frames.
 //!
 //! The file is `{"crc32":"…","body":{…}}`, where the checksum covers the bytes of the body. A file
 //! that does not match it is as good as lost, and is never trusted against the manifest.
@@ -11,8 +13,8 @@
 mod body;
 
 use apograph_format::{
-    Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet, Timeline,
-    UnixMillis,
+    Blake3, Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet,
+    Timeline, UnixMillis,
 };
 use apograph_io::{Disk, Folder, Mode, replace_file_with};
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,8 @@ pub struct History {
 pub struct SegmentRecord {
     /// What the manifest said of it.
     pub segment: Segment,
+    /// The hash of its file.
+    pub hash: Blake3,
     /// What is in it.
     pub content: SegmentContent,
     /// The numbers of its timelines are a guess: they were counted behind a segment of which
@@ -61,6 +65,8 @@ pub struct SegmentRecord {
 pub struct RecordRef<'a> {
     /// What the manifest says of it.
     pub segment: &'a Segment,
+    /// As in [`SegmentRecord`].
+    pub hash: Blake3,
     /// What is in it.
     pub content: &'a SegmentContent,
     /// As in [`SegmentRecord`].
@@ -75,6 +81,7 @@ impl<'a> From<&'a SegmentRecord> for RecordRef<'a> {
     fn from(record: &'a SegmentRecord) -> Self {
         Self {
             segment: &record.segment,
+            hash: record.hash,
             content: &record.content,
             is_uncounted: record.is_uncounted,
             verified: record.verified,
@@ -86,6 +93,7 @@ impl From<RecordRef<'_>> for SegmentRecord {
     fn from(record: RecordRef<'_>) -> Self {
         Self {
             segment: record.segment.clone(),
+            hash: record.hash,
             content: record.content.clone(),
             is_uncounted: record.is_uncounted,
             verified: record.verified,

@@ -1,18 +1,37 @@
 //! The comparison of a segment's file with what the manifest says of it, and of a log's end with
 //! what an increment's must be.
 
-use apograph_format::Crc32;
+use apograph_format::{Blake3, Crc32};
 use apograph_io::{Pace, Threads, TrailingCrc32, crc32_at_pace};
-use apograph_manifest::{Segment, Unusable};
+use apograph_manifest::{ChainEntry, HISTORY_FILE_NAME, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
 
-/// Compares a segment's bytes with the size and the checksum in the manifest.
+/// What a segment's file has to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// What the manifest says of it.
+    pub segment: &'a Segment,
+    /// The hash in its record, where it has one.
+    pub hash: Option<Blake3>,
+}
+
+impl<'a> From<&'a ChainEntry> for Expected<'a> {
+    fn from(entry: &'a ChainEntry) -> Self {
+        Self {
+            segment: &entry.segment,
+            hash: entry.hash,
+        }
+    }
+}
+
+/// Compares a segment's bytes with the size and the checksum in the manifest, and with the hash in
+/// its record.
 ///
 /// # Errors
 ///
 /// [`Unusable::Damaged`].
-pub fn check_file(bytes: &[u8], segment: &Segment, threads: Threads) -> Result<(), Unusable> {
-    check_file_at_pace(bytes, segment, threads, &Pace::default())
+pub fn check_file(bytes: &[u8], expected: Expected<'_>, threads: Threads) -> Result<(), Unusable> {
+    check_file_at_pace(bytes, expected, threads, &Pace::default())
 }
 
 /// The same, read no faster than a pace allows.
@@ -22,12 +41,13 @@ pub fn check_file(bytes: &[u8], segment: &Segment, threads: Threads) -> Result<(
 /// [`Unusable::Damaged`].
 pub fn check_file_at_pace(
     bytes: &[u8],
-    segment: &Segment,
+    expected: Expected<'_>,
     threads: Threads,
     pace: &Pace,
 ) -> Result<(), Unusable> {
-    check_size(bytes.len() as u64, segment)?;
-    check_checksum(crc32_at_pace(bytes, threads, pace), segment)
+    check_size(bytes.len() as u64, expected.segment)?;
+    check_checksum(crc32_at_pace(bytes, threads, pace), expected.segment)?;
+    check_hash(bytes, expected)
 }
 
 /// Compares a segment's size with the one in the manifest.
@@ -60,11 +80,24 @@ pub(crate) fn check_checksum(found: Crc32, segment: &Segment) -> Result<(), Unus
     Err(Unusable::Damaged { offset: 0, detail })
 }
 
-/// The comparison of an increment's file with the manifest, beside the reading of its log.
+/// Compares the hash of a segment's file with the one in its record, where it has one.
+///
+/// # Errors
+///
+/// [`Unusable::Damaged`].
+pub(crate) fn check_hash(bytes: &[u8], expected: Expected<'_>) -> Result<(), Unusable> {
+    if expected.hash.is_none_or(|hash| Blake3::of(bytes) == hash) {
+        return Ok(());
+    }
+    let detail = format!("its hash is another one than {HISTORY_FILE_NAME} says: it was replaced");
+    Err(Unusable::Damaged { offset: 0, detail })
+}
+
+/// The comparison of an increment's file with the manifest and its record, beside the reading of its log.
 #[derive(Debug)]
 pub struct FileCheck<'a> {
-    segment: &'a Segment,
-    size_bytes: u64,
+    expected: Expected<'a>,
+    bytes: &'a [u8],
     crc32: FileCrc32<'a>,
 }
 
@@ -76,19 +109,19 @@ enum FileCrc32<'a> {
 
 impl<'a> FileCheck<'a> {
     /// The check of a file that is read now, no faster than a pace allows.
-    pub fn first(bytes: &[u8], segment: &'a Segment, threads: Threads, pace: &Pace) -> Self {
+    pub fn first(bytes: &'a [u8], expected: Expected<'a>, threads: Threads, pace: &Pace) -> Self {
         Self {
-            segment,
-            size_bytes: bytes.len() as u64,
+            expected,
+            bytes,
             crc32: FileCrc32::Read(crc32_at_pace(bytes, threads, pace)),
         }
     }
 
     /// The check of a file whose log is about to be read: each byte of it is read once for both.
-    pub fn trailing(bytes: &'a [u8], segment: &'a Segment) -> Self {
+    pub fn trailing(bytes: &'a [u8], expected: Expected<'a>) -> Self {
         Self {
-            segment,
-            size_bytes: bytes.len() as u64,
+            expected,
+            bytes,
             crc32: FileCrc32::Trailing(TrailingCrc32::of(bytes)),
         }
     }
@@ -123,8 +156,9 @@ impl<'a> FileCheck<'a> {
     }
 
     fn compare(&self, found: Crc32) -> Result<(), Unusable> {
-        check_size(self.size_bytes, self.segment)?;
-        check_checksum(found, self.segment)
+        check_size(self.bytes.len() as u64, self.expected.segment)?;
+        check_checksum(found, self.expected.segment)?;
+        check_hash(self.bytes, self.expected)
     }
 }
 

@@ -32,6 +32,7 @@ impl Verified {
     pub(crate) fn record<'a>(&self, index: usize, entry: &'a ChainEntry) -> Option<RecordRef<'a>> {
         Some(RecordRef {
             segment: &entry.segment,
+            hash: entry.hash?,
             content: entry.content.as_ref()?,
             is_uncounted: !entry.is_counted,
             verified: self.get(index).copied(),

@@ -10,10 +10,10 @@ use apograph_format::{
     SegmentHeader,
 };
 use apograph_io::{At, IoError, Mapped, Pace, PartsCrc32, Threads};
-use apograph_manifest::{ImageIdentity, LogRange, Segment, Unusable};
+use apograph_manifest::{ImageIdentity, LogRange, Unusable};
 use apograph_wal::LogPart;
 
-use crate::check::{check_checksum, check_file, check_size};
+use crate::check::{Expected, check_checksum, check_file, check_hash, check_size};
 
 /// The most log files that one increment may have pieces of: more than 64 TiB of log.
 const PIECES_MAX: usize = 1 << 20;
@@ -276,20 +276,21 @@ impl FullFile {
         Ok(crc32.whole())
     }
 
-    /// Compares every section with its checksum, and the file with the manifest.
+    /// Compares every section with its checksum, and the file with the manifest and its record.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect::Unusable`].
     pub fn check(
         &self,
-        segment: &Segment,
+        expected: Expected<'_>,
         threads: Threads,
         pace: &Pace,
     ) -> Result<(), SegmentDefect> {
-        check_size(self.bytes().len() as u64, segment)?;
+        check_size(self.bytes().len() as u64, expected.segment)?;
         // Where a section is damaged, its place says more than the checksum of the whole file.
-        check_checksum(self.check_sections(threads, pace)?, segment)?;
+        check_checksum(self.check_sections(threads, pace)?, expected.segment)?;
+        check_hash(self.bytes(), expected)?;
         Ok(())
     }
 
@@ -333,12 +334,12 @@ impl SegmentDefect {
     /// What the defect is in the file of a segment that the manifest knows: a version that is not
     /// known here is damage where the checksum is another one too.
     #[must_use]
-    pub fn in_file(self, at: At<'_>, segment: &Segment, threads: Threads) -> Self {
+    pub fn in_file(self, at: At<'_>, expected: Expected<'_>, threads: Threads) -> Self {
         if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
             return self;
         }
         match StoredFile::open(at) {
-            Ok(bytes) => check_file(&bytes, segment, threads).map_or_else(Self::from, |()| self),
+            Ok(bytes) => check_file(&bytes, expected, threads).map_or_else(Self::from, |()| self),
             Err(defect) => defect,
         }
     }

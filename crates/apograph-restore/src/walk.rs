@@ -4,8 +4,8 @@ use apograph_format::{LogPosition, Lsn, Point};
 use apograph_io::{At, IoError, Monitor, Pace, Steps, Threads};
 use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
 use apograph_repository::{
-    FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary, advance,
-    check_end, check_file_at_pace,
+    Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary,
+    advance, check_end, check_file_at_pace,
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
 
@@ -179,17 +179,17 @@ impl<'a> Step<'a> {
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
         let file = StoredFile::open(self.at())?;
         let reading = &self.reading;
-        check_file_at_pace(&file, &self.entry.segment, reading.threads, &reading.pace)?;
+        check_file_at_pace(&file, self.expected(), reading.threads, &reading.pace)?;
         reading.monitor.advance(file.len() as u64);
         Ok(file)
     }
 
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
     pub(crate) fn full(&self) -> Result<FullFile, WalkError> {
-        let (at, segment, reading) = (self.at(), &self.entry.segment, &self.reading);
+        let (at, expected, reading) = (self.at(), self.expected(), &self.reading);
         let file = FullFile::open(at);
-        let file = file.map_err(|defect| defect.in_file(at, segment, reading.threads))?;
-        file.check(segment, reading.threads, &reading.pace)?;
+        let file = file.map_err(|defect| defect.in_file(at, expected, reading.threads))?;
+        file.check(expected, reading.threads, &reading.pace)?;
         reading.monitor.advance(file.bytes().len() as u64);
         let known = match &self.entry.content {
             Some(SegmentContent::Full(full)) => {
@@ -211,14 +211,15 @@ impl<'a> Step<'a> {
         self,
         mut visit: impl FnMut(&PlacedEvent<'_>),
     ) -> Result<(IncrementFile, Walked), WalkError> {
-        let (at, segment, reading) = (self.at(), &self.entry.segment, &self.reading);
+        let (at, expected, reading) = (self.at(), self.expected(), &self.reading);
+        let segment = expected.segment;
         let file = IncrementFile::open(at);
-        let file = file.map_err(|defect| defect.in_file(at, segment, reading.threads))?;
+        let file = file.map_err(|defect| defect.in_file(at, expected, reading.threads))?;
         let header = &file.header;
         let mut check = if reading.checks_first || !reading.pace.is_unlimited() {
-            FileCheck::first(file.bytes(), segment, reading.threads, &reading.pace)
+            FileCheck::first(file.bytes(), expected, reading.threads, &reading.pace)
         } else {
-            FileCheck::trailing(file.bytes(), segment)
+            FileCheck::trailing(file.bytes(), expected)
         };
         let may_visit = !reading.checks_first || check.is_known_sound();
         let mut state = self.state;
@@ -288,6 +289,10 @@ impl<'a> Step<'a> {
             return Err(differs("its commits are other ones than recorded").into());
         }
         Ok((file, walked))
+    }
+
+    fn expected(&self) -> Expected<'a> {
+        self.entry.into()
     }
 
     fn at(&self) -> At<'a> {

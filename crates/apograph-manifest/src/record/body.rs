@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::{Lost, RecordRef, SegmentRecord};
 use crate::cursor::Cursor;
 
-const HISTORY_FORMAT: u32 = 1;
+const HISTORY_FORMAT: u32 = 2;
 /// What stands behind the body.
 const BACK: &str = "}\n";
 /// How much of the body is summed at a time.

@@ -74,6 +74,7 @@ fn chain(text: &str) -> Chain {
         let is_counted = is_known && !flags.contains('u');
         entries.push(ChainEntry {
             segment,
+            hash: None,
             content: (!flags.contains('x')).then_some(content),
             unusable: unusable.map(Box::new),
             is_counted,

@@ -1,7 +1,8 @@
 //! `apograph.json`.
 
 use apograph_format::{
-    Crc32, DatabaseId, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline, UnixMillis,
+    Blake3, Crc32, DatabaseId, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline,
+    UnixMillis,
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
@@ -19,12 +20,14 @@ fn example() -> History {
     let [full, increment] = &manifest.segments[..2] else {
         panic!("two segments");
     };
+    let body = V1.read("13_close_in_chain/backup/backup_incr_0001.wal");
     let epochs = |from, to| RangeSet::from(vec![(from, to)]);
     let at = |offset| LogPosition::in_file(LogSequence::new(1), offset);
     History {
         records: vec![
             SegmentRecord {
                 segment: full.clone(),
+                hash: Blake3::of(b"full"),
                 content: SegmentContent::from(FullContent {
                     image: ImageIdentity {
                         database_created_at: UnixMillis::new(0x1a1_fd00_969f),
@@ -45,6 +48,7 @@ fn example() -> History {
             },
             SegmentRecord {
                 segment: increment.clone(),
+                hash: Blake3::of(&body.bytes),
                 content: SegmentContent::from(IncrementContent {
                     range: Some(LogRange {
                         start: at(0),
@@ -90,7 +94,7 @@ fn a_history_is_read_as_it_was_written() {
         assert_eq!(bytes.last(), Some(&b'\n'));
         assert_eq!(History::decode(&bytes), Some(history));
     }
-    let empty = br#"{"crc32":"be06181d","body":{"format":1,"segments":[],"cursor":null}}"#;
+    let empty = br#"{"crc32":"faa73d05","body":{"format":2,"segments":[],"cursor":null}}"#;
     assert_eq!(History::decode(empty), Some(History::default()));
 }
 
@@ -159,24 +163,24 @@ fn another_format_is_no_history() {
         format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)
     };
     let rows = [
-        (r#"{"format":1,"segments":[],"cursor":null}"#, true),
+        (r#"{"format":2,"segments":[],"cursor":null}"#, true),
         (
-            r#"{ "format": 1, "segments": [], "cursor": null, "more": 5 }"#,
+            r#"{ "format": 2, "segments": [], "cursor": null, "more": 5 }"#,
             true,
         ),
-        (r#"{"cursor":null,"segments":[],"format":1}"#, true),
-        (r#"{"format":1,"segments":[]}"#, true),
-        (r#"{"format":2,"segments":[],"cursor":null}"#, false),
-        (r#"{"format":1,"segments":[],"segments":[]}"#, false),
-        (r#"{"format":1,"format":1,"segments":[]}"#, false),
+        (r#"{"cursor":null,"segments":[],"format":2}"#, true),
+        (r#"{"format":2,"segments":[]}"#, true),
+        (r#"{"format":1,"segments":[],"cursor":null}"#, false),
+        (r#"{"format":2,"segments":[],"segments":[]}"#, false),
+        (r#"{"format":2,"format":2,"segments":[]}"#, false),
         (
-            r#"{"format":1,"segments":[],"cursor":null,"cursor":null}"#,
+            r#"{"format":2,"segments":[],"cursor":null,"cursor":null}"#,
             false,
         ),
-        (r#"{"format":1,"segments":[],"cursor":{}}"#, false),
-        (r#"{"format":1,"segments":{}}"#, false),
-        (r#"{"format":1,"cursor":null}"#, false),
-        (r#"{"format":1,"segments":[{}],"cursor":null}"#, false),
+        (r#"{"format":2,"segments":[],"cursor":{}}"#, false),
+        (r#"{"format":2,"segments":{}}"#, false),
+        (r#"{"format":2,"cursor":null}"#, false),
+        (r#"{"format":2,"segments":[{}],"cursor":null}"#, false),
         (r#"{"segments":[],"cursor":null}"#, false),
         ("[]", false),
         ("null", false),

@@ -17,7 +17,7 @@ use apograph_manifest::{
 };
 use apograph_wal::TimelineState;
 
-use crate::check::{check_file_at_pace, check_size};
+use crate::check::{Expected, check_file_at_pace, check_size};
 use crate::error::{RepositoryError, Result};
 use crate::records::Verified;
 use crate::segment::{IncrementFile, StoredFile, leaves_out, usable};
@@ -42,7 +42,7 @@ pub(crate) struct Opened {
 /// The increment right behind a full backup.
 #[derive(Clone, Copy)]
 struct Behind<'a> {
-    segment: &'a Segment,
+    expected: Expected<'a>,
     /// What its record says is in it.
     recorded: Option<&'a SegmentContent>,
 }
@@ -53,7 +53,7 @@ impl<'a> Behind<'a> {
         let is_full = full.kind == SegmentKind::Full;
         let next = next.filter(|it| is_full && it.segment.kind == SegmentKind::Incremental)?;
         Some(Self {
-            segment: &next.segment,
+            expected: next.into(),
             recorded: next.content.as_ref(),
         })
     }
@@ -104,7 +104,7 @@ impl Opening<'_> {
             }
             let next = next.map(|next| &next.segment);
             entry.is_counted = is_counted && (is_known || !may_lack_more(entry, next));
-            is_counted &= entry.content.is_some() || self.is_left_out(&entry.segment)?;
+            is_counted &= entry.content.is_some() || self.is_left_out(entry)?;
             advance(&mut state, entry, is_first);
         }
         opened.verified.forget(&changed);
@@ -116,6 +116,7 @@ impl Opening<'_> {
     pub(crate) fn recorded(&self, segments: Vec<Segment>) -> Result<Opened> {
         let bare = |segment| ChainEntry {
             segment,
+            hash: None,
             content: None,
             unusable: None,
             is_counted: true,
@@ -135,6 +136,7 @@ impl Opening<'_> {
                 Err(detail) => contradiction = Some(detail),
                 Ok(index) => {
                     if let Some(entry) = entries.get_mut(index) {
+                        entry.hash = Some(record.hash);
                         entry.content = Some(record.content);
                         entry.is_counted = !record.is_uncounted;
                     }
@@ -148,7 +150,7 @@ impl Opening<'_> {
         if cursor.is_err() {
             (verified, has_history, contradiction) = (Verified::default(), false, None);
             for entry in &mut entries {
-                (entry.content, entry.is_counted) = (None, true);
+                (entry.hash, entry.content, entry.is_counted) = (None, None, true);
             }
         }
         self.check_names(&entries)?;
@@ -165,14 +167,14 @@ impl Opening<'_> {
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
     /// what is behind it was counted without it from the beginning.
-    fn is_left_out(&self, segment: &Segment) -> Result<bool> {
-        if segment.kind == SegmentKind::Full {
+    fn is_left_out(&self, entry: &ChainEntry) -> Result<bool> {
+        if entry.segment.kind == SegmentKind::Full {
             return Ok(false);
         }
-        let bytes = usable(StoredFile::open(self.folder.at(&segment.file)))?;
+        let bytes = usable(StoredFile::open(self.folder.at(&entry.segment.file)))?;
         Ok(bytes.is_some_and(|bytes| {
             leaves_out(&bytes)
-                && check_file_at_pace(&bytes, segment, self.threads, self.pace).is_ok()
+                && check_file_at_pace(&bytes, entry.into(), self.threads, self.pace).is_ok()
         }))
     }
 
@@ -219,7 +221,7 @@ impl Opening<'_> {
             return Ok(true);
         };
         let has_records = is_known && behind.recorded.is_some();
-        Ok(has_records || self.intact(behind.segment)?.is_some())
+        Ok(has_records || self.intact(behind.expected)?.is_some())
     }
 
     fn is_spanned(&self, behind: Option<Behind<'_>>) -> Result<bool> {
@@ -230,7 +232,7 @@ impl Opening<'_> {
             Some(SegmentContent::Increment(increment)) => increment.spans,
             Some(SegmentContent::Full(_)) => false,
             None => self
-                .intact(behind.segment)?
+                .intact(behind.expected)?
                 .is_some_and(|file| file.header.flags.spans),
         })
     }
@@ -288,10 +290,13 @@ impl Opening<'_> {
 
     /// An increment that is the file that the manifest means. What another one says in its place is
     /// nothing to go by.
-    fn intact(&self, segment: &Segment) -> std::result::Result<Option<IncrementFile>, IoError> {
-        let file = self.increment(segment)?;
+    fn intact(
+        &self,
+        expected: Expected<'_>,
+    ) -> std::result::Result<Option<IncrementFile>, IoError> {
+        let file = self.increment(expected.segment)?;
         Ok(file.filter(|file| {
-            check_file_at_pace(file.bytes(), segment, self.threads, self.pace).is_ok()
+            check_file_at_pace(file.bytes(), expected, self.threads, self.pace).is_ok()
         }))
     }
 }

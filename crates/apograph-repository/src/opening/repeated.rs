@@ -66,7 +66,7 @@ impl Opening<'_> {
             if entry.segment.kind == SegmentKind::Full {
                 break;
             }
-            let Some(file) = self.intact(&entry.segment)? else {
+            let Some(file) = self.intact(entry.into())? else {
                 return Ok(None);
             };
             bytes += file.body().len() as u64;

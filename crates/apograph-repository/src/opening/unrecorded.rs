@@ -1,12 +1,12 @@
 //! Segments without a record: what is in them, all of their bytes say.
 
-use apograph_format::{Epoch, Generation, Point, SegmentKind, Timeline};
+use apograph_format::{Blake3, Epoch, Generation, Point, SegmentKind, Timeline};
 use apograph_io::IoError;
 use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use super::{Behind, Opening};
-use crate::check::{check_end, check_file_at_pace};
+use crate::check::{Expected, check_end, check_file_at_pace};
 use crate::error::Result;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 use crate::summary::{Summary, Surroundings};
@@ -20,36 +20,42 @@ impl Opening<'_> {
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> Result<()> {
-        let segment = &entry.segment;
+        let expected = Expected::from(&*entry);
+        let segment = expected.segment;
         let read = match self.look_at(segment)? {
             Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
             Ok(_) if segment.kind == SegmentKind::Full => {
-                let content = self.read_full(segment, behind, before, state);
-                content.map(|content| (content, true))
+                self.read_full(expected, behind, before, state)
             }
-            Ok(_) => self.read_increment(segment, before, state),
+            Ok(_) => self.read_increment(expected, before, state),
         };
-        (entry.content, entry.unusable, entry.is_counted) = match read {
-            Ok((content, is_counted)) => (Some(content), None, is_counted),
+        match read {
+            Ok(read) => {
+                entry.hash = Some(read.hash);
+                entry.content = Some(read.content);
+                (entry.unusable, entry.is_counted) = (None, read.is_counted);
+            }
             Err(Defect::Segment(SegmentDefect::Unusable(reason))) => {
-                (None, Some(Box::new(reason)), true)
+                (entry.content, entry.unusable) = (None, Some(Box::new(reason)));
+                entry.is_counted = true;
             }
             Err(Defect::Segment(SegmentDefect::Io(error))) => return Err(error.into()),
             Err(Defect::Contradiction(detail)) => return Err(self.contradiction(detail)),
-        };
+        }
         Ok(())
     }
 
     fn read_full(
         &self,
-        segment: &Segment,
+        expected: Expected<'_>,
         behind: Option<Behind<'_>>,
         before: &[ChainEntry],
         state: &TimelineState,
-    ) -> std::result::Result<SegmentContent, Defect> {
+    ) -> std::result::Result<Read, Defect> {
+        let segment = expected.segment;
         let (at, threads) = (self.folder.at(&segment.file), self.threads);
-        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        file.check(segment, threads, self.pace)?;
+        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, expected, threads))?;
+        file.check(expected, threads, self.pace)?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
             return Err(Defect::differs(segment, epoch));
@@ -63,14 +69,19 @@ impl Opening<'_> {
             (false, false) => state.next_timeline(),
         };
         let base = Point::new(timeline, epoch);
-        Ok(SegmentContent::from(FullContent {
+        let content = SegmentContent::from(FullContent {
             image,
             base,
             continues,
             log_start: file.log_start(),
             reopened: false,
             source: None,
-        }))
+        });
+        Ok(Read {
+            hash: Blake3::of(file.bytes()),
+            content,
+            is_counted: true,
+        })
     }
 
     /// The increment behind a full backup, where it says that the log before it goes on.
@@ -81,7 +92,7 @@ impl Opening<'_> {
         let Some(behind) = behind else {
             return Ok(None);
         };
-        let file = self.intact(behind.segment)?;
+        let file = self.intact(behind.expected)?;
         Ok(file.filter(|file| file.header.flags.repeats))
     }
 
@@ -110,17 +121,18 @@ impl Opening<'_> {
         Timeline::new(timeline.saturating_sub(opened).max(Timeline::FIRST.get()))
     }
 
-    /// What is in an increment, and whether its timelines can be counted.
+    /// What is in an increment.
     fn read_increment(
         &self,
-        segment: &Segment,
+        expected: Expected<'_>,
         before: &[ChainEntry],
         state: &TimelineState,
-    ) -> std::result::Result<(SegmentContent, bool), Defect> {
+    ) -> std::result::Result<Read, Defect> {
+        let segment = expected.segment;
         let (at, threads) = (self.folder.at(&segment.file), self.threads);
         let file =
-            IncrementFile::open(at).map_err(|defect| defect.in_file(at, segment, threads))?;
-        check_file_at_pace(file.bytes(), segment, threads, self.pace)?;
+            IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, threads))?;
+        check_file_at_pace(file.bytes(), expected, threads, self.pace)?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));
@@ -163,12 +175,24 @@ impl Opening<'_> {
             diverges,
         };
         let content = SegmentContent::from(summary.content(surroundings, &state));
-        Ok((content, is_counted))
+        Ok(Read {
+            hash: Blake3::of(file.bytes()),
+            content,
+            is_counted,
+        })
     }
 }
 
 fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
     matches!(&entry.content, Some(SegmentContent::Full(full)) if full.image == image)
+}
+
+/// What was found in a segment's file.
+struct Read {
+    hash: Blake3,
+    content: SegmentContent,
+    /// Whether its timelines can be counted.
+    is_counted: bool,
 }
 
 enum Defect {

@@ -1,9 +1,9 @@
-//! The comparison of a file with what the manifest says of it.
+//! The comparison of a file with what the manifest and its record say of it.
 
-use apograph_format::{LogSequence, SEGMENT_HEADER_BYTES};
+use apograph_format::{Blake3, LogSequence, SEGMENT_HEADER_BYTES};
 use apograph_io::{Pace, Threads};
-use apograph_manifest::{Segment, Unusable};
-use apograph_repository::FileCheck;
+use apograph_manifest::Unusable;
+use apograph_repository::{Expected, FileCheck};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 use apograph_wal::{LogPart, Run};
@@ -11,13 +11,13 @@ use apograph_wal::{LogPart, Run};
 use crate::forge::read;
 
 /// What a check says that has the bytes beforehand, and one that trails behind a reader.
-fn both(bytes: &[u8], segment: &Segment) -> [Result<(), Unusable>; 2] {
-    let first = FileCheck::first(bytes, segment, Threads::default(), &Pace::default());
+fn both(bytes: &[u8], expected: Expected<'_>) -> [Result<(), Unusable>; 2] {
+    let first = FileCheck::first(bytes, expected, Threads::default(), &Pace::default());
     let is_sound = first.is_known_sound();
     let first = first.finish();
     assert_eq!(is_sound, first.is_ok());
 
-    let mut trailing = FileCheck::trailing(bytes, segment);
+    let mut trailing = FileCheck::trailing(bytes, expected);
     assert!(!trailing.is_known_sound());
     let part = [LogPart {
         file_offset: SEGMENT_HEADER_BYTES as u64,
@@ -37,12 +37,16 @@ fn every_byte_of_a_file_is_compared() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         let segment = &stage.manifest().segments[1];
+        let expected = Expected {
+            segment,
+            hash: None,
+        };
         let sound = read(&stage, SEGMENTS[1]);
-        assert_eq!(both(&sound, segment), [Ok(()), Ok(())]);
+        assert_eq!(both(&sound, expected), [Ok(()), Ok(())]);
         for offset in 0..sound.len() {
             let mut bytes = sound.clone();
             bytes[offset] ^= 1;
-            for found in both(&bytes, segment) {
+            for found in both(&bytes, expected) {
                 let Err(Unusable::Damaged { offset: 0, detail }) = found else {
                     panic!("{offset}: {found:?}");
                 };
@@ -51,12 +55,32 @@ fn every_byte_of_a_file_is_compared() {
         }
         let longer = [&sound[..], b"x"].concat();
         for bytes in [&sound[..sound.len() - 1], &longer] {
-            for found in both(bytes, segment) {
+            for found in both(bytes, expected) {
                 let Err(Unusable::Damaged { detail, .. }) = found else {
                     panic!("{found:?}");
                 };
                 assert!(detail.starts_with("it has "), "{detail}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_hash_in_the_record_is_compared_too() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let segment = &stage.manifest().segments[1];
+        let sound = read(&stage, SEGMENTS[1]);
+        let of = |bytes: &[u8]| Expected {
+            segment,
+            hash: Some(Blake3::of(bytes)),
+        };
+        assert_eq!(both(&sound, of(&sound)), [Ok(()), Ok(())]);
+        for found in both(&sound, of(b"another file with the same size and checksum")) {
+            let Err(Unusable::Damaged { offset: 0, detail }) = found else {
+                panic!("{found:?}");
+            };
+            assert!(detail.contains("apograph.json"), "{detail}");
         }
     }
 }

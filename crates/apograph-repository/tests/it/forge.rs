@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
+use apograph_format::{Blake3, Crc32, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
 use apograph_io::{Mode, Pace, RealDisk, Threads};
 use apograph_manifest::{
     IncrementContent, SegmentContent, read_history, write_history, write_records,
@@ -76,6 +76,7 @@ pub(crate) fn rewrite(stage: &Stage, index: usize, change: impl FnOnce(Vec<u8>) 
     let mut history = read_history(&stage.folder()).expect("a history");
     if let Some(record) = history.records.get_mut(index) {
         record.segment = stage.manifest().segments.swap_remove(index);
+        record.hash = Blake3::of(&bytes);
         write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
-    Crc32, Epoch, Generation, Lsn, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind,
-    log_folder,
+    Blake3, Crc32, Epoch, Generation, Lsn, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader,
+    SegmentKind, log_folder,
 };
 use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{
@@ -51,7 +51,7 @@ pub(crate) fn edit_segment(stage: &Stage, index: usize, change: impl Fn(&mut Seg
     }
 }
 
-/// Changes a segment's file, and whatever says which size and checksum it has.
+/// Changes a segment's file, and whatever says which size, checksum and hash it has.
 pub(crate) fn rewrite(stage: &Stage, index: usize, change: impl FnOnce(&mut Vec<u8>)) {
     let file = stage.repository().join(file_name(stage, index));
     let mut bytes = fs::read(&file).expect("a file");
@@ -61,6 +61,11 @@ pub(crate) fn rewrite(stage: &Stage, index: usize, change: impl FnOnce(&mut Vec<
         segment.size_bytes = bytes.len() as u64;
         segment.checksum = Crc32::of(&bytes);
     });
+    let mut history = history(stage);
+    if let Some(record) = history.records.get_mut(index) {
+        record.hash = Blake3::of(&bytes);
+        write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
+    }
 }
 
 pub(crate) fn flip_last_byte(file: &Path) {

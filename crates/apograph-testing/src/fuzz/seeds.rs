@@ -6,7 +6,7 @@ use apograph_format::v2::{
     FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
 };
 use apograph_format::{
-    Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Point, RangeSet,
+    Blake3, Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Point, RangeSet,
     SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline, UnixMillis,
 };
 use apograph_manifest::{
@@ -202,6 +202,7 @@ fn record(segment: Segment) -> SegmentRecord {
     };
     SegmentRecord {
         segment,
+        hash: Blake3::of(b"a segment"),
         content,
         is_uncounted: false,
         verified: None,

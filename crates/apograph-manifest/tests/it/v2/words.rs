@@ -107,6 +107,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             end_lsn: Some(Lsn::new(end)),
             unknown: Unknown::new(),
         },
+        hash: None,
         content: (!flags.contains('x')).then_some(content),
         unusable: unusable.map(Box::new),
         is_counted: true,
