@@ -8,7 +8,7 @@
 //! - reading: a name ([`At`]) is opened, [`Mapped`], or read up to a limit;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of;
-//! - [`FileLock`], [`crc32`] on all cores, and a [`Pace`] for what shall not disturb others.
+//! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Pace`] for what shall not disturb others.
 //!
 //! ```
 //! use apograph_io::{Folder, Mode, RealDisk, StagedFile};
@@ -37,6 +37,7 @@ mod open;
 mod pace;
 mod random;
 mod staged;
+mod sums;
 
 pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, crc32_at_pace};
 pub use clock::now;
@@ -52,3 +53,4 @@ pub use random::random;
 pub use staged::{
     StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, replace_file_with, temporary_name,
 };
+pub use sums::{PartsSums, Sums, TrailingSums, sums, sums_at_pace};
