@@ -35,6 +35,7 @@
 mod blake3;
 mod bytes;
 mod database;
+mod engine;
 mod error;
 mod extent;
 mod names;
@@ -48,6 +49,10 @@ pub use blake3::Blake3;
 pub use database::{
     Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, Image,
     PAGE_BYTES, generation_of,
+};
+pub use engine::{
+    CommitRecords, Compacted, EngineTraits, EngineVersion, Engines, LogAtBackup, LogAtCheckpoint,
+    RolledBack, Spilled,
 };
 pub use error::{FormatError, Result};
 pub use extent::{Extent, ExtentContent};

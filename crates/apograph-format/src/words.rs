@@ -22,7 +22,7 @@ pub enum ParseWordError {
     NotAPoint,
 }
 
-fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
+pub(crate) fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ParseWordError::NotANumber);
     }
