@@ -96,6 +96,10 @@ impl Disk for CarelessDisk<'_> {
         })
     }
 
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+        self.disk.rewrite(at, pieces)
+    }
+
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
         self.disk.create_folder(at, mode)
     }

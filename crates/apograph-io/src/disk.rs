@@ -7,13 +7,14 @@
 use std::fs::{File, Permissions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::num::NonZero;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, AtFlags, OFlags, RenameFlags, fadvise, mkdirat, renameat_with, unlinkat};
 
 use crate::error::{IoError, Result, failed};
 use crate::folder::{At, Folder};
+use crate::open::regular;
 
 /// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,14 @@ pub trait Disk: Sync {
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>>;
+
+    /// Writes pieces of bytes into a file that exists, each in one call and in this order, and makes
+    /// them durable. What the file has elsewhere stays.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_not_found`].
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()>;
 
     /// Creates a folder that must not exist yet and opens it.
     ///
@@ -147,6 +156,17 @@ impl Disk for RealDisk {
             written: 0,
             told: 0,
         }))
+    }
+
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+        let path = at.path();
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+        let file = regular(at.opened("open", flags, rustix::fs::Mode::empty()), &path)?;
+        for (offset, bytes) in pieces {
+            let written = file.write_all_at(bytes, *offset);
+            written.map_err(failed("write", &path))?;
+        }
+        file.sync_data().map_err(failed("sync", &path))
     }
 
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {

@@ -51,6 +51,7 @@ pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::{Clock, Pace};
 pub use random::random;
 pub use staged::{
-    StagedFile, TEMPORARY_SUFFIX, is_temporary, replace_file, replace_file_with, temporary_name,
+    StagedFile, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file, replace_file_with,
+    temporary_name,
 };
 pub use sums::{PartsSums, Sums, TrailingSums, sums, sums_at_pace};

@@ -229,6 +229,24 @@ impl Drop for StagedFile<'_> {
     }
 }
 
+/// Creates a small file under its own name, which must be free, and makes its bytes durable: for a
+/// folder in which no other name may appear. Whoever reads it meanwhile finds a part of it.
+///
+/// # Errors
+///
+/// [`IoError::Failed`](crate::IoError::Failed); see
+/// [`IoError::is_already_exists`](crate::IoError::is_already_exists). The file is removed again.
+pub fn create_file(disk: &dyn Disk, at: At<'_>, mode: Mode, bytes: &[u8]) -> Result<()> {
+    let mut file = disk.create_new(at, mode)?;
+    let written = file.write(bytes).and_then(|()| file.sync());
+    drop(file);
+    if written.is_err() {
+        // The error that led here is the one to report.
+        let _ = disk.remove_file(at);
+    }
+    written
+}
+
 /// Puts a small file in the place of the one that has the name, whole and durably; it is read back
 /// before.
 ///

@@ -199,6 +199,22 @@ impl Disk for SimDisk {
         }))
     }
 
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+        self.ask("rewrite", &at.path())?;
+        RealDisk.rewrite(at, pieces)?;
+        let inode = self
+            .state()
+            .durable
+            .hold(&held_open(at.folder()).join(at.name()));
+        // What was written is in the file by now, and not durable before this.
+        let synced = self.ask("sync rewritten", &at.path());
+        match &synced {
+            Ok(_) => self.state().durable.sync_file(inode),
+            Err(_) => self.state().durable.lose_file(inode),
+        }
+        synced.map(drop)
+    }
+
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
         self.ask("create folder", &at.path())?;
         let folder = RealDisk.create_folder(at, mode)?;

@@ -60,6 +60,11 @@ impl Disk for WatchedDisk<'_> {
         RealDisk.create_new(self.found(at.folder())?.at(at.name()), mode)
     }
 
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+        self.tell();
+        RealDisk.rewrite(self.found(at.folder())?.at(at.name()), pieces)
+    }
+
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
         self.tell();
         let folder = RealDisk.create_folder(self.found(at.folder())?.at(at.name()), mode)?;

@@ -65,6 +65,11 @@ impl Disk for NotedDisk {
         Ok(Box::new(NotedFile { file, notes }))
     }
 
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+        self.notes.take("rewrite", &named(at))?;
+        RealDisk.rewrite(at, pieces)
+    }
+
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
         self.notes.take("create folder", &named(at))?;
         RealDisk.create_folder(at, mode)

@@ -2,8 +2,11 @@
 
 use std::cell::Cell;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 
-use apograph_io::{Folder, IoError, Mode, RealDisk, replace_file, replace_file_with};
+use apograph_io::{
+    Disk, Folder, IoError, Mode, RealDisk, create_file, replace_file, replace_file_with,
+};
 use tempfile::TempDir;
 
 use crate::noted::NotedDisk;
@@ -151,4 +154,24 @@ fn what_the_disk_says_of_a_piece_is_the_error_and_nothing_more_is_written() {
         assert_eq!(disk.notes(), [created, written, removed]);
         assert_eq!(found(&folder), b"before");
     }
+}
+
+#[test]
+fn a_file_is_rewritten_in_place_and_never_created() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let folder = Folder::open(temporary.path()).expect("a folder");
+    let at = folder.at("cursor");
+    let error = RealDisk.rewrite(at, &[(0, b"x")]).expect_err("no file");
+    assert!(error.is_not_found(), "{error}");
+    create_file(&RealDisk, at, Mode::PRIVATE, b"0123456789").expect("a file");
+    let before = at.metadata().expect("metadata").expect("a file");
+    let pieces: [(u64, &[u8]); 3] = [(2, b"ab"), (9, b"cd"), (0, b"e")];
+    RealDisk.rewrite(at, &pieces).expect("written");
+    let after = at.metadata().expect("metadata").expect("a file");
+    assert_eq!(*at.map().expect("bytes"), *b"e1ab45678cd");
+    assert_eq!(before.ino(), after.ino());
+    let error = create_file(&RealDisk, at, Mode::PRIVATE, b"").expect_err("taken");
+    assert!(error.is_already_exists(), "{error}");
+    let names = folder.names().expect("the names").count();
+    assert_eq!(names, 1);
 }

@@ -15,6 +15,10 @@ impl Disk for ContendedDisk {
         RealDisk.create_new(at, mode)
     }
 
+    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+        RealDisk.rewrite(at, pieces)
+    }
+
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
         let folder = RealDisk.create_folder(at, mode)?;
         let lock = FileLock::acquire_folder(&at.open_folder()?)?;
