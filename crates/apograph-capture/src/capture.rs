@@ -132,9 +132,8 @@ fn captured(
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Captured> {
-    let repository = Repository::open_or_empty(folder, options.threads, &options.pace)?;
-    let Options { threads, pace, .. } = options;
-    let repository = adopt(disk, repository, database.mode(), *threads, pace)?;
+    let repository = Repository::open_or_empty(folder, options.reading(monitor))?;
+    let repository = adopt(disk, repository, database.mode(), options.reading(monitor))?;
     for temporary in repository.temporaries() {
         disk.remove_file(temporary)?;
     }

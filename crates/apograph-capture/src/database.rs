@@ -21,13 +21,12 @@ use apograph_format::{
     DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Lsn, checkpoint_image,
     generation_of, log_folder, migrated_original,
 };
-use apograph_io::{At, Disk, Folder, IoError, Mode, Monitor, StagedFile, Threads, read_front};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, StagedFile, read_front};
 use apograph_manifest::SourceFile;
 use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
-use crate::request::Options;
 
 /// How often a copy is begun anew when a checkpoint ran through it.
 const COPY_ATTEMPTS: u32 = 200;
@@ -173,28 +172,29 @@ impl Database {
         &self,
         disk: &'d dyn Disk,
         target: At<'_>,
-        options: &Options,
-        monitor: &dyn Monitor,
+        reading: Reading<'_>,
     ) -> Result<ImageCopy<'d>> {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let before = self.header_bytes(&source)?;
             let mut staged = StagedFile::create(disk, target, self.mode)?;
             let size = source.size()?;
-            monitor.phase("copying the database", size);
-            let copied = staged.copy_at_pace(&source.file, 0, size, &options.pace);
-            monitor.advance(size);
+            reading.monitor.go_on()?;
+            reading.monitor.phase("copying the database", size);
+            let copied = staged.copy(&source.file, 0, size, reading);
+            reading.monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)?;
             match copied {
                 Ok(()) => {
-                    monitor.phase("checking the copy", size);
-                    match self.prove(staged, unchanged, options.threads) {
+                    reading.monitor.phase("checking the copy", size);
+                    match self.prove(staged, unchanged, reading.again()) {
                         Ok(Some(copy)) => return Ok(copy),
                         Ok(None) => {}
                         Err(error) if self.may_be_writing(attempt) => drop(error),
                         Err(error) => return Err(error),
                     }
                 }
+                Err(error @ IoError::Interrupted) => return Err(error.into()),
                 Err(error) if unchanged && !matches!(error, IoError::EndedEarly { .. }) => {
                     return Err(error.into());
                 }
@@ -212,12 +212,12 @@ impl Database {
         &self,
         staged: StagedFile<'d>,
         unchanged: bool,
-        threads: Threads,
+        reading: Reading<'_>,
     ) -> Result<Option<ImageCopy<'d>>> {
         if !unchanged && self.generation == Generation::One {
             return Ok(None);
         }
-        match ImageCopy::read_back(staged, threads)? {
+        match ImageCopy::read_back(staged, reading)? {
             Ok(copy) if unchanged => {
                 self.sound(Ok(copy.image.headers().clone()))?;
                 Ok(Some(copy))

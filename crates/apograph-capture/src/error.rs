@@ -92,6 +92,7 @@ impl CaptureError {
     /// A stable name for the kind of the error, as the command prints it.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Io(IoError::Interrupted) => "interrupted",
             Self::Io(_) | Self::Restless { .. } => "io",
             Self::Repository(error) => error.code(),
             Self::Wal(error) => error.code(),

@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::fresh::is_fresh;
 use crate::image_copy::ImageCopy;
 use crate::increment::Stretch;
-use crate::job::{Job, SETTLE_ATTEMPTS, SETTLE_PAUSE, Seen};
+use crate::job::{Job, SETTLE_ATTEMPTS, Seen};
 use crate::request::Captured;
 
 /// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
@@ -101,10 +101,7 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
-        let options = self.options;
-        let copy = self
-            .database
-            .copy(self.disk, target, options, self.monitor)?;
+        let copy = self.database.copy(self.disk, target, self.reading())?;
         let goes_on = seen.goes_on.ok();
         match seen.log {
             None if self.database.has_log()? => Ok(None),
@@ -173,7 +170,7 @@ impl<'a> Job<'a> {
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(start)?;
-            let stretch = Stretch::read(&tail, start, state, self.options, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, self.reading())?;
             let missing = if is_exact_by_format {
                 Vec::new()
             } else {
@@ -193,7 +190,7 @@ impl<'a> Job<'a> {
             }
             missing_before = Some(missing);
             log = behind.log;
-            std::thread::sleep(SETTLE_PAUSE);
+            self.pause()?;
         }
         Ok(None)
     }
@@ -228,7 +225,7 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
-        let stretch = Stretch::read(&tail, behind.start, state, self.options, self.monitor)?;
+        let stretch = Stretch::read(&tail, behind.start, state, self.reading())?;
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
@@ -280,7 +277,7 @@ impl<'a> Job<'a> {
     ) -> Result<Rest> {
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans);
-        let rest = Stretch::read(&tail, start, state, self.options, self.monitor)?;
+        let rest = Stretch::read(&tail, start, state, self.reading())?;
         let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it. So does another process that has
         // logged nothing: no segment that follows would say that it is not the one before.

@@ -1,7 +1,7 @@
 //! A copy of a database file, read back.
 
 use apograph_format::{Blake3, Crc32, Epoch, FormatError, Image, LogPosition};
-use apograph_io::{Pace, PartsCrc32, StagedFile, Threads};
+use apograph_io::{IoError, PartsCrc32, Reading, StagedFile};
 
 use crate::error::Result;
 
@@ -19,22 +19,27 @@ impl<'d> ImageCopy<'d> {
     /// Makes a copy durable, and reads it back meanwhile, once, for all its checksums.
     pub(crate) fn read_back(
         mut file: StagedFile<'d>,
-        threads: Threads,
+        reading: Reading<'_>,
     ) -> Result<std::result::Result<Self, FormatError>> {
         let read = file.sync_and_read(|bytes| {
             let image = Image::parse(bytes)?;
-            let pace = Pace::default();
-            let mut crc32 = PartsCrc32::of(bytes, threads, &pace);
-            image.check_by(bytes, |range| crc32.part(range))?;
-            Ok((image, bytes.len() as u64, crc32.whole(), Blake3::of(bytes)))
+            let mut crc32 = PartsCrc32::of(bytes, reading);
+            let mut part = |range| crc32.part(range).map_err(Defect::Unread);
+            image.check_by(bytes, &mut part)?;
+            let checksum = crc32.whole().map_err(Defect::Unread)?;
+            Ok((image, bytes.len() as u64, checksum, Blake3::of(bytes)))
         })?;
-        Ok(read.map(|(image, size_bytes, checksum, hash)| Self {
-            file,
-            image,
-            size_bytes,
-            checksum,
-            hash,
-        }))
+        match read {
+            Ok((image, size_bytes, checksum, hash)) => Ok(Ok(Self {
+                file,
+                image,
+                size_bytes,
+                checksum,
+                hash,
+            })),
+            Err(Defect::Damaged(error)) => Ok(Err(error)),
+            Err(Defect::Unread(error)) => Err(error.into()),
+        }
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
@@ -44,5 +49,17 @@ impl<'d> ImageCopy<'d> {
     /// Generation 2: where the log behind the image begins.
     pub(crate) fn log_start(&self) -> Option<LogPosition> {
         self.image.checkpoint().log_start.map(LogPosition::Lsn)
+    }
+}
+
+/// Why a copy is not known to be a sound image.
+enum Defect {
+    Unread(IoError),
+    Damaged(FormatError),
+}
+
+impl From<FormatError> for Defect {
+    fn from(error: FormatError) -> Self {
+        Self::Damaged(error)
     }
 }

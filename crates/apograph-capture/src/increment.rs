@@ -5,7 +5,7 @@ use apograph_format::{
     Blake3, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind,
     SegmentName, UnixMillis,
 };
-use apograph_io::{IoError, Mode, Monitor, StagedFile, Steps, crc32};
+use apograph_io::{IoError, Mode, Reading, StagedFile, Steps, read_crc32};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{
@@ -14,7 +14,6 @@ use apograph_wal::{
 
 use crate::continuity::damage;
 use crate::error::{CaptureError, Result};
-use crate::request::Options;
 
 /// The commits from some position of a live log to its end, read and not written yet.
 pub(crate) struct Stretch<'a> {
@@ -42,17 +41,16 @@ impl<'a> Stretch<'a> {
         tail: &'a LogTail<'a>,
         start: LogPosition,
         mut state: TimelineState,
-        options: &Options,
-        monitor: &dyn Monitor,
+        reading: Reading<'_>,
     ) -> Result<Self> {
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
-        monitor.phase("reading the log", total);
+        reading.monitor.phase("reading the log", total);
         let mut runs = Runs::default();
         let mut summary = Summary::default();
         let mut timelines_opened = 0;
         let mut ends_open = false;
-        let mut steps = Steps::of(monitor);
-        let end = read_ahead(&tail.parts, options.threads, |groups| {
+        let mut steps = Steps::of(reading.monitor);
+        let end = read_ahead(&tail.parts, reading.threads, |groups| {
             let mut reader = PlacedReader::of(groups, &mut state);
             while let Some(event) = reader.next() {
                 summary.add(&event, reader.state());
@@ -62,8 +60,10 @@ impl<'a> Stretch<'a> {
                         // In generation 1 the epoch is a record behind the commit.
                         ends_open = group.generation() == Generation::One && group.epoch.is_none();
                         for run in group.runs() {
-                            options.pace.take(run.len() as u64);
-                            steps.advance(run.len() as u64);
+                            if !reading.pace.is_unlimited() {
+                                reading.take(run.len() as u64)?;
+                            }
+                            steps.advance(run.len() as u64)?;
                             runs.push(run);
                         }
                     }
@@ -72,8 +72,8 @@ impl<'a> Stretch<'a> {
                     | PlacedEvent::SyncMarker(run) => runs.push(run),
                 }
             }
-            reader.end()
-        });
+            Ok::<_, IoError>(reader.end())
+        })?;
         steps.tell();
         if let Some(error) = end.and_then(|end| damage(&end, &tail.files, &tail.parts)) {
             return Err(error);
@@ -168,8 +168,7 @@ impl Stretch<'_> {
         repository: &Repository,
         mode: Mode,
         framing: &Framing,
-        options: &Options,
-        monitor: &dyn Monitor,
+        reading: Reading<'_>,
     ) -> Result<NewSegment<'d>> {
         let flags = framing.flags;
         let generation = framing.start.generation();
@@ -198,7 +197,9 @@ impl Stretch<'_> {
         let name = framing.name.to_string();
         let target = repository.folder().at(&name);
         let mut file = StagedFile::create(disk, target, mode)?;
-        monitor.phase("writing the increment", self.runs.total_bytes());
+        reading
+            .monitor
+            .phase("writing the increment", self.runs.total_bytes());
         for chunk in &chunks {
             match chunk {
                 Chunk::Made(bytes) => file.write(bytes)?,
@@ -208,21 +209,18 @@ impl Stretch<'_> {
                     length,
                 } => {
                     if let Some(source) = self.tail.files.get(*index) {
-                        file.copy_at_pace(&source.file, *offset, *length, &options.pace)?;
+                        file.copy(&source.file, *offset, *length, reading)?;
                     }
-                    monitor.advance(*length);
+                    reading.monitor.advance(*length);
                 }
             }
         }
         let (is_written, checksum, hash, size_bytes) = file.sync_and_read(|written| {
             let is_written = self.is_written_in(written, &chunks);
-            (
-                is_written,
-                crc32(written, options.threads),
-                Blake3::of(written),
-                written.len() as u64,
-            )
-        })?;
+            let checksum = read_crc32(written, reading.again())?;
+            let hash = Blake3::of(written);
+            Ok::<_, IoError>((is_written, checksum, hash, written.len() as u64))
+        })??;
         if !is_written {
             let path = file.temporary().path();
             return Err(IoError::NotAsWritten { path }.into());

@@ -6,7 +6,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
-use apograph_io::{Disk, Monitor};
+use apograph_io::{Disk, Monitor, Reading};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, ImageIdentity, Keep, ManifestError, SegmentContent, SegmentRecord,
     read_cursor,
@@ -25,7 +25,7 @@ use crate::increment::{Framing, Stretch};
 use crate::request::{Captured, Kind, Options};
 
 /// A write in flight is given this long to be whole, this often.
-pub(crate) const SETTLE_PAUSE: Duration = Duration::from_millis(20);
+const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) const SETTLE_ATTEMPTS: u32 = 5;
 /// How often a capture begins anew when the database is opened or closed under it, or a checkpoint
 /// removes log files.
@@ -66,7 +66,7 @@ impl<'a> Job<'a> {
                 Ok(None) => {}
                 // A checkpoint removes log files while they are looked for, not all at once.
                 Err(CaptureError::Wal(WalError::MissingFile { .. })) if attempt < ATTEMPTS => {
-                    std::thread::sleep(SETTLE_PAUSE);
+                    self.pause()?;
                 }
                 Err(error) => return Err(error),
             }
@@ -74,6 +74,16 @@ impl<'a> Job<'a> {
         Err(CaptureError::Restless {
             path: self.database.path().to_owned(),
         })
+    }
+
+    pub(crate) fn reading(&self) -> Reading<'a> {
+        self.options.reading(self.monitor)
+    }
+
+    /// Gives a writer time.
+    pub(crate) fn pause(&self) -> Result<()> {
+        std::thread::sleep(SETTLE_PAUSE);
+        Ok(self.monitor.go_on()?)
     }
 
     /// Looks again once the log is held: what was removed before that is gone.
@@ -255,10 +265,10 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans);
-            let stretch = Stretch::read(&tail, start, state, self.options, self.monitor)?;
+            let stretch = Stretch::read(&tail, start, state, self.reading())?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
-                std::thread::sleep(SETTLE_PAUSE);
+                self.pause()?;
                 let read_from = start.lsn().filter(|_| !folder.is_encrypted());
                 log = folder.refreshed(read_from)?;
                 continue;
@@ -338,14 +348,7 @@ impl<'a> Job<'a> {
             created_at: self.now,
         };
         let mode = self.database.mode();
-        stretch.write(
-            self.disk,
-            self.repository,
-            mode,
-            &framing,
-            self.options,
-            self.monitor,
-        )
+        stretch.write(self.disk, self.repository, mode, &framing, self.reading())
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it.

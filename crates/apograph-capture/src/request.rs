@@ -1,7 +1,7 @@
 //! What is asked of a capture, and what it answers.
 
 use apograph_format::Epoch;
-use apograph_io::{Pace, Threads};
+use apograph_io::{Monitor, Pace, Reading, Threads};
 use apograph_manifest::SegmentRecord;
 
 /// What kind of backup to take.
@@ -25,6 +25,16 @@ pub struct Options {
     pub threads: Threads,
     /// How fast the database and its log are read.
     pub pace: Pace,
+}
+
+impl Options {
+    pub(crate) fn reading<'a>(&'a self, monitor: &'a dyn Monitor) -> Reading<'a> {
+        Reading {
+            threads: self.threads,
+            pace: &self.pace,
+            monitor,
+        }
+    }
 }
 
 /// What a capture did.

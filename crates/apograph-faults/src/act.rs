@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
-use apograph::io::{Disk, Folder, Silent};
+use apograph::io::{Disk, Folder, Reading, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_mark};
@@ -99,7 +99,7 @@ impl Act {
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
-                rebuild(disk, &repository)?;
+                rebuild(disk, &repository, Reading::default())?;
             }
             Self::Verify => {
                 let options = VerifyOptions::default();

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
-use apograph::io::{Folder, RealDisk, Silent};
+use apograph::io::{Folder, Reading, RealDisk, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
@@ -99,7 +99,7 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
-        rebuild(&RealDisk, &repository)?;
+        rebuild(&RealDisk, &repository, Reading::default())?;
         return Ok(());
     }
     let options = Backup::default();

@@ -192,12 +192,12 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// As [`Image::check`].
-    pub fn check_by(
+    /// As [`Image::check`], and that of `crc32`.
+    pub fn check_by<E: From<FormatError>>(
         &self,
         file: &[u8],
-        mut crc32: impl FnMut(Range<usize>) -> Crc32,
-    ) -> Result<()> {
+        mut crc32: impl FnMut(Range<usize>) -> std::result::Result<Crc32, E>,
+    ) -> std::result::Result<(), E> {
         let mut extents = self.extents.iter();
         extents.try_for_each(|extent| extent.check_by(file, &mut crc32))
     }

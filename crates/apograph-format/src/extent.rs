@@ -70,15 +70,21 @@ impl Extent {
     /// [`FormatError::ChecksumMismatch`], or [`FormatError::TooShort`] where the file ends before
     /// the extent.
     pub fn check(&self, file: &[u8]) -> Result<()> {
-        self.check_by(file, |range| Crc32::of(file.get(range).unwrap_or_default()))
+        self.check_by(file, |range| {
+            Ok(Crc32::of(file.get(range).unwrap_or_default()))
+        })
     }
 
     /// The same with another way to compute the CRC-32 of a range of the file.
     ///
     /// # Errors
     ///
-    /// As [`Extent::check`].
-    pub fn check_by(&self, file: &[u8], crc32: impl FnOnce(Range<usize>) -> Crc32) -> Result<()> {
+    /// As [`Extent::check`], and that of `crc32`.
+    pub fn check_by<E: From<FormatError>>(
+        &self,
+        file: &[u8],
+        crc32: impl FnOnce(Range<usize>) -> std::result::Result<Crc32, E>,
+    ) -> std::result::Result<(), E> {
         const WHAT: &str = "database file";
         let range = self.range().filter(|range| range.end <= file.len());
         let range = range.ok_or(FormatError::TooShort {
@@ -86,15 +92,16 @@ impl Extent {
             need: self.offset.saturating_add(self.length),
             have: length(file),
         })?;
-        let found = crc32(range);
+        let found = crc32(range)?;
         if found == self.checksum {
             return Ok(());
         }
-        Err(FormatError::ChecksumMismatch {
+        let mismatch = FormatError::ChecksumMismatch {
             what: WHAT,
             offset: self.offset,
             expected: self.checksum,
             found,
-        })
+        };
+        Err(mismatch.into())
     }
 }

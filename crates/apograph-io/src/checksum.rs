@@ -2,19 +2,18 @@
 //! anyway: what is larger than the memory of a machine comes from the disk each time.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::num::NonZero;
 use std::ops::Range;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use apograph_format::Crc32;
 use crc32fast::Hasher;
 
-use crate::pace::Pace;
-
-/// Bytes that one thread takes at a time: large enough that combining costs nothing.
-const CHUNK_BYTES: usize = 4 << 20;
+use crate::error::Result;
+use crate::reading::Reading;
 
 /// How many threads share a computation.
 ///
@@ -38,14 +37,35 @@ impl Threads {
 
     /// Calls `work` once for each index below `count`, spread over the threads.
     pub fn for_each(self, count: usize, work: impl Fn(usize) + Sync) {
+        let work = |index| {
+            work(index);
+            Ok::<(), Infallible>(())
+        };
+        let Ok(()) = self.try_for_each(count, work);
+    }
+
+    /// The same, until one fails.
+    ///
+    /// # Errors
+    ///
+    /// One of those of `work`.
+    pub fn try_for_each<E: Send>(
+        self,
+        count: usize,
+        work: impl Fn(usize) -> std::result::Result<(), E> + Sync,
+    ) -> std::result::Result<(), E> {
         let next = AtomicUsize::new(0);
+        let failed = Mutex::new(None);
         let run = || {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 if index >= count {
                     break;
                 }
-                work(index);
+                if let Err(error) = work(index) {
+                    next.store(count, Ordering::Relaxed);
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
             }
         };
         thread::scope(|scope| {
@@ -55,6 +75,10 @@ impl Threads {
             }
             run();
         });
+        let failed = failed.into_inner();
+        failed
+            .unwrap_or_else(PoisonError::into_inner)
+            .map_or(Ok(()), Err)
     }
 }
 
@@ -66,90 +90,107 @@ impl Default for Threads {
 
 /// The CRC-32 of `bytes`, computed on all cores where they are many.
 pub fn crc32(bytes: &[u8], threads: Threads) -> Crc32 {
-    crc32_at_pace(bytes, threads, &Pace::default())
+    let reading = Reading {
+        threads,
+        ..Reading::default()
+    };
+    // Nobody interrupts it.
+    read_crc32(bytes, reading).unwrap_or_else(|_| Crc32::of(bytes))
 }
 
-/// The CRC-32 of `bytes`, read no faster than a pace allows.
-pub fn crc32_at_pace(bytes: &[u8], threads: Threads, pace: &Pace) -> Crc32 {
-    Crc32::new(hashed(bytes, threads, pace).finalize())
+/// The CRC-32 of `bytes`, as a reading reads them.
+///
+/// # Errors
+///
+/// [`IoError::Interrupted`](crate::IoError::Interrupted).
+pub fn read_crc32(bytes: &[u8], reading: Reading<'_>) -> Result<Crc32> {
+    Ok(Crc32::new(hashed(bytes, reading)?.finalize()))
 }
 
-/// What has read some bytes, in pieces. At a pace, one thread is enough.
-fn hashed(bytes: &[u8], threads: Threads, pace: &Pace) -> Hasher {
-    let paced = pace.piece_bytes().map(usize::try_from);
-    let (piece_bytes, threads) = match paced {
-        Some(Ok(bytes)) => (bytes, Threads::ONE),
-        _ => (CHUNK_BYTES, threads),
+/// What has read some bytes, in pieces: large enough that combining costs nothing. At a pace, one
+/// thread is enough.
+fn hashed(bytes: &[u8], reading: Reading<'_>) -> Result<Hasher> {
+    let piece_bytes = usize::try_from(reading.piece_bytes()).unwrap_or(usize::MAX);
+    let threads = if reading.pace.is_unlimited() {
+        reading.threads
+    } else {
+        Threads::ONE
     };
     let pieces = bytes.len().div_ceil(piece_bytes);
     let hashers: Vec<OnceLock<Hasher>> = (0..pieces).map(|_| OnceLock::new()).collect();
-    threads.for_each(pieces, |index| {
+    threads.try_for_each(pieces, |index| {
         let start = index * piece_bytes;
         let piece = &bytes[start..bytes.len().min(start + piece_bytes)];
-        pace.take(piece.len() as u64);
+        reading.take(piece.len() as u64)?;
         let mut hasher = Hasher::new();
         hasher.update(piece);
         hashers[index].get_or_init(|| hasher);
-    });
+        Ok(())
+    })?;
     let mut whole = Hasher::new();
     for piece in hashers.iter().filter_map(OnceLock::get) {
         whole.combine(piece);
     }
-    whole
+    Ok(whole)
 }
 
 /// The CRC-32 of some bytes and of parts of them, for which each byte is read once.
 ///
 /// A database image has a checksum for each of its sections, and its file has one for all.
-#[derive(Debug)]
 pub struct PartsCrc32<'a> {
     bytes: &'a [u8],
-    threads: Threads,
-    pace: &'a Pace,
+    reading: Reading<'a>,
     /// What was read, by where it begins, with its length.
     read: BTreeMap<usize, (usize, Hasher)>,
 }
 
 impl<'a> PartsCrc32<'a> {
-    /// The checksums of `bytes`, which are read no faster than a pace allows.
-    pub const fn of(bytes: &'a [u8], threads: Threads, pace: &'a Pace) -> Self {
+    /// The checksums of `bytes`, as a reading reads them.
+    pub const fn of(bytes: &'a [u8], reading: Reading<'a>) -> Self {
         Self {
             bytes,
-            threads,
-            pace,
+            reading,
             read: BTreeMap::new(),
         }
     }
 
     /// That of one part, which is read now; outside of the bytes, that of nothing.
-    pub fn part(&mut self, range: Range<usize>) -> Crc32 {
-        let hasher = self.hashed(range.clone());
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub fn part(&mut self, range: Range<usize>) -> Result<Crc32> {
+        let hasher = self.hashed(range.clone())?;
         let crc32 = Crc32::new(hasher.clone().finalize());
         if range.end <= self.bytes.len() {
             self.read.insert(range.start, (range.len(), hasher));
         }
-        crc32
+        Ok(crc32)
     }
 
     /// That of all of them, for which what is in no part is read.
-    pub fn whole(&self) -> Crc32 {
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub fn whole(&self) -> Result<Crc32> {
         let mut whole = Hasher::new();
         let mut end = 0;
         for (&start, (length, hasher)) in &self.read {
             // What overlaps the part before it is read anew.
             if start >= end {
-                whole.combine(&self.hashed(end..start));
+                whole.combine(&self.hashed(end..start)?);
                 whole.combine(hasher);
                 end = start + length;
             }
         }
-        whole.combine(&self.hashed(end..self.bytes.len()));
-        Crc32::new(whole.finalize())
+        whole.combine(&self.hashed(end..self.bytes.len())?);
+        Ok(Crc32::new(whole.finalize()))
     }
 
-    fn hashed(&self, range: Range<usize>) -> Hasher {
+    fn hashed(&self, range: Range<usize>) -> Result<Hasher> {
         let bytes = self.bytes.get(range).unwrap_or_default();
-        hashed(bytes, self.threads, self.pace)
+        hashed(bytes, self.reading)
     }
 }
 
@@ -200,6 +241,8 @@ impl<'a> TrailingCrc32<'a> {
 mod tests {
     use super::*;
 
+    const CHUNK_BYTES: usize = 4 << 20;
+
     #[test]
     fn split_and_whole_agree() {
         let pattern = |length| (0..=250).cycle().take(length);
@@ -213,7 +256,6 @@ mod tests {
     #[test]
     fn the_whole_is_that_of_its_parts_and_of_what_is_between_them() {
         let bytes: Vec<u8> = (0..=250).cycle().take(2 * CHUNK_BYTES + 900).collect();
-        let (threads, pace) = (Threads::default(), Pace::default());
         let whole = Crc32::of(&bytes);
         let long = 100..CHUNK_BYTES + 300;
         let overlapping = [10..30, 20..25, 29..40, 30..30, long.clone(), 200..400];
@@ -223,22 +265,23 @@ mod tests {
             &[5..5, 5..9, 5..7],
             &[0..10, 10..bytes.len()],
         ] {
-            let mut checksums = PartsCrc32::of(&bytes, threads, &pace);
+            let mut checksums = PartsCrc32::of(&bytes, Reading::default());
             for part in parts {
                 let expected = Crc32::of(&bytes[part.clone()]);
-                assert_eq!(checksums.part(part.clone()), expected, "{part:?}");
+                let found = checksums.part(part.clone()).expect("a part");
+                assert_eq!(found, expected, "{part:?}");
             }
-            assert_eq!(checksums.whole(), whole, "{parts:?}");
+            assert_eq!(checksums.whole().expect("the whole"), whole, "{parts:?}");
         }
     }
 
     #[test]
     fn a_part_that_was_read_is_not_read_again_for_the_whole() {
-        let pace = Pace::default();
-        let mut checksums = PartsCrc32::of(b"123456789", Threads::default(), &pace);
-        checksums.part(2..6);
+        let mut checksums = PartsCrc32::of(b"123456789", Reading::default());
+        checksums.part(2..6).expect("a part");
         checksums.bytes = b"12xxxx789";
-        assert_eq!(checksums.whole(), Crc32::of(b"123456789"));
+        let whole = checksums.whole().expect("the whole");
+        assert_eq!(whole, Crc32::of(b"123456789"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use rustix::fs::{Advice, AtFlags, OFlags, RenameFlags, fadvise, mkdirat, renamea
 use crate::error::{IoError, Result, failed};
 use crate::folder::{At, Folder};
 use crate::open::regular;
+use crate::reading::Reading;
 
 /// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +136,31 @@ pub trait DiskFile: Send {
     ///
     /// [`IoError::Failed`].
     fn sync(&mut self) -> Result<()>;
+}
+
+impl dyn DiskFile + '_ {
+    /// Appends a part of another file, as a reading reads it.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskFile::copy_from`], and [`IoError::Interrupted`].
+    pub fn copy(
+        &mut self,
+        source: &File,
+        offset: u64,
+        length: u64,
+        reading: Reading<'_>,
+    ) -> Result<()> {
+        let end = offset.saturating_add(length);
+        let mut from = offset;
+        while from < end {
+            let piece = reading.piece_bytes().min(end - from);
+            reading.take(piece)?;
+            self.copy_from(source, from, piece)?;
+            from += piece;
+        }
+        Ok(())
+    }
 }
 
 /// The operating system's disk.

@@ -71,6 +71,9 @@ pub enum IoError {
         /// The lock file.
         path: PathBuf,
     },
+    /// The caller's [`Monitor`](crate::Monitor) did not let the operation go on.
+    #[error("the operation was interrupted")]
+    Interrupted,
 }
 
 impl IoError {
@@ -78,11 +81,12 @@ impl IoError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Busy { .. } => "busy",
+            Self::Interrupted => "interrupted",
             _ => "io",
         }
     }
 
-    /// The path that the error is about.
+    /// The path that the error is about; empty where it is about none.
     pub fn path(&self) -> &Path {
         match self {
             Self::Failed { path, .. }
@@ -93,6 +97,7 @@ impl IoError {
             | Self::EndedEarly { path, .. }
             | Self::NotAsWritten { path }
             | Self::Busy { path } => path,
+            Self::Interrupted => Path::new(""),
         }
     }
 

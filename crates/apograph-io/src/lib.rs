@@ -8,7 +8,9 @@
 //! - reading: a name ([`At`]) is opened, [`Mapped`], or read up to a limit;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of;
-//! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Pace`] for what shall not disturb others.
+//! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Reading`] that says by how many
+//!   threads something long is read, at what [`Pace`], and which [`Monitor`] hears of it and may end
+//!   it.
 //!
 //! ```
 //! use apograph_io::{Folder, Mode, RealDisk, StagedFile};
@@ -36,10 +38,11 @@ mod monitor;
 mod open;
 mod pace;
 mod random;
+mod reading;
 mod staged;
 mod sums;
 
-pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, crc32_at_pace};
+pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, read_crc32};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, Mode, RealDisk};
 pub use error::{IoError, Result};
@@ -50,8 +53,9 @@ pub use monitor::{Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::{Clock, Pace};
 pub use random::random;
+pub use reading::Reading;
 pub use staged::{
     StagedFile, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file, replace_file_with,
     temporary_name,
 };
-pub use sums::{PartsSums, Sums, TrailingSums, sums, sums_at_pace};
+pub use sums::{PartsSums, Sums, TrailingSums, read_sums, sums};

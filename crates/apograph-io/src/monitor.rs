@@ -1,6 +1,9 @@
-//! How far a long operation is, and what its caller should know.
+//! How far a long operation is, what its caller should know, and whether it shall go on.
 
-/// Hears of the progress of an operation. Every method does nothing unless it is written.
+use crate::error::{IoError, Result};
+
+/// Hears of the progress of an operation, and can end it. Every method does nothing unless it is
+/// written.
 pub trait Monitor: Sync {
     /// A phase begins that will handle about this many bytes.
     fn phase(&self, _name: &'static str, _total_bytes: u64) {}
@@ -10,17 +13,39 @@ pub trait Monitor: Sync {
 
     /// Something that is no error and that a person should read.
     fn warn(&self, _message: &str) {}
+
+    /// Whether the operation shall end. It is asked many times in a second, by any thread. Once it
+    /// says yes the operation takes back what it did and fails with [`IoError::Interrupted`], unless
+    /// it is already done.
+    fn is_interrupted(&self) -> bool {
+        false
+    }
 }
 
-/// Hears nothing.
+impl dyn Monitor + '_ {
+    /// Asks whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`].
+    pub fn go_on(&self) -> Result<()> {
+        if self.is_interrupted() {
+            return Err(IoError::Interrupted);
+        }
+        Ok(())
+    }
+}
+
+/// Hears nothing, and lets everything go on.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
 impl Monitor for Silent {}
 
-/// Tells a monitor of many small steps, a few at a time.
+/// Tells a monitor of many small steps, a few at a time, and asks whether to go on as often.
 pub struct Steps<'a> {
     monitor: &'a dyn Monitor,
+    is_told: bool,
     untold: u64,
 }
 
@@ -29,19 +54,40 @@ impl<'a> Steps<'a> {
 
     /// No steps so far.
     pub const fn of(monitor: &'a dyn Monitor) -> Self {
-        Self { monitor, untold: 0 }
+        Self {
+            monitor,
+            is_told: true,
+            untold: 0,
+        }
+    }
+
+    /// The same where no phase is on: the monitor is asked alone.
+    pub const fn untold(monitor: &'a dyn Monitor) -> Self {
+        Self {
+            is_told: false,
+            ..Self::of(monitor)
+        }
     }
 
     /// So many more bytes of the phase are done.
-    pub fn advance(&mut self, bytes: u64) {
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`].
+    pub fn advance(&mut self, bytes: u64) -> Result<()> {
         self.untold = self.untold.saturating_add(bytes);
         if self.untold >= Self::TOLD_BYTES {
             self.tell();
+            self.monitor.go_on()?;
         }
+        Ok(())
     }
 
     /// Tells of what was not told yet.
     pub fn tell(&mut self) {
-        self.monitor.advance(std::mem::take(&mut self.untold));
+        let bytes = std::mem::take(&mut self.untold);
+        if self.is_told {
+            self.monitor.advance(bytes);
+        }
     }
 }

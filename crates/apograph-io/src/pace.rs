@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::error::Result;
+use crate::monitor::Monitor;
+
 /// The most bytes that are asked for at a time.
 const PIECE_MAX_BYTES: u64 = 1 << 20;
 /// The fewest.
@@ -21,6 +24,8 @@ const PIECES_PER_SECOND: u64 = 8;
 const BURST: Duration = Duration::from_millis(100);
 /// Nobody waits for less.
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+/// Nobody waits for longer without asking whether to go on.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// What a [`Pace`] goes by.
 pub trait Clock: Send + Sync {
@@ -45,6 +50,9 @@ struct Bucket {
 }
 
 impl Pace {
+    /// No limit.
+    pub const UNLIMITED: Self = Self(None);
+
     /// At most this many bytes in a second.
     pub fn new(bytes_per_second: NonZero<u64>) -> Self {
         Self::by(bytes_per_second, Box::new(Running(Instant::now())))
@@ -60,10 +68,16 @@ impl Pace {
         })))
     }
 
-    /// Waits until so many more bytes may be read.
-    pub fn take(&self, bytes: u64) {
-        if let Some(bucket) = &self.0 {
-            bucket.take(bytes);
+    /// Waits until so many more bytes may be read, while a monitor lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub fn take(&self, bytes: u64, monitor: &dyn Monitor) -> Result<()> {
+        monitor.go_on()?;
+        match &self.0 {
+            Some(bucket) => bucket.take(bytes, monitor),
+            None => Ok(()),
         }
     }
 
@@ -87,20 +101,24 @@ impl fmt::Debug for Pace {
 }
 
 impl Bucket {
-    fn take(&self, bytes: u64) {
+    fn take(&self, bytes: u64, monitor: &dyn Monitor) -> Result<()> {
         let rate = u128::from(self.bytes_per_second.get());
         let nanoseconds = u128::from(bytes) * 1_000_000_000 / rate;
         let cost = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        let wait = {
+        let mut wait = {
             let mut even_at = self.even_at.lock().unwrap_or_else(PoisonError::into_inner);
             let now = self.clock.now();
             let begun = now.saturating_sub(BURST).max(*even_at);
             *even_at = begun.saturating_add(cost);
             even_at.saturating_sub(now)
         };
-        if wait >= SHORTEST_WAIT {
-            self.clock.wait(wait);
+        while wait >= SHORTEST_WAIT {
+            let next = wait.min(LONGEST_WAIT);
+            self.clock.wait(next);
+            wait -= next;
+            monitor.go_on()?;
         }
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::disk::{Disk, DiskFile, Mode};
 use crate::error::{IoError, Result};
 use crate::folder::{At, Folder};
 use crate::map::Mapped;
-use crate::pace::Pace;
+use crate::reading::Reading;
 
 /// What the names of temporary files end in.
 pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
@@ -125,30 +125,21 @@ impl<'d> StagedFile<'d> {
             .map_or(Ok(()), |file| file.copy_from(source, offset, length))
     }
 
-    /// Appends a part of another file, no faster than a pace allows.
+    /// Appends a part of another file, as a reading reads it.
     ///
     /// # Errors
     ///
-    /// As [`DiskFile::copy_from`].
-    pub fn copy_at_pace(
+    /// As [`DiskFile::copy_from`], and [`IoError::Interrupted`].
+    pub fn copy(
         &mut self,
         source: &File,
         offset: u64,
         length: u64,
-        pace: &Pace,
+        reading: Reading<'_>,
     ) -> Result<()> {
-        let Some(piece_bytes) = pace.piece_bytes() else {
-            return self.copy_from(source, offset, length);
-        };
-        let end = offset.saturating_add(length);
-        let mut from = offset;
-        while from < end {
-            let piece = piece_bytes.min(end - from);
-            pace.take(piece);
-            self.copy_from(source, from, piece)?;
-            from += piece;
-        }
-        Ok(())
+        self.file
+            .as_mut()
+            .map_or(Ok(()), |file| file.copy(source, offset, length, reading))
     }
 
     /// Makes the bytes durable under the temporary name.

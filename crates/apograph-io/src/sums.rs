@@ -15,7 +15,8 @@ use blake3::hazmat::{
 };
 
 use crate::checksum::Threads;
-use crate::pace::Pace;
+use crate::error::Result;
+use crate::reading::Reading;
 
 /// Bytes that one thread takes at a time: large enough that merging costs nothing.
 const CHUNK_BYTES: usize = 4 << 20;
@@ -41,12 +42,24 @@ impl Sums {
 
 /// The checksums of `bytes`, computed on all cores where they are many.
 pub fn sums(bytes: &[u8], threads: Threads) -> Sums {
-    sums_at_pace(bytes, threads, &Pace::default())
+    let reading = Reading {
+        threads,
+        ..Reading::default()
+    };
+    // Nobody interrupts it.
+    read_sums(bytes, reading).unwrap_or_else(|_| Sums {
+        crc32: Crc32::of(bytes),
+        blake3: Blake3::of(bytes),
+    })
 }
 
-/// The checksums of `bytes`, read no faster than a pace allows.
-pub fn sums_at_pace(bytes: &[u8], threads: Threads, pace: &Pace) -> Sums {
-    PartsSums::of(bytes, [], threads, pace).whole()
+/// The checksums of `bytes`, as a reading reads them.
+///
+/// # Errors
+///
+/// [`IoError::Interrupted`](crate::IoError::Interrupted).
+pub fn read_sums(bytes: &[u8], reading: Reading<'_>) -> Result<Sums> {
+    Ok(PartsSums::of(bytes, [], reading)?.whole())
 }
 
 /// The checksums of some bytes and the CRC-32 of parts of them, for which each byte is read once.
@@ -60,16 +73,18 @@ pub struct PartsSums {
 }
 
 impl PartsSums {
-    /// Reads `bytes`, of which `parts` will be asked for, no faster than a pace allows. At a pace,
-    /// one thread is enough.
+    /// Reads `bytes`, of which `parts` will be asked for. At a pace, one thread is enough.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
     pub fn of(
         bytes: &[u8],
         parts: impl IntoIterator<Item = Range<usize>>,
-        threads: Threads,
-        pace: &Pace,
-    ) -> Self {
-        let threads = if pace.is_unlimited() {
-            threads
+        reading: Reading<'_>,
+    ) -> Result<Self> {
+        let threads = if reading.pace.is_unlimited() {
+            reading.threads
         } else {
             Threads::ONE
         };
@@ -77,13 +92,15 @@ impl PartsSums {
         let ends: BTreeSet<usize> = ends.collect();
         let chunks = bytes.len().div_ceil(CHUNK_BYTES).max(1);
         let read: Vec<OnceLock<Chunk>> = (0..chunks).map(|_| OnceLock::new()).collect();
-        threads.for_each(chunks, |index| {
+        threads.try_for_each(chunks, |index| {
             let start = index * CHUNK_BYTES;
             let end = bytes.len().min(start + CHUNK_BYTES);
             let ends = ends.range(start..end).copied().filter(|&cut| cut > start);
             let is_only = chunks == 1;
-            read[index].get_or_init(|| Chunk::of(&bytes[start..end], start, is_only, ends, pace));
-        });
+            let chunk = Chunk::of(&bytes[start..end], start, is_only, ends, reading)?;
+            read[index].get_or_init(|| chunk);
+            Ok(())
+        })?;
         let (mut cuts, mut nodes) = (BTreeMap::new(), Vec::with_capacity(chunks));
         let mut crc32 = crc32fast::Hasher::new();
         for chunk in read.into_iter().filter_map(OnceLock::into_inner) {
@@ -97,7 +114,7 @@ impl PartsSums {
             crc32: Crc32::new(crc32.finalize()),
             blake3: Blake3::new(root(&nodes)),
         };
-        Self { cuts, whole }
+        Ok(Self { cuts, whole })
     }
 
     /// The CRC-32 of one of the parts; outside of the bytes, that of nothing.
@@ -132,9 +149,9 @@ impl Chunk {
         start: usize,
         is_only: bool,
         ends: impl Iterator<Item = usize>,
-        pace: &Pace,
-    ) -> Self {
-        let step_bytes = pace.piece_bytes().map_or(STEP_BYTES, |bytes| {
+        reading: Reading<'_>,
+    ) -> Result<Self> {
+        let step_bytes = reading.pace.piece_bytes().map_or(STEP_BYTES, |bytes| {
             usize::try_from(bytes).map_or(STEP_BYTES, |bytes| bytes.min(STEP_BYTES))
         });
         let mut hasher = blake3::Hasher::new();
@@ -143,7 +160,7 @@ impl Chunk {
         for end in ends.map(|end| end - start).chain([bytes.len()]) {
             let mut crc32 = crc32fast::Hasher::new();
             for step in bytes[from..end].chunks(step_bytes) {
-                pace.take(step.len() as u64);
+                reading.take(step.len() as u64)?;
                 crc32.update(step);
                 hasher.update(step);
             }
@@ -155,7 +172,7 @@ impl Chunk {
         } else {
             hasher.finalize_non_root()
         };
-        Self { cuts, node }
+        Ok(Self { cuts, node })
     }
 }
 
@@ -175,7 +192,9 @@ fn merged(nodes: &[ChainingValue]) -> ChainingValue {
 }
 
 /// The left subtree is as large as it can be with something on its right.
-fn halves(nodes: &[ChainingValue]) -> Result<(&[ChainingValue], &[ChainingValue]), ChainingValue> {
+fn halves(
+    nodes: &[ChainingValue],
+) -> std::result::Result<(&[ChainingValue], &[ChainingValue]), ChainingValue> {
     match nodes {
         [] => Err(ChainingValue::default()),
         [only] => Err(*only),
@@ -274,8 +293,8 @@ mod tests {
             &[0..10, 10..bytes.len()],
             &[CHUNK_BYTES..CHUNK_BYTES + 1, 0..bytes.len()],
         ] {
-            let (threads, pace) = (Threads::default(), Pace::default());
-            let sums = PartsSums::of(&bytes, parts.iter().cloned(), threads, &pace);
+            let reading = Reading::default();
+            let sums = PartsSums::of(&bytes, parts.iter().cloned(), reading).expect("no end");
             for part in parts {
                 let expected = Crc32::of(&bytes[part.clone()]);
                 assert_eq!(sums.part(part.clone()), expected, "{part:?}");
@@ -287,7 +306,7 @@ mod tests {
     #[test]
     fn a_part_outside_of_the_bytes_is_of_nothing() {
         let parts = [9..12, Range { start: 3, end: 2 }];
-        let sums = PartsSums::of(b"12345", parts.clone(), Threads::ONE, &Pace::default());
+        let sums = PartsSums::of(b"12345", parts.clone(), Reading::default()).expect("no end");
         for part in parts {
             assert_eq!(sums.part(part), Crc32::of(b""));
         }

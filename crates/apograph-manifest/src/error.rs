@@ -61,6 +61,7 @@ impl ManifestError {
     /// A stable name for the kind of the error.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Io(IoError::Interrupted) => "interrupted",
             Self::Io(_) | Self::Full { .. } => "io",
             Self::CorruptManifest { .. } => "corrupt-manifest",
             Self::CorruptCursor { .. } => "corrupt-cursor",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Epoch, Point};
-use apograph_io::{Folder, RealDisk, Silent, Threads};
+use apograph_io::{Folder, Reading, RealDisk, Silent, Threads};
 use apograph_manifest::Target;
 use apograph_repository::{Repository, RepositoryError, rebuild};
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
@@ -297,7 +297,7 @@ impl Stage<'_> {
         self.engine.goes_on = false;
         self.names.forget();
         let folder = Folder::open(&self.repository).map_err(RepositoryError::from);
-        let rebuilt = folder.and_then(|folder| rebuild(&RealDisk, &folder));
+        let rebuilt = folder.and_then(|folder| rebuild(&RealDisk, &folder, Reading::default()));
         match rebuilt {
             Err(error) if !self.done.any => Err(format!("the rebuild fails: {error}").into()),
             _ => Ok(()),

@@ -8,7 +8,7 @@
 //! get its name any more.
 
 use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{Disk, Mode, Pace, Threads};
+use apograph_io::{Disk, Mode, Reading};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::encoding::encode_for_segments;
@@ -26,8 +26,7 @@ pub fn adopt(
     disk: &dyn Disk,
     repository: Repository,
     mode: Mode,
-    threads: Threads,
-    pace: &Pace,
+    reading: Reading<'_>,
 ) -> Result<Repository> {
     if repository.unnamed().is_empty() {
         return Ok(repository);
@@ -40,7 +39,7 @@ pub fn adopt(
         .copied()
         .filter(|name| goes_on(&manifest, *name))
     {
-        let Some(segment) = fitting(&repository, &manifest, next, threads)? else {
+        let Some(segment) = fitting(&repository, &manifest, next, reading)? else {
             break;
         };
         manifest.segments.push(segment);
@@ -59,7 +58,7 @@ pub fn adopt(
     } else if !removed {
         return Ok(repository);
     }
-    Repository::open_or_empty(repository.folder().clone(), threads, pace)
+    Repository::open_or_empty(repository.folder().clone(), reading)
 }
 
 /// Whether a name comes right behind the last entry.
@@ -77,9 +76,9 @@ fn fitting(
     repository: &Repository,
     manifest: &Manifest,
     name: SegmentName,
-    threads: Threads,
+    reading: Reading<'_>,
 ) -> Result<Option<Segment>> {
-    let Some(segment) = usable(read_segment(repository.folder(), name, threads))? else {
+    let Some(segment) = usable(read_segment(repository.folder(), name, reading))? else {
         return Ok(None);
     };
     let last = manifest.segments.last();

@@ -2,9 +2,11 @@
 //! what an increment's must be.
 
 use apograph_format::{Blake3, Crc32};
-use apograph_io::{Pace, Threads, TrailingCrc32, crc32_at_pace};
+use apograph_io::{Reading, TrailingCrc32, read_crc32};
 use apograph_manifest::{ChainEntry, HISTORY_FILE_NAME, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
+
+use crate::segment::SegmentDefect;
 
 /// What a segment's file has to be.
 #[derive(Debug, Clone, Copy)]
@@ -29,25 +31,15 @@ impl<'a> From<&'a ChainEntry> for Expected<'a> {
 ///
 /// # Errors
 ///
-/// [`Unusable::Damaged`].
-pub fn check_file(bytes: &[u8], expected: Expected<'_>, threads: Threads) -> Result<(), Unusable> {
-    check_file_at_pace(bytes, expected, threads, &Pace::default())
-}
-
-/// The same, read no faster than a pace allows.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`].
-pub fn check_file_at_pace(
+/// [`SegmentDefect`].
+pub fn check_file(
     bytes: &[u8],
     expected: Expected<'_>,
-    threads: Threads,
-    pace: &Pace,
-) -> Result<(), Unusable> {
+    reading: Reading<'_>,
+) -> Result<(), SegmentDefect> {
     check_size(bytes.len() as u64, expected.segment)?;
-    check_checksum(crc32_at_pace(bytes, threads, pace), expected.segment)?;
-    check_hash(bytes, expected)
+    check_checksum(read_crc32(bytes, reading)?, expected.segment)?;
+    Ok(check_hash(bytes, expected)?)
 }
 
 /// Compares a segment's size with the one in the manifest.
@@ -108,13 +100,21 @@ enum FileCrc32<'a> {
 }
 
 impl<'a> FileCheck<'a> {
-    /// The check of a file that is read now, no faster than a pace allows.
-    pub fn first(bytes: &'a [u8], expected: Expected<'a>, threads: Threads, pace: &Pace) -> Self {
-        Self {
+    /// The check of a file that is read now.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](apograph_io::IoError::Interrupted).
+    pub fn first(
+        bytes: &'a [u8],
+        expected: Expected<'a>,
+        reading: Reading<'_>,
+    ) -> apograph_io::Result<Self> {
+        Ok(Self {
             expected,
             bytes,
-            crc32: FileCrc32::Read(crc32_at_pace(bytes, threads, pace)),
-        }
+            crc32: FileCrc32::Read(read_crc32(bytes, reading)?),
+        })
     }
 
     /// The check of a file whose log is about to be read: each byte of it is read once for both.

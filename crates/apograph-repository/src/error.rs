@@ -57,6 +57,7 @@ impl RepositoryError {
     /// A stable name for the kind of the error.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Io(IoError::Interrupted) => "interrupted",
             Self::Io(_) => "io",
             Self::Manifest(error) => error.code(),
             Self::NotARepository { .. } => "not-a-repository",

@@ -33,7 +33,7 @@ mod summary;
 mod timelines;
 
 pub use adopt::adopt;
-pub use check::{Expected, FileCheck, check_end, check_file, check_file_at_pace, check_size};
+pub use check::{Expected, FileCheck, check_end, check_file, check_size};
 pub use error::{RepositoryError, Result};
 pub use marks::{Mark, mark};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};

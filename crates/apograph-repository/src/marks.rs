@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use apograph_format::Generation;
-use apograph_io::{Disk, Mode, Pace, Threads, temporary_name};
+use apograph_io::{Disk, Mode, Reading, temporary_name};
 use apograph_manifest::{
     HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification, read_manifest,
     write_records,
@@ -44,8 +44,7 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
     let manifest = read_manifest(folder)?.unwrap_or_default();
     let opening = Opening {
         folder,
-        threads: Threads::default(),
-        pace: &Pace::default(),
+        reading: Reading::default(),
     };
     let present = opening.recorded(manifest.segments)?;
     let before = present.verified.records(&present.entries);

@@ -120,7 +120,7 @@ pub struct Addition<'d, 'a> {
 /// # Errors
 ///
 /// [`RepositoryError::InTheWay`] where a file that could not be adopted has a segment's name;
-/// [`RepositoryError::Io`]. What was published before the error, and is not named by a manifest,
+/// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before the error, and is not named by a manifest,
 /// is removed again. Once the manifest is replaced the backup is done: a later step that does not
 /// succeed is told to the monitor and is no error.
 pub fn publish(
@@ -134,6 +134,7 @@ pub fn publish(
         cursor,
         mode,
     } = addition;
+    monitor.go_on()?;
     let mut manifest = repository.manifest();
     let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();
     let additions = added.iter().map(|record| record.segment.clone());

@@ -3,12 +3,12 @@
 use std::time::UNIX_EPOCH;
 
 use apograph_format::{Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Disk, Folder, IoError, Mode, Pace, Threads, crc32, temporary_name};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, read_crc32, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
     read_history, read_manifest, write_manifest,
 };
-use apograph_wal::{GroupReader, read_ahead};
+use apograph_wal::{LogEvent, read_ahead};
 
 use crate::check::check_end;
 use crate::encoding::encode_for_segments;
@@ -40,7 +40,7 @@ pub struct Rebuild {
 /// [`RepositoryError::NoneUsable`] where none can be read, or one is of a version that is not known
 /// here; [`RepositoryError::Contradiction`] where there are more than
 /// [`SEGMENTS_MAX`](apograph_manifest::SEGMENTS_MAX); [`RepositoryError::Io`].
-pub fn plan_rebuild(folder: &Folder) -> Result<Rebuild> {
+pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
     let mut names: Vec<SegmentName> = Vec::new();
     for name in folder.names()? {
         names.extend(name?.to_str().and_then(SegmentName::parse));
@@ -65,7 +65,7 @@ pub fn plan_rebuild(folder: &Folder) -> Result<Rebuild> {
     };
     let mut skipped = Vec::new();
     for name in names {
-        match read_segment(folder, name, Threads::default()) {
+        match read_segment(folder, name, reading) {
             Ok(mut segment) => {
                 let as_it_is = |known: &&Segment| {
                     known.file == segment.file && known.checksum == segment.checksum
@@ -120,9 +120,10 @@ fn known_segments(folder: &Folder, present: Option<&Manifest>) -> Vec<Segment> {
 /// # Errors
 ///
 /// [`RepositoryError::Busy`], and as [`plan_rebuild`]; the repository is then as it was.
-pub fn rebuild(disk: &dyn Disk, folder: &Folder) -> Result<Rebuild> {
+pub fn rebuild(disk: &dyn Disk, folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
-    let plan = plan_rebuild(folder)?;
+    let plan = plan_rebuild(folder, reading)?;
+    reading.monitor.go_on()?;
     if !plan.unchanged {
         write_rebuild(disk, folder, &plan)?;
     }
@@ -168,14 +169,14 @@ fn segment_mode(folder: &Folder, manifest: &Manifest) -> Result<Mode> {
 pub(crate) fn read_segment(
     folder: &Folder,
     name: SegmentName,
-    threads: Threads,
+    reading: Reading<'_>,
 ) -> std::result::Result<Segment, SegmentDefect> {
     let text = name.to_string();
     let at = folder.at(&text);
     let (start_epoch, end_epoch, checksum, size, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            let checksum = file.check_sections(threads, &Pace::default())?;
+            let checksum = file.check_sections(reading)?;
             (
                 Epoch::default(),
                 file.image.checkpoint().epoch,
@@ -187,12 +188,19 @@ pub(crate) fn read_segment(
         SegmentKind::Incremental => {
             let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
-            let end = read_ahead(&parts, threads, GroupReader::finish);
-            check_end(end, &parts)?;
+            let checksum = read_crc32(file.bytes(), reading)?;
+            let mut steps = Steps::untold(reading.monitor);
+            let end = read_ahead(&parts, reading.threads, |groups| {
+                groups.finish_seeing(|event| match event {
+                    LogEvent::Group(group) => steps.advance(group.bytes()),
+                    _ => Ok(()),
+                })
+            });
+            check_end(end?, &parts)?;
             (
                 file.header.start_epoch,
                 file.header.end_epoch,
-                crc32(file.bytes(), threads),
+                checksum,
                 file.bytes().len(),
                 file.range().map(|range| range.end),
             )

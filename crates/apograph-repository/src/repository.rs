@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{At, Folder, IoError, Pace, Threads, is_temporary};
+use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, RecordRef, SEGMENTS_MAX,
     Segment, SegmentContent, Unknown, Verification, read_manifest,
@@ -51,22 +51,22 @@ impl Repository {
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
     /// be read; [`RepositoryError::Io`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, Threads::default(), &Pace::default())
+        Self::open_with(path, Reading::default())
     }
 
-    /// The same, with so many threads, and at a pace, to read segments that have no record.
+    /// The same, where segments that have no record are read in this way.
     ///
     /// # Errors
     ///
     /// As [`Repository::open`].
-    pub fn open_with(path: &Path, threads: Threads, pace: &Pace) -> Result<Self> {
+    pub fn open_with(path: &Path, reading: Reading<'_>) -> Result<Self> {
         let no_repository = |detail: &str| RepositoryError::NotARepository {
             path: path.to_owned(),
             detail: detail.to_owned(),
         };
         let empty = "there is no manifest and no backup in it";
         let repository = match Folder::find(path) {
-            Ok(Some(folder)) => Self::open_or_empty(folder, threads, pace)?,
+            Ok(Some(folder)) => Self::open_or_empty(folder, reading)?,
             Ok(None) => return Err(no_repository(empty)),
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
@@ -86,15 +86,14 @@ impl Repository {
     ///
     /// As [`Repository::open`]; a folder with other files in it and no manifest is
     /// [`RepositoryError::NotARepository`].
-    pub fn open_or_empty(folder: Folder, threads: Threads, pace: &Pace) -> Result<Self> {
+    pub fn open_or_empty(folder: Folder, reading: Reading<'_>) -> Result<Self> {
         let found = Found::in_folder(&folder)?;
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found);
         };
         let opening = Opening {
             folder: &folder,
-            threads,
-            pace,
+            reading,
         };
         let Manifest {
             generation,

@@ -9,7 +9,7 @@ use apograph_format::{
     Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
     SegmentHeader,
 };
-use apograph_io::{At, IoError, Mapped, Pace, PartsCrc32, Threads};
+use apograph_io::{At, IoError, Mapped, PartsCrc32, Reading};
 use apograph_manifest::{ImageIdentity, LogRange, Unusable};
 use apograph_wal::LogPart;
 
@@ -268,28 +268,23 @@ impl FullFile {
     ///
     /// # Errors
     ///
-    /// [`SegmentDefect::Unusable`].
-    pub fn check_sections(&self, threads: Threads, pace: &Pace) -> Result<Crc32, SegmentDefect> {
-        let mut crc32 = PartsCrc32::of(self.bytes(), threads, pace);
-        self.image
-            .check_by(self.bytes(), |range| crc32.part(range))?;
-        Ok(crc32.whole())
+    /// [`SegmentDefect`].
+    pub fn check_sections(&self, reading: Reading<'_>) -> Result<Crc32, SegmentDefect> {
+        let mut crc32 = PartsCrc32::of(self.bytes(), reading);
+        let mut part = |range| crc32.part(range).map_err(SegmentDefect::from);
+        self.image.check_by(self.bytes(), &mut part)?;
+        Ok(crc32.whole()?)
     }
 
     /// Compares every section with its checksum, and the file with the manifest and its record.
     ///
     /// # Errors
     ///
-    /// [`SegmentDefect::Unusable`].
-    pub fn check(
-        &self,
-        expected: Expected<'_>,
-        threads: Threads,
-        pace: &Pace,
-    ) -> Result<(), SegmentDefect> {
+    /// [`SegmentDefect`].
+    pub fn check(&self, expected: Expected<'_>, reading: Reading<'_>) -> Result<(), SegmentDefect> {
         check_size(self.bytes().len() as u64, expected.segment)?;
         // Where a section is damaged, its place says more than the checksum of the whole file.
-        check_checksum(self.check_sections(threads, pace)?, expected.segment)?;
+        check_checksum(self.check_sections(reading)?, expected.segment)?;
         check_hash(self.bytes(), expected)?;
         Ok(())
     }
@@ -334,12 +329,15 @@ impl SegmentDefect {
     /// What the defect is in the file of a segment that the manifest knows: a version that is not
     /// known here is damage where the checksum is another one too.
     #[must_use]
-    pub fn in_file(self, at: At<'_>, expected: Expected<'_>, threads: Threads) -> Self {
+    pub fn in_file(self, at: At<'_>, expected: Expected<'_>, reading: Reading<'_>) -> Self {
         if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
             return self;
         }
         match StoredFile::open(at) {
-            Ok(bytes) => check_file(&bytes, expected, threads).map_or_else(Self::from, |()| self),
+            Ok(bytes) => match check_file(&bytes, expected, reading) {
+                Ok(()) => self,
+                Err(defect) => defect,
+            },
             Err(defect) => defect,
         }
     }

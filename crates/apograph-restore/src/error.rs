@@ -55,6 +55,7 @@ impl RestoreError {
     /// A stable name for the kind of the error, as the command prints it.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Io(IoError::Interrupted) => "interrupted",
             Self::Io(_) => "io",
             Self::Repository(error) => error.code(),
             Self::Chain(error) => error.code(),

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
-use apograph_io::{Silent, Threads};
+use apograph_io::{Monitor, Reading};
 use apograph_manifest::FileName;
 use apograph_repository::Repository;
 use apograph_wal::PlacedEvent;
 
-use crate::error::{RestoreError, Result};
-use crate::walk::{Reading, Walk, WalkError};
+use crate::error::RestoreError;
+use crate::walk::{Walk, WalkError};
 
 /// A commit group in a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,14 +46,16 @@ pub struct Commit {
 ///
 /// # Errors
 ///
-/// [`RestoreError`]; for a damaged segment after its sound predecessors were visited.
-pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Result<()> {
-    let repository = Repository::open(folder)?;
-    let reading = Reading {
-        checks_first: true,
-        ..Reading::by(Threads::default(), &Silent)
-    };
-    let mut walk = Walk::from(&repository, 0, reading);
+/// [`RestoreError`], for a damaged segment after its sound predecessors were visited; and that of
+/// `visit`.
+pub fn commits<E: From<RestoreError>>(
+    folder: &Path,
+    monitor: &dyn Monitor,
+    mut visit: impl FnMut(Commit) -> Result<(), E>,
+) -> Result<(), E> {
+    let reading = Reading::heard_by(monitor);
+    let repository = Repository::open_with(folder, reading).map_err(RestoreError::from)?;
+    let mut walk = Walk::from(&repository, 0, reading).checking_first();
     for (index, entry) in repository.chain().entries().iter().enumerate() {
         let repeats = matches!(
             &entry.content,
@@ -83,7 +85,7 @@ pub fn commits(folder: &Path, mut visit: impl FnMut(Commit) -> Result<()>) -> Re
         let read = walk.step(index).and_then(|step| step.increment(see));
         outcome?;
         read.map_err(|error| match error {
-            WalkError::Io(error) => error.into(),
+            WalkError::Io(error) => RestoreError::from(error),
             WalkError::Output(error) => *error,
             WalkError::Unusable(reason) => RestoreError::Segment {
                 file: entry.segment.file.clone(),

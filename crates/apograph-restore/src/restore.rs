@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
-use apograph_io::{Disk, IoError, Mode, Monitor, Pace, Threads};
+use apograph_io::{Disk, IoError, Mode, Monitor, Pace, Reading, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
 };
@@ -13,10 +13,10 @@ use crate::error::{RestoreError, Result};
 use crate::selection::Selection;
 use crate::sink::Sink;
 use crate::staging::{Output, Staging};
-use crate::walk::{Reading, Walk, WalkError, total_bytes};
+use crate::walk::{Walk, WalkError, total_bytes};
 
 /// How to restore.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// What to restore.
     pub target: Target,
@@ -24,6 +24,8 @@ pub struct Options {
     pub dry_run: bool,
     /// How many threads check what is read.
     pub threads: Threads,
+    /// How fast segments are read.
+    pub pace: Pace,
 }
 
 impl Options {
@@ -33,6 +35,7 @@ impl Options {
             target,
             dry_run: false,
             threads: Threads::default(),
+            pace: Pace::UNLIMITED,
         }
     }
 }
@@ -86,9 +89,14 @@ pub fn restore(
     if let Some(place) = &place {
         place.check_free_or_left()?;
     }
-    let repository = Repository::open_with(folder, options.threads, &Pace::default())?;
+    let reading = Reading {
+        threads: options.threads,
+        pace: &options.pace,
+        monitor,
+    };
+    let repository = Repository::open_with(folder, reading)?;
     let plan = repository.chain().plan(&options.target)?;
-    let mut maker = Maker::new(&repository, &plan, options.threads, monitor);
+    let mut maker = Maker::new(&repository, &plan, reading);
     if options.dry_run {
         let mut sink = Sink::counting();
         maker.make(&mut sink)?;
@@ -97,7 +105,7 @@ pub fn restore(
     let model = repository.file_of(maker.full()?);
     let mode = Mode::of(&model.open()?, &model.path())?;
     let place = place.ok_or_else(|| no_folder_for(output))?;
-    let mut sink = Sink::to(Staging::begin(disk, place, mode)?);
+    let mut sink = Sink::to(Staging::begin(disk, place, mode, monitor)?);
     maker.make(&mut sink)?;
     maker.restored(output, sink.finish()?)
 }
@@ -114,24 +122,17 @@ fn no_folder_for(output: &Path) -> IoError {
 struct Maker<'a> {
     repository: &'a Repository,
     plan: &'a ChainPlan,
-    threads: Threads,
-    monitor: &'a dyn Monitor,
+    reading: Reading<'a>,
     selection: Selection,
     bytes_read: u64,
 }
 
 impl<'a> Maker<'a> {
-    fn new(
-        repository: &'a Repository,
-        plan: &'a ChainPlan,
-        threads: Threads,
-        monitor: &'a dyn Monitor,
-    ) -> Self {
+    fn new(repository: &'a Repository, plan: &'a ChainPlan, reading: Reading<'a>) -> Self {
         Self {
             repository,
             plan,
-            threads,
-            monitor,
+            reading,
             selection: Selection::new(plan.cut),
             bytes_read: 0,
         }
@@ -160,9 +161,9 @@ impl<'a> Maker<'a> {
             || std::iter::once(self.plan.full).chain(self.plan.increments.iter().copied());
         let sizes = indexes().map(|index| self.segment(index).map(|it| it.size_bytes));
         let sizes = sizes.collect::<Result<Vec<u64>>>()?;
-        self.monitor.phase("restoring", total_bytes(sizes));
-        let reading = Reading::by(self.threads, self.monitor);
-        let mut walk = Walk::from(self.repository, self.plan.full, reading);
+        let monitor = self.reading.monitor;
+        monitor.phase("restoring", total_bytes(sizes));
+        let mut walk = Walk::from(self.repository, self.plan.full, self.reading);
         let full = walk.step(self.plan.full).and_then(|step| step.full());
         let full = full.map_err(|error| self.failed(self.plan.full, error))?;
         self.bytes_read += full.bytes().len() as u64;

@@ -15,7 +15,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
-use apograph_io::{At, Disk, DiskFile, FileLock, Folder, IoError, Mode, exists, temporary_name};
+use apograph_io::{
+    At, Disk, DiskFile, FileLock, Folder, IoError, Mode, Monitor, Reading, exists, temporary_name,
+};
 
 use crate::error::{RestoreError, Result};
 
@@ -111,7 +113,7 @@ pub(crate) struct Staging<'d> {
     mode: Mode,
     image: Option<Box<dyn DiskFile>>,
     log: Option<Log>,
-
+    monitor: &'d dyn Monitor,
     is_done: bool,
     _lock: FileLock,
 }
@@ -124,7 +126,12 @@ struct Log {
 
 impl<'d> Staging<'d> {
     /// Begins a database where nothing may be.
-    pub(crate) fn begin(disk: &'d dyn Disk, output: Output, mode: Mode) -> Result<Self> {
+    pub(crate) fn begin(
+        disk: &'d dyn Disk,
+        output: Output,
+        mode: Mode,
+        monitor: &'d dyn Monitor,
+    ) -> Result<Self> {
         if let Some(left) = output.temporary().find_folder()? {
             let _lock = output.lock(&left)?;
             clear(disk, &left, &output)?;
@@ -144,7 +151,7 @@ impl<'d> Staging<'d> {
             mode,
             image: None,
             log: None,
-
+            monitor,
             is_done: false,
             _lock: lock,
         };
@@ -154,7 +161,7 @@ impl<'d> Staging<'d> {
     /// Copies the first bytes of a file to be the database file.
     pub(crate) fn copy_image(&mut self, source: &File, length: u64) -> Result<()> {
         let mut image = self.disk.create_new(self.folder.at(IMAGE), self.mode)?;
-        image.copy_from(source, 0, length)?;
+        image.copy(source, 0, length, Reading::heard_by(self.monitor))?;
         self.image = Some(image);
         Ok(())
     }
@@ -163,6 +170,7 @@ impl<'d> Staging<'d> {
     pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
         let folder = if let Some(log) = &mut self.log {
             log.file.sync()?;
+            self.monitor.go_on()?;
             log.folder.clone()
         } else {
             let mode = self.mode.for_folder();
@@ -176,8 +184,9 @@ impl<'d> Staging<'d> {
 
     /// Copies a part of a file to the end of the log file.
     pub(crate) fn copy_log(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
+        let reading = Reading::heard_by(self.monitor);
         match &mut self.log {
-            Some(log) => Ok(log.file.copy_from(source, offset, length)?),
+            Some(log) => Ok(log.file.copy(source, offset, length, reading)?),
             None => Ok(()),
         }
     }
@@ -205,6 +214,7 @@ impl<'d> Staging<'d> {
         }
         self.disk.sync_folder(&self.folder)?;
         self.disk.sync_folder(&self.output.folder)?;
+        self.monitor.go_on()?;
         let mut moves = vec![(self.folder.at(IMAGE), self.output.database())];
         if self.log.is_some() {
             moves.insert(0, (self.folder.at(LOG), self.output.log()));

@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Epoch, SegmentKind};
-use apograph_io::{At, Disk, Monitor, Pace, Threads, now};
+use apograph_io::{At, Disk, Monitor, Pace, Reading, Threads, now};
 use apograph_manifest::{FileStamp, HoleCause, Level, Unusable, Verification};
 use apograph_repository::{Mark, Repository, mark};
 
 use crate::error::{RestoreError, Result, code_of};
-use crate::walk::{Reading, Step, Walk, WalkError, Walked, total_bytes};
+use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
 
 /// To share a segment of this size among threads pays.
 const LARGE_BYTES: u64 = 4 << 20;
@@ -30,6 +30,16 @@ pub struct VerifyOptions {
     pub threads: Threads,
     /// How fast segments are read.
     pub pace: Pace,
+}
+
+impl VerifyOptions {
+    fn reading<'a>(&'a self, monitor: &'a dyn Monitor) -> Reading<'a> {
+        Reading {
+            threads: self.threads,
+            pace: &self.pace,
+            monitor,
+        }
+    }
 }
 
 /// What a verification found.
@@ -71,8 +81,9 @@ pub struct Problem {
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
 pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
-    let repository = Repository::open_with(folder, options.threads, &options.pace)?;
-    Ok(verified(&repository, options, monitor, false)?.0)
+    let reading = options.reading(monitor);
+    let repository = Repository::open_with(folder, reading)?;
+    Ok(verified(&repository, options, reading, false)?.0)
 }
 
 /// The same, and notes in `apograph.json` which segments were found sound, and when.
@@ -90,8 +101,9 @@ pub fn verify_and_mark(
     options: &VerifyOptions,
     monitor: &dyn Monitor,
 ) -> Result<Verified> {
-    let repository = Repository::open_with(folder, options.threads, &options.pace)?;
-    let (verified, marks) = verified(&repository, options, monitor, true)?;
+    let reading = options.reading(monitor);
+    let repository = Repository::open_with(folder, reading)?;
+    let (verified, marks) = verified(&repository, options, reading, true)?;
     if repository.has_history() || options.only_new {
         mark(disk, &repository, &marks).unwrap_or_else(|error| {
             monitor.warn(&format!("what was verified is not recorded: {error}"));
@@ -103,7 +115,7 @@ pub fn verify_and_mark(
 fn verified<'a>(
     repository: &'a Repository,
     options: &VerifyOptions,
-    monitor: &dyn Monitor,
+    reading: Reading<'a>,
     notes: bool,
 ) -> Result<(Verified, Vec<Mark<'a>>)> {
     let entries = repository.chain().entries();
@@ -117,27 +129,21 @@ fn verified<'a>(
     };
     let new = || (0..entries.len()).filter(is_new);
     let sizes = new().filter_map(|index| Some(entries.get(index)?.segment.size_bytes));
-    monitor.phase("verifying", total_bytes(sizes));
-    let reading = Reading {
-        pace: options.pace.clone(),
-        ..Reading::by(options.threads, monitor)
-    };
+    reading.monitor.phase("verifying", total_bytes(sizes));
     let check = Check {
         repository,
         level: options.level,
         notes,
+        monitor: reading.monitor,
         found: Mutex::default(),
     };
-    let mut walk = Walk::from(repository, 0, reading.clone());
+    let mut walk = Walk::from(repository, 0, reading);
     for index in new().filter(is_large) {
         check.segment(index, walk.step(index));
     }
     let small = || new().filter(|index| !is_large(index));
-    let alone = Reading {
-        threads: Threads::ONE,
-        ..reading
-    };
-    let ahead = Mutex::new((Walk::from(repository, 0, alone), small()));
+    let alone = Walk::from(repository, 0, reading.by_one_thread());
+    let ahead = Mutex::new((alone, small()));
     options.threads.for_each(small().count(), |_| {
         let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let (walk, indexes) = &mut *ahead;
@@ -170,6 +176,7 @@ struct Check<'a> {
     repository: &'a Repository,
     level: Level,
     notes: bool,
+    monitor: &'a dyn Monitor,
     found: Mutex<Found<'a>>,
 }
 
@@ -189,6 +196,10 @@ impl<'a> Check<'a> {
         };
         // The first error is the one to report, whatever is checked first.
         if self.found().failed.range(..index).next().is_some() {
+            return;
+        }
+        if let Err(error) = self.monitor.go_on() {
+            self.found().failed.insert(index, error.into());
             return;
         }
         let segment = &entry.segment;

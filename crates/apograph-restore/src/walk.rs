@@ -1,11 +1,11 @@
 //! One walk over segments that checks every byte. Restore keeps what it sees, verify does not.
 
 use apograph_format::{LogPosition, Lsn, Point};
-use apograph_io::{At, IoError, Monitor, Pace, Steps, Threads};
+use apograph_io::{At, IoError, Reading, Steps};
 use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary,
-    advance, check_end, check_file_at_pace,
+    advance, check_end, check_file,
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
 
@@ -53,32 +53,11 @@ impl From<Unusable> for WalkError {
     }
 }
 
-/// How segments are read.
-#[derive(Clone)]
-pub(crate) struct Reading<'a> {
-    /// How many threads check one of them.
-    pub(crate) threads: Threads,
-    pub(crate) pace: Pace,
-    pub(crate) monitor: &'a dyn Monitor,
-    /// A file is checked whole before its log is visited, for who cannot take back what it saw.
-    pub(crate) checks_first: bool,
-}
-
-impl<'a> Reading<'a> {
-    pub(crate) fn by(threads: Threads, monitor: &'a dyn Monitor) -> Self {
-        Self {
-            threads,
-            pace: Pace::default(),
-            monitor,
-            checks_first: false,
-        }
-    }
-}
-
 /// A walk over the entries of a chain, in order.
 pub(crate) struct Walk<'a> {
     repository: &'a Repository,
     reading: Reading<'a>,
+    checks_first: bool,
     timeline: TimelineState,
     /// Generation 2: the position in the log up to which the entries so far hold it.
     position: Option<Lsn>,
@@ -95,8 +74,18 @@ impl<'a> Walk<'a> {
             position: None,
             repository,
             reading,
+            checks_first: false,
             first,
             next: first,
+        }
+    }
+
+    /// The same, where a file is checked whole before its log is visited: for who cannot take back
+    /// what it saw.
+    pub(crate) fn checking_first(self) -> Self {
+        Self {
+            checks_first: true,
+            ..self
         }
     }
 
@@ -109,7 +98,8 @@ impl<'a> Walk<'a> {
         let entry = entry.ok_or(Unusable::Missing)?;
         let step = Step {
             repository: self.repository,
-            reading: self.reading.clone(),
+            reading: self.reading,
+            checks_first: self.checks_first,
             entry,
             state: self.state_at(index, entry),
             position: self.position,
@@ -168,6 +158,7 @@ impl<'a> Walk<'a> {
 pub(crate) struct Step<'a> {
     repository: &'a Repository,
     reading: Reading<'a>,
+    checks_first: bool,
     entry: &'a ChainEntry,
     state: TimelineState,
     position: Option<Lsn>,
@@ -178,18 +169,17 @@ impl<'a> Step<'a> {
     /// Checks a file as such: size and checksum.
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
         let file = StoredFile::open(self.at())?;
-        let reading = &self.reading;
-        check_file_at_pace(&file, self.expected(), reading.threads, &reading.pace)?;
-        reading.monitor.advance(file.len() as u64);
+        check_file(&file, self.expected(), self.reading)?;
+        self.reading.monitor.advance(file.len() as u64);
         Ok(file)
     }
 
     /// Checks a full backup: size, checksum, structure, and the checksum of every section.
     pub(crate) fn full(&self) -> Result<FullFile, WalkError> {
-        let (at, expected, reading) = (self.at(), self.expected(), &self.reading);
+        let (at, expected, reading) = (self.at(), self.expected(), self.reading);
         let file = FullFile::open(at);
-        let file = file.map_err(|defect| defect.in_file(at, expected, reading.threads))?;
-        file.check(expected, reading.threads, &reading.pace)?;
+        let file = file.map_err(|defect| defect.in_file(at, expected, reading))?;
+        file.check(expected, reading)?;
         reading.monitor.advance(file.bytes().len() as u64);
         let known = match &self.entry.content {
             Some(SegmentContent::Full(full)) => {
@@ -211,17 +201,17 @@ impl<'a> Step<'a> {
         self,
         mut visit: impl FnMut(&PlacedEvent<'_>),
     ) -> Result<(IncrementFile, Walked), WalkError> {
-        let (at, expected, reading) = (self.at(), self.expected(), &self.reading);
+        let (at, expected, reading) = (self.at(), self.expected(), self.reading);
         let segment = expected.segment;
         let file = IncrementFile::open(at);
-        let file = file.map_err(|defect| defect.in_file(at, expected, reading.threads))?;
+        let file = file.map_err(|defect| defect.in_file(at, expected, reading))?;
         let header = &file.header;
-        let mut check = if reading.checks_first || !reading.pace.is_unlimited() {
-            FileCheck::first(file.bytes(), expected, reading.threads, &reading.pace)
+        let mut check = if self.checks_first || !reading.pace.is_unlimited() {
+            FileCheck::first(file.bytes(), expected, reading)?
         } else {
             FileCheck::trailing(file.bytes(), expected)
         };
-        let may_visit = !reading.checks_first || check.is_known_sound();
+        let may_visit = !self.checks_first || check.is_known_sound();
         let mut state = self.state;
         if header.flags.reopened {
             state.end_process();
@@ -254,14 +244,14 @@ impl<'a> Step<'a> {
                     walked.frames += group.frames;
                     for run in group.runs() {
                         check.passed(run, &parts);
-                        steps.advance(run.len() as u64);
+                        steps.advance(run.len() as u64)?;
                     }
                 } else {
                     walked.frames += 1;
                 }
             }
-            reader.end()
-        });
+            Ok::<_, IoError>(reader.end())
+        })?;
         steps.tell();
         // Where a frame is damaged, its place says more than the checksum of the whole file.
         if let Some(end) = end {

@@ -86,6 +86,7 @@ impl WalError {
     /// A stable name for the kind of the error.
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Io(IoError::Interrupted) => "interrupted",
             Self::Io(_) | Self::Restless { .. } => "io",
             Self::Checkpoint { .. } => "corrupt-wal",
             Self::Header { source, .. } if source.is_unsupported() => "unsupported-version",

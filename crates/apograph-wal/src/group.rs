@@ -42,6 +42,11 @@ impl<'a> Group<'a> {
         runs_between(self.parts, self.start, self.end)
     }
 
+    /// How many bytes of the log it is.
+    pub fn bytes(&self) -> u64 {
+        self.runs().map(|run| run.len() as u64).sum()
+    }
+
     /// The generation of the log.
     pub fn generation(&self) -> Generation {
         self.parts

@@ -1,5 +1,7 @@
 //! Reading a log, group by group.
 
+use std::convert::Infallible;
+
 use apograph_format::Generation;
 
 use crate::ahead::Ahead;
@@ -58,12 +60,27 @@ impl<'a> GroupReader<'a> {
     }
 
     /// Reads the rest of the log and tells where it ends.
-    pub fn finish(mut self) -> LogEnd {
+    pub fn finish(self) -> LogEnd {
+        let Ok(end) = self.finish_seeing(|_| Ok::<(), Infallible>(()));
+        end
+    }
+
+    /// The same, while whoever sees the events lets it go on.
+    ///
+    /// # Errors
+    ///
+    /// That of `see`.
+    pub fn finish_seeing<E>(
+        mut self,
+        mut see: impl FnMut(LogEvent<'a>) -> Result<(), E>,
+    ) -> Result<LogEnd, E> {
         loop {
             if let Some(end) = self.end() {
-                return end;
+                return Ok(end);
             }
-            self.next();
+            if let Some(event) = self.next() {
+                see(event)?;
+            }
         }
     }
 }

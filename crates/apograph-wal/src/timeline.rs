@@ -232,6 +232,18 @@ pub enum PlacedEvent<'a> {
     SyncMarker(Run),
 }
 
+impl PlacedEvent<'_> {
+    /// How many bytes of the log it is.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Group(group, _) => group.bytes(),
+            Self::Seal(run) | Self::LeadingEpoch(_, run) | Self::SyncMarker(run) => {
+                run.len() as u64
+            }
+        }
+    }
+}
+
 /// Reads a log group by group and tells where in the history each stands.
 #[derive(Debug)]
 pub struct PlacedReader<'a, 's> {

@@ -25,7 +25,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow};
 use apograph::format::SegmentName;
-use apograph::io::{Folder, RealDisk};
+use apograph::io::{Folder, Reading, RealDisk};
 use apograph::manifest::read_manifest;
 use apograph::repository::rebuild;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -118,7 +118,7 @@ fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
             index += 1;
         }
     }
-    rebuild(&RealDisk, &Folder::open(folder)?)?;
+    rebuild(&RealDisk, &Folder::open(folder)?, Reading::default())?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use apograph::capture::{Options, capture};
 use apograph::format::Timeline;
-use apograph::io::{RealDisk, Silent};
+use apograph::io::{Reading, RealDisk, Silent};
 use apograph::manifest::{HISTORY_FILE_NAME, Target};
 use apograph::repository::{Repository, rebuild};
 use apograph_faults::check::{points, state_at};
@@ -36,7 +36,7 @@ fn a_backup_records_no_guess() {
         assert!(restored.expect("the latest state") == latest);
         assert!(path.join(HISTORY_FILE_NAME).exists());
 
-        rebuild(&RealDisk, repository.folder()).expect("a rebuild");
+        rebuild(&RealDisk, repository.folder(), Reading::default()).expect("a rebuild");
         let rebuilt = points(&Repository::open(&path).expect("a repository"));
         assert!(rebuilt.len() > left.len(), "{rebuilt:?}");
     }

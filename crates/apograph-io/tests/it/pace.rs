@@ -1,11 +1,13 @@
 //! A limit on how fast is read, by a clock that nobody waits for.
 
 use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apograph_io::{
-    Clock, Disk, Folder, Mode, Pace, RealDisk, StagedFile, Threads, crc32, crc32_at_pace,
+    Clock, Disk, Folder, IoError, Mode, Monitor, Pace, Reading, RealDisk, Silent, StagedFile,
+    Threads, crc32, read_crc32,
 };
 
 const MIB: u64 = 1 << 20;
@@ -62,7 +64,7 @@ fn so_many_bytes_take_so_long() {
     ] {
         let (clock, pace) = limited(rate);
         for _ in 0..count {
-            pace.take(piece);
+            pace.take(piece, &Silent).expect("no end");
         }
         // A debt of less than 10 ms is carried on.
         let (found, least) = (milliseconds(&clock), expected - expected.min(10));
@@ -73,11 +75,11 @@ fn so_many_bytes_take_so_long() {
 #[test]
 fn idle_time_is_not_caught_up_with() {
     let (clock, pace) = limited(MIB);
-    pace.take(MIB);
+    pace.take(MIB, &Silent).expect("no end");
     assert_eq!(milliseconds(&clock), 1000);
     clock.pass(Duration::from_mins(1));
     // A tenth of a second was saved.
-    pace.take(MIB);
+    pace.take(MIB, &Silent).expect("no end");
     assert_eq!(milliseconds(&clock), 61_900);
 }
 
@@ -86,38 +88,82 @@ fn clones_share_the_limit() {
     let (clock, pace) = limited(MIB);
     let other = pace.clone();
     for _ in 0..4 {
-        pace.take(MIB / 2);
-        other.take(MIB / 2);
+        pace.take(MIB / 2, &Silent).expect("no end");
+        other.take(MIB / 2, &Silent).expect("no end");
     }
     assert_eq!(milliseconds(&clock), 4000);
 }
 
+/// Ends what asks it so many times.
+struct Patient(AtomicUsize);
+
+impl Monitor for Patient {
+    fn is_interrupted(&self) -> bool {
+        self.0.fetch_sub(1, Ordering::Relaxed) == 0
+    }
+}
+
 #[test]
 fn what_is_asked_for_never_runs_over() {
-    let (_, pace) = limited(1);
-    pace.take(u64::MAX);
-    pace.take(u64::MAX);
+    let (clock, pace) = limited(1);
+    for asked in [10, 5] {
+        let end = pace.take(u64::MAX, &Patient(AtomicUsize::new(asked)));
+        assert!(matches!(end, Err(IoError::Interrupted)));
+    }
+    assert_eq!(milliseconds(&clock), 1500);
     let (clock, pace) = limited(u64::MAX);
-    pace.take(u64::MAX);
+    pace.take(u64::MAX, &Silent).expect("no end");
     assert_eq!(milliseconds(&clock), 1000);
+}
+
+/// Whoever waits for a slow reading is heard within a tenth of a second.
+#[test]
+fn a_reading_ends_when_it_is_interrupted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Folder::open(folder.path()).expect("a folder");
+    let bytes: Vec<u8> = (0..=250).cycle().take(1 << 20).collect();
+    std::fs::write(folder.at("source").path(), &bytes).expect("a file");
+    let source = folder.at("source").open().expect("a file");
+    for (rate, asked, expected) in [(1000, 0, 0), (1000, 1, 100), (1000, 5, 500)] {
+        let (clock, pace) = limited(rate);
+        let monitor = Patient(AtomicUsize::new(asked));
+        let reading = Reading {
+            threads: Threads::ONE,
+            pace: &pace,
+            monitor: &monitor,
+        };
+        let end = read_crc32(&bytes, reading);
+        assert!(matches!(end, Err(IoError::Interrupted)), "{end:?}");
+        assert_eq!(milliseconds(&clock), expected);
+        let monitor = Patient(AtomicUsize::new(asked));
+        let reading = Reading {
+            monitor: &monitor,
+            ..reading
+        };
+        let target = folder.at("target");
+        let mut staged = StagedFile::create(&RealDisk, target, Mode::PRIVATE).expect("a file");
+        let end = staged.copy(&source, 0, bytes.len() as u64, reading);
+        assert!(matches!(end, Err(IoError::Interrupted)), "{end:?}");
+        drop(staged);
+        let names = folder.names().expect("a folder").count();
+        assert_eq!(names, 1, "the copy is gone");
+    }
 }
 
 #[test]
 fn a_slow_checksum_is_the_same() {
     let bytes: Vec<u8> = (0..=250).cycle().take(3 << 20).collect();
-    let threads = Threads::default();
+    let expected = crc32(&bytes, Threads::default());
     let (clock, pace) = limited(MIB);
-    assert_eq!(
-        crc32_at_pace(&bytes, threads, &pace),
-        crc32(&bytes, threads)
-    );
+    let reading = Reading {
+        pace: &pace,
+        ..Reading::default()
+    };
+    assert_eq!(read_crc32(&bytes, reading).expect("no end"), expected);
     assert_eq!(milliseconds(&clock), 3000);
     clock.check_waits();
-    let none = Pace::default();
-    assert_eq!(
-        crc32_at_pace(&bytes, threads, &none),
-        crc32(&bytes, threads)
-    );
+    let found = read_crc32(&bytes, Reading::default());
+    assert_eq!(found.expect("no end"), expected);
 }
 
 #[test]
@@ -139,8 +185,12 @@ fn a_slow_copy_is_the_same() {
         let target = folder.at("target");
         let mut staged = StagedFile::create(&RealDisk, target, Mode::PRIVATE).expect("a file");
         let (offset, length) = (range.start as u64, range.len() as u64);
+        let reading = Reading {
+            pace: &pace,
+            ..Reading::default()
+        };
         staged
-            .copy_at_pace(&source, offset, length, &pace)
+            .copy(&source, offset, length, reading)
             .expect("a copy");
         staged.publish().expect("a file");
         assert!(*target.map().expect("a file") == bytes[range.clone()]);

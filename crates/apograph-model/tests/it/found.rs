@@ -197,7 +197,7 @@ impl Library for Faulty {
     ) -> Result<(), RestoreError> {
         let options = RestoreOptions {
             target: (self.target)(options.target),
-            ..*options
+            ..options.clone()
         };
         restore(&RealDisk, repository, output, &options, &Silent)?;
         (self.spoil)(output);

@@ -10,14 +10,14 @@ mod unrecorded;
 use std::fs::Metadata;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{Folder, IoError, Pace, Threads};
+use apograph_io::{Folder, IoError, Reading};
 use apograph_manifest::{
     ChainEntry, Cursor, FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Segment, SegmentContent,
     Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
 
-use crate::check::{Expected, check_file_at_pace, check_size};
+use crate::check::{Expected, check_file, check_size};
 use crate::error::{RepositoryError, Result};
 use crate::records::Verified;
 use crate::segment::{IncrementFile, StoredFile, leaves_out, usable};
@@ -26,8 +26,7 @@ use crate::timelines::{advance, timeline_behind};
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
     pub(crate) folder: &'a Folder,
-    pub(crate) threads: Threads,
-    pub(crate) pace: &'a Pace,
+    pub(crate) reading: Reading<'a>,
 }
 
 /// What a manifest leads to: its entries, and which of their files were verified as they are.
@@ -171,11 +170,10 @@ impl Opening<'_> {
         if entry.segment.kind == SegmentKind::Full {
             return Ok(false);
         }
-        let bytes = usable(StoredFile::open(self.folder.at(&entry.segment.file)))?;
-        Ok(bytes.is_some_and(|bytes| {
-            leaves_out(&bytes)
-                && check_file_at_pace(&bytes, entry.into(), self.threads, self.pace).is_ok()
-        }))
+        match usable(StoredFile::open(self.folder.at(&entry.segment.file)))? {
+            Some(bytes) if leaves_out(&bytes) => Ok(self.is_as_expected(&bytes, entry.into())?),
+            _ => Ok(false),
+        }
     }
 
     /// Where an increment behind a full backup says that it is of the log before it, the log goes on
@@ -294,10 +292,19 @@ impl Opening<'_> {
         &self,
         expected: Expected<'_>,
     ) -> std::result::Result<Option<IncrementFile>, IoError> {
-        let file = self.increment(expected.segment)?;
-        Ok(file.filter(|file| {
-            check_file_at_pace(file.bytes(), expected, self.threads, self.pace).is_ok()
-        }))
+        match self.increment(expected.segment)? {
+            Some(file) if self.is_as_expected(file.bytes(), expected)? => Ok(Some(file)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether bytes are those that the manifest means.
+    fn is_as_expected(
+        &self,
+        bytes: &[u8],
+        expected: Expected<'_>,
+    ) -> std::result::Result<bool, IoError> {
+        Ok(usable(check_file(bytes, expected, self.reading))?.is_some())
     }
 }
 

@@ -1,12 +1,12 @@
 //! Segments without a record: what is in them, all of their bytes say.
 
 use apograph_format::{Blake3, Epoch, Generation, Point, SegmentKind, Timeline};
-use apograph_io::IoError;
+use apograph_io::{IoError, Steps};
 use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use super::{Behind, Opening};
-use crate::check::{Expected, check_end, check_file_at_pace};
+use crate::check::{Expected, check_end, check_file};
 use crate::error::Result;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 use crate::summary::{Summary, Surroundings};
@@ -53,9 +53,9 @@ impl Opening<'_> {
         state: &TimelineState,
     ) -> std::result::Result<Read, Defect> {
         let segment = expected.segment;
-        let (at, threads) = (self.folder.at(&segment.file), self.threads);
-        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, expected, threads))?;
-        file.check(expected, threads, self.pace)?;
+        let (at, reading) = (self.folder.at(&segment.file), self.reading);
+        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
+        file.check(expected, reading)?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
             return Err(Defect::differs(segment, epoch));
@@ -129,10 +129,10 @@ impl Opening<'_> {
         state: &TimelineState,
     ) -> std::result::Result<Read, Defect> {
         let segment = expected.segment;
-        let (at, threads) = (self.folder.at(&segment.file), self.threads);
+        let (at, reading) = (self.folder.at(&segment.file), self.reading);
         let file =
-            IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, threads))?;
-        check_file_at_pace(file.bytes(), expected, threads, self.pace)?;
+            IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
+        check_file(file.bytes(), expected, reading)?;
         let header = file.header;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));
@@ -158,13 +158,15 @@ impl Opening<'_> {
         };
         let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
-        let end = read_ahead(&parts, threads, |groups| {
+        let end = read_ahead(&parts, reading.threads, |groups| {
             let mut reader = PlacedReader::of(groups, &mut state);
+            let mut steps = Steps::untold(reading.monitor);
             while let Some(event) = reader.next() {
                 summary.add(&event, reader.state());
+                steps.advance(event.bytes())?;
             }
-            reader.end()
-        });
+            Ok::<_, IoError>(reader.end())
+        })?;
         if let Some(end) = end {
             check_end(end, &parts)?;
         }

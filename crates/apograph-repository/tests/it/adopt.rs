@@ -1,7 +1,7 @@
 //! What becomes of segments that no manifest names.
 
 use apograph_format::Generation;
-use apograph_io::{Mode, Pace, RealDisk, Threads};
+use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::MANIFEST_FILE_NAME;
 use apograph_repository::{Repository, adopt};
 use apograph_testing::fixtures::{V1, V2};
@@ -11,8 +11,7 @@ use crate::forge::{open, read, remove, with_header, write};
 
 /// The repository as the next backup would go on with it.
 fn adopted(stage: &Stage) -> Repository {
-    let (threads, pace) = (Threads::default(), Pace::default());
-    adopt(&RealDisk, open(stage), Mode::PRIVATE, threads, &pace).expect("a repository")
+    adopt(&RealDisk, open(stage), Mode::PRIVATE, Reading::default()).expect("a repository")
 }
 
 /// Leaves only the first segments their entries, as if what added the others had been killed.

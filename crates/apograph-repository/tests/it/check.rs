@@ -1,7 +1,7 @@
 //! The comparison of a file with what the manifest and its record say of it.
 
 use apograph_format::{Blake3, LogSequence, SEGMENT_HEADER_BYTES};
-use apograph_io::{Pace, Threads};
+use apograph_io::Reading;
 use apograph_manifest::Unusable;
 use apograph_repository::{Expected, FileCheck};
 use apograph_testing::fixtures::{V1, V2};
@@ -12,7 +12,7 @@ use crate::forge::read;
 
 /// What a check says that has the bytes beforehand, and one that trails behind a reader.
 fn both(bytes: &[u8], expected: Expected<'_>) -> [Result<(), Unusable>; 2] {
-    let first = FileCheck::first(bytes, expected, Threads::default(), &Pace::default());
+    let first = FileCheck::first(bytes, expected, Reading::default()).expect("no end");
     let is_sound = first.is_known_sound();
     let first = first.finish();
     assert_eq!(is_sound, first.is_ok());

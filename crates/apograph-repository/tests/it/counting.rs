@@ -3,7 +3,7 @@
 use std::fs;
 
 use apograph_format::{Crc32, Point};
-use apograph_io::RealDisk;
+use apograph_io::{Reading, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -102,7 +102,7 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let stage = Stage::of(V1, TWO_FULLS);
     let sound = open(&stage).chain().restorable();
     fs::remove_file(stage.repository().join("backup_incr_0001.wal")).expect("a file");
-    rebuild(&RealDisk, &stage.folder()).expect("a manifest");
+    rebuild(&RealDisk, &stage.folder(), Reading::default()).expect("a manifest");
     let repository = open(&stage);
     let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());
     let error = repository.chain().plan(&target).expect_err("no state");

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use apograph_format::Generation;
-use apograph_io::{FileLock, Folder, Mode, Pace, RealDisk, Threads};
+use apograph_io::{FileLock, Folder, Mode, Reading, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, RepositoryLock, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -68,7 +68,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
                 let expected = format!("{name} is not a regular file");
                 assert!(error.to_string().ends_with(&expected), "{error}");
 
-                let plan = plan_rebuild(&stage.folder()).expect("a plan");
+                let plan = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
                 let skipped = plan.skipped.iter();
                 let skipped: Vec<_> = skipped.map(|(name, why)| (name.to_string(), why)).collect();
                 let detail = format!("it is {found}");
@@ -135,9 +135,13 @@ fn a_repository_is_the_folder_that_was_opened() {
         assert_eq!(*repository.file_of(segment).map().expect("a file"), **bytes);
     }
     let folder = repository.folder().clone();
-    assert!(plan_rebuild(&folder).expect("a plan").unchanged);
-    let again = Repository::open_or_empty(folder.clone(), Threads::default(), &Pace::default())
-        .expect("a repository");
+    assert!(
+        plan_rebuild(&folder, Reading::default())
+            .expect("a plan")
+            .unchanged
+    );
+    let again =
+        Repository::open_or_empty(folder.clone(), Reading::default()).expect("a repository");
     assert_eq!(again.manifest(), repository.manifest());
 
     let error = RepositoryLock::acquire(&folder, Generation::Two).expect_err("another one");

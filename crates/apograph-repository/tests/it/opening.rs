@@ -2,7 +2,7 @@
 
 use apograph_format::v2::Pieces;
 use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, Timeline};
-use apograph_io::{Mode, RealDisk};
+use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::{
     PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
@@ -32,7 +32,7 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
         stage.keep_segments(1);
         write(&stage, "backup_full_0001.grafeo", &later);
         write(&stage, "backup_full_0002.grafeo", &later);
-        rebuild(&RealDisk, &stage.folder()).expect("a manifest");
+        rebuild(&RealDisk, &stage.folder(), Reading::default()).expect("a manifest");
         let repository = open(&stage);
         assert_eq!(counted(&repository), [true; 3]);
         let entries = repository.chain().entries();

@@ -1,6 +1,6 @@
 //! A manifest made anew.
 
-use apograph_io::RealDisk;
+use apograph_io::{Reading, RealDisk};
 use apograph_manifest::Unknown;
 use apograph_repository::{plan_rebuild, rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -17,7 +17,7 @@ fn of_two_segments_with_one_number_the_full_backup_is_first() {
             "backup_full_0001.grafeo",
             &read(&stage, SEGMENTS[0]),
         );
-        let plan = plan_rebuild(&stage.folder()).expect("a plan");
+        let plan = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
         let files = plan.manifest.segments.iter().map(|it| it.file.as_str());
         let [first, rest @ ..] = SEGMENTS;
         let expected = [&[first, "backup_full_0001.grafeo"], &rest[..]].concat();
@@ -34,7 +34,7 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
         manifest.segments.pop();
     });
     assert!(
-        !rebuild(&RealDisk, &stage.folder())
+        !rebuild(&RealDisk, &stage.folder(), Reading::default())
             .expect("a manifest")
             .unchanged
     );
@@ -49,7 +49,8 @@ fn a_repository_of_which_nothing_can_be_used_is_told_why() {
         stage.keep_segments(2);
         let error = |name: &str, bytes: &[u8]| {
             write(&stage, name, bytes);
-            let error = rebuild(&RealDisk, &stage.folder()).expect_err("no segment");
+            let error =
+                rebuild(&RealDisk, &stage.folder(), Reading::default()).expect_err("no segment");
             let path = stage.repository().join(name);
             let text = error.to_string();
             let front = format!("{} cannot be used: ", path.display());

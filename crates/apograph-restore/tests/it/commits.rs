@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use apograph_format::{Epoch, Lsn, Point, Timeline, TransactionId, UnixMillis};
+use apograph_io::Silent;
 use apograph_manifest::FileName;
 use apograph_restore::{Commit, RestoreError, Result, commits};
 use apograph_testing::fixtures::{V1, V2};
@@ -14,7 +15,7 @@ use crate::forge::{flip_last_byte, record};
 /// What was seen, and how it ended.
 pub(crate) fn seen(stage: &Stage) -> (Vec<Commit>, Result<()>) {
     let mut seen = Vec::new();
-    let outcome = commits(&stage.repository(), |commit| {
+    let outcome = commits(&stage.repository(), &Silent, |commit| {
         seen.push(commit);
         Ok(())
     });
@@ -103,7 +104,7 @@ fn a_missing_segment_ends_the_list() {
 fn whoever_has_seen_enough_is_shown_no_more() {
     let stage = Stage::new(V1);
     let mut count = 0;
-    let outcome = commits(&stage.repository(), |_| {
+    let outcome = commits(&stage.repository(), &Silent, |_| {
         count += 1;
         let path = stage.path("enough");
         if count < 3 {

@@ -21,9 +21,13 @@ pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
 
-    /// Show no progress
-    #[arg(long, global = true)]
+    /// Print nothing but errors, warnings and what was asked for
+    #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    pub(super) json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -52,16 +56,11 @@ pub(super) enum Command {
 }
 
 impl Command {
-    pub(super) fn json(&self) -> bool {
+    /// Whether it has something to take back when it is interrupted.
+    pub(super) const fn changes_files(&self) -> bool {
         match self {
-            Self::Backup(it) => it.json,
-            Self::Restore(it) => it.json,
-            Self::List(it) => it.json,
-            Self::Verify(it) => it.json,
-            Self::Log(it) => it.json,
-            Self::Inspect(it) => it.json,
-            Self::Rebuild(it) => it.json,
-            Self::Completions { .. } => false,
+            Self::Backup(_) | Self::Restore(_) | Self::Verify(_) | Self::Rebuild(_) => true,
+            Self::List(_) | Self::Log(_) | Self::Inspect(_) | Self::Completions { .. } => false,
         }
     }
 }
@@ -76,7 +75,7 @@ pub(super) struct Backup {
     #[arg(value_name = "DB")]
     pub(super) database: PathBuf,
     /// The backup repository: a folder, created where it does not exist
-    #[arg(long, value_name = "REPO", value_parser = repository)]
+    #[arg(short, long, value_name = "REPO", value_parser = repository)]
     pub(super) repo: PathBuf,
     /// Take a full backup
     #[arg(long, conflicts_with = "incremental")]
@@ -88,9 +87,6 @@ pub(super) struct Backup {
     pub(super) cores: Cores,
     #[command(flatten)]
     pub(super) rate: Rate,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Write the database at exactly the state asked for, or write nothing
@@ -114,9 +110,8 @@ pub(super) struct Restore {
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) cores: Cores,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) rate: Rate,
 }
 
 #[derive(Debug, Args)]
@@ -184,9 +179,6 @@ pub(super) struct List {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository)]
     pub(super) repo: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Check every file, frame, commit group and link of a repository
@@ -212,9 +204,6 @@ pub(super) struct Verify {
     pub(super) cores: Cores,
     #[command(flatten)]
     pub(super) rate: Rate,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -256,9 +245,6 @@ pub(super) struct Log {
     /// Leave out commits behind this epoch
     #[arg(long, value_name = "[T:]E")]
     pub(super) to: Option<PointName>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Tell what one file is and holds
@@ -268,9 +254,6 @@ pub(super) struct Inspect {
     /// A segment, manifest, cursor, database file or log file
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Write a manifest anew from the segment files alone
@@ -283,9 +266,6 @@ pub(super) struct Rebuild {
     /// Show the manifest and write nothing
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// A repository is a folder, or the same as a `file://` URL.

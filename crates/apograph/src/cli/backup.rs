@@ -4,19 +4,14 @@ use std::fmt::Write;
 
 use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::SegmentKind;
-use apograph_io::{Disk, Monitor};
 use apograph_manifest::SegmentRecord;
 use serde_json::{Value, json};
 
 use super::args::Backup;
 use super::failure::Failure;
-use super::{Report, segments, words};
+use super::{Report, Session, segments, words};
 
-pub(super) fn run(
-    disk: &dyn Disk,
-    words: &Backup,
-    monitor: &dyn Monitor,
-) -> Result<Report, Failure> {
+pub(super) fn run(session: &Session<'_>, words: &Backup) -> Result<Report, Failure> {
     let kind = match (words.full, words.incremental) {
         (true, _) => Kind::Full,
         (_, true) => Kind::Incremental,
@@ -27,7 +22,13 @@ pub(super) fn run(
         threads: words.cores.threads(),
         pace: words.rate.pace(),
     };
-    let captured = capture(disk, &words.database, &words.repo, &options, monitor)?;
+    let captured = capture(
+        session.disk,
+        &words.database,
+        &words.repo,
+        &options,
+        session.terminal,
+    )?;
     Ok(match captured {
         Captured::UpToDate { end_epoch } => Report::done(
             format!("Nothing new since epoch {end_epoch}.\n"),

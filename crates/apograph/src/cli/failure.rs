@@ -1,13 +1,13 @@
 //! Errors as the command reports them: a code, a sentence, what to do.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use apograph_capture::CaptureError;
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, Nearest};
 use apograph_repository::RepositoryError;
 use apograph_restore::RestoreError;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::words;
 
@@ -18,7 +18,9 @@ pub(super) struct Failure {
     message: String,
     hint: Option<String>,
     nearest: Option<Box<Nearest>>,
-    file: Option<String>,
+    file: Option<PathBuf>,
+    /// The exit status, where the code alone does not say it.
+    exit: Option<u8>,
 }
 
 impl Failure {
@@ -30,6 +32,7 @@ impl Failure {
             hint,
             nearest: None,
             file: None,
+            exit: None,
         }
     }
 
@@ -38,38 +41,51 @@ impl Failure {
     }
 
     pub(super) fn about(mut self, path: &Path) -> Self {
-        self.file = Some(path.display().to_string());
+        self.file = Some(path.to_owned());
         self
     }
 
-    fn hinting(mut self, hint: impl Into<String>) -> Self {
+    /// The same where a signal was the reason.
+    pub(super) fn interrupted_by(mut self, signal: &str, exit: u8) -> Self {
+        if self.code == "interrupted" {
+            self.message = format!("interrupted by {signal}");
+            self.exit = Some(exit);
+        }
+        self
+    }
+
+    pub(super) fn hinting(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// The exit status of the contract.
     pub(super) fn exit(&self) -> u8 {
-        exit_status(self.code)
+        self.exit.unwrap_or_else(|| exit_status(self.code))
     }
 
     pub(super) fn json(&self) -> Value {
         let nearest = self.nearest.as_ref().map(|nearest| {
             json!({"below": words::point(nearest.below), "above": words::point(nearest.above)})
         });
-        json!({"error": {
-            "code": self.code,
-            "message": self.message,
-            "hint": self.hint,
-            "nearest": nearest,
-            "file": self.file,
-        }})
+        let mut error = Map::new();
+        let mut put = |key: &str, value| error.insert(key.to_owned(), value);
+        put("code", json!(self.code));
+        put("message", json!(self.message));
+        put("hint", json!(self.hint));
+        put("nearest", json!(nearest));
+        match &self.file {
+            Some(path) => words::put_path(&mut error, "file", path),
+            None => drop(error.insert("file".to_owned(), Value::Null)),
+        }
+        json!({"error": error})
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let mut text = format!("error: {}\n", words::plain(&self.message));
         if let Some(hint) = &self.hint {
             text.push_str("  hint: ");
-            text.push_str(hint);
+            text.push_str(&words::plain(hint));
             text.push('\n');
         }
         text
@@ -110,6 +126,7 @@ fn hint(code: &str) -> Option<&'static str> {
         }
         "not-a-repository" => "name the folder that holds the backups; a new one must be empty",
         "foreign-database" => "name another repository for this database",
+        "interrupted" => "nothing was changed",
         "output-exists" => "name an OUTPUT that does not exist; nothing is ever overwritten",
         "repository-busy" => "try again when the other command has ended",
         "wal-damaged" => {
@@ -122,21 +139,29 @@ fn hint(code: &str) -> Option<&'static str> {
 
 impl From<IoError> for Failure {
     fn from(error: IoError) -> Self {
-        Self::new("io", error.to_string()).about(error.path())
+        let code = match error {
+            IoError::Interrupted => "interrupted",
+            _ => "io",
+        };
+        let failure = Self::new(code, error.to_string());
+        match error {
+            IoError::Interrupted => failure,
+            _ => failure.about(error.path()),
+        }
     }
 }
 
 impl From<RepositoryError> for Failure {
     fn from(error: RepositoryError) -> Self {
         let failure = Self::new(error.code(), error.to_string());
-        match &error {
-            RepositoryError::Io(io) => failure.about(io.path()),
-            RepositoryError::InTheWay { path } => failure
+        match error {
+            RepositoryError::Io(error) => error.into(),
+            RepositoryError::InTheWay { ref path } => failure
                 .about(path)
                 .hinting("`apograph rebuild REPO` makes it part of the chain; or move it away"),
-            RepositoryError::NotARepository { path, .. }
-            | RepositoryError::Contradiction { path, .. }
-            | RepositoryError::Busy { path } => failure.about(path),
+            RepositoryError::NotARepository { ref path, .. }
+            | RepositoryError::Contradiction { ref path, .. }
+            | RepositoryError::Busy { ref path } => failure.about(path),
             _ => failure,
         }
     }
@@ -172,7 +197,7 @@ impl From<ChainError> for Failure {
             ChainError::Unreachable { nearest, cause, .. } => {
                 failure.hint = Some(advice(nearest));
                 failure.nearest = Some(Box::new(nearest));
-                failure.file = cause.file().map(ToString::to_string);
+                failure.file = cause.file().map(|file| file.as_str().into());
             }
             ChainError::NotABoundary { below, above, .. } => {
                 let names = [below, above].into_iter().flatten();

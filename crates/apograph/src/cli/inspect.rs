@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::Path;
 
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 use super::args::Inspect;
 use super::failure::Failure;
 use super::list::write_list;
-use super::{Report, segments, words};
+use super::{Report, Session, output, segments, words};
 
 /// Facts about a file: each a key and a value, in the order they are shown.
 struct Facts(Map<String, Value>);
@@ -34,7 +34,7 @@ impl Facts {
     fn of(what: &str, path: &Path, size_bytes: u64) -> Self {
         let mut facts = Self(Map::new());
         facts.put("command", json!("inspect"));
-        facts.put("file", json!(path.display().to_string()));
+        words::put_path(&mut facts.0, "file", path);
         facts.put("is", json!(what));
         facts.put("size_bytes", json!(size_bytes));
         facts
@@ -49,7 +49,7 @@ impl Facts {
         for (key, value) in self.0.iter().filter(|(key, _)| *key != "command") {
             let name = key.replace('_', " ");
             let _ = match value {
-                Value::String(value) => writeln!(text, "{name:>20}  {value}"),
+                Value::String(value) => writeln!(text, "{name:>20}  {}", words::plain(value)),
                 Value::Null => writeln!(text, "{name:>20}  unknown"),
                 Value::Array(items) => {
                     let _ = writeln!(text, "{name:>20}  {}", items.len());
@@ -64,44 +64,48 @@ impl Facts {
     }
 
     fn report(self) -> Report {
-        Report::done(self.text(), Value::Object(self.0))
+        Report::answer(self.text(), Value::Object(self.0))
     }
 
     /// Writes the facts, and then segments one by one: their words take many times the memory that
     /// they do.
-    fn write_with(self, segments: impl ExactSizeIterator<Item = Value>, json: bool) -> Report {
-        // A reader that went away (`| head`) has what it wanted.
-        let _ = if json {
-            self.write_object(segments, BufWriter::new(io::stdout().lock()))
-        } else {
-            self.write_text(segments, BufWriter::new(anstream::stdout().lock()))
-        };
-        Report::done(String::new(), Value::Null)
+    fn write_with(
+        self,
+        segments: impl ExactSizeIterator<Item = Value>,
+        json: bool,
+    ) -> Result<Report, Failure> {
+        output::print(json, |out| {
+            if json {
+                self.write_object(segments, out)
+            } else {
+                self.write_text(segments, out)
+            }
+        })?;
+        Ok(Report::written())
     }
 
     fn write_object(
         self,
         segments: impl Iterator<Item = Value>,
-        mut out: impl io::Write,
+        out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let object = Value::Object(self.0).to_string();
+        let object = words::line(&Value::Object(self.0));
         write!(out, "{}", object.strip_suffix('}').unwrap_or_default())?;
-        write_list(&mut out, "segments", segments)?;
-        writeln!(out, "}}")?;
-        out.flush()
+        write_list(out, "segments", segments)?;
+        writeln!(out, ",\"warnings\":[]}}")
     }
 
     fn write_text(
         self,
         segments: impl ExactSizeIterator<Item = Value>,
-        mut out: impl io::Write,
+        out: &mut dyn io::Write,
     ) -> io::Result<()> {
         let count = segments.len();
         writeln!(out, "{}{:>20}  {count}", self.text(), "segments")?;
         for segment in segments {
             writeln!(out, "{:>20}  {}", "", in_line(&segment))?;
         }
-        out.flush()
+        Ok(())
     }
 }
 
@@ -114,16 +118,16 @@ fn in_line(value: &Value) -> String {
                 .collect();
             pairs.join(", ")
         }
-        Value::String(text) => text.clone(),
+        Value::String(text) => words::plain(text).into_owned(),
         other => other.to_string(),
     }
 }
 
-pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
+pub(super) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Failure> {
     let path = words.file.as_path();
     let name = path.file_name().unwrap_or_default();
     if name == MANIFEST_FILE_NAME {
-        return manifest(path, words.json);
+        return manifest(path, session.json);
     }
     if name == CURSOR_FILE_NAME {
         return cursor(path);
@@ -132,7 +136,7 @@ pub(super) fn run(words: &Inspect) -> Result<Report, Failure> {
         return checkpoint(path);
     }
     if name == HISTORY_FILE_NAME {
-        return history(path, words.json);
+        return history(path, session.json);
     }
     let file = open_named(path)?;
     let bytes = Mapped::of(&file, path)?;
@@ -186,7 +190,7 @@ fn manifest(path: &Path, json: bool) -> Result<Report, Failure> {
     facts.put("generation", json!(manifest.generation.number()));
     let segments = manifest.segments.iter();
     let segments = segments.map(|it| Value::Object(segments::json(it, None)));
-    Ok(facts.write_with(segments, json))
+    facts.write_with(segments, json)
 }
 
 fn cursor(path: &Path) -> Result<Report, Failure> {
@@ -232,7 +236,7 @@ fn history(path: &Path, json: bool) -> Result<Report, Failure> {
         object.insert("points".to_owned(), json!(points));
         Value::Object(object)
     });
-    Ok(facts.write_with(segments, json))
+    facts.write_with(segments, json)
 }
 
 fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {

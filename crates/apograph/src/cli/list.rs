@@ -1,6 +1,6 @@
 //! `apograph list`
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline};
 use apograph_manifest::{
@@ -12,21 +12,26 @@ use serde_json::{Value, json};
 use super::args::List;
 use super::failure::Failure;
 use super::table::write_table;
-use super::{Report, segments, words};
+use super::{Report, Session, output, segments, words};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
-pub(super) fn run(words: &List) -> Result<Report, Failure> {
-    let repository = Repository::open(&words.repo)?;
-    // A reader that went away (`| head`) has what it wanted.
-    let _ = if words.json {
-        write_object(&repository, BufWriter::new(io::stdout().lock()))
-    } else {
-        write_text(&repository, BufWriter::new(anstream::stdout().lock()))
-    };
-    Ok(Report::done(String::new(), Value::Null))
+pub(super) fn run(session: &Session<'_>, words: &List) -> Result<Report, Failure> {
+    let repository = Repository::open_with(&words.repo, session.reading())?;
+    output::print(session.json, |out| {
+        if session.json {
+            write_object(&repository, &session.terminal.warnings(), out)
+        } else {
+            write_text(&repository, out)
+        }
+    })?;
+    Ok(Report::written())
 }
 
-fn write_object(repository: &Repository, mut out: impl Write) -> io::Result<()> {
+fn write_object(
+    repository: &Repository,
+    warnings: &[String],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let chain = repository.chain();
     let entries = chain.entries().iter().enumerate();
     let range = |range: &PointRange| {
@@ -58,25 +63,24 @@ fn write_object(repository: &Repository, mut out: impl Write) -> io::Result<()> 
         is_encrypted(repository)
     )?;
     let segments = entries.map(|(index, entry)| segment(repository, index, entry));
-    write_list(&mut out, "segments", segments)?;
-    write_list(&mut out, "restorable", chain.restorable().iter().map(range))?;
+    write_list(out, "segments", segments)?;
+    write_list(out, "restorable", chain.restorable().iter().map(range))?;
     let positions = chain.restorable_lsns();
-    write_list(&mut out, "restorable_lsns", positions.iter().map(lsns))?;
-    write_list(&mut out, "holes", chain.holes().map(hole))?;
-    writeln!(out, "}}")?;
-    out.flush()
+    write_list(out, "restorable_lsns", positions.iter().map(lsns))?;
+    write_list(out, "holes", chain.holes().map(hole))?;
+    writeln!(out, ",\"warnings\":{}}}", words::line(&json!(warnings)))
 }
 
 /// Writes a list of an object, behind what the object has so far.
 pub(super) fn write_list(
-    out: &mut impl Write,
+    out: &mut (impl Write + ?Sized),
     key: &str,
     items: impl Iterator<Item = Value>,
 ) -> io::Result<()> {
     write!(out, ",\"{key}\":[")?;
     for (index, item) in items.enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        write!(out, "{comma}{item}")?;
+        write!(out, "{comma}{}", words::line(&item))?;
     }
     write!(out, "]")
 }
@@ -113,7 +117,7 @@ fn is_encrypted(repository: &Repository) -> bool {
     image.is_some_and(|image| image.is_encrypted)
 }
 
-fn write_text(repository: &Repository, mut out: impl Write) -> io::Result<()> {
+fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     let chain = repository.chain();
     let head = [
         "FILE",
@@ -126,7 +130,7 @@ fn write_text(repository: &Repository, mut out: impl Write) -> io::Result<()> {
         "VERIFIED",
         "",
     ];
-    write_table(&mut out, head, || {
+    write_table(out, head, || {
         let entries = chain.entries().iter().enumerate();
         entries.map(|(index, entry)| row(repository, index, entry))
     })?;
@@ -150,7 +154,7 @@ fn write_text(repository: &Repository, mut out: impl Write) -> io::Result<()> {
     for name in repository.unnamed() {
         writeln!(out, "Not in the manifest: {name}")?;
     }
-    out.flush()
+    Ok(())
 }
 
 fn row(repository: &Repository, index: usize, entry: &ChainEntry) -> [String; 9] {

@@ -1,55 +1,78 @@
 //! `apograph log`
 
-use std::io::Write;
+use std::io;
 
 use apograph_format::{Point, PointName};
 use apograph_repository::Repository;
-use apograph_restore::{Commit, commits};
+use apograph_restore::{Commit, RestoreError, commits};
 use serde_json::{Value, json};
 
 use super::args::Log;
 use super::failure::Failure;
-use super::{Report, words};
+use super::{Report, Session, output, words};
 
 /// Commits go out one by one: a log can be longer than memory. The repository is read once before
 /// the first, so that damage is an error and not the end of a list.
-pub(super) fn run(asked: &Log) -> Result<Report, Failure> {
-    let repository = Repository::open(&asked.repo)?;
+pub(super) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
+    let repository = Repository::open_with(&asked.repo, session.reading())?;
     if repository.chain().is_sealed() && (asked.from.is_some() || asked.to.is_some()) {
         let message = "the epochs of encrypted commits cannot be read without the database's key";
         return Err(Failure::new("encrypted", message));
     }
-    commits(&asked.repo, |_| Ok(()))?;
-    let mut out = anstream::stdout().lock();
-    let mut shown = 0_u64;
-    if asked.json {
-        let _ = write!(out, "{{\"command\":\"log\",\"commits\":[");
-    } else {
-        let _ = writeln!(
-            out,
-            "{:>10} {:<24} {:>10} {:>8}  {:<24} KINDS",
-            "POINT", "TIME", "TX", "RECORDS", "SEGMENT"
-        );
-    }
-    commits(&asked.repo, |commit| {
-        if is_wanted(asked, commit.point) {
-            // A reader that went away has what it wanted.
-            let _ = if asked.json {
-                let comma = if shown == 0 { "" } else { "," };
-                write!(out, "{comma}{}", object(&commit))
-            } else {
-                writeln!(out, "{}", line(&commit))
-            };
-            shown += 1;
+    commits::<Failure>(&asked.repo, session.terminal, |_| Ok(()))?;
+    output::print(session.json, |out| {
+        if session.json {
+            write!(out, "{{\"command\":\"log\",\"commits\":[")?;
+        } else {
+            writeln!(
+                out,
+                "{:>10} {:<24} {:>10} {:>8}  {:<24} KINDS",
+                "POINT", "TIME", "TX", "RECORDS", "SEGMENT"
+            )?;
+        }
+        let mut shown = 0_u64;
+        let written = commits::<Ended>(&asked.repo, session.terminal, |commit| {
+            if is_wanted(asked, commit.point) {
+                if session.json {
+                    let comma = if shown == 0 { "" } else { "," };
+                    write!(out, "{comma}{}", words::line(&object(&commit)))?;
+                } else {
+                    writeln!(out, "{}", words::plain(&line(&commit)))?;
+                }
+                shown += 1;
+            }
+            Ok(())
+        });
+        match written {
+            Err(Ended::Unwritten(error)) => return Err(error),
+            Err(Ended::Unread(error)) => return Err(io::Error::other(error.to_string())),
+            Ok(()) => {}
+        }
+        if session.json {
+            let warnings = json!(session.terminal.warnings());
+            writeln!(out, "],\"warnings\":{}}}", words::line(&warnings))?;
         }
         Ok(())
     })?;
-    let _ = if asked.json {
-        writeln!(out, "]}}")
-    } else {
-        out.flush()
-    };
-    Ok(Report::done(String::new(), Value::Null))
+    Ok(Report::written())
+}
+
+/// Why a list is not whole.
+enum Ended {
+    Unwritten(io::Error),
+    Unread(RestoreError),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Self::Unwritten(error)
+    }
+}
+
+impl From<RestoreError> for Ended {
+    fn from(error: RestoreError) -> Self {
+        Self::Unread(error)
+    }
 }
 
 fn is_wanted(asked: &Log, point: Point) -> bool {

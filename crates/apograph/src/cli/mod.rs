@@ -8,8 +8,10 @@ mod args;
 mod backup;
 mod failure;
 mod inspect;
+mod interrupt;
 mod list;
 mod log;
+mod output;
 mod progress;
 mod rebuild;
 mod restore;
@@ -19,15 +21,16 @@ mod verify;
 mod words;
 
 use std::ffi::OsString;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
-use apograph_io::Disk;
+use apograph_io::{Disk, Reading};
 use clap::{CommandFactory, Parser};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use args::{Arguments, Command};
 use failure::Failure;
+use interrupt::Interrupt;
 use progress::Terminal;
 
 /// The result of a command, for a person and for a program.
@@ -35,15 +38,46 @@ struct Report {
     text: String,
     json: Value,
     exit: u8,
+    /// Whether the result is what the command is for; else it tells that something was done.
+    is_answer: bool,
 }
 
 impl Report {
+    /// Something was done.
     fn done(text: String, json: Value) -> Self {
         Self {
             text,
             json,
             exit: 0,
+            is_answer: false,
         }
+    }
+
+    /// Something was asked.
+    fn answer(text: String, json: Value) -> Self {
+        Self {
+            is_answer: true,
+            ..Self::done(text, json)
+        }
+    }
+
+    /// The result is written already.
+    fn written() -> Self {
+        Self::done(String::new(), Value::Null)
+    }
+}
+
+/// What every command is given.
+struct Session<'a> {
+    disk: &'a dyn Disk,
+    terminal: &'a Terminal<'a>,
+    json: bool,
+}
+
+impl Session<'_> {
+    /// How something long is read that has no options of its own.
+    fn reading(&self) -> Reading<'_> {
+        Reading::heard_by(self.terminal)
     }
 }
 
@@ -54,27 +88,80 @@ pub fn main(disk: &dyn Disk) -> ExitCode {
 }
 
 fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
+    let interrupt = Interrupt::listen();
     let wants_json = words.iter().any(|word| word == "--json");
     let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error, wants_json),
+        Err(error) => {
+            interrupt.end_at_once();
+            return usage(&error, wants_json);
+        }
     };
     start_log();
-    let json = arguments.command.json();
-    let terminal = Terminal::new(arguments.quiet || json);
-    let outcome = match &arguments.command {
-        Command::Backup(words) => backup::run(disk, words, &terminal),
-        Command::Restore(words) => restore::run(disk, words, &terminal),
-        Command::List(words) => list::run(words),
-        Command::Verify(words) => verify::run(disk, words, &terminal),
-        Command::Log(words) => log::run(words),
-        Command::Inspect(words) => inspect::run(words),
-        Command::Rebuild(words) => rebuild::run(disk, words),
-        Command::Completions { shell } => Ok(completions(*shell)),
+    let Arguments {
+        command,
+        quiet,
+        json,
+    } = arguments;
+    if !command.changes_files() {
+        interrupt.end_at_once();
+    }
+    let terminal = Terminal::new(quiet, json, &interrupt);
+    let session = Session {
+        disk,
+        terminal: &terminal,
+        json,
     };
-    match outcome {
-        Ok(report) => print(&report, json),
-        Err(failure) => fail(&failure, json),
+    let report = session
+        .run(&command)
+        .map_err(|failure| match interrupt.raised() {
+            Some((signal, exit)) => failure.interrupted_by(signal, exit),
+            None => failure,
+        });
+    interrupt.end_at_once();
+    terminal.finish();
+    let is_silent = |report: &Report| quiet && !json && !report.is_answer && report.exit == 0;
+    let printed = report.and_then(|report| {
+        if !is_silent(&report) {
+            session.print(&report)?;
+        }
+        Ok(report.exit)
+    });
+    match printed {
+        Ok(exit) => ExitCode::from(exit),
+        Err(failure) => fail(&failure, json, &terminal.warnings()),
+    }
+}
+
+impl Session<'_> {
+    fn run(&self, command: &Command) -> Result<Report, Failure> {
+        match command {
+            Command::Backup(words) => backup::run(self, words),
+            Command::Restore(words) => restore::run(self, words),
+            Command::List(words) => list::run(self, words),
+            Command::Verify(words) => verify::run(self, words),
+            Command::Log(words) => log::run(self, words),
+            Command::Inspect(words) => inspect::run(self, words),
+            Command::Rebuild(words) => rebuild::run(self, words),
+            Command::Completions { shell } => Ok(completions(*shell)),
+        }
+    }
+
+    fn print(&self, report: &Report) -> Result<(), Failure> {
+        let printed = if self.json && !report.json.is_null() {
+            let mut object = report.json.clone();
+            object["warnings"] = json!(self.terminal.warnings());
+            output::print(true, |out| writeln!(out, "{}", words::line(&object)))
+        } else {
+            output::print(false, |out| write!(out, "{}", report.text))
+        };
+        printed.map_err(|failure| {
+            if report.is_answer {
+                failure
+            } else {
+                failure.hinting("the command was done; its result alone is lost")
+            }
+        })
     }
 }
 
@@ -82,7 +169,7 @@ fn completions(shell: clap_complete::Shell) -> Report {
     let mut script = Vec::new();
     let mut command = Arguments::command();
     clap_complete::generate(shell, &mut command, "apograph", &mut script);
-    Report::done(String::from_utf8_lossy(&script).into_owned(), Value::Null)
+    Report::answer(String::from_utf8_lossy(&script).into_owned(), Value::Null)
 }
 
 /// `RUST_LOG` shows what capture and restore decide, on standard error.
@@ -95,22 +182,13 @@ fn start_log() {
     let _ = log.try_init();
 }
 
-fn print(report: &Report, json: bool) -> ExitCode {
-    // A reader that went away (`| head`) has what it wanted.
-    let _ = if json && !report.json.is_null() {
-        let mut out = BufWriter::new(std::io::stdout().lock());
-        writeln!(out, "{}", report.json).and_then(|()| out.flush())
-    } else {
-        let mut out = anstream::stdout().lock();
-        write!(out, "{}", report.text).and_then(|()| out.flush())
-    };
-    ExitCode::from(report.exit)
-}
-
-fn fail(failure: &Failure, json: bool) -> ExitCode {
+fn fail(failure: &Failure, json: bool, warnings: &[String]) -> ExitCode {
     let mut err = anstream::stderr().lock();
+    // Where that cannot be written either, the exit status tells.
     let _ = if json {
-        writeln!(err, "{}", failure.json())
+        let mut object = failure.json();
+        object["warnings"] = json!(warnings);
+        writeln!(err, "{}", words::line(&object))
     } else {
         write!(err, "{}", failure.text())
     };
@@ -120,8 +198,11 @@ fn fail(failure: &Failure, json: bool) -> ExitCode {
 fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
     if !error.use_stderr() {
         // `--help` and `--version`.
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        let text = error.render();
+        return match output::print(false, |out| write!(out, "{}", text.ansi())) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => fail(&failure, wants_json, &[]),
+        };
     }
     if wants_json {
         let text = error.render().to_string();
@@ -130,7 +211,8 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitCode {
             .take_while(|line| !line.is_empty())
             .map(str::trim);
         let message = said.collect::<Vec<_>>().join(" ");
-        return fail(&Failure::usage(message.trim_start_matches("error: ")), true);
+        let failure = Failure::usage(message.trim_start_matches("error: "));
+        return fail(&failure, true, &[]);
     }
     let _ = error.print();
     ExitCode::from(2)

@@ -1,17 +1,24 @@
 //! Progress on a terminal, once it has taken a second.
 
-use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use apograph_io::Monitor;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::interrupt::Interrupt;
+use super::words;
+
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A progress bar on standard error.
-pub(super) struct Terminal {
+/// A progress bar on standard error, and the warnings of a command.
+pub(super) struct Terminal<'a> {
     bar: Option<Mutex<Phase>>,
+    /// Whether a program reads the warnings, in the object that the command prints.
+    json: bool,
+    warnings: Mutex<Vec<String>>,
+    interrupt: &'a Interrupt,
 }
 
 struct Phase {
@@ -22,10 +29,10 @@ struct Phase {
     bar: Option<ProgressBar>,
 }
 
-impl Terminal {
-    /// Shows nothing where standard error is no terminal, or where the user said so.
-    pub(super) fn new(silent: bool) -> Self {
-        let shown = !silent && std::io::stderr().is_terminal();
+impl<'a> Terminal<'a> {
+    /// Shows no progress where standard error is no terminal, or where the user said so.
+    pub(super) fn new(quiet: bool, json: bool, interrupt: &'a Interrupt) -> Self {
+        let shown = !quiet && !json && std::io::stderr().is_terminal();
         let phase = Phase {
             started: Instant::now(),
             name: "",
@@ -35,7 +42,25 @@ impl Terminal {
         };
         Self {
             bar: shown.then(|| Mutex::new(phase)),
+            json,
+            warnings: Mutex::default(),
+            interrupt,
         }
+    }
+
+    /// What was warned of so far.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let warnings = self.warnings.lock();
+        warnings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.with(|phase| {
+            if let Some(bar) = phase.bar.take() {
+                bar.finish_and_clear();
+            }
+        });
     }
 
     fn with(&self, change: impl FnOnce(&mut Phase)) {
@@ -45,7 +70,7 @@ impl Terminal {
     }
 }
 
-impl Monitor for Terminal {
+impl Monitor for Terminal<'_> {
     fn phase(&self, name: &'static str, total_bytes: u64) {
         self.with(|phase| {
             if let Some(bar) = phase.bar.take() {
@@ -71,16 +96,17 @@ impl Monitor for Terminal {
     }
 
     fn warn(&self, message: &str) {
-        anstream::eprintln!("warning: {message}");
+        let warnings = self.warnings.lock();
+        let mut warnings = warnings.unwrap_or_else(PoisonError::into_inner);
+        warnings.push(message.to_owned());
+        if !self.json {
+            let message = words::plain(message);
+            // Standard error may be gone; that is no reason to stop.
+            let _ = writeln!(anstream::stderr().lock(), "warning: {message}");
+        }
     }
-}
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.with(|phase| {
-            if let Some(bar) = phase.bar.take() {
-                bar.finish_and_clear();
-            }
-        });
+    fn is_interrupted(&self) -> bool {
+        self.interrupt.is_raised()
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_format::SegmentKind;
-use apograph_io::{Disk, Folder, IoError};
+use apograph_io::{Folder, IoError};
 use apograph_manifest::{Segment, Unusable};
 use apograph_repository::{Rebuild as Plan, RepositoryError, plan_rebuild, rebuild};
 use serde_json::{Value, json};
@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::args::Rebuild;
 use super::failure::Failure;
 use super::table::table;
-use super::{Report, segments, words};
+use super::{Report, Session, segments, words};
 
-pub(super) fn run(disk: &dyn Disk, words: &Rebuild) -> Result<Report, Failure> {
+pub(super) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Failure> {
     let folder = match Folder::find(&words.repo) {
         Ok(None) | Err(IoError::NotAFolder { .. }) => {
             let detail = "there is no such folder".to_owned();
@@ -23,10 +23,11 @@ pub(super) fn run(disk: &dyn Disk, words: &Rebuild) -> Result<Report, Failure> {
         Ok(Some(folder)) => folder,
         Err(error) => return Err(error.into()),
     };
+    let reading = session.reading();
     let plan = if words.dry_run {
-        plan_rebuild(&folder)?
+        plan_rebuild(&folder, reading)?
     } else {
-        rebuild(disk, &folder)?
+        rebuild(session.disk, &folder, reading)?
     };
     let outcome = match (plan.unchanged, words.dry_run) {
         (true, _) => "unchanged",

@@ -3,23 +3,25 @@
 use std::fmt::Write;
 
 use apograph_format::{Timeline, UnixMillis};
-use apograph_io::{Disk, Monitor};
 use apograph_restore::{Options, Restored, restore};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::args::Restore;
 use super::failure::Failure;
-use super::{Report, words};
+use super::{Report, Session, words};
 
-pub(super) fn run(
-    disk: &dyn Disk,
-    words: &Restore,
-    monitor: &dyn Monitor,
-) -> Result<Report, Failure> {
+pub(super) fn run(session: &Session<'_>, words: &Restore) -> Result<Report, Failure> {
     let mut options = Options::to(words.target.target());
     options.dry_run = words.dry_run;
     options.threads = words.cores.threads();
-    let restored = restore(disk, &words.repo, &words.output, &options, monitor)?;
+    options.pace = words.rate.pace();
+    let restored = restore(
+        session.disk,
+        &words.repo,
+        &words.output,
+        &options,
+        session.terminal,
+    )?;
     let json = object(&restored, words.dry_run);
     Ok(Report::done(text(&restored, words.dry_run), json))
 }
@@ -30,9 +32,11 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
         .iter()
         .map(|segment| segment.file.as_str())
         .collect();
-    let mut object = json!({
-        "command": "restore",
-        "output": restored.output.display().to_string(),
+    let mut object = Map::new();
+    object.insert("command".to_owned(), json!("restore"));
+    words::put_path(&mut object, "output", &restored.output);
+    let mut object = Value::Object(object);
+    let rest = json!({
         "timeline": restored.timeline.map(Timeline::get),
         "epoch": restored.point.map(|point| point.epoch.get()),
         "full": restored.full.file.as_str(),
@@ -42,6 +46,9 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
         "bytes_written": restored.bytes_written,
         "statements_to_run": restored.statements_to_run,
     });
+    if let (Value::Object(object), Value::Object(rest)) = (&mut object, rest) {
+        object.extend(rest);
+    }
     if let Some(lsn) = restored.lsn {
         object["lsn"] = json!(lsn.get());
     }
@@ -65,7 +72,7 @@ fn text(restored: &Restored, dry_run: bool) -> String {
         (None, Some(lsn)) => format!("LSN {lsn}"),
         (None, None) => "its last commit".to_owned(),
     };
-    let _ = writeln!(text, "{did} {} at {at}.", restored.output.display());
+    let _ = writeln!(text, "{did} {} at {at}.", words::path(&restored.output));
     let _ = writeln!(
         text,
         "  {} and {}: {}, {} read and checked, {} {}",
@@ -85,7 +92,7 @@ fn text(restored: &Restored, dry_run: bool) -> String {
             "The engine does not replay these from its log; run them yourself:"
         );
         for statement in &restored.statements_to_run {
-            let _ = writeln!(text, "  {statement};");
+            let _ = writeln!(text, "  {};", words::plain(statement));
         }
     }
     text

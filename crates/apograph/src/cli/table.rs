@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
+use super::words;
+
 const BOLD: Style = Style::new().bold();
 
 /// Rows under a head, as [`write_table`] writes them.
@@ -23,7 +25,7 @@ where
 ///
 /// The rows are made twice, once to be measured: together they can take much memory.
 pub(super) fn write_table<const COLUMNS: usize, R>(
-    out: &mut impl Write,
+    out: &mut (impl Write + ?Sized),
     head: [&str; COLUMNS],
     rows: impl Fn() -> R,
 ) -> io::Result<()>
@@ -32,6 +34,7 @@ where
 {
     let names = head.map(|name| name.trim_start_matches('>').to_owned());
     let mut widths = names.each_ref().map(String::len);
+    let rows = || rows().map(|row| row.map(|cell| words::plain(&cell).into_owned()));
     for row in rows() {
         for (width, cell) in widths.iter_mut().zip(&row) {
             *width = cell.chars().count().max(*width);

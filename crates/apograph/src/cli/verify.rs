@@ -2,32 +2,26 @@
 
 use std::fmt::Write;
 
-use apograph_io::{Disk, Monitor};
 use apograph_restore::{Problem, Verified, VerifyOptions, verify_and_mark};
 use serde_json::{Value, json};
 
 use super::args::Verify;
 use super::failure::{Failure, exit_status};
-use super::{Report, words};
+use super::{Report, Session, words};
 
-pub(super) fn run(
-    disk: &dyn Disk,
-    words: &Verify,
-    monitor: &dyn Monitor,
-) -> Result<Report, Failure> {
+pub(super) fn run(session: &Session<'_>, words: &Verify) -> Result<Report, Failure> {
     let options = VerifyOptions {
         level: words.level.into(),
         only_new: words.new,
         threads: words.cores.threads(),
         pace: words.rate.pace(),
     };
-    let verified = verify_and_mark(disk, &words.repo, &options, monitor)?;
+    let verified = verify_and_mark(session.disk, &words.repo, &options, session.terminal)?;
     let exit = exit(&verified.problems);
     let json = object(&verified, words.level.name());
     Ok(Report {
-        text: text(&verified),
-        json,
         exit,
+        ..Report::done(text(&verified), json)
     })
 }
 

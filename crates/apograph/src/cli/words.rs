@@ -1,9 +1,12 @@
 //! Numbers and times as people and programs read them.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::fmt::Write;
+use std::path::Path;
 
 use apograph_format::{Epoch, Point, PointName, UnixMillis};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A point, without the number of a timeline that is not counted.
 pub(super) fn point_name(point: Point, is_counted: bool) -> String {
@@ -72,6 +75,57 @@ pub(super) fn epochs(from: Epoch, to: Epoch) -> String {
         Ordering::Equal => format!("epoch {from}"),
         Ordering::Greater => format!("up to epoch {to} of another timeline, or no epoch"),
     }
+}
+
+/// Text on one line of a terminal: control characters, which could act on it, are escaped.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            escaped.extend(character.escape_default());
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped.into()
+}
+
+/// A path on one line of a terminal.
+pub(super) fn path(path: &Path) -> String {
+    plain(&path.to_string_lossy()).into_owned()
+}
+
+/// A path under a key; where it is not UTF-8, its bytes in hexadecimal beside it.
+pub(super) fn put_path(object: &mut Map<String, Value>, key: &str, path: &Path) {
+    object.insert(key.to_owned(), json!(path.to_string_lossy()));
+    if path.to_str().is_none() {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let hexadecimal = bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        object.insert(format!("{key}_bytes"), json!(hexadecimal));
+    }
+}
+
+/// JSON on one line. It stands in strings alone that a control character could act on a terminal.
+pub(super) fn line(value: &Value) -> String {
+    let line = value.to_string();
+    if !line.contains(char::is_control) {
+        return line;
+    }
+    let mut escaped = String::with_capacity(line.len());
+    for character in line.chars() {
+        if character.is_control() {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 /// A point as JSON: the epoch as a number where that names it, else `"2:57"`.

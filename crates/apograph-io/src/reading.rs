@@ -1,0 +1,74 @@
+//! How something long is read.
+
+use crate::checksum::Threads;
+use crate::error::Result;
+use crate::monitor::{Monitor, Silent};
+use crate::pace::Pace;
+
+/// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
+const PIECE_BYTES: u64 = 4 << 20;
+
+/// By how many threads something long is read, how fast, and who hears of it and may end it.
+///
+/// [`Reading::default`] is by every core, without a limit, and nobody hears of it.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// How many threads share it.
+    pub threads: Threads,
+    /// How many bytes are read in a second.
+    pub pace: &'a Pace,
+    /// Who hears of it, and is asked whether to go on.
+    pub monitor: &'a dyn Monitor,
+}
+
+impl Default for Reading<'_> {
+    fn default() -> Self {
+        Self {
+            threads: Threads::default(),
+            pace: &Pace::UNLIMITED,
+            monitor: &Silent,
+        }
+    }
+}
+
+impl<'a> Reading<'a> {
+    /// By every core and without a limit, while a monitor does not end it.
+    pub fn heard_by(monitor: &'a dyn Monitor) -> Self {
+        Self {
+            monitor,
+            ..Self::default()
+        }
+    }
+
+    /// The same by the caller's own thread alone.
+    #[must_use]
+    pub const fn by_one_thread(self) -> Self {
+        Self {
+            threads: Threads::ONE,
+            ..self
+        }
+    }
+
+    /// The same of bytes that were read already: no pace holds it up.
+    #[must_use]
+    pub const fn again(self) -> Self {
+        Self {
+            pace: &Pace::UNLIMITED,
+            ..self
+        }
+    }
+
+    /// Waits until so many more bytes may be read.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub fn take(&self, bytes: u64) -> Result<()> {
+        self.pace.take(bytes, self.monitor)
+    }
+
+    /// Into how large pieces a long reading is cut.
+    pub fn piece_bytes(&self) -> u64 {
+        self.pace.piece_bytes().unwrap_or(PIECE_BYTES)
+    }
+}

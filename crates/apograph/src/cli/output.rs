@@ -1,0 +1,37 @@
+//! Standard output, which carries the result alone.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use super::failure::Failure;
+
+/// Writes a result: for a program as it is, for a person with styles where the terminal has them.
+///
+/// A reader that went away (`| head`) has what it wanted; any other error is one.
+pub(super) fn print(
+    json: bool,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failure> {
+    let stdout = io::stdout().lock();
+    let written = if json {
+        write_to(BufWriter::new(stdout), write)
+    } else {
+        write_to(BufWriter::new(anstream::AutoStream::auto(stdout)), write)
+    };
+    match written {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(unwritten(&error)),
+        _ => Ok(()),
+    }
+}
+
+fn write_to(
+    mut out: impl Write,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    write(&mut out)?;
+    out.flush()
+}
+
+/// What could not be written.
+pub(super) fn unwritten(error: &io::Error) -> Failure {
+    Failure::new("io", format!("cannot write to standard output: {error}"))
+}
