@@ -80,6 +80,14 @@ pub enum CaptureError {
         /// What is not known.
         detail: String,
     },
+    /// The engine that has the database open logs no commits.
+    #[error("{} was created by Grafeo {creator}, and its log has no commit: releases before 0.5.35 log none, and what they did is only in the file that they close", path.display())]
+    NoCommits {
+        /// The database file.
+        path: PathBuf,
+        /// Who created it.
+        creator: String,
+    },
     /// The database file changes faster than it can be copied.
     #[error("{} changes faster than it can be copied", path.display())]
     Restless {
@@ -99,7 +107,9 @@ impl CaptureError {
             Self::Cursor(error) => error.code(),
             Self::DamagedCursor { .. } => "corrupt-cursor",
             Self::Database { source, .. } if source.is_unsupported() => "unsupported-version",
-            Self::WalDirectory { .. } | Self::UnsupportedLog { .. } => "unsupported-version",
+            Self::WalDirectory { .. } | Self::UnsupportedLog { .. } | Self::NoCommits { .. } => {
+                "unsupported-version"
+            }
             Self::Database { .. } => "corrupt-database",
             Self::Foreign { .. } => "foreign-database",
             Self::NoFullBackup => "no-full-backup",

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use apograph_format::{
-    Epoch, Generation, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName, Timeline,
-    UnixMillis,
+    Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName,
+    Timeline, UnixMillis,
 };
 use apograph_io::{IoError, now};
 use apograph_manifest::{
@@ -20,12 +20,14 @@ use apograph_wal::{LogFolder, TimelineState};
 
 use crate::continuity::GoesOn;
 use crate::error::Result;
-use crate::fresh::is_fresh;
 use crate::image_copy::ImageCopy;
+use crate::image_place::ImagePlace;
 use crate::increment::Stretch;
 use crate::job::{Job, SETTLE_ATTEMPTS, Seen};
 use crate::request::Captured;
 
+/// The type of the section of a compacted store.
+const COMPACT_SECTION: u32 = 4;
 /// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
 /// its commit visible before it logs it.
 const IMAGE_AGE: Duration = Duration::from_millis(250);
@@ -144,9 +146,8 @@ impl<'a> Job<'a> {
     /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
     /// the image may hold is still to be logged. `None` where the database was closed meanwhile.
     fn log_behind(&self, log: LogFolder, copy: &ImageCopy<'_>) -> Result<Option<LogBehind>> {
-        let start = log.recovery_start(copy.image.checkpoint().log_start);
         // An image of generation 2 is exactly the state at a position of the log.
-        let is_exact_by_format = start.generation() == Generation::Two;
+        let is_exact_by_format = copy.log_start().is_some();
         if !is_exact_by_format {
             wait_until_aged(copy.image.checkpoint().written_at);
         }
@@ -157,7 +158,9 @@ impl<'a> Job<'a> {
             let Some(refreshed) = log.refreshed(None)? else {
                 return Ok(None);
             };
-            let is_exact = is_exact_by_format || iteration == 0 || is_fresh(&refreshed);
+            let headers = copy.image.headers();
+            let ImagePlace { start, is_exact } =
+                ImagePlace::find(&refreshed, headers, self.options.threads)?;
             let is_reopened = is_exact && iteration > 0 && !is_exact_by_format;
             let mut behind = LogBehind {
                 log: refreshed,
@@ -229,6 +232,14 @@ impl<'a> Job<'a> {
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
+        let engines = copy.image.headers().engines();
+        self.warn_of_waiting(engines, &stretch);
+        if engines.may_not_log_compacted() && is_compacted(&copy) {
+            self.monitor.warn(
+                "compact() was called on this database. Grafeo 0.5 logs nothing of what queries \
+                 commit from then on: it is in a backup once the engine has checkpointed it",
+            );
+        }
         if stretch.end.lsn() < captured_to {
             return Err(stretch.damaged_at_end());
         }
@@ -335,6 +346,12 @@ impl<'a> Job<'a> {
             },
         })
     }
+}
+
+/// Whether an image of generation 1 has a compacted store.
+fn is_compacted(copy: &ImageCopy<'_>) -> bool {
+    let mut extents = copy.image.extents().iter();
+    extents.any(|extent| extent.content == ExtentContent::Section(COMPACT_SECTION))
 }
 
 fn wait_until_aged(written_at: UnixMillis) {

@@ -26,6 +26,8 @@ pub(crate) struct Stretch<'a> {
     pub(crate) timelines_opened: u64,
     /// Whether a write seems to be going on at the end.
     pub(crate) is_unsettled: bool,
+    /// How many whole records stand behind the last commit.
+    pub(crate) waiting: u64,
     /// Where the next increment begins.
     pub(crate) end: LogPosition,
 }
@@ -78,14 +80,17 @@ impl<'a> Stretch<'a> {
         if let Some(error) = end.and_then(|end| damage(&end, &tail.files, &tail.parts)) {
             return Err(error);
         }
-        let torn = end.is_some_and(|end| matches!(end.cause, LogEndCause::TornTail { .. }));
+        let torn = end.and_then(|end| match end.cause {
+            LogEndCause::TornTail { records } => Some(records),
+            _ => None,
+        });
         let behind_last = end.and_then(|end| end.place.position(&tail.parts));
         let end = if runs.total_bytes() == 0 {
             start
         } else {
             behind_last.unwrap_or(start)
         };
-        let is_unsettled = torn || ends_open;
+        let is_unsettled = torn.is_some() || ends_open;
         Ok(Self {
             tail,
             runs,
@@ -93,6 +98,7 @@ impl<'a> Stretch<'a> {
             state,
             timelines_opened,
             is_unsettled,
+            waiting: torn.unwrap_or_default(),
             end,
         })
     }

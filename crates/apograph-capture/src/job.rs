@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apograph_format::{
-    Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
+    Engines, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
 use apograph_io::{Disk, Monitor, Reading};
@@ -12,15 +12,15 @@ use apograph_manifest::{
     read_cursor,
 };
 use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
-use apograph_wal::{LogFolder, TimelineState, WalError};
+use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, TimelineState, WalError};
 
 use crate::broken::Broken;
 use crate::continuity::{GoesOn, Live, find, proved_from};
 use crate::cursor::{cursor_at, kept_from};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
-use crate::fresh::is_fresh;
 use crate::hold::Hold;
+use crate::image_place::is_fresh;
 use crate::increment::{Framing, Stretch};
 use crate::request::{Captured, Kind, Options};
 
@@ -43,6 +43,7 @@ pub(crate) struct Job<'a> {
 
 /// The live database as it was found, and where the chain goes on in it.
 pub(crate) struct Seen {
+    pub(crate) engines: Engines,
     pub(crate) log: Option<LogFolder>,
     pub(crate) cursor: Option<Cursor>,
     pub(crate) goes_on: std::result::Result<GoesOn, Broken>,
@@ -123,7 +124,8 @@ impl<'a> Job<'a> {
     }
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
-        let image = ImageIdentity::of(&self.database.headers()?);
+        let headers = self.database.headers()?;
+        let image = ImageIdentity::of(&headers);
         if self.is_foreign(&image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().path().to_owned(),
@@ -133,6 +135,15 @@ impl<'a> Job<'a> {
         let log = self.database.open_log(image.generation(), read_from)?;
         if let (Some(log), Some(database)) = (&log, image.database) {
             log.check_database(database)?;
+        }
+        if let Some(log) = &log
+            && headers.engines().may_log_no_commits()
+            && !has_commits(log)
+        {
+            return Err(CaptureError::NoCommits {
+                path: self.database.path().to_owned(),
+                creator: headers.file.creator,
+            });
         }
         let cursor = self.checked_cursor(log.as_ref())?;
         let live = Live {
@@ -144,6 +155,7 @@ impl<'a> Job<'a> {
         let goes_on = find(self.repository, &live)?;
         tracing::debug!(?goes_on, "looked for the end of the chain");
         Ok(Seen {
+            engines: headers.engines(),
             log,
             cursor,
             goes_on,
@@ -273,6 +285,7 @@ impl<'a> Job<'a> {
                 log = folder.refreshed(read_from)?;
                 continue;
             }
+            self.warn_of_waiting(seen.engines, &stretch);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));
             }
@@ -289,6 +302,23 @@ impl<'a> Job<'a> {
                 .map(Some);
         }
         Ok(None)
+    }
+
+    /// Says how many records the log has behind its last commit, where that is more than a write in
+    /// flight.
+    pub(crate) fn warn_of_waiting(&self, engines: Engines, stretch: &Stretch<'_>) {
+        let (count, what) = match stretch.waiting {
+            0 => return,
+            1 => (1, "record"),
+            count => (count, "records"),
+        };
+        if engines.may_log_before_commit() {
+            self.monitor.warn(&format!(
+                "{count} {what} at the end of the log belong to no commit, and so to no backup. \
+                 Before Grafeo 0.5.44 the direct API and changes of the schema log no commit: the \
+                 next query that writes commits them too"
+            ));
+        }
     }
 
     /// The timeline where the chain goes on, and whether another process than the image's began
@@ -385,4 +415,11 @@ impl<'a> Job<'a> {
             why: why.map(str::to_owned),
         })
     }
+}
+
+/// Whether a log of generation 1 has a commit.
+fn has_commits(log: &LogFolder) -> bool {
+    let parts: Vec<_> = log.files().iter().map(LogFile::part).collect();
+    let is_group = |event| matches!(event, LogEvent::Group(_));
+    GroupReader::new(&parts).any(is_group)
 }

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use crate::bytes::{length, u32_at};
+use crate::engine::Engines;
 use crate::error::{FormatError, Result};
 use crate::extent::Extent;
 use crate::words::{Crc32, DatabaseId, Epoch, Generation, Lsn, TransactionId, UnixMillis};
@@ -54,6 +55,8 @@ pub struct Checkpoint {
     pub edge_count: u64,
     /// Wall clock of the checkpoint.
     pub written_at: UnixMillis,
+    /// Generation 1: the image is one snapshot and has no sections. Engines before 0.5.35 write it.
+    pub is_snapshot: bool,
     /// Generation 2: every commit before this position is in the image, and none from it on.
     pub log_start: Option<Lsn>,
 }
@@ -71,6 +74,16 @@ pub struct DatabaseHeaders {
 }
 
 impl DatabaseHeaders {
+    /// The engines that may have written to the database last.
+    pub fn engines(&self) -> Engines {
+        let engines = Engines::since(&self.file.creator, self.file.generation);
+        if self.checkpoint.iteration > 0 && !self.checkpoint.is_snapshot {
+            engines.that_write_sections()
+        } else {
+            engines
+        }
+    }
+
     /// Reads the first [`DATABASE_HEADERS_BYTES`] of a database file.
     ///
     /// # Errors

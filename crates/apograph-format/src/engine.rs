@@ -253,9 +253,22 @@ impl Engines {
         self.0
     }
 
+    /// Those of them whose images have sections. What those before them wrote last is a snapshot.
+    #[must_use]
+    pub fn that_write_sections(self) -> Self {
+        let writes = |row: &EngineTraits| row.since >= QUERIES_COMMIT.since;
+        let before = self.0.iter().take_while(|row| !writes(row)).count();
+        Self(self.0.get(before..).unwrap_or(self.0))
+    }
+
     /// Whether what is committed may be logged without a commit record.
     pub fn may_log_no_commits(&self) -> bool {
         self.any(|it| it.commit_records == CommitRecords::Never)
+    }
+
+    /// Whether some of what is done may wait in the log for the commit record of something else.
+    pub fn may_log_before_commit(&self) -> bool {
+        self.any(|it| it.commit_records != CommitRecords::Always)
     }
 
     /// Whether an image may lie beside a log that holds commits which are in the image.
@@ -303,6 +316,16 @@ mod tests {
             assert_eq!(first(creator, Generation::One), since, "{creator}");
         }
         assert_eq!(first("0.6.1", Generation::Two), "0.6.0");
+    }
+
+    #[test]
+    fn an_image_of_sections_is_of_no_engine_that_writes_snapshots() {
+        let engines = Engines::since("0.5.30", Generation::One);
+        assert!(engines.may_log_no_commits());
+        let engines = engines.that_write_sections();
+        assert!(!engines.may_log_no_commits() && engines.may_keep_log());
+        let newest = Engines::since("0.5.44", Generation::One);
+        assert_eq!(newest.that_write_sections(), newest);
     }
 
     #[test]

@@ -48,3 +48,4 @@ pub use group::{Group, LogEnd, LogEndCause, LogEvent};
 pub use part::{LogPart, Place, Run, Runs};
 pub use reader::GroupReader;
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
+pub use v1::marks::{CheckpointMark, checkpoint_marks};

@@ -60,17 +60,14 @@ fn check_fixtures(root: &Path, crates: &[PathBuf], findings: &mut Findings) -> R
             tests.push_str(&read(&file)?);
         }
     }
-    for generation in ["testdata/v1", "testdata/v2"] {
-        let fixtures = entries(&root.join(generation))?;
-        ensure!(
-            !fixtures.is_empty(),
-            "there are no fixtures in {generation}"
-        );
+    for folder in ["testdata/v1", "testdata/v2", "testdata/clients"] {
+        let fixtures = entries(&root.join(folder))?;
+        ensure!(!fixtures.is_empty(), "there are no fixtures in {folder}");
         for fixture in fixtures.iter().filter_map(|path| path.file_name()) {
             let name = fixture.to_string_lossy();
             if !has_word(&tests, &name) {
                 findings.add(format!(
-                    "the fixture {generation}/{name} is named by no test in crates/*/tests"
+                    "the fixture {folder}/{name} is named by no test in crates/*/tests"
                 ));
             }
         }

@@ -181,6 +181,7 @@ impl DatabaseHeaders {
                 node_count: slot.node_count,
                 edge_count: slot.edge_count,
                 written_at: slot.written_at,
+                is_snapshot: slot.snapshot_bytes > 0,
                 log_start: None,
             },
             has_damaged_slot: false,

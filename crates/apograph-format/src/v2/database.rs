@@ -330,6 +330,7 @@ impl DatabaseHeaders {
                 node_count: slot.node_count,
                 edge_count: slot.edge_count,
                 written_at: slot.written_at,
+                is_snapshot: false,
                 log_start: Some(slot.log_start),
             },
             has_damaged_slot: self.slots.contains(&SlotState::Damaged),

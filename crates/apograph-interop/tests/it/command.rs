@@ -1,7 +1,7 @@
 //! The `apograph` command, run as a user runs it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use apograph_interop::Taken;
 use serde_json::Value;
@@ -46,13 +46,17 @@ impl Outcome {
     }
 }
 
+/// Runs the command.
+pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_apograph-under-test"))
+        .args(words)
+        .output()
+        .unwrap()
+}
+
 /// Runs the command with `--json` behind its words.
 pub(crate) fn apograph<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome {
-    let output = Command::new(env!("CARGO_BIN_EXE_apograph-under-test"))
-        .args(words)
-        .arg("--json")
-        .output()
-        .unwrap();
+    let output = run(words.into_iter().chain(["--json"]));
     let exit = output.status.code().unwrap_or(-1);
     let text = if output.stdout.is_empty() {
         &output.stderr

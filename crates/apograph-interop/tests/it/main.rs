@@ -13,6 +13,7 @@ macro_rules! for_each_generation {
 }
 
 mod captured_sources;
+mod clients;
 mod command;
 mod continuity;
 mod crash;

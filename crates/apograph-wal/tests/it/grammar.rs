@@ -2,7 +2,7 @@
 
 use apograph_format::{Crc32, LogPosition, LogSequence};
 use apograph_testing::fixtures::V1;
-use apograph_wal::{LogDefect, LogEndCause, LogPart, Run, Runs};
+use apograph_wal::{LogDefect, LogEndCause, LogPart, Run, Runs, checkpoint_marks};
 
 use crate::log;
 
@@ -295,5 +295,26 @@ fn what_stands_beside_groups_counts_for_the_epochs() {
         let files = log(text);
         let parts = log::parts(files.iter().map(|file| &file[..]));
         assert_eq!(log::summary(&parts, base).0.epochs, epochs, "{text}");
+    }
+}
+
+#[test]
+fn checkpoint_records_are_found_wherever_they_stand() {
+    let rows = [
+        ("", ""),
+        ("d c2 e1", ""),
+        ("c2 e1 k3", "0+20:3"),
+        ("d k2 d c3 e1 k4", "0+10:2 0+50:4"),
+        ("k2 d ? k3 / k4", "0+0:2 1+0:4"),
+    ];
+    for (text, expected) in rows {
+        let bytes = log(text);
+        let parts = log::parts(bytes.iter().map(Vec::as_slice));
+        let marks = checkpoint_marks(&parts);
+        let marks = marks.map(|mark| {
+            let place = mark.place;
+            format!("{}+{}:{}", place.part, place.offset, mark.transaction)
+        });
+        assert_eq!(marks.collect::<Vec<_>>().join(" "), expected, "{text}");
     }
 }

@@ -176,6 +176,9 @@ impl From<CaptureError> for Failure {
             CaptureError::WalDirectory { path } => failure
                 .about(&path)
                 .hinting("only databases in a .grafeo file can be captured"),
+            CaptureError::NoCommits { path, .. } => failure
+                .about(&path)
+                .hinting("close the database and back it up then, or move on to a later Grafeo"),
             CaptureError::Database { ref path, .. }
             | CaptureError::WalDamaged { ref path, .. }
             | CaptureError::UnsupportedLog { ref path, .. }

@@ -1,0 +1,152 @@
+//! Where the log behind an image begins, and whether the image is the state there.
+//!
+//! An image of generation 2 is exactly the state at the position of the log that its slot names. In
+//! generation 1 the two are written by turns, and nothing in the image names a place of the log.
+//!
+//! An engine from 0.5.44 on begins a new log file before it writes an image, and names that file in
+//! `checkpoint.meta`: the log behind the image begins there, or a little before it. The engines up
+//! to 0.5.43 keep the log and go on in the same file, so that nearly all of a log lies before its
+//! image. They log a checkpoint record once the image is installed, and `checkpoint.meta` says what
+//! the image's slot says. Where the three agree, the log behind the image begins at the first commit
+//! past its epoch, or at the checkpoint record.
+//!
+//! Where they do not agree, nothing tells the place: the engines' own full backups (0.5.35 to
+//! 0.5.43) write an image and neither a record nor a `checkpoint.meta`, as a checkpoint does that is
+//! killed in the middle. Then all of the log is taken to lie behind the image. What is in it already
+//! is replayed onto it, which leads to the same state at the end of the log, as it does when the
+//! engine opens the database after a crash, but to states before that which never were. So the image
+//! is then not the state at the start of the log, and no point up to the end of the log is offered
+//! from it.
+
+use apograph_format::{
+    Checkpoint, DatabaseHeaders, Epoch, LogPosition, LogSequence, Point, Timeline,
+};
+use apograph_io::Threads;
+use apograph_wal::{
+    GroupReader, LogEvent, LogFile, LogFolder, LogTail, Place, PlacedEvent, PlacedReader,
+    TimelineState, checkpoint_marks, read_ahead,
+};
+
+use crate::error::Result;
+
+/// A group that begins below this many bytes of a log file does not end the file.
+const FULL_FILE_BYTES: usize = 64 << 20;
+
+/// Where an image stands in the log that lies beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ImagePlace {
+    /// Where the log behind the image begins.
+    pub(crate) start: LogPosition,
+    /// The image is exactly the state there.
+    pub(crate) is_exact: bool,
+}
+
+impl ImagePlace {
+    /// Finds the place of an image in the log.
+    pub(crate) fn find(
+        log: &LogFolder,
+        headers: &DatabaseHeaders,
+        threads: Threads,
+    ) -> Result<Self> {
+        let image = &headers.checkpoint;
+        let recovery = log.recovery_start(image.log_start);
+        let at_recovery = |is_exact| Self {
+            start: recovery,
+            is_exact,
+        };
+        if image.iteration == 0 || image.log_start.is_some() {
+            return Ok(at_recovery(true));
+        }
+        if !headers.engines().may_keep_log() {
+            return Ok(at_recovery(is_fresh(log)));
+        }
+        let tail = log.from(recovery)?;
+        if let Some(record) = record_of(image, log, &tail) {
+            let place = behind_image(&tail, image.epoch, record, threads);
+            return Ok(Self {
+                start: place.position(&tail.parts).unwrap_or(recovery),
+                is_exact: false,
+            });
+        }
+        let is_exact = is_fresh(log) && !may_lead_to(&tail, image.epoch, threads);
+        Ok(at_recovery(is_exact))
+    }
+}
+
+/// The checkpoint record of an image, where the log and `checkpoint.meta` have it.
+fn record_of(image: &Checkpoint, log: &LogFolder, tail: &LogTail<'_>) -> Option<Place> {
+    let written = log.checkpoint()?;
+    let last = checkpoint_marks(&tail.parts).last()?;
+    let agree = (written.epoch, written.transaction) == (image.epoch, image.transaction)
+        && last.transaction == image.transaction;
+    agree.then_some(last.place)
+}
+
+/// Where the log behind an image begins that was installed before its checkpoint record: at the
+/// first group of the same process past its epoch, else behind the last group before the record. A
+/// group may begin before the record and end behind it.
+fn behind_image(tail: &LogTail<'_>, epoch: Epoch, record: Place, threads: Threads) -> Place {
+    let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::default()));
+    let mut behind_last = Place::default();
+    let mut past = None;
+    read_ahead(&tail.parts, threads, |groups| {
+        let reader = PlacedReader::of(groups, &mut state);
+        for event in reader {
+            let end = match event {
+                PlacedEvent::Group(group, _) => group.end,
+                PlacedEvent::Seal(run)
+                | PlacedEvent::LeadingEpoch(_, run)
+                | PlacedEvent::SyncMarker(run) => Place {
+                    part: run.part,
+                    offset: run.end,
+                },
+            };
+            if end > record {
+                break;
+            }
+            behind_last = end;
+            if let PlacedEvent::Group(group, placement) = event {
+                if placement.opens_timeline {
+                    past = None;
+                }
+                if placement.point.epoch > epoch {
+                    past.get_or_insert(group.start);
+                }
+            }
+        }
+    });
+    past.unwrap_or(behind_last)
+}
+
+/// Whether a process that logged this may have written an image at an epoch: it has logged the
+/// commit of that epoch. One that has committed nothing yet has its image at epoch 0.
+fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> bool {
+    read_ahead(&tail.parts, threads, |mut groups| {
+        groups.any(|event| {
+            let LogEvent::Group(group) = event else {
+                return false;
+            };
+            epoch == Epoch::default() || group.epoch == Some(epoch)
+        })
+    })
+}
+
+/// Whether no checkpoint has begun since the log was.
+///
+/// A checkpoint of 0.5.44 starts a new file before it writes its image. Other reasons for a new file
+/// leave their mark: the file before it is full, or the new one begins with a seal.
+pub(crate) fn is_fresh(log: &LogFolder) -> bool {
+    let files = log.files();
+    let beginning = LogPosition::in_file(LogSequence::new(0), 0);
+    let from_the_start = files.first().is_none_or(|first| first.start == beginning);
+    let explained = files.windows(2).all(|pair| match pair {
+        [before, file] => before.bytes.len() >= FULL_FILE_BYTES || begins_with_seal(file),
+        _ => true,
+    });
+    log.checkpoint().is_none() && from_the_start && explained
+}
+
+fn begins_with_seal(file: &LogFile) -> bool {
+    let parts = [file.part()];
+    matches!(GroupReader::new(&parts).next(), Some(LogEvent::Seal { run }) if run.start == 0)
+}
