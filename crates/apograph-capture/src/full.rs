@@ -122,9 +122,7 @@ impl<'a> Job<'a> {
 
     fn full_of_closed(&self, copy: ImageCopy<'a>, why: &str) -> Result<Captured> {
         let image = ImageIdentity::of(copy.image.headers());
-        let continues = self.repository.chain().entries().last().is_some_and(
-            |last| matches!(&last.content, Some(SegmentContent::Full(full)) if full.image == image),
-        );
+        let continues = self.is_last_image(&image);
         let timeline = if continues {
             self.end_timeline()
         } else {
@@ -220,8 +218,12 @@ impl<'a> Job<'a> {
             .as_ref()
             .is_some_and(|rest| behind.is_in_timeline(&rest.state));
 
+        let image = ImageIdentity::of(copy.image.headers());
+        // Nothing is between an image and the same one.
+        let is_same = rest.is_none() && self.is_last_image(&image);
         let tail = behind.log.from(behind.start)?;
         let timeline = match &rest {
+            None if is_same => self.end_timeline(),
             None => self.new_timeline(),
             Some(rest) if continues => behind.image_timeline(&rest.state),
             Some(rest) => rest.state.next_timeline(),
@@ -244,13 +246,12 @@ impl<'a> Job<'a> {
             return Err(stretch.damaged_at_end());
         }
 
-        let image = ImageIdentity::of(copy.image.headers());
         let log_start = Some(behind.start);
         let reopened = behind.is_reopened && !continues;
         let content = FullContent {
             image,
             base,
-            continues,
+            continues: continues || is_same,
             log_start,
             reopened,
             source: Some(self.database.source_file()),
@@ -302,6 +303,13 @@ impl<'a> Job<'a> {
             segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
         }
         Ok(Rest { state, end })
+    }
+
+    /// Whether the last segment is the image of a full backup, and the same one.
+    fn is_last_image(&self, image: &ImageIdentity) -> bool {
+        let last = self.repository.chain().entries().last();
+        let content = last.and_then(|last| last.content.as_ref());
+        matches!(content, Some(SegmentContent::Full(full)) if full.image == *image)
     }
 
     fn new_timeline(&self) -> Timeline {

@@ -241,6 +241,9 @@ pub struct IncrementContent {
     /// How many bytes at its front repeat the end of the segment before. The engine captures
     /// whole log files, also where a part of the first one is captured already.
     pub overlap_bytes: u64,
+    /// It begins right where the segment before it ends, proved when it was captured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continues: bool,
     /// It repeats commits from before the full backup in front of it.
     pub repeats: bool,
     /// The image in front of it may hold some of its commits.

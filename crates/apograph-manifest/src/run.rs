@@ -5,17 +5,17 @@ use apograph_format::{Epoch, Generation, Point, PointName, RangeSet, SegmentKind
 use crate::entry::ChainEntry;
 use crate::hole::HoleCause;
 
-/// How late a commit can be where no position proves that the log goes on: a gap further back is
-/// taken for one that the engine's own backup left.
-const UNPLACED_LATE_WINDOW: u64 = 64;
+/// How late a commit can be where no segment says that the log goes on: a gap further back is taken
+/// for one that the engine's own backup left.
+const UNPROVED_LATE_WINDOW: u64 = 64;
 
 /// How many epochs before the highest one may be missing from a run because they were never logged,
 /// or are still to come.
-pub(crate) const fn late_window(is_placed: bool) -> u64 {
-    if is_placed {
+pub(crate) const fn late_window(is_proved: bool) -> u64 {
+    if is_proved {
         Epoch::LATE_WINDOW
     } else {
-        UNPLACED_LATE_WINDOW
+        UNPROVED_LATE_WINDOW
     }
 }
 
@@ -115,8 +115,9 @@ impl Run {
             let increment = entry.increment();
             increment.is_some_and(|increment| increment.is_encrypted && increment.commits > 0)
         };
-        let is_placed = |entry: &ChainEntry| entry.increment().is_none_or(|it| it.range.is_some());
-        let late_window = late_window(entries.iter().all(is_placed));
+        // The segments themselves say so: what only a record knows must not change an answer.
+        let continues = |entry: &ChainEntry| entry.increment().is_none_or(|it| it.continues);
+        let late_window = late_window(entries.iter().all(continues));
         Some(Self {
             first,
             end: first.saturating_add(entries.len()),
@@ -140,8 +141,7 @@ fn timelines_in(
 ) -> Vec<RunTimeline> {
     let mut timelines: Vec<RunTimeline> = Vec::new();
     let counts = |entry: &&ChainEntry| {
-        let lost = entry.unusable.is_some() && entry.segment.kind == SegmentKind::Incremental;
-        !entry.repeats() && !lost
+        entry.unusable.is_none() || entry.segment.kind != SegmentKind::Incremental
     };
     for entry in entries.iter().filter(counts) {
         let base = entry

@@ -15,6 +15,7 @@
 //! `apograph-interop`.
 
 mod bytes;
+mod derived;
 mod engine;
 pub mod fuzz;
 mod live;
@@ -25,6 +26,7 @@ mod run;
 mod truth;
 mod vandal;
 
+pub use derived::{Answers, answers, check_derived};
 pub use op::{Backup, Damage, DamageKind, MAX_OPS, Op, Shape, Story};
 pub use read::state_of;
 pub use run::{Effort, Failure, Library, Real, check, run};

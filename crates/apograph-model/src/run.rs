@@ -13,6 +13,7 @@ use apograph_repository::{Repository, RepositoryError, rebuild};
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
 use apograph_testing::scratch::scratch;
 
+use crate::derived::check_derived;
 use crate::engine::{Engine, Keep};
 use crate::live::Live;
 use crate::names::{Names, Timelines};
@@ -222,6 +223,9 @@ impl Stage<'_> {
 
     fn finish(&mut self) -> Result<(), Wrong> {
         self.compare()?;
+        if self.effort.rebuilds && self.has_backup && !self.done.any {
+            check_derived(&self.repository, self.effort.points.min(12))?;
+        }
         if self.effort.rebuilds && !self.done.any {
             self.rebuild(true)?;
             self.compare()?;

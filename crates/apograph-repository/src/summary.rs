@@ -70,6 +70,7 @@ impl Summary {
             diverges: surroundings.diverges,
             spans: surroundings.flags.spans,
             overlap_bytes: surroundings.overlap_bytes,
+            continues: surroundings.flags.continues,
             repeats: surroundings.flags.repeats,
             catches_up: surroundings.flags.catches_up,
             stretches: self.stretches,

@@ -8,21 +8,37 @@ use apograph_wal::TimelineState;
 pub(crate) fn timeline_behind(entries: &[ChainEntry]) -> TimelineState {
     let start = Point::new(Timeline::FIRST, Epoch::default());
     let mut state = TimelineState::at(start);
-    for (index, entry) in entries.iter().enumerate() {
-        advance(&mut state, entry, index == 0);
+    for index in 0..entries.len() {
+        advance(&mut state, entries, index);
     }
     state
 }
 
-/// Brings a timeline forward over an entry of the chain.
-pub fn advance(state: &mut TimelineState, entry: &ChainEntry, first: bool) {
-    match &entry.content {
-        Some(SegmentContent::Full(full)) if first || !full.continues => {
+/// Brings a timeline forward over an entry of a chain.
+///
+/// An increment that repeats the log before its full backup tells nothing new, unless nothing of
+/// that log is known: where the chain begins with the full backup, or behind a segment that is lost
+/// with its record.
+pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) {
+    let content = |index: usize| entries.get(index)?.content.as_ref();
+    let is_lost = |before: usize| {
+        content(before).is_none() && entries.get(before + 1).is_some_and(|it| !it.is_counted)
+    };
+    let begins_anew = |index: usize| match content(index) {
+        Some(SegmentContent::Full(full)) => {
+            !full.continues || index.checked_sub(1).is_none_or(is_lost)
+        }
+        _ => false,
+    };
+    match content(index) {
+        Some(SegmentContent::Full(full)) if begins_anew(index) => {
             *state = TimelineState::at(full.base);
             state.process_ended = full.reopened;
         }
         Some(SegmentContent::Full(full)) => cross(state, full),
-        Some(SegmentContent::Increment(increment)) if !increment.repeats => {
+        Some(SegmentContent::Increment(increment))
+            if !increment.repeats || index.checked_sub(1).is_some_and(begins_anew) =>
+        {
             for stretch in &increment.stretches {
                 if stretch.opens || stretch.timeline != state.timeline {
                     *state = TimelineState::at(Point::new(stretch.timeline, stretch.base));

@@ -110,8 +110,9 @@ impl<'a> Walk<'a> {
     }
 
     fn pass(&mut self) {
-        if let Some(entry) = self.repository.chain().entries().get(self.next) {
-            advance(&mut self.timeline, entry, self.next == 0);
+        let entries = self.repository.chain().entries();
+        if let Some(entry) = entries.get(self.next) {
+            advance(&mut self.timeline, entries, self.next);
             self.position = match &entry.content {
                 Some(SegmentContent::Increment(increment)) => {
                     let end = increment.range.and_then(|range| range.end.lsn());

@@ -12,8 +12,8 @@ use apograph_manifest::{
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
 /// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
-/// `r` for one that repeats, `c` for one that catches up, `p` for one whose place in the log is
-/// known, `!` for a missing file, `?` for a damaged one, `v` for one of an unknown version, `x` for a
+/// `r` for one that repeats, `c` for one that catches up, `p` for one that says that the log goes on,
+/// and whose place in it is known, `!` for a missing file, `?` for a damaged one, `v` for one of an unknown version, `x` for a
 /// missing one without a record, behind which timelines are not counted, `u` for one whose own
 /// timeline is not. `-` leaves a number out.
 fn chain(text: &str) -> Chain {
@@ -136,6 +136,7 @@ fn increment(stretches: Vec<Stretch>, flags: &str) -> IncrementContent {
         is_encrypted: false,
         diverges: false,
         overlap_bytes: 0,
+        continues: flags.contains('p'),
         repeats: flags.contains('r'),
         catches_up: flags.contains('c'),
         spans: false,
@@ -193,6 +194,10 @@ fn what_can_be_restored() {
         ("F3! I4-6 F5+ I6rc I7-8", "1:6-8", 0),
         ("F3 I4-6 F6+ Ir I7-8", "1:3-8", 0),
         ("F3 I4-6 F5+? I6rc I7-8", "1:3-8", 0),
+        // What is there counts, wherever it stands.
+        ("F3 I4-6! F5+ I6rc I7-8", "1:3-3 1:6-8", 1),
+        ("F3 I4-6! F3+ I4-6r I7-8", "1:3-8", 1),
+        ("F3 I4-6! F3+ I4-6r I7-8 F3+ I4-8r", "1:3-8", 1),
         // Without the log behind it a full backup leads nowhere; the one before it does.
         ("F3 I4-6 F5+ I6r! I7-8", "1:3-8", 0),
         ("F3! I4-6 F5+ I6r! I7-8", "1:5-5", 0),

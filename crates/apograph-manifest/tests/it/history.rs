@@ -58,6 +58,7 @@ fn example() -> History {
                     is_encrypted: false,
                     diverges: false,
                     overlap_bytes: 0,
+                    continues: false,
                     repeats: false,
                     catches_up: false,
                     spans: false,

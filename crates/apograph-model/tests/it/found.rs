@@ -90,6 +90,63 @@ fn what_once_went_wrong_in_generation_1() {
     }
 }
 
+/// What an increment behind a second full backup repeats counts where the first one is lost.
+#[test]
+fn what_is_there_counts_wherever_it_stands() {
+    let remove = |file| {
+        Op::Damage(Damage {
+            kind: DamageKind::Remove,
+            file,
+            place: 0,
+        })
+    };
+    // The first full backup and its increment are the second file, and then the third.
+    let rows: [&[Op]; 3] = [
+        &[
+            COMMIT,
+            COMMIT,
+            AUTO,
+            FULL,
+            COMMIT,
+            AUTO,
+            remove(1),
+            remove(2),
+            REBUILT,
+        ],
+        &[
+            COMMIT,
+            COMMIT,
+            AUTO,
+            FULL,
+            DIES,
+            COMMIT,
+            AUTO,
+            remove(1),
+            remove(2),
+            REBUILT,
+        ],
+        &[
+            COMMIT,
+            COMMIT,
+            AUTO,
+            FULL,
+            COMMIT,
+            AUTO,
+            remove(3),
+            REBUILT,
+            AUTO,
+            FULL,
+            COMMIT,
+            AUTO,
+        ],
+    ];
+    for generation in [Generation::One, Generation::Two] {
+        for ops in rows {
+            run(&story(generation, ops), Effort::ALL);
+        }
+    }
+}
+
 #[test]
 fn what_once_went_wrong_in_generation_2() {
     // An image ahead of its log, behind which its epochs are given out again.

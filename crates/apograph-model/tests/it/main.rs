@@ -1,5 +1,6 @@
 //! Stories, some thousand of them, and what must not pass.
 
+mod derived;
 mod found;
 mod fuzz;
 mod reading;

@@ -104,7 +104,7 @@ impl Opening<'_> {
             let next = next.map(|next| &next.segment);
             entry.is_counted = is_counted && (is_known || !may_lack_more(entry, next));
             is_counted &= entry.content.is_some() || self.is_left_out(entry)?;
-            advance(&mut state, entry, is_first);
+            advance(&mut state, &opened.entries, index);
         }
         opened.verified.forget(&changed);
         Ok(opened)

@@ -183,6 +183,7 @@ fn record(segment: Segment) -> SegmentRecord {
             is_encrypted: false,
             diverges: false,
             overlap_bytes: 0,
+            continues: true,
             repeats: false,
             catches_up: true,
             spans: false,

@@ -73,6 +73,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             is_encrypted,
             diverges: flags.contains('d'),
             overlap_bytes: 0,
+            continues: false,
             repeats: flags.contains('r'),
             catches_up: false,
             spans: false,

@@ -1,0 +1,143 @@
+//! What a repository answers with `apograph.json`, without it, and behind a rebuild.
+//!
+//! `apograph.json` is derived. So what can be restored, what is wrong, and each state that comes
+//! back are the same without it; and a rebuild of a whole repository changes nothing of them.
+
+use std::fs;
+use std::path::Path;
+
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::{Blake3, Epoch, Lsn, Point};
+use apograph_io::{Folder, RealDisk, Silent, Threads};
+use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
+use apograph_repository::{Repository, rebuild};
+use apograph_restore::{Options, VerifyOptions, restore, verify};
+use apograph_testing::scratch::scratch;
+
+/// What a repository answers: one line for each question.
+pub type Answers = Vec<String>;
+
+/// Asks a whole repository the same questions with `apograph.json`, without it and behind a
+/// rebuild: what it lists, what a verification finds, and at most so many of the states that it
+/// offers.
+///
+/// # Errors
+///
+/// The first question that is answered in two ways, or a file that cannot be copied.
+pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
+    let folder = scratch().map_err(in_words)?;
+    let copy = folder.path().join("copy");
+    copy_files(repository, &copy).map_err(in_words)?;
+    let with = answers(&copy, states)?;
+    let remove = |name| {
+        // It may not be there.
+        let _ = fs::remove_file(copy.join(name));
+    };
+    remove(HISTORY_FILE_NAME);
+    compare(&with, &answers(&copy, states)?, "without apograph.json")?;
+    remove(MANIFEST_FILE_NAME);
+    let opened = Folder::open(&copy).map_err(in_words)?;
+    rebuild(&RealDisk, &opened).map_err(in_words)?;
+    compare(&with, &answers(&copy, states)?, "behind a rebuild")
+}
+
+fn compare(with: &Answers, other: &Answers, when: &str) -> Result<(), String> {
+    let mut lines = with.iter().zip(other);
+    match lines.find(|(line, other)| line != other) {
+        None if with.len() == other.len() => Ok(()),
+        None => Err(format!("{} answers, {when} {}", with.len(), other.len())),
+        Some((line, other)) => Err(format!("{line}\n{when}: {other}")),
+    }
+}
+
+/// What a repository answers.
+///
+/// # Errors
+///
+/// Where it cannot be opened.
+pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
+    let opened = Repository::open(repository).map_err(in_words)?;
+    let chain = opened.chain();
+    let mut answers = vec![
+        format!("points {:?}", chain.restorable()),
+        format!("positions {:?}", chain.restorable_lsns()),
+        format!("holes {:?}", chain.holes().collect::<Vec<_>>()),
+    ];
+    answers.extend(chain.entries().iter().map(|entry| {
+        let name = &entry.segment.file;
+        format!("{name} {:?} {}", entry.unusable, entry.is_counted)
+    }));
+    let options = VerifyOptions {
+        threads: Threads::ONE,
+        ..VerifyOptions::default()
+    };
+    let verified = verify(repository, &options, &Silent).map_err(in_words)?;
+    answers.push(format!("problems {:?}", verified.problems));
+    let points = chain.restorable().into_iter().flat_map(|range| {
+        let epochs = range.from.get()..=range.to.get();
+        epochs.map(move |epoch| Target::Point(Point::new(range.timeline, Epoch::new(epoch)).into()))
+    });
+    let points: Vec<_> = points.collect();
+    let ends = chain.restorable_lsns().into_iter();
+    let ends = ends.flat_map(|range| [range.from, range.to]);
+    let ends = ends.map(|lsn: Lsn| Target::Lsn(lsn));
+    let step = points.len().div_ceil(states.max(1)).max(1);
+    let offered = points.into_iter().step_by(step).chain(ends);
+    for target in std::iter::once(Target::Latest).chain(offered) {
+        answers.push(format!("{target}: {}", state(repository, target)?));
+    }
+    Ok(answers)
+}
+
+/// The hash of what a target restores to, or the error.
+fn state(repository: &Path, target: Target) -> Result<String, String> {
+    let folder = scratch().map_err(in_words)?;
+    let output = folder.path().join("out.grafeo");
+    let options = Options {
+        threads: Threads::ONE,
+        ..Options::to(target)
+    };
+    if let Err(error) = restore(&RealDisk, repository, &output, &options, &Silent) {
+        return Ok(format!("{} {error}", error.code()));
+    }
+    let mut bytes = Vec::new();
+    take_files(folder.path(), &mut bytes).map_err(in_words)?;
+    Ok(Blake3::of(&bytes).to_string())
+}
+
+/// The names and bytes of all files in a folder, in the order of the names.
+fn take_files(folder: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        paths.push(entry?.path());
+    }
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            take_files(&path, bytes)?;
+        } else {
+            bytes.extend(path.file_name().unwrap_or_default().as_encoded_bytes());
+            let file = fs::read(&path)?;
+            // The header of a log file of generation 2 says when it was made.
+            let is_log = WalSegmentHeader::decode(&file).is_ok();
+            let header_bytes = if is_log { WAL_SEGMENT_HEADER_BYTES } else { 0 };
+            bytes.extend(&file[header_bytes..]);
+        }
+    }
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.path().is_file() {
+            fs::write(to.join(entry.file_name()), fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
+
+fn in_words(error: impl ToString) -> String {
+    error.to_string()
+}
