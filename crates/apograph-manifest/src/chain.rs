@@ -87,6 +87,11 @@ impl Chain {
         &self.entries
     }
 
+    /// The same, to be changed and read as another chain.
+    pub fn into_entries(self) -> Vec<ChainEntry> {
+        self.entries
+    }
+
     /// Every point that can be restored, by timeline.
     pub fn restorable(&self) -> Vec<PointRange> {
         let mut timelines: Vec<(Timeline, RangeSet)> = Vec::new();

@@ -207,14 +207,32 @@ impl Chain {
             // The plan says why it cannot be reached.
             ([], Some(point)) => Ok(point),
             ([], None) if self.is_sealed() => Err(self.encrypted(target)),
-            ([], None) => Err(ChainError::NotCovered {
-                target: target.to_string(),
-                nearest: self.nearest(name),
-            }),
+            ([], None) => Err(self.not_known(target, name)),
             _ => Err(ChainError::Ambiguous {
                 points,
                 has_nameless: nameless.is_some(),
             }),
+        }
+    }
+
+    /// The error that no segment is known to have a point: one that cannot be read has it by the
+    /// manifest, or none has it.
+    fn not_known(&self, target: &Target, name: PointName) -> ChainError {
+        let (target, nearest) = (target.to_string(), self.nearest(name));
+        let lost = self.entries().iter().find_map(|entry| {
+            let segment = &entry.segment;
+            let is_lost = entry.content.is_none() && segment.kind == SegmentKind::Incremental;
+            let has = (segment.start_epoch..=segment.end_epoch).contains(&name.epoch);
+            let reason = entry.unusable.as_ref().filter(|_| is_lost && has)?;
+            Some(HoleCause::unusable(&segment.file, reason))
+        });
+        match lost {
+            Some(cause) => ChainError::Unreachable {
+                target,
+                cause: Box::new(cause),
+                nearest,
+            },
+            None => ChainError::NotCovered { target, nearest },
         }
     }
 

@@ -14,8 +14,8 @@ use std::path::Path;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, RecordRef, SEGMENTS_MAX,
-    Segment, SegmentContent, Unknown, Verification, read_manifest,
+    Chain, Cursor, FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, RecordRef,
+    SEGMENTS_MAX, Segment, SegmentContent, Unknown, Unusable, Verification, read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -172,6 +172,19 @@ impl Repository {
     /// What can be restored.
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The same repository, of which a segment cannot be used.
+    #[must_use]
+    pub fn without(self, file: &FileName, reason: Unusable) -> Self {
+        let mut entries = self.chain.into_entries();
+        if let Some(entry) = entries.iter_mut().find(|it| it.segment.file == *file) {
+            entry.unusable = Some(Box::new(reason));
+        }
+        Self {
+            chain: Chain::new(entries),
+            ..self
+        }
     }
 
     /// The cursor as the last backup wrote it into the log folder.

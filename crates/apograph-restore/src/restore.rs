@@ -94,20 +94,38 @@ pub fn restore(
         pace: &options.pace,
         monitor,
     };
-    let repository = Repository::open_with(folder, reading)?;
-    let plan = repository.chain().plan(&options.target)?;
-    let mut maker = Maker::new(&repository, &plan, reading);
-    if options.dry_run {
-        let mut sink = Sink::counting();
-        maker.make(&mut sink)?;
-        return maker.restored(output, sink.finish()?);
+    let mut repository = Repository::open_with(folder, reading)?;
+    let mut passed_over = Vec::new();
+    loop {
+        let plan = repository.chain().plan(&options.target)?;
+        let maker = Maker::new(&repository, &plan, reading);
+        let made = if options.dry_run {
+            maker.made(output, Sink::counting())
+        } else {
+            let model = repository.file_of(maker.full()?);
+            let mode = Mode::of(&model.open()?, &model.path())?;
+            let place = place.clone().ok_or_else(|| no_folder_for(output))?;
+            maker.made(
+                output,
+                Sink::to(Staging::begin(disk, place, mode, monitor)?),
+            )
+        };
+        // What cannot be used is as if that had been seen when the repository was opened: other
+        // segments may do, and if none do, the plan says how near others come.
+        match made {
+            Err(RestoreError::Segment { file, reason }) => {
+                repository = repository.without(&file, reason.clone());
+                passed_over.push(RestoreError::Segment { file, reason });
+            }
+            Ok(restored) => {
+                for defect in passed_over {
+                    monitor.warn(&format!("{defect}; the state was restored without it"));
+                }
+                return Ok(restored);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    let model = repository.file_of(maker.full()?);
-    let mode = Mode::of(&model.open()?, &model.path())?;
-    let place = place.ok_or_else(|| no_folder_for(output))?;
-    let mut sink = Sink::to(Staging::begin(disk, place, mode, monitor)?);
-    maker.make(&mut sink)?;
-    maker.restored(output, sink.finish()?)
 }
 
 fn no_folder_for(output: &Path) -> IoError {
@@ -154,6 +172,11 @@ impl<'a> Maker<'a> {
             Some(Some(SegmentContent::Full(full))) => Ok(full),
             _ => Err(ChainError::NoFullBackup.into()),
         }
+    }
+
+    fn made(mut self, output: &Path, mut sink: Sink<'_>) -> Result<Restored> {
+        self.make(&mut sink)?;
+        self.restored(output, sink.finish()?)
     }
 
     fn make(&mut self, sink: &mut Sink<'_>) -> Result<()> {

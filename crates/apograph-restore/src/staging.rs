@@ -28,6 +28,7 @@ const MARK: &str = ".restore.apograph-tmp";
 const MARK_MAX_BYTES: u64 = 64;
 
 /// Where a restored database goes: a folder that is held open, and the names in it.
+#[derive(Clone)]
 pub(crate) struct Output {
     path: PathBuf,
     folder: Folder,

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use apograph_io::{Monitor, RealDisk, Silent};
-use apograph_manifest::{Target, Unusable};
+use apograph_manifest::{ChainError, FileName, HoleCause, Target, Unusable};
 use apograph_restore::{
     Options, Problem, RestoreError, Restored, Result, VerifyOptions, restore, verify,
 };
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{flip_last_byte, record, rewrite};
+use crate::forge::{flip_last_byte, frames, record, rewrite};
 use crate::hearing::Hearing;
 
 /// Where the version stands in a segment's header.
@@ -27,12 +27,18 @@ fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusa
     let hearing = Hearing::new(meanwhile);
     let outcome = latest(&stage.repository(), &stage.path("output"), &hearing);
     let error = outcome.expect_err("a segment that cannot be used");
-    let RestoreError::Segment { file, reason } = &error else {
+    let RestoreError::Chain(ChainError::Unreachable { cause, nearest, .. }) = &error else {
         panic!("{error:?}");
     };
-    assert_eq!(file.as_str(), SEGMENTS[2]);
+    assert_eq!(cause.file().map(FileName::as_str), Some(SEGMENTS[2]));
+    assert_eq!(nearest.below.map(|it| it.epoch.get()), Some(18));
     assert!(!stage.path("output").exists());
-    let reason = reason.clone();
+    let reason = match (**cause).clone() {
+        HoleCause::Damaged { offset, detail, .. } => Unusable::Damaged { offset, detail },
+        HoleCause::Unsupported { detail, .. } => Unusable::Unsupported { detail },
+        HoleCause::MissingFile { .. } => Unusable::Missing,
+        other => panic!("{other:?}"),
+    };
     (error, reason)
 }
 
@@ -61,7 +67,8 @@ fn damage_is_told_with_its_place() {
         let Unusable::Damaged { offset, detail } = reason else {
             panic!("{reason:?}");
         };
-        let expected = format!("{} is damaged at byte {offset}: {detail}", SEGMENTS[2]);
+        let cause = format!("{} is damaged at byte {offset}: {detail}", SEGMENTS[2]);
+        let expected = format!("the latest state cannot be reached: {cause}");
         assert_eq!(
             (error.code(), error.to_string()),
             ("corrupt-segment", expected)
@@ -86,7 +93,10 @@ fn a_segment_of_another_version_is_not_called_damaged() {
         let Unusable::Unsupported { detail } = reason else {
             panic!("{reason:?}");
         };
-        let expected = format!("{}: {detail}", SEGMENTS[2]);
+        let expected = format!(
+            "the latest state cannot be reached: {}: {detail}",
+            SEGMENTS[2]
+        );
         assert_eq!(
             (error.code(), error.to_string()),
             ("unsupported-version", expected)
@@ -108,7 +118,10 @@ fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
         let remove = || fs::remove_file(&file).expect("a file");
         let (error, reason) = refused(&stage, &remove);
         assert_eq!(reason, Unusable::Missing);
-        let expected = format!("{} is missing", SEGMENTS[2]);
+        let expected = format!(
+            "the latest state cannot be reached: {} is missing",
+            SEGMENTS[2]
+        );
         assert_eq!(
             (error.code(), error.to_string()),
             ("chain-broken", expected)
@@ -117,6 +130,36 @@ fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
         let problem = problem(&stage);
         assert_eq!((problem.code, problem.offset), ("chain-broken", None));
         assert_eq!(problem.detail, "it is missing");
+    }
+}
+
+/// A change that takes no epoch could stand in the damaged segment; what was captured before it is
+/// the state that a backup found at that point.
+#[test]
+fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_behind_names_it() {
+    for fixtures in [V1, V2] {
+        for has_records in [true, false] {
+            let stage = Stage::new(fixtures);
+            let to = |point: &str| Options::to(Target::Point(point.parse().expect("a point")));
+            let output = stage.path("sound");
+            restore(&RealDisk, &stage.repository(), &output, &to("18"), &Silent).expect("sound");
+            let sound = frames(fixtures.generation(), &output);
+            if has_records {
+                record(&stage);
+            }
+            flip_last_byte(&stage.repository().join(SEGMENTS[2]));
+            let output = stage.path("output");
+            restore(&RealDisk, &stage.repository(), &output, &to("18"), &Silent).expect("1:18");
+            assert!(frames(fixtures.generation(), &output) == sound);
+            let behind = stage.path("behind");
+            let outcome = restore(&RealDisk, &stage.repository(), &behind, &to("19"), &Silent);
+            let error = outcome.expect_err("a damaged segment");
+            let RestoreError::Chain(ChainError::Unreachable { cause, nearest, .. }) = error else {
+                panic!("{error:?}");
+            };
+            assert_eq!(cause.code(), "corrupt-segment");
+            assert_eq!(nearest.below.map(|it| it.epoch.get()), Some(18));
+        }
     }
 }
 
