@@ -351,6 +351,7 @@ impl<'a> Job<'a> {
                 content,
                 is_uncounted: false,
                 verified: None,
+                damaged: None,
             },
         })
     }

@@ -266,6 +266,7 @@ impl Stretch<'_> {
                 content,
                 is_uncounted: false,
                 verified: None,
+                damaged: None,
             },
         })
     }

@@ -55,4 +55,4 @@ pub use record::{
     TimeSpan, read_history, read_records, write_history, write_records,
 };
 pub use segment::{FileName, Segment, Unknown};
-pub use verification::{FileStamp, Level, Verification};
+pub use verification::{FileStamp, FoundDamage, Level, Verification};

@@ -26,7 +26,7 @@ use crate::cursor::Cursor;
 use crate::error::Result;
 use crate::manifest::check_length;
 use crate::segment::Segment;
-use crate::verification::Verification;
+use crate::verification::{FoundDamage, Verification};
 
 /// The name of the file in a repository.
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
@@ -58,6 +58,10 @@ pub struct SegmentRecord {
     /// When its file was last found sound; `None` where it was not verified, or was changed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verification>,
+    /// What was found wrong with its file when that was last verified; `None` where nothing was, or
+    /// the file was changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<FoundDamage>,
 }
 
 /// A [`SegmentRecord`] whose parts lie in a chain or in another record.
@@ -75,6 +79,9 @@ pub struct RecordRef<'a> {
     /// As in [`SegmentRecord`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verification>,
+    /// As in [`SegmentRecord`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<&'a FoundDamage>,
 }
 
 impl<'a> From<&'a SegmentRecord> for RecordRef<'a> {
@@ -85,6 +92,7 @@ impl<'a> From<&'a SegmentRecord> for RecordRef<'a> {
             content: &record.content,
             is_uncounted: record.is_uncounted,
             verified: record.verified,
+            damaged: record.damaged.as_ref(),
         }
     }
 }
@@ -97,6 +105,7 @@ impl From<RecordRef<'_>> for SegmentRecord {
             content: record.content.clone(),
             is_uncounted: record.is_uncounted,
             verified: record.verified,
+            damaged: record.damaged.cloned(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a verification found sound, and of which file.
+//! What a verification found sound or damaged, and of which file.
 //!
 //! A mark is about the file that was read, not about its name: a file that was written to, renamed,
 //! copied or put there by somebody else is another one, whatever its size and the time that it
@@ -63,6 +63,19 @@ impl Verification {
             Level::Frames => self.frames_at.is_some(),
         }
     }
+}
+
+/// What a verification found wrong with a segment's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundDamage {
+    /// Which file.
+    pub stamp: FileStamp,
+    /// When.
+    pub at: UnixMillis,
+    /// Where the damage is, in bytes from the start of the file.
+    pub offset: u64,
+    /// What is wrong.
+    pub detail: String,
 }
 
 /// What tells a file, as it is, from every other and from itself once it was changed.

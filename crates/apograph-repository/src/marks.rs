@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use apograph_format::Generation;
 use apograph_io::{Disk, Mode, Reading, temporary_name};
 use apograph_manifest::{
-    HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification, read_manifest,
-    write_records,
+    FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification,
+    read_manifest, write_records,
 };
 
 use crate::error::Result;
@@ -22,12 +22,14 @@ use crate::publish::RepositoryLock;
 use crate::repository::Repository;
 
 /// What a verification found of a segment.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Mark<'a> {
     /// The segment, by the manifest.
     pub segment: &'a Segment,
     /// When its file was sound; `None` where it is not.
     pub verification: Option<Verification>,
+    /// What is wrong with its file, where it is there.
+    pub damage: Option<FoundDamage>,
 }
 
 /// Puts marks into `apograph.json`, durably, where that changes anything.
@@ -68,7 +70,7 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
 fn marked<'a>(
     repository: &'a Repository,
     present: &'a Opened,
-    marks: &[Mark<'_>],
+    marks: &'a [Mark<'_>],
 ) -> Vec<RecordRef<'a>> {
     let known = repository.chain().entries();
     let front = present.entries.get(..known.len());
@@ -88,6 +90,7 @@ fn marked<'a>(
         if let Some(mark) = mark.filter(|mark| mark.segment.is_same(record.segment)) {
             let earlier = record.verified.as_ref();
             record.verified = mark.verification.map(|found| found.after(earlier));
+            record.damaged = mark.damage.as_ref();
         }
         Some(record)
     });

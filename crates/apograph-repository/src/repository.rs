@@ -14,8 +14,9 @@ use std::path::Path;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, RecordRef,
-    SEGMENTS_MAX, Segment, SegmentContent, Unknown, Unusable, Verification, read_manifest,
+    Chain, Cursor, FileName, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest,
+    RecordRef, SEGMENTS_MAX, Segment, SegmentContent, Unknown, Unusable, Verification,
+    read_manifest,
 };
 use apograph_wal::TimelineState;
 
@@ -233,6 +234,29 @@ impl Repository {
     /// changed since.
     pub fn verified(&self, index: usize) -> Option<&Verification> {
         self.verified.get(index)
+    }
+
+    /// What a verification found wrong with the file of an entry of the chain; `None` where it found
+    /// nothing, or the file was changed since.
+    pub fn damage(&self, index: usize) -> Option<&FoundDamage> {
+        self.verified.damage(index)
+    }
+
+    /// The same repository, of which what a verification found damaged cannot be used. That is for
+    /// who tells what can be restored: a restore reads the files and sees for itself.
+    #[must_use]
+    pub fn without_damaged(self) -> Self {
+        let mut entries = self.chain.into_entries();
+        for (index, found) in self.verified.damages() {
+            if let Some(entry) = entries.get_mut(*index) {
+                let (offset, detail) = (found.offset, found.detail.clone());
+                entry.unusable = Some(Box::new(Unusable::Damaged { offset, detail }));
+            }
+        }
+        Self {
+            chain: Chain::new(entries),
+            ..self
+        }
     }
 
     /// Whether `apograph.json` knows any segment: it is there, and can be read.

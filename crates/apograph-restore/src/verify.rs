@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use apograph_format::{Epoch, SegmentKind};
+use apograph_format::{Epoch, SegmentKind, UnixMillis};
 use apograph_io::{At, Disk, Monitor, Pace, Reading, Threads, now};
-use apograph_manifest::{FileStamp, HoleCause, Level, Unusable, Verification};
+use apograph_manifest::{FileStamp, FoundDamage, HoleCause, Level, Unusable, Verification};
 use apograph_repository::{Mark, Repository, mark};
 
 use crate::error::{RestoreError, Result, code_of};
@@ -215,6 +215,7 @@ impl<'a> Check<'a> {
                 let mark = Mark {
                     segment,
                     verification: verification.filter(|_| read.is_ok()),
+                    damage: damage_in(&read, stamp, at),
                 };
                 found.marks.push((index, mark));
             }
@@ -271,6 +272,25 @@ impl<'a> Found<'a> {
         self.verified.problems = problems.collect();
         let marks = self.marks.into_iter().map(|(_, mark)| mark);
         Ok((self.verified, marks.collect()))
+    }
+}
+
+/// What was found wrong with a file, where a later change of it would show.
+fn damage_in<T>(
+    read: &std::result::Result<T, WalkError>,
+    stamp: Option<FileStamp>,
+    at: UnixMillis,
+) -> Option<FoundDamage> {
+    match (read, stamp) {
+        (Err(WalkError::Unusable(Unusable::Damaged { offset, detail })), Some(stamp)) => {
+            Some(FoundDamage {
+                stamp,
+                at,
+                offset: *offset,
+                detail: detail.clone(),
+            })
+        }
+        _ => None,
     }
 }
 

@@ -45,6 +45,7 @@ fn example() -> History {
                 }),
                 is_uncounted: false,
                 verified: None,
+                damaged: None,
             },
             SegmentRecord {
                 segment: increment.clone(),
@@ -77,6 +78,7 @@ fn example() -> History {
                 }),
                 is_uncounted: false,
                 verified: None,
+                damaged: None,
             },
         ],
         cursor: Some(Cursor {

@@ -91,8 +91,8 @@ impl Opening<'_> {
                 self.read(entry, behind, before, &state)?;
                 None
             };
-            let mark = verified.get(index);
-            if mark.is_some_and(|mark| Some(mark.stamp) != stamp) {
+            let mark = verified.stamp(index);
+            if mark.is_some() && mark != stamp {
                 changed.push(index);
             }
             self.span(entry, behind, &state)?;
@@ -141,6 +141,9 @@ impl Opening<'_> {
                     }
                     if let Some(mark) = record.verified {
                         verified.push(index, mark);
+                    }
+                    if let Some(damage) = record.damaged {
+                        verified.push_damaged(index, damage);
                     }
                     next = index + 1;
                 }

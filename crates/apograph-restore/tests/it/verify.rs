@@ -299,6 +299,43 @@ fn a_contradiction_that_comes_up_meanwhile_stays_one() {
     assert_eq!(history(&stage), known);
 }
 
+/// What can be restored, as `list` tells it: epochs from and to.
+fn told(stage: &Stage) -> Vec<(u64, u64)> {
+    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let ranges = repository.without_damaged().chain().restorable();
+    ranges
+        .iter()
+        .map(|it| (it.from.get(), it.to.get()))
+        .collect()
+}
+
+#[test]
+fn what_was_found_damaged_is_told_until_the_file_changes() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        marked(&stage, &new());
+        assert_eq!(told(&stage), [(7, 40)]);
+        let file = stage.repository().join(SEGMENTS[2]);
+        flip_last_byte(&file);
+        // Nobody has looked yet.
+        assert_eq!(told(&stage), [(7, 40)]);
+        assert_eq!(counts(&marked(&stage, &all())), (3, 0, 1));
+        assert_eq!(told(&stage), [(7, 18)]);
+        let damaged = history(&stage).records[2].damaged.clone();
+        assert!(damaged.is_some_and(|it| it.offset > 0 && it.detail.contains("checksum")));
+        // A restore reads for itself, and gives what there is.
+        let repository = Repository::open(&stage.repository()).expect("a repository");
+        assert_eq!(repository.chain().restorable().len(), 1);
+        assert!(repository.damage(2).is_some());
+
+        flip_last_byte(&file);
+        assert_eq!(told(&stage), [(7, 40)]);
+        assert_eq!(counts(&marked(&stage, &all())), (4, 0, 0));
+        assert_eq!(told(&stage), [(7, 40)]);
+        assert_eq!(history(&stage).records[2].damaged, None);
+    }
+}
+
 #[test]
 fn one_thread_and_many_find_the_same_in_the_same_order() {
     for fixtures in [V1, V2] {

@@ -207,6 +207,7 @@ fn record(segment: Segment) -> SegmentRecord {
         content,
         is_uncounted: false,
         verified: None,
+        damaged: None,
     }
 }
 

@@ -16,7 +16,7 @@ use super::{Report, Session, output, segments, words};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
 pub(super) fn run(session: &Session<'_>, words: &List) -> Result<Report, Failure> {
-    let repository = Repository::open_with(&words.repo, session.reading())?;
+    let repository = Repository::open_with(&words.repo, session.reading())?.without_damaged();
     output::print(session.json, |out| {
         if session.json {
             write_object(&repository, &session.terminal.warnings(), out)
@@ -89,6 +89,7 @@ fn segment(repository: &Repository, index: usize, entry: &ChainEntry) -> Value {
     let mut object = segments::json(&entry.segment, entry.content.as_ref());
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
     let present = entry.unusable.as_deref() != Some(&Unusable::Missing);
+    put("hash", json!(entry.hash.map(|hash| hash.to_string())));
     put("present", json!(present));
     put("usable", json!(entry.unusable.is_none()));
     let generation = entry.generation().map(Generation::number);

@@ -8,6 +8,7 @@ fn second_segment() -> Value {
     json!({
         "kind": "incremental", "file": "backup_incr_0001.wal", "start_epoch": 8, "end_epoch": 18,
         "commits": 11, "records": 26, "size_bytes": 682, "checksum": "d9644492",
+        "hash": "efd0f365339bed596ae194dae29ac579be471f4180e2f6bb17d39d7db11334a3",
         "created_at": "2026-11-21T07:27:16.485Z", "present": true, "usable": true,
         "generation": 1, "verified_at": null, "frames_verified_at": null,
     })

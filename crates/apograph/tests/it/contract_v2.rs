@@ -61,6 +61,7 @@ fn list() {
             "start_epoch": 8, "end_epoch": 18, "commits": 11, "records": 14,
             "committed": {"from": "2026-11-21T07:27:16.758Z", "to": "2026-11-21T07:27:16.759Z"},
             "end_lsn": 1521, "size_bytes": 1089, "checksum": "0d7bd845",
+            "hash": "401adfb3bec166fae86ef5cf22448696b7bb17395c159bd7610e6423e73e9da8",
             "created_at": "2026-11-21T07:27:16.760Z", "present": true, "usable": true,
             "generation": 2, "verified_at": null, "frames_verified_at": null,
         })
