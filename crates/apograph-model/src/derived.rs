@@ -8,7 +8,7 @@ use std::path::Path;
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point};
-use apograph_io::{Folder, RealDisk, Silent, Threads};
+use apograph_io::{Folder, Reading, RealDisk, Silent, Threads};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
 use apograph_repository::{Repository, rebuild};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
@@ -25,9 +25,9 @@ pub type Answers = Vec<String>;
 ///
 /// The first question that is answered in two ways, or a file that cannot be copied.
 pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
-    let folder = scratch().map_err(in_words)?;
+    let folder = scratch().map_err(|error| error.to_string())?;
     let copy = folder.path().join("copy");
-    copy_files(repository, &copy).map_err(in_words)?;
+    copy_files(repository, &copy).map_err(|error| error.to_string())?;
     let with = answers(&copy, states)?;
     let remove = |name| {
         // It may not be there.
@@ -36,8 +36,8 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     remove(HISTORY_FILE_NAME);
     compare(&with, &answers(&copy, states)?, "without apograph.json")?;
     remove(MANIFEST_FILE_NAME);
-    let opened = Folder::open(&copy).map_err(in_words)?;
-    rebuild(&RealDisk, &opened).map_err(in_words)?;
+    let opened = Folder::open(&copy).map_err(|error| error.to_string())?;
+    rebuild(&RealDisk, &opened, Reading::default()).map_err(|error| error.to_string())?;
     compare(&with, &answers(&copy, states)?, "behind a rebuild")
 }
 
@@ -56,7 +56,7 @@ fn compare(with: &Answers, other: &Answers, when: &str) -> Result<(), String> {
 ///
 /// Where it cannot be opened.
 pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
-    let opened = Repository::open(repository).map_err(in_words)?;
+    let opened = Repository::open(repository).map_err(|error| error.to_string())?;
     let chain = opened.chain();
     let mut answers = vec![
         format!("points {:?}", chain.restorable()),
@@ -71,7 +71,7 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
         threads: Threads::ONE,
         ..VerifyOptions::default()
     };
-    let verified = verify(repository, &options, &Silent).map_err(in_words)?;
+    let verified = verify(repository, &options, &Silent).map_err(|error| error.to_string())?;
     answers.push(format!("problems {:?}", verified.problems));
     let points = chain.restorable().into_iter().flat_map(|range| {
         let epochs = range.from.get()..=range.to.get();
@@ -91,7 +91,7 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
 
 /// The hash of what a target restores to, or the error.
 fn state(repository: &Path, target: Target) -> Result<String, String> {
-    let folder = scratch().map_err(in_words)?;
+    let folder = scratch().map_err(|error| error.to_string())?;
     let output = folder.path().join("out.grafeo");
     let options = Options {
         threads: Threads::ONE,
@@ -101,7 +101,7 @@ fn state(repository: &Path, target: Target) -> Result<String, String> {
         return Ok(format!("{} {error}", error.code()));
     }
     let mut bytes = Vec::new();
-    take_files(folder.path(), &mut bytes).map_err(in_words)?;
+    take_files(folder.path(), &mut bytes).map_err(|error| error.to_string())?;
     Ok(Blake3::of(&bytes).to_string())
 }
 
@@ -136,8 +136,4 @@ fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn in_words(error: impl ToString) -> String {
-    error.to_string()
 }
