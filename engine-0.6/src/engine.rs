@@ -32,6 +32,10 @@ pub(crate) fn rotate(db: &GrafeoDB) -> Result<(), String> {
     log.rotate().map(drop).map_err(|error| error.to_string())
 }
 
+pub(crate) fn compact(db: &mut GrafeoDB) -> Result<(), String> {
+    db.compact().map(drop).map_err(|error| error.to_string())
+}
+
 pub(crate) fn create_property_index(db: &GrafeoDB, property: &str) -> Result<(), Error> {
     db.create_property_index(property)
 }

@@ -138,6 +138,34 @@ impl Engine {
         self.ask(&Request::Run { op: op.into() })
     }
 
+    /// Runs GQL statements in a session that stays open, with its transaction, until
+    /// [`release`](Self::release) or the end of the process.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn hold(&mut self, op: &str) -> Result<Value, EngineError> {
+        self.ask(&Request::Hold { op: op.into() })
+    }
+
+    /// Runs GQL statements in the session that stayed open, and ends it.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn release(&mut self, op: &str) -> Result<Value, EngineError> {
+        self.ask(&Request::Release { op: op.into() })
+    }
+
+    /// Brings the store into its compact form.
+    ///
+    /// # Errors
+    ///
+    /// See [`EngineError`].
+    pub fn compact(&mut self) -> Result<(), EngineError> {
+        self.ask(&Request::Compact)
+    }
+
     /// Calls the database handle directly, outside any session.
     ///
     /// # Errors

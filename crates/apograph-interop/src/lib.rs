@@ -26,13 +26,18 @@
 //! # }
 //! ```
 
+mod command;
+mod disk;
 mod driver;
 pub mod gaps;
 mod generation;
+#[cfg(feature = "programs")]
+pub mod lives;
 pub mod protocol;
 pub mod scenario;
 mod truth;
 
+pub use command::{Apograph, Outcome};
 pub use driver::{Dump, Engine, EngineError, Taken};
 pub use generation::Generation;
 pub use protocol::{Call, Durability, Key, Load, OpenOptions, Version};

@@ -34,8 +34,20 @@ pub enum Request {
         /// The call.
         call: Call,
     },
+    /// Run GQL statements in a session that stays open, with its transaction.
+    Hold {
+        /// The statements.
+        op: String,
+    },
+    /// Run GQL statements in the session that stayed open, and end it.
+    Release {
+        /// The statements.
+        op: String,
+    },
     /// Write a checkpoint.
     Checkpoint,
+    /// Bring the store into its compact form.
+    Compact,
     /// Start a new log file.
     Rotate,
     /// Report the current epoch.
@@ -237,6 +249,9 @@ pub struct Load {
     pub sessions: u64,
     /// Commits per session; without end when `None`.
     pub commits_per_session: Option<u64>,
+    /// The length of a further property `v` of each node, where it is not 0.
+    #[serde(default)]
+    pub value_bytes: usize,
 }
 
 impl Load {
@@ -246,6 +261,7 @@ impl Load {
             label: "W".into(),
             sessions,
             commits_per_session: None,
+            value_bytes: 0,
         }
     }
 
@@ -254,6 +270,15 @@ impl Load {
         Self {
             commits_per_session: Some(commits_per_session),
             ..Self::endless(sessions)
+        }
+    }
+
+    /// The same with a further property of so many bytes.
+    #[must_use]
+    pub fn with_values_of(self, value_bytes: usize) -> Self {
+        Self {
+            value_bytes,
+            ..self
         }
     }
 

@@ -14,7 +14,6 @@
 
 mod backups;
 mod catalogue;
-mod disk;
 mod run;
 
 pub use backups::{Backups, EngineBackups};

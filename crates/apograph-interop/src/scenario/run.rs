@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::backups::Backups;
-use super::disk;
 use super::{Scenario, Step};
+use crate::disk;
 use crate::driver::{Engine, EngineError, Taken};
 use crate::protocol::{Load, OpenOptions};
 use crate::truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};

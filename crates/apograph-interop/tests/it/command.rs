@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use apograph_interop::Taken;
+use apograph_interop::{Apograph, Taken};
 use serde_json::Value;
 
 /// What a run of the command came to.
@@ -46,9 +46,23 @@ impl Outcome {
     }
 }
 
+/// The command that the tests are about: the one that was built with them, or another build of it
+/// in `APOGRAPH_COMMAND`.
+pub(crate) fn built() -> Apograph {
+    Apograph::at(&program())
+}
+
+fn program() -> PathBuf {
+    let other = std::env::var_os("APOGRAPH_COMMAND");
+    other.map_or_else(
+        || env!("CARGO_BIN_EXE_apograph-under-test").into(),
+        PathBuf::from,
+    )
+}
+
 /// Runs the command.
 pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_apograph-under-test"))
+    Command::new(program())
         .args(words)
         .output()
         .unwrap()

@@ -23,6 +23,7 @@ mod golden_chains;
 mod interplay;
 mod judge;
 mod live_engine;
+mod lives;
 mod migrated;
 mod own_chains;
 mod races;

@@ -35,6 +35,10 @@ pub(crate) fn rotate(db: &GrafeoDB) -> Result<(), String> {
     log.rotate().map_err(|error| error.to_string())
 }
 
+pub(crate) fn compact(db: &mut GrafeoDB) -> Result<(), String> {
+    db.compact().map_err(|error| error.to_string())
+}
+
 #[expect(
     clippy::unnecessary_wraps,
     reason = "generation 2 logs it, which can fail"

@@ -9,7 +9,7 @@ use apograph_interop::protocol::{Call, Durability, OpenOptions, Request, Version
 use grafeo_common::types::{EdgeId, EpochId, NodeId};
 use grafeo_common::utils::error::Error;
 use grafeo_engine::database::backup::BackupSegment;
-use grafeo_engine::{Config, DurabilityMode, GrafeoDB};
+use grafeo_engine::{Config, DurabilityMode, GrafeoDB, Session};
 use serde_json::{Value, json};
 
 use super::content::content;
@@ -23,6 +23,8 @@ type Answer = Result<Value, String>;
 pub(super) struct Host {
     db: Option<Arc<GrafeoDB>>,
     sessions: Option<Sessions>,
+    /// A session that stays open over requests.
+    held: Option<Session>,
 }
 
 impl Host {
@@ -35,6 +37,21 @@ impl Host {
             Request::Open { path, options } => self.open(&path, options),
             Request::Run { op } => run(self.db()?, &op),
             Request::Call { call } => self.call(call).map_err(text),
+            Request::Hold { op } => {
+                let session = self.held.take().unwrap_or(self.db()?.session());
+                let rows = run_in(&session, &op)?;
+                self.held = Some(session);
+                Ok(rows)
+            }
+            Request::Release { op } => {
+                let session = self.held.take().ok_or("no session is held")?;
+                run_in(&session, &op)
+            }
+            Request::Compact => {
+                let db = self.db.as_mut().and_then(Arc::get_mut);
+                engine::compact(db.ok_or("it takes an open database without sessions")?)
+                    .map(Value::from)
+            }
             Request::Checkpoint => done(self.db()?.wal_checkpoint()),
             Request::Rotate => engine::rotate(self.db()?).map(Value::from),
             Request::Epoch => Ok(json!(self.db()?.current_epoch().as_u64())),
@@ -86,6 +103,7 @@ impl Host {
         if self.sessions.is_some() {
             return Err("background sessions are still running".into());
         }
+        self.held = None;
         done(self.db()?.close())?;
         self.db = None;
         Ok(Value::Null)
@@ -156,7 +174,10 @@ fn batch_by_count() -> DurabilityMode {
 }
 
 fn run(db: &GrafeoDB, op: &str) -> Answer {
-    let session = db.session();
+    run_in(&db.session(), op)
+}
+
+fn run_in(session: &Session, op: &str) -> Answer {
     let mut rows = Vec::new();
     for statement in op.split("; ") {
         rows = session.execute(statement).map_err(text)?.into_rows();

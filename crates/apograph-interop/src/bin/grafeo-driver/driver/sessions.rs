@@ -70,12 +70,19 @@ fn commit(
     acknowledged: &AtomicU64,
 ) -> Result<(), String> {
     let own = db.session();
+    let value = match load.value_bytes {
+        0 => String::new(),
+        bytes => format!(", v:'{}'", "v".repeat(bytes)),
+    };
     for n in 1..=load.commits_per_session.unwrap_or(u64::MAX) {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        own.execute(&format!("INSERT (:{} {{s:{session}, n:{n}}})", load.label))
-            .map_err(|error| format!("session {session}, commit {n}: {error}"))?;
+        own.execute(&format!(
+            "INSERT (:{} {{s:{session}, n:{n}{value}}})",
+            load.label
+        ))
+        .map_err(|error| format!("session {session}, commit {n}: {error}"))?;
         acknowledged.store(n, Ordering::Release);
     }
     Ok(())

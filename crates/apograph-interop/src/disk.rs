@@ -1,4 +1,4 @@
-//! What a scenario does to the files of its database.
+//! What is done to the files of a database, without its engine.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const GARBAGE: u8 = 0xA5;
 
 /// The folder that holds the log of a database.
-pub(super) fn log_folder(database: &Path) -> PathBuf {
+pub(crate) fn log_folder(database: &Path) -> PathBuf {
     if database.is_dir() {
         return database.join("wal");
     }
@@ -18,7 +18,7 @@ pub(super) fn log_folder(database: &Path) -> PathBuf {
 }
 
 /// The size of every log file, by name.
-pub(super) fn log_sizes(database: &Path) -> io::Result<BTreeMap<String, u64>> {
+pub(crate) fn log_sizes(database: &Path) -> io::Result<BTreeMap<String, u64>> {
     let mut sizes = BTreeMap::new();
     let folder = log_folder(database);
     if !folder.exists() {
@@ -38,14 +38,14 @@ pub(super) fn log_sizes(database: &Path) -> io::Result<BTreeMap<String, u64>> {
 }
 
 /// Cuts bytes off the newest log file, as far as it has so many.
-pub(super) fn tear_tail(database: &Path, bytes: u64) -> io::Result<()> {
+pub(crate) fn tear_tail(database: &Path, bytes: u64) -> io::Result<()> {
     let (path, size) = newest_log(database)?;
     let rest = size.saturating_sub(bytes);
     OpenOptions::new().write(true).open(path)?.set_len(rest)
 }
 
 /// Appends bytes that are no record to the newest log file.
-pub(super) fn append_garbage(database: &Path, bytes: usize) -> io::Result<()> {
+pub(crate) fn append_garbage(database: &Path, bytes: usize) -> io::Result<()> {
     let (path, _) = newest_log(database)?;
     OpenOptions::new()
         .append(true)
@@ -54,14 +54,18 @@ pub(super) fn append_garbage(database: &Path, bytes: usize) -> io::Result<()> {
 }
 
 /// Copies a database and its log into a folder.
-pub(super) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
+pub(crate) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
     let copy = folder.join(database.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     if database.is_dir() {
         return copy_folder(database, &copy);
     }
     fs::create_dir_all(folder)?;
     fs::copy(database, &copy)?;
-    copy_folder(&log_folder(database), &log_folder(&copy))
+    let log = log_folder(database);
+    if log.is_dir() {
+        copy_folder(&log, &log_folder(&copy))?;
+    }
+    Ok(())
 }
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {

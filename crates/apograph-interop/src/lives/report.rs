@@ -1,0 +1,110 @@
+//! What the backups of a life came to.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::command::Outcome;
+
+/// Counts, and what is wrong.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Backups that were asked for.
+    pub backups: u64,
+    /// Full ones.
+    pub fulls: u64,
+    /// Increments.
+    pub increments: u64,
+    /// Those that found nothing new.
+    pub up_to_date: u64,
+    /// Refusals, by the code of the error.
+    pub refused: BTreeMap<String, u64>,
+    /// Those of files that the engine does not open either.
+    pub unjudged: u64,
+    /// Why full backups were no increments, each the first time.
+    pub reasons: BTreeMap<String, u64>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// In which way.
+    pub kind: FindingKind,
+    /// What.
+    pub detail: String,
+}
+
+/// A way of being wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// A backup says that all is captured, and its latest state is not what the engine makes of a
+    /// plain copy.
+    Silent,
+    /// A point that is offered is not the state that was there, or cannot be restored.
+    Wrong,
+    /// A point was offered, and no longer is.
+    Lost,
+}
+
+impl Report {
+    /// Counts what a backup came to.
+    pub(crate) fn count(&mut self, outcome: &Outcome) {
+        self.backups += 1;
+        match outcome.word() {
+            "full" => {
+                self.fulls += 1;
+                let why = outcome.json["why"].as_str().unwrap_or_default().to_owned();
+                *self.reasons.entry(why).or_default() += 1;
+            }
+            "incremental" => self.increments += 1,
+            "up-to-date" => self.up_to_date += 1,
+            code => *self.refused.entry(code.to_owned()).or_default() += 1,
+        }
+    }
+
+    /// Adds what another life came to.
+    pub fn add(&mut self, other: Self) {
+        self.backups += other.backups;
+        self.fulls += other.fulls;
+        self.increments += other.increments;
+        self.up_to_date += other.up_to_date;
+        self.unjudged += other.unjudged;
+        for (code, count) in other.refused {
+            *self.refused.entry(code).or_default() += count;
+        }
+        for (why, count) in other.reasons {
+            *self.reasons.entry(why).or_default() += count;
+        }
+        self.findings.extend(other.findings);
+    }
+
+    /// How many findings are of a kind.
+    pub fn count_of(&self, kind: FindingKind) -> usize {
+        self.findings.iter().filter(|it| it.kind == kind).count()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refused: u64 = self.refused.values().sum();
+        write!(
+            f,
+            "{} backups, {} fulls, {} increments, {} up to date, {refused} refused, {} wrong, \
+             {} silent, {} lost",
+            self.backups,
+            self.fulls,
+            self.increments,
+            self.up_to_date,
+            self.count_of(FindingKind::Wrong),
+            self.count_of(FindingKind::Silent),
+            self.count_of(FindingKind::Lost),
+        )
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.kind, self.detail)
+    }
+}

@@ -1,0 +1,345 @@
+//! Scripted lives, and how many full backups each of them takes.
+//!
+//! Each backup is judged by what the engine makes of a plain copy. A tool that always takes a full
+//! one is never wrong and no use, so each life has a number of them that is not exceeded;
+//! docs/decisions.md says where the numbers come from. `APOGRAPH_COMMAND=PROGRAM` lets another
+//! build of the command live them.
+
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use apograph_interop::lives::{Tools, World};
+use apograph_interop::{Generation, Load};
+
+use crate::command;
+use crate::fixtures;
+
+for_each_generation!(
+    steady,
+    a_checkpoint_before_each_backup,
+    idle_checkpoints,
+    a_crash_loop,
+    a_loop_of_torn_tails,
+    two_repositories,
+    three_repositories,
+    increments_of_the_engine_beside,
+    increments_of_the_engine_between,
+    a_daily_close_and_reopen,
+    moved_by_cp,
+    short_commands,
+    rollbacks,
+    rollbacks_and_checkpoints,
+    a_checkpoint_that_is_held,
+    a_double_rotation,
+);
+
+const DB: &str = "a";
+
+fn world(generation: Generation) -> World {
+    World::new(&Tools {
+        command: command::built(),
+        driver: fixtures::driver(generation).to_owned(),
+        generation,
+    })
+}
+
+/// A life with one database that is open, and at most so many full backups: in generation 1, in
+/// generation 2.
+#[track_caller]
+fn live(generation: Generation, fulls: [u64; 2], story: impl FnOnce(&mut World)) {
+    let mut world = world(generation);
+    world.open(DB);
+    story(&mut world);
+    for repository in ["one", "two", "three"] {
+        world.judge_points(repository);
+    }
+    judge(&world, fulls);
+}
+
+#[track_caller]
+fn judge(world: &World, fulls: [u64; 2]) {
+    let report = world.report();
+    let own = thread::current();
+    let name = own.name().unwrap_or_default();
+    println!("{name}: {report}; {:?}", report.reasons);
+    let findings: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    assert!(findings.is_empty(), "{findings:#?}");
+    assert!(report.refused.is_empty(), "{:?}", report.refused);
+    let most = match world.generation() {
+        Generation::One => fulls[0],
+        Generation::Two => fulls[1],
+    };
+    assert!(report.fulls <= most, "{report}; {:#?}", report.reasons);
+}
+
+fn steady(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..10 {
+            world.insert(DB, round * 3..round * 3 + 3);
+            world.back_up(DB, "one");
+        }
+    });
+}
+
+fn a_checkpoint_before_each_backup(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..10 {
+            world.insert(DB, round * 2..round * 2 + 2);
+            world.checkpoint(DB);
+            world.back_up(DB, "one");
+        }
+    });
+}
+
+fn idle_checkpoints(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        world.insert(DB, 0..2);
+        for round in 2..6 {
+            for _ in 0..3 {
+                world.checkpoint(DB);
+                world.back_up(DB, "one");
+            }
+            world.insert(DB, round..round + 1);
+            world.back_up(DB, "one");
+        }
+    });
+}
+
+fn a_crash_loop(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..10 {
+            world.insert(DB, round * 2..round * 2 + 1);
+            world.back_up(DB, "one");
+            world.insert(DB, round * 2 + 1..round * 2 + 2);
+            world.crash(DB);
+            if round % 3 == 0 {
+                world.back_up(DB, "one");
+            }
+        }
+        world.insert(DB, 20..21);
+        world.back_up(DB, "one");
+    });
+}
+
+fn a_loop_of_torn_tails(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..10 {
+            world.insert(DB, round * 2..round * 2 + 1);
+            world.back_up(DB, "one");
+            world.insert(DB, round * 2 + 1..round * 2 + 2);
+            world.tear(DB, 1 + round % 9);
+            world.open(DB);
+        }
+        world.insert(DB, 20..21);
+        world.back_up(DB, "one");
+    });
+}
+
+fn two_repositories(generation: Generation) {
+    live(generation, [12, 12], |world| {
+        in_turns(world, &["one", "two"], 6);
+    });
+}
+
+fn three_repositories(generation: Generation) {
+    live(generation, [12, 12], |world| {
+        in_turns(world, &["one", "two", "three"], 4);
+    });
+}
+
+fn in_turns(world: &mut World, repositories: &[&str], rounds: u64) {
+    let mut number = 0;
+    for _ in 0..rounds {
+        for repository in repositories {
+            world.insert(DB, number..number + 2);
+            number += 2;
+            world.checkpoint(DB);
+            world.insert(DB, number..number + 1);
+            number += 1;
+            world.back_up(DB, repository);
+        }
+    }
+}
+
+/// Into a folder of its own.
+fn increments_of_the_engine_beside(generation: Generation) {
+    live(generation, [4, 4], |world| {
+        let theirs = world.path("theirs");
+        in_turns_with_the_engine(world, &theirs);
+    });
+}
+
+/// Into the same repository.
+fn increments_of_the_engine_between(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        let ours = world.repository("one");
+        in_turns_with_the_engine(world, &ours);
+    });
+}
+
+/// Where the engine cannot go on, behind a cursor that keeps all (generation 1) or stands further
+/// along the log (2), it takes a full backup.
+fn in_turns_with_the_engine(world: &mut World, theirs: &Path) {
+    for round in 0..8 {
+        world.insert(DB, round * 3..round * 3 + 1);
+        world.back_up(DB, "one");
+        world.insert(DB, round * 3 + 1..round * 3 + 2);
+        let engine = world.engine(DB);
+        if engine.backup_incremental(theirs).is_err() {
+            engine.backup_full(theirs).unwrap();
+        }
+        world.insert(DB, round * 3 + 2..round * 3 + 3);
+        if round % 3 == 0 {
+            world.checkpoint(DB);
+        }
+    }
+    world.back_up(DB, "one");
+}
+
+/// Generation 1 removes its log at a close, and with it the marker: one full backup for each day.
+fn a_daily_close_and_reopen(generation: Generation) {
+    live(generation, [5, 1], |world| {
+        for day in 0..4 {
+            for hour in 0..3 {
+                let first = day * 6 + hour * 2;
+                world.insert(DB, first..first + 2);
+                world.back_up(DB, "one");
+            }
+            world.close(DB);
+            world.back_up(DB, "one");
+            world.open(DB);
+        }
+        world.insert(DB, 24..25);
+        world.back_up(DB, "one");
+    });
+}
+
+fn moved_by_cp(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..6 {
+            world.insert(DB, round * 2..round * 2 + 1);
+            world.back_up(DB, "one");
+            world.insert(DB, round * 2 + 1..round * 2 + 2);
+            world.relocate(DB, &format!("place-{round}"), true);
+            if round % 2 == 0 {
+                world.back_up(DB, "one");
+            }
+            world.open(DB);
+        }
+        world.insert(DB, 12..13);
+        world.back_up(DB, "one");
+    });
+}
+
+/// In generation 1 each of them is a process whose log nobody sees.
+fn short_commands(generation: Generation) {
+    live(generation, [10, 10], |world| {
+        world.close(DB);
+        for round in 0..10 {
+            world.open(DB);
+            world.insert(DB, round..round + 1);
+            world.close(DB);
+            world.back_up(DB, "one");
+        }
+    });
+}
+
+fn rollbacks(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..10 {
+            roll_back_some(world, round);
+            world.back_up(DB, "one");
+        }
+    });
+}
+
+fn rollbacks_and_checkpoints(generation: Generation) {
+    live(generation, [1, 1], |world| {
+        for round in 0..10 {
+            roll_back_some(world, round);
+            if round % 2 == 0 {
+                world.checkpoint(DB);
+            }
+            roll_back_some(world, round + 100);
+            world.back_up(DB, "one");
+        }
+    });
+}
+
+fn roll_back_some(world: &mut World, number: u64) {
+    let rolled_back = "START TRANSACTION; INSERT (:R {i:99}); ROLLBACK";
+    world.run(DB, rolled_back);
+    world.insert(DB, number..number + 1);
+    world.run(DB, rolled_back);
+    world.run(DB, "START TRANSACTION; COMMIT");
+}
+
+/// Each of its syncs takes four seconds, and a backup falls into each.
+fn a_checkpoint_that_is_held(generation: Generation) {
+    const HELD: Duration = Duration::from_secs(4);
+    let held = |sync: u32| {
+        live(generation, [1, 1], |world| {
+            world.insert(DB, 0..2);
+            world.back_up(DB, "one");
+            world.insert(DB, 2..4);
+            let mut holder = hold(world.engine(DB).id(), "fsync,fdatasync", sync, HELD);
+            world.back_up_in_a_checkpoint(DB, "one", HELD / 2);
+            let _ = holder.kill();
+            let _ = holder.wait();
+            world.back_up(DB, "one");
+            world.insert(DB, 4..6);
+            world.back_up(DB, "one");
+        });
+    };
+    thread::scope(|scope| {
+        for sync in 1..=4 {
+            scope.spawn(move || held(sync));
+        }
+    });
+}
+
+/// Lets a process wait at one of its next calls of these kinds.
+fn hold(process: u32, calls: &str, number: u32, held: Duration) -> Child {
+    let delay = held.as_micros();
+    let inject = format!("inject={calls}:delay_enter={delay}:when={number}");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-e", &format!("trace={calls}"), "-e", &inject]);
+    strace.args(["-p", &process.to_string()]);
+    let mut strace = strace
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("strace is installed");
+    let mut said = BufReader::new(strace.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("attached"), "{line}");
+    // It goes on to say what it sees.
+    thread::spawn(move || io::copy(&mut said, &mut io::sink()));
+    strace
+}
+
+/// Sixteen sessions that find a log file full at once may begin two new ones.
+fn a_double_rotation(generation: Generation) {
+    const SESSIONS: u64 = 16;
+    const VALUE_BYTES: usize = 512 << 10;
+    // A log file is full at 64 MiB.
+    const COMMITS_PER_FILE: u64 = (64 << 20) / VALUE_BYTES as u64;
+    let mut world = world(generation);
+    world.open(DB);
+    world.insert(DB, 0..2);
+    world.back_up(DB, "one");
+    for round in 0..2 {
+        let load = Load::of(SESSIONS, COMMITS_PER_FILE / SESSIONS + 2)
+            .labelled(&format!("W{round}"))
+            .with_values_of(VALUE_BYTES);
+        world.engine(DB).concurrent(&load).unwrap();
+        world.back_up(DB, "one");
+        world.checkpoint(DB);
+    }
+    world.back_up(DB, "one");
+    judge(&world, [1, 1]);
+}
