@@ -6,8 +6,11 @@
 //! there. What a life came to is its [`Report`].
 
 mod history;
+mod op;
+mod random;
 mod report;
 mod world;
 
+pub use random::Life;
 pub use report::{Finding, FindingKind, Report};
 pub use world::{Snapshot, Tools, World};

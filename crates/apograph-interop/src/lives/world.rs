@@ -221,11 +221,12 @@ impl World {
     /// Closes the database in order.
     pub fn close(&mut self, name: &str) {
         if self.is_open(name) {
+            let generation = self.generation();
             self.engine(name).close().expect("a close");
             let database = self.known(name);
             database.is_open = false;
-            // All that lies there now was written by this process.
-            database.is_mixed = false;
+            // All that lies there now was written by this process; generation 2 may keep its log.
+            database.is_mixed &= generation == Generation::Two;
         }
     }
 
@@ -401,12 +402,13 @@ impl World {
                     let points = timelines.entry(point.0).or_default();
                     points.push((point.1, content));
                 }
-                Err(detail) => self.find(FindingKind::Wrong, format!("{target}: {detail}")),
+                Err(detail) => self.find(FindingKind::Wrong, format!("{repository}, {target}: {detail}")),
             }
         }
         for (timeline, points) in timelines {
             if let Some(detail) = self.disagreement(&points) {
-                self.find(FindingKind::Wrong, format!("timeline {timeline}: {detail}"));
+                let detail = format!("{repository}, timeline {timeline}: {detail}");
+                self.find(FindingKind::Wrong, detail);
             }
         }
     }
@@ -421,7 +423,7 @@ impl World {
         // What the engine does not open is nothing to compare with.
         let Ok(truth) = self.judge.dump(copy) else {
             self.report.unjudged += 1;
-            return;
+            return self.judge_offer(name, repository, &place);
         };
         match self.restored(&place, &["--latest"]) {
             Ok(content) if content == truth.content => {}
