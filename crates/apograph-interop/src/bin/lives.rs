@@ -34,7 +34,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         generation,
     };
     let (report, failed) = live(&tools, first..=last, shrinks);
-    println!("generation {generation}: {} seeds, {report}", last - first + 1);
+    println!(
+        "generation {generation}: {} seeds, {report}",
+        last - first + 1
+    );
     for (code, count) in &report.refused {
         println!("    {count} refused: {code}");
     }
@@ -64,22 +67,19 @@ fn live(tools: &Tools, seeds: RangeInclusive<u64>, shrinks: bool) -> (Report, Ve
             };
             let lived = catch_unwind(AssertUnwindSafe(one));
             let mut whole = whole.lock().expect("nobody panics with it");
-            match lived {
-                Ok(life) => {
-                    if !life.report.findings.is_empty() {
-                        println!("seed {seed}\n{}", life.story());
-                        for finding in &life.report.findings {
-                            println!("    {finding}");
-                        }
-                        whole.1.push(seed);
-                    }
-                    whole.0.add(life.report);
+            let Ok(life) = lived else {
+                println!("seed {seed} could not be lived");
+                whole.1.push(seed);
+                continue;
+            };
+            if !life.report.findings.is_empty() {
+                println!("seed {seed}\n{}", life.story());
+                for finding in &life.report.findings {
+                    println!("    {finding}");
                 }
-                Err(_) => {
-                    println!("seed {seed} could not be lived");
-                    whole.1.push(seed);
-                }
+                whole.1.push(seed);
             }
+            whole.0.add(life.report);
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);

@@ -110,21 +110,31 @@ const ALWAYS: &[Kind] = &[
 ];
 
 const SOMETIMES: &[&[Kind]] = &[
-    &[(10, |_, db| Op::Checkpoint(db)), (2, |_, db| Op::Rotate(db))],
+    &[
+        (10, |_, db| Op::Checkpoint(db)),
+        (2, |_, db| Op::Rotate(db)),
+    ],
     &[(4, |_, db| Op::Kill(db))],
     &[(4, |_, db| Op::Close(db))],
     &[(4, |random, db| Op::Tear(db, random.u16(1..60)))],
     &[(2, |random, db| Op::Tear(db, random.u16(1..2000)))],
     &[(2, |random, db| Op::Garbage(db, random.u8(1..)))],
-    &[(2, |random, db| Op::Zero(db, random.u8(..), random.u8(1..40)))],
+    &[(2, |random, db| {
+        Op::Zero(db, random.u8(..), random.u8(1..40))
+    })],
     &[(4, |_, db| Op::Snapshot(db)), (3, |_, db| Op::RollBack(db))],
     &[(3, |_, db| Op::Snapshot(db)), (2, |_, db| Op::SwapFile(db))],
     &[(3, |random, db| Op::CloseKilled(db, random.u8(..)))],
     &[(2, |random, db| Op::LoseFile(db, random.u8(..)))],
     &[(1, |_, db| Op::LoseFolder(db))],
-    &[(2, |_, _| Op::ExchangeLogs), (10, |random, _| Op::Work(Db::B, work(random)))],
+    &[
+        (2, |_, _| Op::ExchangeLogs),
+        (10, |random, _| Op::Work(Db::B, work(random))),
+    ],
     &[(2, |random, db| Op::Move(db, random.bool()))],
-    &[(3, |random, _| Op::RestoreOver(random.u8(..2), random.u8(..)))],
+    &[(3, |random, _| {
+        Op::RestoreOver(random.u8(..2), random.u8(..))
+    })],
     &[(2, |_, db| Op::EngineBackup(db))],
     &[(3, |_, db| Op::Hold(db)), (4, |_, db| Op::Release(db))],
     &[(1, |_, db| Op::Compact(db))],

@@ -58,7 +58,12 @@ impl Life {
                 let mut fewer = self.ops.clone();
                 fewer.drain(start..end);
                 let shorter = Self::lived(tools, self.seed, fewer);
-                if shorter.report.findings.first().is_some_and(|it| it.kind == kind) {
+                if shorter
+                    .report
+                    .findings
+                    .first()
+                    .is_some_and(|it| it.kind == kind)
+                {
                     self = shorter;
                 }
                 end = start.min(self.ops.len());
@@ -114,7 +119,10 @@ impl Stage {
             }
             Op::Release(db) => {
                 self.open(db);
-                let _ = self.world.engine(db.name()).release("INSERT (:H {i:1}); COMMIT");
+                let _ = self
+                    .world
+                    .engine(db.name())
+                    .release("INSERT (:H {i:1}); COMMIT");
                 self.world.observe(db.name());
             }
             Op::Checkpoint(db) => self.checkpoint(db),
@@ -410,7 +418,10 @@ impl Stage {
                 let _ = fs::remove_file(folder.join(name));
             }
         }
-        let rebuilt = self.world.command().run(["rebuild".as_ref(), folder.as_os_str()]);
+        let rebuilt = self
+            .world
+            .command()
+            .run(["rebuild".as_ref(), folder.as_os_str()]);
         if rebuilt.exit != 0 {
             let detail = format!("not rebuilt: {}", rebuilt.json);
             self.world.find(FindingKind::Wrong, detail);
@@ -425,7 +436,9 @@ impl Stage {
 /// The files of a folder, by name.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten();
-    let mut files: Vec<_> = entries.filter_map(|it| it.ok().map(|it| it.path())).collect();
+    let mut files: Vec<_> = entries
+        .filter_map(|it| it.ok().map(|it| it.path()))
+        .collect();
     files.sort();
     files
 }

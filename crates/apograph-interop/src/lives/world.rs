@@ -402,7 +402,10 @@ impl World {
                     let points = timelines.entry(point.0).or_default();
                     points.push((point.1, content));
                 }
-                Err(detail) => self.find(FindingKind::Wrong, format!("{repository}, {target}: {detail}")),
+                Err(detail) => self.find(
+                    FindingKind::Wrong,
+                    format!("{repository}, {target}: {detail}"),
+                ),
             }
         }
         for (timeline, points) in timelines {

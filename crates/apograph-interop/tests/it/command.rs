@@ -62,10 +62,7 @@ fn program() -> PathBuf {
 
 /// Runs the command.
 pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
-    Command::new(program())
-        .args(words)
-        .output()
-        .unwrap()
+    Command::new(program()).args(words).output().unwrap()
 }
 
 /// Runs the command with `--json` behind its words.
