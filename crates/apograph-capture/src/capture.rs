@@ -35,7 +35,7 @@ pub fn capture(
     database.headers()?;
     let place = Place::find_or_create(disk, repository, database.mode())?;
     let lock = RepositoryLock::acquire(&place.folder, database.generation());
-    let lock = lock.inspect_err(|error| {
+    let mut lock = lock.inspect_err(|error| {
         // A folder that another command has locked in the meantime is that command's.
         if !matches!(error, RepositoryError::Busy { .. }) {
             place.undo(disk);
@@ -57,6 +57,7 @@ pub fn capture(
         }
         place.undo(disk);
     }
+    place.folder.tell_lacks(monitor);
     captured
 }
 

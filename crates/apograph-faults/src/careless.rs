@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use apograph::io::{At, Disk, DiskFile, Folder, IoError, Mode, Result};
+use apograph::io::{Access, At, Disk, DiskFile, Folder, IoError, Mode, Rename, Result};
 
 /// A disk over another one, which it uses well but for what it neglects.
 #[derive(Clone, Copy)]
@@ -74,7 +74,7 @@ impl<'d> CarelessDisk<'d> {
 
     fn copy(&self, from: At<'_>, to: At<'_>) -> Result<()> {
         let bytes = from.map()?;
-        let mut file = self.disk.create_new(to, Mode::PRIVATE)?;
+        let mut file = self.disk.create_new(to, Mode::PRIVATE.into())?;
         let (front, back) = bytes.split_at(bytes.len() / 2);
         file.write(front)?;
         file.write(back)?;
@@ -83,8 +83,8 @@ impl<'d> CarelessDisk<'d> {
 }
 
 impl Disk for CarelessDisk<'_> {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        let file = self.disk.create_new(at, mode)?;
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
+        let file = self.disk.create_new(at, access)?;
         if self.neglects == Neglect::Modes {
             let (path, open) = (at.path(), Permissions::from_mode(0o666));
             std::fs::set_permissions(&path, open).map_err(|source| failed(&path, source))?;
@@ -104,6 +104,14 @@ impl Disk for CarelessDisk<'_> {
         self.disk.create_folder(at, mode)
     }
 
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
+        self.disk.rename(from, to, how)
+    }
+
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        self.disk.link(from, to)
+    }
+
     fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
         let is_file = from.metadata()?.is_some_and(|it| it.is_file());
         if self.neglects == Neglect::Publication && is_file {
@@ -119,6 +127,10 @@ impl Disk for CarelessDisk<'_> {
             spoil(&to.path()).map_err(|source| failed(&to.path(), source))?;
         }
         Ok(())
+    }
+
+    fn place(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        self.publish(from, to)
     }
 
     fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {

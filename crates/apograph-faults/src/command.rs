@@ -68,6 +68,8 @@ pub struct Run {
     pub exit: Option<i32>,
     /// The object on standard output, or the `error` of the one on standard error.
     pub json: Value,
+    /// What it said on standard error.
+    pub said: String,
 }
 
 impl Run {
@@ -87,12 +89,18 @@ impl Run {
 
     /// Reads what a command that ended has said.
     pub fn read(exit: Option<i32>, stdout: &[u8], stderr: &[u8]) -> Self {
+        // Warnings come before the error.
+        let last = |text: &[u8]| {
+            let mut lines = text.rsplit(|byte| *byte == b'\n');
+            lines.find_map(|line| serde_json::from_slice::<Value>(line).ok())
+        };
         let text = if stdout.is_empty() { stderr } else { stdout };
-        let mut json: Value = serde_json::from_slice(text).unwrap_or_default();
+        let mut json = last(text).unwrap_or_default();
         if stdout.is_empty() {
             json = json["error"].take();
         }
-        Self { exit, json }
+        let said = String::from_utf8_lossy(stderr).into_owned();
+        Self { exit, json, said }
     }
 
     /// How it ended.

@@ -47,6 +47,7 @@ fn main() -> Result<ExitCode> {
             Outcome::Skipped(why) => println!("{name:<12} SKIPPED: {why}"),
             Outcome::Ran { tally, control } => {
                 print(&name, &tally, Some(begun));
+                tally.parts.iter().for_each(|it| println!("    {it}"));
                 tally
                     .violations
                     .iter()

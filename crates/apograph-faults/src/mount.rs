@@ -21,6 +21,12 @@ impl Mount {
         Ok(Self::at(folder))
     }
 
+    /// What a command mounts that takes the folder as its last word.
+    pub(crate) fn by(mount: &mut Command, folder: &Path) -> Result<Self> {
+        said_yes(mount.arg(folder))?;
+        Ok(Self::at(folder))
+    }
+
     /// The file system that is in a file.
     pub(crate) fn of_image(image: &Path, folder: &Path) -> Result<Self> {
         let mut mount = Command::new("mount");

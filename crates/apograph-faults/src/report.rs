@@ -24,6 +24,8 @@ pub struct Tally {
     pub violations: Vec<String>,
     /// What else was counted.
     pub notes: BTreeMap<&'static str, u64>,
+    /// Its parts, in words.
+    pub parts: Vec<String>,
 }
 
 impl Tally {
@@ -40,8 +42,27 @@ impl Tally {
         *self.notes.entry(what).or_default() += 1;
     }
 
+    /// Says something of a part.
+    pub fn say(&mut self, words: String) {
+        self.parts.push(words);
+    }
+
+    /// The same as a part, which has a name and tells its own figures.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        let (runs, faults, violations) = (self.runs, self.faults, self.violations.len());
+        for violation in &mut self.violations {
+            violation.insert_str(0, &format!("{name}: "));
+        }
+        self.say(format!(
+            "{name}: {runs} runs, {faults} faults, {violations} violations"
+        ));
+        self
+    }
+
     /// All of another one too.
     pub fn add(&mut self, other: Self) {
+        self.parts.extend(other.parts);
         self.runs += other.runs;
         self.faults += other.faults;
         self.violations.extend(other.violations);

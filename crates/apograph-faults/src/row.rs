@@ -17,6 +17,10 @@ pub enum Row {
     Operation,
     /// The power goes, on a simulated disk
     Power,
+    /// File systems that give less than ext4, and what they lack put upon a good one
+    Filesystems,
+    /// Operations fail and the power goes, on a simulated file system that lacks what others have
+    Lacking,
     /// The power goes, on a file system that is stopped under the command
     Device,
     /// Each sync fails once, on a simulated disk, and takes what was to be synced with it
@@ -51,6 +55,8 @@ impl Row {
             Self::Error => rows::system_calls::error(programs, extent),
             Self::Operation => rows::failing::operation(extent),
             Self::Power => rows::power::run(extent),
+            Self::Filesystems => rows::filesystems::run(programs, extent),
+            Self::Lacking => rows::lacking::run(extent),
             Self::Device => rows::device::run(programs, extent),
             Self::Sync => rows::failing::sync(extent),
             Self::Full => rows::full::run(),

@@ -124,7 +124,7 @@ impl Stage {
 /// The files of a repository that are not segments.
 pub const SMALL_FILES: [&str; 2] = ["backup_manifest.json", "apograph.json"];
 
-/// Copies a folder, with the permissions of what is in it.
+/// Copies a folder, with the permissions of what is in it, as far as the file system keeps them.
 ///
 /// # Errors
 ///
@@ -137,7 +137,8 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         if entry.file_type()?.is_dir() {
             copy(&entry.path(), &target)?;
         } else {
-            fs::copy(entry.path(), &target)?;
+            fs::write(&target, fs::read(entry.path())?)?;
+            let _ = fs::set_permissions(&target, entry.metadata()?.permissions());
         }
     }
     Ok(())

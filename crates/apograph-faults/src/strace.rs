@@ -4,7 +4,7 @@
 //! counted too: they are struck, and then nothing has happened yet.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -46,6 +46,34 @@ pub(crate) fn run_each(
 ) -> Result<Run> {
     let inject = format!("inject={call}:{fault}");
     Run::of(&mut traced(programs, None, words, call, &inject, trace))
+}
+
+/// Runs a command line for which some calls fail for good: all of them, or those that are about one
+/// of some paths.
+///
+/// # Errors
+///
+/// Where strace cannot be started.
+pub(crate) fn run_without(
+    programs: &Programs,
+    words: &[String],
+    injections: &[&str],
+    paths: &[PathBuf],
+    trace: &Path,
+) -> Result<Run> {
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o"]).arg(trace);
+    let calls = injections.iter().filter_map(|it| it.split(':').next());
+    let calls: Vec<_> = calls.collect();
+    strace.args(["-e", &format!("trace={}", calls.join(","))]);
+    for injection in injections {
+        strace.args(["-e", &format!("inject={injection}")]);
+    }
+    for path in paths {
+        strace.arg("-P").arg(path);
+    }
+    programs.add_to(&mut strace, None);
+    Run::of(strace.args(words).arg("--json"))
 }
 
 /// Runs a command line with a fault; `None` where there was no such call to strike.

@@ -3,52 +3,41 @@
 //! They are a trait so that a test can stand between a command and the disk: cut the power after
 //! any operation, fail the n-th one, count them. Each names what it changes as a name in an open
 //! folder ([`At`]). Reading needs no such seam and goes to the operating system directly.
+//!
+//! A file system may not have an operation. What takes its place is made of the others, in
+//! `portable.rs`, and so a test that stands between sees that too.
 
-use std::fs::{File, Permissions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::num::NonZero;
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use rustix::fs::{Advice, AtFlags, OFlags, RenameFlags, fadvise, mkdirat, renameat_with, unlinkat};
+use rustix::fs::{
+    Advice, AtFlags, OFlags, RenameFlags, fadvise, fsync, linkat, mkdirat, renameat, renameat_with,
+    syncfs, unlinkat,
+};
+use rustix::io::Errno;
 
+use crate::access::{Access, Mode, give};
 use crate::error::{IoError, Result, failed};
 use crate::folder::{At, Folder};
+use crate::lack::{Lack, is_unsupported};
 use crate::open::regular;
+use crate::portable;
 use crate::reading::Reading;
 
-/// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.
+/// What becomes of whatever has the new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mode(u32);
-
-impl Mode {
-    /// Read and write for the owner alone.
-    pub const PRIVATE: Self = Self(0o600);
-
-    /// The permission bits of a file.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Failed`].
-    pub fn of(file: &File, path: &Path) -> Result<Self> {
-        let metadata = file.metadata().map_err(failed("inspect", path))?;
-        Ok(Self(metadata.permissions().mode() & 0o777))
-    }
-
-    /// The bits.
-    pub const fn bits(self) -> u32 {
-        self.0
-    }
-
-    /// The same for a folder: its owner may do everything, and whoever may read may also enter.
-    #[must_use]
-    pub const fn for_folder(self) -> Self {
-        Self(0o700 | self.0 | ((self.0 & 0o444) >> 2))
-    }
-
-    pub(crate) const fn raw(self) -> rustix::fs::Mode {
-        rustix::fs::Mode::from_raw_mode(self.0)
-    }
+pub enum Rename {
+    /// Nothing may have it. Not every file system can do this.
+    Free,
+    /// It gets the old name. Not every file system can do this.
+    Exchange,
+    /// A file is gone. So is a folder, if it is empty and a folder is renamed.
+    Over,
 }
 
 /// Everything that changes a disk.
@@ -59,8 +48,8 @@ pub trait Disk: Sync {
     ///
     /// # Errors
     ///
-    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>>;
+    /// [`IoError::TooOpen`], and [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>>;
 
     /// Writes pieces of bytes into a file that exists, each in one call and in this order, and makes
     /// them durable. What the file has elsewhere stays.
@@ -70,26 +59,56 @@ pub trait Disk: Sync {
     /// [`IoError::Failed`]; see [`IoError::is_not_found`].
     fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()>;
 
-    /// Creates a folder that must not exist yet and opens it.
+    /// Creates a folder that must not exist yet and opens it. It belongs to the owner of the folder
+    /// that it is in.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder>;
 
-    /// Renames a file or folder to a name that must be free.
+    /// Renames a file or folder in one step.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()>;
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()>;
 
-    /// Lets two files change names.
+    /// Gives a file a second name, which must be free. Not every file system can do this.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()>;
+
+    /// Renames a file or folder to a name that must be free, on whatever file system.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        portable::publish(self, from, to)
+    }
+
+    /// Renames a file to a name that nothing has, on whatever file system. Where somebody takes the
+    /// name meanwhile, it fails or replaces that file: for what would replace it anyway.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn place(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        portable::place(self, from, to)
+    }
+
+    /// Lets two files of one folder change names, on whatever file system. The second name leads to
+    /// one of them at every moment.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`].
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()>;
+    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
+        portable::exchange(self, one, other)
+    }
 
     /// Removes a file.
     ///
@@ -105,7 +124,7 @@ pub trait Disk: Sync {
     /// [`IoError::Failed`].
     fn remove_folder(&self, at: At<'_>) -> Result<()>;
 
-    /// Makes the names in a folder durable.
+    /// Makes the names in a folder durable, as far as its file system can.
     ///
     /// # Errors
     ///
@@ -168,10 +187,11 @@ impl dyn DiskFile + '_ {
 pub struct RealDisk;
 
 impl Disk for RealDisk {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let file = at.opened("create", flags, mode.raw())?;
-        if let Err(error) = set_mode(&file, at, mode) {
+        let file = at.opened("create", flags, access.mode().raw())?;
+        if let Err(error) = give(&file, at, access) {
+            drop(file);
             // Nobody will know of the empty file; the first error is the one to report.
             let _ = self.remove_file(at);
             return Err(error);
@@ -200,19 +220,34 @@ impl Disk for RealDisk {
         mkdirat(folder, name, mode.raw()).map_err(failed("create", &at.path()))?;
         let created = at
             .open_folder()
-            .and_then(|folder| set_mode(&folder.as_file()?, at, mode).map(|()| folder));
+            .and_then(|folder| give(&folder.as_file()?, at, mode.into()).map(|()| folder));
         if created.is_err() {
             let _ = self.remove_folder(at);
         }
         created
     }
 
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        rename(from, to, RenameFlags::NOREPLACE, "publish")
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
+        let ((from, old), (folder, new)) = (from.step()?, to.step()?);
+        let (operation, renamed) = match how {
+            Rename::Free => {
+                let flags = RenameFlags::NOREPLACE;
+                ("publish", renameat_with(from, old, folder, new, flags))
+            }
+            Rename::Exchange => {
+                let flags = RenameFlags::EXCHANGE;
+                ("replace", renameat_with(from, old, folder, new, flags))
+            }
+            // Without flags it is the call that every kernel and file system has.
+            Rename::Over => ("replace", renameat(from, old, folder, new)),
+        };
+        renamed.map_err(failed(operation, &to.path()))
     }
 
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
-        rename(one, other, RenameFlags::EXCHANGE, "replace")
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        let ((from, old), (folder, new)) = (from.step()?, to.step()?);
+        let linked = linkat(from, old, folder, new, AtFlags::empty());
+        linked.map_err(failed("publish", &to.path()))
     }
 
     fn remove_file(&self, at: At<'_>) -> Result<()> {
@@ -220,28 +255,60 @@ impl Disk for RealDisk {
     }
 
     fn remove_folder(&self, at: At<'_>) -> Result<()> {
-        remove(at, AtFlags::REMOVEDIR)
+        let mut removed = remove(at, AtFlags::REMOVEDIR);
+        for _ in 0..SILLY_PAUSES {
+            match &removed {
+                Err(error) if error.kind() == Some(ErrorKind::DirectoryNotEmpty) => {}
+                _ => break,
+            }
+            if !has_only_silly(at)? {
+                break;
+            }
+            std::thread::sleep(SILLY_PAUSE);
+            removed = remove(at, AtFlags::REMOVEDIR);
+        }
+        removed
     }
 
     fn sync_folder(&self, folder: &Folder) -> Result<()> {
-        let synced = folder.as_file()?.sync_all();
-        synced.map_err(failed("sync", folder.path()))
+        let file = folder.as_file()?;
+        let lacks_sync = |errno| is_unsupported(errno) || errno == Errno::BADF;
+        match fsync(&file) {
+            Err(errno) if lacks_sync(errno) => {
+                folder.note(Lack::FolderSync);
+                match syncfs(&file) {
+                    Err(errno) if !lacks_sync(errno) => Err(failed("sync", folder.path())(errno)),
+                    _ => Ok(()),
+                }
+            }
+            synced => synced.map_err(failed("sync", folder.path())),
+        }
     }
-}
-
-fn set_mode(file: &File, at: At<'_>, mode: Mode) -> Result<()> {
-    file.set_permissions(Permissions::from_mode(mode.bits()))
-        .map_err(failed("set the permissions of", &at.path()))
-}
-
-fn rename(from: At<'_>, to: At<'_>, flags: RenameFlags, operation: &'static str) -> Result<()> {
-    let ((from, old), (folder, new)) = (from.step()?, to.step()?);
-    renameat_with(from, old, folder, new, flags).map_err(failed(operation, &to.path()))
 }
 
 fn remove(at: At<'_>, flags: AtFlags) -> Result<()> {
     let (folder, name) = at.step()?;
     unlinkat(folder, name, flags).map_err(failed("remove", &at.path()))
+}
+
+/// A file that was removed while it was open lies in its folder until the server, or the process
+/// behind a FUSE file system, hears that it was closed. So long that is waited for.
+const SILLY_PAUSE: Duration = Duration::from_millis(20);
+const SILLY_PAUSES: u32 = 50;
+
+/// Whether a name is the one that NFS or FUSE gives to a file that was removed while it was open.
+pub fn is_silly_renamed(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(b".nfs") || name.starts_with(b".fuse_hidden")
+}
+
+fn has_only_silly(at: At<'_>) -> Result<bool> {
+    for name in at.open_folder()?.names()? {
+        if !is_silly_renamed(&name?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The bytes of a file that are given to the disk at a time.

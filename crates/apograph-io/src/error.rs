@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use crate::lack::is_unsupported;
+
 /// An operation on a file that did not succeed; it names the operation and the path.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,6 +67,21 @@ pub enum IoError {
         /// The path.
         path: PathBuf,
     },
+    /// Others could read or write a file that was to be closed to them: the file system has
+    /// permissions of its own.
+    #[error(
+        "{} would have the permissions {found:03o} in place of {asked:03o}, and its file system keeps \
+         no others: mount it closed to others (as with umask=077 or file_mode=0600)",
+        path.display()
+    )]
+    TooOpen {
+        /// The file, which is removed again.
+        path: PathBuf,
+        /// The permissions that were asked for.
+        asked: u32,
+        /// Those that it has.
+        found: u32,
+    },
     /// Another process holds the lock.
     #[error("{} is locked by another process", path.display())]
     Busy {
@@ -96,6 +113,7 @@ impl IoError {
             | Self::TooLarge { path, .. }
             | Self::EndedEarly { path, .. }
             | Self::NotAsWritten { path }
+            | Self::TooOpen { path, .. }
             | Self::Busy { path } => path,
             Self::Interrupted => Path::new(""),
         }
@@ -111,7 +129,17 @@ impl IoError {
         self.kind() == Some(io::ErrorKind::AlreadyExists)
     }
 
-    fn kind(&self) -> Option<io::ErrorKind> {
+    /// Whether the system said that it cannot do such a thing at all.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.errno().is_some_and(is_unsupported) || self.kind() == Some(io::ErrorKind::Unsupported)
+    }
+
+    /// Whether the system said that this process may not, or nobody.
+    pub fn is_not_permitted(&self) -> bool {
+        self.kind() == Some(io::ErrorKind::PermissionDenied)
+    }
+
+    pub(crate) fn kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Failed { source, .. } => Some(source.kind()),
             _ => None,

@@ -23,11 +23,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Dir, Mode, OFlags, open, openat};
+use rustix::fs::{Dir, Mode as RawMode, OFlags, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 
+use crate::access::{Mode, Owner};
 use crate::error::{IoError, Result, failed};
+use crate::lack::{Lack, Lacks};
 use crate::map::Mapped;
+use crate::monitor::Monitor;
 use crate::open::{check_limit, read_limited, regular};
 
 /// How a folder is opened to look names up in it.
@@ -35,10 +38,11 @@ const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEX
 
 /// A folder, held open: names are looked up in it whatever becomes of its path.
 ///
-/// Clones share the handle.
+/// Clones share the handle, and folders that are opened in it what is known of the file system.
 #[derive(Debug, Clone)]
 pub struct Folder {
     handle: Arc<File>,
+    lacks: Arc<Lacks>,
     path: PathBuf,
 }
 
@@ -50,12 +54,10 @@ impl Folder {
     ///
     /// [`IoError::NotAFolder`] and [`IoError::Failed`].
     pub fn open(path: &Path) -> Result<Self> {
-        let opened = retry_on_intr(|| open(or_current(path), HANDLE, Mode::empty()));
+        let opened = retry_on_intr(|| open(or_current(path), HANDLE, RawMode::empty()));
         let handle = opened.map_err(failed("open", or_current(path)));
-        Ok(Self {
-            handle: Arc::new(handle.map_err(no_folder)?.into()),
-            path: path.to_owned(),
-        })
+        let handle = handle.map_err(no_folder)?.into();
+        Ok(Self::of(handle, path.to_owned()))
     }
 
     /// The same; `None` where nothing exists at `path`.
@@ -135,10 +137,58 @@ impl Folder {
         Identity::of(&self.handle, self.path())
     }
 
+    /// Whether its file system is known not to have something.
+    pub fn lacks(&self, lack: Lack) -> bool {
+        self.lacks.has(lack)
+    }
+
+    /// Remembers that its file system does not have something.
+    pub fn note(&self, lack: Lack) {
+        self.lacks.note(lack);
+    }
+
+    /// Tells what its file system was found not to have, as far as that makes a difference, once.
+    pub fn tell_lacks(&self, monitor: &dyn Monitor) {
+        for lack in self.lacks.untold() {
+            monitor.warn(&format!("{}: {lack}", self.path().display()));
+        }
+    }
+
+    /// Whom it belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn owner(&self) -> Result<Owner> {
+        Ok(Owner::from(&self.metadata()?))
+    }
+
+    /// Its permissions.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn mode(&self) -> Result<Mode> {
+        Ok(Mode::from(&self.metadata()?))
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let metadata = self.handle.metadata();
+        metadata.map_err(failed("inspect", self.path()))
+    }
+
+    fn of(handle: File, path: PathBuf) -> Self {
+        Self {
+            handle: Arc::new(handle),
+            lacks: Arc::default(),
+            path,
+        }
+    }
+
     /// The folder as a file of its own, to be locked, synced or changed.
     pub(crate) fn as_file(&self) -> Result<File> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let opened = retry_on_intr(|| openat(&self.handle, ".", flags, Mode::empty()));
+        let opened = retry_on_intr(|| openat(&self.handle, ".", flags, RawMode::empty()));
         opened.map(File::from).map_err(failed("open", self.path()))
     }
 }
@@ -180,7 +230,7 @@ impl<'a> At<'a> {
     /// [`IoError::NotAName`], and [`IoError::Failed`].
     pub fn open(self) -> Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        regular(self.opened("open", flags, Mode::empty()), &self.path())
+        regular(self.opened("open", flags, RawMode::empty()), &self.path())
     }
 
     /// Opens a regular file that a person named, be it through a symbolic link.
@@ -191,7 +241,7 @@ impl<'a> At<'a> {
     pub fn open_named(self) -> Result<File> {
         let (folder, name) = self.step()?;
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = retry_on_intr(|| openat(folder, name, flags, Mode::empty()));
+        let opened = retry_on_intr(|| openat(folder, name, flags, RawMode::empty()));
         let opened = opened.map(File::from);
         regular(opened.map_err(failed("open", &self.path())), &self.path())
     }
@@ -266,7 +316,7 @@ impl<'a> At<'a> {
     ///
     /// As [`At::find_folder`].
     pub fn open_folder(self) -> Result<Folder> {
-        let handle = self.opened("open", HANDLE, Mode::empty());
+        let handle = self.opened("open", HANDLE, RawMode::empty());
         self.folder_of(handle)
     }
 
@@ -278,7 +328,7 @@ impl<'a> At<'a> {
     /// As [`At::find_folder`], but for links.
     pub fn find_named_folder(self) -> Result<Option<Folder>> {
         let (folder, name) = self.step()?;
-        match retry_on_intr(|| openat(folder, name, HANDLE, Mode::empty())) {
+        match retry_on_intr(|| openat(folder, name, HANDLE, RawMode::empty())) {
             Err(Errno::NOENT) => Ok(None),
             opened => {
                 let opened = opened.map(File::from);
@@ -289,10 +339,12 @@ impl<'a> At<'a> {
     }
 
     fn folder_of(self, handle: Result<File>) -> Result<Folder> {
-        Ok(Folder {
-            handle: Arc::new(handle.map_err(no_folder)?),
-            path: self.path(),
-        })
+        let mut found = Folder::of(handle.map_err(no_folder)?, self.path());
+        // What is found out of a file system is found out once.
+        if found.metadata()?.dev() == self.folder.metadata()?.dev() {
+            found.lacks = Arc::clone(&self.folder.lacks);
+        }
+        Ok(found)
     }
 
     /// What is known of the file, folder or link with the name; `None` where nothing has it.
@@ -301,7 +353,7 @@ impl<'a> At<'a> {
     ///
     /// [`IoError::NotAName`] and [`IoError::Failed`].
     pub fn metadata(self) -> Result<Option<Metadata>> {
-        let file = match self.opened("inspect", OFlags::PATH, Mode::empty()) {
+        let file = match self.opened("inspect", OFlags::PATH, RawMode::empty()) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),
@@ -331,7 +383,12 @@ impl<'a> At<'a> {
     }
 
     /// Opens whatever has the name, beneath the folder. A link is not followed.
-    pub(crate) fn opened(self, operation: &'static str, flags: OFlags, mode: Mode) -> Result<File> {
+    pub(crate) fn opened(
+        self,
+        operation: &'static str,
+        flags: OFlags,
+        mode: RawMode,
+    ) -> Result<File> {
         let (folder, name) = self.step()?;
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = retry_on_intr(|| openat(folder, name, flags, mode));

@@ -7,7 +7,7 @@
 //!   leads out of it, no link is followed, no pipe is waited for;
 //! - reading: a name ([`At`]) is opened, [`Mapped`], or read up to a limit;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
-//!   take the place of;
+//!   take the place of, on file systems that have everything and on those that do not ([`Lack`]);
 //! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Reading`] that says by how many
 //!   threads something long is read, at what [`Pace`], and which [`Monitor`] hears of it and may end
 //!   it.
@@ -26,27 +26,32 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod access;
 mod checksum;
 mod clock;
 mod disk;
 mod error;
 mod folder;
 mod holes;
+mod lack;
 mod lock;
 mod map;
 mod monitor;
 mod open;
 mod pace;
+mod portable;
 mod random;
 mod reading;
 mod staged;
 mod sums;
 
+pub use access::{Access, Mode, Owner};
 pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, read_crc32};
 pub use clock::now;
-pub use disk::{Disk, DiskFile, Mode, RealDisk};
+pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
 pub use folder::{At, Folder, Identity, Names};
+pub use lack::Lack;
 pub use lock::FileLock;
 pub use map::Mapped;
 pub use monitor::{Monitor, Silent, Steps};

@@ -5,6 +5,9 @@
 //! with the file that it replaces ([`StagedFile::replace`]). Either way the folder is made durable
 //! before the call returns; where that fails, the names are as they were. Dropped before that, the
 //! temporary file is removed; after a crash it lies there under a name that [`is_temporary`] knows.
+//!
+//! A file is closed before its name changes or goes: network file systems keep an open file that is
+//! removed under another name, in a folder that then cannot be removed.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -12,7 +15,8 @@ use std::io::{self, BufWriter, Write};
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
-use crate::disk::{Disk, DiskFile, Mode};
+use crate::access::{Access, Mode};
+use crate::disk::{Disk, DiskFile};
 use crate::error::{IoError, Result};
 use crate::folder::{At, Folder};
 use crate::map::Mapped;
@@ -41,10 +45,13 @@ pub fn is_temporary(name: &OsStr) -> bool {
 /// A file under a temporary name.
 pub struct StagedFile<'d> {
     disk: &'d dyn Disk,
+    /// `None` once it is closed.
     file: Option<Box<dyn DiskFile>>,
     folder: Folder,
     temporary: OsString,
     target: OsString,
+    /// Nothing has the temporary name any more.
+    is_done: bool,
 }
 
 impl<'d> StagedFile<'d> {
@@ -53,20 +60,21 @@ impl<'d> StagedFile<'d> {
     ///
     /// # Errors
     ///
-    /// [`IoError::Failed`](crate::IoError::Failed).
-    pub fn create(disk: &'d dyn Disk, target: At<'_>, mode: Mode) -> Result<Self> {
+    /// As [`Disk::create_new`].
+    pub fn create(disk: &'d dyn Disk, target: At<'_>, access: impl Into<Access>) -> Result<Self> {
         let folder = target.folder().clone();
         let temporary = temporary_name(target.name());
         if folder.at(&temporary).exists()? {
             disk.remove_file(folder.at(&temporary))?;
         }
-        let file = Some(disk.create_new(folder.at(&temporary), mode)?);
+        let file = Some(disk.create_new(folder.at(&temporary), access.into())?);
         Ok(Self {
             disk,
             file,
             folder,
             temporary,
             target: target.name().to_owned(),
+            is_done: false,
         })
     }
 
@@ -178,17 +186,8 @@ impl<'d> StagedFile<'d> {
     ///
     /// [`IoError::Failed`](crate::IoError::Failed); see
     /// [`IoError::is_already_exists`](crate::IoError::is_already_exists). The name is free again.
-    pub fn publish(mut self) -> Result<()> {
-        self.sync()?;
-        self.disk.publish(self.temporary(), self.target())?;
-        let synced = self.disk.sync_folder(&self.folder);
-        if synced.is_err() {
-            // Back to where `drop` removes it. The error of the sync is the one to report.
-            let _ = self.disk.publish(self.target(), self.temporary());
-            return synced;
-        }
-        self.file = None;
-        Ok(())
+    pub fn publish(self) -> Result<()> {
+        self.named_by(|disk, from, to| disk.publish(from, to))
     }
 
     /// Puts the file in the place of the one that has its final name, if there is one, durably.
@@ -198,9 +197,9 @@ impl<'d> StagedFile<'d> {
     /// [`IoError::Failed`](crate::IoError::Failed). The old file is in its place again.
     pub fn replace(mut self) -> Result<()> {
         if !self.target().exists()? {
-            return self.publish();
+            return self.named_by(|disk, from, to| disk.place(from, to));
         }
-        self.sync()?;
+        self.finish()?;
         self.disk.exchange(self.temporary(), self.target())?;
         let synced = self.disk.sync_folder(&self.folder);
         if synced.is_err() {
@@ -209,11 +208,33 @@ impl<'d> StagedFile<'d> {
         // What has the temporary name now is the one that nobody wants: `drop` removes it.
         synced
     }
+
+    /// Lets the file get its final name, durably, or take back the temporary one.
+    fn named_by(mut self, name: fn(&dyn Disk, At<'_>, At<'_>) -> Result<()>) -> Result<()> {
+        self.finish()?;
+        name(self.disk, self.temporary(), self.target())?;
+        let synced = self.disk.sync_folder(&self.folder);
+        if synced.is_err() {
+            // Back to where `drop` removes it. The error of the sync is the one to report.
+            let _ = name(self.disk, self.target(), self.temporary());
+            return synced;
+        }
+        self.is_done = true;
+        Ok(())
+    }
+
+    /// Makes the bytes durable and closes the file.
+    fn finish(&mut self) -> Result<()> {
+        self.sync()?;
+        self.file = None;
+        Ok(())
+    }
 }
 
 impl Drop for StagedFile<'_> {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
+        self.file = None;
+        if !self.is_done {
             // The error that led here is the one to report; a left-over is known by its name.
             let _ = self.disk.remove_file(self.temporary());
         }
@@ -228,7 +249,7 @@ impl Drop for StagedFile<'_> {
 /// [`IoError::Failed`](crate::IoError::Failed); see
 /// [`IoError::is_already_exists`](crate::IoError::is_already_exists). The file is removed again.
 pub fn create_file(disk: &dyn Disk, at: At<'_>, mode: Mode, bytes: &[u8]) -> Result<()> {
-    let mut file = disk.create_new(at, mode)?;
+    let mut file = disk.create_new(at, mode.into())?;
     let written = file.write(bytes).and_then(|()| file.sync());
     drop(file);
     if written.is_err() {
@@ -239,11 +260,11 @@ pub fn create_file(disk: &dyn Disk, at: At<'_>, mode: Mode, bytes: &[u8]) -> Res
 }
 
 /// Puts a small file in the place of the one that has the name, whole and durably; it is read back
-/// before.
+/// before. It has the owner and the permissions of that one; where there is none, `mode`.
 ///
 /// # Errors
 ///
-/// [`IoError::NotAsWritten`] and [`IoError::Failed`].
+/// [`IoError::NotAsWritten`], and as [`Disk::create_new`].
 pub fn replace_file(disk: &dyn Disk, at: At<'_>, mode: Mode, bytes: &[u8]) -> Result<()> {
     replace_file_with(disk, at, mode, |out| out.write_all(bytes))
 }
@@ -265,7 +286,7 @@ pub fn replace_file_with(
         path: at.path(),
         source,
     };
-    let mut staged = StagedFile::create(disk, at, mode)?;
+    let mut staged = StagedFile::create(disk, at, Access::replacing(at, mode)?)?;
     let out = Written {
         file: &mut staged,
         error: None,

@@ -364,7 +364,8 @@ pub fn read_history(repository: &Folder) -> Result<History> {
 }
 
 /// Hands the records in `apograph.json` out one by one, so that no two of them are in memory, and
-/// returns the cursor. Only when all were seen is it known whether they count.
+/// returns the cursor. Only when all were seen is it known whether they count. A file that this user
+/// may not read is as none.
 ///
 /// # Errors
 ///
@@ -374,7 +375,10 @@ pub fn read_records(
     each: impl FnMut(SegmentRecord),
 ) -> Result<std::result::Result<Option<Cursor>, Lost>> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let bytes = at.map_small(HISTORY_MAX_BYTES)?;
+    let bytes = match at.map_small(HISTORY_MAX_BYTES) {
+        Err(error) if error.is_not_permitted() => None,
+        bytes => bytes?,
+    };
     Ok(bytes.ok_or(Lost).and_then(|it| body::decode(&it, each)))
 }
 

@@ -5,7 +5,8 @@
 //! A copy of an increment that has an entry is none of them, whatever its name: in generation 1 an
 //! increment tells of its place only the epoch it begins with, and another process counts it again.
 //! What cannot be part of any chain is removed: an increment that belongs to an image which did not
-//! get its name any more.
+//! get its name any more, and an empty file, which claimed a name on a file system without links
+//! (`portable.rs` of apograph-io).
 
 use apograph_format::{SegmentKind, SegmentName};
 use apograph_io::{Disk, Mode, Reading};
@@ -126,13 +127,21 @@ fn is_of_this_database(repository: &Repository, full: &Segment) -> Result<bool> 
     Ok(is_same)
 }
 
-/// Whether an increment belongs to a full backup that is not there.
+/// Whether a file claims the name of a segment, or is an increment that belongs to a full backup
+/// that is not there.
 fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) -> Result<bool> {
+    let text = name.to_string();
+    let at = repository.folder().at(&text);
+    if at
+        .metadata()?
+        .is_some_and(|it| it.is_file() && it.len() == 0)
+    {
+        return Ok(true);
+    }
     if name.kind == SegmentKind::Full {
         return Ok(false);
     }
-    let name = name.to_string();
-    let file = usable(IncrementFile::open(repository.folder().at(&name)))?;
+    let file = usable(IncrementFile::open(at))?;
     let of_an_image = file.is_some_and(|file| {
         let flags = file.header.flags;
         flags.repeats || flags.catches_up

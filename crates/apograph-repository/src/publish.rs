@@ -25,18 +25,20 @@ pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
 /// The right to write to a repository, held from the first look to the last sync.
 ///
 /// It is a lock on the folder, and on the file that the engine of generation 2 locks during a
-/// backup, so that the two keep out of each other's way.
+/// backup, so that the two keep out of each other's way. Where folders cannot be locked, that file
+/// is locked for either generation.
 #[derive(Debug)]
 pub struct RepositoryLock {
-    _own: FileLock,
-    _engine: Option<FileLock>,
+    _own: Option<FileLock>,
+    engine: Option<FileLock>,
     folder: Folder,
     is_created: bool,
 }
 
 impl RepositoryLock {
     /// Takes the lock of a folder. The engine's lock file is created for a database of generation
-    /// 2, and taken wherever it is.
+    /// 2, and taken wherever it is. A file system without any lock is noted in the folder
+    /// ([`Lack::Exclusion`](apograph_io::Lack::Exclusion)).
     ///
     /// # Errors
     ///
@@ -56,28 +58,31 @@ impl RepositoryLock {
         }
         let lock_file = folder.at(ENGINE_LOCK_FILE_NAME);
         let is_there = lock_file.exists()?;
-        let wanted = is_there || generation == Generation::Two;
-        let engine = wanted.then(|| FileLock::acquire(lock_file, Mode::PRIVATE));
-        let engine = engine.transpose().map_err(busy);
+        let wanted = is_there || generation == Generation::Two || own.is_none();
+        let mode = folder.mode()?.for_writers();
+        let engine = wanted.then(|| FileLock::acquire(lock_file, mode));
+        let engine = engine.transpose().map(Option::flatten).map_err(busy);
         if !is_there && matches!(engine, Err(RepositoryError::Io(_))) {
             // The error that led here is the one to report.
             let _ = RealDisk.remove_file(lock_file);
         }
         Ok(Self {
             _own: own,
-            _engine: engine?,
+            engine: engine?,
             folder: folder.clone(),
             is_created: wanted && !is_there,
         })
     }
 
-    /// Leaves the folder as it was before the lock was taken. The lock is still held.
+    /// Leaves the folder as it was before the lock was taken. The lock on the folder is still held.
     ///
     /// An engine that has opened the lock file in the meantime gets a lock on a file that no name
     /// leads to, and keeps nobody out. So this is for a folder that goes too, and for one in which
     /// nothing of ours is ever written.
-    pub fn undo(&self, disk: &dyn Disk) {
+    pub fn undo(&mut self, disk: &dyn Disk) {
         if self.is_created {
+            // It is closed before it goes.
+            self.engine = None;
             // The error that led here is the one to report.
             let _ = disk.remove_file(self.folder.at(ENGINE_LOCK_FILE_NAME));
         }

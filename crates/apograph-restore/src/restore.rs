@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
-use apograph_io::{Disk, IoError, Mode, Monitor, Pace, Reading, Threads};
+use apograph_io::{Disk, IoError, Mode, Monitor, Owner, Pace, Reading, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
 };
@@ -61,6 +61,9 @@ pub struct Restored {
     pub bytes_read: u64,
     /// Bytes of the database file and its log.
     pub bytes_written: u64,
+    /// Whom the files belong to, where that is not the user who restored them: root gives them to
+    /// the owner of their folder.
+    pub owner: Option<Owner>,
     /// What the engine does not replay from the log: statements to run after opening.
     pub statements_to_run: Vec<String>,
     /// For a target in time: from when to when the state was the current one, as far as that is
@@ -271,7 +274,11 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn restored(self, output: &Path, bytes_written: u64) -> Result<Restored> {
+    fn restored(
+        self,
+        output: &Path,
+        (bytes_written, owner): (u64, Option<Owner>),
+    ) -> Result<Restored> {
         let full = self.full_content()?;
         let entries = self.repository.chain().entries();
         let increments = self
@@ -299,6 +306,7 @@ impl<'a> Maker<'a> {
             commits: self.selection.commits,
             bytes_read: self.bytes_read,
             bytes_written,
+            owner,
             interval: self.interval(),
             statements_to_run: self.selection.statements.into_list(),
         })

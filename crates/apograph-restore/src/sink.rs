@@ -2,7 +2,7 @@
 
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
-use apograph_io::now;
+use apograph_io::{Owner, now};
 use apograph_manifest::Unusable;
 use apograph_repository::{FullFile, IncrementFile};
 use apograph_wal::{LogPart, Run};
@@ -136,11 +136,13 @@ impl<'d> Sink<'d> {
         }
     }
 
-    /// Publishes the database; returns how many bytes it has.
-    pub(crate) fn finish(self) -> Result<u64> {
-        if let Some(staging) = self.staging {
-            staging.publish()?;
-        }
-        Ok(self.bytes)
+    /// Publishes the database; returns how many bytes it has, and whom it belongs to, where that is
+    /// somebody else.
+    pub(crate) fn finish(self) -> Result<(u64, Option<Owner>)> {
+        let owner = match self.staging {
+            Some(staging) => staging.publish()?,
+            None => None,
+        };
+        Ok((self.bytes, owner))
     }
 }

@@ -5,10 +5,12 @@
 //! The log folder holds a mark until the database file has followed, which says how many files it
 //! has and how many bytes. So a command that comes after a crash between the two can tell the one
 //! left behind from somebody else's, and from one that an engine has written to since; it takes it
-//! back and removes it.
+//! back and removes it. A file system that claims names (`portable.rs` of apograph-io) may leave an
+//! empty log folder or an empty database file beside what was to be renamed over it; they go too.
 //!
 //! The folder that it goes into is opened once, and so are the two that are made in it. Whatever
-//! their paths come to lead to, the database is written and cleared where it was begun.
+//! their paths come to lead to, the database is written and cleared where it was begun. Every file
+//! is closed before it is moved or removed.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -16,13 +18,16 @@ use std::path::{Path, PathBuf};
 
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
 use apograph_io::{
-    At, Disk, DiskFile, FileLock, Folder, IoError, Mode, Monitor, Reading, exists, temporary_name,
+    At, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Monitor, Owner, Reading, exists,
+    is_silly_renamed, temporary_name,
 };
 
 use crate::error::{RestoreError, Result};
 
 const IMAGE: &str = "image";
 const LOG: &str = "wal";
+/// What is locked where a folder cannot be.
+const LOCK: &str = "lock";
 /// In a log folder whose database file is still to come: its [`extent`].
 const MARK: &str = ".restore.apograph-tmp";
 const MARK_MAX_BYTES: u64 = 64;
@@ -89,12 +94,16 @@ impl Output {
         self.folder.at(&self.temporary)
     }
 
-    /// Locks a staging folder, which is then nobody else's.
-    fn lock(&self, staging: &Folder) -> Result<FileLock> {
+    /// Locks a staging folder, which is then nobody else's; no lock where there are none.
+    fn lock(&self, staging: &Folder) -> Result<Option<FileLock>> {
         let is_busy = || RestoreError::OutputBusy {
             path: self.path.clone(),
         };
-        let lock = FileLock::acquire_folder(staging).map_err(|error| match error {
+        let mut lock = FileLock::acquire_folder(staging);
+        if matches!(lock, Ok(None)) {
+            lock = FileLock::acquire(staging.at(LOCK), Mode::PRIVATE);
+        }
+        let lock = lock.map_err(|error| match error {
             IoError::Busy { .. } => is_busy(),
             other => other.into(),
         })?;
@@ -115,14 +124,25 @@ pub(crate) struct Staging<'d> {
     image: Option<Box<dyn DiskFile>>,
     log: Option<Log>,
     monitor: &'d dyn Monitor,
+    lock: Option<FileLock>,
     is_done: bool,
-    _lock: FileLock,
 }
 
 /// The log of a database in the making, with its newest file.
 struct Log {
     folder: Folder,
-    file: Box<dyn DiskFile>,
+    /// `None` once it is closed.
+    file: Option<Box<dyn DiskFile>>,
+}
+
+impl Log {
+    /// Makes the newest file durable and closes it.
+    fn close(&mut self) -> Result<()> {
+        match self.file.take() {
+            Some(mut file) => Ok(file.sync()?),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<'d> Staging<'d> {
@@ -134,8 +154,8 @@ impl<'d> Staging<'d> {
         monitor: &'d dyn Monitor,
     ) -> Result<Self> {
         if let Some(left) = output.temporary().find_folder()? {
-            let _lock = output.lock(&left)?;
-            clear(disk, &left, &output)?;
+            let lock = output.lock(&left)?;
+            clear(disk, &left, &output, lock)?;
         }
         output.check_free()?;
         let folder = disk.create_folder(output.temporary(), Mode::PRIVATE.for_folder())?;
@@ -153,15 +173,16 @@ impl<'d> Staging<'d> {
             image: None,
             log: None,
             monitor,
+            lock,
             is_done: false,
-            _lock: lock,
         };
         Ok(staging)
     }
 
     /// Copies the first bytes of a file to be the database file.
     pub(crate) fn copy_image(&mut self, source: &File, length: u64) -> Result<()> {
-        let mut image = self.disk.create_new(self.folder.at(IMAGE), self.mode)?;
+        let at = self.folder.at(IMAGE);
+        let mut image = self.disk.create_new(at, self.mode.into())?;
         image.copy(source, 0, length, Reading::heard_by(self.monitor))?;
         self.image = Some(image);
         Ok(())
@@ -170,7 +191,7 @@ impl<'d> Staging<'d> {
     /// Begins a log file, behind those that were written.
     pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
         let folder = if let Some(log) = &mut self.log {
-            log.file.sync()?;
+            log.close()?;
             self.monitor.go_on()?;
             log.folder.clone()
         } else {
@@ -178,7 +199,8 @@ impl<'d> Staging<'d> {
             self.disk.create_folder(self.folder.at(LOG), mode)?
         };
         let name = log_file_name(start);
-        let file = self.disk.create_new(folder.at(&name), self.mode)?;
+        let file = self.disk.create_new(folder.at(&name), self.mode.into())?;
+        let file = Some(file);
         self.log = Some(Log { folder, file });
         Ok(())
     }
@@ -186,29 +208,35 @@ impl<'d> Staging<'d> {
     /// Copies a part of a file to the end of the log file.
     pub(crate) fn copy_log(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
         let reading = Reading::heard_by(self.monitor);
-        match &mut self.log {
-            Some(log) => Ok(log.file.copy(source, offset, length, reading)?),
+        match self.log_file() {
+            Some(file) => Ok(file.copy(source, offset, length, reading)?),
             None => Ok(()),
         }
     }
 
     /// Appends to the log file.
     pub(crate) fn write_log(&mut self, bytes: &[u8]) -> Result<()> {
-        match &mut self.log {
-            Some(log) => Ok(log.file.write(bytes)?),
+        match self.log_file() {
+            Some(file) => Ok(file.write(bytes)?),
             None => Ok(()),
         }
     }
 
-    /// Makes the database durable and gives it its name.
-    pub(crate) fn publish(mut self) -> Result<()> {
-        if let Some(image) = &mut self.image {
+    fn log_file(&mut self) -> Option<&mut Box<dyn DiskFile>> {
+        self.log.as_mut().and_then(|log| log.file.as_mut())
+    }
+
+    /// Makes the database durable and gives it its name. Tells the monitor what its file system
+    /// does not have; returns whom the database belongs to, where that is somebody else.
+    pub(crate) fn publish(mut self) -> Result<Option<Owner>> {
+        if let Some(mut image) = self.image.take() {
             image.sync()?;
         }
-        if let Some(Log { folder, file }) = &mut self.log {
-            file.sync()?;
+        if let Some(log) = &mut self.log {
+            log.close()?;
+            let folder = &log.folder;
             let extent = extent(folder)?;
-            let mut mark = self.disk.create_new(folder.at(MARK), self.mode)?;
+            let mut mark = self.disk.create_new(folder.at(MARK), self.mode.into())?;
             mark.write(extent.as_bytes())?;
             mark.sync()?;
             self.disk.sync_folder(folder)?;
@@ -225,8 +253,11 @@ impl<'d> Staging<'d> {
         self.is_done = outcome.is_ok() || self.disk.sync_folder(&self.output.folder).is_err();
         outcome?;
         // The database is there, durably. What cannot be cleared is known by its name.
-        let _ = clear(self.disk, &self.folder, &self.output);
-        Ok(())
+        let _ = clear(self.disk, &self.folder, &self.output, self.lock.take());
+        self.output.folder.tell_lacks(self.monitor);
+        let metadata = self.output.database().metadata().ok().flatten();
+        let owner = metadata.as_ref().map(Owner::from);
+        Ok(owner.filter(|owner| !owner.is_self()))
     }
 
     /// Moves everything to its place, each durably before the next, or everything back.
@@ -249,9 +280,10 @@ impl<'d> Staging<'d> {
 
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
+        (self.image, self.log) = (None, None);
         if !self.is_done {
             // The error that led here is the one to report; a left-over is known by its name.
-            let _ = clear(self.disk, &self.folder, &self.output);
+            let _ = clear(self.disk, &self.folder, &self.output, self.lock.take());
         }
     }
 }
@@ -266,21 +298,31 @@ fn taken(error: IoError) -> RestoreError {
     }
 }
 
-/// Removes a staging folder, the log folder that it was about to complete, and the mark of one that
-/// is complete.
-fn clear(disk: &dyn Disk, staging: &Folder, output: &Output) -> Result<()> {
+/// Removes a staging folder that is locked, the log folder that it was about to complete, and the
+/// mark of one that is complete.
+fn clear(disk: &dyn Disk, staging: &Folder, output: &Output, lock: Option<FileLock>) -> Result<()> {
     let place = staging.at(LOG);
-    if let Some(log) = place.find_folder()? {
-        remove(disk, &log, place)?;
-    }
     let moved = match output.log().find_folder() {
         // Somebody else's file, or a link.
         Err(IoError::NotAFolder { .. }) => None,
         found => found?,
     };
-    if let Some(log) = moved
-        && let Some(said) = log.at(MARK).read_small(MARK_MAX_BYTES)?
-    {
+    let said = match &moved {
+        Some(log) => log.at(MARK).read_small(MARK_MAX_BYTES)?,
+        None => None,
+    };
+    if is_claim(output.database())? && (said.is_some() || staging.at(IMAGE).exists()?) {
+        disk.remove_file(output.database())?;
+    }
+    if let Some(log) = place.find_folder()? {
+        if let Some(moved) = &moved
+            && moved.names()?.next().is_none()
+        {
+            disk.remove_folder(output.log())?;
+        }
+        remove(disk, &log, place)?;
+    }
+    if let (Some(log), Some(said)) = (moved, said) {
         if output.database().exists()? {
             disk.remove_file(log.at(MARK))?;
         } else if extent(&log)?.as_bytes() == said {
@@ -289,7 +331,17 @@ fn clear(disk: &dyn Disk, staging: &Folder, output: &Output) -> Result<()> {
             remove(disk, &log, place)?;
         }
     }
+    if staging.lacks(Lack::FolderLock) {
+        // The file that is locked is closed before it goes.
+        drop(lock);
+    }
     remove(disk, staging, output.temporary())
+}
+
+/// Whether a name may have been claimed for a file that is not there yet.
+fn is_claim(at: At<'_>) -> Result<bool> {
+    let found = at.metadata()?;
+    Ok(found.is_some_and(|it| it.is_file() && it.len() == 0))
 }
 
 /// How many files a log folder has, and how many bytes, but for the mark.
@@ -309,8 +361,8 @@ fn extent(log: &Folder) -> Result<String> {
 fn remove(disk: &dyn Disk, folder: &Folder, at: At<'_>) -> Result<()> {
     let mut names = folder.names()?.collect::<apograph_io::Result<Vec<_>>>()?;
     names.sort();
-    for name in names {
-        disk.remove_file(folder.at(&name))?;
+    for name in names.iter().filter(|name| !is_silly_renamed(name)) {
+        disk.remove_file(folder.at(name))?;
     }
     Ok(disk.remove_folder(at)?)
 }

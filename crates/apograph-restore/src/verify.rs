@@ -108,6 +108,7 @@ pub fn verify_and_mark(
         mark(disk, &repository, &marks).unwrap_or_else(|error| {
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
+        repository.folder().tell_lacks(monitor);
     }
     Ok(verified)
 }

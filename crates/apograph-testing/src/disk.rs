@@ -23,7 +23,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use apograph_io::{At, Disk, DiskFile, Folder, IoError, Mode, RealDisk, Result};
+use apograph_io::{
+    Access, At, Disk, DiskFile, Folder, IoError, Lack, Mode, RealDisk, Rename, Result,
+};
 
 pub use contended::ContendedDisk;
 use image::{Durable, Inode};
@@ -53,6 +55,7 @@ pub struct Operation {
 /// A disk with a live and a durable image.
 pub struct SimDisk {
     root: PathBuf,
+    lacks: Vec<Lack>,
     state: Arc<Mutex<State>>,
 }
 
@@ -88,8 +91,16 @@ impl SimDisk {
         };
         Self {
             root: root.to_owned(),
+            lacks: Vec::new(),
             state: Arc::new(Mutex::new(state)),
         }
+    }
+
+    /// The same, whose file system does not have some renames, or links.
+    #[must_use]
+    pub fn without(self, lacks: &[Lack]) -> Self {
+        let lacks = lacks.to_vec();
+        Self { lacks, ..self }
     }
 
     /// The same, with a fault more, at the operation that has this index.
@@ -124,6 +135,18 @@ impl SimDisk {
     /// Makes `target` the folder that is found after the power went.
     pub fn cut(&self, survival: &Survival, target: &Path) {
         self.state().durable.materialise(survival, target);
+    }
+
+    /// What its file system does not have is no operation that a fault could strike.
+    fn check_has(&self, lack: Option<Lack>, operation: &'static str, at: At<'_>) -> Result<()> {
+        match lack.filter(|lack| self.lacks.contains(lack)) {
+            None => Ok(()),
+            Some(_) => Err(IoError::Failed {
+                operation,
+                path: at.path(),
+                source: io::ErrorKind::Unsupported.into(),
+            }),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -185,9 +208,9 @@ impl State {
 }
 
 impl Disk for SimDisk {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
         self.ask("create", &at.path())?;
-        let real = RealDisk.create_new(at, mode)?;
+        let real = RealDisk.create_new(at, access)?;
         let path = held_open(at.folder()).join(at.name());
         let inode = self.state().durable.hold(&path);
         Ok(Box::new(SimFile {
@@ -222,14 +245,21 @@ impl Disk for SimDisk {
         Ok(folder)
     }
 
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        self.ask("publish", &to.path())?;
-        RealDisk.publish(from, to)
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
+        let (name, lack) = match how {
+            Rename::Free => ("publish", Some(Lack::FreeRename)),
+            Rename::Exchange => ("exchange", Some(Lack::Exchange)),
+            Rename::Over => ("rename", None),
+        };
+        self.check_has(lack, name, to)?;
+        self.ask(name, &to.path())?;
+        RealDisk.rename(from, to, how)
     }
 
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
-        self.ask("exchange", &other.path())?;
-        RealDisk.exchange(one, other)
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        self.check_has(Some(Lack::Link), "link", to)?;
+        self.ask("link", &to.path())?;
+        RealDisk.link(from, to)
     }
 
     fn remove_file(&self, at: At<'_>) -> Result<()> {

@@ -4,6 +4,7 @@
 //! to strike: so a sweep goes through every instant at which the command talks to the system.
 
 use anyhow::{Result, ensure};
+use tempfile::TempDir;
 
 use crate::act::{Act, Place};
 use crate::careless::Neglect;
@@ -34,6 +35,7 @@ const CALLS: &[&str] = &[
     "mkdir",
     "mkdirat",
     "fchmod",
+    "fchown",
     "flock",
 ];
 /// The calls that only read.
@@ -48,7 +50,7 @@ const READING_CALLS: &[&str] = &[
 ];
 /// The calls that can do less than they were asked to.
 const PARTIAL_CALLS: &[&str] = &["write", "copy_file_range"];
-const KILL: &str = "signal=KILL";
+pub(super) const KILL: &str = "signal=KILL";
 const ERRORS: &[&str] = &["error=EIO", "error=ENOSPC"];
 const MORE_ERRORS: &[&str] = &["error=EROFS", "error=EMFILE"];
 /// The call says that it wrote seven bytes, and has written none.
@@ -113,7 +115,7 @@ fn run(
         let stage = Stage::new(generation)?;
         for act in Act::ALL {
             for fault in faults {
-                tally.add(sweep(programs, None, &stage, act, *fault)?);
+                tally.add(sweep(programs, None, &stage, act, *fault, &anywhere)?);
             }
         }
     }
@@ -126,30 +128,36 @@ fn run(
             &stage,
             Act::Incremental,
             *fault,
+            &anywhere,
         )?);
     }
     let control = Control::of(what, control);
     Ok(Outcome::Ran { tally, control })
 }
 
-/// Puts one fault on each call of one kind, of one act.
-fn sweep(
+fn anywhere() -> Result<TempDir> {
+    Ok(scratch()?)
+}
+
+/// Puts one fault on each call of one kind, of one act, which is done in a folder of its own.
+pub(super) fn sweep(
     programs: &Programs,
     neglects: Option<Neglect>,
     stage: &Stage,
     act: Act,
     (call, fault): (&str, &str),
+    folder: &dyn Fn() -> Result<TempDir>,
 ) -> Result<Tally> {
     let mut tally = Tally::default();
     for number in 1.. {
-        let folder = scratch()?;
+        let (folder, beside) = (folder()?, scratch()?);
         let place = Place::prepared(&folder.path().join("place"), stage, act)?;
         let injection = Injection {
             call,
             fault,
             number,
         };
-        let trace = folder.path().join("trace");
+        let trace = beside.path().join("trace");
         let run = strace::run(programs, neglects, &act.words(&place), injection, &trace)?;
         tally.runs += 1;
         let Some((ended, run)) = run else {

@@ -94,8 +94,9 @@ fn a_command_that_goes_by_paths_does_not() {
 
 fn is_locked(repository: &Path, with_engine: bool) -> bool {
     let folder = Folder::open(repository).expect("a repository");
-    let is_busy =
-        |lock: apograph::io::Result<FileLock>| lock.is_err_and(|error| error.code() == "busy");
+    let is_busy = |lock: apograph::io::Result<Option<FileLock>>| {
+        lock.is_err_and(|error| error.code() == "busy")
+    };
     let engine = || FileLock::acquire(folder.at("backup.lock"), Mode::PRIVATE);
     is_busy(FileLock::acquire_folder(&folder)) && (!with_engine || is_busy(engine()))
 }

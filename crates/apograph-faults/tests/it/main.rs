@@ -42,6 +42,7 @@ macro_rules! rows {
 rows! {
     any_operation_may_fail: Operation,
     the_power_may_go_at_any_operation: Power,
+    a_file_system_may_lack_what_others_have: Lacking,
     a_failed_sync_is_no_success: Sync,
     two_commands_keep_out_of_each_others_way: Busy,
     nothing_is_restored_over: Occupied,

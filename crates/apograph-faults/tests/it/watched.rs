@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apograph::io::{At, Disk, DiskFile, Folder, Mode, RealDisk, Result};
+use apograph::io::{Access, At, Disk, DiskFile, Folder, Mode, RealDisk, Rename, Result};
 
 /// The real disk, which calls a function with the index of each operation before it happens.
 pub(crate) struct WatchedDisk<'a> {
@@ -55,9 +55,9 @@ impl<'a> WatchedDisk<'a> {
 }
 
 impl Disk for WatchedDisk<'_> {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
         self.tell();
-        RealDisk.create_new(self.found(at.folder())?.at(at.name()), mode)
+        RealDisk.create_new(self.found(at.folder())?.at(at.name()), access)
     }
 
     fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
@@ -74,16 +74,16 @@ impl Disk for WatchedDisk<'_> {
         Ok(folder)
     }
 
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
         self.tell();
         let (source, target) = (self.found(from.folder())?, self.found(to.folder())?);
-        RealDisk.publish(source.at(from.name()), target.at(to.name()))
+        RealDisk.rename(source.at(from.name()), target.at(to.name()), how)
     }
 
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
         self.tell();
-        let (first, second) = (self.found(one.folder())?, self.found(other.folder())?);
-        RealDisk.exchange(first.at(one.name()), second.at(other.name()))
+        let (source, target) = (self.found(from.folder())?, self.found(to.folder())?);
+        RealDisk.link(source.at(from.name()), target.at(to.name()))
     }
 
     fn remove_file(&self, at: At<'_>) -> Result<()> {

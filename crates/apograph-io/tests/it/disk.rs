@@ -2,8 +2,9 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Mutex;
 
-use apograph_io::{At, Disk, DiskFile, Folder, IoError, Mode, RealDisk};
+use apograph_io::{At, Disk, DiskFile, Folder, IoError, Lack, Mode, Monitor, RealDisk};
 use rustix::process::umask;
 use tempfile::TempDir;
 
@@ -23,7 +24,9 @@ fn source(at: At<'_>, content: &[u8]) -> File {
 }
 
 fn target(at: At<'_>) -> Box<dyn DiskFile> {
-    RealDisk.create_new(at, Mode::PRIVATE).expect("a new file")
+    RealDisk
+        .create_new(at, Mode::PRIVATE.into())
+        .expect("a new file")
 }
 
 /// The mode of a file with these bits.
@@ -73,13 +76,30 @@ fn a_folder_lets_in_whoever_may_read_the_file() {
 }
 
 #[test]
+fn a_file_of_all_who_may_write_lets_them_read_and_write() {
+    let (_kept, folder) = stage();
+    for (writable, expected) in [
+        (0o700, 0o600),
+        (0o500, 0o600),
+        (0o755, 0o600),
+        (0o770, 0o660),
+        (0o775, 0o660),
+        (0o777, 0o666),
+    ] {
+        let found = mode(&folder, writable).for_writers().bits();
+        assert_eq!(found, expected, "{writable:o}: {found:o}");
+        fs::remove_file(folder.at("model").path()).expect("a file");
+    }
+}
+
+#[test]
 fn a_mode_is_exact_whatever_the_umask_says() {
     let (_kept, folder) = stage();
     let open = mode(&folder, 0o666);
     let usual = umask(rustix::fs::Mode::from_raw_mode(0o077));
     drop(target(folder.at("private")));
     RealDisk
-        .create_new(folder.at("file"), open)
+        .create_new(folder.at("file"), open.into())
         .expect("a file");
     let made = RealDisk.create_folder(folder.at("folder"), open.for_folder());
     umask(usual);
@@ -178,7 +198,7 @@ fn what_is_taken_and_what_is_missing_are_told_apart() {
     for name in ["file", "folder"] {
         let at = folder.at(name);
         for taken in [
-            RealDisk.create_new(at, Mode::PRIVATE).err(),
+            RealDisk.create_new(at, Mode::PRIVATE.into()).err(),
             RealDisk.create_folder(at, Mode::PRIVATE).err(),
             RealDisk.publish(folder.at("file"), at).err(),
         ] {
@@ -207,12 +227,34 @@ fn what_is_taken_and_what_is_missing_are_told_apart() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_the_system_says_to_a_sync_of_a_folder_is_told() {
+fn a_folder_that_cannot_be_synced_is_told_of_once() {
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+    impl Monitor for Heard {
+        fn warn(&self, message: &str) {
+            self.0.lock().expect("no panic").push(message.to_owned());
+        }
+    }
     let (_kept, folder) = stage();
+    let heard = Heard::default();
     RealDisk.sync_folder(&folder).expect("a sync");
+    folder.tell_lacks(&heard);
+    assert!(!folder.lacks(Lack::FolderSync));
     // What is in it is made up by the kernel, which has nothing to sync.
     let folder = Folder::open("/proc".as_ref()).expect("a folder");
-    let error = RealDisk.sync_folder(&folder).expect_err("no disk");
-    let said = error.to_string();
-    assert!(said.starts_with("cannot sync /proc: "), "{said}");
+    for _ in 0..2 {
+        RealDisk
+            .sync_folder(&folder)
+            .expect("as durable as it gets");
+        folder.tell_lacks(&heard);
+    }
+    assert!(folder.lacks(Lack::FolderSync));
+    let heard = heard.0.into_inner().expect("no panic");
+    let [said] = &heard[..] else {
+        panic!("{heard:?}");
+    };
+    assert!(
+        said.starts_with("/proc: its file system cannot make"),
+        "{said}"
+    );
 }

@@ -208,7 +208,10 @@ fn no_name_leads_out_of_a_folder() {
             at.find_named_folder().expect_err(name),
             at.metadata().expect_err(name),
             FileLock::acquire(at, Mode::PRIVATE).expect_err(name),
-            RealDisk.create_new(at, Mode::PRIVATE).err().expect(name),
+            RealDisk
+                .create_new(at, Mode::PRIVATE.into())
+                .err()
+                .expect(name),
             RealDisk.create_folder(at, Mode::PRIVATE).expect_err(name),
             RealDisk.publish(folder.at("file"), at).expect_err(name),
             RealDisk.publish(at, free).expect_err(name),
@@ -243,7 +246,7 @@ fn a_folder_stays_the_one_that_was_opened() {
     replace_file(&RealDisk, folder.at("file"), Mode::PRIVATE, b"new").expect("a file");
     let made = RealDisk.create_folder(folder.at("made"), Mode::PRIVATE.for_folder());
     RealDisk
-        .create_new(made.expect("a folder").at("in it"), Mode::PRIVATE)
+        .create_new(made.expect("a folder").at("in it"), Mode::PRIVATE.into())
         .expect("a file");
     RealDisk
         .publish(folder.at("folder"), folder.at("renamed"))

@@ -9,6 +9,8 @@ mod map;
 mod monitor;
 mod noted;
 mod open;
+mod owners;
 mod pace;
+mod portable;
 mod replaced;
 mod staged;

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use apograph_io::{At, Disk, DiskFile, Folder, IoError, Mode, RealDisk, Result};
+use apograph_io::{
+    Access, At, Disk, DiskFile, Folder, IoError, Lack, Mode, RealDisk, Rename, Result,
+};
 
 /// The real disk, with a note of each operation.
 #[derive(Default)]
 pub(crate) struct NotedDisk {
     notes: Notes,
+    lacks: &'static [Lack],
 }
 
 #[derive(Clone, Default)]
@@ -27,6 +30,23 @@ impl NotedDisk {
                 failing,
                 ..Notes::default()
             },
+            ..Self::default()
+        }
+    }
+
+    /// The same, whose file system does not have something.
+    pub(crate) fn without(self, lacks: &'static [Lack]) -> Self {
+        Self { lacks, ..self }
+    }
+
+    fn check_has(&self, lack: Option<Lack>, operation: &'static str) -> Result<()> {
+        match lack.filter(|lack| self.lacks.contains(lack)) {
+            None => Ok(()),
+            Some(_) => Err(IoError::Failed {
+                operation,
+                path: operation.into(),
+                source: io::ErrorKind::Unsupported.into(),
+            }),
         }
     }
 
@@ -59,9 +79,9 @@ fn named(at: At<'_>) -> String {
 }
 
 impl Disk for NotedDisk {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
         self.notes.take("create", &named(at))?;
-        let (file, notes) = (RealDisk.create_new(at, mode)?, self.notes.clone());
+        let (file, notes) = (RealDisk.create_new(at, access)?, self.notes.clone());
         Ok(Box::new(NotedFile { file, notes }))
     }
 
@@ -75,14 +95,21 @@ impl Disk for NotedDisk {
         RealDisk.create_folder(at, mode)
     }
 
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        self.notes.take("publish", &named(to))?;
-        RealDisk.publish(from, to)
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
+        let (operation, lack) = match how {
+            Rename::Free => ("publish", Some(Lack::FreeRename)),
+            Rename::Exchange => ("exchange", Some(Lack::Exchange)),
+            Rename::Over => ("rename", None),
+        };
+        self.check_has(lack, operation)?;
+        self.notes.take(operation, &named(to))?;
+        RealDisk.rename(from, to, how)
     }
 
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
-        self.notes.take("exchange", &named(other))?;
-        RealDisk.exchange(one, other)
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        self.check_has(Some(Lack::Link), "link")?;
+        self.notes.take("link", &named(to))?;
+        RealDisk.link(from, to)
     }
 
     fn remove_file(&self, at: At<'_>) -> Result<()> {

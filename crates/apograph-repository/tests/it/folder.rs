@@ -98,7 +98,7 @@ fn a_lock_file_that_was_there_stays() {
     let file = stage.repository().join("backup.lock");
     fs::write(&file, "").expect("a file");
     for generation in [Generation::One, Generation::Two] {
-        let lock = RepositoryLock::acquire(&stage.folder(), generation).expect("the lock");
+        let mut lock = RepositoryLock::acquire(&stage.folder(), generation).expect("the lock");
         lock.undo(&RealDisk);
         assert!(file.exists());
     }
@@ -156,7 +156,7 @@ fn the_lock_is_on_the_folder_and_on_the_file_of_the_engine() {
     let folder = stage.folder();
     let of_the_engine =
         |folder: &Folder| FileLock::acquire(folder.at("backup.lock"), Mode::PRIVATE);
-    let lock = RepositoryLock::acquire(&folder, Generation::Two).expect("the lock");
+    let mut lock = RepositoryLock::acquire(&folder, Generation::Two).expect("the lock");
     let busy = [
         FileLock::acquire_folder(&stage.folder()).expect_err("locked"),
         of_the_engine(&folder).expect_err("locked"),

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use apograph_io::{At, Disk, DiskFile, FileLock, Folder, Mode, RealDisk, Result};
+use apograph_io::{Access, At, Disk, DiskFile, FileLock, Folder, Mode, RealDisk, Rename, Result};
 
 /// The real disk, on which another command locks each folder as soon as it is created.
 #[derive(Debug, Default)]
@@ -11,8 +11,8 @@ pub struct ContendedDisk {
 }
 
 impl Disk for ContendedDisk {
-    fn create_new(&self, at: At<'_>, mode: Mode) -> Result<Box<dyn DiskFile>> {
-        RealDisk.create_new(at, mode)
+    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
+        RealDisk.create_new(at, access)
     }
 
     fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
@@ -23,16 +23,16 @@ impl Disk for ContendedDisk {
         let folder = RealDisk.create_folder(at, mode)?;
         let lock = FileLock::acquire_folder(&at.open_folder()?)?;
         let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
-        locks.push(lock);
+        locks.extend(lock);
         Ok(folder)
     }
 
-    fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        RealDisk.publish(from, to)
+    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
+        RealDisk.rename(from, to, how)
     }
 
-    fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
-        RealDisk.exchange(one, other)
+    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        RealDisk.link(from, to)
     }
 
     fn remove_file(&self, at: At<'_>) -> Result<()> {

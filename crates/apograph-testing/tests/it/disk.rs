@@ -50,7 +50,7 @@ fn a_name_and_its_bytes_are_made_durable_apart() {
     let disk = SimDisk::new(folder.path());
     let here = opened(&folder);
     let new = here.at("new");
-    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
+    let mut file = disk.create_new(new, Mode::PRIVATE.into()).expect("a file");
     file.write(b"1234").expect("a write");
     let (nothing, old) = (of([("old", "before")]), ("old", "before"));
     let with = |text| of([("new", text), old]);
@@ -93,7 +93,7 @@ fn bytes_whose_sync_failed_never_come_back() {
     let here = opened(&folder);
     let new = here.at("new");
     let disk = SimDisk::new(folder.path()).with_fault(2, Fault::Fails(ErrorKind::Other));
-    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
+    let mut file = disk.create_new(new, Mode::PRIVATE.into()).expect("a file");
     file.write(b"1234").expect("a write");
     file.sync().expect_err("the fault");
     file.sync().expect("the second sync says it succeeded");
@@ -109,7 +109,7 @@ fn behind_a_power_cut_nothing_happens() {
     let disk = SimDisk::new(folder.path()).with_fault(1, Fault::PowerCut);
     let here = opened(&folder);
     let new = here.at("new");
-    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
+    let mut file = disk.create_new(new, Mode::PRIVATE.into()).expect("a file");
     file.write(b"1234").expect_err("the power is off");
     disk.remove_file(new).expect_err("and stays off");
     assert_eq!(fs::read(new.path()).expect("a file"), b"");
@@ -123,7 +123,7 @@ fn a_wrong_write_changes_one_bit() {
     let disk = SimDisk::new(folder.path()).with_fault(1, Fault::WritesWrong);
     let here = opened(&folder);
     let new = here.at("new");
-    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
+    let mut file = disk.create_new(new, Mode::PRIVATE.into()).expect("a file");
     file.write(b"1234").expect("a write");
     assert_eq!(fs::read(new.path()).expect("a file"), b"12#4");
     assert!(disk.is_struck());
@@ -159,7 +159,7 @@ fn a_staged_file_is_whole_or_absent_and_a_replaced_one_old_or_new() {
         let folder = self::folder();
         let disk = SimDisk::new(folder.path()).with_fault(index, Fault::PowerCut);
         let here = opened(&folder);
-        let careless = disk.create_new(here.at("t"), Mode::PRIVATE);
+        let careless = disk.create_new(here.at("t"), Mode::PRIVATE.into());
         let _ = careless.and_then(|mut file| {
             file.write(b"1234")?;
             disk.publish(here.at("t"), here.at("new"))
@@ -179,7 +179,7 @@ fn survivals_say_what_they_are() {
     let disk = SimDisk::new(folder.path());
     let here = opened(&folder);
     let new = here.at("new");
-    let mut file = disk.create_new(new, Mode::PRIVATE).expect("a file");
+    let mut file = disk.create_new(new, Mode::PRIVATE.into()).expect("a file");
     file.write(b"1234").expect("a write");
     let survivals = disk.survivals();
     let torn = survivals.iter().rfind(|it| it.data == Data::Torn);

@@ -27,7 +27,9 @@ pub(super) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Fail
     let plan = if words.dry_run {
         plan_rebuild(&folder, reading)?
     } else {
-        rebuild(session.disk, &folder, reading)?
+        let rebuilt = rebuild(session.disk, &folder, reading)?;
+        folder.tell_lacks(reading.monitor);
+        rebuilt
     };
     let outcome = match (plan.unchanged, words.dry_run) {
         (true, _) => "unchanged",

@@ -58,6 +58,9 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
             "to": next.and_then(words::rfc3339),
         });
     }
+    if let Some(owner) = restored.owner {
+        object["owner"] = json!({"user": owner.user(), "group": owner.group()});
+    }
     if dry_run {
         object["dry_run"] = json!(true);
     }
@@ -85,6 +88,14 @@ fn text(restored: &Restored, dry_run: bool) -> String {
     );
     if let Some((from, to)) = restored.interval {
         let _ = writeln!(text, "  {}", interval(restored, from, to));
+    }
+    if let Some(owner) = restored.owner {
+        let _ = writeln!(
+            text,
+            "  It belongs to user {} and group {}, as the folder it is in does.",
+            owner.user(),
+            owner.group(),
+        );
     }
     if !restored.statements_to_run.is_empty() {
         let _ = writeln!(

@@ -1,0 +1,248 @@
+//! File systems that give less than ext4 does: real ones, and what they lack put upon a good one.
+//!
+//! On each file system everything is done, with the database, the repository and the output on it:
+//! what is said to be done is there, and what fails leaves nothing. On the poorest ones the command
+//! is killed, and its calls fail, one by one. Then each ability is taken away by strace, for good,
+//! alone and all together.
+
+mod kind;
+mod missing;
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use apograph::format::Generation;
+use apograph::io::{Disk, Folder, Mode, RealDisk, is_silly_renamed, is_temporary};
+use apograph::repository::RepositoryLock;
+
+use self::kind::{Kind, Made};
+use self::missing::{EACH, Missing};
+use super::system_calls::{self, KILL};
+use crate::act::{Act, Place};
+use crate::check::check;
+use crate::command::{Programs, Run};
+use crate::mount;
+use crate::report::{Extent, Outcome, Tally};
+use crate::scratch::scratch;
+use crate::stage::{Stage, contents};
+use crate::strace;
+
+/// The calls that fail on every file system: behind each of them, something is taken back.
+const FAILING_CALLS: &[&str] = &["fsync"];
+/// The calls that fail, and at which the command is killed, on the poorest file systems.
+const POOR_CALLS: &[&str] = &[
+    "fsync", "rename", "renameat", "linkat", "unlinkat", "mkdirat", "write", "openat",
+];
+const ERROR: &str = "error=EIO";
+
+/// Does all of it.
+///
+/// # Errors
+///
+/// Where a stage cannot be made.
+pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
+    if let Err(why) = mount::is_possible() {
+        return Ok(Outcome::Skipped(why));
+    }
+    let stages = [Stage::new(1)?, Stage::new(2)?];
+    let mut tally = Tally::default();
+    for kind in Kind::all() {
+        let name = kind.name();
+        match kind.make() {
+            Ok(made) => {
+                let on_it = OnIt {
+                    programs,
+                    stages: &stages,
+                    kind: &kind,
+                    made: &made,
+                    extent,
+                };
+                tally.add(on_it.run()?.named(name));
+            }
+            Err(error) => tally.say(format!("{name}: SKIPPED: {error:#}")),
+        }
+    }
+    if strace::is_possible() {
+        for missing in &EACH {
+            tally.add(without(programs, &stages, missing)?.named(&format!("no {}", missing.name)));
+        }
+    } else {
+        tally.say("what is missing: SKIPPED: strace is not there, or may not trace".to_owned());
+    }
+    Ok(Outcome::Ran {
+        tally,
+        control: None,
+    })
+}
+
+/// One file system that is mounted.
+struct OnIt<'a> {
+    programs: &'a Programs,
+    stages: &'a [Stage; 2],
+    kind: &'a Kind,
+    made: &'a Made,
+    extent: Extent,
+}
+
+impl OnIt<'_> {
+    fn run(&self) -> Result<Tally> {
+        let mut tally = Tally::default();
+        for stage in self.stages {
+            for act in Act::ALL {
+                self.does(stage, act, &mut tally)?;
+            }
+            self.excludes(stage, &mut tally)?;
+        }
+        tally.runs += 1;
+        tally.struck(|| "taken names".to_owned(), self.replaces_nothing());
+        if strace::is_possible() {
+            self.strike(&mut tally)?;
+        }
+        Ok(tally)
+    }
+
+    /// Everything is done, and leaves what it should.
+    fn does(&self, stage: &Stage, act: Act, tally: &mut Tally) -> Result<()> {
+        let folder = self.made.folder()?;
+        let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+        let mut command = self.programs.command(None);
+        let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
+        tally.runs += 1;
+        let outcome = succeeded(&run)
+            .and_then(|()| nothing_is_left(place.root()))
+            .and_then(|()| check(stage, act, &place, run.ended()))
+            .and_then(|()| nothing_is_left(place.root()));
+        let generation = stage.generation();
+        tally.struck(|| format!("generation {generation}, {act:?}"), outcome);
+        Ok(())
+    }
+
+    /// Of two commands that write, the second is told.
+    fn excludes(&self, stage: &Stage, tally: &mut Tally) -> Result<()> {
+        let act = Act::Incremental;
+        let folder = self.made.folder()?;
+        let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+        let repository = Folder::open(&place.repository())?;
+        let lock = RepositoryLock::acquire(&repository, Generation::Two)?;
+        let mut command = self.programs.command(None);
+        let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
+        drop(lock);
+        tally.runs += 1;
+        let outcome = run.code().and_then(|code| {
+            ensure!(code == "repository-busy", "the second command says {code}");
+            Ok(())
+        });
+        tally.struck(|| "two writers".to_owned(), outcome);
+        Ok(())
+    }
+
+    fn replaces_nothing(&self) -> Result<()> {
+        let folder = self.made.folder()?;
+        let opened = Folder::open(folder.path())?;
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("file"), "file")?;
+        std::fs::write(path("taken"), "taken")?;
+        std::fs::create_dir(path("folder"))?;
+        std::fs::create_dir(path("taken folder"))?;
+        let before = contents(folder.path())?;
+        for from in ["file", "folder"] {
+            for to in ["taken", "taken folder"] {
+                let published = RealDisk.publish(opened.at(from), opened.at(to));
+                let error = published.err().context("a taken name was published")?;
+                ensure!(error.is_already_exists(), "{from} to {to}: {error}");
+            }
+        }
+        ensure!(contents(folder.path())? == before, "something was replaced");
+        let made = RealDisk.create_new(opened.at("taken"), Mode::PRIVATE.into());
+        ensure!(made.is_err(), "a taken name was created");
+        RealDisk.publish(opened.at("file"), opened.at("free"))?;
+        RealDisk.exchange(opened.at("free"), opened.at("taken"))?;
+        let after = contents(folder.path())?;
+        let found = |name: &str| after.get(Path::new(name)).map(Vec::as_slice);
+        ensure!(
+            found("taken") == Some(b"file"),
+            "the new content is not there"
+        );
+        ensure!(found("free") == Some(b"taken"), "the old content is gone");
+        nothing_is_left(folder.path())
+    }
+
+    fn strike(&self, tally: &mut Tally) -> Result<()> {
+        let is_poor = self.kind.is_poor();
+        let calls = if is_poor { POOR_CALLS } else { FAILING_CALLS };
+        let faults = if is_poor {
+            &[ERROR, KILL][..]
+        } else {
+            &[ERROR]
+        };
+        let all = [Act::First, Act::Full, Act::Restore];
+        for (index, stage) in self.stages.iter().enumerate() {
+            for (number, act) in all.into_iter().enumerate() {
+                // A quick run takes each act with one generation.
+                if self.extent == Extent::Quick && number % 2 != index {
+                    continue;
+                }
+                for fault in faults {
+                    for call in calls {
+                        let folder = || self.made.folder();
+                        let fault = (*call, *fault);
+                        let swept =
+                            system_calls::sweep(self.programs, None, stage, act, fault, &folder);
+                        tally.add(swept?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Everything is done without something.
+fn without(programs: &Programs, stages: &[Stage; 2], missing: &Missing) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for stage in stages {
+        for act in Act::ALL {
+            let folder = scratch()?;
+            let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+            let trace = folder.path().join("trace");
+            let only = [place.root().to_owned(), place.repository()];
+            let only = if missing.of_folders { &only[..] } else { &[] };
+            let words = act.words(&place);
+            let run = strace::run_without(programs, &words, missing.injections, only, &trace)?;
+            tally.runs += 1;
+            let warnings = run.json["warnings"].to_string();
+            let says = |warning: &str| warnings.matches(warning).count();
+            let outcome = succeeded(&run)
+                .and_then(|()| match missing.warning.map(says) {
+                    None | Some(1) => Ok(()),
+                    Some(count) => {
+                        bail!("it is told {count} times: {warnings}")
+                    }
+                })
+                .and_then(|()| nothing_is_left(place.root()))
+                .and_then(|()| check(stage, act, &place, run.ended()));
+            let generation = stage.generation();
+            tally.struck(
+                || format!("generation {generation}, {act:?}, no {}", missing.name),
+                outcome,
+            );
+        }
+    }
+    Ok(tally)
+}
+
+fn succeeded(run: &Run) -> Result<()> {
+    ensure!(run.exit == Some(0), "exit {:?}: {}", run.exit, run.said);
+    Ok(())
+}
+
+fn nothing_is_left(root: &Path) -> Result<()> {
+    let contents = contents(root)?;
+    let is_left = |path: &&std::path::PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        is_temporary(name) || is_silly_renamed(name)
+    };
+    let left = contents.keys().find(is_left);
+    ensure!(left.is_none(), "{left:?} is left");
+    Ok(())
+}

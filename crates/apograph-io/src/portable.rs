@@ -1,0 +1,163 @@
+//! What every file system can do, in place of what some cannot.
+//!
+//! Two renames carry all that is published, and Linux has both on its own file systems: one that
+//! fails where the name is taken (`RENAME_NOREPLACE`), and one that lets two files change names
+//! (`RENAME_EXCHANGE`). NFS, SMB, exFAT and whatever is mounted by FUSE have neither. Each is made
+//! here of what is left, and where even that is missing, of less. What a folder's file system does
+//! not have is found out when it is first wanted, and remembered in the [`Folder`](crate::Folder).
+//!
+//! **A free name.** A file gets its second name by a link, which fails where it is taken, and then
+//! loses the first. Without links the name is claimed by an empty file, whose creation fails where
+//! it is taken, and the file is renamed over the claim. A folder is claimed by an empty folder. So a
+//! name that is taken is never replaced, whichever way is left.
+//!
+//! Killed in between, a file has both names, which are one file; or the claim is left, which is
+//! empty, while the file still has the temporary name. Neither is taken for anything else: no
+//! segment, database or log folder is empty.
+//!
+//! What would replace a file, if there were one, needs no claim: it is renamed over whatever is there
+//! by then. An empty manifest would stop the next command.
+//!
+//! **Another content.** The old file gets a second name, `..NAME.apograph-tmp.apograph-tmp`, by a
+//! link, or else by a copy; the new one is renamed over the old; the old takes the new one's
+//! temporary name. The name leads to the old file or to the new one at every moment. The detour
+//! keeps the way back: where the folder cannot be synced, the two change names again.
+//!
+//! All of it is made of [`Disk`]'s own operations, so that a test can cut the power between any two
+//! of them.
+
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+
+use crate::access::Mode;
+use crate::disk::{Disk, Rename};
+use crate::error::{IoError, Result, failed};
+use crate::folder::{At, Identity};
+use crate::lack::Lack;
+use crate::staged::temporary_name;
+
+/// Renames a file or folder to a name that must be free.
+pub(crate) fn publish<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    match natively(to, Lack::FreeRename, || disk.rename(from, to, Rename::Free)) {
+        Some(renamed) => renamed,
+        None if inspect(from)?.is_dir() => publish_folder(disk, from, to),
+        None => publish_file(disk, from, to),
+    }
+}
+
+/// Renames a file to a name that nothing has, and that may be taken meanwhile.
+pub(crate) fn place<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    let renamed = natively(to, Lack::FreeRename, || disk.rename(from, to, Rename::Free));
+    renamed.unwrap_or_else(|| disk.rename(from, to, Rename::Over))
+}
+
+fn publish_file<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    match natively(to, Lack::Link, || disk.link(from, to)) {
+        // A server that has lost its answer is asked again, and says that its own link is in the way.
+        Some(Err(error)) if error.is_already_exists() && is_same(from, to) => {}
+        Some(linked) => linked?,
+        None => {
+            let mode = Mode::from(&inspect(from)?);
+            return drop_over(disk.create_new(to, mode.into()), || {
+                let renamed = disk.rename(from, to, Rename::Over);
+                renamed.inspect_err(|_| drop(disk.remove_file(to)))
+            });
+        }
+    }
+    let removed = disk.remove_file(from);
+    removed.inspect_err(|_| drop(disk.remove_file(to)))
+}
+
+fn publish_folder<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    let mode = Mode::from(&inspect(from)?);
+    drop_over(disk.create_folder(to, mode), || {
+        match disk.rename(from, to, Rename::Over) {
+            // A rename of a folder replaces an empty folder at most, and on some not even that.
+            Err(error) if refuses_claims(&error) => {
+                disk.remove_folder(to)?;
+                disk.rename(from, to, Rename::Over)
+            }
+            renamed => renamed.inspect_err(|_| drop(disk.remove_folder(to))),
+        }
+    })
+}
+
+/// Lets two files of one folder change names.
+pub(crate) fn exchange<D: Disk + ?Sized>(disk: &D, one: At<'_>, other: At<'_>) -> Result<()> {
+    let natively = natively(other, Lack::Exchange, || {
+        disk.rename(one, other, Rename::Exchange)
+    });
+    if let Some(exchanged) = natively {
+        return exchanged;
+    }
+    let aside = temporary_name(one.name());
+    let aside = one.folder().at(&aside);
+    if aside.exists()? {
+        disk.remove_file(aside)?;
+    }
+    keep(disk, other, aside)?;
+    if let Err(error) = disk.rename(one, other, Rename::Over) {
+        let _ = disk.remove_file(aside);
+        return Err(error);
+    }
+    // Where the old file cannot take the temporary name, it takes its own again.
+    let renamed = disk.rename(aside, one, Rename::Over);
+    renamed.inspect_err(|_| drop(disk.rename(aside, other, Rename::Over)))
+}
+
+/// Gives a file a second name that is free, or a copy of it.
+fn keep<D: Disk + ?Sized>(disk: &D, file: At<'_>, aside: At<'_>) -> Result<()> {
+    if let Some(linked) = natively(aside, Lack::Link, || disk.link(file, aside)) {
+        return linked;
+    }
+    let (source, metadata) = (file.open()?, inspect(file)?);
+    let mut copy = disk.create_new(aside, Mode::from(&metadata).into())?;
+    let copied = copy.copy_from(&source, 0, metadata.len());
+    drop(copy);
+    copied.inspect_err(|_| drop(disk.remove_file(aside)))
+}
+
+/// Does something as the file system does it; `None` where it does not.
+fn natively(to: At<'_>, lack: Lack, act: impl FnOnce() -> Result<()>) -> Option<Result<()>> {
+    if to.folder().lacks(lack) {
+        return None;
+    }
+    let done = act();
+    let is_lacking = |error: &IoError| match lack {
+        // "The file system does not support the creation of hard links."
+        Lack::Link => error.is_unsupported() || error.is_not_permitted(),
+        _ => error.is_unsupported(),
+    };
+    if done.as_ref().is_err_and(is_lacking) {
+        to.folder().note(lack);
+        return None;
+    }
+    Some(done)
+}
+
+/// Closes what claims a name before something is renamed over it.
+fn drop_over<T>(claim: Result<T>, act: impl FnOnce() -> Result<()>) -> Result<()> {
+    drop(claim?);
+    act()
+}
+
+fn refuses_claims(error: &IoError) -> bool {
+    error.is_already_exists()
+        || error.is_not_permitted()
+        || error.kind() == Some(ErrorKind::DirectoryNotEmpty)
+}
+
+/// Whether both are names of one file that has more than one.
+fn is_same(one: At<'_>, other: At<'_>) -> bool {
+    let identity = |at| {
+        let found = inspect(at).ok().filter(|found| found.nlink() > 1);
+        found.as_ref().map(Identity::from)
+    };
+    identity(one).is_some_and(|found| Some(found) == identity(other))
+}
+
+fn inspect(at: At<'_>) -> Result<Metadata> {
+    let gone = || failed("inspect", &at.path())(ErrorKind::NotFound);
+    at.metadata()?.ok_or_else(gone)
+}
