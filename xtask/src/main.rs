@@ -1,8 +1,9 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
-//! `bench`.
+//! `lives`, `bench`.
 
 mod bench;
 mod driver;
+mod lives;
 mod metadata;
 mod run;
 mod tidy;
@@ -60,6 +61,24 @@ enum Command {
         #[arg(long)]
         long: bool,
     },
+    /// Lives lives of databases with the real engines, and counts what their backups came to
+    Lives {
+        /// How many random lives of each generation
+        #[arg(long, default_value = "100")]
+        seeds: NonZero<u64>,
+        /// The seed of the first; with `--seeds 1` the only one
+        #[arg(long, default_value = "1")]
+        first: u64,
+        /// The engine of one generation alone
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=2))]
+        generation: Option<u32>,
+        /// Tells a life that finds something without what has no part in it
+        #[arg(long)]
+        shrink: bool,
+        /// Leaves out the scripted lives
+        #[arg(long)]
+        random: bool,
+    },
     /// Measures how fast apograph is, beside the engine and the limit of the machine
     Bench {
         /// Makes the workloads that are not there yet, and measures nothing
@@ -91,6 +110,18 @@ fn main() -> anyhow::Result<()> {
             names,
         } => tools::fixtures(generation, &out, &names),
         Command::Faults { rows, long } => tools::faults(&rows, long),
+        Command::Lives {
+            seeds,
+            first,
+            generation,
+            shrink,
+            random,
+        } => lives::lives(&lives::Options {
+            seeds: first..=first.saturating_add(seeds.get() - 1),
+            generation,
+            shrinks: shrink,
+            only_random: random,
+        }),
         Command::Bench {
             prepare,
             check,

@@ -132,6 +132,8 @@ impl Stage {
             }
             Op::Compact(db) => {
                 self.open(db);
+                // What a session does that is open meanwhile is in the log and in no store.
+                let _ = self.world.engine(db.name()).release("ROLLBACK");
                 let _ = self.world.engine(db.name()).compact();
                 self.world.observe(db.name());
             }

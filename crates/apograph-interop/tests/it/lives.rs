@@ -32,9 +32,10 @@ for_each_generation!(
     short_commands,
     rollbacks,
     rollbacks_and_checkpoints,
-    a_checkpoint_that_is_held,
     a_double_rotation,
 );
+
+for_each_generation_with_strace!(a_checkpoint_that_is_held,);
 
 const DB: &str = "a";
 
