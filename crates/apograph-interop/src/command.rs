@@ -1,19 +1,19 @@
 //! The `apograph` command, run as a user runs it.
 
 use std::ffi::OsStr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::driver::Taken;
+use crate::surroundings::Surroundings;
 
 /// A build of the command.
 #[derive(Debug, Clone)]
 pub struct Apograph {
     program: PathBuf,
-    user: Option<u32>,
+    surroundings: Surroundings,
 }
 
 /// What a run of the command came to.
@@ -30,15 +30,15 @@ impl Apograph {
     pub fn at(program: &Path) -> Self {
         Self {
             program: program.to_owned(),
-            user: None,
+            surroundings: Surroundings::default(),
         }
     }
 
-    /// The same, run by another user and that user's group.
+    /// The same in other surroundings.
     #[must_use]
-    pub fn as_user(&self, user: u32) -> Self {
+    pub fn within(&self, surroundings: &Surroundings) -> Self {
         Self {
-            user: Some(user),
+            surroundings: surroundings.clone(),
             ..self.clone()
         }
     }
@@ -52,9 +52,7 @@ impl Apograph {
     pub fn run<W: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = W>) -> Outcome {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--json");
-        if let Some(user) = self.user {
-            command.uid(user).gid(user);
-        }
+        self.surroundings.put_around(&mut command);
         let output = command
             .output()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.program.display()));

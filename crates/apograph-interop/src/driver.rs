@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::protocol::{Call, Key, Load, OpenOptions, Reply, Request, Version};
+use crate::surroundings::Surroundings;
 
 /// A real engine in a process of its own, holding at most one open database.
 ///
@@ -77,7 +78,18 @@ impl Engine {
     ///
     /// If the program cannot be started.
     pub fn start(driver: &Path) -> Self {
-        let mut process = Command::new(driver)
+        Self::start_within(driver, &Surroundings::default())
+    }
+
+    /// The same in other surroundings.
+    ///
+    /// # Panics
+    ///
+    /// If the program cannot be started.
+    pub fn start_within(driver: &Path, surroundings: &Surroundings) -> Self {
+        let mut command = Command::new(driver);
+        surroundings.put_around(&mut command);
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -35,10 +35,12 @@ mod generation;
 pub mod lives;
 pub mod protocol;
 pub mod scenario;
+mod surroundings;
 mod truth;
 
 pub use command::{Apograph, Outcome};
 pub use driver::{Dump, Engine, EngineError, Taken};
 pub use generation::Generation;
 pub use protocol::{Call, Durability, Key, Load, OpenOptions, Version};
+pub use surroundings::{Clock, Surroundings};
 pub use truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};

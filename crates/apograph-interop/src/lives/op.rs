@@ -74,6 +74,10 @@ pub(crate) enum Op {
     OldRecord(u8),
     /// The small files are lost or not, and the manifest is made anew.
     Rebuild(u8, bool),
+    /// The clock of the machine is set: so many hours off the true time.
+    Clock(i8),
+    /// The next backups are taken by the owner of the database, or by another user: root.
+    ByOwner(bool),
 }
 
 /// How a backup is taken.
@@ -167,6 +171,8 @@ const SOMETIMES: &[&[Kind]] = &[
     })],
     &[(2, |random, _| Op::LoseRecord(random.u8(..2)))],
     &[(2, |random, _| Op::OldRecord(random.u8(..2)))],
+    &[(2, |random, _| Op::Clock(random.i8(-30..30)))],
+    &[(4, |random, _| Op::ByOwner(random.bool()))],
     &[(2, |random, _| Op::Rebuild(random.u8(..2), random.bool()))],
 ];
 

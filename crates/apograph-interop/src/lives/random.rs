@@ -9,6 +9,7 @@ use super::report::{FindingKind, Report};
 use super::world::{Snapshot, Tools, World};
 use crate::driver::EngineError;
 use crate::generation::Generation;
+use crate::surroundings::Clock;
 
 /// A random life, and what it came to.
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ impl Life {
     }
 
     fn lived(tools: &Tools, seed: u64, mut ops: Vec<Op>) -> Self {
-        let mut stage = Stage::new(tools);
+        let mut stage = Stage::new(tools, &ops);
         let mut count = 0;
         for op in &ops {
             count += 1;
@@ -86,14 +87,22 @@ struct Stage {
     before: [Option<Snapshot>; 2],
     records: [Option<Vec<u8>>; 2],
     moves: u32,
+    clock: Option<Clock>,
 }
 
+/// A user who owns nothing else.
+const NOBODY: u32 = 65534;
 const RECORD: &str = "apograph.json";
 const SMALL_FILES: [&str; 2] = [RECORD, "backup_manifest.json"];
 
 impl Stage {
-    fn new(tools: &Tools) -> Self {
+    fn new(tools: &Tools, ops: &[Op]) -> Self {
         let mut world = World::new(tools);
+        let has_clock = ops.iter().any(|op| matches!(op, Op::Clock(_)));
+        let clock = has_clock.then(|| world.take_clock()).flatten();
+        if ops.iter().any(|op| matches!(op, Op::ByOwner(_))) {
+            world.take_user(NOBODY);
+        }
         for db in [Db::A, Db::B] {
             world.open(db.name());
         }
@@ -103,6 +112,7 @@ impl Stage {
             before: [None, None],
             records: [None, None],
             moves: 0,
+            clock,
         }
     }
 
@@ -202,6 +212,12 @@ impl Stage {
                 }
             }
             Op::Rebuild(repository, is_lost) => self.rebuild(repository, is_lost),
+            Op::Clock(hours) => {
+                if let Some(clock) = &self.clock {
+                    clock.set(i64::from(hours) * 3600);
+                }
+            }
+            Op::ByOwner(is_so) => self.world.back_up_as_user(is_so),
         }
     }
 
@@ -254,12 +270,13 @@ impl Stage {
         match self.world.try_open(name) {
             Ok(()) => {}
             Err(EngineError::Gone { .. } | EngineError::Refused { .. }) => {
-                if let Some(before) = &self.before[db as usize] {
-                    self.world.roll_back(name, before);
-                } else {
-                    self.world.remove(name);
+                if let Some(before) = self.before[db as usize].take() {
+                    self.world.roll_back(name, &before);
                 }
-                self.world.open(name);
+                if self.world.try_open(name).is_err() {
+                    self.world.remove(name);
+                    self.world.open(name);
+                }
             }
             Err(error) => panic!("{error}"),
         }
@@ -313,6 +330,7 @@ impl Stage {
                 fs::copy(file, target).expect("a file can be copied");
             }
         }
+        self.world.hand_over_files(name);
     }
 
     fn swap_file(&mut self, db: Db) {

@@ -21,6 +21,7 @@ use crate::disk;
 use crate::driver::{Engine, EngineError};
 use crate::generation::Generation;
 use crate::protocol::OpenOptions;
+use crate::surroundings::{Clock, Surroundings};
 
 /// So many points of a repository are restored at most, spread over all of them.
 const MOST_POINTS: usize = 40;
@@ -51,6 +52,7 @@ pub struct World {
     past: Vec<History>,
     report: Report,
     copies: usize,
+    surroundings: Surroundings,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +95,44 @@ impl World {
             past: Vec::new(),
             report: Report::default(),
             copies: 0,
+            surroundings: Surroundings::default(),
+        }
+    }
+
+    /// Gives the engines and the command a clock that can be set, where the machine has one.
+    pub fn take_clock(&mut self) -> Option<Clock> {
+        let clock = Clock::at(&self.path("clock"))?;
+        self.surroundings.clock = Some(clock.clone());
+        self.tools.command = self.tools.command.within(&self.surroundings);
+        Some(clock)
+    }
+
+    /// From now on the engines run as another user, who owns the databases. `false` where this
+    /// process may not do that.
+    pub fn take_user(&mut self, user: u32) -> bool {
+        let folder = self.folder.path();
+        if std::os::unix::fs::chown(folder, Some(user), Some(user)).is_err() {
+            return false;
+        }
+        self.surroundings.user = Some(user);
+        true
+    }
+
+    /// Lets that user take the backups, or the one of this process.
+    pub fn back_up_as_user(&mut self, is_so: bool) {
+        let surroundings = Surroundings {
+            user: self.surroundings.user.filter(|_| is_so),
+            ..self.surroundings.clone()
+        };
+        self.tools.command = self.tools.command.within(&surroundings);
+    }
+
+    /// What this process wrote into a folder is that user's.
+    fn hand_over(&self, folder: &Path) {
+        if let Some(user) = self.surroundings.user {
+            let mut command = std::process::Command::new("chown");
+            command.args(["-R", &format!("{user}:{user}")]).arg(folder);
+            assert!(command.status().is_ok_and(|it| it.success()), "chown");
         }
     }
 
@@ -164,16 +204,21 @@ impl World {
         if self.is_open(name) {
             return Ok(());
         }
-        let driver = self.tools.driver.clone();
+        let (driver, surroundings) = (self.tools.driver.clone(), self.surroundings.clone());
         let generation = self.generation();
         let database = self.known(name);
-        fs::create_dir_all(database.path.parent().expect("it lies in a folder"))
-            .expect("a folder can be created");
+        let folder = database.path.parent().expect("it lies in a folder");
+        let folder = folder.to_owned();
+        if !folder.is_dir() {
+            fs::create_dir_all(&folder).expect("a folder can be created");
+            self.hand_over(&folder);
+        }
+        let database = self.known(name);
         let options = database.options;
         let path = database.path.clone();
         let engine = database
             .engine
-            .get_or_insert_with(|| Engine::start(&driver));
+            .get_or_insert_with(|| Engine::start_within(&driver, &surroundings));
         engine.open_with(&path, options)?;
         database.is_open = true;
         let (epoch, content) = (engine.epoch()?, engine.content()?);
@@ -268,6 +313,7 @@ impl World {
         let copy = snapshot.folder.join(path.file_name().expect("a name"));
         let folder = path.parent().expect("it lies in a folder");
         disk::copy_database(&copy, folder).expect("a copy");
+        self.hand_over(folder);
         self.known(name).history = snapshot.history.clone();
     }
 
@@ -305,6 +351,12 @@ impl World {
     /// lies in its log never was.
     pub fn mix(&mut self, name: &str) {
         self.known(name).is_mixed = true;
+    }
+
+    /// What was done to the files of a database by this process was done by their owner.
+    pub fn hand_over_files(&mut self, name: &str) {
+        let database = self.database(name);
+        self.hand_over(database.parent().expect("it lies in a folder"));
     }
 
     /// What was restored is a database from now on, and goes on from the state of a point.
