@@ -30,9 +30,11 @@ pub(crate) fn lives(options: &Options) -> Result<()> {
             "apograph-interop",
             "--test",
             "it",
-            "lives::",
+            "--features",
+            "strace",
             "--",
-            "--include-ignored",
+            "lives::",
+            "held::",
         ];
         if run(&mut cargo(scripted)).is_err() {
             found.push("scripted lives".to_owned());

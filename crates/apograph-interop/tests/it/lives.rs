@@ -5,11 +5,8 @@
 //! docs/decisions.md says where the numbers come from. `APOGRAPH_COMMAND=PROGRAM` lets another
 //! build of the command live them.
 
-use std::io::{self, BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use apograph_interop::lives::{Tools, World};
 use apograph_interop::{Generation, Load};
@@ -35,9 +32,7 @@ for_each_generation!(
     a_double_rotation,
 );
 
-for_each_generation_with_strace!(a_checkpoint_that_is_held,);
-
-const DB: &str = "a";
+pub(crate) const DB: &str = "a";
 
 fn world(generation: Generation) -> World {
     World::new(&Tools {
@@ -50,7 +45,7 @@ fn world(generation: Generation) -> World {
 /// A life with one database that is open, and at most so many full backups: in generation 1, in
 /// generation 2.
 #[track_caller]
-fn live(generation: Generation, fulls: [u64; 2], story: impl FnOnce(&mut World)) {
+pub(crate) fn live(generation: Generation, fulls: [u64; 2], story: impl FnOnce(&mut World)) {
     let mut world = world(generation);
     world.open(DB);
     story(&mut world);
@@ -276,51 +271,6 @@ fn roll_back_some(world: &mut World, number: u64) {
     world.insert(DB, number..number + 1);
     world.run(DB, rolled_back);
     world.run(DB, "START TRANSACTION; COMMIT");
-}
-
-/// Each of its syncs takes four seconds, and a backup falls into each.
-fn a_checkpoint_that_is_held(generation: Generation) {
-    const HELD: Duration = Duration::from_secs(4);
-    let held = |sync: u32| {
-        live(generation, [1, 1], |world| {
-            world.insert(DB, 0..2);
-            world.back_up(DB, "one");
-            world.insert(DB, 2..4);
-            let mut holder = hold(world.engine(DB).id(), "fsync,fdatasync", sync, HELD);
-            world.back_up_in_a_checkpoint(DB, "one", HELD / 2);
-            let _ = holder.kill();
-            let _ = holder.wait();
-            world.back_up(DB, "one");
-            world.insert(DB, 4..6);
-            world.back_up(DB, "one");
-        });
-    };
-    thread::scope(|scope| {
-        for sync in 1..=4 {
-            scope.spawn(move || held(sync));
-        }
-    });
-}
-
-/// Lets a process wait at one of its next calls of these kinds.
-fn hold(process: u32, calls: &str, number: u32, held: Duration) -> Child {
-    let delay = held.as_micros();
-    let inject = format!("inject={calls}:delay_enter={delay}:when={number}");
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-e", &format!("trace={calls}"), "-e", &inject]);
-    strace.args(["-p", &process.to_string()]);
-    let mut strace = strace
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("strace is installed");
-    let mut said = BufReader::new(strace.stderr.take().expect("it is piped"));
-    let mut line = String::new();
-    said.read_line(&mut line).unwrap();
-    assert!(line.contains("attached"), "{line}");
-    // It goes on to say what it sees.
-    thread::spawn(move || io::copy(&mut said, &mut io::sink()));
-    strace
 }
 
 /// Sixteen sessions that find a log file full at once may begin two new ones.

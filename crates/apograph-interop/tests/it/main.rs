@@ -12,22 +12,6 @@ macro_rules! for_each_generation {
     };
 }
 
-/// The same with strace, which is not everywhere: `cargo xtask lives` runs them.
-macro_rules! for_each_generation_with_strace {
-    ($($test:ident),+ $(,)?) => {
-        mod generation_1_with_strace {
-            $(#[test] #[ignore = "needs strace"] fn $test() {
-                super::$test(apograph_interop::Generation::One);
-            })+
-        }
-        mod generation_2_with_strace {
-            $(#[test] #[ignore = "needs strace"] fn $test() {
-                super::$test(apograph_interop::Generation::Two);
-            })+
-        }
-    };
-}
-
 mod captured_sources;
 mod clients;
 mod command;
@@ -36,6 +20,8 @@ mod crash;
 mod encrypted;
 mod fixtures;
 mod golden_chains;
+#[cfg(feature = "strace")]
+mod held;
 mod interplay;
 mod judge;
 mod live_engine;
