@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
-use apograph::io::{Disk, Folder, Reading, Silent};
+use apograph::io::{Disk, Folder, Monitor, Reading, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_mark};
@@ -81,13 +81,23 @@ impl Act {
     ///
     /// Those of the library.
     pub fn perform(self, disk: &dyn Disk, place: &Place) -> Result<()> {
+        self.perform_heard(disk, place, &Silent)
+    }
+
+    /// The same, while a monitor lets it.
+    pub(crate) fn perform_heard(
+        self,
+        disk: &dyn Disk,
+        place: &Place,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
         let (database, repository) = (place.database(), place.repository());
         let backup = |kind| {
             let options = Backup {
                 kind,
                 ..Backup::default()
             };
-            capture(disk, &database, &repository, &options, &Silent)
+            capture(disk, &database, &repository, &options, monitor)
         };
         match self {
             Self::First | Self::Adopting => drop(backup(Kind::Auto)?),
@@ -95,15 +105,15 @@ impl Act {
             Self::Full => drop(backup(Kind::Full)?),
             Self::Restore => {
                 let options = Options::to(Target::Latest);
-                restore(disk, &repository, &place.output(), &options, &Silent)?;
+                restore(disk, &repository, &place.output(), &options, monitor)?;
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
-                rebuild(disk, &repository, Reading::default())?;
+                rebuild(disk, &repository, Reading::heard_by(monitor))?;
             }
             Self::Verify => {
                 let options = VerifyOptions::default();
-                let verified = verify_and_mark(disk, &repository, &options, &Silent)?;
+                let verified = verify_and_mark(disk, &repository, &options, monitor)?;
                 ensure!(verified.problems.is_empty(), "{:?}", verified.problems);
             }
         }

@@ -31,6 +31,8 @@ pub enum Row {
     Race,
     /// Two commands at once
     Busy,
+    /// The command is told to end, or nobody takes what it says
+    Interrupted,
     /// Something is in the way of a restored database
     Occupied,
     /// Nothing is more open than the database, and what is closed is an error
@@ -62,6 +64,7 @@ impl Row {
             Self::Full => rows::full::run(),
             Self::Race => rows::race::run(programs, extent),
             Self::Busy => rows::busy::run(programs),
+            Self::Interrupted => rows::interrupted::run(programs, extent),
             Self::Occupied => rows::occupied::run(),
             Self::Permissions => rows::permissions::run(programs),
             Self::Encoder => rows::encoder::run(),

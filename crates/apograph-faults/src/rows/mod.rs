@@ -7,6 +7,7 @@ pub mod failing;
 pub mod filesystems;
 pub mod full;
 pub mod hostile;
+pub mod interrupted;
 pub mod lacking;
 pub mod occupied;
 pub mod permissions;

@@ -45,6 +45,7 @@ rows! {
     a_file_system_may_lack_what_others_have: Lacking,
     a_failed_sync_is_no_success: Sync,
     two_commands_keep_out_of_each_others_way: Busy,
+    whoever_is_told_to_end_leaves_nothing: Interrupted,
     nothing_is_restored_over: Occupied,
     nothing_is_more_open_than_the_database: Permissions,
     what_is_written_is_compared: Encoder,
