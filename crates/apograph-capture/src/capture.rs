@@ -7,8 +7,8 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use apograph_io::{Disk, Folder, IoError, Mode, Monitor, exists, now};
-use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt};
+use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now};
+use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt, create, uncreate};
 
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
@@ -16,7 +16,8 @@ use crate::job::Job;
 use crate::request::{Captured, Options};
 
 /// Captures the database at `database` into the repository at `repository`, which is created
-/// where it does not exist.
+/// where nothing is. A folder that is there has to be a repository: an empty one may be where a disk
+/// is not mounted.
 ///
 /// The database may be open in another process, which is neither stopped nor asked.
 ///
@@ -33,18 +34,15 @@ pub fn capture(
 ) -> Result<Captured> {
     let database = Database::find(database)?;
     database.headers()?;
-    let place = Place::find_or_create(disk, repository, database.mode())?;
+    let place = Place::find_or_create(disk, repository, database.mode(), options.existing)?;
     let lock = RepositoryLock::acquire(&place.folder, database.generation());
-    let mut lock = lock.inspect_err(|error| {
+    let mut lock = lock.inspect_err(|_| {
         // A folder that another command has locked in the meantime is that command's.
-        if !matches!(error, RepositoryError::Busy { .. }) {
+        if let Ok(_lock) = FileLock::acquire_folder(&place.folder) {
             place.undo(disk);
         }
     })?;
-    // The folder is durable before anything is in it.
-    let captured = place
-        .sync(disk)
-        .and_then(|()| captured(disk, &database, place.folder.clone(), options, monitor));
+    let captured = captured(disk, &database, place.folder.clone(), options, monitor);
     if let Err(error) = &captured {
         // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
         // one that its name leads to.
@@ -69,9 +67,14 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn find_or_create(disk: &dyn Disk, path: &'a Path, mode: Mode) -> Result<Self> {
+    fn find_or_create(disk: &dyn Disk, path: &'a Path, mode: Mode, existing: bool) -> Result<Self> {
         if let Some(found) = Self::find(path)? {
             return Ok(found);
+        }
+        if existing {
+            let detail = "there is no such folder".to_owned();
+            let path = path.to_owned();
+            return Err(RepositoryError::NotARepository { path, detail }.into());
         }
         let (parent, name) = Folder::holding(path).map_err(|error| match error {
             IoError::Failed { path, source, .. } => IoError::Failed {
@@ -81,13 +84,13 @@ impl<'a> Place<'a> {
             },
             other => other,
         })?;
-        match disk.create_folder(parent.at(name), mode.for_folder()) {
+        match create(disk, &parent, name, mode) {
             Ok(folder) => {
                 let created = Some((parent, name));
                 Ok(Self { folder, created })
             }
             // Another command was faster.
-            Err(error) if error.is_already_exists() => Self::find(path)?.ok_or(error.into()),
+            Err(busy @ RepositoryError::Busy { .. }) => Self::find(path)?.ok_or(busy.into()),
             Err(error) => Err(error.into()),
         }
     }
@@ -109,19 +112,11 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Makes a folder that was created durable.
-    fn sync(&self, disk: &dyn Disk) -> Result<()> {
-        match &self.created {
-            Some((parent, _)) => Ok(disk.sync_folder(parent)?),
-            None => Ok(()),
-        }
-    }
-
-    /// Removes the folder if it was created, and is empty.
+    /// Removes the repository if it was created, and nothing is in it.
     fn undo(&self, disk: &dyn Disk) {
         if let Some((parent, name)) = &self.created {
             // The error that led here is the one to report.
-            let _ = disk.remove_folder(parent.at(name));
+            let _ = uncreate(disk, parent, name, &self.folder);
         }
     }
 }
@@ -134,6 +129,11 @@ fn captured(
     monitor: &dyn Monitor,
 ) -> Result<Captured> {
     let repository = Repository::open_or_empty(folder, options.reading(monitor))?;
+    if !repository.is_initialized() {
+        let path = repository.folder().path().to_owned();
+        let detail = "it is empty; it may be where a disk is not mounted".to_owned();
+        return Err(RepositoryError::NotARepository { path, detail }.into());
+    }
     let repository = adopt(disk, repository, database.mode(), options.reading(monitor))?;
     for temporary in repository.temporaries() {
         disk.remove_file(temporary)?;

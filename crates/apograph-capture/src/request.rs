@@ -25,6 +25,8 @@ pub struct Options {
     pub threads: Threads,
     /// How fast the database and its log are read.
     pub pace: Pace,
+    /// The repository has to be there already; else it is made where nothing is.
+    pub existing: bool,
 }
 
 impl Options {

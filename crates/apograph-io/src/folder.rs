@@ -96,6 +96,15 @@ impl Folder {
         or_current(&self.path)
     }
 
+    /// The same folder, which has this path by now.
+    #[must_use]
+    pub fn renamed(&self, path: PathBuf) -> Self {
+        Self {
+            path,
+            ..self.clone()
+        }
+    }
+
     /// A name in the folder.
     pub fn at<'a, N: AsRef<OsStr> + ?Sized>(&'a self, name: &'a N) -> At<'a> {
         At {

@@ -3,7 +3,7 @@
 //! For the engines that capture and restore, and for whoever inspects repositories. It joins the
 //! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
 //! is a manifest whose every entry was looked at, read as a chain. It also holds the ways in which
-//! a repository changes: [`publish`] adds segments (and [`adopt`] completes what a killed backup
+//! a repository changes: [`init()`] makes one, [`publish`] adds segments (and [`adopt`] completes what a killed backup
 //! left), [`mark`] notes what was verified, [`plan_rebuild`] and [`rebuild()`] make a manifest
 //! anew. It knows neither live databases nor restored ones.
 //!
@@ -21,6 +21,7 @@ mod adopt;
 mod check;
 mod encoding;
 mod error;
+mod init;
 mod marks;
 mod opening;
 mod overlap;
@@ -35,6 +36,7 @@ mod timelines;
 pub use adopt::adopt;
 pub use check::{Expected, FileCheck, check_end, check_file, check_size};
 pub use error::{RepositoryError, Result};
+pub use init::{Initialized, create, init, uncreate};
 pub use marks::{Mark, mark};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};

@@ -15,8 +15,8 @@ use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
     Chain, Cursor, FileName, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest,
-    RecordRef, SEGMENTS_MAX, Segment, SegmentContent, Unknown, Unusable, Verification,
-    read_manifest,
+    ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX, Segment, SegmentContent,
+    Unknown, Unusable, Verification, read_manifest, read_notes,
 };
 use apograph_wal::TimelineState;
 
@@ -37,6 +37,7 @@ pub struct Repository {
     verified: Verified,
     has_history: bool,
     cursor: Option<Cursor>,
+    notes: std::result::Result<Option<Notes>, ManifestError>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
 }
@@ -65,19 +66,19 @@ impl Repository {
             path: path.to_owned(),
             detail: detail.to_owned(),
         };
-        let empty = "there is no manifest and no backup in it";
+        let empty = "there is no backup in it";
         let repository = match Folder::find(path) {
             Ok(Some(folder)) => Self::open_or_empty(folder, reading)?,
-            Ok(None) => return Err(no_repository(empty)),
+            Ok(None) => return Err(no_repository("there is no such folder")),
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        if !repository.chain.entries().is_empty() {
-            Ok(repository)
-        } else if repository.unnamed.is_empty() {
+        if !repository.is_initialized() {
             Err(no_repository(empty))
-        } else {
+        } else if repository.chain.entries().is_empty() && !repository.unnamed.is_empty() {
             Err(unnamed_segments(&repository.folder))
+        } else {
+            Ok(repository)
         }
     }
 
@@ -89,8 +90,12 @@ impl Repository {
     /// [`RepositoryError::NotARepository`].
     pub fn open_or_empty(folder: Folder, reading: Reading<'_>) -> Result<Self> {
         let found = Found::in_folder(&folder)?;
+        let notes = match read_notes(&folder) {
+            Err(ManifestError::Io(error)) => return Err(error.into()),
+            notes => notes,
+        };
         let Some(manifest) = read_manifest(&folder)? else {
-            return Self::without_manifest(folder, found);
+            return Self::without_manifest(folder, found, notes);
         };
         let opening = Opening {
             folder: &folder,
@@ -111,12 +116,17 @@ impl Repository {
             verified: opened.verified,
             has_history: opened.has_history,
             cursor: opened.cursor,
+            notes,
             unnamed,
             temporaries: found.temporaries,
         })
     }
 
-    fn without_manifest(folder: Folder, found: Found) -> Result<Self> {
+    fn without_manifest(
+        folder: Folder,
+        found: Found,
+        notes: std::result::Result<Option<Notes>, ManifestError>,
+    ) -> Result<Self> {
         // A first backup that was cut off before its manifest leaves just its own files.
         let full = SegmentName {
             kind: SegmentKind::Full,
@@ -145,6 +155,7 @@ impl Repository {
             verified: Verified::default(),
             has_history: false,
             cursor: None,
+            notes,
             unnamed: found.segments,
             temporaries: found.temporaries,
         })
@@ -191,6 +202,22 @@ impl Repository {
     /// The cursor as the last backup wrote it into the log folder.
     pub const fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()
+    }
+
+    /// The notes of the repository; `None` where it has none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestError::CorruptNotes`].
+    pub fn notes(&self) -> std::result::Result<Option<&Notes>, &ManifestError> {
+        self.notes.as_ref().map(Option::as_ref)
+    }
+
+    /// Whether somebody made this folder a repository: there is something in it that says so. An
+    /// empty one may be where another disk is not mounted.
+    pub fn is_initialized(&self) -> bool {
+        let has_notes = !matches!(self.notes, Ok(None));
+        has_notes || !self.chain.entries().is_empty() || !self.unnamed.is_empty()
     }
 
     /// Segment files that the manifest does not name.
@@ -282,6 +309,15 @@ impl Repository {
     }
 }
 
+/// What may lie in a repository's folder before its manifest. The last is made by who makes a file
+/// system, at its root.
+const OWN: [&str; 4] = [
+    ENGINE_LOCK_FILE_NAME,
+    HISTORY_FILE_NAME,
+    NOTES_FILE_NAME,
+    "lost+found",
+];
+
 /// What lies in a repository's folder, by its names.
 #[derive(Default)]
 struct Found {
@@ -300,8 +336,7 @@ impl Found {
                 found.temporaries.push(name);
             } else if let Some(segment) = name.to_str().and_then(SegmentName::parse) {
                 found.segments.push(segment);
-            } else if name != ENGINE_LOCK_FILE_NAME
-                && name != HISTORY_FILE_NAME
+            } else if !OWN.iter().any(|own| name == *own)
                 && found.foreign.as_ref().is_none_or(|first| name < *first)
             {
                 found.foreign = Some(name);

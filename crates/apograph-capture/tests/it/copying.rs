@@ -30,13 +30,21 @@ impl Watched {
         Self { live, disk }
     }
 
-    /// The index of the first operation with this name, when nothing happens.
+    /// The index of the first operation with this name upon a segment, when nothing happens.
     fn index(fixtures: Fixtures, name: &str) -> usize {
         let watched = Self::new(Live::of(fixtures, SOURCE).closed());
         watched.capture().expect("a backup");
-        let operations = watched.disk.operations();
-        let found = operations.iter().position(|it| it.name == name);
-        found.expect("such an operation")
+        watched.indexes(name)[0]
+    }
+
+    /// The indexes of the operations with this name upon segments.
+    fn indexes(&self, name: &str) -> Vec<usize> {
+        let operations = self.disk.operations();
+        let wanted = operations.iter().enumerate().filter(|(_, it)| {
+            let file = it.path.file_name().unwrap_or_default().to_string_lossy();
+            it.name == name && file.contains("backup_")
+        });
+        wanted.map(|(index, _)| index).collect()
     }
 
     fn meanwhile(mut self, act: impl Fn(usize) + Send + Sync + 'static) -> Self {
@@ -195,9 +203,7 @@ fn a_damaged_slot_is_no_backup_and_one_that_is_being_written_is_waited_for() {
     let words = error.to_string();
     assert!(words.contains("a header slot is damaged"), "{words}");
 
-    let operations = watched.disk.operations();
-    let creates = (0..operations.len()).filter(|&index| operations[index].name == "create");
-    let third = creates.clone().nth(2).expect("a third copy");
+    let third = watched.indexes("create")[2];
     let watched = Watched::new(closed(V2));
     let database = path(&watched.live);
     let watched = watched.meanwhile(move |index| {

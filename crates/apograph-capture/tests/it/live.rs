@@ -14,11 +14,12 @@ use apograph_format::{
     Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentHeader,
     SegmentKind, UnixMillis, log_folder,
 };
-use apograph_io::{Disk, Folder, Mode, Monitor, RealDisk, Silent};
+use apograph_io::{Disk, Folder, Mode, Monitor, Reading, RealDisk, Silent};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, FullContent, IncrementContent, Manifest, Segment, SegmentContent,
     SegmentRecord, Unknown, read_cursor, read_manifest, write_cursor, write_manifest,
 };
+use apograph_repository::init;
 use apograph_testing::encoding::varint;
 use apograph_testing::fixtures::Fixtures;
 use apograph_testing::scratch::scratch;
@@ -82,6 +83,12 @@ impl Live {
 
     pub(crate) fn repository(&self) -> PathBuf {
         self.path("repository")
+    }
+
+    /// Makes the repository, without a backup.
+    pub(crate) fn initialized(&self) {
+        let path = self.repository();
+        init(&RealDisk, &path, Reading::default()).expect("a repository");
     }
 
     pub(crate) fn capture(&self, kind: Kind) -> Result<Captured> {

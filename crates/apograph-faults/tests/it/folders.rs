@@ -6,7 +6,8 @@ use std::sync::Mutex;
 
 use anyhow::{Result, ensure};
 use apograph::capture::CaptureError;
-use apograph::io::{FileLock, Folder, Mode, RealDisk};
+use apograph::io::{FileLock, Folder, Mode, Reading, RealDisk};
+use apograph::repository::init;
 use apograph_faults::act::{Act, Place, code_of};
 use apograph_faults::check::{Ended, check};
 use apograph_faults::scratch::scratch;
@@ -50,7 +51,15 @@ fn moved(
         let touched = contents(&path)?;
         ensure!(touched.is_empty(), "touched {:?}", touched.keys());
         fs::remove_dir_all(&path)?;
-        fs::rename(&away, &path)?;
+        // What was moved away is not followed.
+        let is_empty = contents(&away)?
+            .keys()
+            .eq([Path::new("apograph-notes.json")]);
+        if act == Act::First && is_empty {
+            fs::remove_dir_all(&away)?;
+        } else {
+            fs::rename(&away, &path)?;
+        }
     }
     let ended = match performed {
         Ok(()) => Ended::Acknowledged,
@@ -109,11 +118,15 @@ fn the_lock_is_held_from_the_first_operation_to_the_last() {
             let scratch = scratch().expect("a folder");
             let place = Place::prepared(scratch.path(), &stage, act).expect("a place");
             let repository = place.repository();
+            let aside = scratch.path().join(".repository.apograph-tmp");
             let watch = |operation| {
-                // The first operation of a first backup makes the folder that is then locked.
-                if act != Act::First || operation > 0 {
-                    let what = format!("generation {generation}, {act:?}, {operation}");
-                    assert!(is_locked(&repository, generation == 2), "{what}");
+                let what = format!("generation {generation}, {act:?}, {operation}");
+                let with_engine = repository.join("backup.lock").exists();
+                if repository.exists() {
+                    assert!(is_locked(&repository, with_engine), "{what}");
+                } else if operation > 0 {
+                    // The first operation of a first backup makes the folder that is then locked.
+                    assert!(is_locked(&aside, false), "{what}");
                 }
             };
             let disk = WatchedDisk::new(&watch);
@@ -141,7 +154,7 @@ fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
             let nothing = |_| {};
             let create = |operation| {
                 if operation == 0 {
-                    fs::create_dir(&repository).expect("a folder");
+                    init(&RealDisk, &repository, Reading::default()).expect("a repository");
                     lock(&Folder::open(&repository).expect("a folder"));
                 }
             };
@@ -153,8 +166,16 @@ fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
             let error = Act::First.perform(&disk, &place).expect_err("the other");
             let error = error.downcast::<CaptureError>().expect("of the capture");
             assert_eq!(error.code(), "repository-busy");
-            assert!(repository.is_dir(), "the other one works in it");
+            let others = if is_created_by_other {
+                repository
+            } else {
+                scratch.path().join(".repository.apograph-tmp")
+            };
+            assert!(others.is_dir(), "the other one works in it");
             drop(other);
+            if is_created_by_other {
+                fs::remove_dir_all(others).expect("no other any more");
+            }
             check(&stage, Act::First, &place, Ended::Failed).expect("the next command");
         }
     }
@@ -184,6 +205,8 @@ fn a_failed_backup_leaves_the_lock_file_where_an_engine_may_have_it() {
         assert!(!repository.join(lock).exists());
 
         fs::remove_file(repository.join("letter")).expect("a file");
+        fail("not-a-repository");
+        init(&RealDisk, &repository, Reading::default()).expect("a repository");
         let folder = Folder::open(&repository).expect("a folder");
         let engine = || FileLock::acquire(folder.at(lock), Mode::PRIVATE);
         fail("no-full-backup");

@@ -1,13 +1,17 @@
 //! The words of the command line.
 
+use std::ffi::OsString;
 use std::num::NonZero;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use apograph_format::{Lsn, PointName, UnixMillis};
 use apograph_io::{Pace, Threads};
 use apograph_manifest::Target;
 use apograph_restore::Level;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use percent_encoding::percent_decode_str;
 
 /// More threads than any machine has cores would only be in each other's way.
 const THREADS_MAX: usize = 1024;
@@ -38,6 +42,7 @@ Example:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    Init(Init),
     Backup(Backup),
     Restore(Restore),
     List(List),
@@ -59,10 +64,26 @@ impl Command {
     /// Whether it has something to take back when it is interrupted.
     pub(super) const fn changes_files(&self) -> bool {
         match self {
-            Self::Backup(_) | Self::Restore(_) | Self::Verify(_) | Self::Rebuild(_) => true,
+            Self::Init(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Verify(_)
+            | Self::Rebuild(_) => true,
             Self::List(_) | Self::Log(_) | Self::Inspect(_) | Self::Completions { .. } => false,
         }
     }
+}
+
+/// Make a backup repository of an empty folder, or in a new one
+///
+/// `backup` makes a repository by itself where nothing is. In a folder that is there it does not: an
+/// empty one may be where a disk is not mounted.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph init /mnt/disk/backups")]
+pub(super) struct Init {
+    /// The folder; the one that holds it has to be there
+    #[arg(value_name = "REPO", value_parser = repository())]
+    pub(super) repo: PathBuf,
 }
 
 /// Capture a database, open or closed, without stopping its writer
@@ -74,9 +95,12 @@ pub(super) struct Backup {
     /// The database file; its log is the folder DB.wal
     #[arg(value_name = "DB")]
     pub(super) database: PathBuf,
-    /// The backup repository: a folder, created where it does not exist
-    #[arg(short, long, value_name = "REPO", value_parser = repository)]
+    /// The backup repository: a folder, made where nothing is
+    #[arg(short, long, value_name = "REPO", value_parser = repository())]
     pub(super) repo: PathBuf,
+    /// Fail where REPO is not a repository already
+    #[arg(long)]
+    pub(super) existing: bool,
     /// Take a full backup
     #[arg(long, conflicts_with = "incremental")]
     pub(super) full: bool,
@@ -98,7 +122,7 @@ pub(super) struct Backup {
   apograph restore backups copy.grafeo --time 2026-11-21T03:00:00Z")]
 pub(super) struct Restore {
     /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository)]
+    #[arg(value_name = "REPO", value_parser = repository())]
     pub(super) repo: PathBuf,
     /// The database to create; nothing may stand there
     #[arg(value_name = "OUTPUT")]
@@ -177,7 +201,7 @@ impl TargetArgs {
 #[command(after_help = "Example:\n  apograph list backups")]
 pub(super) struct List {
     /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository)]
+    #[arg(value_name = "REPO", value_parser = repository())]
     pub(super) repo: PathBuf,
 }
 
@@ -189,7 +213,7 @@ pub(super) struct List {
   apograph verify backups --new")]
 pub(super) struct Verify {
     /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository)]
+    #[arg(value_name = "REPO", value_parser = repository())]
     pub(super) repo: PathBuf,
     /// How deep to look
     #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
@@ -237,7 +261,7 @@ impl From<LevelArg> for Level {
 #[command(after_help = "Example:\n  apograph log backups --from 42 --to 60")]
 pub(super) struct Log {
     /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository)]
+    #[arg(value_name = "REPO", value_parser = repository())]
     pub(super) repo: PathBuf,
     /// Leave out commits before this epoch
     #[arg(long, value_name = "[T:]E")]
@@ -261,7 +285,7 @@ pub(super) struct Inspect {
 #[command(after_help = "Example:\n  apograph rebuild backups --dry-run")]
 pub(super) struct Rebuild {
     /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository)]
+    #[arg(value_name = "REPO", value_parser = repository())]
     pub(super) repo: PathBuf,
     /// Show the manifest and write nothing
     #[arg(long)]
@@ -269,14 +293,54 @@ pub(super) struct Rebuild {
 }
 
 /// A repository is a folder, or the same as a `file://` URL.
-fn repository(word: &str) -> Result<PathBuf, String> {
-    match word.split_once("://") {
-        Some(("file", path)) if path.starts_with('/') => Ok(path.into()),
-        Some(("file", _)) => Err("a file URL has three slashes: file:///srv/backups".to_owned()),
-        Some((scheme, _)) => Err(format!("repositories in {scheme}:// are not supported yet")),
-        None if word.is_empty() => Err("the name of a folder is needed".to_owned()),
-        None => Ok(word.into()),
+fn repository() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(folder)
+}
+
+fn folder(word: OsString) -> Result<PathBuf, String> {
+    let Some(text) = word.to_str() else {
+        return Ok(word.into());
+    };
+    if text.is_empty() {
+        return Err("the name of a folder is needed".to_owned());
     }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return match scheme {
+            "file" => file_url(rest),
+            _ => Err(format!(
+                "a repository is a folder: {scheme}:// is not supported; mount it, and name the \
+                 folder"
+            )),
+        };
+    }
+    // `sftp:host:/backups`, as other backup tools have it, and no folder that is there.
+    match text.split_once(':') {
+        Some((scheme, _)) if is_scheme(scheme) && !PathBuf::from(text).exists() => Err(format!(
+            "a repository is a folder: {scheme}: is not supported; mount it, and name the folder \
+             (one whose name begins like this is ./{text})"
+        )),
+        _ => Ok(word.into()),
+    }
+}
+
+/// What stands before a colon is a scheme where it can be one; a single letter is none.
+fn is_scheme(word: &str) -> bool {
+    let mut bytes = word.bytes();
+    word.len() > 1
+        && bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+}
+
+/// The path of a `file://` URL of this machine, percent-decoded.
+fn file_url(rest: &str) -> Result<PathBuf, String> {
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    if !path.starts_with('/') {
+        return Err("a file URL has three slashes: file:///srv/backups".to_owned());
+    }
+    let decoded: Vec<u8> = percent_decode_str(path).collect();
+    Ok(OsString::from_vec(decoded).into())
 }
 
 fn threads(word: &str) -> Result<Threads, String> {

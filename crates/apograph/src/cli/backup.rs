@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::SegmentKind;
+use apograph_io::exists;
 use apograph_manifest::SegmentRecord;
 use serde_json::{Value, json};
 
@@ -11,34 +12,44 @@ use super::args::Backup;
 use super::failure::Failure;
 use super::{Report, Session, segments, words};
 
-pub(super) fn run(session: &Session<'_>, words: &Backup) -> Result<Report, Failure> {
-    let kind = match (words.full, words.incremental) {
+pub(super) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failure> {
+    let kind = match (asked.full, asked.incremental) {
         (true, _) => Kind::Full,
         (_, true) => Kind::Incremental,
         _ => Kind::Auto,
     };
     let options = Options {
         kind,
-        threads: words.cores.threads(),
-        pace: words.rate.pace(),
+        threads: asked.cores.threads(),
+        pace: asked.rate.pace(),
+        existing: asked.existing,
     };
+    // What cannot be looked at is told by the backup.
+    let is_new = !exists(&asked.repo).unwrap_or(true);
     let captured = capture(
         session.disk,
-        &words.database,
-        &words.repo,
+        &asked.database,
+        &asked.repo,
         &options,
         session.terminal,
     )?;
-    Ok(match captured {
-        Captured::UpToDate { end_epoch } => Report::done(
+    let (text, mut object) = match captured {
+        Captured::UpToDate { end_epoch } => (
             format!("Nothing new since epoch {end_epoch}.\n"),
             json!({"command": "backup", "outcome": "up-to-date", "end_epoch": end_epoch.get()}),
         ),
         Captured::Added { segments, why } => {
             let json = object(&segments, why.as_deref());
-            Report::done(text(&segments, why.as_deref()), json)
+            (text(&segments, why.as_deref()), json)
         }
-    })
+    };
+    object["created"] = json!(is_new);
+    let text = if is_new {
+        format!("Made {}, a repository.\n{text}", words::path(&asked.repo))
+    } else {
+        text
+    };
+    Ok(Report::done(text, object))
 }
 
 /// The segment that the command is about: the full backup, where one was taken.

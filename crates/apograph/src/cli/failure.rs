@@ -124,7 +124,10 @@ fn hint(code: &str) -> Option<&'static str> {
         "chain-broken" | "no-full-backup" => {
             "take a full backup: `apograph backup DB --repo REPO --full`"
         }
-        "not-a-repository" => "name the folder that holds the backups; a new one must be empty",
+        "not-a-repository" => {
+            "name the folder that holds the backups; `apograph init REPO` makes a repository of an \
+             empty folder, or where nothing is"
+        }
         "foreign-database" => "name another repository for this database",
         "interrupted" => "nothing was changed",
         "output-exists" => "name an OUTPUT that does not exist; nothing is ever overwritten",

@@ -7,6 +7,7 @@
 mod args;
 mod backup;
 mod failure;
+mod init;
 mod inspect;
 mod interrupt;
 mod list;
@@ -136,6 +137,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
 impl Session<'_> {
     fn run(&self, command: &Command) -> Result<Report, Failure> {
         match command {
+            Command::Init(words) => init::run(self, words),
             Command::Backup(words) => backup::run(self, words),
             Command::Restore(words) => restore::run(self, words),
             Command::List(words) => list::run(self, words),

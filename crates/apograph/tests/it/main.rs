@@ -5,3 +5,4 @@ mod command;
 mod contract;
 mod contract_v2;
 mod help;
+mod places;

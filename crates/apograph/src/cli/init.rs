@@ -1,0 +1,23 @@
+//! `apograph init`
+
+use apograph_repository::{Initialized, init};
+use serde_json::{Map, Value, json};
+
+use super::args::Init;
+use super::failure::Failure;
+use super::{Report, Session, words};
+
+pub(super) fn run(session: &Session<'_>, words: &Init) -> Result<Report, Failure> {
+    let initialized = init(session.disk, &words.repo, session.reading())?;
+    let path = words::path(&words.repo);
+    let (outcome, text) = match initialized {
+        Initialized::Created => ("created", format!("Made {path}, a repository.\n")),
+        Initialized::Adopted => ("initialized", format!("{path} is a repository now.\n")),
+        Initialized::Present => ("unchanged", format!("{path} is a repository already.\n")),
+    };
+    let mut object = Map::new();
+    object.insert("command".to_owned(), json!("init"));
+    words::put_path(&mut object, "repository", &words.repo);
+    object.insert("outcome".to_owned(), json!(outcome));
+    Ok(Report::done(text, Value::Object(object)))
+}

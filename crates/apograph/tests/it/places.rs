@@ -1,0 +1,157 @@
+//! Where repositories are, and how paths are named.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A closed database of each generation.
+fn databases() -> [(TempDir, PathBuf); 2] {
+    ["v1", "v2"].map(|generation| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../testdata")
+            .join(generation)
+            .join("02_chain40/backup/backup_full_0000.grafeo");
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("people.grafeo");
+        fs::copy(&source, &database).expect("a golden database");
+        (folder, database)
+    })
+}
+
+fn apograph<S: AsRef<std::ffi::OsStr>>(folder: &Path, words: &[S]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_apograph"))
+        .current_dir(folder)
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn an_empty_folder_needs_init() {
+    for (folder, _) in databases() {
+        let run = |words: &str| apograph(folder.path(), &words.split(' ').collect::<Vec<_>>());
+        fs::create_dir(folder.path().join("r")).unwrap();
+        let refused = run("backup people.grafeo -r r");
+        assert_eq!(refused.status.code(), Some(4));
+        let said = stderr(&refused);
+        assert!(
+            said.contains("it is empty") && said.contains("`apograph init REPO`"),
+            "{said}"
+        );
+        assert_eq!(run("list r").status.code(), Some(4));
+
+        assert_eq!(stdout(&run("init r")), "r is a repository now.\n");
+        assert_eq!(stdout(&run("init r")), "r is a repository already.\n");
+        assert_eq!(run("list r").status.code(), Some(0));
+        assert_eq!(run("verify r").status.code(), Some(0));
+        assert_eq!(run("restore r out.grafeo").status.code(), Some(4));
+        assert!(run("backup people.grafeo -r r --existing").status.success());
+        assert!(run("restore r out.grafeo").status.success());
+        assert_eq!(stdout(&run("init r")), "r is a repository already.\n");
+
+        fs::write(folder.path().join("file"), "").unwrap();
+        for words in ["init file", "init none/r", "init ."] {
+            assert!(!run(words).status.success(), "{words}");
+        }
+        let made = run("init --json n");
+        let object: Value = serde_json::from_slice(&made.stdout).unwrap();
+        assert_eq!(object["outcome"], "created");
+    }
+}
+
+#[test]
+fn a_repository_is_made_where_nothing_is_and_that_is_said() {
+    for (folder, _) in databases() {
+        let run = |words: &str| apograph(folder.path(), &words.split(' ').collect::<Vec<_>>());
+        let refused = run("backup people.grafeo -r r --existing");
+        assert_eq!(refused.status.code(), Some(4));
+        assert!(!folder.path().join("r").exists());
+        let said = stdout(&run("backup people.grafeo -r r"));
+        assert!(said.starts_with("Made r, a repository.\n"), "{said}");
+        let said = stdout(&run("backup people.grafeo -r r --full"));
+        assert!(!said.contains("Made"), "{said}");
+        let object = run("backup people.grafeo -r other --json");
+        let object: Value = serde_json::from_slice(&object.stdout).unwrap();
+        assert_eq!(object["created"], true);
+    }
+}
+
+#[test]
+fn a_path_is_bytes() {
+    for (folder, database) in databases() {
+        let odd = OsString::from_vec(b"pe\xff\x1bople.grafeo".to_vec());
+        fs::rename(&database, folder.path().join(&odd)).unwrap();
+        let repository = OsString::from_vec(b"r\xfe\n".to_vec());
+        let output = OsString::from_vec(b"o\xfd".to_vec());
+        let words = |words: &[&OsString]| -> Vec<OsString> {
+            words.iter().map(|&word| word.clone()).collect()
+        };
+        let text = |word: &str| OsString::from(word);
+        let run = |list: &[&OsString]| apograph(folder.path(), &words(list));
+        let made = run(&[&text("backup"), &odd, &text("-r"), &repository]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let said = stdout(&made);
+        assert!(
+            said.starts_with("Made r\u{fffd}\\n, a repository.\n"),
+            "{said:?}"
+        );
+        for command in ["list", "verify", "log", "rebuild"] {
+            let run = run(&[&text(command), &repository]);
+            assert!(run.status.success(), "{command}: {}", stderr(&run));
+        }
+        let restored = run(&[&text("restore"), &repository, &output, &text("--json")]);
+        let object: Value = serde_json::from_slice(&restored.stdout).unwrap();
+        assert_eq!(object["output"], "o\u{fffd}");
+        assert_eq!(object["output_bytes"], "6ffd");
+        assert!(folder.path().join(&output).exists());
+        let again = run(&[&text("restore"), &repository, &output, &text("--json")]);
+        let object: Value = serde_json::from_slice(&again.stderr).unwrap();
+        assert_eq!(object["error"]["file_bytes"], "6ffd");
+        let missing = OsString::from_vec(b"\x1b[2J\x9b".to_vec());
+        let refused = run(&[&text("inspect"), &missing]);
+        let said = stderr(&refused);
+        assert!(
+            said.contains("\\u{1b}[2J") && !said.contains('\u{1b}'),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_file_url_is_decoded_and_other_schemes_are_told() {
+    for (folder, _) in databases() {
+        let run = |words: &[&str]| apograph(folder.path(), words);
+        let path = folder.path().join("a b%");
+        let url = format!("file://{}/a%20b%25", folder.path().display());
+        assert!(
+            run(&["backup", "people.grafeo", "-r", &url])
+                .status
+                .success()
+        );
+        assert!(path.as_os_str().as_bytes().ends_with(b"a b%") && path.is_dir());
+        let local = url.replace("file://", "file://localhost");
+        assert!(run(&["list", &local]).status.success());
+        for scheme in ["sftp:host:/b", "s3://bucket", "rclone:x", "file://host/b"] {
+            let refused = run(&["list", scheme]);
+            assert_eq!(refused.status.code(), Some(2), "{scheme}");
+        }
+        let refused = run(&["list", "sftp:host:/b"]);
+        assert!(stderr(&refused).contains("sftp: is not supported"));
+        let named = run(&["backup", "people.grafeo", "-r", "./sftp:b"]);
+        assert!(named.status.success(), "{}", stderr(&named));
+        assert!(run(&["list", "sftp:b"]).status.success());
+    }
+}
