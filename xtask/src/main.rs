@@ -1,7 +1,8 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
-//! `lives`, `bench`.
+//! `lives`, `clients`, `bench`.
 
 mod bench;
+mod clients;
 mod driver;
 mod lives;
 mod metadata;
@@ -79,6 +80,18 @@ enum Command {
         #[arg(long)]
         random: bool,
     },
+    /// Backs up what released clients write, Python wheels and Node bindings, and asks them what came
+    /// back
+    Clients {
+        /// The only releases, as `0.5.36`
+        versions: Vec<String>,
+        /// The only features, as `transactions` or `upgrade`
+        #[arg(long = "feature")]
+        features: Vec<String>,
+        /// Keeps what the clients and the command wrote, in `target/clients/stories`
+        #[arg(long)]
+        keep: bool,
+    },
     /// Measures how fast apograph is, beside the engine and the limit of the machine
     Bench {
         /// Makes the workloads that are not there yet, and measures nothing
@@ -121,6 +134,15 @@ fn main() -> anyhow::Result<()> {
             generation,
             shrinks: shrink,
             only_random: random,
+        }),
+        Command::Clients {
+            versions,
+            features,
+            keep,
+        } => clients::clients(&clients::Options {
+            versions,
+            features,
+            keep,
         }),
         Command::Bench {
             prepare,

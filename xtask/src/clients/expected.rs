@@ -1,0 +1,126 @@
+//! What must come of each client and feature: the table in docs/grafeo-versions.md.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Outcomes;
+use super::judge::Counts;
+use crate::run::root;
+
+const DOCUMENT: &str = "docs/grafeo-versions.md";
+const HEADING: &str = "## What comes back";
+
+/// The table, by feature and client.
+pub(super) struct Expected(BTreeMap<(String, String), Cell>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cell {
+    /// Every point is exact, and nothing is refused.
+    Exact,
+    /// The same while the database is closed; while it is open it is refused.
+    Closed,
+    /// Some points are what the client itself makes of its files, which lack something.
+    Engine,
+    /// The same, and some backups are refused.
+    Refused,
+    /// The client does not offer it.
+    Absent,
+}
+
+impl Expected {
+    pub(super) fn read() -> Result<Self> {
+        let path = root().join(DOCUMENT);
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {DOCUMENT}"))?;
+        let (_, table) = text
+            .split_once(HEADING)
+            .with_context(|| format!("{DOCUMENT} has no `{HEADING}`"))?;
+        let mut rows = table
+            .lines()
+            .skip_while(|line| !line.starts_with('|'))
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| {
+                line.trim_matches('|')
+                    .split('|')
+                    .map(str::trim)
+                    .collect::<Vec<_>>()
+            });
+        let head = rows.next().context("the table is empty")?;
+        let mut cells = BTreeMap::new();
+        for row in rows.skip(1) {
+            ensure!(
+                row.len() == head.len(),
+                "a row of {DOCUMENT} is not whole: {row:?}"
+            );
+            for (client, cell) in head.iter().zip(&row).skip(1) {
+                let cell = match *cell {
+                    "exact" => Cell::Exact,
+                    "closed" => Cell::Closed,
+                    "engine" => Cell::Engine,
+                    "refused" => Cell::Refused,
+                    "" | "-" => Cell::Absent,
+                    other => anyhow::bail!("{DOCUMENT} says `{other}`"),
+                };
+                cells.insert((row[0].to_owned(), (*client).to_owned()), cell);
+            }
+        }
+        Ok(Self(cells))
+    }
+
+    /// What is not as the table says.
+    pub(super) fn compare(&self, outcomes: &Outcomes) -> Vec<String> {
+        let mut findings = Vec::new();
+        for ((feature, client), counts) in outcomes {
+            let Some(cell) = self.0.get(&(feature.clone(), client.clone())) else {
+                findings.push(format!("{feature} of {client} is not in {DOCUMENT}"));
+                continue;
+            };
+            for finding in cell.findings(counts) {
+                findings.push(format!("{feature} of {client}: {finding}"));
+            }
+        }
+        findings
+    }
+}
+
+impl Cell {
+    fn findings(self, counts: &Counts) -> Vec<String> {
+        let mut findings = Vec::new();
+        let mut must = |is_so: bool, finding: &str| {
+            if !is_so {
+                findings.push(format!("{finding} ({counts})"));
+            }
+        };
+        let is_absent = self == Self::Absent;
+        must(
+            counts.is_absent == is_absent,
+            "offered, or not offered, against the table",
+        );
+        must(counts.wrong == 0, "wrong");
+        must(counts.silent == 0, "silent");
+        if is_absent || counts.is_absent {
+            return findings;
+        }
+        must(counts.exact > 0, "nothing is exact");
+        let lacks = matches!(self, Self::Engine);
+        let may_lack = lacks || self == Self::Refused;
+        must(
+            counts.as_engine == 0 || may_lack,
+            "not all that the client said",
+        );
+        must(counts.as_engine > 0 || !lacks, "better than the table");
+        let codes: &[&str] = match self {
+            Self::Closed => &["unsupported-version"],
+            Self::Refused => &["spilled-vectors"],
+            _ => &[],
+        };
+        let is_right = |code: &String| codes.contains(&code.as_str());
+        must(counts.refused.iter().all(is_right), "refused");
+        must(
+            codes.is_empty() || !counts.refused.is_empty(),
+            "not refused",
+        );
+        findings
+    }
+}

@@ -1,0 +1,137 @@
+//! Finding Python and Node, and installing clients by pip and npm.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::run;
+
+/// What a client is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    Python,
+    Node,
+}
+
+/// A released client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Release {
+    pub(super) language: Language,
+    pub(super) version: &'static str,
+}
+
+impl Release {
+    pub(super) const fn python(version: &'static str) -> Self {
+        let language = Language::Python;
+        Self { language, version }
+    }
+
+    pub(super) const fn node(version: &'static str) -> Self {
+        let language = Language::Node;
+        Self { language, version }
+    }
+
+    /// A name for its folders.
+    pub(super) fn slug(&self) -> String {
+        self.to_string().replace(' ', "-").to_lowercase()
+    }
+
+    /// Installs it below a folder, unless it is there.
+    pub(super) fn install(&self, folder: &Path) -> Result<Installed> {
+        let own = folder.join(self.slug());
+        let program = match self.language {
+            Language::Python => install_wheel(self.version, &own)?,
+            Language::Node => install_bindings(self.version, &own)?,
+        };
+        Ok(Installed {
+            release: *self,
+            program,
+            folder: own,
+        })
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.language {
+            Language::Python => f.write_str(self.version),
+            Language::Node => write!(f, "Node {}", self.version),
+        }
+    }
+}
+
+/// A client that can be started.
+#[derive(Debug, Clone)]
+pub(super) struct Installed {
+    pub(super) release: Release,
+    /// The interpreter.
+    pub(super) program: PathBuf,
+    /// Where its packages are.
+    pub(super) folder: PathBuf,
+}
+
+/// In a virtual environment of its own.
+fn install_wheel(version: &str, folder: &Path) -> Result<PathBuf> {
+    let python = folder.join("bin/python");
+    if is_there(&python, &["-c", "import grafeo"]) {
+        return Ok(python);
+    }
+    let interpreter = python_3_12()?;
+    run(Command::new(interpreter)
+        .args(["-m", "venv", "--clear"])
+        .arg(folder))?;
+    let package = format!("grafeo=={version}");
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
+    if is_there(&python, &["-c", "import grafeo"]) {
+        Ok(python)
+    } else {
+        bail!("{package} was installed and cannot be imported")
+    }
+}
+
+fn install_bindings(version: &str, folder: &Path) -> Result<PathBuf> {
+    let node = PathBuf::from("node");
+    if !is_there(&node, &["--version"]) {
+        bail!("there is no node");
+    }
+    if !folder.join("node_modules/@grafeo-db/js").is_dir() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let package = format!("@grafeo-db/js@{version}");
+        run(Command::new("npm")
+            .args(["install", "--silent", "--prefix"])
+            .arg(folder)
+            .arg(package))?;
+    }
+    Ok(node)
+}
+
+/// A Python that the wheels are made for: the one on the path, or one that pyenv has.
+fn python_3_12() -> Result<PathBuf> {
+    let mut candidates: Vec<PathBuf> = ["python3.12", "python3.13", "python3", "python"]
+        .map(PathBuf::from)
+        .to_vec();
+    if let Some(home) = std::env::home_dir()
+        && let Ok(versions) = fs::read_dir(home.join(".pyenv/versions"))
+    {
+        let versions = versions.filter_map(|it| Some(it.ok()?.path().join("bin/python")));
+        candidates.extend(versions);
+    }
+    let is_new = "import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))";
+    candidates
+        .into_iter()
+        .find(|python| is_there(python, &["-c", is_new]))
+        .context("no Python 3.12 or 3.13 was found")
+}
+
+/// Whether a program runs with these arguments, and succeeds.
+fn is_there(program: &Path, arguments: &[&str]) -> bool {
+    let status = Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}

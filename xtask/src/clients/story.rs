@@ -1,0 +1,420 @@
+//! The life of one database in the hands of one client, and the backups of it.
+//!
+//! The client writes with one feature, a commit a step, and says after each what it holds. In between
+//! the command takes a first backup, increments, full ones, one of the closed database and one of a
+//! killed client's. After each, `--latest` is compared with what the client said last. Where the two
+//! differ, the same client opens a plain copy of the files: what it does not find there either was
+//! never on disk. At the end every restorable point is compared with what the client said at its
+//! epoch.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::client::{Answer, Client};
+use super::install::Installed;
+use super::judge::{Counts, States, difference};
+
+/// One story.
+pub(super) struct Story {
+    pub(super) client: Installed,
+    /// The client that goes on where the database is upgraded.
+    pub(super) upgraded: Option<Installed>,
+    pub(super) feature: String,
+    /// The command.
+    pub(super) command: PathBuf,
+    /// Where the story takes place.
+    pub(super) folder: PathBuf,
+    pub(super) keep: bool,
+}
+
+impl Story {
+    /// The row of the table.
+    pub(super) fn name(&self) -> &str {
+        if self.upgraded.is_some() {
+            "upgrade"
+        } else {
+            &self.feature
+        }
+    }
+
+    /// The column of the table.
+    pub(super) fn column(&self) -> String {
+        self.client.release.to_string()
+    }
+
+    pub(super) fn run(&self) -> Counts {
+        let mut telling = match Telling::begin(self) {
+            Ok(telling) => telling,
+            Err(error) => return broken(Counts::default(), &error),
+        };
+        let outcome = telling.tell();
+        let counts = telling.counts;
+        if !self.keep && counts.details.is_empty() {
+            // It is in the target folder, and made anew by the next run.
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+        match outcome {
+            Ok(()) => counts,
+            Err(error) => broken(counts, &error),
+        }
+    }
+}
+
+/// A story that could not be told to its end.
+fn broken(mut counts: Counts, error: &anyhow::Error) -> Counts {
+    counts.wrong += 1;
+    counts.details.push(format!("broken off: {error:#}"));
+    counts
+}
+
+/// A story that is being told.
+struct Telling<'a> {
+    story: &'a Story,
+    client: Option<Client>,
+    /// Those who look at restored databases, of the first client and of the one that goes on.
+    readers: [Option<Client>; 2],
+    /// Who has the database now.
+    who: &'a Installed,
+    /// The next step.
+    number: u64,
+    states: States,
+    /// What the client said last; `None` where it was killed and nobody has looked.
+    last: Option<Value>,
+    counts: Counts,
+    restored: usize,
+}
+
+impl<'a> Telling<'a> {
+    fn begin(story: &'a Story) -> Result<Self> {
+        if story.folder.exists() {
+            fs::remove_dir_all(&story.folder).context("cannot clear the story's folder")?;
+        }
+        fs::create_dir_all(&story.folder).context("cannot make the story's folder")?;
+        Ok(Self {
+            story,
+            client: None,
+            readers: [None, None],
+            who: &story.client,
+            number: 0,
+            states: States::default(),
+            last: None,
+            counts: Counts::default(),
+            restored: 0,
+        })
+    }
+
+    fn database(&self) -> PathBuf {
+        self.story.folder.join("db.grafeo")
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.story.folder.join("backups")
+    }
+
+    fn tell(&mut self) -> Result<()> {
+        if !self.open()? {
+            self.counts.is_absent = true;
+            return Ok(());
+        }
+        self.steps(4)?;
+        if self.counts.is_absent {
+            return Ok(());
+        }
+        self.backup(None)?;
+        self.steps(4)?;
+        self.backup(None)?;
+        self.tick()?;
+        self.backup(None)?;
+        self.checkpoint()?;
+        self.steps(2)?;
+        self.backup(None)?;
+        self.backup(None)?;
+        self.steps(1)?;
+        self.backup(Some("--full"))?;
+        self.steps(3)?;
+        self.backup(None)?;
+        self.close()?;
+        self.backup(None)?;
+        if let Some(upgraded) = &self.story.upgraded {
+            self.who = upgraded;
+        }
+        self.open()?;
+        self.backup(None)?;
+        self.steps(3)?;
+        self.backup(None)?;
+        self.checkpoint()?;
+        self.kill_in_a_step()?;
+        self.backup(None)?;
+        self.open()?;
+        self.steps(3)?;
+        self.backup(None)?;
+        self.steps(2)?;
+        self.backup(Some("--full"))?;
+        self.kill_in_a_step()?;
+        self.backup(None)?;
+        self.points()
+    }
+
+    fn ask(&mut self, words: &Value) -> Result<Answer> {
+        let client = self.client.as_mut().context("no client is running")?;
+        client.ask(words)
+    }
+
+    /// Whether the client can open a database for the feature.
+    fn open(&mut self) -> Result<bool> {
+        self.client = Some(Client::start(self.who)?);
+        let words = json!({"do": "open", "path": self.database(), "feature": self.story.feature});
+        match self.ask(&words)? {
+            Answer::Done(_) => {}
+            Answer::Absent => return Ok(false),
+            Answer::Failed(error) => bail!("cannot open: {error}"),
+        }
+        self.look()?;
+        Ok(true)
+    }
+
+    fn look(&mut self) -> Result<()> {
+        match self.ask(&json!({"do": "dump"}))? {
+            Answer::Done(dump) => {
+                self.states.note(&dump);
+                self.last = Some(dump["held"].clone());
+                Ok(())
+            }
+            other => bail!("cannot look: {other:?}"),
+        }
+    }
+
+    /// Steps of the feature. A release that offers none of them does not offer it.
+    fn steps(&mut self, count: u64) -> Result<()> {
+        let mut absent = 0;
+        for _ in 0..count {
+            let words = json!({"do": "step", "number": self.number});
+            self.number += 1;
+            if self.ask(&words)? == Answer::Absent {
+                absent += 1;
+            }
+            self.look()?;
+        }
+        let offers_nothing =
+            absent == count || (absent > 0 && NEEDS_ALL.contains(&self.story.name()));
+        self.counts.is_absent |= self.number == count && offers_nothing;
+        Ok(())
+    }
+
+    /// A query that commits, behind whatever the feature has written.
+    fn tick(&mut self) -> Result<()> {
+        self.ask(&json!({"do": "tick", "number": self.number}))?;
+        self.look()
+    }
+
+    fn checkpoint(&mut self) -> Result<()> {
+        self.ask(&json!({"do": "checkpoint"}))?;
+        self.look()
+    }
+
+    fn close(&mut self) -> Result<()> {
+        if let Answer::Failed(error) = self.ask(&json!({"do": "close"}))? {
+            bail!("cannot close: {error}");
+        }
+        self.client = None;
+        Ok(())
+    }
+
+    /// Kills the client in the middle of something, or right behind it.
+    fn kill_in_a_step(&mut self) -> Result<()> {
+        let words = json!({"do": "step", "number": self.number});
+        self.number += 1;
+        if let Some(mut client) = self.client.take() {
+            client.say(&words)?;
+            std::thread::sleep(Duration::from_millis(3));
+        }
+        self.last = None;
+        Ok(())
+    }
+
+    /// A backup, and what the latest state comes back as.
+    fn backup(&mut self, mode: Option<&str>) -> Result<()> {
+        let (database, repository) = (self.database(), self.repository());
+        let mut words = vec!["backup", text(&database)?, "--repo", text(&repository)?];
+        words.extend(mode);
+        let taken = match self.apograph(&words)? {
+            Ok(taken) => taken,
+            Err(code) => {
+                if code == "unsupported-version" && self.client.is_none() {
+                    self.detail(format!(
+                        "a database that nobody has open was refused: {code}"
+                    ));
+                }
+                self.counts.refused.push(code);
+                return Ok(());
+            }
+        };
+        let said = taken["outcome"].as_str().unwrap_or_default().to_owned();
+        let found = self.restored(&["--latest"])?;
+        let is_as_said = self.last.as_ref().is_some_and(|last| *last == found);
+        if is_as_said {
+            self.counts.exact += 1;
+            return Ok(());
+        }
+        let copied = self.plain_copy()?;
+        if copied == found {
+            // Of a killed client nobody knows more than what is on disk.
+            match &self.last {
+                Some(_) => self.counts.as_engine += 1,
+                None => self.counts.exact += 1,
+            }
+            return Ok(());
+        }
+        self.counts.silent += 1;
+        let before = self.number;
+        let wanted = self.last.clone().unwrap_or(copied);
+        let difference = difference(&wanted, &found).unwrap_or_default();
+        self.detail(format!(
+            "{said} before step {before}: --latest has {difference}"
+        ));
+        Ok(())
+    }
+
+    /// What the client makes of a copy of its files.
+    fn plain_copy(&mut self) -> Result<Value> {
+        let copy = self.story.folder.join("copy");
+        if copy.exists() {
+            fs::remove_dir_all(&copy).context("cannot clear the copy")?;
+        }
+        fs::create_dir_all(&copy).context("cannot make the copy")?;
+        for entry in fs::read_dir(&self.story.folder).context("cannot list the story")? {
+            let entry = entry.context("cannot list the story")?;
+            if entry.file_name().to_string_lossy().starts_with("db.grafeo") {
+                copy_all(&entry.path(), &copy.join(entry.file_name()))?;
+            }
+        }
+        self.look_at(&copy.join("db.grafeo"), &json!([]))
+    }
+
+    /// What a restored state comes back as.
+    fn restored(&mut self, target: &[&str]) -> Result<Value> {
+        self.restored += 1;
+        let output = self
+            .story
+            .folder
+            .join(format!("restored/{}.grafeo", self.restored));
+        fs::create_dir_all(self.story.folder.join("restored")).context("cannot make a folder")?;
+        let repository = self.repository();
+        let mut words = vec!["restore", text(&repository)?, text(&output)?];
+        words.extend(target);
+        match self.apograph(&words)? {
+            Ok(report) => self.look_at(&output, &report["statements_to_run"]),
+            Err(code) => Ok(json!({"refused": code})),
+        }
+    }
+
+    /// A database is looked at by the client of its generation.
+    fn look_at(&mut self, database: &Path, statements: &Value) -> Result<Value> {
+        let bytes = fs::read(database).context("cannot read a database")?;
+        let is_of_generation_2 = bytes.get(4..8) == Some(&[3, 0, 0, 0]);
+        let (place, who) = match &self.story.upgraded {
+            Some(upgraded) if is_of_generation_2 => (1, upgraded),
+            _ => (0, &self.story.client),
+        };
+        let mut reader = match self.readers[place].take() {
+            Some(reader) => reader,
+            None => Client::start(who)?,
+        };
+        let looked = reader.look(database, &self.story.feature, statements);
+        // One that died is not asked again.
+        if looked.is_ok() {
+            self.readers[place] = Some(reader);
+        }
+        looked.or_else(|error| Ok(json!({"died": error.to_string()})))
+    }
+
+    /// Every restorable point against what the client said at its epoch.
+    fn points(&mut self) -> Result<()> {
+        let repository = self.repository();
+        if !repository.exists() {
+            return Ok(());
+        }
+        let list = match self.apograph(&["list", text(&repository)?])? {
+            Ok(list) => list,
+            Err(code) => bail!("list: {code}"),
+        };
+        for range in list["restorable"].as_array().into_iter().flatten() {
+            let number = |key: &str| range[key].as_u64().unwrap_or_default();
+            for epoch in number("from")..=number("to") {
+                let point = format!("{}:{epoch}", number("timeline"));
+                let found = self.restored(&["--epoch", &point])?;
+                if self.states.had(epoch, &found) {
+                    self.counts.exact += 1;
+                } else if self.lacks_something() {
+                    self.counts.as_engine += 1;
+                } else {
+                    self.counts.wrong += 1;
+                    let graph = &found["graph"]["nodes"];
+                    let nodes = graph.as_array().map_or(0, Vec::len);
+                    let short: String = found.to_string().chars().take(120).collect();
+                    self.detail(format!("{point} was never: {nodes} nodes, {short}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the client has lost what it said before, so that nobody knows what it had at a point.
+    const fn lacks_something(&self) -> bool {
+        self.counts.as_engine > 0
+    }
+
+    fn detail(&mut self, line: String) {
+        const MOST: usize = 12;
+        if self.counts.details.len() < MOST {
+            self.counts.details.push(line);
+        }
+    }
+
+    /// Runs the command: its object, or its error code.
+    fn apograph(&self, words: &[&str]) -> Result<std::result::Result<Value, String>> {
+        let output = Command::new(&self.story.command)
+            .args(words)
+            .arg("--json")
+            .output()
+            .context("cannot run apograph")?;
+        if output.status.success() {
+            let object = serde_json::from_slice(&output.stdout);
+            return Ok(Ok(object.context("apograph said no JSON")?));
+        }
+        let last = output
+            .stderr
+            .split(|byte| *byte == b'\n')
+            .rfind(|it| !it.is_empty());
+        let error: Value = serde_json::from_slice(last.unwrap_or_default()).with_context(|| {
+            format!("apograph said {}", String::from_utf8_lossy(&output.stderr))
+        })?;
+        let code = error["error"]["code"].as_str().unwrap_or_default();
+        Ok(Err(code.to_owned()))
+    }
+}
+
+/// Features of which a release offers either all steps or none.
+const NEEDS_ALL: [&str; 2] = ["vectors", "texts"];
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("a path that is not UTF-8")
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to).context("cannot make a folder")?;
+        for entry in fs::read_dir(from).context("cannot list a folder")? {
+            let entry = entry.context("cannot list a folder")?;
+            copy_all(&entry.path(), &to.join(entry.file_name()))?;
+        }
+    } else {
+        fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    Ok(())
+}
