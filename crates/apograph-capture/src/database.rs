@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use apograph_format::{
     DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Lsn, checkpoint_image,
-    generation_of, log_folder, migrated_original,
+    generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, StagedFile, read_front};
 use apograph_manifest::SourceFile;
@@ -27,6 +27,7 @@ use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
+use crate::spilled::{Spilled, without_table};
 
 /// How often a copy is begun anew when a checkpoint ran through it.
 const COPY_ATTEMPTS: u32 = 200;
@@ -177,13 +178,17 @@ impl Database {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let before = self.header_bytes(&source)?;
+            let spilled = self.spilled()?;
+            let of_image = self.of_image(&spilled, &before)?;
             let mut staged = StagedFile::create(disk, target, self.mode)?;
-            let size = source.size()?;
+            let size = without_table(&source.file, &source.path, source.size()?)?;
             reading.monitor.go_on()?;
             reading.monitor.phase("copying the database", size);
-            let copied = staged.copy(&source.file, 0, size, reading);
+            let copied = staged
+                .copy(&source.file, 0, size, reading)
+                .and_then(|()| of_image.append(&mut staged, reading));
             reading.monitor.advance(size);
-            let unchanged = self.is_unchanged(&source, &before)?;
+            let unchanged = self.is_unchanged(&source, &before)? && self.spilled()?.is_as(&spilled);
             match copied {
                 Ok(()) => {
                     reading.monitor.phase("checking the copy", size);
@@ -205,6 +210,27 @@ impl Database {
         Err(CaptureError::Restless {
             path: self.path.clone(),
         })
+    }
+
+    /// The embeddings beside the database.
+    fn spilled(&self) -> Result<Spilled> {
+        Spilled::find(self.folder.at(&self.beside(spill_folder)))
+    }
+
+    /// Those that belong to the image with these headers, of all that were found.
+    fn of_image(&self, spilled: &Spilled, headers: &[u8]) -> Result<Spilled> {
+        if spilled.is_empty() {
+            return Ok(Spilled::default());
+        }
+        if self.generation == Generation::Two {
+            let path = self.path.clone();
+            return Err(CaptureError::ForeignVectors { path });
+        }
+        if !self.has_log()? {
+            return Ok(spilled.clone());
+        }
+        let headers = self.sound(DatabaseHeaders::decode(headers))?;
+        spilled.of_image(&headers.checkpoint, &self.path)
     }
 
     /// The same copy; `None` where nothing proves that it is one state.

@@ -88,6 +88,20 @@ pub enum CaptureError {
         /// Who created it.
         creator: String,
     },
+    /// Embeddings lie in a file of which nothing tells whether the image has them.
+    #[error("{} has embeddings in {file} of its spill folder that are younger than its last checkpoint: nothing tells which of them the database file lacks", path.display())]
+    SpilledVectors {
+        /// The database file.
+        path: PathBuf,
+        /// The file in its spill folder.
+        file: String,
+    },
+    /// Embeddings that an engine of generation 1 moved out lie beside a database of generation 2.
+    #[error("{} has embeddings of Grafeo 0.5 in its spill folder, which its file lacks", path.display())]
+    ForeignVectors {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The database file changes faster than it can be copied.
     #[error("{} changes faster than it can be copied", path.display())]
     Restless {
@@ -111,6 +125,7 @@ impl CaptureError {
                 "unsupported-version"
             }
             Self::Database { .. } => "corrupt-database",
+            Self::SpilledVectors { .. } | Self::ForeignVectors { .. } => "spilled-vectors",
             Self::Foreign { .. } => "foreign-database",
             Self::NoFullBackup => "no-full-backup",
             Self::ChainBroken(_) => "chain-broken",

@@ -29,6 +29,7 @@ mod image_place;
 mod increment;
 mod job;
 mod request;
+mod spilled;
 
 pub use broken::Broken;
 pub use capture::capture;

@@ -58,6 +58,7 @@ pub use error::{FormatError, Result};
 pub use extent::{Extent, ExtentContent};
 pub use names::{
     LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
+    spill_folder,
 };
 pub use ranges::RangeSet;
 pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader};

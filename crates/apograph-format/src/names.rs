@@ -16,6 +16,11 @@ pub fn checkpoint_image(database: &Path) -> PathBuf {
     appended(database, ".checkpoint")
 }
 
+/// Where the engine moves what does not fit its memory.
+pub fn spill_folder(database: &Path) -> PathBuf {
+    appended(database, ".spill")
+}
+
 /// Where the engine of generation 2 keeps the database file of generation 1 that it migrated.
 pub fn migrated_original(database: &Path) -> PathBuf {
     appended(database, ".pre-0.6")

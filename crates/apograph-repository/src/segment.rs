@@ -4,6 +4,7 @@ use std::fs::File;
 use std::ops::{Deref, Range};
 use std::path::Path;
 
+use apograph_format::v1::{SpillTable, SpilledFile};
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
@@ -240,6 +241,8 @@ pub struct FullFile {
     stored: StoredFile,
     /// The structure.
     pub image: Image,
+    spilled: SpillTable,
+    image_bytes: u64,
 }
 
 impl FullFile {
@@ -251,7 +254,18 @@ impl FullFile {
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
         let stored = StoredFile::open(at)?;
         let image = Image::parse(&stored)?;
-        Ok(Self { stored, image })
+        let spilled = match image.headers().file.generation {
+            Generation::One => SpillTable::decode(&stored)?,
+            Generation::Two => None,
+        };
+        let (spilled, image_bytes) =
+            spilled.unwrap_or((SpillTable::default(), stored.len() as u64));
+        Ok(Self {
+            stored,
+            image,
+            spilled,
+            image_bytes,
+        })
     }
 
     /// The open file.
@@ -262,6 +276,16 @@ impl FullFile {
     /// The whole file.
     pub fn bytes(&self) -> &[u8] {
         &self.stored
+    }
+
+    /// How long the database file at the front is.
+    pub const fn image_bytes(&self) -> u64 {
+        self.image_bytes
+    }
+
+    /// Generation 1: the embeddings that belong to the image, and where in the file they are.
+    pub fn spilled(&self) -> impl Iterator<Item = (&SpilledFile, Range<u64>)> {
+        self.spilled.ranges(self.image_bytes)
     }
 
     /// Compares every section with its checksum; tells the checksum of the file.

@@ -53,15 +53,21 @@ impl<'d> Sink<'d> {
         }
     }
 
-    /// Writes the database file, behind which the log begins.
+    /// Writes the database file, behind which the log begins, and the embeddings beside it.
     pub(crate) fn image(&mut self, full: &FullFile) -> Result<()> {
-        let length = full.bytes().len() as u64;
+        let length = full.image_bytes();
         self.bytes += length;
         self.end = full.log_start().and_then(LogPosition::lsn);
-        match &mut self.staging {
-            Some(staging) => staging.copy_image(full.file(), length),
-            None => Ok(()),
+        if let Some(staging) = &mut self.staging {
+            staging.copy_image(full.file(), length)?;
         }
+        for (file, range) in full.spilled() {
+            self.bytes += file.size_bytes;
+            if let Some(staging) = &mut self.staging {
+                staging.copy_spilled(&file.name, full.file(), range.start, file.size_bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Appends a run of the log in an increment.

@@ -16,7 +16,8 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder};
+use apograph_format::v1::is_spilled_vectors;
+use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder, spill_folder};
 use apograph_io::{
     At, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Monitor, Owner, Reading, exists,
     is_silly_renamed, temporary_name,
@@ -26,9 +27,10 @@ use crate::error::{RestoreError, Result};
 
 const IMAGE: &str = "image";
 const LOG: &str = "wal";
+const SPILL: &str = "spill";
 /// What is locked where a folder cannot be.
 const LOCK: &str = "lock";
-/// In a log folder whose database file is still to come: its [`extent`].
+/// In a folder whose database file is still to come: its [`extent`].
 const MARK: &str = ".restore.apograph-tmp";
 const MARK_MAX_BYTES: u64 = 64;
 
@@ -39,6 +41,7 @@ pub(crate) struct Output {
     folder: Folder,
     name: OsString,
     log: OsString,
+    spill: OsString,
     temporary: OsString,
 }
 
@@ -58,6 +61,7 @@ impl Output {
             folder,
             name: name.to_owned(),
             log: log_folder(name.as_ref()).into(),
+            spill: spill_folder(name.as_ref()).into(),
             temporary: temporary_name(name),
         }))
     }
@@ -79,6 +83,16 @@ impl Output {
                 return Err(RestoreError::OutputExists { path: at.path() });
             }
         }
+        // An engine reads embeddings there into whatever database has its name.
+        if let Ok(Some(folder)) = self.spill().find_named_folder() {
+            for name in folder.names()? {
+                let name = name?;
+                if name.to_str().is_some_and(is_spilled_vectors) {
+                    let path = folder.at(&name).path();
+                    return Err(RestoreError::OutputExists { path });
+                }
+            }
+        }
         Ok(())
     }
 
@@ -88,6 +102,10 @@ impl Output {
 
     fn log(&self) -> At<'_> {
         self.folder.at(&self.log)
+    }
+
+    fn spill(&self) -> At<'_> {
+        self.folder.at(&self.spill)
     }
 
     fn temporary(&self) -> At<'_> {
@@ -123,6 +141,7 @@ pub(crate) struct Staging<'d> {
     mode: Mode,
     image: Option<Box<dyn DiskFile>>,
     log: Option<Log>,
+    spill: Option<Folder>,
     monitor: &'d dyn Monitor,
     lock: Option<FileLock>,
     is_done: bool,
@@ -172,6 +191,7 @@ impl<'d> Staging<'d> {
             mode,
             image: None,
             log: None,
+            spill: None,
             monitor,
             lock,
             is_done: false,
@@ -186,6 +206,41 @@ impl<'d> Staging<'d> {
         image.copy(source, 0, length, Reading::heard_by(self.monitor))?;
         self.image = Some(image);
         Ok(())
+    }
+
+    /// Copies a part of a file to be one of the files of embeddings.
+    pub(crate) fn copy_spilled(
+        &mut self,
+        name: &str,
+        source: &File,
+        offset: u64,
+        length: u64,
+    ) -> Result<()> {
+        let folder = if let Some(folder) = &self.spill {
+            folder
+        } else {
+            self.clear_spill_folder()?;
+            let mode = self.mode.for_folder();
+            let folder = self.disk.create_folder(self.folder.at(SPILL), mode)?;
+            self.spill.insert(folder)
+        };
+        let mut file = self.disk.create_new(folder.at(name), self.mode.into())?;
+        file.copy(source, offset, length, Reading::heard_by(self.monitor))?;
+        Ok(file.sync()?)
+    }
+
+    /// An empty folder is what an engine leaves that had nothing to move there.
+    fn clear_spill_folder(&self) -> Result<()> {
+        let at = self.output.spill();
+        let is_empty = match at.find_folder() {
+            Ok(Some(folder)) => folder.names()?.next().is_none(),
+            Ok(None) => return Ok(()),
+            Err(_) => false,
+        };
+        if is_empty {
+            return Ok(self.disk.remove_folder(at)?);
+        }
+        Err(RestoreError::OutputExists { path: at.path() })
     }
 
     /// Begins a log file, behind those that were written.
@@ -234,7 +289,9 @@ impl<'d> Staging<'d> {
         }
         if let Some(log) = &mut self.log {
             log.close()?;
-            let folder = &log.folder;
+        }
+        let log = self.log.as_ref().map(|log| &log.folder);
+        for folder in log.into_iter().chain(&self.spill) {
             let extent = extent(folder)?;
             let mut mark = self.disk.create_new(folder.at(MARK), self.mode.into())?;
             mark.write(extent.as_bytes())?;
@@ -244,10 +301,14 @@ impl<'d> Staging<'d> {
         self.disk.sync_folder(&self.folder)?;
         self.disk.sync_folder(&self.output.folder)?;
         self.monitor.go_on()?;
-        let mut moves = vec![(self.folder.at(IMAGE), self.output.database())];
+        let mut moves = Vec::new();
         if self.log.is_some() {
-            moves.insert(0, (self.folder.at(LOG), self.output.log()));
+            moves.push((self.folder.at(LOG), self.output.log()));
         }
+        if self.spill.is_some() {
+            moves.push((self.folder.at(SPILL), self.output.spill()));
+        }
+        moves.push((self.folder.at(IMAGE), self.output.database()));
         let outcome = self.move_out(&moves);
         // What was moved back is removed when it is durable there, and no sooner.
         self.is_done = outcome.is_ok() || self.disk.sync_folder(&self.output.folder).is_err();
@@ -298,44 +359,74 @@ fn taken(error: IoError) -> RestoreError {
     }
 }
 
-/// Removes a staging folder that is locked, the log folder that it was about to complete, and the
-/// mark of one that is complete.
+/// Removes a staging folder that is locked, the folders that it was about to complete, and the marks
+/// of those that are complete.
 fn clear(disk: &dyn Disk, staging: &Folder, output: &Output, lock: Option<FileLock>) -> Result<()> {
-    let place = staging.at(LOG);
-    let moved = match output.log().find_folder() {
-        // Somebody else's file, or a link.
-        Err(IoError::NotAFolder { .. }) => None,
-        found => found?,
-    };
-    let said = match &moved {
-        Some(log) => log.at(MARK).read_small(MARK_MAX_BYTES)?,
-        None => None,
-    };
-    if is_claim(output.database())? && (said.is_some() || staging.at(IMAGE).exists()?) {
+    let log = Moved::find(staging.at(LOG), output.log())?;
+    let spill = Moved::find(staging.at(SPILL), output.spill())?;
+    let is_ours = log.said.is_some() || spill.said.is_some() || staging.at(IMAGE).exists()?;
+    if is_claim(output.database())? && is_ours {
         disk.remove_file(output.database())?;
     }
-    if let Some(log) = place.find_folder()? {
-        if let Some(moved) = &moved
-            && moved.names()?.next().is_none()
-        {
-            disk.remove_folder(output.log())?;
-        }
-        remove(disk, &log, place)?;
-    }
-    if let (Some(log), Some(said)) = (moved, said) {
-        if output.database().exists()? {
-            disk.remove_file(log.at(MARK))?;
-        } else if extent(&log)?.as_bytes() == said {
-            disk.publish(output.log(), place)?;
-            disk.sync_folder(&output.folder)?;
-            remove(disk, &log, place)?;
-        }
-    }
+    log.clear(disk, output)?;
+    spill.clear(disk, output)?;
     if staging.lacks(Lack::FolderLock) {
         // The file that is locked is closed before it goes.
         drop(lock);
     }
     remove(disk, staging, output.temporary())
+}
+
+/// A folder of a restored database: its place in the staging folder, and what stands at the place
+/// that it is moved to.
+struct Moved<'a> {
+    staged: At<'a>,
+    target: At<'a>,
+    folder: Option<Folder>,
+    /// What its mark says.
+    said: Option<Vec<u8>>,
+}
+
+impl<'a> Moved<'a> {
+    fn find(staged: At<'a>, target: At<'a>) -> Result<Self> {
+        let folder = match target.find_folder() {
+            // Somebody else's file, or a link.
+            Err(IoError::NotAFolder { .. }) => None,
+            found => found?,
+        };
+        let said = match &folder {
+            Some(folder) => folder.at(MARK).read_small(MARK_MAX_BYTES)?,
+            None => None,
+        };
+        Ok(Self {
+            staged,
+            target,
+            folder,
+            said,
+        })
+    }
+
+    /// Removes it, or the mark of one that is complete.
+    fn clear(self, disk: &dyn Disk, output: &Output) -> Result<()> {
+        if let Some(staged) = self.staged.find_folder()? {
+            if let Some(moved) = &self.folder
+                && moved.names()?.next().is_none()
+            {
+                disk.remove_folder(self.target)?;
+            }
+            remove(disk, &staged, self.staged)?;
+        }
+        if let (Some(moved), Some(said)) = (self.folder, self.said) {
+            if output.database().exists()? {
+                disk.remove_file(moved.at(MARK))?;
+            } else if extent(&moved)?.as_bytes() == said {
+                disk.publish(self.target, self.staged)?;
+                disk.sync_folder(&output.folder)?;
+                remove(disk, &moved, self.staged)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether a name may have been claimed for a file that is not there yet.
@@ -344,7 +435,7 @@ fn is_claim(at: At<'_>) -> Result<bool> {
     Ok(found.is_some_and(|it| it.is_file() && it.len() == 0))
 }
 
-/// How many files a log folder has, and how many bytes, but for the mark.
+/// How many files a folder has, and how many bytes, but for the mark.
 fn extent(log: &Folder) -> Result<String> {
     let (mut files, mut bytes) = (0_u64, 0_u64);
     for name in log.names()? {

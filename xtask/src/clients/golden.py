@@ -13,6 +13,11 @@ from pathlib import Path
 import grafeo
 
 
+def shown(value):
+    """A value as the truth of the other fixtures has it."""
+    return {"$vector": [repr(item) for item in value]} if isinstance(value, list) else value
+
+
 class Golden:
     """One fixture in the making, in a process of its own that ends without a close."""
 
@@ -58,7 +63,8 @@ class Golden:
     def note(self, operation):
         nodes = []
         for row in self.db.execute("MATCH (n) RETURN id(n) AS id, labels(n) AS labels, properties(n) AS props"):
-            nodes.append({"id": row["id"], "labels": row["labels"], "props": row["props"]})
+            props = {key: shown(value) for key, value in row["props"].items()}
+            nodes.append({"id": row["id"], "labels": row["labels"], "props": props})
         nodes.sort(key=lambda node: node["id"])
         empty = dict.fromkeys(["constraints", "edge_types", "edges", "graph_types", "indexes", "node_types", "schemas"], [])
         state = {"content": {**empty, "graphs": {}, "nodes": nodes}, "epoch": self.db.current_epoch(), "life": self.life, "op": operation, "wal": {}}
@@ -168,10 +174,54 @@ def uncommitted(out):
     golden.finish()
 
 
+FORCE_DISK = {"section_tiers": {"VectorStore": "force_disk"}}
+
+
+def embeddings(golden, *numbers):
+    """With values that single precision has exactly."""
+    for number in numbers:
+        golden.query(f"INSERT (:W {{i: {number}, emb: vector([{number}.0, 1.0, 0.5, 0.25])}})")
+
+
+def spilled(out):
+    golden = Golden(out, "spilled", "three embeddings and a vector index, closed; opened so that the embeddings are moved out, one more, a checkpoint, one more, killed")
+
+    def first(golden):
+        golden.open()
+        embeddings(golden, 1, 2, 3)
+        golden.do("create_vector_index", "W", "emb", 4)
+        golden.db.close()
+
+    def second(golden):
+        golden.open(**FORCE_DISK)
+        embeddings(golden, 4)
+        golden.do("wal_checkpoint")
+        embeddings(golden, 5)
+
+    golden.live(first)
+    golden.live(second)
+    golden.finish()
+
+
+def spilled_since(out):
+    golden = Golden(out, "spilled_since", "three embeddings and a vector index, closed; opened so that the embeddings are moved out, killed")
+
+    def first(golden):
+        golden.open()
+        embeddings(golden, 1, 2, 3)
+        golden.do("create_vector_index", "W", "emb", 4)
+        golden.db.close()
+
+    golden.live(first)
+    golden.live(lambda golden: golden.open(**FORCE_DISK))
+    golden.finish()
+
+
 FIXTURES = {
     "0.5.34": [no_commits],
     "0.5.36": [kept_log_checkpoint, kept_log_backup],
     "0.5.43": [kept_log_reopened, uncommitted],
+    "0.5.44": [spilled, spilled_since],
 }
 
 if __name__ == "__main__":

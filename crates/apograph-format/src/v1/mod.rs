@@ -4,6 +4,7 @@ mod checkpoint;
 mod database;
 mod frame;
 mod record;
+mod spill;
 
 pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 pub(crate) use database::extents;
@@ -12,3 +13,4 @@ pub use frame::{
     FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame,
 };
 pub use record::{IndexRecord, Record, RecordKind};
+pub use spill::{SPILL_FOOTER_BYTES, SpillTable, SpilledFile, is_spilled_vectors, spill_bytes};

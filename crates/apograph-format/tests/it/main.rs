@@ -7,4 +7,5 @@ mod frame;
 mod names;
 mod record;
 mod segment;
+mod spill;
 mod v2;

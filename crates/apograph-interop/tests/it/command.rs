@@ -37,7 +37,7 @@ impl Outcome {
             "target-not-covered" | "ambiguous-target" => 5,
             "output-exists" => 6,
             "repository-busy" => 7,
-            "unsupported-version" => 8,
+            "unsupported-version" | "spilled-vectors" => 8,
             "wal-damaged" => 9,
             _ => panic!("{code} is no code of the contract"),
         };

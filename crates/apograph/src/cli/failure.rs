@@ -103,7 +103,7 @@ pub(super) fn exit_status(code: &str) -> u8 {
         "target-not-covered" | "ambiguous-target" => 5,
         "output-exists" => 6,
         "repository-busy" => 7,
-        "unsupported-version" => 8,
+        "unsupported-version" | "spilled-vectors" => 8,
         "wal-damaged" => 9,
         _ => 1,
     }
@@ -179,6 +179,12 @@ impl From<CaptureError> for Failure {
             CaptureError::WalDirectory { path } => failure
                 .about(&path)
                 .hinting("only databases in a .grafeo file can be captured"),
+            CaptureError::SpilledVectors { path, .. } => failure
+                .about(&path)
+                .hinting("checkpoint or close the database, and take the backup again"),
+            CaptureError::ForeignVectors { path } => failure
+                .about(&path)
+                .hinting("open the database for writing once: Grafeo 0.6 then takes them in"),
             CaptureError::NoCommits { path, .. } => failure
                 .about(&path)
                 .hinting("close the database and back it up then, or move on to a later Grafeo"),
