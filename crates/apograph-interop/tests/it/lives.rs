@@ -34,7 +34,7 @@ for_each_generation!(
 
 pub(crate) const DB: &str = "a";
 
-fn world(generation: Generation) -> World {
+pub(crate) fn world(generation: Generation) -> World {
     World::new(&Tools {
         command: command::built(),
         driver: fixtures::driver(generation).to_owned(),

@@ -18,6 +18,7 @@ mod command;
 mod continuity;
 mod crash;
 mod encrypted;
+mod field;
 mod fixtures;
 mod golden_chains;
 #[cfg(feature = "strace")]
