@@ -1,7 +1,7 @@
 //! What nothing can be faster than: `crc32fast` over the same bytes, on all cores, for what reads;
 //! a durable copy of the same bytes for what writes.
 //!
-//! Files are mapped in each call, as ours maps them: the page tables are part of the price.
+//! Files are read by the piece, as ours are: the copy from the system's cache is part of the price.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use apograph_format::{Generation, log_folder, v1, v2};
-use apograph_io::{Mapped, Threads, open_regular};
+use apograph_io::{Source, Threads, Window, open_regular};
 
 use crate::Result;
 use crate::scan::with_parts;
@@ -64,11 +64,11 @@ pub fn copy(from: &Path, to: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
-pub(crate) fn map(paths: &[PathBuf]) -> Result<Vec<Mapped>> {
-    let mapped = paths
+pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
+    let sources = paths
         .iter()
-        .map(|path| Ok(Mapped::of(&open_regular(path)?, path)?));
-    mapped.collect()
+        .map(|path| Ok(Source::of(open_regular(path)?, path)?));
+    sources.collect()
 }
 
 /// Every byte of some files, split over the threads.
@@ -77,10 +77,19 @@ pub(crate) fn map(paths: &[PathBuf]) -> Result<Vec<Mapped>> {
 ///
 /// What the operating system says.
 pub fn bytes(paths: &[PathBuf], threads: Threads) -> Result<()> {
-    let files = map(paths)?;
-    let slices: Vec<&[u8]> = files.iter().map(|it| &**it).collect();
-    in_memory(&slices, threads);
-    Ok(())
+    let files = sources(paths)?;
+    let chunks = files.iter().flat_map(|file| {
+        let starts = (0..file.len()).step_by(CHUNK_BYTES);
+        starts.map(|start| file.bytes().slice(start..start + CHUNK_BYTES))
+    });
+    let chunks: Vec<_> = chunks.collect();
+    hash(chunks.len(), threads, |index| {
+        let mut hasher = crc32fast::Hasher::new();
+        if let Some(chunk) = chunks.get(index) {
+            chunk.for_each(|piece| hasher.update(piece))?;
+        }
+        Ok(hasher.finalize())
+    })
 }
 
 /// Every byte of some slices, split over the threads.
@@ -88,8 +97,9 @@ pub fn in_memory(slices: &[&[u8]], threads: Threads) {
     let chunks = slices.iter().flat_map(|it| it.chunks(CHUNK_BYTES));
     let chunks: Vec<&[u8]> = chunks.collect();
     hash(chunks.len(), threads, |index| {
-        chunks.get(index).map_or(0, |it| crc32fast::hash(it))
-    });
+        Ok(chunks.get(index).map_or(0, |it| crc32fast::hash(it)))
+    })
+    .unwrap_or_default();
 }
 
 /// What the checksums of a log cover, at places that are known before.
@@ -110,7 +120,7 @@ impl Payloads {
         let places = with_parts(folder, generation, |parts| {
             let places = parts.iter().map(|part| {
                 let header = usize::try_from(part.file_offset)?;
-                places(part.bytes, header, generation)
+                places(&part.bytes.read()?, header, generation)
             });
             places.collect::<Result<Vec<_>>>()
         })?;
@@ -130,28 +140,36 @@ impl Payloads {
     ///
     /// What the operating system says.
     pub fn hash(&self, threads: Threads) -> Result<()> {
-        let files = map(&self.files)?;
+        let files = sources(&self.files)?;
         hash(self.chunks.len(), threads, |index| {
-            let Some((file, places)) = self.chunks.get(index) else {
-                return 0;
-            };
-            let bytes: &[u8] = files.get(*file).map_or(&[], |it| it);
-            let payload = |place: &Range<u32>| {
-                let (start, end) = (place.start as usize, place.end as usize);
-                bytes.get(start..end).map_or(0, crc32fast::hash)
-            };
-            places.iter().map(payload).fold(0, |sum, it| sum ^ it)
-        });
-        Ok(())
+            let mut sum = 0;
+            if let Some((file, places)) = self.chunks.get(index)
+                && let Some(file) = files.get(*file)
+            {
+                let mut window = Window::of(file.bytes());
+                for place in places {
+                    let length = place.len();
+                    let seen = window.at(place.start as usize, length)?;
+                    sum ^= seen.get(..length).map_or(0, crc32fast::hash);
+                }
+            }
+            Ok(sum)
+        })
     }
 }
 
-fn hash(chunks: usize, threads: Threads, of: impl Fn(usize) -> u32 + Sync) {
+fn hash(
+    chunks: usize,
+    threads: Threads,
+    of: impl Fn(usize) -> apograph_io::Result<u32> + Sync,
+) -> Result<()> {
     let sum = AtomicU32::new(0);
-    threads.for_each(chunks, |index| {
-        sum.fetch_xor(of(index), Ordering::Relaxed);
-    });
+    threads.try_for_each(chunks, |index| {
+        sum.fetch_xor(of(index)?, Ordering::Relaxed);
+        Ok::<_, apograph_io::IoError>(())
+    })?;
     black_box(sum.into_inner());
+    Ok(())
 }
 
 /// Where the payloads of some frames are in their file.

@@ -31,13 +31,13 @@ pub(crate) fn make(folder: &Path, count: u64) -> Result<()> {
     fs::copy(&database, segment(SegmentKind::Full, 0))?;
     with_parts(&log_folder(&database), Generation::One, |parts| {
         let groups = GroupReader::new(parts).filter_map(|event| match event {
-            LogEvent::Group(group) => Some(group),
+            Ok(LogEvent::Group(group)) => Some(group),
             _ => None,
         });
         for (group, index) in groups.zip(1..) {
             let mut bytes = header(Epoch::new(index)).encode().to_vec();
             for run in group.runs() {
-                bytes.extend(run.bytes(parts));
+                bytes.extend_from_slice(&run.bytes(parts).read()?);
             }
             fs::write(segment(SegmentKind::Incremental, index), bytes)?;
         }

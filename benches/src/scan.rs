@@ -10,16 +10,16 @@ use grafeo_storage::wal::WalRecovery;
 
 use crate::{Result, limit};
 
-/// Opens a log and reads it to its end.
+/// Opens a log and reads it to its end on some threads.
 ///
 /// # Errors
 ///
 /// What cannot be opened; that the log does not end with a whole group.
-pub fn by_apograph(folder: &Path, generation: Generation) -> Result<()> {
+pub fn by_apograph(folder: &Path, generation: Generation, threads: Threads) -> Result<()> {
     with_parts(folder, generation, |parts| {
-        let end = read_ahead(parts, Threads::default(), GroupReader::finish);
-        match end.cause {
-            LogEndCause::Clean => Ok(()),
+        let end = read_ahead(parts, threads, GroupReader::finish)?;
+        match end.map(|end| end.cause) {
+            Some(LogEndCause::Clean) => Ok(()),
             cause => Err(format!("the log ends with {cause:?}").into()),
         }
     })
@@ -34,21 +34,21 @@ pub fn by_engine(folder: &Path) -> Result<usize> {
     Ok(WalRecovery::new(folder).recover()?.len())
 }
 
-/// Maps a whole log that nobody writes to. (Of a live one of generation 2 the newest file would be
+/// Opens a whole log that nobody writes to. (Of a live one of generation 2 the newest file would be
 /// copied, since its engine can cut it: that is a cost of a backup, and measured there.)
 pub(crate) fn with_parts<T>(
     folder: &Path,
     generation: Generation,
     read: impl FnOnce(&[LogPart<'_>]) -> Result<T>,
 ) -> Result<T> {
-    let files = limit::map(&limit::logs(folder)?)?;
-    let parts = files.iter().enumerate().map(|(index, bytes)| {
+    let files = limit::sources(&limit::logs(folder)?)?;
+    let parts = files.iter().enumerate().map(|(index, file)| {
         Ok(match generation {
-            Generation::One => LogPart::of_file(LogSequence::new(index as u64), 0, bytes),
+            Generation::One => LogPart::of_file(LogSequence::new(index as u64), 0, file),
             Generation::Two => {
-                let header = WalSegmentHeader::decode(bytes)?;
-                let frames = bytes.get(WAL_SEGMENT_HEADER_BYTES..).unwrap_or_default();
-                LogPart::of_segment(&header, frames)
+                let front = file.bytes().slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
+                let header = WalSegmentHeader::decode(&front)?;
+                LogPart::of_segment(&header, file.bytes().skip(WAL_SEGMENT_HEADER_BYTES))
             }
         })
     });

@@ -15,7 +15,9 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
             let name = title(&format!("groups of {}", workload.name()), generation);
             let mut group = criterion.benchmark_group(name);
             group.bench_function("apograph", |bencher| {
-                bencher.iter(|| scan::by_apograph(&log, generation).expect("a whole log"));
+                bencher.iter(|| {
+                    scan::by_apograph(&log, generation, Threads::default()).expect("a whole log");
+                });
             });
             group.bench_function("limit", |bencher| {
                 if workload == Workload::Small {

@@ -80,7 +80,7 @@ fn measure_scan(folder: &str, frames: &str, generation: &str, rounds: u32) -> Re
         .find(|it| it.name() == frames)
         .ok_or("there are small and large frames")?;
     let threads = Threads::default();
-    let ours = |log: &Path| scan::by_apograph(log, generation);
+    let ours = |log: &Path| scan::by_apograph(log, generation, Threads::default());
     let (log, [ours, limit]) = match frames {
         Frames::Small => {
             let log = workloads.log(Workload::Small, generation)?;

@@ -288,7 +288,7 @@ impl<'a> Job<'a> {
         segments: &mut Vec<NewSegment<'a>>,
     ) -> Result<Rest> {
         let tail = log.from(start)?;
-        let (state, reopened) = self.timeline_at(log, start, spans);
+        let (state, reopened) = self.timeline_at(log, start, spans)?;
         let rest = Stretch::read(&tail, start, state, self.reading())?;
         let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it. So does another process that has
@@ -336,7 +336,7 @@ impl<'a> Job<'a> {
             file: name,
             start_epoch: Epoch::default(),
             end_epoch: content.base.epoch,
-            checksum: copy.checksum,
+            checksum: copy.sums.crc32,
             size_bytes: copy.size_bytes,
             created_at: self.now,
             end_lsn: content.log_start.and_then(LogPosition::lsn),
@@ -347,7 +347,7 @@ impl<'a> Job<'a> {
             file,
             record: SegmentRecord {
                 segment,
-                hash: copy.hash,
+                hash: copy.sums.blake3,
                 content,
                 is_uncounted: false,
                 verified: None,

@@ -1,7 +1,8 @@
 //! A copy of a database file, read back.
 
-use apograph_format::{Blake3, Crc32, Epoch, FormatError, Image, LogPosition};
-use apograph_io::{IoError, PartsCrc32, Reading, StagedFile};
+use apograph_format::{Epoch, FormatError, Image, LogPosition};
+use apograph_io::{IoError, Reading, StagedFile, Sums};
+use apograph_repository::{check_image, parse_image};
 
 use crate::error::Result;
 
@@ -10,9 +11,8 @@ pub(crate) struct ImageCopy<'d> {
     pub(crate) file: StagedFile<'d>,
     pub(crate) image: Image,
     pub(crate) size_bytes: u64,
-    /// That of the whole file.
-    pub(crate) checksum: Crc32,
-    pub(crate) hash: Blake3,
+    /// Those of the whole file.
+    pub(crate) sums: Sums,
 }
 
 impl<'d> ImageCopy<'d> {
@@ -22,20 +22,16 @@ impl<'d> ImageCopy<'d> {
         reading: Reading<'_>,
     ) -> Result<std::result::Result<Self, FormatError>> {
         let read = file.sync_and_read(|bytes| {
-            let image = Image::parse(bytes)?;
-            let mut crc32 = PartsCrc32::of(bytes, reading);
-            let mut part = |range| crc32.part(range).map_err(Defect::Unread);
-            image.check_by(bytes, &mut part)?;
-            let checksum = crc32.whole().map_err(Defect::Unread)?;
-            Ok((image, bytes.len() as u64, checksum, Blake3::of(bytes)))
+            let image = parse_image::<Defect>(bytes)?;
+            let sums = check_image::<Defect>(&image, bytes, reading)?;
+            Ok((image, bytes.len() as u64, sums))
         })?;
         match read {
-            Ok((image, size_bytes, checksum, hash)) => Ok(Ok(Self {
+            Ok((image, size_bytes, sums)) => Ok(Ok(Self {
                 file,
                 image,
                 size_bytes,
-                checksum,
-                hash,
+                sums,
             })),
             Err(Defect::Damaged(error)) => Ok(Err(error)),
             Err(Defect::Unread(error)) => Err(error.into()),
@@ -61,5 +57,11 @@ enum Defect {
 impl From<FormatError> for Defect {
     fn from(error: FormatError) -> Self {
         Self::Damaged(error)
+    }
+}
+
+impl From<IoError> for Defect {
+    fn from(error: IoError) -> Self {
+        Self::Unread(error)
     }
 }

@@ -21,7 +21,7 @@
 use apograph_format::{
     Checkpoint, DatabaseHeaders, Epoch, LogPosition, LogSequence, Point, Timeline,
 };
-use apograph_io::Threads;
+use apograph_io::{IoError, Threads};
 use apograph_wal::{
     GroupReader, LogEvent, LogFile, LogFolder, LogTail, Place, PlacedEvent, PlacedReader,
     TimelineState, checkpoint_marks, read_ahead,
@@ -58,40 +58,50 @@ impl ImagePlace {
             return Ok(at_recovery(true));
         }
         if !headers.engines().may_keep_log() {
-            return Ok(at_recovery(is_fresh(log)));
+            return Ok(at_recovery(is_fresh(log)?));
         }
         let tail = log.from(recovery)?;
-        if let Some(record) = record_of(image, log, &tail) {
-            let place = behind_image(&tail, image.epoch, record, threads);
+        if let Some(record) = record_of(image, log, &tail)? {
+            let place = behind_image(&tail, image.epoch, record, threads)?;
             return Ok(Self {
                 start: place.position(&tail.parts).unwrap_or(recovery),
                 is_exact: false,
             });
         }
-        let is_exact = is_fresh(log) && !may_lead_to(&tail, image.epoch, threads);
+        let is_exact = is_fresh(log)? && !may_lead_to(&tail, image.epoch, threads)?;
         Ok(at_recovery(is_exact))
     }
 }
 
 /// The checkpoint record of an image, where the log and `checkpoint.meta` have it.
-fn record_of(image: &Checkpoint, log: &LogFolder, tail: &LogTail<'_>) -> Option<Place> {
-    let written = log.checkpoint()?;
-    let last = checkpoint_marks(&tail.parts).last()?;
+fn record_of(image: &Checkpoint, log: &LogFolder, tail: &LogTail<'_>) -> Result<Option<Place>> {
+    let Some(written) = log.checkpoint() else {
+        return Ok(None);
+    };
+    let Some(last) = checkpoint_marks(&tail.parts)?.pop() else {
+        return Ok(None);
+    };
     let agree = (written.epoch, written.transaction) == (image.epoch, image.transaction)
         && last.transaction == image.transaction;
-    agree.then_some(last.place)
+    Ok(agree.then_some(last.place))
 }
 
 /// Where the log behind an image begins that was installed before its checkpoint record: at the
 /// first group of the same process past its epoch, else behind the last group before the record. A
 /// group may begin before the record and end behind it.
-fn behind_image(tail: &LogTail<'_>, epoch: Epoch, record: Place, threads: Threads) -> Place {
+fn behind_image(
+    tail: &LogTail<'_>,
+    epoch: Epoch,
+    record: Place,
+    threads: Threads,
+) -> Result<Place> {
     let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::default()));
     let mut behind_last = Place::default();
     let mut past = None;
     read_ahead(&tail.parts, threads, |groups| {
         let reader = PlacedReader::of(groups, &mut state);
         for event in reader {
+            let event = event?;
             let end = match event {
                 PlacedEvent::Group(group, _) => group.end,
                 PlacedEvent::Seal(run)
@@ -114,20 +124,23 @@ fn behind_image(tail: &LogTail<'_>, epoch: Epoch, record: Place, threads: Thread
                 }
             }
         }
-    });
-    past.unwrap_or(behind_last)
+        Ok::<_, IoError>(())
+    })?;
+    Ok(past.unwrap_or(behind_last))
 }
 
 /// Whether a process that logged this may have written an image at an epoch: it has logged the
 /// commit of that epoch. One that has committed nothing yet has its image at epoch 0.
-fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> bool {
-    read_ahead(&tail.parts, threads, |mut groups| {
-        groups.any(|event| {
-            let LogEvent::Group(group) = event else {
-                return false;
-            };
-            epoch == Epoch::default() || group.epoch == Some(epoch)
-        })
+fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> Result<bool> {
+    read_ahead(&tail.parts, threads, |groups| {
+        for event in groups {
+            if let LogEvent::Group(group) = event?
+                && (epoch == Epoch::default() || group.epoch == Some(epoch))
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     })
 }
 
@@ -135,18 +148,26 @@ fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> bool {
 ///
 /// A checkpoint of 0.5.44 starts a new file before it writes its image. Other reasons for a new file
 /// leave their mark: the file before it is full, or the new one begins with a seal.
-pub(crate) fn is_fresh(log: &LogFolder) -> bool {
+pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
     let files = log.files();
     let beginning = LogPosition::in_file(LogSequence::new(0), 0);
     let from_the_start = files.first().is_none_or(|first| first.start == beginning);
-    let explained = files.windows(2).all(|pair| match pair {
-        [before, file] => before.bytes.len() >= FULL_FILE_BYTES || begins_with_seal(file),
-        _ => true,
-    });
-    log.checkpoint().is_none() && from_the_start && explained
+    if log.checkpoint().is_some() || !from_the_start {
+        return Ok(false);
+    }
+    for pair in files.windows(2) {
+        if let [before, file] = pair
+            && before.bytes().len() < FULL_FILE_BYTES
+            && !begins_with_seal(file)?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-fn begins_with_seal(file: &LogFile) -> bool {
+fn begins_with_seal(file: &LogFile) -> Result<bool> {
     let parts = [file.part()];
-    matches!(GroupReader::new(&parts).next(), Some(LogEvent::Seal { run }) if run.start == 0)
+    let first = GroupReader::new(&parts).next().transpose()?;
+    Ok(matches!(first, Some(LogEvent::Seal { run }) if run.start == 0))
 }

@@ -2,10 +2,10 @@
 
 use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
 use apograph_format::{
-    Blake3, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind,
-    SegmentName, UnixMillis,
+    Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
+    UnixMillis,
 };
-use apograph_io::{IoError, Mode, Reading, StagedFile, Steps, read_crc32};
+use apograph_io::{Bytes, IoError, Mode, Reading, StagedFile, Steps, sums};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{
@@ -55,6 +55,7 @@ impl<'a> Stretch<'a> {
         let end = read_ahead(&tail.parts, reading.threads, |groups| {
             let mut reader = PlacedReader::of(groups, &mut state);
             while let Some(event) = reader.next() {
+                let event = event?;
                 summary.add(&event, reader.state());
                 match event {
                     PlacedEvent::Group(group, placement) => {
@@ -215,17 +216,16 @@ impl Stretch<'_> {
                     length,
                 } => {
                     if let Some(source) = self.tail.files.get(*index) {
-                        file.copy(&source.file, *offset, *length, reading)?;
+                        file.copy(source.file(), *offset, *length, reading)?;
                     }
                     reading.monitor.advance(*length);
                 }
             }
         }
-        let (is_written, checksum, hash, size_bytes) = file.sync_and_read(|written| {
-            let is_written = self.is_written_in(written, &chunks);
-            let checksum = read_crc32(written, reading.again())?;
-            let hash = Blake3::of(written);
-            Ok::<_, IoError>((is_written, checksum, hash, written.len() as u64))
+        let (is_written, sums, size_bytes) = file.sync_and_read(|written| {
+            let is_written = self.is_written_in(written, &chunks)?;
+            let sums = sums(written, reading.again())?;
+            Ok::<_, IoError>((is_written, sums, written.len() as u64))
         })??;
         if !is_written {
             let path = file.temporary().path();
@@ -240,7 +240,7 @@ impl Stretch<'_> {
             file: name,
             start_epoch,
             end_epoch,
-            checksum,
+            checksum: sums.crc32,
             size_bytes,
             created_at: framing.created_at,
             end_lsn: self.end.lsn(),
@@ -262,7 +262,7 @@ impl Stretch<'_> {
             file,
             record: SegmentRecord {
                 segment,
-                hash,
+                hash: sums.blake3,
                 content,
                 is_uncounted: false,
                 verified: None,
@@ -338,28 +338,31 @@ impl Stretch<'_> {
         (chunks, repeated)
     }
 
-    fn is_written_in(&self, written: &[u8], chunks: &[Chunk]) -> bool {
+    fn is_written_in(&self, written: Bytes<'_>, chunks: &[Chunk]) -> apograph_io::Result<bool> {
         let mut rest = written;
         for chunk in chunks {
             let expected = match chunk {
-                Chunk::Made(bytes) => Some(bytes.as_slice()),
+                Chunk::Made(bytes) => bytes.into(),
                 Chunk::Log {
                     file,
                     offset,
                     length,
                 } => self.log_bytes(*file, *offset, *length),
             };
-            match expected.and_then(|expected| rest.strip_prefix(expected)) {
-                Some(behind) => rest = behind,
-                None => return false,
+            if !rest.slice(0..expected.len()).equal(expected)? {
+                return Ok(false);
             }
+            rest = rest.skip(expected.len());
         }
-        rest.is_empty()
+        Ok(rest.is_empty())
     }
 
-    fn log_bytes(&self, file: usize, offset: u64, length: u64) -> Option<&[u8]> {
-        let start = usize::try_from(offset).ok()?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        self.tail.files.get(file)?.bytes.get(start..end)
+    fn log_bytes(&self, file: usize, offset: u64, length: u64) -> Bytes<'_> {
+        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
+        let file = self.tail.files.get(file);
+        file.map_or(Bytes::EMPTY, |file| {
+            file.bytes()
+                .slice(place(offset)..place(offset.saturating_add(length)))
+        })
     }
 }

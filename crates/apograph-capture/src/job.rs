@@ -138,7 +138,7 @@ impl<'a> Job<'a> {
         }
         if let Some(log) = &log
             && headers.engines().may_log_no_commits()
-            && !has_commits(log)
+            && !has_commits(log)?
         {
             return Err(CaptureError::NoCommits {
                 path: self.database.path().to_owned(),
@@ -276,7 +276,7 @@ impl<'a> Job<'a> {
                 break;
             };
             let tail = folder.from(start)?;
-            let (state, reopened) = self.timeline_at(&folder, start, spans);
+            let (state, reopened) = self.timeline_at(&folder, start, spans)?;
             let stretch = Stretch::read(&tail, start, state, self.reading())?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
@@ -328,9 +328,9 @@ impl<'a> Job<'a> {
         log: &LogFolder,
         start: LogPosition,
         spans: bool,
-    ) -> (TimelineState, bool) {
+    ) -> Result<(TimelineState, bool)> {
         if spans {
-            return (self.repository.timeline_across_last(), false);
+            return Ok((self.repository.timeline_across_last(), false));
         }
         let mut state = self.repository.timeline_at_end();
         let last = self.repository.chain().entries().last();
@@ -338,18 +338,18 @@ impl<'a> Job<'a> {
             Some(SegmentContent::Full(full)) => Some(full),
             _ => None,
         });
-        let behind_old_image = full.is_some_and(|full| {
+        let may_be_behind = full.is_some_and(|full| {
             log.generation() == Generation::One
                 && full.image.iteration > 0
-                && is_fresh(log)
                 && start == log.recovery_start(None)
         });
+        let behind_old_image = may_be_behind && is_fresh(log)?;
         // Also where it was found out earlier: the segment itself has to say so.
         let reopened = state.process_ended || behind_old_image;
         if reopened {
             state.end_process();
         }
-        (state, reopened)
+        Ok((state, reopened))
     }
 
     pub(crate) fn end_timeline(&self) -> Timeline {
@@ -418,8 +418,12 @@ impl<'a> Job<'a> {
 }
 
 /// Whether a log of generation 1 has a commit.
-fn has_commits(log: &LogFolder) -> bool {
+fn has_commits(log: &LogFolder) -> Result<bool> {
     let parts: Vec<_> = log.files().iter().map(LogFile::part).collect();
-    let is_group = |event| matches!(event, LogEvent::Group(_));
-    GroupReader::new(&parts).any(is_group)
+    for event in GroupReader::new(&parts) {
+        if matches!(event?, LogEvent::Group(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

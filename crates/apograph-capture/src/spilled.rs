@@ -22,7 +22,7 @@ use apograph_format::v1::{
     SPILL_FOOTER_BYTES, SpillTable, SpilledFile, is_spilled_vectors, spill_bytes,
 };
 use apograph_format::{Checkpoint, UnixMillis};
-use apograph_io::{At, Folder, IoError, Mapped, Reading, StagedFile, read_crc32};
+use apograph_io::{At, Folder, IoError, Reading, StagedFile, sums};
 
 use crate::error::{CaptureError, Result};
 
@@ -103,14 +103,13 @@ impl Spilled {
         };
         let mut table = SpillTable::default();
         for found in &self.files {
-            let at = folder.at(&found.name);
-            let file = at.open()?;
-            let bytes = Mapped::of(&file, &at.path())?;
-            copy.copy(&file, 0, bytes.len() as u64, reading)?;
+            let source = folder.at(&found.name).source()?;
+            let size_bytes = source.len() as u64;
+            copy.copy(source.file(), 0, size_bytes, reading)?;
             table.files.push(SpilledFile {
                 name: found.name.clone(),
-                size_bytes: bytes.len() as u64,
-                checksum: read_crc32(&bytes, reading)?,
+                size_bytes,
+                checksum: sums(&source, reading)?.crc32,
             });
         }
         copy.write(&table.encode())

@@ -73,7 +73,7 @@ impl<'d> CarelessDisk<'d> {
     }
 
     fn copy(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        let bytes = from.map()?;
+        let bytes = from.source()?.read()?;
         let mut file = self.disk.create_new(to, Mode::PRIVATE.into())?;
         let (front, back) = bytes.split_at(bytes.len() / 2);
         file.write(front)?;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
-use apograph::io::{Folder, Reading, RealDisk, Silent};
+use apograph::io::{Folder, IoError, Reading, RealDisk, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
@@ -227,13 +227,14 @@ pub fn state_of(database: &Path) -> Result<State> {
         let tail = log.from(log.recovery_start(start))?;
         let mut groups = GroupReader::new(&tail.parts);
         for event in groups.by_ref() {
-            if let LogEvent::Group(group) = event {
-                let runs = group.runs().map(|run| run.bytes(&tail.parts));
-                commits.push(runs.collect::<Vec<_>>().concat());
+            if let LogEvent::Group(group) = event? {
+                let runs = group.runs().map(|run| run.bytes(&tail.parts).read());
+                let runs: Vec<_> = runs.collect::<Result<_, IoError>>()?;
+                commits.push(runs.concat());
             }
         }
-        let cause = groups.finish().cause;
-        ensure!(cause == LogEndCause::Clean, "its log ends {cause:?}");
+        let cause = groups.end().map(|end| end.cause);
+        ensure!(cause == Some(LogEndCause::Clean), "its log ends {cause:?}");
     }
     Ok(State {
         image,

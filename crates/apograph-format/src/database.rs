@@ -5,6 +5,7 @@
 //! layouts are those of [`v1`](crate::v1) and [`v2`](crate::v2); a reader finds the generation from
 //! the file's version.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::bytes::{length, u32_at};
@@ -155,17 +156,37 @@ impl Image {
     /// extent does; [`FormatError::ChecksumMismatch`] for the directory;
     /// [`FormatError::Malformed`] for a directory that contradicts itself.
     pub fn parse(file: &[u8]) -> Result<Self> {
-        let (headers, extents) = match generation_of(file)? {
+        Self::parse_by(length(file), |range| {
+            let place =
+                |offset| usize::try_from(offset).map_or(file.len(), |it| it.min(file.len()));
+            let place = place(range.start)..place(range.end);
+            Ok::<_, FormatError>(file.get(place).unwrap_or_default().into())
+        })
+    }
+
+    /// The same of a file that is not in memory: `read` gives the bytes of a range, as far as the
+    /// file has them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Image::parse`], and those of `read`.
+    pub fn parse_by<'a, E: From<FormatError>>(
+        file_bytes: u64,
+        mut read: impl FnMut(Range<u64>) -> std::result::Result<Cow<'a, [u8]>, E>,
+    ) -> std::result::Result<Self, E> {
+        let front = read(0..DATABASE_HEADERS_BYTES as u64)?;
+        let (headers, extents) = match generation_of(&front)? {
             Generation::One => {
-                let headers = v1::DatabaseHeaders::decode(file)?;
-                (headers.summary(), v1::extents(headers.active(), file)?)
+                let headers = v1::DatabaseHeaders::decode(&front)?;
+                let extents = v1::extents(headers.active(), file_bytes, read)?;
+                (headers.summary(), extents)
             }
             Generation::Two => {
-                let headers = v2::DatabaseHeaders::decode(file)?;
+                let headers = v2::DatabaseHeaders::decode(&front)?;
                 let extents = if headers.file.is_encrypted {
                     Vec::new()
                 } else {
-                    v2::extents(headers.active()?, file)?
+                    v2::extents(headers.active()?, file_bytes, read)?
                 };
                 (headers.summary()?, extents)
             }
@@ -208,10 +229,10 @@ impl Image {
     /// As [`Image::check`], and that of `crc32`.
     pub fn check_by<E: From<FormatError>>(
         &self,
-        file: &[u8],
+        file_bytes: u64,
         mut crc32: impl FnMut(Range<usize>) -> std::result::Result<Crc32, E>,
     ) -> std::result::Result<(), E> {
         let mut extents = self.extents.iter();
-        extents.try_for_each(|extent| extent.check_by(file, &mut crc32))
+        extents.try_for_each(|extent| extent.check_by(file_bytes, &mut crc32))
     }
 }

@@ -70,7 +70,7 @@ impl Extent {
     /// [`FormatError::ChecksumMismatch`], or [`FormatError::TooShort`] where the file ends before
     /// the extent.
     pub fn check(&self, file: &[u8]) -> Result<()> {
-        self.check_by(file, |range| {
+        self.check_by(length(file), |range| {
             Ok(Crc32::of(file.get(range).unwrap_or_default()))
         })
     }
@@ -82,15 +82,15 @@ impl Extent {
     /// As [`Extent::check`], and that of `crc32`.
     pub fn check_by<E: From<FormatError>>(
         &self,
-        file: &[u8],
+        file_bytes: u64,
         crc32: impl FnOnce(Range<usize>) -> std::result::Result<Crc32, E>,
     ) -> std::result::Result<(), E> {
         const WHAT: &str = "database file";
-        let range = self.range().filter(|range| range.end <= file.len());
+        let range = self.range().filter(|range| range.end as u64 <= file_bytes);
         let range = range.ok_or(FormatError::TooShort {
             what: WHAT,
             need: self.offset.saturating_add(self.length),
-            have: length(file),
+            have: file_bytes,
         })?;
         let found = crc32(range)?;
         if found == self.checksum {

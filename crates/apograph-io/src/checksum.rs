@@ -1,10 +1,7 @@
-//! CRC-32 of large slices, on all cores, and without a second look at bytes that are looked at
-//! anyway: what is larger than the memory of a machine comes from the disk each time.
+//! CRC-32 of large slices, on all cores.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::num::NonZero;
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -12,8 +9,8 @@ use std::thread;
 use apograph_format::Crc32;
 use crc32fast::Hasher;
 
-use crate::error::Result;
-use crate::reading::Reading;
+/// Bytes that one thread takes at a time: large enough that combining costs nothing.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// How many threads share a computation.
 ///
@@ -52,8 +49,8 @@ impl Threads {
     pub fn try_for_each<E: Send>(
         self,
         count: usize,
-        work: impl Fn(usize) -> std::result::Result<(), E> + Sync,
-    ) -> std::result::Result<(), E> {
+        work: impl Fn(usize) -> Result<(), E> + Sync,
+    ) -> Result<(), E> {
         let next = AtomicUsize::new(0);
         let failed = Mutex::new(None);
         let run = || {
@@ -90,158 +87,23 @@ impl Default for Threads {
 
 /// The CRC-32 of `bytes`, computed on all cores where they are many.
 pub fn crc32(bytes: &[u8], threads: Threads) -> Crc32 {
-    let reading = Reading {
-        threads,
-        ..Reading::default()
-    };
-    // Nobody interrupts it.
-    read_crc32(bytes, reading).unwrap_or_else(|_| Crc32::of(bytes))
-}
-
-/// The CRC-32 of `bytes`, as a reading reads them.
-///
-/// # Errors
-///
-/// [`IoError::Interrupted`](crate::IoError::Interrupted).
-pub fn read_crc32(bytes: &[u8], reading: Reading<'_>) -> Result<Crc32> {
-    Ok(Crc32::new(hashed(bytes, reading)?.finalize()))
-}
-
-/// What has read some bytes, in pieces: large enough that combining costs nothing. At a pace, one
-/// thread is enough.
-fn hashed(bytes: &[u8], reading: Reading<'_>) -> Result<Hasher> {
-    let piece_bytes = usize::try_from(reading.piece_bytes()).unwrap_or(usize::MAX);
-    let threads = if reading.pace.is_unlimited() {
-        reading.threads
-    } else {
-        Threads::ONE
-    };
-    let pieces = bytes.len().div_ceil(piece_bytes);
-    let hashers: Vec<OnceLock<Hasher>> = (0..pieces).map(|_| OnceLock::new()).collect();
-    threads.try_for_each(pieces, |index| {
-        let start = index * piece_bytes;
-        let piece = &bytes[start..bytes.len().min(start + piece_bytes)];
-        reading.take(piece.len() as u64)?;
+    let chunks: Vec<&[u8]> = bytes.chunks(CHUNK_BYTES).collect();
+    let hashers: Vec<OnceLock<Hasher>> = chunks.iter().map(|_| OnceLock::new()).collect();
+    threads.for_each(chunks.len(), |index| {
         let mut hasher = Hasher::new();
-        hasher.update(piece);
+        hasher.update(chunks[index]);
         hashers[index].get_or_init(|| hasher);
-        Ok(())
-    })?;
+    });
     let mut whole = Hasher::new();
-    for piece in hashers.iter().filter_map(OnceLock::get) {
-        whole.combine(piece);
+    for chunk in hashers.iter().filter_map(OnceLock::get) {
+        whole.combine(chunk);
     }
-    Ok(whole)
-}
-
-/// The CRC-32 of some bytes and of parts of them, for which each byte is read once.
-///
-/// A database image has a checksum for each of its sections, and its file has one for all.
-pub struct PartsCrc32<'a> {
-    bytes: &'a [u8],
-    reading: Reading<'a>,
-    /// What was read, by where it begins, with its length.
-    read: BTreeMap<usize, (usize, Hasher)>,
-}
-
-impl<'a> PartsCrc32<'a> {
-    /// The checksums of `bytes`, as a reading reads them.
-    pub const fn of(bytes: &'a [u8], reading: Reading<'a>) -> Self {
-        Self {
-            bytes,
-            reading,
-            read: BTreeMap::new(),
-        }
-    }
-
-    /// That of one part, which is read now; outside of the bytes, that of nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
-    pub fn part(&mut self, range: Range<usize>) -> Result<Crc32> {
-        let hasher = self.hashed(range.clone())?;
-        let crc32 = Crc32::new(hasher.clone().finalize());
-        if range.end <= self.bytes.len() {
-            self.read.insert(range.start, (range.len(), hasher));
-        }
-        Ok(crc32)
-    }
-
-    /// That of all of them, for which what is in no part is read.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
-    pub fn whole(&self) -> Result<Crc32> {
-        let mut whole = Hasher::new();
-        let mut end = 0;
-        for (&start, (length, hasher)) in &self.read {
-            // What overlaps the part before it is read anew.
-            if start >= end {
-                whole.combine(&self.hashed(end..start)?);
-                whole.combine(hasher);
-                end = start + length;
-            }
-        }
-        whole.combine(&self.hashed(end..self.bytes.len())?);
-        Ok(Crc32::new(whole.finalize()))
-    }
-
-    fn hashed(&self, range: Range<usize>) -> Result<Hasher> {
-        let bytes = self.bytes.get(range).unwrap_or_default();
-        hashed(bytes, self.reading)
-    }
-}
-
-/// A CRC-32 that trails behind a reader: it takes bytes that were just read, which are still in the
-/// cache of the processor.
-#[derive(Debug)]
-pub struct TrailingCrc32<'a> {
-    rest: &'a [u8],
-    taken: usize,
-    hasher: Hasher,
-}
-
-impl<'a> TrailingCrc32<'a> {
-    /// How far it lies behind, at most: what a core's own cache holds.
-    const LAG_BYTES: usize = 64 << 10;
-
-    /// That of `bytes`, of which nothing was read.
-    pub fn of(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            taken: 0,
-            hasher: Hasher::new(),
-        }
-    }
-
-    /// The reader has read all bytes before an offset.
-    pub fn read_to(&mut self, offset: usize) {
-        if offset.saturating_sub(self.taken) >= Self::LAG_BYTES {
-            self.take(offset - self.taken);
-        }
-    }
-
-    /// The checksum, for which the rest is read.
-    pub fn finish(&mut self) -> Crc32 {
-        self.take(self.rest.len());
-        Crc32::new(self.hasher.clone().finalize())
-    }
-
-    fn take(&mut self, length: usize) {
-        let (front, rest) = self.rest.split_at(length.min(self.rest.len()));
-        self.hasher.update(front);
-        self.taken += front.len();
-        self.rest = rest;
-    }
+    Crc32::new(whole.finalize())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const CHUNK_BYTES: usize = 4 << 20;
 
     #[test]
     fn split_and_whole_agree() {
@@ -250,52 +112,6 @@ mod tests {
             let bytes: Vec<u8> = pattern(length).collect();
             let threads = Threads::new(NonZero::new(3).expect("not zero"));
             assert_eq!(crc32(&bytes, threads), Crc32::of(&bytes), "{length}");
-        }
-    }
-
-    #[test]
-    fn the_whole_is_that_of_its_parts_and_of_what_is_between_them() {
-        let bytes: Vec<u8> = (0..=250).cycle().take(2 * CHUNK_BYTES + 900).collect();
-        let whole = Crc32::of(&bytes);
-        let long = 100..CHUNK_BYTES + 300;
-        let overlapping = [10..30, 20..25, 29..40, 30..30, long.clone(), 200..400];
-        for parts in [
-            &[][..],
-            &overlapping,
-            &[5..5, 5..9, 5..7],
-            &[0..10, 10..bytes.len()],
-        ] {
-            let mut checksums = PartsCrc32::of(&bytes, Reading::default());
-            for part in parts {
-                let expected = Crc32::of(&bytes[part.clone()]);
-                let found = checksums.part(part.clone()).expect("a part");
-                assert_eq!(found, expected, "{part:?}");
-            }
-            assert_eq!(checksums.whole().expect("the whole"), whole, "{parts:?}");
-        }
-    }
-
-    #[test]
-    fn a_part_that_was_read_is_not_read_again_for_the_whole() {
-        let mut checksums = PartsCrc32::of(b"123456789", Reading::default());
-        checksums.part(2..6).expect("a part");
-        checksums.bytes = b"12xxxx789";
-        let whole = checksums.whole().expect("the whole");
-        assert_eq!(whole, Crc32::of(b"123456789"));
-    }
-
-    #[test]
-    fn what_trails_behind_a_reader_is_the_checksum_of_all() {
-        let lag = TrailingCrc32::LAG_BYTES;
-        let bytes: Vec<u8> = (0..=250).cycle().take(3 * lag + 5).collect();
-        for step in [1, 1000, lag - 1, lag, lag + 1, bytes.len(), usize::MAX] {
-            let mut checksum = TrailingCrc32::of(&bytes);
-            for offset in (0..bytes.len()).step_by(step) {
-                checksum.read_to(offset);
-                assert!(offset - checksum.taken < lag, "{step}");
-            }
-            checksum.read_to(bytes.len() + 7);
-            assert_eq!(checksum.finish(), Crc32::of(&bytes), "{step}");
         }
     }
 }

@@ -21,6 +21,16 @@ pub enum IoError {
         /// What the system answered.
         source: io::Error,
     },
+    /// The operating system does not give the bytes at a place of a file.
+    #[error("cannot read {} at byte {offset}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that was not read.
+        offset: u64,
+        /// What the system answered.
+        source: io::Error,
+    },
     /// A file was expected, and a link, folder, device or pipe stands there.
     #[error("{} is {found}, not a regular file", path.display())]
     NotARegularFile {
@@ -107,6 +117,7 @@ impl IoError {
     pub fn path(&self) -> &Path {
         match self {
             Self::Failed { path, .. }
+            | Self::Unreadable { path, .. }
             | Self::NotARegularFile { path, .. }
             | Self::NotAFolder { path }
             | Self::NotAName { path }

@@ -29,9 +29,9 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::access::{Mode, Owner};
 use crate::error::{IoError, Result, failed};
 use crate::lack::{Lack, Lacks};
-use crate::map::Mapped;
 use crate::monitor::Monitor;
 use crate::open::{check_limit, read_limited, regular};
+use crate::source::Source;
 
 /// How a folder is opened to look names up in it.
 const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -255,13 +255,13 @@ impl<'a> At<'a> {
         regular(opened.map_err(failed("open", &self.path())), &self.path())
     }
 
-    /// Maps a regular file for reading.
+    /// Opens a regular file to read it by the piece.
     ///
     /// # Errors
     ///
     /// As [`At::open`].
-    pub fn map(self) -> Result<Mapped> {
-        Mapped::of(&self.open()?, &self.path())
+    pub fn source(self) -> Result<Source> {
+        Source::of(self.open()?, &self.path())
     }
 
     /// Reads a small file whole; `None` where nothing has the name.
@@ -291,18 +291,6 @@ impl<'a> At<'a> {
         };
         let size_bytes = check_limit(&file, &self.path(), limit)?;
         Ok(Some(file.take(size_bytes)))
-    }
-
-    /// Maps a small file, which nobody rewrites in place; `None` where nothing has the name.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::read_small`].
-    pub fn map_small(self, limit: u64) -> Result<Option<Mapped>> {
-        let Some(file) = self.open_small(limit)? else {
-            return Ok(None);
-        };
-        Mapped::of(file.get_ref(), &self.path()).map(Some)
     }
 
     /// Opens a folder in the folder; `None` where nothing has the name.

@@ -5,7 +5,8 @@
 //!
 //! - a [`Folder`] is held open, and names are looked up in it, whatever becomes of its path: no name
 //!   leads out of it, no link is followed, no pipe is waited for;
-//! - reading: a name ([`At`]) is opened, [`Mapped`], or read up to a limit;
+//! - reading: a name ([`At`]) is opened, read up to a limit, or by the piece ([`Source`], [`Bytes`],
+//!   [`Window`]): no file is mapped, and none that is cut or cannot be read ends the process;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of, on file systems that have everything and on those that do not ([`Lack`]);
 //! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Reading`] that says by how many
@@ -22,7 +23,7 @@
 //! staged.write(b"whole or absent")?;
 //! assert!(!report.exists()?);
 //! staged.publish()?;
-//! assert_eq!(*report.map()?, *b"whole or absent");
+//! assert_eq!(report.source()?.read()?, b"whole or absent");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -35,32 +36,32 @@ mod folder;
 mod holes;
 mod lack;
 mod lock;
-mod map;
 mod monitor;
 mod open;
 mod pace;
 mod portable;
 mod random;
 mod reading;
+mod source;
 mod staged;
 mod sums;
 
 pub use access::{Access, Mode, Owner};
-pub use checksum::{PartsCrc32, Threads, TrailingCrc32, crc32, read_crc32};
+pub use checksum::{Threads, crc32};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
 pub use folder::{At, Folder, Identity, Names};
 pub use lack::Lack;
 pub use lock::FileLock;
-pub use map::Mapped;
 pub use monitor::{Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::{Clock, Pace};
 pub use random::random;
 pub use reading::Reading;
+pub use source::{Bytes, BytesReader, Source, Window};
 pub use staged::{
     StagedFile, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file, replace_file_with,
     temporary_name,
 };
-pub use sums::{PartsSums, Sums, TrailingSums, read_sums, sums};
+pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};

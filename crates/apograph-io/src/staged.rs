@@ -19,8 +19,8 @@ use crate::access::{Access, Mode};
 use crate::disk::{Disk, DiskFile};
 use crate::error::{IoError, Result};
 use crate::folder::{At, Folder};
-use crate::map::Mapped;
 use crate::reading::Reading;
+use crate::source::{Bytes, Source, Window};
 
 /// What the names of temporary files end in.
 pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
@@ -104,13 +104,13 @@ impl<'d> StagedFile<'d> {
         Ok(self)
     }
 
-    /// Maps what was written so far.
+    /// What was written so far.
     ///
     /// # Errors
     ///
-    /// As [`At::map`].
-    pub fn map(&self) -> Result<Mapped> {
-        self.temporary().map()
+    /// As [`At::source`].
+    pub fn source(&self) -> Result<Source> {
+        self.temporary().source()
     }
 
     /// Appends bytes.
@@ -163,12 +163,12 @@ impl<'d> StagedFile<'d> {
     ///
     /// # Errors
     ///
-    /// As [`StagedFile::sync`] and [`StagedFile::map`].
-    pub fn sync_and_read<R>(&mut self, read: impl FnOnce(&[u8]) -> R) -> Result<R> {
-        let bytes = self.map()?;
+    /// As [`StagedFile::sync`] and [`StagedFile::source`].
+    pub fn sync_and_read<R>(&mut self, read: impl FnOnce(Bytes<'_>) -> R) -> Result<R> {
+        let written = self.source()?;
         let (synced, read) = thread::scope(|scope| {
             let sync = thread::Builder::new().spawn_scoped(scope, || self.sync());
-            let read = read(&bytes);
+            let read = read(written.bytes());
             (sync.ok().map(ScopedJoinHandle::join), read)
         });
         match synced {
@@ -299,10 +299,17 @@ pub fn replace_file_with(
         return Err(error);
     }
     written.map_err(failed)?;
-    let mapped = staged.map()?;
-    let mut rest: &[u8] = &mapped;
-    let is_same = content(&mut Compared(&mut rest)).is_ok() && rest.is_empty();
-    drop(mapped);
+    let source = staged.source()?;
+    let mut compared = Compared {
+        window: Window::of(source.bytes()),
+        offset: 0,
+        error: None,
+    };
+    let is_same = content(&mut compared).is_ok() && compared.offset == source.len();
+    if let Some(error) = compared.error {
+        return Err(error);
+    }
+    drop(source);
     if !is_same {
         return Err(IoError::NotAsWritten { path: at.path() });
     }
@@ -330,13 +337,25 @@ impl Write for Written<'_, '_> {
     }
 }
 
-/// Takes what is written off the front of some bytes, while it is the same.
-struct Compared<'a, 'b>(&'a mut &'b [u8]);
+/// Compares what is written with what was written before.
+struct Compared<'a> {
+    window: Window<'a>,
+    /// How much is the same so far.
+    offset: usize,
+    /// Why that could not be read.
+    error: Option<IoError>,
+}
 
-impl Write for Compared<'_, '_> {
+impl Write for Compared<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let rest = self.0.strip_prefix(bytes);
-        *self.0 = rest.ok_or(io::ErrorKind::InvalidData)?;
+        let there = self.window.at(self.offset, bytes.len()).map_err(|error| {
+            self.error = Some(error);
+            io::ErrorKind::Other
+        })?;
+        if !there.starts_with(bytes) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.offset += bytes.len();
         Ok(bytes.len())
     }
 

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 
 use apograph_format::{Blake3, Crc32};
 use blake3::hazmat::{
@@ -15,11 +16,12 @@ use blake3::hazmat::{
 };
 
 use crate::checksum::Threads;
-use crate::error::Result;
+use crate::error::{IoError, Result};
 use crate::reading::Reading;
+use crate::source::{Bytes, Window};
 
 /// Bytes that one thread takes at a time: large enough that merging costs nothing.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
 /// Bytes that are read for one checksum and then for the other.
 const STEP_BYTES: usize = 32 << 10;
 const _: () = assert!(CHUNK_BYTES.is_power_of_two() && CHUNK_BYTES.is_multiple_of(STEP_BYTES));
@@ -34,31 +36,21 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Those of `bytes`, on the caller's own thread.
+    /// Those of `bytes` in memory, on the caller's own thread.
     pub fn of(bytes: &[u8]) -> Self {
-        sums(bytes, Threads::ONE)
+        Self {
+            crc32: Crc32::of(bytes),
+            blake3: Blake3::of(bytes),
+        }
     }
 }
 
-/// The checksums of `bytes`, computed on all cores where they are many.
-pub fn sums(bytes: &[u8], threads: Threads) -> Sums {
-    let reading = Reading {
-        threads,
-        ..Reading::default()
-    };
-    // Nobody interrupts it.
-    read_sums(bytes, reading).unwrap_or_else(|_| Sums {
-        crc32: Crc32::of(bytes),
-        blake3: Blake3::of(bytes),
-    })
-}
-
-/// The checksums of `bytes`, as a reading reads them.
+/// The checksums of some bytes, as a reading reads them.
 ///
 /// # Errors
 ///
-/// [`IoError::Interrupted`](crate::IoError::Interrupted).
-pub fn read_sums(bytes: &[u8], reading: Reading<'_>) -> Result<Sums> {
+/// As [`Bytes::read`], and [`IoError::Interrupted`](crate::IoError::Interrupted).
+pub fn sums<'a>(bytes: impl Into<Bytes<'a>>, reading: Reading<'_>) -> Result<Sums> {
     Ok(PartsSums::of(bytes, [], reading)?.whole())
 }
 
@@ -77,9 +69,9 @@ impl PartsSums {
     ///
     /// # Errors
     ///
-    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
-    pub fn of(
-        bytes: &[u8],
+    /// As [`sums`].
+    pub fn of<'a>(
+        bytes: impl Into<Bytes<'a>>,
         parts: impl IntoIterator<Item = Range<usize>>,
         reading: Reading<'_>,
     ) -> Result<Self> {
@@ -89,32 +81,9 @@ impl PartsSums {
             Threads::ONE
         };
         let ends = parts.into_iter().flat_map(|part| [part.start, part.end]);
-        let ends: BTreeSet<usize> = ends.collect();
-        let chunks = bytes.len().div_ceil(CHUNK_BYTES).max(1);
-        let read: Vec<OnceLock<Chunk>> = (0..chunks).map(|_| OnceLock::new()).collect();
-        threads.try_for_each(chunks, |index| {
-            let start = index * CHUNK_BYTES;
-            let end = bytes.len().min(start + CHUNK_BYTES);
-            let ends = ends.range(start..end).copied().filter(|&cut| cut > start);
-            let is_only = chunks == 1;
-            let chunk = Chunk::of(&bytes[start..end], start, is_only, ends, reading)?;
-            read[index].get_or_init(|| chunk);
-            Ok(())
-        })?;
-        let (mut cuts, mut nodes) = (BTreeMap::new(), Vec::with_capacity(chunks));
-        let mut crc32 = crc32fast::Hasher::new();
-        for chunk in read.into_iter().filter_map(OnceLock::into_inner) {
-            for (start, cut) in chunk.cuts {
-                crc32.combine(&cut);
-                cuts.insert(start, cut);
-            }
-            nodes.push(chunk.node);
-        }
-        let whole = Sums {
-            crc32: Crc32::new(crc32.finalize()),
-            blake3: Blake3::new(root(&nodes)),
-        };
-        Ok(Self { cuts, whole })
+        let chunks = Chunks::of(bytes.into(), ends.collect());
+        threads.try_for_each(chunks.count(), |index| chunks.read(index, reading))?;
+        Ok(chunks.sums())
     }
 
     /// The CRC-32 of one of the parts; outside of the bytes, that of nothing.
@@ -134,6 +103,133 @@ impl PartsSums {
     }
 }
 
+/// The checksums of some bytes that somebody reads: they are computed right behind, while what was
+/// read is still in memory, by other threads too, at no pace.
+///
+/// The reader takes a share where the others cannot follow; on one thread, all of it. Where the
+/// reader fails, or the reading is interrupted, the rest is not read.
+///
+/// # Errors
+///
+/// That of `read`, and as [`sums`].
+pub fn sums_behind<'a, R, E: From<IoError>>(
+    bytes: impl Into<Bytes<'a>>,
+    reading: Reading<'a>,
+    read: impl FnOnce(&SumsBehind<'a>) -> std::result::Result<R, E>,
+) -> std::result::Result<(R, Sums), E> {
+    let threads = reading.threads.get();
+    let behind = SumsBehind {
+        chunks: Chunks::of(bytes.into(), BTreeSet::new()),
+        reading: reading.again(),
+        lag_chunks: (threads - 1) * LAG_CHUNKS,
+        state: Mutex::default(),
+        changed: Condvar::new(),
+    };
+    let read = thread::scope(|scope| {
+        for _ in 1..threads.min(behind.chunks.count()) {
+            // Where there is no thread to be had, the others do its work.
+            drop(thread::Builder::new().spawn_scoped(scope, || behind.follow()));
+        }
+        let _stop = StopAtEnd(&behind);
+        let read = read(&behind)?;
+        behind.read_to(usize::MAX);
+        behind.follow();
+        Ok::<R, E>(read)
+    })?;
+    let state = behind.state.into_inner();
+    match state.unwrap_or_else(PoisonError::into_inner).failed {
+        Some(error) => Err(error.into()),
+        None => Ok((read, behind.chunks.sums().whole())),
+    }
+}
+
+/// So many chunks for each other thread may be read and not summed yet.
+const LAG_CHUNKS: usize = 8;
+
+/// The computation that [`sums_behind`] a reader does.
+pub struct SumsBehind<'a> {
+    chunks: Chunks<'a>,
+    reading: Reading<'a>,
+    lag_chunks: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many chunks the reader has read.
+    readable: usize,
+    /// The number of the next chunk.
+    next: usize,
+    failed: Option<IoError>,
+    is_over: bool,
+}
+
+impl SumsBehind<'_> {
+    /// The reader has read all bytes before an offset.
+    pub fn read_to(&self, offset: usize) {
+        let mut state = self.lock();
+        let readable = (offset / CHUNK_BYTES).min(self.chunks.count());
+        if readable <= state.readable {
+            return;
+        }
+        state.readable = readable;
+        self.changed.notify_all();
+        while state.next + self.lag_chunks < state.readable && !state.is_over {
+            state = self.read_next(state);
+        }
+    }
+
+    /// Takes chunk after chunk, as soon as the reader has read it.
+    fn follow(&self) {
+        let mut state = self.lock();
+        while state.next < self.chunks.count() && !state.is_over {
+            state = if state.next < state.readable {
+                self.read_next(state)
+            } else {
+                let waited = self.changed.wait(state);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            };
+        }
+    }
+
+    fn read_next<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let index = state.next;
+        state.next += 1;
+        drop(state);
+        let read = self.chunks.read(index, self.reading);
+        let mut state = self.lock();
+        if let Err(error) = read {
+            state.failed.get_or_insert(error);
+            state.is_over = true;
+        }
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The end of a reading, however it ends: nobody waits for more.
+struct StopAtEnd<'s, 'a>(&'s SumsBehind<'a>);
+
+impl Drop for StopAtEnd<'_, '_> {
+    fn drop(&mut self) {
+        self.0.lock().is_over = true;
+        self.0.changed.notify_all();
+    }
+}
+
+/// The chunks of some bytes, which threads take one by one.
+#[derive(Debug)]
+struct Chunks<'a> {
+    bytes: Bytes<'a>,
+    /// Where a chunk is cut in two.
+    ends: BTreeSet<usize>,
+    read: Vec<OnceLock<Chunk>>,
+}
+
 /// A chunk that was read.
 #[derive(Debug)]
 struct Chunk {
@@ -142,37 +238,76 @@ struct Chunk {
     node: ChainingValue,
 }
 
-impl Chunk {
-    /// Reads the chunk that begins at `start`, which is cut at some places behind it.
-    fn of(
-        bytes: &[u8],
-        start: usize,
-        is_only: bool,
-        ends: impl Iterator<Item = usize>,
-        reading: Reading<'_>,
-    ) -> Result<Self> {
+impl<'a> Chunks<'a> {
+    fn of(bytes: Bytes<'a>, ends: BTreeSet<usize>) -> Self {
+        let chunks = bytes.len().div_ceil(CHUNK_BYTES).max(1);
+        Self {
+            bytes,
+            ends,
+            read: (0..chunks).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.read.len()
+    }
+
+    fn read(&self, index: usize, reading: Reading<'_>) -> Result<()> {
+        let chunk = self.chunk(index * CHUNK_BYTES, reading)?;
+        self.read[index].get_or_init(|| chunk);
+        Ok(())
+    }
+
+    fn chunk(&self, start: usize, reading: Reading<'_>) -> Result<Chunk> {
         let step_bytes = reading.pace.piece_bytes().map_or(STEP_BYTES, |bytes| {
             usize::try_from(bytes).map_or(STEP_BYTES, |bytes| bytes.min(STEP_BYTES))
         });
-        let mut hasher = blake3::Hasher::new();
-        hasher.set_input_offset(start as u64);
-        let (mut cuts, mut from) = (Vec::new(), 0);
-        for end in ends.map(|end| end - start).chain([bytes.len()]) {
+        let end = self.bytes.len().min(start + CHUNK_BYTES);
+        let ends = self.ends.range(start..end).copied();
+        let ends = ends.filter(|&cut| cut > start).chain([end]);
+        let mut window = Window::of(self.bytes.slice(start..end));
+        let mut blake3 = blake3::Hasher::new();
+        blake3.set_input_offset(start as u64);
+        let (mut cuts, mut from) = (Vec::new(), start);
+        for end in ends {
             let mut crc32 = crc32fast::Hasher::new();
-            for step in bytes[from..end].chunks(step_bytes) {
-                reading.take(step.len() as u64)?;
+            let mut at = from;
+            while at < end {
+                let length = step_bytes.min(end - at);
+                reading.take(length as u64)?;
+                let step = &window.at(at - start, length)?[..length];
                 crc32.update(step);
-                hasher.update(step);
+                blake3.update(step);
+                at += length;
             }
-            cuts.push((start + from, crc32));
+            cuts.push((from, crc32));
             from = end;
         }
-        let node = if is_only {
-            hasher.finalize().into()
+        let node = if self.count() == 1 {
+            blake3.finalize().into()
         } else {
-            hasher.finalize_non_root()
+            blake3.finalize_non_root()
         };
-        Ok(Self { cuts, node })
+        Ok(Chunk { cuts, node })
+    }
+
+    fn sums(self) -> PartsSums {
+        let (mut cuts, mut nodes) = (BTreeMap::new(), Vec::with_capacity(self.count()));
+        let mut crc32 = crc32fast::Hasher::new();
+        for chunk in self.read.into_iter().filter_map(OnceLock::into_inner) {
+            for (start, cut) in chunk.cuts {
+                crc32.combine(&cut);
+                if !self.ends.is_empty() {
+                    cuts.insert(start, cut);
+                }
+            }
+            nodes.push(chunk.node);
+        }
+        let whole = Sums {
+            crc32: Crc32::new(crc32.finalize()),
+            blake3: Blake3::new(root(&nodes)),
+        };
+        PartsSums { cuts, whole }
     }
 }
 
@@ -202,82 +337,32 @@ fn halves(
     }
 }
 
-/// Checksums that trail behind a reader: they take bytes that were just read, which are still in
-/// the cache of the processor.
-#[derive(Debug)]
-pub struct TrailingSums<'a> {
-    rest: &'a [u8],
-    taken: usize,
-    crc32: crc32fast::Hasher,
-    blake3: blake3::Hasher,
-}
-
-impl<'a> TrailingSums<'a> {
-    /// How far they lie behind, at most: what a core's own cache holds.
-    const LAG_BYTES: usize = 64 << 10;
-
-    /// Those of `bytes`, of which nothing was read.
-    pub fn of(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            taken: 0,
-            crc32: crc32fast::Hasher::new(),
-            blake3: blake3::Hasher::new(),
-        }
-    }
-
-    /// The reader has read all bytes before an offset.
-    pub fn read_to(&mut self, offset: usize) {
-        if offset.saturating_sub(self.taken) >= Self::LAG_BYTES {
-            self.take(offset - self.taken);
-        }
-    }
-
-    /// The checksums, for which the rest is read.
-    pub fn finish(&mut self) -> Sums {
-        self.take(self.rest.len());
-        Sums {
-            crc32: Crc32::new(self.crc32.clone().finalize()),
-            blake3: self.blake3.finalize().into(),
-        }
-    }
-
-    fn take(&mut self, length: usize) {
-        let (front, rest) = self.rest.split_at(length.min(self.rest.len()));
-        for step in front.chunks(STEP_BYTES) {
-            self.crc32.update(step);
-            self.blake3.update(step);
-        }
-        self.taken += front.len();
-        self.rest = rest;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZero;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
+    use crate::monitor::Monitor;
 
     fn bytes(length: usize) -> Vec<u8> {
         (0..=250).cycle().take(length).collect()
     }
 
-    fn at_once(bytes: &[u8]) -> Sums {
-        Sums {
-            crc32: Crc32::of(bytes),
-            blake3: Blake3::of(bytes),
+    fn by(threads: usize) -> Reading<'static> {
+        Reading {
+            threads: Threads::new(NonZero::new(threads).expect("not zero")),
+            ..Reading::default()
         }
     }
 
     #[test]
     fn split_and_whole_agree() {
-        let threads = Threads::new(NonZero::new(3).expect("not zero"));
         let rest = [0, 0, 0, 1, 70_000, 0, 1, 0, 1];
         for (chunks, rest) in rest.into_iter().enumerate() {
-            let length = chunks * CHUNK_BYTES + rest;
-            let bytes = bytes(length);
-            assert_eq!(sums(&bytes, threads), at_once(&bytes), "{length}");
+            let bytes = bytes(chunks * CHUNK_BYTES + rest);
+            let found = sums(&bytes, by(3)).expect("in memory");
+            assert_eq!(found, Sums::of(&bytes), "{chunks}");
         }
     }
 
@@ -293,37 +378,94 @@ mod tests {
             &[0..10, 10..bytes.len()],
             &[CHUNK_BYTES..CHUNK_BYTES + 1, 0..bytes.len()],
         ] {
-            let reading = Reading::default();
-            let sums = PartsSums::of(&bytes, parts.iter().cloned(), reading).expect("no end");
+            let sums = PartsSums::of(&bytes, parts.iter().cloned(), by(3));
+            let sums = sums.expect("in memory");
             for part in parts {
                 let expected = Crc32::of(&bytes[part.clone()]);
                 assert_eq!(sums.part(part.clone()), expected, "{part:?}");
             }
-            assert_eq!(sums.whole(), at_once(&bytes), "{parts:?}");
+            assert_eq!(sums.whole(), Sums::of(&bytes), "{parts:?}");
         }
     }
 
     #[test]
     fn a_part_outside_of_the_bytes_is_of_nothing() {
         let parts = [9..12, Range { start: 3, end: 2 }];
-        let sums = PartsSums::of(b"12345", parts.clone(), Reading::default()).expect("no end");
+        let sums = PartsSums::of(b"12345", parts.clone(), by(1)).expect("in memory");
         for part in parts {
             assert_eq!(sums.part(part), Crc32::of(b""));
         }
     }
 
     #[test]
-    fn what_trails_behind_a_reader_is_the_sums_of_all() {
-        let lag = TrailingSums::LAG_BYTES;
-        let bytes = bytes(3 * lag + 5);
-        for step in [1, 1000, lag - 1, lag, lag + 1, bytes.len(), usize::MAX] {
-            let mut sums = TrailingSums::of(&bytes);
-            for offset in (0..bytes.len()).step_by(step) {
-                sums.read_to(offset);
-                assert!(offset - sums.taken < lag, "{step}");
+    fn what_is_computed_behind_a_reader_is_the_sums_of_all() {
+        let bytes = bytes(3 * CHUNK_BYTES + 5);
+        for threads in [1, 3] {
+            for step in [1 << 16, CHUNK_BYTES - 1, CHUNK_BYTES, bytes.len()] {
+                let (read, sums) = sums_behind(&bytes, by(threads), |behind| {
+                    let reads = (0..bytes.len()).step_by(step);
+                    Ok::<_, IoError>(reads.map(|offset| behind.read_to(offset)).count())
+                })
+                .expect("in memory");
+                assert_eq!(read, bytes.len().div_ceil(step));
+                assert_eq!(sums, Sums::of(&bytes), "{step}");
             }
-            sums.read_to(bytes.len() + 7);
-            assert_eq!(sums.finish(), at_once(&bytes), "{step}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_summed_that_was_not_read_and_no_reader_runs_far_ahead() {
+        let bytes = bytes(20 * CHUNK_BYTES);
+        for (threads, lag) in [(1, 0), (2, 8)] {
+            sums_behind(&bytes, by(threads), |behind| {
+                for chunk in 0..=20 {
+                    behind.read_to(chunk * CHUNK_BYTES);
+                    let summed = behind.lock().next;
+                    assert!((chunk.saturating_sub(lag)..=chunk).contains(&summed));
+                }
+                Ok::<_, IoError>(())
+            })
+            .expect("in memory");
+        }
+    }
+
+    #[test]
+    fn where_the_reader_fails_nothing_more_is_read() {
+        let bytes = bytes(9 * CHUNK_BYTES);
+        for threads in [1, 3] {
+            let end = sums_behind(&bytes, by(threads), |behind| {
+                behind.read_to(CHUNK_BYTES);
+                Err::<(), _>(IoError::Interrupted)
+            });
+            assert!(matches!(end, Err(IoError::Interrupted)));
+        }
+    }
+
+    struct Ended(AtomicBool);
+
+    impl Monitor for Ended {
+        fn is_interrupted(&self) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn what_is_interrupted_ends() {
+        let bytes = bytes(9 * CHUNK_BYTES);
+        for threads in [1, 3] {
+            let monitor = Ended(AtomicBool::new(false));
+            let reading = Reading {
+                monitor: &monitor,
+                ..by(threads)
+            };
+            let end = sums_behind(&bytes, reading, |behind| {
+                monitor.0.store(true, Ordering::Relaxed);
+                behind.read_to(usize::MAX);
+                Ok::<_, IoError>(())
+            });
+            assert!(matches!(end, Err(IoError::Interrupted)));
+            let end = sums(&bytes, reading);
+            assert!(matches!(end, Err(IoError::Interrupted)));
         }
     }
 }

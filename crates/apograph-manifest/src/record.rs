@@ -337,7 +337,10 @@ impl History {
     /// Reads the content of the file; `None` where it is damaged or of another format.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut records = Vec::new();
-        let cursor = body::decode(bytes, |record| records.push(record)).ok()?;
+        // Memory gives what is in it.
+        let cursor = body::decode(bytes.into(), |record| records.push(record))
+            .ok()?
+            .ok()?;
         Some(Self { records, cursor })
     }
 
@@ -375,11 +378,12 @@ pub fn read_records(
     each: impl FnMut(SegmentRecord),
 ) -> Result<std::result::Result<Option<Cursor>, Lost>> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let bytes = match at.map_small(HISTORY_MAX_BYTES) {
-        Err(error) if error.is_not_permitted() => None,
-        bytes => bytes?,
+    let source = match at.source() {
+        Err(error) if error.is_not_found() || error.is_not_permitted() => return Ok(Err(Lost)),
+        found => found?,
     };
-    Ok(bytes.ok_or(Lost).and_then(|it| body::decode(&it, each)))
+    check_length(source.len() as u64, HISTORY_MAX_BYTES, at)?;
+    Ok(body::decode(source.bytes(), each)?)
 }
 
 /// Replaces `apograph.json` of a repository, whole and durably.

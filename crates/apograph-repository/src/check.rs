@@ -1,8 +1,8 @@
 //! The comparison of a segment's file with what the manifest says of it, and of a log's end with
 //! what an increment's must be.
 
-use apograph_format::{Blake3, Crc32};
-use apograph_io::{Reading, TrailingCrc32, read_crc32};
+use apograph_format::Blake3;
+use apograph_io::{Bytes, IoError, Reading, Sums, SumsBehind, sums, sums_behind};
 use apograph_manifest::{ChainEntry, HISTORY_FILE_NAME, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
 
@@ -26,20 +26,43 @@ impl<'a> From<&'a ChainEntry> for Expected<'a> {
     }
 }
 
+impl Expected<'_> {
+    /// Compares what was found of a file with the size and the checksum in the manifest, and with
+    /// the hash in its record.
+    ///
+    /// # Errors
+    ///
+    /// [`Unusable::Damaged`].
+    pub fn check(&self, size_bytes: usize, found: Sums) -> Result<(), Unusable> {
+        check_size(size_bytes as u64, self.segment)?;
+        let expected = self.segment.checksum;
+        let detail = if found.crc32 != expected {
+            let found = found.crc32;
+            format!("its checksum is {found}, the manifest says {expected}")
+        } else if self.hash.is_some_and(|hash| hash != found.blake3) {
+            format!("its hash is another one than {HISTORY_FILE_NAME} says: it was replaced")
+        } else {
+            return Ok(());
+        };
+        Err(Unusable::Damaged { offset: 0, detail })
+    }
+}
+
 /// Compares a segment's bytes with the size and the checksum in the manifest, and with the hash in
-/// its record.
+/// its record; tells both sums.
 ///
 /// # Errors
 ///
 /// [`SegmentDefect`].
 pub fn check_file(
-    bytes: &[u8],
+    bytes: Bytes<'_>,
     expected: Expected<'_>,
     reading: Reading<'_>,
-) -> Result<(), SegmentDefect> {
+) -> Result<Sums, SegmentDefect> {
     check_size(bytes.len() as u64, expected.segment)?;
-    check_checksum(read_crc32(bytes, reading)?, expected.segment)?;
-    Ok(check_hash(bytes, expected)?)
+    let found = sums(bytes, reading)?;
+    expected.check(bytes.len(), found)?;
+    Ok(found)
 }
 
 /// Compares a segment's size with the one in the manifest.
@@ -58,108 +81,55 @@ pub fn check_size(size_bytes: u64, segment: &Segment) -> Result<(), Unusable> {
     })
 }
 
-/// Compares the checksum of a segment's file with the one in the manifest.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`].
-pub(crate) fn check_checksum(found: Crc32, segment: &Segment) -> Result<(), Unusable> {
-    let expected = segment.checksum;
-    if found == expected {
-        return Ok(());
-    }
-    let detail = format!("its checksum is {found}, the manifest says {expected}");
-    Err(Unusable::Damaged { offset: 0, detail })
+/// The comparison of an increment's file with the manifest and its record, beside the reading of
+/// its log.
+pub enum FileCheck<'a> {
+    /// All of the file was read already, and is the one that is meant, or not.
+    Known {
+        /// Whether it is.
+        is_sound: bool,
+    },
+    /// The sums follow the reader: each byte is read from the disk once.
+    Behind(&'a SumsBehind<'a>),
 }
 
-/// Compares the hash of a segment's file with the one in its record, where it has one.
-///
-/// # Errors
-///
-/// [`Unusable::Damaged`].
-pub(crate) fn check_hash(bytes: &[u8], expected: Expected<'_>) -> Result<(), Unusable> {
-    if expected.hash.is_none_or(|hash| Blake3::of(bytes) == hash) {
-        return Ok(());
-    }
-    let detail = format!("its hash is another one than {HISTORY_FILE_NAME} says: it was replaced");
-    Err(Unusable::Damaged { offset: 0, detail })
-}
-
-/// The comparison of an increment's file with the manifest and its record, beside the reading of its log.
-#[derive(Debug)]
-pub struct FileCheck<'a> {
-    expected: Expected<'a>,
-    bytes: &'a [u8],
-    crc32: FileCrc32<'a>,
-}
-
-#[derive(Debug)]
-enum FileCrc32<'a> {
-    Read(Crc32),
-    Trailing(TrailingCrc32<'a>),
-}
-
-impl<'a> FileCheck<'a> {
-    /// The check of a file that is read now.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Interrupted`](apograph_io::IoError::Interrupted).
-    pub fn first(
-        bytes: &'a [u8],
-        expected: Expected<'a>,
-        reading: Reading<'_>,
-    ) -> apograph_io::Result<Self> {
-        Ok(Self {
-            expected,
-            bytes,
-            crc32: FileCrc32::Read(read_crc32(bytes, reading)?),
-        })
-    }
-
-    /// The check of a file whose log is about to be read: each byte of it is read once for both.
-    pub fn trailing(bytes: &'a [u8], expected: Expected<'a>) -> Self {
-        Self {
-            expected,
-            bytes,
-            crc32: FileCrc32::Trailing(TrailingCrc32::of(bytes)),
-        }
-    }
-
+impl FileCheck<'_> {
     /// A run of a part of the log was read, and all of the file before it.
-    pub fn passed(&mut self, run: Run, parts: &[LogPart<'_>]) {
-        if let (FileCrc32::Trailing(crc32), Some(part)) = (&mut self.crc32, parts.get(run.part)) {
+    pub fn passed(&self, run: Run, parts: &[LogPart<'_>]) {
+        if let (Self::Behind(sums), Some(part)) = (self, parts.get(run.part)) {
             let end = part.file_offset.saturating_add(run.end as u64);
-            crc32.read_to(usize::try_from(end).unwrap_or(usize::MAX));
+            sums.read_to(usize::try_from(end).unwrap_or(usize::MAX));
         }
     }
 
-    /// Whether the file was read, and is the one that the manifest means.
-    pub fn is_known_sound(&self) -> bool {
-        match self.crc32 {
-            FileCrc32::Read(found) => self.compare(found).is_ok(),
-            FileCrc32::Trailing(_) => false,
-        }
+    /// Whether the file was read, and is the one that is meant.
+    pub const fn is_known_sound(&self) -> bool {
+        matches!(self, Self::Known { is_sound: true })
     }
+}
 
-    /// What the file is, once the rest of it was read too.
-    ///
-    /// # Errors
-    ///
-    /// [`Unusable::Damaged`].
-    pub fn finish(mut self) -> Result<(), Unusable> {
-        let found = match &mut self.crc32 {
-            FileCrc32::Read(found) => *found,
-            FileCrc32::Trailing(crc32) => crc32.finish(),
-        };
-        self.compare(found)
+/// Reads the log in an increment's file, and tells beside that what the file is. `first` reads all
+/// of the file before its log; so does a pace, which counts each byte once.
+///
+/// # Errors
+///
+/// That of `read`, and that of the operating system.
+pub fn check_beside<R, E: From<IoError>>(
+    bytes: Bytes<'_>,
+    reading: Reading<'_>,
+    expected: Expected<'_>,
+    first: bool,
+    read: impl FnOnce(&FileCheck<'_>) -> Result<R, E>,
+) -> Result<(R, Sums, Result<(), Unusable>), E> {
+    if first || !reading.pace.is_unlimited() {
+        let found = sums(bytes, reading)?;
+        let is_as_expected = expected.check(bytes.len(), found);
+        let is_sound = is_as_expected.is_ok();
+        let read = read(&FileCheck::Known { is_sound })?;
+        return Ok((read, found, is_as_expected));
     }
-
-    fn compare(&self, found: Crc32) -> Result<(), Unusable> {
-        check_size(self.bytes.len() as u64, self.expected.segment)?;
-        check_checksum(found, self.expected.segment)?;
-        check_hash(self.bytes, self.expected)
-    }
+    let (read, found) = sums_behind(bytes, reading, |sums| read(&FileCheck::Behind(sums)))?;
+    Ok((read, found, expected.check(bytes.len(), found)))
 }
 
 /// Tells whether the log in an increment ends as it must: with a whole group, at its end.
@@ -167,7 +137,10 @@ impl<'a> FileCheck<'a> {
 /// # Errors
 ///
 /// [`Unusable::Damaged`] with the place in the file.
-pub fn check_end(end: LogEnd, parts: &[LogPart<'_>]) -> Result<(), Unusable> {
+pub fn check_end(end: Option<LogEnd>, parts: &[LogPart<'_>]) -> Result<(), Unusable> {
+    let Some(end) = end else {
+        return Ok(());
+    };
     let (place, detail) = match end.cause {
         LogEndCause::Clean => return Ok(()),
         LogEndCause::Damage { defect, .. } if defect.is_unsupported() => {

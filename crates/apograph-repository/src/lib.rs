@@ -34,13 +34,13 @@ mod summary;
 mod timelines;
 
 pub use adopt::adopt;
-pub use check::{Expected, FileCheck, check_end, check_file, check_size};
+pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 pub use error::{RepositoryError, Result};
 pub use init::{Initialized, create, init, uncreate};
 pub use marks::{Mark, mark};
 pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
-pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile};
+pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, check_image, parse_image};
 pub use summary::{Summary, Surroundings};
 pub use timelines::advance;

@@ -5,46 +5,56 @@
 //! those bytes again. The repeated part is a run of whole groups at the end of the log so far, and
 //! stands byte for byte at the front of the new body.
 
+use apograph_io::{Bytes, Result};
 use apograph_wal::{GroupReader, LogEvent, LogPart};
 
 /// How many bytes at the front of `body` repeat the end of the log in `before`.
 ///
 /// `before` are the bodies of the segments before it, newest last.
-pub(crate) fn overlap_bytes(before: &[LogPart<'_>], body: &[u8]) -> u64 {
+pub(crate) fn overlap_bytes(before: &[LogPart<'_>], body: Bytes<'_>) -> Result<u64> {
     let mut longest = 0;
     for first in (0..before.len()).rev() {
         let later = before.get(first + 1..).unwrap_or_default();
         let Some(part) = before.get(first) else {
             break;
         };
-        for start in group_starts(part) {
-            let tail = part.bytes.get(start..).unwrap_or_default();
-            if let Some(length) = prefix_of(tail, later, body) {
+        for start in group_starts(part)? {
+            let tail = part.bytes.skip(start);
+            if let Some(length) = prefix_of(tail, later, body)? {
                 longest = longest.max(length);
                 break;
             }
         }
     }
-    longest as u64
+    Ok(longest as u64)
 }
 
-fn group_starts(part: &LogPart<'_>) -> Vec<usize> {
+fn group_starts(part: &LogPart<'_>) -> Result<Vec<usize>> {
     let parts = [*part];
-    let starts = GroupReader::new(&parts).map(|event| match event {
-        LogEvent::Group(group) => group.start.offset,
-        LogEvent::Seal { run }
-        | LogEvent::LeadingEpoch { run, .. }
-        | LogEvent::SyncMarker { run } => run.start,
+    let starts = GroupReader::new(&parts).map(|event| {
+        Ok(match event? {
+            LogEvent::Group(group) => group.start.offset,
+            LogEvent::Seal { run }
+            | LogEvent::LeadingEpoch { run, .. }
+            | LogEvent::SyncMarker { run } => run.start,
+        })
     });
     starts.collect()
 }
 
-fn prefix_of(tail: &[u8], later: &[LogPart<'_>], body: &[u8]) -> Option<usize> {
-    let mut rest = body.strip_prefix(tail)?;
-    for part in later {
-        rest = rest.strip_prefix(part.bytes)?;
+fn prefix_of(tail: Bytes<'_>, later: &[LogPart<'_>], body: Bytes<'_>) -> Result<Option<usize>> {
+    let mut length = 0;
+    for bytes in [tail]
+        .into_iter()
+        .chain(later.iter().map(|part| part.bytes))
+    {
+        let end = length + bytes.len();
+        if !body.slice(length..end).equal(bytes)? {
+            return Ok(None);
+        }
+        length = end;
     }
-    Some(body.len() - rest.len())
+    Ok(Some(length))
 }
 
 #[cfg(test)]
@@ -75,7 +85,8 @@ mod tests {
             (log[1..3].concat(), 0),
         ];
         for (body, expected) in rows {
-            assert_eq!(overlap_bytes(&before, &body), expected);
+            let found = overlap_bytes(&before, (&body).into());
+            assert_eq!(found.expect("bytes in memory"), expected);
         }
     }
 }

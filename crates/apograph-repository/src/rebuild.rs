@@ -3,7 +3,7 @@
 use std::time::UNIX_EPOCH;
 
 use apograph_format::{Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, read_crc32, temporary_name};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, sums, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
     read_history, read_manifest, write_manifest,
@@ -176,7 +176,7 @@ pub(crate) fn read_segment(
     let (start_epoch, end_epoch, checksum, size, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            let checksum = file.check_sections(reading)?;
+            let checksum = file.check_sections(reading)?.crc32;
             (
                 Epoch::default(),
                 file.image.checkpoint().epoch,
@@ -188,12 +188,12 @@ pub(crate) fn read_segment(
         SegmentKind::Incremental => {
             let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
-            let checksum = read_crc32(file.bytes(), reading)?;
+            let checksum = sums(file.bytes(), reading)?.crc32;
             let mut steps = Steps::untold(reading.monitor);
             let end = read_ahead(&parts, reading.threads, |groups| {
                 groups.finish_seeing(|event| match event {
                     LogEvent::Group(group) => steps.advance(group.bytes()),
-                    _ => Ok(()),
+                    _ => Ok::<_, IoError>(()),
                 })
             });
             check_end(end?, &parts)?;

@@ -1,29 +1,27 @@
 //! A segment's file, opened: its bytes and its structure.
 
 use std::fs::File;
-use std::ops::{Deref, Range};
-use std::path::Path;
+use std::ops::Range;
 
 use apograph_format::v1::{SpillTable, SpilledFile};
-use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::v2::{PieceWalk, WalSegmentHeader};
 use apograph_format::{
-    Crc32, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
+    Extent, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
     SegmentHeader,
 };
-use apograph_io::{At, IoError, Mapped, PartsCrc32, Reading};
+use apograph_io::{At, Bytes, IoError, PartsSums, Reading, Source, Sums};
 use apograph_manifest::{ImageIdentity, LogRange, Unusable};
 use apograph_wal::LogPart;
 
-use crate::check::{Expected, check_checksum, check_file, check_hash, check_size};
+use crate::check::{Expected, check_file, check_size};
 
 /// The most log files that one increment may have pieces of: more than 64 TiB of log.
 const PIECES_MAX: usize = 1 << 20;
 
-/// A segment's file, held open and mapped.
+/// A segment's file, held open.
 #[derive(Debug)]
 pub struct StoredFile {
-    file: File,
-    bytes: Mapped,
+    source: Source,
 }
 
 impl StoredFile {
@@ -33,34 +31,31 @@ impl StoredFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
-        Self::of(at.open()?, &at.path())
+        Self::of(at.source()?)
     }
 
-    /// The same of a file that is open; `path` is for messages.
+    /// The same of a file that is open.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect`].
-    pub fn of(file: File, path: &Path) -> Result<Self, SegmentDefect> {
-        let bytes = Mapped::of(&file, path)?;
-        if bytes.is_hollow() {
-            let detail = format!("almost all of its {} bytes were never written", bytes.len());
+    pub fn of(source: Source) -> Result<Self, SegmentDefect> {
+        if source.is_hollow() {
+            let count = source.len();
+            let detail = format!("almost all of its {count} bytes were never written");
             return Err(Unusable::Damaged { offset: 0, detail }.into());
         }
-        Ok(Self { file, bytes })
+        Ok(Self { source })
     }
 
     /// The open file.
     pub const fn file(&self) -> &File {
-        &self.file
+        self.source.file()
     }
-}
 
-impl Deref for StoredFile {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
+    /// The whole file, which is read by the piece.
+    pub const fn bytes(&self) -> Bytes<'_> {
+        self.source.bytes()
     }
 }
 
@@ -78,7 +73,14 @@ pub struct IncrementFile {
 struct PieceAt {
     /// The place of its frames in the file; its header stands before them.
     frames: Range<usize>,
-    first: Lsn,
+    header: WalSegmentHeader,
+}
+
+impl PieceAt {
+    /// The position of its first frame.
+    const fn first(&self) -> Lsn {
+        self.header.first_lsn
+    }
 }
 
 impl IncrementFile {
@@ -97,10 +99,10 @@ impl IncrementFile {
     ///
     /// [`SegmentDefect::Unusable`].
     pub fn of(stored: StoredFile) -> Result<Self, SegmentDefect> {
-        let header = SegmentHeader::decode(&stored)?;
+        let header = decode_header(stored.bytes())?;
         let pieces = match header.generation {
             Generation::One => Vec::new(),
-            Generation::Two => find_pieces(&stored)?,
+            Generation::Two => find_pieces(stored.bytes())?,
         };
         if header.generation == Generation::Two && pieces.is_empty() && header.count > 0 {
             return Err(left_out(header.count).into());
@@ -118,13 +120,13 @@ impl IncrementFile {
     }
 
     /// The whole file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.stored
+    pub const fn bytes(&self) -> Bytes<'_> {
+        self.stored.bytes()
     }
 
     /// What follows the header: log frames in generation 1, pieces of log files in generation 2.
-    pub fn body(&self) -> &[u8] {
-        self.stored.get(SEGMENT_HEADER_BYTES..).unwrap_or_default()
+    pub fn body(&self) -> Bytes<'_> {
+        self.bytes().skip(SEGMENT_HEADER_BYTES)
     }
 
     /// The log in it, without the first bytes of it.
@@ -139,11 +141,11 @@ impl IncrementFile {
                 vec![part.skipping(skip_bytes)]
             }
             Generation::Two => {
-                let start = self.pieces.first().map_or(Lsn::default(), |it| it.first);
+                let start = self.pieces.first().map_or(Lsn::default(), PieceAt::first);
                 let from = start.plus(skip_bytes);
-                let parts = self.pieces.iter().filter_map(|piece| {
-                    let part = self.part_of(piece)?;
-                    Some(part.skipping(from.behind(piece.first)))
+                let parts = self.pieces.iter().map(|piece| {
+                    let part = self.part_of(piece);
+                    part.skipping(from.behind(piece.first()))
                 });
                 parts.collect()
             }
@@ -154,16 +156,14 @@ impl IncrementFile {
     pub fn range(&self) -> Option<LogRange> {
         let (first, last) = (self.pieces.first()?, self.pieces.last()?);
         Some(LogRange {
-            start: LogPosition::Lsn(first.first),
-            end: LogPosition::Lsn(last.first.plus(last.frames.len() as u64)),
+            start: LogPosition::Lsn(first.first()),
+            end: LogPosition::Lsn(last.first().plus(last.frames.len() as u64)),
         })
     }
 
     /// Generation 2: the header of the log file that the `index`-th part is of.
     pub fn wal_header(&self, index: usize) -> Option<WalSegmentHeader> {
-        let frames = &self.pieces.get(index)?.frames;
-        let start = frames.start.checked_sub(WAL_SEGMENT_HEADER_BYTES)?;
-        WalSegmentHeader::decode(self.stored.get(start..)?).ok()
+        Some(self.pieces.get(index)?.header)
     }
 
     /// Generation 2: the header of the log file in which it ends.
@@ -172,37 +172,46 @@ impl IncrementFile {
     }
 
     /// Generation 2: the log bytes right before a position, as far as they lie in one log file.
-    pub fn before(&self, lsn: Lsn) -> &[u8] {
-        let piece = self.pieces.iter().rfind(|piece| piece.first < lsn);
+    pub fn before(&self, lsn: Lsn) -> Bytes<'_> {
+        let piece = self.pieces.iter().rfind(|piece| piece.first() < lsn);
         let bytes = piece.and_then(|piece| {
-            let length = usize::try_from(lsn.behind(piece.first)).ok()?;
-            self.stored.get(piece.frames.clone())?.get(..length)
+            let length = usize::try_from(lsn.behind(piece.first())).ok()?;
+            let is_there = length <= piece.frames.len();
+            let frames = self.bytes().slice(piece.frames.clone());
+            is_there.then(|| frames.slice(0..length))
         });
-        bytes.unwrap_or_default()
+        bytes.unwrap_or(Bytes::EMPTY)
     }
 
     /// Generation 2: whether a log file begins at a position, or this increment does.
     pub fn begins_at(&self, lsn: Lsn) -> bool {
-        self.pieces.iter().any(|piece| piece.first == lsn)
+        self.pieces.iter().any(|piece| piece.first() == lsn)
     }
 
-    fn part_of(&self, piece: &PieceAt) -> Option<LogPart<'_>> {
-        let header = piece.frames.start.checked_sub(WAL_SEGMENT_HEADER_BYTES)?;
-        let header = WalSegmentHeader::decode(self.stored.get(header..)?).ok()?;
-        let frames = self.stored.get(piece.frames.clone())?;
-        Some(LogPart {
+    fn part_of(&self, piece: &PieceAt) -> LogPart<'_> {
+        LogPart {
             file_offset: piece.frames.start as u64,
             is_sealed: true,
-            ..LogPart::of_segment(&header, frames)
-        })
+            ..LogPart::of_segment(&piece.header, self.bytes().slice(piece.frames.clone()))
+        }
     }
+}
+
+fn decode_header(file: Bytes<'_>) -> Result<SegmentHeader, SegmentDefect> {
+    Ok(SegmentHeader::decode(
+        &file.slice(0..SEGMENT_HEADER_BYTES).read()?,
+    )?)
 }
 
 /// Whether an increment that cannot be used is a header alone: it counts groups and holds none.
 /// Without a count it could be used.
-pub(crate) fn leaves_out(bytes: &[u8]) -> bool {
-    let holds_none = || find_pieces(bytes).is_ok_and(|pieces| pieces.is_empty());
-    SegmentHeader::decode(bytes).is_ok() && holds_none()
+///
+/// # Errors
+///
+/// That of the operating system.
+pub(crate) fn leaves_out(bytes: Bytes<'_>) -> Result<bool, IoError> {
+    let header = usable(decode_header(bytes))?;
+    Ok(header.is_some() && usable(find_pieces(bytes))?.is_some_and(|pieces| pieces.is_empty()))
 }
 
 /// After a crash the cursor can name a position in the middle of a log file. Then the engine counts
@@ -214,25 +223,31 @@ fn left_out(groups: u64) -> Unusable {
     Unusable::Damaged { offset, detail }
 }
 
-fn find_pieces(bytes: &[u8]) -> Result<Vec<PieceAt>, SegmentDefect> {
-    let body = bytes.get(SEGMENT_HEADER_BYTES..).unwrap_or_default();
+fn find_pieces(file: Bytes<'_>) -> Result<Vec<PieceAt>, SegmentDefect> {
+    let body = file.skip(SEGMENT_HEADER_BYTES);
     let mut pieces = Vec::new();
-    for piece in Pieces::new(body) {
+    let mut walk = PieceWalk::new(body.len() as u64);
+    while let Some(front) = walk.front() {
+        let front = body.slice(place(front.start)..place(front.end)).read()?;
+        let piece = walk.take(&front);
         let piece = piece.map_err(|error| error.shifted(SEGMENT_HEADER_BYTES as u64))?;
-        let start = usize::try_from(piece.offset).unwrap_or(usize::MAX);
-        let start = start.saturating_add(SEGMENT_HEADER_BYTES);
-        let end = start.saturating_add(piece.frames.len());
+        let start = place(piece.offset).saturating_add(SEGMENT_HEADER_BYTES);
         if pieces.len() == PIECES_MAX {
             let detail = format!("more than {PIECES_MAX} pieces of log files");
             let offset = start as u64;
             return Err(Unusable::Damaged { offset, detail }.into());
         }
         pieces.push(PieceAt {
-            frames: start..end,
-            first: piece.header.first_lsn,
+            frames: start..start.saturating_add(place(piece.frames_bytes)),
+            header: piece.header,
         });
     }
     Ok(pieces)
+}
+
+/// An offset in a file that is open, and so no longer than what can be counted.
+fn place(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 /// A full backup's file with its structure read.
@@ -253,13 +268,17 @@ impl FullFile {
     /// [`SegmentDefect`].
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
         let stored = StoredFile::open(at)?;
-        let image = Image::parse(&stored)?;
+        let bytes = stored.bytes();
+        let image = parse_image::<SegmentDefect>(bytes)?;
+        let size_bytes = bytes.len() as u64;
         let spilled = match image.headers().file.generation {
-            Generation::One => SpillTable::decode(&stored)?,
+            Generation::One => SpillTable::decode_by(size_bytes, |range| {
+                let read = bytes.slice(place(range.start)..place(range.end)).read();
+                read.map_err(SegmentDefect::from)
+            })?,
             Generation::Two => None,
         };
-        let (spilled, image_bytes) =
-            spilled.unwrap_or((SpillTable::default(), stored.len() as u64));
+        let (spilled, image_bytes) = spilled.unwrap_or((SpillTable::default(), size_bytes));
         Ok(Self {
             stored,
             image,
@@ -274,8 +293,8 @@ impl FullFile {
     }
 
     /// The whole file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.stored
+    pub const fn bytes(&self) -> Bytes<'_> {
+        self.stored.bytes()
     }
 
     /// How long the database file at the front is.
@@ -288,29 +307,31 @@ impl FullFile {
         self.spilled.ranges(self.image_bytes)
     }
 
-    /// Compares every section with its checksum; tells the checksum of the file.
+    /// Compares every section with its checksum; tells the sums of the file.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect`].
-    pub fn check_sections(&self, reading: Reading<'_>) -> Result<Crc32, SegmentDefect> {
-        let mut crc32 = PartsCrc32::of(self.bytes(), reading);
-        let mut part = |range| crc32.part(range).map_err(SegmentDefect::from);
-        self.image.check_by(self.bytes(), &mut part)?;
-        Ok(crc32.whole()?)
+    pub fn check_sections(&self, reading: Reading<'_>) -> Result<Sums, SegmentDefect> {
+        check_image(&self.image, self.bytes(), reading)
     }
 
-    /// Compares every section with its checksum, and the file with the manifest and its record.
+    /// Compares every section with its checksum, and the file with the manifest and its record;
+    /// tells the sums of the file.
     ///
     /// # Errors
     ///
     /// [`SegmentDefect`].
-    pub fn check(&self, expected: Expected<'_>, reading: Reading<'_>) -> Result<(), SegmentDefect> {
+    pub fn check(
+        &self,
+        expected: Expected<'_>,
+        reading: Reading<'_>,
+    ) -> Result<Sums, SegmentDefect> {
         check_size(self.bytes().len() as u64, expected.segment)?;
         // Where a section is damaged, its place says more than the checksum of the whole file.
-        check_checksum(self.check_sections(reading)?, expected.segment)?;
-        check_hash(self.bytes(), expected)?;
-        Ok(())
+        let found = self.check_sections(reading)?;
+        expected.check(self.bytes().len(), found)?;
+        Ok(found)
     }
 
     /// Which database and checkpoint the image is of.
@@ -322,6 +343,34 @@ impl FullFile {
     pub fn log_start(&self) -> Option<LogPosition> {
         self.image.checkpoint().log_start.map(LogPosition::Lsn)
     }
+}
+
+/// Reads the structure of a database file.
+///
+/// # Errors
+///
+/// Those of the format and of the operating system.
+pub fn parse_image<E: From<FormatError> + From<IoError>>(file: Bytes<'_>) -> Result<Image, E> {
+    Image::parse_by(file.len() as u64, |range| {
+        Ok(file.slice(place(range.start)..place(range.end)).read()?)
+    })
+}
+
+/// Compares every section of a database file with its checksum; tells the sums of the file, for
+/// which each byte of it is read once.
+///
+/// # Errors
+///
+/// Those of the format and of the operating system.
+pub fn check_image<E: From<FormatError> + From<IoError>>(
+    image: &Image,
+    file: Bytes<'_>,
+    reading: Reading<'_>,
+) -> Result<Sums, E> {
+    let sections = image.extents().iter().filter_map(Extent::range);
+    let sums = PartsSums::of(file, sections, reading)?;
+    image.check_by(file.len() as u64, |range| Ok::<_, E>(sums.part(range)))?;
+    Ok(sums.whole())
 }
 
 /// Why a segment's file cannot be used.
@@ -358,8 +407,8 @@ impl SegmentDefect {
             return self;
         }
         match StoredFile::open(at) {
-            Ok(bytes) => match check_file(&bytes, expected, reading) {
-                Ok(()) => self,
+            Ok(file) => match check_file(file.bytes(), expected, reading) {
+                Ok(_) => self,
                 Err(defect) => defect,
             },
             Err(defect) => defect,

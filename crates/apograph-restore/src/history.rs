@@ -78,9 +78,10 @@ pub fn commits<E: From<RestoreError>>(
                     segment: entry.segment.file.clone(),
                     offset: group.file_offset(),
                     records: group.records,
-                    kinds: group.kinds(),
+                    kinds: group.kinds()?,
                 });
             }
+            Ok(())
         };
         let read = walk.step(index).and_then(|step| step.increment(see));
         outcome?;

@@ -1,6 +1,7 @@
 //! Which groups of a log are part of a target's state.
 
 use apograph_format::{Epoch, Generation, LogPosition, Lsn, Point, RangeSet, UnixMillis};
+use apograph_io::Result;
 use apograph_manifest::Cut;
 use apograph_wal::{Group, PlacedEvent, Placement, Run, Runs};
 
@@ -74,28 +75,30 @@ impl Selection {
         }
     }
 
-    pub(crate) fn add(&mut self, event: &PlacedEvent<'_>) {
+    pub(crate) fn add(&mut self, event: &PlacedEvent<'_>) -> Result<()> {
         match event {
             PlacedEvent::Group(group, placement) => match group.generation() {
-                Generation::One => self.add_unordered(group, placement),
-                Generation::Two => self.add_ordered(group, placement),
+                Generation::One => self.add_unordered(group, placement)?,
+                Generation::Two => self.add_ordered(group, placement)?,
             },
             // The record of a group in the segment before: it goes where that group went.
             PlacedEvent::LeadingEpoch(epoch, run) => self.lead(*epoch, *run),
             PlacedEvent::SyncMarker(run) => self.markers.push(*run),
             PlacedEvent::Seal(_) => {}
         }
+        Ok(())
     }
 
-    fn add_unordered(&mut self, group: &Group<'_>, placement: &Placement) {
+    fn add_unordered(&mut self, group: &Group<'_>, placement: &Placement) -> Result<()> {
         if self.is_at_or_before(placement.point) {
-            self.keep(group, placement, None);
+            self.keep(group, placement, None)?;
         }
+        Ok(())
     }
 
-    fn add_ordered(&mut self, group: &Group<'_>, placement: &Placement) {
+    fn add_ordered(&mut self, group: &Group<'_>, placement: &Placement) -> Result<()> {
         if self.next.is_some() {
-            return;
+            return Ok(());
         }
         let end = group.end_position().and_then(LogPosition::lsn);
         self.latest = self.latest.max(group.committed_at);
@@ -105,14 +108,15 @@ impl Selection {
             Cut::Through(lsn) => end.is_none_or(|end| end <= lsn),
         };
         if is_in_state {
-            self.keep(group, placement, end);
+            self.keep(group, placement, end)?;
         } else {
             let committed_at = self.latest;
             self.next = Some(Next { committed_at, end });
         }
+        Ok(())
     }
 
-    fn keep(&mut self, group: &Group<'_>, placement: &Placement, end: Option<Lsn>) {
+    fn keep(&mut self, group: &Group<'_>, placement: &Placement, end: Option<Lsn>) -> Result<()> {
         self.commits += 1;
         self.is_encrypted |= group.is_encrypted;
         self.note(placement.point);
@@ -123,7 +127,7 @@ impl Selection {
         });
         self.flush_markers();
         group.runs().for_each(|run| self.runs.push(run));
-        self.statements.add(group);
+        self.statements.add(group)
     }
 
     fn lead(&mut self, epoch: Epoch, run: Run) {

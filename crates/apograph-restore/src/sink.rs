@@ -92,7 +92,7 @@ impl<'d> Sink<'d> {
         self.end = self.end.map(|end| end.plus(length));
         self.bytes += length;
         match &mut self.staging {
-            // The kernel copies what was checked as it is mapped.
+            // The kernel copies what was checked.
             Some(staging) => {
                 let offset = part.file_offset.saturating_add(run.start as u64);
                 Ok(staging.copy_log(file.file(), offset, length)?)

@@ -442,7 +442,7 @@ fn extent(log: &Folder) -> Result<String> {
         let name = name?;
         if name != MARK {
             files += 1;
-            bytes += log.at(&name).map()?.len() as u64;
+            bytes += log.at(&name).source()?.len() as u64;
         }
     }
     Ok(format!("{files} {bytes}"))

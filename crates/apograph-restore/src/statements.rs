@@ -1,6 +1,7 @@
 //! What the engine does not replay from its own log, as statements for the user to run.
 
 use apograph_format::v1::IndexRecord;
+use apograph_io::Result;
 use apograph_wal::Group;
 
 /// The index statements that a restored log holds, with those that cancel out left away.
@@ -24,8 +25,8 @@ enum Index {
 
 impl Statements {
     /// Adds the index records of a group that is restored.
-    pub(crate) fn add(&mut self, group: &Group<'_>) {
-        for record in group.index_records() {
+    pub(crate) fn add(&mut self, group: &Group<'_>) -> Result<()> {
+        for record in group.index_records()? {
             match record {
                 IndexRecord::Create {
                     name,
@@ -38,6 +39,7 @@ impl Statements {
                 IndexRecord::Drop { name } => self.drop_index(name),
             }
         }
+        Ok(())
     }
 
     /// The statements, in the order they were logged.

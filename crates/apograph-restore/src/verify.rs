@@ -247,10 +247,10 @@ impl<'a> Check<'a> {
         kind: SegmentKind,
     ) -> std::result::Result<(usize, Walked), WalkError> {
         Ok(match (self.level, kind) {
-            (Level::Files, _) => (step.file()?.len(), Walked::default()),
+            (Level::Files, _) => (step.file()?.bytes().len(), Walked::default()),
             (Level::Frames, SegmentKind::Full) => (step.full()?.bytes().len(), Walked::default()),
             (Level::Frames, SegmentKind::Incremental) => {
-                let (file, walked) = step.increment(|_| {})?;
+                let (file, walked) = step.increment(|_| Ok(()))?;
                 (file.bytes().len(), walked)
             }
         })

@@ -5,7 +5,7 @@ use apograph_io::{At, IoError, Reading, Steps};
 use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary,
-    advance, check_end, check_file,
+    advance, check_beside, check_end, check_file,
 };
 use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
 
@@ -170,8 +170,8 @@ impl<'a> Step<'a> {
     /// Checks a file as such: size and checksum.
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
         let file = StoredFile::open(self.at())?;
-        check_file(&file, self.expected(), self.reading)?;
-        self.reading.monitor.advance(file.len() as u64);
+        check_file(file.bytes(), self.expected(), self.reading)?;
+        self.reading.monitor.advance(file.bytes().len() as u64);
         Ok(file)
     }
 
@@ -200,19 +200,13 @@ impl<'a> Step<'a> {
     /// found to be damaged it may have seen some.
     pub(crate) fn increment(
         self,
-        mut visit: impl FnMut(&PlacedEvent<'_>),
+        mut visit: impl FnMut(&PlacedEvent<'_>) -> apograph_io::Result<()>,
     ) -> Result<(IncrementFile, Walked), WalkError> {
         let (at, expected, reading) = (self.at(), self.expected(), self.reading);
         let segment = expected.segment;
         let file = IncrementFile::open(at);
         let file = file.map_err(|defect| defect.in_file(at, expected, reading))?;
         let header = &file.header;
-        let mut check = if self.checks_first || !reading.pace.is_unlimited() {
-            FileCheck::first(file.bytes(), expected, reading)?
-        } else {
-            FileCheck::trailing(file.bytes(), expected)
-        };
-        let may_visit = !self.checks_first || check.is_known_sound();
         let mut state = self.state;
         if header.flags.reopened {
             state.end_process();
@@ -233,32 +227,36 @@ impl<'a> Step<'a> {
             ..Walked::default()
         };
         let mut steps = Steps::of(reading.monitor);
-        let end = read_ahead(&parts, reading.threads, |groups| {
-            let mut reader = PlacedReader::of(groups, &mut state);
-            while let Some(event) = reader.next() {
-                summary.add(&event, reader.state());
-                if may_visit {
-                    visit(&event);
-                }
-                if let PlacedEvent::Group(group, _) = &event {
-                    walked.commits += 1;
-                    walked.frames += group.frames;
-                    for run in group.runs() {
-                        check.passed(run, &parts);
-                        steps.advance(run.len() as u64)?;
+        let read = |check: &FileCheck<'_>| {
+            let may_visit = !self.checks_first || check.is_known_sound();
+            read_ahead(&parts, reading.threads, |groups| {
+                let mut reader = PlacedReader::of(groups, &mut state);
+                while let Some(event) = reader.next() {
+                    let event = event?;
+                    summary.add(&event, reader.state());
+                    if may_visit {
+                        visit(&event)?;
                     }
-                } else {
-                    walked.frames += 1;
+                    if let PlacedEvent::Group(group, _) = &event {
+                        walked.commits += 1;
+                        walked.frames += group.frames;
+                        for run in group.runs() {
+                            check.passed(run, &parts);
+                            steps.advance(run.len() as u64)?;
+                        }
+                    } else {
+                        walked.frames += 1;
+                    }
                 }
-            }
-            Ok::<_, IoError>(reader.end())
-        })?;
+                Ok::<_, IoError>(reader.end())
+            })
+        };
+        let (end, _, is_as_expected) =
+            check_beside(file.bytes(), reading, expected, self.checks_first, read)?;
         steps.tell();
         // Where a frame is damaged, its place says more than the checksum of the whole file.
-        if let Some(end) = end {
-            check_end(end, &parts)?;
-        }
-        check.finish()?;
+        check_end(end, &parts)?;
+        is_as_expected?;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(differs("its header has other epochs than the manifest").into());
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_format::{Generation, LogFolderEntry, LogSequence};
+use apograph_io::{Bytes, Source, open_named};
 use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart};
 
 /// INSERT (:T {i:1}), then INSERT (:T {i:2}) of which the last 3 bytes were not written.
@@ -28,10 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some(first) = folder.files().first() else {
             return Err(format!("{} has no log files", path.display()).into());
         };
-        print(&folder.from(first.start)?.parts);
+        print(&folder.from(first.start)?.parts)?;
     } else {
-        let bytes = std::fs::read(&path)?;
-        print(&[part_of(&bytes)?]);
+        let source = Source::of(open_named(&path)?, &path)?;
+        print(&[part_of(source.bytes())?])?;
     }
     Ok(())
 }
@@ -48,20 +49,21 @@ fn generation_of(folder: &Path) -> std::io::Result<Generation> {
 }
 
 /// A log file: one of generation 2 begins with a header, one of generation 1 with a frame.
-fn part_of(file: &[u8]) -> Result<LogPart<'_>, Box<dyn Error>> {
-    if file.starts_with(&WAL_SEGMENT_MAGIC) {
-        let header = WalSegmentHeader::decode(file)?;
-        let frames = &file[WAL_SEGMENT_HEADER_BYTES..];
+fn part_of(file: Bytes<'_>) -> Result<LogPart<'_>, Box<dyn Error>> {
+    let front = file.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
+    if front.starts_with(&WAL_SEGMENT_MAGIC) {
+        let header = WalSegmentHeader::decode(&front)?;
+        let frames = file.skip(WAL_SEGMENT_HEADER_BYTES);
         return Ok(LogPart::of_segment(&header, frames));
     }
     Ok(LogPart::of_file(LogSequence::default(), 0, file))
 }
 
-fn print(parts: &[LogPart<'_>]) {
+fn print(parts: &[LogPart<'_>]) -> Result<(), Box<dyn Error>> {
     let mut groups = GroupReader::new(parts);
     for event in groups.by_ref() {
-        match event {
-            LogEvent::Group(group) => print_group(parts, &group),
+        match event? {
+            LogEvent::Group(group) => print_group(parts, &group)?,
             LogEvent::Seal { .. } => println!("--- a crash; another process goes on ---"),
             LogEvent::LeadingEpoch { epoch, .. } => println!("epoch {epoch} of the group before"),
             LogEvent::SyncMarker { .. } => println!("--- durable up to here ---"),
@@ -70,9 +72,10 @@ fn print(parts: &[LogPart<'_>]) {
     if let Some(end) = groups.end() {
         println!("end: {:?}", end.cause);
     }
+    Ok(())
 }
 
-fn print_group(parts: &[LogPart<'_>], group: &Group<'_>) {
+fn print_group(parts: &[LogPart<'_>], group: &Group<'_>) -> Result<(), Box<dyn Error>> {
     let place = group.start.position(parts);
     let place = place.map_or_else(String::new, |place| place.to_string());
     let epoch = group.epoch.map_or_else(|| "-".into(), |it| it.to_string());
@@ -86,9 +89,10 @@ fn print_group(parts: &[LogPart<'_>], group: &Group<'_>) {
     if group.is_encrypted {
         println!("          {} encrypted frames", group.frames);
     }
-    for (kind, count) in group.kinds() {
+    for (kind, count) in group.kinds()? {
         println!("          {count} {kind}");
     }
+    Ok(())
 }
 
 /// A log folder with one log file.

@@ -1,8 +1,9 @@
 //! A log folder, with the files that were in it held open.
 //!
 //! The engine deletes log files at its checkpoints and appends to the newest all the time. A file
-//! that is open stays readable, and the bytes that were read never change. The files are mapped
-//! from the newest to the oldest: once a newer file has bytes, the older ones are complete, so
+//! that is open stays readable, and the bytes that were read never change. (In generation 2 it cuts
+//! off a group that it could not write, and writes another in its place: of the newest file a copy
+//! in memory is read.) The lengths are taken from the newest to the oldest: once a newer file has bytes, the older ones are complete, so
 //! whatever is caught is a prefix of the log.
 //!
 //! The folder is held open too. A close and an open of the database put another folder in its
@@ -17,7 +18,7 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     DatabaseId, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn, log_file_name,
 };
-use apograph_io::{Folder, Identity, Mapped};
+use apograph_io::{Bytes, Folder, Identity, Source};
 
 use crate::error::{Result, WalError};
 use crate::part::LogPart;
@@ -25,34 +26,51 @@ use crate::part::LogPart;
 /// How often a folder is listed anew when files vanish while they are opened.
 const LISTINGS: usize = 16;
 
-/// A log file, held open and mapped.
+/// A log file, held open.
 #[derive(Debug)]
 pub struct LogFile {
     /// The position in its name: that of its first frame.
     pub start: LogPosition,
     /// Its path.
     pub path: PathBuf,
-    /// The open file.
-    pub file: File,
-    /// Its bytes at the time it was mapped.
-    pub bytes: Mapped,
     /// Generation 2: its header.
     pub header: Option<WalSegmentHeader>,
+    live: Source,
+    /// What is read in its place.
+    copy: Option<Source>,
 }
 
 impl LogFile {
+    /// The open file.
+    pub const fn file(&self) -> &File {
+        self.live.file()
+    }
+
+    /// The bytes that it had when it was opened.
+    pub fn bytes(&self) -> Bytes<'_> {
+        self.copy.as_ref().unwrap_or(&self.live).bytes()
+    }
+
     /// All its frames, as a part of a log.
     pub fn part(&self) -> LogPart<'_> {
         match (&self.header, self.start) {
             (Some(header), _) => {
-                let frames = self.bytes.get(WAL_SEGMENT_HEADER_BYTES..);
-                LogPart::of_segment(header, frames.unwrap_or_default())
+                LogPart::of_segment(header, self.bytes().skip(WAL_SEGMENT_HEADER_BYTES))
             }
             (None, LogPosition::File { sequence, .. }) => {
-                LogPart::of_file(sequence, 0, &self.bytes)
+                LogPart::of_file(sequence, 0, self.bytes())
             }
-            (None, LogPosition::Lsn(_)) => LogPart::of_file(LogSequence::default(), 0, &[]),
+            (None, LogPosition::Lsn(_)) => {
+                LogPart::of_file(LogSequence::default(), 0, Bytes::EMPTY)
+            }
         }
+    }
+
+    /// The same with all that was written into it since.
+    fn renewed(self) -> Result<Self> {
+        let live = self.live.renewed()?;
+        let copy = None;
+        Ok(Self { live, copy, ..self })
     }
 
     fn is_behind(&self, other: &Self) -> bool {
@@ -151,8 +169,7 @@ impl LogFolder {
         let mut files = now.files;
         for held in self.files {
             if files.iter().all(|file| file.start != held.start) {
-                let bytes = Mapped::of(&held.file, &held.path)?;
-                files.push(LogFile { bytes, ..held });
+                files.push(held.renewed()?);
             }
         }
         files.sort_by_key(|file| file.start);
@@ -168,7 +185,7 @@ impl LogFolder {
     fn is_same_log(&self, now: &Self) -> Result<bool> {
         for held in &self.files {
             if let Some(file) = now.named(held.start)
-                && Identity::of(&file.file, &file.path)? != Identity::of(&held.file, &held.path)?
+                && Identity::of(file.file(), &file.path)? != Identity::of(held.file(), &held.path)?
             {
                 return Ok(false);
             }
@@ -287,7 +304,7 @@ impl LogFolder {
                 return Err(WalError::PastEnd {
                     path: file.path.clone(),
                     offset: part.file_offset.saturating_add(skipped),
-                    size: file.bytes.len() as u64,
+                    size: file.bytes().len() as u64,
                 });
             }
             Ok(part.skipping(skipped))
@@ -371,27 +388,30 @@ fn open_files(
     }
     let mut files = Vec::with_capacity(opened.len());
     for (start, path, file) in opened.into_iter().rev() {
+        let live = Source::of(file, &path)?;
         // The engine of generation 2 can cut the newest file.
-        let bytes = match start {
-            LogPosition::Lsn(start) if files.is_empty() => {
-                snapshot(&file, &path, read_from.map_or(0, |from| from.behind(start)))?
-            }
-            _ => Mapped::of(&file, &path)?,
+        let copy = match start {
+            LogPosition::Lsn(start) if files.is_empty() => Some(snapshot(
+                &live,
+                read_from.map_or(0, |from| from.behind(start)),
+            )?),
+            _ => None,
         };
+        let bytes = copy.as_ref().unwrap_or(&live).bytes();
         let header = match start {
             LogPosition::File { .. } => None,
             // The engine was cut off while it created the newest file, or does it just now.
-            LogPosition::Lsn(_) if files.is_empty() && WalSegmentHeader::is_unfinished(&bytes) => {
+            LogPosition::Lsn(_) if files.is_empty() && is_unfinished(bytes)? => {
                 continue;
             }
-            LogPosition::Lsn(lsn) => Some(read_header(&bytes, &path, lsn)?),
+            LogPosition::Lsn(lsn) => Some(read_header(bytes, &path, lsn)?),
         };
         files.push(LogFile {
             start,
             path,
-            file,
-            bytes,
             header,
+            live,
+            copy,
         });
     }
     files.reverse();
@@ -399,20 +419,32 @@ fn open_files(
 }
 
 /// A copy of a log file without so many bytes of its frames.
-fn snapshot(file: &File, path: &Path, unread: u64) -> Result<Mapped> {
+fn snapshot(live: &Source, unread: u64) -> Result<Source> {
     let header = WAL_SEGMENT_HEADER_BYTES as u64;
     let unread = header..header.saturating_add(unread);
-    let copy = Mapped::snapshot_without(file, path, unread)?;
+    let copy = Source::snapshot(live.file(), live.path(), unread)?;
     // Zeros that were not read are not the file's.
-    if WalSegmentHeader::is_unfinished(&copy) {
-        return Ok(Mapped::snapshot(file, path)?);
+    if is_unfinished(copy.bytes())? {
+        return Ok(Source::snapshot(live.file(), live.path(), 0..0)?);
     }
     Ok(copy)
 }
 
-fn read_header(bytes: &[u8], path: &Path, named: Lsn) -> Result<WalSegmentHeader> {
+/// Whether a log file holds no header yet.
+fn is_unfinished(file: Bytes<'_>) -> Result<bool> {
+    if !WalSegmentHeader::is_unfinished(&file.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?) {
+        return Ok(false);
+    }
+    let mut is_zero = true;
+    file.skip(WAL_SEGMENT_HEADER_BYTES).for_each(|piece| {
+        is_zero = is_zero && piece.iter().all(|&byte| byte == 0);
+    })?;
+    Ok(is_zero)
+}
+
+fn read_header(file: Bytes<'_>, path: &Path, named: Lsn) -> Result<WalSegmentHeader> {
     let path = path.to_owned();
-    match WalSegmentHeader::decode(bytes) {
+    match WalSegmentHeader::decode(&file.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?) {
         Ok(header) if header.first_lsn == named => Ok(header),
         Ok(header) => Err(WalError::Renamed {
             path,

@@ -7,9 +7,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apograph_format::{Epoch, Generation, LogPosition, TransactionId, UnixMillis, v1, v2};
+use apograph_io::{IoError, Result};
 
 use crate::defect::LogDefect;
 use crate::part::{LogPart, Place, Run};
+use crate::v2::frame::{head_at, records_of};
+use crate::window::LogWindow;
+
+/// A longer record is no index record: it holds four names.
+const INDEX_RECORD_MAX_BYTES: usize = 1 << 20;
 
 /// A committed group: its place in the log and its heads. The records stay where they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +40,8 @@ pub struct Group<'a> {
     pub records: u64,
     /// How many frames it has.
     pub frames: u64,
+    /// Generation 1: whether it has index records.
+    pub(crate) holds_indexes: bool,
 }
 
 impl<'a> Group<'a> {
@@ -68,74 +76,103 @@ impl<'a> Group<'a> {
     }
 
     /// How many data records of each kind it has, by the names of the kinds.
-    pub fn kinds(&self) -> BTreeMap<Cow<'static, str>, u64> {
+    ///
+    /// # Errors
+    ///
+    /// As [`apograph_io::Bytes::read`].
+    pub fn kinds(&self) -> Result<BTreeMap<Cow<'static, str>, u64>> {
         let mut kinds = BTreeMap::new();
         let mut count = |name| {
             let count = kinds.entry(name).or_insert(0_u64);
             *count = count.saturating_add(1);
         };
         match self.generation() {
-            Generation::One => self
-                .frames_v1()
-                .filter(|frame| !frame.kind().is_control())
-                .for_each(|frame| count(frame.kind().name().into())),
-            Generation::Two => self
-                .records_v2()
-                .filter(|record| record.known_kind() != Some(v2::RecordKind::GroupBegin))
-                .for_each(|record| count(kind_name(&record))),
+            Generation::One => self.heads_v1(|head, _, _| {
+                if !head.kind.is_control() {
+                    count(head.kind.name().into());
+                }
+                Ok(())
+            })?,
+            Generation::Two if self.is_encrypted => {}
+            Generation::Two => self.records_v2(|record| {
+                if record.known_kind() != Some(v2::RecordKind::GroupBegin) {
+                    count(kind_name(record));
+                }
+            })?,
         }
-        kinds
+        Ok(kinds)
     }
 
     /// The index records that the engine does not replay from its own log: those of generation 1.
-    pub fn index_records(&self) -> impl Iterator<Item = v1::IndexRecord> + use<'a> {
-        let frames = (self.generation() == Generation::One).then(|| self.frames_v1());
-        // A record that cannot be read is no index record: the group is whole all the same.
-        let records = |frame: v1::RawFrame<'a>| v1::IndexRecord::decode(frame.payload()).ok()?;
-        frames.into_iter().flatten().filter_map(records)
+    ///
+    /// # Errors
+    ///
+    /// As [`apograph_io::Bytes::read`].
+    pub fn index_records(&self) -> Result<Vec<v1::IndexRecord>> {
+        let mut records = Vec::new();
+        if !self.holds_indexes {
+            return Ok(records);
+        }
+        self.heads_v1(|head, place, window| {
+            let length = usize::try_from(head.payload_bytes).unwrap_or(usize::MAX);
+            let is_index = matches!(
+                head.kind,
+                v1::RecordKind::CreateIndex | v1::RecordKind::DropIndex
+            );
+            if is_index && length <= INDEX_RECORD_MAX_BYTES {
+                let payload = window.at(place.plus(v1::FRAME_LENGTH_BYTES), length)?;
+                let payload = payload.get(..length).unwrap_or_default();
+                // A record that cannot be read is no index record: the group is whole all the same.
+                records.extend(v1::IndexRecord::decode(payload).ok().flatten());
+            }
+            Ok(())
+        })?;
+        Ok(records)
     }
 
-    fn frames_v1(&self) -> impl Iterator<Item = v1::RawFrame<'a>> + use<'a> {
-        let parts = self.parts;
-        self.runs().flat_map(move |run| {
-            let mut rest = run.bytes(parts);
-            std::iter::from_fn(move || {
-                let frame = v1::RawFrame::parse(rest).ok()?;
-                rest = rest.get(frame.bytes().len()..)?;
-                Some(frame)
-            })
-        })
+    /// Goes from frame to frame of generation 1, with the place of each.
+    fn heads_v1(
+        &self,
+        mut each: impl FnMut(v1::FrameHead, Place, &mut LogWindow<'a>) -> Result<()>,
+    ) -> Result<()> {
+        for run in self.runs() {
+            let mut window = LogWindow::within(self.parts, run);
+            let mut place = run.start();
+            while place.offset < run.end {
+                let have = run.end.saturating_sub(place.offset) as u64;
+                let front = window.at(place, v1::FRAME_LENGTH_BYTES.saturating_add(1))?;
+                let Ok(head) = v1::FrameHead::parse(front, have) else {
+                    break;
+                };
+                each(head, place, &mut window)?;
+                place = place.plus_u64(head.frame_bytes());
+            }
+        }
+        Ok(())
     }
 
-    fn records_v2(&self) -> impl Iterator<Item = v2::RawRecord<'a>> + use<'a> {
-        let parts = self.parts;
-        let frames = self.runs().flat_map(move |run| {
-            let mut offset = run.start;
-            std::iter::from_fn(move || {
-                let part = parts.get(run.part)?;
-                let frame = part.frame_v2(offset)?.ok()?;
-                offset = offset.saturating_add(frame.bytes().len());
-                (offset <= run.end).then_some(frame)
-            })
-        });
-        let is_plain = !self.is_encrypted;
-        frames
-            .filter(move |_| is_plain)
-            .flat_map(|frame| plain_records(&frame).flatten())
+    /// Goes from record to record of generation 2.
+    fn records_v2(&self, mut each: impl FnMut(v2::RecordHead)) -> Result<()> {
+        for run in self.runs() {
+            let mut window = LogWindow::within(self.parts, run);
+            let mut place = run.start();
+            while place.offset < run.end {
+                let Ok(head) = head_at(&mut window, self.parts, place)? else {
+                    break;
+                };
+                // The group was whole when it was read.
+                let _ = records_of(&mut window, place, head, |record, _| {
+                    each(record);
+                    Ok(())
+                })?;
+                place = place.plus_u64(head.frame_bytes());
+            }
+        }
+        Ok(())
     }
 }
 
-/// The records of a plain frame, behind the prologue of a first one.
-pub(crate) fn plain_records<'a>(frame: &v2::RawFrame<'a>) -> v2::Records<'a> {
-    let prologue = if frame.flags().is_first() {
-        v2::PROLOGUE_BYTES
-    } else {
-        0
-    };
-    v2::Records::new(frame.payload().get(prologue..).unwrap_or_default())
-}
-
-fn kind_name(record: &v2::RawRecord<'_>) -> Cow<'static, str> {
+fn kind_name(record: v2::RecordHead) -> Cow<'static, str> {
     record.known_kind().map_or_else(
         || format!("kind_{}", record.kind).into(),
         |kind| kind.name().into(),
@@ -221,5 +258,25 @@ impl LogEndCause {
     pub(crate) fn damage(place: Place, defect: impl Into<LogDefect>) -> Self {
         let defect = defect.into();
         Self::Damage { place, defect }
+    }
+}
+
+/// Why a reader has no event.
+pub(crate) enum Stop {
+    /// The log ends.
+    End(LogEndCause),
+    /// It cannot be read.
+    Io(IoError),
+}
+
+impl From<LogEndCause> for Stop {
+    fn from(cause: LogEndCause) -> Self {
+        Self::End(cause)
+    }
+}
+
+impl From<IoError> for Stop {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
     }
 }

@@ -4,8 +4,8 @@
 //! log folder's files in order ([`LogFolder`]), or any bytes that are a log ([`LogPart`]), as
 //! commit groups ([`GroupReader`], on several threads with [`read_ahead`]), tells where the log
 //! ends and why ([`LogEnd`]), and to which epoch of which process each group belongs
-//! ([`TimelineState`]). Files are mapped and frames are borrowed; nothing is copied, and memory
-//! does not grow with the log. It writes nothing, and it knows nothing of backups.
+//! ([`TimelineState`]). Files are read by the piece: memory does not grow with the log, and a file
+//! that is cut or cannot be read is an error. It writes nothing, and it knows nothing of backups.
 //!
 //! ```
 //! use apograph_wal::{GroupReader, LogEvent, LogPart};
@@ -14,9 +14,10 @@
 //! let bytes = b"\x02\0\0\0\x23\x03\x24\x34\x79\x66\x02\0\0\0\x26\x02\xf7\xf0\x09\x6c";
 //! let parts = [LogPart::of_file(Default::default(), 0, bytes)];
 //! let mut groups = GroupReader::new(&parts);
-//! let Some(LogEvent::Group(group)) = groups.next() else { panic!("one group") };
+//! let Some(LogEvent::Group(group)) = groups.next().transpose()? else { panic!("one group") };
 //! assert_eq!(group.epoch.map(|epoch| epoch.get()), Some(2));
 //! assert!(groups.next().is_none());
+//! # Ok::<(), apograph_io::IoError>(())
 //! ```
 #![cfg_attr(
     not(test),
@@ -39,6 +40,7 @@ mod reader;
 mod timeline;
 mod v1;
 mod v2;
+mod window;
 
 pub use ahead::{read_ahead, read_stretches};
 pub use defect::{GroupDefect, LogDefect};

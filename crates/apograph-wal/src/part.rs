@@ -1,7 +1,8 @@
 //! A log as the runs of bytes it is stored in.
 
-use apograph_format::v2::{FrameDefect, RawFrame, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Generation, LogPosition, LogSequence, Lsn};
+use apograph_io::Bytes;
 
 /// A run of log bytes: a log file, the rest of one, or what a segment has of one.
 ///
@@ -14,8 +15,8 @@ pub struct LogPart<'a> {
     pub start: LogPosition,
     /// Where `bytes` begin in their file.
     pub file_offset: u64,
-    /// The bytes: frames alone.
-    pub bytes: &'a [u8],
+    /// The bytes: frames alone. They are in memory, or in a file that is read by the piece.
+    pub bytes: Bytes<'a>,
     /// Generation 1: how many ends of log files lie inside, at unknown places. The engine's
     /// segments are log files one behind the other; a log file and a segment of ours have none.
     pub joints: u64,
@@ -27,11 +28,11 @@ pub struct LogPart<'a> {
 
 impl<'a> LogPart<'a> {
     /// A log file of generation 1, or the rest of one from `file_offset` on.
-    pub const fn of_file(sequence: LogSequence, file_offset: u64, bytes: &'a [u8]) -> Self {
+    pub fn of_file(sequence: LogSequence, file_offset: u64, bytes: impl Into<Bytes<'a>>) -> Self {
         Self {
             start: LogPosition::in_file(sequence, file_offset),
             file_offset,
-            bytes,
+            bytes: bytes.into(),
             joints: 0,
             is_encrypted: false,
             is_sealed: false,
@@ -39,11 +40,11 @@ impl<'a> LogPart<'a> {
     }
 
     /// A log file of generation 2: the frames behind its header.
-    pub const fn of_segment(header: &WalSegmentHeader, frames: &'a [u8]) -> Self {
+    pub fn of_segment(header: &WalSegmentHeader, frames: impl Into<Bytes<'a>>) -> Self {
         Self {
             start: LogPosition::Lsn(header.first_lsn),
             file_offset: WAL_SEGMENT_HEADER_BYTES as u64,
-            bytes: frames,
+            bytes: frames.into(),
             joints: 0,
             is_encrypted: header.is_encrypted,
             is_sealed: false,
@@ -59,7 +60,7 @@ impl<'a> LogPart<'a> {
         Self {
             start: self.position(start),
             file_offset: self.file_offset.saturating_add(start as u64),
-            bytes: self.bytes.get(start..).unwrap_or_default(),
+            bytes: self.bytes.skip(start),
             ..self
         }
     }
@@ -85,12 +86,6 @@ impl<'a> LogPart<'a> {
             LogPosition::File { .. } => None,
         }
     }
-
-    /// The frame of generation 2 at an offset, its checksum not compared.
-    pub(crate) fn frame_v2(&self, offset: usize) -> Option<Result<RawFrame<'a>, FrameDefect>> {
-        let rest = self.bytes.get(offset..)?;
-        Some(RawFrame::parse(rest, self.lsn_at(offset)?))
-    }
 }
 
 /// A place in a log: a part, and an offset in its bytes.
@@ -109,6 +104,17 @@ impl Place {
     /// The position in the log.
     pub fn position(self, parts: &[LogPart<'_>]) -> Option<LogPosition> {
         parts.get(self.part).map(|part| part.position(self.offset))
+    }
+
+    pub(crate) const fn plus(self, bytes: usize) -> Self {
+        Self {
+            part: self.part,
+            offset: self.offset.saturating_add(bytes),
+        }
+    }
+
+    pub(crate) fn plus_u64(self, bytes: u64) -> Self {
+        self.plus(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 }
 
@@ -135,11 +141,16 @@ impl Run {
     }
 
     /// The bytes of the run.
-    pub fn bytes<'a>(&self, parts: &[LogPart<'a>]) -> &'a [u8] {
-        parts
-            .get(self.part)
-            .and_then(|part| part.bytes.get(self.start..self.end))
-            .unwrap_or_default()
+    pub fn bytes<'a>(&self, parts: &[LogPart<'a>]) -> Bytes<'a> {
+        let part = parts.get(self.part);
+        part.map_or(Bytes::EMPTY, |part| part.bytes.slice(self.start..self.end))
+    }
+
+    pub(crate) const fn start(&self) -> Place {
+        Place {
+            part: self.part,
+            offset: self.start,
+        }
     }
 }
 

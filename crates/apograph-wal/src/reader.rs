@@ -1,8 +1,7 @@
 //! Reading a log, group by group.
 
-use std::convert::Infallible;
-
 use apograph_format::Generation;
+use apograph_io::{IoError, Result};
 
 use crate::ahead::Ahead;
 use crate::group::{LogEnd, LogEvent};
@@ -11,7 +10,8 @@ use crate::part::{LogPart, Place};
 /// Reads a log from its start, group by group, checking every frame.
 ///
 /// The log is of the generation of its first part. [`read_ahead`](crate::read_ahead) gives one
-/// whose frames are checked on several threads.
+/// whose frames are checked on several threads. Where the log cannot be read on, the error is the
+/// last that it gives, and no [`end`](GroupReader::end) is known.
 #[derive(Debug)]
 pub struct GroupReader<'a>(Source<'a>);
 
@@ -60,35 +60,34 @@ impl<'a> GroupReader<'a> {
     }
 
     /// Reads the rest of the log and tells where it ends.
-    pub fn finish(self) -> LogEnd {
-        let Ok(end) = self.finish_seeing(|_| Ok::<(), Infallible>(()));
-        end
+    ///
+    /// # Errors
+    ///
+    /// As [`apograph_io::Bytes::read`].
+    pub fn finish(self) -> Result<Option<LogEnd>> {
+        self.finish_seeing(|_| Ok(()))
     }
 
     /// The same, while whoever sees the events lets it go on.
     ///
     /// # Errors
     ///
-    /// That of `see`.
-    pub fn finish_seeing<E>(
+    /// As [`GroupReader::finish`], and that of `see`.
+    pub fn finish_seeing<E: From<IoError>>(
         mut self,
-        mut see: impl FnMut(LogEvent<'a>) -> Result<(), E>,
-    ) -> Result<LogEnd, E> {
-        loop {
-            if let Some(end) = self.end() {
-                return Ok(end);
-            }
-            if let Some(event) = self.next() {
-                see(event)?;
-            }
+        mut see: impl FnMut(LogEvent<'a>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Option<LogEnd>, E> {
+        for event in self.by_ref() {
+            see(event?)?;
         }
+        Ok(self.end())
     }
 }
 
 impl<'a> Iterator for GroupReader<'a> {
-    type Item = LogEvent<'a>;
+    type Item = Result<LogEvent<'a>>;
 
-    fn next(&mut self) -> Option<LogEvent<'a>> {
+    fn next(&mut self) -> Option<Result<LogEvent<'a>>> {
         match &mut self.0 {
             Source::One(reader) => reader.next(),
             Source::Two(reader) => reader.next(),

@@ -24,6 +24,8 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId,
 };
 
+use apograph_io::Result;
+
 use crate::group::{Group, LogEnd, LogEvent};
 use crate::part::{LogPart, Run};
 use crate::reader::GroupReader;
@@ -233,14 +235,20 @@ pub enum PlacedEvent<'a> {
 }
 
 impl PlacedEvent<'_> {
-    /// How many bytes of the log it is.
-    pub fn bytes(&self) -> u64 {
-        match self {
-            Self::Group(group, _) => group.bytes(),
+    /// The bytes of the log that it is, one run for each part.
+    pub fn runs(&self) -> impl Iterator<Item = Run> + use<'_> {
+        let (group, run) = match self {
+            Self::Group(group, _) => (Some(group.runs()), None),
             Self::Seal(run) | Self::LeadingEpoch(_, run) | Self::SyncMarker(run) => {
-                run.len() as u64
+                (None, Some(*run))
             }
-        }
+        };
+        group.into_iter().flatten().chain(run)
+    }
+
+    /// How many they are.
+    pub fn bytes(&self) -> u64 {
+        self.runs().map(|run| run.len() as u64).sum()
     }
 }
 
@@ -275,10 +283,14 @@ impl<'a, 's> PlacedReader<'a, 's> {
 }
 
 impl<'a> Iterator for PlacedReader<'a, '_> {
-    type Item = PlacedEvent<'a>;
+    type Item = Result<PlacedEvent<'a>>;
 
-    fn next(&mut self) -> Option<PlacedEvent<'a>> {
-        Some(match self.groups.next()? {
+    fn next(&mut self) -> Option<Result<PlacedEvent<'a>>> {
+        let event = match self.groups.next()? {
+            Ok(event) => event,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(match event {
             LogEvent::Group(group) => PlacedEvent::Group(group, self.state.place(&group)),
             LogEvent::Seal { run } => {
                 self.state.end_process();
@@ -289,7 +301,7 @@ impl<'a> Iterator for PlacedReader<'a, '_> {
                 PlacedEvent::LeadingEpoch(epoch, run)
             }
             LogEvent::SyncMarker { run } => PlacedEvent::SyncMarker(run),
-        })
+        }))
     }
 }
 

@@ -99,7 +99,9 @@ pub use apograph_restore as restore;
 /// ```
 /// use apograph::wal::{GroupReader, LogEndCause};
 ///
-/// assert_eq!(GroupReader::new(&[]).finish().cause, LogEndCause::Clean);
+/// let end = GroupReader::new(&[]).finish()?;
+/// assert_eq!(end.map(|end| end.cause), Some(LogEndCause::Clean));
+/// # Ok::<(), apograph::io::IoError>(())
 /// ```
 #[doc(inline)]
 pub use apograph_wal as wal;

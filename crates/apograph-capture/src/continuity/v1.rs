@@ -15,6 +15,7 @@
 //! Bytes alone are not enough: the same statements, repeated after a reopen, log the same bytes.
 
 use apograph_format::{LogPosition, LogSequence};
+use apograph_io::Bytes;
 use apograph_manifest::{FullContent, IncrementContent, Keep, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{Group, GroupReader, LogEvent, LogFile, LogFolder, LogPart};
@@ -66,7 +67,7 @@ impl Search<'_> {
             Some(LogPosition::File { sequence, offset }) => {
                 self.at_known_place(log, file.body(), sequence, offset)?
             }
-            _ => self.at_found_place(log, &file),
+            _ => self.at_found_place(log, &file)?,
         };
         Ok(found.and_then(|place| {
             if self.is_same_life() {
@@ -80,7 +81,7 @@ impl Search<'_> {
     fn at_known_place(
         &self,
         log: &LogFolder,
-        body: &[u8],
+        body: Bytes<'_>,
         sequence: LogSequence,
         offset: u64,
     ) -> Result<Found> {
@@ -94,12 +95,12 @@ impl Search<'_> {
         };
         let end = LogPosition::in_file(sequence, offset);
         let length = usize::try_from(offset).ok();
-        let Some(captured) = length.and_then(|length| file.bytes.get(..length)) else {
+        let Some(length) = length.filter(|length| *length <= file.bytes().len()) else {
             return Ok(Err(Broken::OtherLog));
         };
+        let captured = file.bytes().slice(0..length);
         let compared = captured.len().min(body.len()).min(PROOF_BYTES);
-        let in_log = captured.get(captured.len() - compared..);
-        let is_proved = in_log.is_some_and(|bytes| body.ends_with(bytes));
+        let is_proved = body.last(compared).equal(captured.last(compared))?;
         intact(file, self.checked_from(is_proved, file, end), captured)?;
         if is_proved {
             return Ok(Ok(GoesOn::At(end)));
@@ -112,17 +113,17 @@ impl Search<'_> {
     }
 
     /// The place where the end of a segment stands in the log: behind one of its groups.
-    fn at_found_place(&self, log: &LogFolder, segment: &IncrementFile) -> Found {
-        let files = log.files().iter();
-        let mut places = files.flat_map(|file| {
-            let ends = ends_in(file, segment).into_iter();
-            ends.map(|offset| file.start.plus(offset))
-        });
-        match (places.next(), places.next()) {
-            (Some(place), None) => return Ok(GoesOn::At(place)),
+    fn at_found_place(&self, log: &LogFolder, segment: &IncrementFile) -> Result<Found> {
+        let mut places = Vec::new();
+        for file in log.files() {
+            let ends = ends_in(file, segment)?.into_iter();
+            places.extend(ends.map(|offset| file.start.plus(offset)));
+        }
+        match places.as_slice() {
+            [] => {}
+            [place] => return Ok(Ok(GoesOn::At(*place))),
             // Which of them was captured cannot be told.
-            (Some(_), Some(_)) => return Err(Broken::OtherLog),
-            (None, _) => {}
+            _ => return Ok(Err(Broken::OtherLog)),
         }
         // The engine may have removed the files that it captured; then its cursor is the witness.
         // One of ours keeps the file in which the chain ends: where that lacks the bytes, they are
@@ -132,10 +133,10 @@ impl Search<'_> {
             Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
             _ => None,
         };
-        match after {
+        Ok(match after {
             Some(sequence) => beginning(log, LogPosition::in_file(sequence, 0)),
             None => Err(Broken::OtherLog),
-        }
+        })
     }
 
     /// Whether the folder is the one that the last backup saw. A close would have removed the
@@ -162,40 +163,44 @@ fn beginning(log: &LogFolder, start: LogPosition) -> Found {
 ///
 /// What ends with the same bytes can be another group: one without records is nothing but its
 /// transaction and its epoch. So the group itself has to be as long as the segment's last one.
-fn ends_in(file: &LogFile, segment: &IncrementFile) -> Vec<u64> {
+fn ends_in(file: &LogFile, segment: &IncrementFile) -> Result<Vec<u64>> {
     let body = segment.body();
     let captured = segment.parts(0);
-    let Some(last) = groups(&captured).last() else {
-        return Vec::new();
+    let Some(last) = groups(&captured).last().transpose()? else {
+        return Ok(Vec::new());
     };
-    let length_of = |group: &Group<'_>| group.runs().map(|run| run.len()).sum::<usize>();
     let parts = [file.part()];
-    let matches = |group: &Group<'_>| {
+    let mut found = Vec::new();
+    for group in groups(&parts) {
+        let group = group?;
         let end = group.end.offset;
         let length = end.min(body.len()).min(PROOF_BYTES);
-        let in_log = file.bytes.get(end - length..end).unwrap_or_default();
-        length_of(group) == length_of(&last) && body.ends_with(in_log)
-    };
-    let found = groups(&parts).filter(matches);
-    found.map(|group| group.end.offset as u64).collect()
+        let in_log = file.bytes().slice(end - length..end);
+        if group.bytes() == last.bytes() && body.last(length).equal(in_log)? {
+            found.push(end as u64);
+        }
+    }
+    Ok(found)
 }
 
-fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group<'a>> {
+fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = apograph_io::Result<Group<'a>>> {
     GroupReader::new(parts).filter_map(|event| match event {
-        LogEvent::Group(group) => Some(group),
-        _ => None,
+        Ok(LogEvent::Group(group)) => Some(Ok(group)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
     })
 }
 
 /// Checks what was captured of the log file in which the chain ends, from a position on: damage
 /// there is reported while the backups before it are still good, and not taken for another log's
 /// bytes.
-fn intact(file: &LogFile, from: LogPosition, captured: &[u8]) -> Result<()> {
+fn intact(file: &LogFile, from: LogPosition, captured: Bytes<'_>) -> Result<()> {
     let part = LogPart {
         bytes: captured,
         ..file.part()
     };
     let parts = [part.skipping(distance(file.start, from).unwrap_or_default())];
-    let end = GroupReader::new(&parts).finish();
-    damage(&end, &[file], &parts).map_or(Ok(()), Err)
+    let end = GroupReader::new(&parts).finish()?;
+    let damage = end.and_then(|end| damage(&end, &[file], &parts));
+    damage.map_or(Ok(()), Err)
 }

@@ -16,6 +16,7 @@
 //! made anew: there the cursor has to be known as well.
 
 use apograph_format::{LogPosition, Lsn};
+use apograph_io::Bytes;
 use apograph_manifest::{FullContent, SegmentContent, Unusable};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{GroupReader, LogEndCause, LogEvent, LogFile, LogFolder};
@@ -64,8 +65,10 @@ impl Search<'_> {
             let known = self.cursor_is_known();
             return Ok(if known { here } else { Err(Broken::Truncated) });
         };
-        let front = front_of(file, end);
-        let holds = front.is_some_and(|front| holds_end_of(file, front, &captured, end));
+        let holds = match front_of(file, end) {
+            Some(front) => holds_end_of(file, front, &captured, end)?,
+            None => false,
+        };
         check_up_to(file, self.checked_from(holds, file, end.into()), end)?;
         Ok(if holds { here } else { Err(Broken::OtherLog) })
     }
@@ -112,25 +115,27 @@ fn reaches(log: &LogFolder, lsn: Lsn) -> std::result::Result<(), Broken> {
 }
 
 /// The frames of a log file before a position; `None` where it ends before that.
-fn front_of(file: &LogFile, end: Lsn) -> Option<&[u8]> {
-    let length = distance(file.start, end.into())?;
-    file.part().bytes.get(..usize::try_from(length).ok()?)
+fn front_of(file: &LogFile, end: Lsn) -> Option<Bytes<'_>> {
+    let length = usize::try_from(distance(file.start, end.into())?).ok()?;
+    let frames = file.part().bytes;
+    (length <= frames.len()).then(|| frames.slice(0..length))
 }
 
 /// Whether a log file is the one in which a segment ends, by its header and by the bytes right
 /// before that position. Both have some there: the file and the segment begin before it.
-fn holds_end_of(file: &LogFile, front: &[u8], captured: &IncrementFile, end: Lsn) -> bool {
+fn holds_end_of(
+    file: &LogFile,
+    front: Bytes<'_>,
+    captured: &IncrementFile,
+    end: Lsn,
+) -> Result<bool> {
     let (Some(live), Some(known)) = (&file.header, captured.last_wal_header()) else {
-        return false;
+        return Ok(false);
     };
     let known_bytes = captured.before(end);
     let compared = front.len().min(known_bytes.len()).min(PROOF_BYTES);
-    let tail = |bytes: &'_ [u8]| bytes.len().checked_sub(compared);
-    let (in_log, in_segment) = (
-        tail(front).and_then(|from| front.get(from..)),
-        tail(known_bytes).and_then(|from| known_bytes.get(from..)),
-    );
-    live.is_same_segment(&known) && in_log == in_segment
+    let is_same = front.last(compared).equal(known_bytes.last(compared))?;
+    Ok(live.is_same_segment(&known) && is_same)
 }
 
 /// Reads what was captured of the log file in which the chain ends, from a position on. What was
@@ -146,7 +151,7 @@ fn check_up_to(file: &LogFile, from: LogPosition, end: Lsn) -> Result<()> {
     let [part] = &parts;
     let mut groups = GroupReader::new(&parts);
     for event in groups.by_ref() {
-        let behind = match event {
+        let behind = match event? {
             LogEvent::Group(group) => group.end.offset,
             LogEvent::SyncMarker { run }
             | LogEvent::Seal { run }

@@ -142,7 +142,7 @@ impl Live {
         let parts = [log.files()[0].part()];
         let front = usize::try_from(parts[0].file_offset).expect("an offset");
         let groups = GroupReader::new(&parts).filter_map(|event| match event {
-            LogEvent::Group(group) => Some(front + group.end.offset),
+            Ok(LogEvent::Group(group)) => Some(front + group.end.offset),
             _ => None,
         });
         groups.collect()

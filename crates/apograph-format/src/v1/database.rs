@@ -14,6 +14,9 @@
 //! nor the slots have a checksum of their own. That is why a live copy reads the slots twice, and
 //! why a segment's own checksum in the manifest covers the whole file.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::bytes::{bincode_prefix, length, u8_at, u32_at, u64_at};
 use crate::database::{self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES};
 use crate::error::{FormatError, Result};
@@ -200,37 +203,45 @@ impl DatabaseHeaders {
 }
 
 /// The runs of data that a slot names, each inside of the file.
-pub(crate) fn extents(active: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
+pub(crate) fn extents<'a, E: From<FormatError>>(
+    active: &Slot,
+    file_bytes: u64,
+    mut read: impl FnMut(Range<u64>) -> std::result::Result<Cow<'a, [u8]>, E>,
+) -> std::result::Result<Vec<Extent>, E> {
     if active.iteration == 0 {
         Ok(Vec::new())
     } else if active.snapshot_bytes > 0 {
-        Ok(vec![snapshot_extent(active, file)?])
+        Ok(vec![snapshot_extent(active, file_bytes)?])
     } else {
-        section_extents(active, file)
+        let page = read(DIRECTORY_OFFSET as u64..SECTIONS_OFFSET as u64)?;
+        Ok(section_extents(active, &page, file_bytes)?)
     }
 }
 
-fn snapshot_extent(slot: &Slot, file: &[u8]) -> Result<Extent> {
+fn snapshot_extent(slot: &Slot, file_bytes: u64) -> Result<Extent> {
     let extent = Extent {
         content: ExtentContent::Snapshot,
         offset: DIRECTORY_OFFSET as u64,
         length: slot.snapshot_bytes,
         checksum: slot.checksum,
     };
-    within(&extent, file, extent.offset.checked_add(extent.length))?;
+    within(
+        &extent,
+        file_bytes,
+        extent.offset.checked_add(extent.length),
+    )?;
     Ok(extent)
 }
 
-fn section_extents(slot: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
+fn section_extents(slot: &Slot, page: &[u8], file_bytes: u64) -> Result<Vec<Extent>> {
     const WHAT: &str = "section directory";
-    let page = file
-        .get(DIRECTORY_OFFSET..)
-        .and_then(<[u8]>::first_chunk::<PAGE_BYTES>);
-    let page = page.ok_or(FormatError::TooShort {
-        what: WHAT,
-        need: SECTIONS_OFFSET as u64,
-        have: length(file),
-    })?;
+    let page = page
+        .first_chunk::<PAGE_BYTES>()
+        .ok_or(FormatError::TooShort {
+            what: WHAT,
+            need: SECTIONS_OFFSET as u64,
+            have: file_bytes,
+        })?;
     let found = Crc32::of(page);
     if found != slot.checksum {
         return Err(FormatError::ChecksumMismatch {
@@ -271,7 +282,7 @@ fn section_extents(slot: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
         let end = extent.offset.checked_add(extent.length);
         within(
             &extent,
-            file,
+            file_bytes,
             end.and_then(|end| end.checked_next_multiple_of(PAGE_BYTES as u64)),
         )?;
         extents.push(extent);
@@ -288,13 +299,13 @@ fn section_extent(entry: &[u8]) -> Option<Extent> {
     })
 }
 
-fn within(extent: &Extent, file: &[u8], end: Option<u64>) -> Result<()> {
+fn within(extent: &Extent, file_bytes: u64, end: Option<u64>) -> Result<()> {
     match end {
-        Some(end) if end <= length(file) => Ok(()),
+        Some(end) if end <= file_bytes => Ok(()),
         _ => Err(FormatError::TooShort {
             what: "database file",
             need: end.unwrap_or(extent.length),
-            have: length(file),
+            have: file_bytes,
         }),
     }
 }

@@ -11,7 +11,7 @@
 //! (where is it?) is separate from [`RawFrame::is_intact`] (are these its bytes?): the walk is
 //! cheap and sequential, the checking can be spread over all cores.
 
-use crate::bytes::{length, u32_at};
+use crate::bytes::{length, u8_at, u32_at};
 use crate::v1::record::RecordKind;
 use crate::words::Crc32;
 
@@ -59,6 +59,49 @@ pub enum FrameDefect {
     },
 }
 
+/// The front of a frame: what is known of it without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHead {
+    /// How many bytes the payload has.
+    pub payload_bytes: u32,
+    /// The kind of the record, by its first byte alone.
+    pub kind: RecordKind,
+}
+
+impl FrameHead {
+    /// Reads the first bytes of a frame, in front of which `have` bytes lie: one more than
+    /// [`FRAME_LENGTH_BYTES`] are enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`RawFrame::parse`].
+    #[inline]
+    pub fn parse(front: &[u8], have: u64) -> Result<Self, FrameDefect> {
+        let truncated = |need: u64| FrameDefect::Truncated { need, have };
+        let payload_bytes = u32_at(front, 0).ok_or(truncated(FRAME_LENGTH_BYTES as u64))?;
+        if payload_bytes == 0 {
+            return Err(FrameDefect::Empty);
+        }
+        let need = u64::from(payload_bytes).saturating_add(FRAME_OVERHEAD_BYTES as u64);
+        if need > have {
+            return Err(truncated(need));
+        }
+        let tag = u8_at(front, FRAME_LENGTH_BYTES).ok_or(truncated(need))?;
+        let kind = RecordKind::from_tag(tag).ok_or(FrameDefect::UnknownRecord { tag })?;
+        Ok(Self {
+            payload_bytes,
+            kind,
+        })
+    }
+
+    /// How many bytes the frame has.
+    #[inline]
+    pub const fn frame_bytes(self) -> u64 {
+        // 32 bits and a constant.
+        (self.payload_bytes as u64).saturating_add(FRAME_OVERHEAD_BYTES as u64)
+    }
+}
+
 /// A frame whose bounds are known and whose checksum has not been compared yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawFrame<'a> {
@@ -76,29 +119,22 @@ impl<'a> RawFrame<'a> {
     /// [`FrameDefect::Truncated`], [`FrameDefect::Empty`] or [`FrameDefect::UnknownRecord`].
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameDefect> {
-        let truncated = |need: u64| FrameDefect::Truncated {
-            need,
-            have: length(bytes),
-        };
-        let payload_bytes = u32_at(bytes, 0).ok_or(truncated(FRAME_LENGTH_BYTES as u64))?;
-        if payload_bytes == 0 {
-            return Err(FrameDefect::Empty);
-        }
-        let need = u64::from(payload_bytes).saturating_add(FRAME_OVERHEAD_BYTES as u64);
+        let have = length(bytes);
+        let head = FrameHead::parse(bytes, have)?;
+        let need = head.frame_bytes();
+        let truncated = FrameDefect::Truncated { need, have };
         let frame = usize::try_from(need)
             .ok()
             .and_then(|need| bytes.get(..need))
-            .ok_or(truncated(need))?;
+            .ok_or(truncated)?;
         let (payload, checksum) = frame
             .get(FRAME_LENGTH_BYTES..)
             .and_then(<[u8]>::split_last_chunk::<FRAME_CHECKSUM_BYTES>)
-            .ok_or(truncated(need))?;
-        let tag = payload.first().copied().ok_or(FrameDefect::Empty)?;
-        let kind = RecordKind::from_tag(tag).ok_or(FrameDefect::UnknownRecord { tag })?;
+            .ok_or(truncated)?;
         Ok(Self {
             bytes: frame,
             payload,
-            kind,
+            kind: head.kind,
             checksum: Crc32::new(u32::from_le_bytes(*checksum)),
         })
     }

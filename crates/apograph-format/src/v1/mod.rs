@@ -10,7 +10,8 @@ pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, Checkpoint
 pub(crate) use database::extents;
 pub use database::{DATABASE_VERSION, DatabaseHeaders, FileHeader, Slot};
 pub use frame::{
-    FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame,
+    FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, FrameHead,
+    RawFrame,
 };
 pub use record::{IndexRecord, Record, RecordKind};
 pub use spill::{SPILL_FOOTER_BYTES, SpillTable, SpilledFile, is_spilled_vectors, spill_bytes};

@@ -5,6 +5,7 @@
 //! belong to: their bytes, one after the other, then this table of them, then a footer of 32 bytes.
 //! The engine looks at no byte behind the image, and the checksum of the segment covers all.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
 
@@ -29,6 +30,8 @@ const _: () = assert!(MAGIC_OFFSET + MAGIC.len() == SPILL_FOOTER_BYTES);
 /// The length of a name and of a file, and the file's checksum.
 const ENTRY_BYTES: usize = 16;
 const NAME_MAX_BYTES: usize = 255;
+/// Of more files than an engine has indexes.
+const TABLE_MAX_BYTES: u32 = 16 << 20;
 
 /// Whether a name in the spill folder is that of a file of embeddings, which an engine reads.
 pub fn is_spilled_vectors(name: &str) -> bool {
@@ -100,46 +103,74 @@ impl SpillTable {
     ///
     /// [`FormatError`] for a footer whose table contradicts it or the file.
     pub fn decode(file: &[u8]) -> Result<Option<(Self, u64)>> {
-        let footer_start = file.len().saturating_sub(SPILL_FOOTER_BYTES);
-        let footer = file.get(footer_start..).unwrap_or_default();
-        let total = spill_bytes(footer);
+        Self::decode_by(length(file), |range| {
+            let place = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+            let bytes = file.get(place(range.start)..place(range.end));
+            Ok::<_, FormatError>(bytes.unwrap_or_default().into())
+        })
+    }
+
+    /// The same of a file that is not in memory: `read` gives the bytes of a range within it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SpillTable::decode`], and those of `read`.
+    pub fn decode_by<'a, E: From<FormatError>>(
+        file_bytes: u64,
+        mut read: impl FnMut(Range<u64>) -> std::result::Result<Cow<'a, [u8]>, E>,
+    ) -> std::result::Result<Option<(Self, u64)>, E> {
+        let footer_start = file_bytes.saturating_sub(SPILL_FOOTER_BYTES as u64);
+        let footer = read(footer_start..file_bytes)?;
+        let total = spill_bytes(&footer);
         if total == 0 {
             return Ok(None);
         }
-        let version = u32_at(footer, VERSION_OFFSET).unwrap_or_default();
+        let version = u32_at(&footer, VERSION_OFFSET).unwrap_or_default();
         if version != VERSION {
-            return Err(FormatError::UnsupportedVersion {
+            return Err(E::from(FormatError::UnsupportedVersion {
                 what: WHAT,
                 found: version.into(),
                 known: VERSION.into(),
-            });
+            }));
         }
-        let number = |offset| u32_at(footer, offset).unwrap_or_default();
-        let table_bytes = usize::try_from(number(TABLE_BYTES_OFFSET)).unwrap_or(usize::MAX);
-        let table_start = footer_start.checked_sub(table_bytes);
+        let number = |offset| u32_at(&footer, offset).unwrap_or_default();
+        let table_bytes = number(TABLE_BYTES_OFFSET);
+        if table_bytes > TABLE_MAX_BYTES {
+            return Err(malformed("longer than any").into());
+        }
+        let table_start = footer_start.checked_sub(table_bytes.into());
         let table_start = table_start.ok_or_else(|| malformed("longer than the file"))?;
-        let covered_end = footer_start.saturating_add(CHECKSUM_OFFSET);
-        let covered = file.get(table_start..covered_end).unwrap_or_default();
-        let (expected, found) = (Crc32::new(number(CHECKSUM_OFFSET)), Crc32::of(covered));
+        let table = read(table_start..footer_start)?;
+        let covered = footer.get(..CHECKSUM_OFFSET).unwrap_or_default();
+        let found = Crc32::of(&table).followed_by(covered);
+        let expected = Crc32::new(number(CHECKSUM_OFFSET));
         if expected != found {
-            return Err(FormatError::ChecksumMismatch {
+            return Err(E::from(FormatError::ChecksumMismatch {
                 what: WHAT,
-                offset: u64::try_from(table_start).unwrap_or(u64::MAX),
+                offset: table_start,
                 expected,
                 found,
-            });
+            }));
         }
-        let table = file.get(table_start..footer_start).unwrap_or_default();
-        let files = entries(table, number(COUNT_OFFSET))?;
+        Ok(Some(Self::of_table(
+            &table,
+            number(COUNT_OFFSET),
+            total,
+            file_bytes,
+        )?))
+    }
+
+    fn of_table(table: &[u8], count: u32, total: u64, file_bytes: u64) -> Result<(Self, u64)> {
+        let files = entries(table, count)?;
         let contents = files
             .iter()
             .try_fold(0_u64, |sum, file| sum.checked_add(file.size_bytes));
         let overhead = length(table).saturating_add(SPILL_FOOTER_BYTES as u64);
         let image_bytes = contents
             .filter(|contents| contents.checked_add(overhead) == Some(total))
-            .and_then(|_| length(file).checked_sub(total));
+            .and_then(|_| file_bytes.checked_sub(total));
         match image_bytes {
-            Some(image_bytes) => Ok(Some((Self { files }, image_bytes))),
+            Some(image_bytes) => Ok((Self { files }, image_bytes)),
             None => Err(malformed("other lengths than the file has")),
         }
     }

@@ -17,9 +17,11 @@
 //! so that blocks, entries and what is kept of them are bounded by the pages of the file, and a
 //! chain that comes back to a block ends there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use crate::bytes::{length, u8_at, u32_at, u64_at};
+use crate::bytes::{u8_at, u32_at, u64_at};
 use crate::database::{DATABASE_HEADERS_BYTES, PAGE_BYTES};
 use crate::error::{FormatError, Result};
 use crate::extent::{Extent, ExtentContent};
@@ -58,7 +60,11 @@ const BLOCK: &str = "directory block";
 /// [`FormatError::ChecksumMismatch`] for a block, [`FormatError::TooShort`] where the file ends
 /// before a block or a chunk does, [`FormatError::UnsupportedFeature`] for an unknown flag of an
 /// entry, [`FormatError::Malformed`] for a directory that contradicts itself.
-pub(crate) fn extents(slot: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
+pub(crate) fn extents<'a, E: From<FormatError>>(
+    slot: &Slot,
+    file_bytes: u64,
+    mut read: impl FnMut(Range<u64>) -> std::result::Result<Cow<'a, [u8]>, E>,
+) -> std::result::Result<Vec<Extent>, E> {
     let mut pages = Pages::default();
     let mut extents = Vec::new();
     let mut pointer = slot.root;
@@ -69,9 +75,12 @@ pub(crate) fn extents(slot: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
             detail,
         };
         pages
-            .claim(pointer.offset, pointer.length.into(), file)
+            .claim(pointer.offset, pointer.length.into(), file_bytes)
             .map_err(|refusal| refusal.at(pointer.offset, "block", pointer.offset))?;
-        let block = block(pointer, file)?;
+        block_bytes(pointer)?;
+        let end = pointer.offset.saturating_add(pointer.length.into());
+        let bytes = read(pointer.offset..end)?;
+        let block = block(pointer, &bytes, file_bytes)?;
         let entries = block.get(ENTRIES_OFFSET..).unwrap_or_default();
         for entry in entries.chunks_exact(ENTRY_BYTES) {
             let flags = u8_at(entry, ENTRY_FLAGS_OFFSET).unwrap_or_default();
@@ -81,13 +90,14 @@ pub(crate) fn extents(slot: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
                 return Err(FormatError::UnsupportedFeature {
                     what: BLOCK,
                     detail: format!("an entry with the flags {unknown:#04x}"),
-                });
+                }
+                .into());
             }
             let extent =
                 chunk(entry).ok_or_else(|| malformed("an entry that cannot be read".to_owned()))?;
             if extent.length > 0 {
                 pages
-                    .claim(extent.offset, extent.length, file)
+                    .claim(extent.offset, extent.length, file_bytes)
                     .map_err(|refusal| refusal.at(pointer.offset, extent.content, extent.offset))?;
                 extents.push(extent);
             }
@@ -98,25 +108,33 @@ pub(crate) fn extents(slot: &Slot, file: &[u8]) -> Result<Vec<Extent>> {
     Ok(extents)
 }
 
-/// The bytes of a block, compared with the pointer to it.
-fn block(pointer: BlockPointer, file: &[u8]) -> Result<&[u8]> {
-    let malformed = |detail: String| FormatError::Malformed {
+/// The length of a block, which has room for whole entries.
+fn block_bytes(pointer: BlockPointer) -> Result<usize> {
+    let shape = || FormatError::Malformed {
         what: BLOCK,
         offset: pointer.offset,
-        detail,
+        detail: format!("a length of {} bytes", pointer.length),
     };
-    let shape = || malformed(format!("a length of {} bytes", pointer.length));
     let block_bytes = usize::try_from(pointer.length).map_err(|_| shape())?;
     let entries_bytes = block_bytes.checked_sub(ENTRIES_OFFSET).ok_or_else(shape)?;
     if block_bytes > BLOCK_MAX_BYTES || !entries_bytes.is_multiple_of(ENTRY_BYTES) {
         return Err(shape());
     }
-    let block = usize::try_from(pointer.offset).ok();
-    let block = block.and_then(|start| file.get(start..)?.get(..block_bytes));
-    let block = block.ok_or(FormatError::TooShort {
+    Ok(block_bytes)
+}
+
+/// The bytes of a block, compared with the pointer to it.
+fn block(pointer: BlockPointer, bytes: &[u8], file_bytes: u64) -> Result<&[u8]> {
+    let malformed = |detail: String| FormatError::Malformed {
+        what: BLOCK,
+        offset: pointer.offset,
+        detail,
+    };
+    let block_bytes = block_bytes(pointer)?;
+    let block = bytes.get(..block_bytes).ok_or(FormatError::TooShort {
         what: "database file",
         need: pointer.offset.saturating_add(pointer.length.into()),
-        have: length(file),
+        have: file_bytes,
     })?;
     let found = Crc32::of(block);
     if found != pointer.checksum {
@@ -131,6 +149,7 @@ fn block(pointer: BlockPointer, file: &[u8]) -> Result<&[u8]> {
         return Err(malformed("not its magic number".to_owned()));
     }
     let count = u32_at(block, COUNT_OFFSET).unwrap_or_default();
+    let entries_bytes = block_bytes.saturating_sub(ENTRIES_OFFSET);
     if usize::try_from(count) != Ok(entries_bytes / ENTRY_BYTES) {
         return Err(malformed(format!("{count} entries in {block_bytes} bytes")));
     }
@@ -188,18 +207,18 @@ impl Pages {
         &mut self,
         offset: u64,
         length_bytes: u64,
-        file: &[u8],
+        file_bytes: u64,
     ) -> std::result::Result<(), Refusal> {
         if !offset.is_multiple_of(PAGE_BYTES as u64) || offset < DATABASE_HEADERS_BYTES as u64 {
             return Err(Refusal::Misplaced);
         }
         let past_end = || Refusal::PastEnd {
             need: offset.saturating_add(length_bytes),
-            have: length(file),
+            have: file_bytes,
         };
         let end = offset
             .checked_add(length_bytes)
-            .filter(|&end| end <= length(file))
+            .filter(|&end| end <= file_bytes)
             .and_then(|end| end.checked_next_multiple_of(PAGE_BYTES as u64))
             .ok_or_else(past_end)?;
         let before = self.runs.range(..end).next_back();

@@ -102,15 +102,114 @@ impl FrameFlags {
     }
 }
 
+/// The header of a frame: what is known of it without its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHead {
+    /// How many bytes the payload has.
+    pub payload_bytes: u32,
+    /// Where the frame stands in the log.
+    pub lsn: Lsn,
+    /// The transaction whose group the frame belongs to.
+    pub transaction: TransactionId,
+    /// Where the frame stands in its group.
+    pub flags: FrameFlags,
+    checksum: Crc32,
+}
+
+impl FrameHead {
+    /// Reads the header of a frame that stands at `lsn` in the log, with `have` bytes from there on.
+    ///
+    /// # Errors
+    ///
+    /// As [`RawFrame::parse`].
+    pub fn parse(front: &[u8], lsn: Lsn, have: u64) -> Result<Self, FrameDefect> {
+        let short = FrameDefect::Truncated {
+            need: FRAME_HEADER_BYTES as u64,
+            have,
+        };
+        let header: &[u8; FRAME_HEADER_BYTES] = front.first_chunk().ok_or(short)?;
+        let payload_bytes = u32_at(header, 0).ok_or(short)?;
+        let found = Lsn::new(u64_at(header, LSN_OFFSET).ok_or(short)?);
+        if payload_bytes > FRAME_PAYLOAD_MAX_BYTES {
+            return Err(FrameDefect::TooLong {
+                length: payload_bytes,
+            });
+        }
+        if found != lsn {
+            return Err(FrameDefect::Misplaced {
+                expected: lsn,
+                found,
+            });
+        }
+        let head = Self {
+            payload_bytes,
+            lsn,
+            transaction: TransactionId::new(u64_at(header, TRANSACTION_OFFSET).ok_or(short)?),
+            flags: FrameFlags::from_bits(u8_at(header, FLAGS_OFFSET).ok_or(short)?),
+            checksum: Crc32::new(u32_at(header, CHECKSUM_OFFSET).ok_or(short)?),
+        };
+        let need = head.frame_bytes();
+        if need > have {
+            return Err(FrameDefect::Truncated { need, have });
+        }
+        Ok(head)
+    }
+
+    /// How many bytes the frame has.
+    pub const fn frame_bytes(self) -> u64 {
+        // 32 bits and a constant.
+        (self.payload_bytes as u64).saturating_add(FRAME_HEADER_BYTES as u64)
+    }
+
+    /// Compares a sum that was made of all the frame's bytes with its checksum, and then looks at
+    /// its flags.
+    ///
+    /// # Errors
+    ///
+    /// As [`RawFrame::check`].
+    pub fn check(self, sum: FrameSum) -> Result<(), FrameDefect> {
+        let found = Crc32::new(sum.hasher.finalize());
+        if found != self.checksum {
+            return Err(FrameDefect::ChecksumMismatch {
+                expected: self.checksum,
+                found,
+            });
+        }
+        if !self.flags.is_known() {
+            return Err(FrameDefect::UnknownFlags { bits: self.flags.0 });
+        }
+        Ok(())
+    }
+}
+
+/// The checksum of a frame's bytes, piece by piece, of which the first has the whole header.
+#[derive(Debug, Clone, Default)]
+pub struct FrameSum {
+    hasher: crc32fast::Hasher,
+    is_begun: bool,
+}
+
+impl FrameSum {
+    /// Adds the next piece.
+    pub fn add(&mut self, piece: &[u8]) {
+        if self.is_begun {
+            self.hasher.update(piece);
+            return;
+        }
+        self.is_begun = true;
+        self.hasher
+            .update(piece.get(..CHECKSUM_OFFSET).unwrap_or_default());
+        self.hasher
+            .update(piece.get(LSN_OFFSET..).unwrap_or_default());
+    }
+}
+
 /// A frame whose bounds and LSN are known and whose checksum has not been compared yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawFrame<'a> {
     bytes: &'a [u8],
     payload: &'a [u8],
-    checksum: Crc32,
-    lsn: Lsn,
-    transaction: TransactionId,
-    flags: FrameFlags,
+    head: FrameHead,
 }
 
 impl<'a> RawFrame<'a> {
@@ -130,29 +229,10 @@ impl<'a> RawFrame<'a> {
     ///
     /// [`FrameDefect::Truncated`], [`FrameDefect::TooLong`] or [`FrameDefect::Misplaced`].
     pub fn parse(bytes: &'a [u8], lsn: Lsn) -> Result<Self, FrameDefect> {
-        let short = FrameDefect::Truncated {
-            need: FRAME_HEADER_BYTES as u64,
-            have: length(bytes),
-        };
-        let header: &[u8; FRAME_HEADER_BYTES] = bytes.first_chunk().ok_or(short)?;
-        let payload_bytes = u32_at(header, 0).ok_or(short)?;
-        let found = Lsn::new(u64_at(header, LSN_OFFSET).ok_or(short)?);
-        if payload_bytes > FRAME_PAYLOAD_MAX_BYTES {
-            return Err(FrameDefect::TooLong {
-                length: payload_bytes,
-            });
-        }
-        if found != lsn {
-            return Err(FrameDefect::Misplaced {
-                expected: lsn,
-                found,
-            });
-        }
-        let need = u64::from(payload_bytes).saturating_add(FRAME_HEADER_BYTES as u64);
-        let truncated = FrameDefect::Truncated {
-            need,
-            have: length(bytes),
-        };
+        let have = length(bytes);
+        let head = FrameHead::parse(bytes, lsn, have)?;
+        let need = head.frame_bytes();
+        let truncated = FrameDefect::Truncated { need, have };
         let frame = usize::try_from(need)
             .ok()
             .and_then(|need| bytes.get(..need));
@@ -160,10 +240,7 @@ impl<'a> RawFrame<'a> {
         Ok(Self {
             bytes: frame,
             payload: frame.get(FRAME_HEADER_BYTES..).ok_or(truncated)?,
-            checksum: Crc32::new(u32_at(header, CHECKSUM_OFFSET).ok_or(short)?),
-            lsn,
-            transaction: TransactionId::new(u64_at(header, TRANSACTION_OFFSET).ok_or(short)?),
-            flags: FrameFlags::from_bits(u8_at(header, FLAGS_OFFSET).ok_or(short)?),
+            head,
         })
     }
 
@@ -179,22 +256,22 @@ impl<'a> RawFrame<'a> {
 
     /// Where the frame stands in the log.
     pub const fn lsn(&self) -> Lsn {
-        self.lsn
+        self.head.lsn
     }
 
     /// The transaction whose group the frame belongs to.
     pub const fn transaction(&self) -> TransactionId {
-        self.transaction
+        self.head.transaction
     }
 
     /// Where the frame stands in its group.
     pub const fn flags(&self) -> FrameFlags {
-        self.flags
+        self.head.flags
     }
 
     /// The LSN behind the frame.
     pub const fn end(&self) -> Lsn {
-        self.lsn.plus(self.bytes.len() as u64)
+        self.head.lsn.plus(self.bytes.len() as u64)
     }
 
     /// How far the log was durable when the group began; in a first frame that is not encrypted.
@@ -208,19 +285,8 @@ impl<'a> RawFrame<'a> {
     ///
     /// [`FrameDefect::ChecksumMismatch`] or [`FrameDefect::UnknownFlags`].
     pub fn check(&self) -> Result<(), FrameDefect> {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(self.bytes.get(..CHECKSUM_OFFSET).unwrap_or_default());
-        hasher.update(self.bytes.get(LSN_OFFSET..).unwrap_or_default());
-        let found = Crc32::new(hasher.finalize());
-        if found != self.checksum {
-            return Err(FrameDefect::ChecksumMismatch {
-                expected: self.checksum,
-                found,
-            });
-        }
-        if !self.flags.is_known() {
-            return Err(FrameDefect::UnknownFlags { bits: self.flags.0 });
-        }
-        Ok(())
+        let mut sum = FrameSum::default();
+        sum.add(self.bytes);
+        self.head.check(sum)
     }
 }

@@ -10,11 +10,12 @@ mod wal_segment;
 pub use database::{BlockPointer, DATABASE_VERSION, DatabaseHeaders, FileHeader, Slot, SlotState};
 pub(crate) use directory::extents;
 pub use frame::{
-    FRAME_HEADER_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameDefect, FrameFlags, PROLOGUE_BYTES, RawFrame,
-    SEALED_OVERHEAD_BYTES,
+    FRAME_HEADER_BYTES, FRAME_PAYLOAD_MAX_BYTES, FrameDefect, FrameFlags, FrameHead, FrameSum,
+    PROLOGUE_BYTES, RawFrame, SEALED_OVERHEAD_BYTES,
 };
-pub use piece::{PIECE_LENGTH_BYTES, Piece, Pieces};
+pub use piece::{PIECE_FRONT_BYTES, PIECE_LENGTH_BYTES, Piece, PieceAt, PieceWalk, Pieces};
 pub use record::{
-    GroupBegin, Origin, RECORD_HEADER_BYTES, RawRecord, RecordDefect, RecordKind, Records,
+    GroupBegin, Origin, RECORD_HEADER_BYTES, RawRecord, RecordDefect, RecordHead, RecordKind,
+    Records,
 };
 pub use wal_segment::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};

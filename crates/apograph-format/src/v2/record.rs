@@ -159,6 +159,58 @@ impl RawRecord<'_> {
     }
 }
 
+/// The front of a record: what is known of it without its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHead {
+    /// The number of its kind.
+    pub kind: u8,
+    /// How many bytes its payload has.
+    pub payload_bytes: u32,
+}
+
+impl RecordHead {
+    /// Reads the first [`RECORD_HEADER_BYTES`] of a record, with `have` bytes from there on.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordDefect`] where no record stands there that may be passed over.
+    pub fn parse(front: &[u8], have: u64) -> std::result::Result<Self, RecordDefect> {
+        let truncated = |need: u64| RecordDefect::Truncated { need, have };
+        let short = truncated(RECORD_HEADER_BYTES as u64);
+        let kind = u8_at(front, 0).ok_or(short)?;
+        let flags = u8_at(front, FLAGS_OFFSET).ok_or(short)?;
+        let payload_bytes = u32_at(front, LENGTH_OFFSET).ok_or(short)?;
+        let head = Self {
+            kind,
+            payload_bytes,
+        };
+        if head.record_bytes() > have {
+            return Err(truncated(head.record_bytes()));
+        }
+        if kind == 0 {
+            return Err(RecordDefect::KindZero);
+        }
+        if flags & REFUSED != 0 {
+            return Err(RecordDefect::UnknownFlags { flags });
+        }
+        if flags & REQUIRED != 0 && RecordKind::from_number(kind).is_none() {
+            return Err(RecordDefect::UnknownRequired { kind });
+        }
+        Ok(head)
+    }
+
+    /// How many bytes the record has.
+    pub const fn record_bytes(self) -> u64 {
+        // 32 bits and a constant.
+        (self.payload_bytes as u64).saturating_add(RECORD_HEADER_BYTES as u64)
+    }
+
+    /// The kind, where it is known here.
+    pub const fn known_kind(self) -> Option<RecordKind> {
+        RecordKind::from_number(self.kind)
+    }
+}
+
 /// The records of a plain payload, without the prologue of a first frame.
 #[derive(Debug, Clone)]
 pub struct Records<'a> {
@@ -172,29 +224,17 @@ impl<'a> Records<'a> {
     }
 
     fn take(&mut self) -> std::result::Result<RawRecord<'a>, RecordDefect> {
-        let truncated = |need: usize| RecordDefect::Truncated {
-            need: need as u64,
-            have: self.rest.len() as u64,
-        };
-        let short = truncated(RECORD_HEADER_BYTES);
-        let kind = u8_at(self.rest, 0).ok_or(short)?;
-        let flags = u8_at(self.rest, FLAGS_OFFSET).ok_or(short)?;
-        let payload_bytes = u32_at(self.rest, LENGTH_OFFSET).ok_or(short)?;
-        let payload_bytes = usize::try_from(payload_bytes).map_err(|_| short)?;
-        let need = RECORD_HEADER_BYTES.saturating_add(payload_bytes);
-        let (record, rest) = self.rest.split_at_checked(need).ok_or(truncated(need))?;
-        if kind == 0 {
-            return Err(RecordDefect::KindZero);
-        }
-        if flags & REFUSED != 0 {
-            return Err(RecordDefect::UnknownFlags { flags });
-        }
-        if flags & REQUIRED != 0 && RecordKind::from_number(kind).is_none() {
-            return Err(RecordDefect::UnknownRequired { kind });
-        }
+        let have = self.rest.len() as u64;
+        let head = RecordHead::parse(self.rest, have)?;
+        let need = head.record_bytes();
+        let truncated = RecordDefect::Truncated { need, have };
+        let need = usize::try_from(need).map_err(|_| truncated)?;
+        let (record, rest) = self.rest.split_at_checked(need).ok_or(truncated)?;
         self.rest = rest;
-        let payload = record.get(RECORD_HEADER_BYTES..).unwrap_or_default();
-        Ok(RawRecord { kind, payload })
+        Ok(RawRecord {
+            kind: head.kind,
+            payload: record.get(RECORD_HEADER_BYTES..).unwrap_or_default(),
+        })
     }
 }
 

@@ -131,7 +131,12 @@ fn what_is_written_and_copied_is_what_was_given() {
         file.sync().expect("a sync");
         let expected = [&bytes[..length], &bytes[2..2 + length], b"end"].concat();
         assert!(
-            *folder.at("file").map().expect("a file") == expected,
+            folder
+                .at("file")
+                .source()
+                .and_then(|it| it.read())
+                .expect("a file")
+                == expected,
             "{length}"
         );
         RealDisk.remove_file(folder.at("file")).expect("a removal");
@@ -222,7 +227,14 @@ fn what_is_taken_and_what_is_missing_are_told_apart() {
     let other = RealDisk.remove_folder(folder.at("file"));
     let other = other.expect_err("no folder");
     assert!(!other.is_not_found() && !other.is_already_exists());
-    assert_eq!(*folder.at("file").map().expect("a file"), *b"here");
+    assert_eq!(
+        folder
+            .at("file")
+            .source()
+            .and_then(|it| it.read())
+            .expect("a file"),
+        b"here"
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -51,10 +51,9 @@ fn opened(folder: &Folder, name: &str) -> Vec<IoError> {
     let at = folder.at(name);
     vec![
         at.open().expect_err(name),
-        at.map().expect_err(name),
+        at.source().expect_err(name),
         at.read_small(64).expect_err(name),
         at.open_small(64).expect_err(name),
-        at.map_small(64).expect_err(name),
     ]
 }
 
@@ -164,7 +163,6 @@ fn a_name_that_nothing_has_is_no_error_where_that_is_asked() {
     let none = folder.at("none");
     assert!(none.read_small(64).expect("no error").is_none());
     assert!(none.open_small(64).expect("no error").is_none());
-    assert!(none.map_small(64).expect("no error").is_none());
     assert!(none.find_folder().expect("no error").is_none());
     assert!(none.find_named_folder().expect("no error").is_none());
     assert!(none.metadata().expect("no error").is_none());
@@ -172,7 +170,7 @@ fn a_name_that_nothing_has_is_no_error_where_that_is_asked() {
     for error in [
         none.open().expect_err("nothing"),
         none.open_named().expect_err("nothing"),
-        none.map().expect_err("nothing"),
+        none.source().expect_err("nothing"),
         none.open_folder().expect_err("nothing"),
         Folder::open(&none.path()).expect_err("nothing"),
     ] {
@@ -242,7 +240,14 @@ fn a_folder_stays_the_one_that_was_opened() {
     fs::rename(stage.path("elsewhere"), stage.path("here")).expect("a rename");
     assert!(!folder.is_in_place().expect("no error"));
 
-    assert_eq!(*folder.at("file").map().expect("a file"), *b"here");
+    assert_eq!(
+        folder
+            .at("file")
+            .source()
+            .and_then(|it| it.read())
+            .expect("a file"),
+        b"here"
+    );
     replace_file(&RealDisk, folder.at("file"), Mode::PRIVATE, b"new").expect("a file");
     let made = RealDisk.create_folder(folder.at("made"), Mode::PRIVATE.for_folder());
     RealDisk
@@ -261,7 +266,14 @@ fn a_folder_stays_the_one_that_was_opened() {
     }
     assert!(stage.path("away/made/in it").is_file());
     let other = stage.here();
-    assert_eq!(*other.at("file").map().expect("a file"), *b"elsewhere");
+    assert_eq!(
+        other
+            .at("file")
+            .source()
+            .and_then(|it| it.read())
+            .expect("a file"),
+        b"elsewhere"
+    );
     assert_eq!(names(&other), ["file", "folder"]);
 
     FileLock::acquire_folder(&other).expect("the other folder is not locked");
@@ -301,7 +313,14 @@ fn a_folder_that_cannot_be_listed_can_be_looked_into() {
     let here = stage.path("here");
     fs::set_permissions(&here, fs::Permissions::from_mode(0o300)).expect("permissions");
     let folder = stage.here();
-    assert_eq!(*folder.at("file").map().expect("a file"), *b"here");
+    assert_eq!(
+        folder
+            .at("file")
+            .source()
+            .and_then(|it| it.read())
+            .expect("a file"),
+        b"here"
+    );
     fs::set_permissions(&here, fs::Permissions::from_mode(0o700)).expect("permissions");
     assert_eq!(names(&folder), ["file", "folder"]);
 }

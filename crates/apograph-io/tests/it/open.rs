@@ -93,11 +93,8 @@ fn a_limit_is_the_greatest_length_that_is_read() {
             std::io::copy(&mut taken, &mut bytes).expect("the bytes");
             bytes
         });
-        let mapped = at
-            .map_small(10)
-            .map(|found| found.expect("a file").to_vec());
         let small = at.read_small(10).map(|found| found.expect("a file"));
-        for found in [read_limited(&file, &at.path(), 10), small, opened, mapped] {
+        for found in [read_limited(&file, &at.path(), 10), small, opened] {
             match found {
                 Ok(found) => assert!(length <= 10 && found == bytes, "{length}"),
                 Err(IoError::TooLarge { path, limit, found }) => {

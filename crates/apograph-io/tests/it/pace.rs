@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apograph_io::{
-    Clock, Disk, Folder, IoError, Mode, Monitor, Pace, Reading, RealDisk, Silent, StagedFile,
-    Threads, crc32, read_crc32,
+    Clock, Disk, Folder, IoError, Mode, Monitor, Pace, Reading, RealDisk, Silent, StagedFile, Sums,
+    Threads, sums,
 };
 
 const MIB: u64 = 1 << 20;
@@ -132,7 +132,7 @@ fn a_reading_ends_when_it_is_interrupted() {
             pace: &pace,
             monitor: &monitor,
         };
-        let end = read_crc32(&bytes, reading);
+        let end = sums(&bytes, reading);
         assert!(matches!(end, Err(IoError::Interrupted)), "{end:?}");
         assert_eq!(milliseconds(&clock), expected);
         let monitor = Patient(AtomicUsize::new(asked));
@@ -153,16 +153,16 @@ fn a_reading_ends_when_it_is_interrupted() {
 #[test]
 fn a_slow_checksum_is_the_same() {
     let bytes: Vec<u8> = (0..=250).cycle().take(3 << 20).collect();
-    let expected = crc32(&bytes, Threads::default());
+    let expected = Sums::of(&bytes);
     let (clock, pace) = limited(MIB);
     let reading = Reading {
         pace: &pace,
         ..Reading::default()
     };
-    assert_eq!(read_crc32(&bytes, reading).expect("no end"), expected);
+    assert_eq!(sums(&bytes, reading).expect("no end"), expected);
     assert_eq!(milliseconds(&clock), 3000);
     clock.check_waits();
-    let found = read_crc32(&bytes, Reading::default());
+    let found = sums(&bytes, Reading::default());
     assert_eq!(found.expect("no end"), expected);
 }
 
@@ -193,7 +193,7 @@ fn a_slow_copy_is_the_same() {
             .copy(&source, offset, length, reading)
             .expect("a copy");
         staged.publish().expect("a file");
-        assert!(*target.map().expect("a file") == bytes[range.clone()]);
+        assert!(target.source().and_then(|it| it.read()).expect("a file") == bytes[range.clone()]);
         let found = milliseconds(&clock);
         assert!(expected.contains(&found), "{range:?}: {found} ms");
         clock.check_waits();

@@ -30,7 +30,11 @@ fn replace(
 /// What the file holds, which is alone in its folder.
 fn found(folder: &Folder) -> Vec<u8> {
     assert_eq!(folder.names().expect("the names").count(), 1);
-    folder.at(NAME).map().expect("a file").to_vec()
+    folder
+        .at(NAME)
+        .source()
+        .and_then(|it| it.read())
+        .expect("a file")
 }
 
 #[test]
@@ -168,7 +172,10 @@ fn a_file_is_rewritten_in_place_and_never_created() {
     let pieces: [(u64, &[u8]); 3] = [(2, b"ab"), (9, b"cd"), (0, b"e")];
     RealDisk.rewrite(at, &pieces).expect("written");
     let after = at.metadata().expect("metadata").expect("a file");
-    assert_eq!(*at.map().expect("bytes"), *b"e1ab45678cd");
+    assert_eq!(
+        at.source().and_then(|it| it.read()).expect("bytes"),
+        b"e1ab45678cd"
+    );
     assert_eq!(before.ino(), after.ino());
     let error = create_file(&RealDisk, at, Mode::PRIVATE, b"").expect_err("taken");
     assert!(error.is_already_exists(), "{error}");

@@ -37,7 +37,11 @@ fn only(folder: &Folder) -> (String, Vec<u8>) {
     let [name] = &names.expect("the names")[..] else {
         panic!("not one name");
     };
-    let bytes = folder.at(name).map().expect("a file").to_vec();
+    let bytes = folder
+        .at(name)
+        .source()
+        .and_then(|it| it.read())
+        .expect("a file");
     (name.to_string_lossy().into_owned(), bytes)
 }
 
@@ -143,7 +147,10 @@ fn a_file_can_be_given_another_name_to_have() {
         assert_eq!(file.target().name(), name);
         let temporary = temporary_name(name.as_ref());
         assert_eq!(file.temporary().name(), temporary);
-        assert_eq!(*file.map().expect("a file"), *b"bytes");
+        assert_eq!(
+            file.source().and_then(|it| it.read()).expect("a file"),
+            b"bytes"
+        );
         file.publish().expect("a file");
         assert_eq!(only(&folder), (name.into(), b"bytes".to_vec()));
     }

@@ -8,25 +8,24 @@ use std::fmt;
 use std::io::{self, BufWriter, Write};
 
 use apograph_format::Crc32;
+use apograph_io::Bytes;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use super::{Lost, RecordRef, SegmentRecord};
 use crate::cursor::Cursor;
 
 const HISTORY_FORMAT: u32 = 2;
+/// What stands in front of the body's checksum, and between the two.
+const FRONT: &str = "{\"crc32\":\"";
+const FRONT_END: &str = "\",\"body\":";
+const FRONT_BYTES: usize = FRONT.len() + 8 + FRONT_END.len();
 /// What stands behind the body.
 const BACK: &str = "}\n";
+/// Where that is looked for.
+const BACK_MAX_BYTES: usize = 16;
 /// How much of the body is summed at a time.
 const BUFFER_BYTES: usize = 16 << 10;
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    crc32: Crc32,
-    #[serde(borrow)]
-    body: &'a RawValue,
-}
 
 #[derive(Serialize)]
 #[serde(bound = "")]
@@ -84,7 +83,7 @@ impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Content<'a, I> {
     }
 
     fn front(&self) -> String {
-        format!(r#"{{"crc32":"{}","body":"#, self.crc32)
+        format!("{FRONT}{}{FRONT_END}", self.crc32)
     }
 }
 
@@ -104,18 +103,45 @@ impl Write for Summed {
     }
 }
 
-/// Reads the content of the file. Whether its records count is known when all were seen.
+/// Reads the content of the file, piece by piece. Whether its records count is known when all were
+/// seen.
 pub(super) fn decode(
-    bytes: &[u8],
+    file: Bytes<'_>,
     each: impl FnMut(SegmentRecord),
-) -> Result<Option<Cursor>, Lost> {
-    let envelope: Envelope = serde_json::from_slice(bytes).map_err(|_| Lost)?;
-    let text = envelope.body.get();
-    if Crc32::of(text.as_bytes()) != envelope.crc32 {
-        return Err(Lost);
+) -> apograph_io::Result<Result<Option<Cursor>, Lost>> {
+    let Some((crc32, body)) = envelope(file)? else {
+        return Ok(Err(Lost));
+    };
+    let mut found = Crc32::of(&[]);
+    body.for_each(|piece| found = found.followed_by(piece))?;
+    if found != crc32 {
+        return Ok(Err(Lost));
     }
-    let mut body = serde_json::Deserializer::from_str(text);
-    body.deserialize_map(Body(each)).map_err(|_| Lost)
+    let mut reader = body.reader();
+    let mut text = serde_json::Deserializer::from_reader(&mut reader);
+    let read = text.deserialize_map(Body(each));
+    let read = read.and_then(|cursor| text.end().map(|()| cursor));
+    drop(text);
+    match reader.into_error() {
+        Some(error) => Err(error),
+        None => Ok(read.map_err(|_| Lost)),
+    }
+}
+
+/// The checksum of the body and the body.
+fn envelope(file: Bytes<'_>) -> apograph_io::Result<Option<(Crc32, Bytes<'_>)>> {
+    let front = file.slice(0..FRONT_BYTES).read()?;
+    let back = file.last(BACK_MAX_BYTES).read()?;
+    let crc32 = std::str::from_utf8(&front).ok().and_then(|front| {
+        let crc32 = front.strip_prefix(FRONT)?.strip_suffix(FRONT_END)?;
+        crc32.parse().ok()
+    });
+    let behind = back.len().saturating_sub(back.trim_ascii_end().len());
+    let end = file.len().saturating_sub(behind).saturating_sub(1);
+    let is_closed = back.trim_ascii_end().ends_with(b"}");
+    Ok(crc32
+        .filter(|_| is_closed)
+        .map(|crc32| (crc32, file.slice(FRONT_BYTES..end))))
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ mod unrecorded;
 use std::fs::Metadata;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{Folder, IoError, Reading};
+use apograph_io::{Bytes, Folder, IoError, Reading};
 use apograph_manifest::{
     ChainEntry, Cursor, FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Segment, SegmentContent,
     Unusable, missing_entry, read_records,
@@ -174,7 +174,9 @@ impl Opening<'_> {
             return Ok(false);
         }
         match usable(StoredFile::open(self.folder.at(&entry.segment.file)))? {
-            Some(bytes) if leaves_out(&bytes) => Ok(self.is_as_expected(&bytes, entry.into())?),
+            Some(file) if leaves_out(file.bytes())? => {
+                Ok(self.is_as_expected(file.bytes(), entry.into())?)
+            }
             _ => Ok(false),
         }
     }
@@ -304,7 +306,7 @@ impl Opening<'_> {
     /// Whether bytes are those that the manifest means.
     fn is_as_expected(
         &self,
-        bytes: &[u8],
+        bytes: Bytes<'_>,
         expected: Expected<'_>,
     ) -> std::result::Result<bool, IoError> {
         Ok(usable(check_file(bytes, expected, self.reading))?.is_some())

@@ -1,7 +1,7 @@
 //! What an increment repeats of the segments before it.
 
 use apograph_format::{LogPosition, SegmentKind};
-use apograph_io::IoError;
+use apograph_io::{Bytes, IoError};
 use apograph_manifest::{ChainEntry, FullContent, SegmentContent, log_end};
 
 use super::Opening;
@@ -41,10 +41,10 @@ impl Opening<'_> {
             !matches!(&entry.content, Some(SegmentContent::Full(full)) if continues(full))
         });
         let diverges = match held.map(|entry| (entry, entry.segment.kind)) {
-            Some((entry, SegmentKind::Incremental)) => {
-                let held = self.increment(&entry.segment)?;
-                held.is_some_and(|held| !agree(held.before(known), file.before(known)))
-            }
+            Some((entry, SegmentKind::Incremental)) => match self.increment(&entry.segment)? {
+                Some(held) => !agree(held.before(known), file.before(known))?,
+                None => false,
+            },
             _ => !file.begins_at(known),
         };
         // Another copy's commits are read as they are.
@@ -58,7 +58,7 @@ impl Opening<'_> {
     pub(super) fn overlap(
         &self,
         before: &[ChainEntry],
-        body: &[u8],
+        body: Bytes<'_>,
     ) -> Result<Option<u64>, IoError> {
         let mut files = Vec::new();
         let mut bytes = 0;
@@ -77,11 +77,12 @@ impl Opening<'_> {
             }
         }
         let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
-        Ok(Some(overlap_bytes(&parts, body)))
+        Ok(Some(overlap_bytes(&parts, body)?))
     }
 }
 
 /// Whether two runs of bytes that end at one position are the same, as far as both reach.
-fn agree(first: &[u8], second: &[u8]) -> bool {
-    first.ends_with(second) || second.ends_with(first)
+fn agree(first: Bytes<'_>, second: Bytes<'_>) -> Result<bool, IoError> {
+    let both = first.len().min(second.len());
+    first.last(both).equal(second.last(both))
 }

@@ -6,7 +6,7 @@ use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, Segment
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
 
 use super::{Behind, Opening};
-use crate::check::{Expected, check_end, check_file};
+use crate::check::{Expected, FileCheck, check_beside, check_end, check_size};
 use crate::error::Result;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 use crate::summary::{Summary, Surroundings};
@@ -55,7 +55,7 @@ impl Opening<'_> {
         let segment = expected.segment;
         let (at, reading) = (self.folder.at(&segment.file), self.reading);
         let file = FullFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
-        file.check(expected, reading)?;
+        let sums = file.check(expected, reading)?;
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
             return Err(Defect::differs(segment, epoch));
@@ -65,7 +65,7 @@ impl Opening<'_> {
         let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
         let timeline = match (before.is_empty(), continues) {
             (true, _) => Timeline::FIRST,
-            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref()),
+            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref())?,
             (false, false) => state.next_timeline(),
         };
         let base = Point::new(timeline, epoch);
@@ -78,7 +78,7 @@ impl Opening<'_> {
             source: None,
         });
         Ok(Read {
-            hash: Blake3::of(file.bytes()),
+            hash: sums.blake3,
             content,
             is_counted: true,
         })
@@ -101,16 +101,18 @@ impl Opening<'_> {
         epoch: Epoch,
         current: &TimelineState,
         repeated: Option<&IncrementFile>,
-    ) -> Timeline {
+    ) -> std::result::Result<Timeline, IoError> {
         let Some(file) = repeated else {
-            return current.timeline;
+            return Ok(current.timeline);
         };
         let mut state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
         if file.header.flags.reopened {
             state.end_process();
         }
         let parts = file.parts(0);
-        PlacedReader::new(&parts, &mut state).for_each(drop);
+        for event in PlacedReader::new(&parts, &mut state) {
+            event?;
+        }
         let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
         // Only a seal before the image ended the timeline so far: the image is in the next one.
         let sealed_before = current.process_ended && !state.process_ended;
@@ -118,7 +120,8 @@ impl Opening<'_> {
             .timeline
             .get()
             .saturating_add(u64::from(sealed_before));
-        Timeline::new(timeline.saturating_sub(opened).max(Timeline::FIRST.get()))
+        let timeline = timeline.saturating_sub(opened);
+        Ok(Timeline::new(timeline.max(Timeline::FIRST.get())))
     }
 
     /// What is in an increment.
@@ -132,11 +135,8 @@ impl Opening<'_> {
         let (at, reading) = (self.folder.at(&segment.file), self.reading);
         let file =
             IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
-        check_file(file.bytes(), expected, reading)?;
+        check_size(file.bytes().len() as u64, segment)?;
         let header = file.header;
-        if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
-            return Err(Defect::differs(segment, header.end_epoch));
-        }
         let flags = header.flags;
         let mut state = match before.last().map(|last| &last.content) {
             Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
@@ -158,18 +158,26 @@ impl Opening<'_> {
         };
         let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
-        let end = read_ahead(&parts, reading.threads, |groups| {
-            let mut reader = PlacedReader::of(groups, &mut state);
-            let mut steps = Steps::untold(reading.monitor);
-            while let Some(event) = reader.next() {
-                summary.add(&event, reader.state());
-                steps.advance(event.bytes())?;
-            }
-            Ok::<_, IoError>(reader.end())
-        })?;
-        if let Some(end) = end {
-            check_end(end, &parts)?;
+        let read = |check: &FileCheck<'_>| {
+            read_ahead(&parts, reading.threads, |groups| {
+                let mut reader = PlacedReader::of(groups, &mut state);
+                let mut steps = Steps::untold(reading.monitor);
+                while let Some(event) = reader.next() {
+                    let event = event?;
+                    summary.add(&event, reader.state());
+                    event.runs().for_each(|run| check.passed(run, &parts));
+                    steps.advance(event.bytes())?;
+                }
+                Ok::<_, IoError>(reader.end())
+            })
+        };
+        let (end, sums, is_as_expected) =
+            check_beside(file.bytes(), reading, expected, false, read)?;
+        is_as_expected?;
+        if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
+            return Err(Defect::differs(segment, header.end_epoch));
         }
+        check_end(end, &parts)?;
         let surroundings = Surroundings {
             range: file.range(),
             overlap_bytes,
@@ -178,7 +186,7 @@ impl Opening<'_> {
         };
         let content = SegmentContent::from(summary.content(surroundings, &state));
         Ok(Read {
-            hash: Blake3::of(file.bytes()),
+            hash: sums.blake3,
             content,
             is_counted,
         })

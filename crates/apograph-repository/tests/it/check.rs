@@ -1,24 +1,17 @@
 //! The comparison of a file with what the manifest and its record say of it.
 
 use apograph_format::{Blake3, LogSequence, SEGMENT_HEADER_BYTES};
-use apograph_io::Reading;
+use apograph_io::{IoError, Reading, Sums};
 use apograph_manifest::Unusable;
-use apograph_repository::{Expected, FileCheck};
+use apograph_repository::{Expected, FileCheck, check_beside};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 use apograph_wal::{LogPart, Run};
 
 use crate::forge::read;
 
-/// What a check says that has the bytes beforehand, and one that trails behind a reader.
+/// What a check says that has the bytes beforehand, and one that follows a reader.
 fn both(bytes: &[u8], expected: Expected<'_>) -> [Result<(), Unusable>; 2] {
-    let first = FileCheck::first(bytes, expected, Reading::default()).expect("no end");
-    let is_sound = first.is_known_sound();
-    let first = first.finish();
-    assert_eq!(is_sound, first.is_ok());
-
-    let mut trailing = FileCheck::trailing(bytes, expected);
-    assert!(!trailing.is_known_sound());
     let part = [LogPart {
         file_offset: SEGMENT_HEADER_BYTES as u64,
         ..LogPart::of_file(LogSequence::default(), 0, &bytes[SEGMENT_HEADER_BYTES..])
@@ -28,8 +21,18 @@ fn both(bytes: &[u8], expected: Expected<'_>) -> [Result<(), Unusable>; 2] {
         start: 0,
         end: part[0].bytes.len(),
     };
-    trailing.passed(whole, &part);
-    [first, trailing.finish()]
+    [true, false].map(|first| {
+        let read = |check: &FileCheck<'_>| {
+            check.passed(whole, &part);
+            Ok::<_, IoError>(check.is_known_sound())
+        };
+        let reading = Reading::default();
+        let (is_known, sums, found) =
+            check_beside(bytes.into(), reading, expected, first, read).expect("bytes in memory");
+        assert_eq!(is_known, first && found.is_ok());
+        assert_eq!(sums, Sums::of(bytes));
+        found
+    })
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn the_transactions_of_sessions_are_known_of_generation_1() {
                 let stored = file(&repository, index);
                 let parts = stored.parts(content.overlap_bytes);
                 for event in GroupReader::new(&parts) {
-                    let LogEvent::Group(group) = event else {
+                    let LogEvent::Group(group) = event.expect("a log") else {
                         continue;
                     };
                     if group.generation() == Generation::Two {
@@ -100,7 +100,7 @@ fn the_timeline_at_the_end_is_that_of_the_last_record() {
     let stored = file(&repository, 2);
     let parts = stored.parts(0);
     let mut groups = GroupReader::new(&parts).filter_map(|event| match event {
-        LogEvent::Group(group) => Some(group.end.offset),
+        Ok(LogEvent::Group(group)) => Some(group.end.offset),
         _ => None,
     });
     let end = SEGMENT_HEADER_BYTES + groups.nth(1).expect("a commit");

@@ -6,11 +6,13 @@ use apograph_format::v2::FRAME_HEADER_BYTES;
 use apograph_format::{
     Crc32, Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
 };
-use apograph_io::Threads;
+use apograph_io::{IoError, Threads};
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, Run,
     TimelineState, read_stretches,
 };
+
+const IN_MEMORY: &str = "bytes in memory";
 
 /// A log in one part.
 ///
@@ -129,7 +131,7 @@ fn seal_frames(log: &mut [u8], first: Lsn) -> usize {
 
 /// What can be told of each group of a log, and where it ends.
 fn groups(parts: &[LogPart<'_>]) -> Vec<(String, usize)> {
-    let groups = GroupReader::new(parts).filter_map(|event| match event {
+    let groups = GroupReader::new(parts).filter_map(|event| match event.expect(IN_MEMORY) {
         LogEvent::Group(group) => {
             let heads = (group.transaction, group.epoch, group.committed_at);
             let place = (group.start, group.records, group.frames);
@@ -147,7 +149,7 @@ fn check(parts: &[LogPart<'_>]) {
     while let Some(event) = groups.next() {
         assert_eq!(groups.end(), None, "an end before the last event");
         events += 1;
-        let (start, end) = match event {
+        let (start, end) = match event.expect(IN_MEMORY) {
             LogEvent::Group(group) => {
                 check_group(parts, &group);
                 (group.start, group.end)
@@ -171,7 +173,8 @@ fn check(parts: &[LogPart<'_>]) {
     assert!(groups.next().is_none(), "an event behind the end");
     let end = groups.end().expect("a log has an end");
     check_end(parts, settled, end);
-    assert_eq!(GroupReader::new(parts).finish(), end);
+    let finished = GroupReader::new(parts).finish();
+    assert_eq!(finished.expect(IN_MEMORY), Some(end));
     check_ahead(parts);
     check_placed(parts, events, end);
 }
@@ -182,7 +185,12 @@ fn check_ahead(parts: &[LogPart<'_>]) {
     let threads = Threads::ONE;
     read_stretches(parts, threads, STRETCH_BYTES, |mut ahead| {
         let mut reader = GroupReader::new(parts);
-        assert!(ahead.by_ref().eq(reader.by_ref()), "other events");
+        let (ahead_events, events) = (ahead.by_ref(), reader.by_ref());
+        let in_memory = |event: Result<_, IoError>| event.expect(IN_MEMORY);
+        assert!(
+            ahead_events.map(in_memory).eq(events.map(in_memory)),
+            "other events"
+        );
         assert_eq!(ahead.end(), reader.end());
     });
 }
@@ -192,7 +200,7 @@ fn check_group(parts: &[LogPart<'_>], group: &Group<'_>) {
         Generation::One => check_group_v1(parts, group),
         Generation::Two => check_group_v2(parts, group),
     }
-    let counted: u64 = group.kinds().values().sum();
+    let counted: u64 = group.kinds().expect(IN_MEMORY).values().sum();
     assert_eq!(counted, group.records);
     assert_eq!(group.end_position(), group.end.position(parts));
     let runs: Vec<_> = group.runs().collect();
@@ -203,7 +211,7 @@ fn check_group_v1(parts: &[LogPart<'_>], group: &Group<'_>) {
     let (mut frames, mut bytes, mut records) = (0, 0, 0);
     let mut commits = Vec::new();
     for run in group.runs() {
-        let mut rest = run.bytes(parts);
+        let mut rest = run.bytes(parts).in_memory().expect(IN_MEMORY);
         while !rest.is_empty() {
             let frame = v1::RawFrame::parse(rest).expect("a group's frame is whole");
             assert!(frame.is_intact());
@@ -238,7 +246,7 @@ fn check_group_v2(parts: &[LogPart<'_>], group: &Group<'_>) {
     assert_eq!((offset, frames), (end.offset, group.frames));
     let has_heads = group.epoch.is_some() && group.committed_at.is_some();
     assert_eq!(has_heads, !group.is_encrypted);
-    assert_eq!(group.index_records().count(), 0);
+    assert_eq!(group.index_records().expect(IN_MEMORY), []);
 }
 
 /// The frame at a place; there is one, and it is intact.
@@ -246,7 +254,8 @@ fn frame_v2<'a>(parts: &[LogPart<'a>], part: usize, offset: usize) -> v2::RawFra
     let LogPosition::Lsn(lsn) = parts[part].position(offset) else {
         panic!("a frame of generation 2 in a log of generation 1");
     };
-    let frame = v2::RawFrame::parse(&parts[part].bytes[offset..], lsn);
+    let rest = parts[part].bytes.skip(offset).in_memory();
+    let frame = v2::RawFrame::parse(rest.expect(IN_MEMORY), lsn);
     let frame = frame.expect("a group's frame is whole");
     assert_eq!(frame.check(), Ok(()));
     frame
@@ -269,7 +278,7 @@ fn check_placed(parts: &[LogPart<'_>], events: usize, end: LogEnd) {
     let base = Point::new(Timeline::FIRST, Epoch::default());
     let mut state = TimelineState::at(base);
     let mut placed = PlacedReader::new(parts, &mut state);
-    assert_eq!(placed.by_ref().count(), events);
+    assert_eq!(placed.by_ref().flatten().count(), events);
     assert_eq!(placed.end(), Some(end));
     assert!(state.timeline >= Timeline::FIRST);
     let is_session =

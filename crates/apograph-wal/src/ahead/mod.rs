@@ -20,17 +20,18 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
 
-use apograph_io::Threads;
+use apograph_io::{Result, Threads};
 
 use self::stretches::Stretches;
 use crate::group::{LogEnd, LogEvent};
 use crate::part::{LogPart, Place};
 use crate::reader::GroupReader;
+use crate::window::LogWindow;
 
 /// The fewest bytes of a stretch: they and the events of small groups stay in a core's own cache.
 const STRETCH_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
-/// The most: what is searched for the first group is little of it, and two threads that have pages
-/// mapped seldom meet in one table of pages, which is of 2 MiB.
+/// The most: what is searched for the first group, and what is read by two threads where one stretch
+/// ends and the next begins, is little of it.
 const LONG_STRETCH_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
 
 /// Reads a log group by group, where other threads check frames ahead of the caller.
@@ -91,6 +92,7 @@ impl Drop for StopAtEnd<'_, '_> {
 #[derive(Debug)]
 pub(crate) struct Ahead<'a> {
     stretches: Arc<Stretches<'a>>,
+    window: LogWindow<'a>,
     /// Those of a stretch, and how many of them were given out.
     events: Vec<LogEvent<'a>>,
     given: usize,
@@ -103,6 +105,7 @@ pub(crate) struct Ahead<'a> {
 impl<'a> Ahead<'a> {
     fn of(stretches: Arc<Stretches<'a>>) -> Self {
         Self {
+            window: LogWindow::of(stretches.parts),
             stretches,
             events: Vec::new(),
             given: 0,
@@ -123,11 +126,11 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    pub(crate) fn next(&mut self) -> Option<LogEvent<'a>> {
+    pub(crate) fn next(&mut self) -> Option<Result<LogEvent<'a>>> {
         loop {
             if let Some(event) = self.events.get(self.given) {
                 self.given = self.given.saturating_add(1);
-                return Some(*event);
+                return Some(Ok(*event));
             }
             if let Some((reader, limit)) = &mut self.again {
                 self.place = reader.place();
@@ -144,7 +147,7 @@ impl<'a> Ahead<'a> {
     fn go_on(&mut self) {
         self.given = 0;
         let used = std::mem::take(&mut self.events);
-        let Some(stretch) = self.stretches.take(used) else {
+        let Some(stretch) = self.stretches.take(used, &mut self.window) else {
             self.read_again(None);
             return;
         };

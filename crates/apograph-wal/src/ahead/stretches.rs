@@ -10,6 +10,7 @@ use apograph_io::Threads;
 
 use crate::group::LogEvent;
 use crate::part::{LogPart, Place};
+use crate::window::LogWindow;
 use crate::{v1, v2};
 
 /// Behind a stretch of fewer events the next ones are longer.
@@ -104,12 +105,13 @@ impl<'a> Stretches<'a> {
 
     /// Reads stretch after stretch, until there are no more.
     pub(super) fn read_on(&self) {
+        let mut window = LogWindow::of(self.parts);
         let mut state = self.lock();
         loop {
             state = match self.begin(&mut state) {
                 Some(task) => {
                     drop(state);
-                    self.read(task)
+                    self.read(task, &mut window)
                 }
                 None if state.next.is_none() => return,
                 None => self.wait(state),
@@ -119,7 +121,11 @@ impl<'a> Stretches<'a> {
 
     /// The next stretch in the order of the log, which this thread reads itself where no other
     /// does; `None` behind the last one.
-    pub(super) fn take(&self, used: Vec<LogEvent<'a>>) -> Option<Stretch<'a>> {
+    pub(super) fn take(
+        &self,
+        used: Vec<LogEvent<'a>>,
+        window: &mut LogWindow<'a>,
+    ) -> Option<Stretch<'a>> {
         let mut state = self.lock();
         state.spare.push(used);
         let number = state.asked;
@@ -132,7 +138,7 @@ impl<'a> Stretches<'a> {
             state = match self.begin(&mut state) {
                 Some(task) => {
                     drop(state);
-                    self.read(task)
+                    self.read(task, window)
                 }
                 None if state.begun <= number => return None,
                 None => self.wait(state),
@@ -169,7 +175,11 @@ impl<'a> Stretches<'a> {
         (part < self.parts.len()).then_some(Place { part, offset: 0 })
     }
 
-    pub(super) fn read(&self, task: Task<'a>) -> MutexGuard<'_, State<'a>> {
+    pub(super) fn read(
+        &self,
+        task: Task<'a>,
+        window: &mut LogWindow<'a>,
+    ) -> MutexGuard<'_, State<'a>> {
         // Whatever happens to this thread, the stretch is not waited for in vain.
         let mut slot = Slot {
             stretches: self,
@@ -182,7 +192,7 @@ impl<'a> Stretches<'a> {
                 sound: None,
             }),
         };
-        let sound = self.sound(task);
+        let sound = self.sound(task, window);
         if let Some(stretch) = &mut slot.stretch {
             stretch.sound = sound;
         }
@@ -190,7 +200,8 @@ impl<'a> Stretches<'a> {
         self.lock()
     }
 
-    fn sound(&self, task: Task<'a>) -> Option<Sound<'a>> {
+    /// What is in a stretch. Where it cannot be read, whoever reads it again tells.
+    fn sound(&self, task: Task<'a>, window: &mut LogWindow<'a>) -> Option<Sound<'a>> {
         let limit = Place {
             part: task.part,
             offset: task.range.end,
@@ -202,27 +213,34 @@ impl<'a> Stretches<'a> {
         let offset = match generation {
             // Most log files begin with a group.
             _ if task.range.start == 0 => 0,
-            Generation::One => v1::boundary::find(part.bytes, task.range)?,
-            Generation::Two => v2::boundary::find(part, task.range)?,
+            Generation::One => v1::boundary::find(window, task.part, task.range).ok()??,
+            Generation::Two => {
+                v2::boundary::find(window, self.parts, task.part, task.range).ok()??
+            }
         };
         let start = Place {
             part: task.part,
             offset,
         };
+        let own = std::mem::replace(window, LogWindow::of(self.parts));
         let end = match generation {
             Generation::One => {
-                let mut reader = v1::reader::Reader::ahead(self.parts, start);
+                let mut reader = v1::reader::Reader::ahead(own, self.parts, start);
                 while reader.place() < limit {
-                    events.push(reader.next()?);
+                    events.push(reader.next()?.ok()?);
                 }
-                reader.place()
+                let end = reader.place();
+                *window = reader.into_window();
+                end
             }
             Generation::Two => {
-                let mut reader = v2::reader::Reader::ahead(self.parts, start);
+                let mut reader = v2::reader::Reader::ahead(own, self.parts, start);
                 while reader.place() < limit {
-                    events.push(reader.next()?);
+                    events.push(reader.next()?.ok()?);
                 }
-                reader.place()
+                let end = reader.place();
+                *window = reader.into_window();
+                end
             }
         };
         Some(Sound { start, events, end })

@@ -57,7 +57,7 @@ fn stretches<'a>(parts: &'a [LogPart<'a>], length: usize) -> Stretches<'a> {
 fn take_all(parts: &[LogPart<'_>], length: usize) {
     let stretches = stretches(parts, length);
     let (mut place, mut events, mut taken) = (Place::default(), 0, 0);
-    while let Some(stretch) = stretches.take(Vec::new()) {
+    while let Some(stretch) = stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)) {
         taken += 1;
         if place >= stretch.limit {
             continue;
@@ -107,7 +107,7 @@ fn lengths(groups: &[&[u8]], lengths: RangeInclusive<usize>) -> Vec<usize> {
     let lengths = least.expect("not zero")..=most.expect("not zero");
     let stretches = Stretches::new(&parts, lengths, Threads::ONE);
     let mut limits = vec![0];
-    while let Some(stretch) = stretches.take(Vec::new()) {
+    while let Some(stretch) = stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)) {
         limits.push(stretch.limit.offset);
     }
     let lengths = limits.windows(2).map(|pair| pair[1] - pair[0]);
@@ -147,7 +147,9 @@ fn as_many_stretches_are_read_as_may_be_and_no_more() {
         }
         assert_eq!(state.begun, STRETCHES_PER_THREAD);
         drop(state);
-        stretches.take(Vec::new()).expect("a stretch");
+        stretches
+            .take(Vec::new(), &mut LogWindow::of(stretches.parts))
+            .expect("a stretch");
         let mut state = stretches.lock();
         while state.done.len() < STRETCHES_PER_THREAD {
             state = stretches.wait(state);
@@ -165,16 +167,20 @@ fn who_asks_for_a_stretch_that_another_reads_waits_for_it() {
     let stretches = stretches(&parts, log.len());
     let task = stretches.begin(&mut stretches.lock()).expect("a stretch");
     thread::scope(|scope| {
-        let asks = scope.spawn(|| stretches.take(Vec::new()));
+        let asks = scope.spawn(|| stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)));
         // It has asked as soon as it has given its list back, under the lock.
         while stretches.lock().spare.is_empty() {
             thread::yield_now();
         }
-        drop(stretches.read(task));
+        drop(stretches.read(task, &mut LogWindow::of(&parts)));
         let stretch = asks.join().expect("no panic").expect("a stretch");
         assert_eq!(stretch.sound.map(|sound| sound.events.len()), Some(1));
     });
-    assert!(stretches.take(Vec::new()).is_none());
+    assert!(
+        stretches
+            .take(Vec::new(), &mut LogWindow::of(stretches.parts))
+            .is_none()
+    );
 }
 
 #[test]
@@ -188,7 +194,7 @@ fn the_stretch_with_a_defect_alone_is_not_sound() {
     let parts = [file(0, &log)];
     let stretches = stretches(&parts, 200);
     let mut sound = Vec::new();
-    while let Some(stretch) = stretches.take(Vec::new()) {
+    while let Some(stretch) = stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)) {
         sound.push(stretch.sound.is_some());
     }
     let damaged = wrong / 200;
@@ -211,7 +217,8 @@ fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
     }];
     let mut ahead = Ahead::of(Arc::new(stretches(&parts, 10 * length)));
     let mut again = Vec::new();
-    while let Some(_event) = ahead.next() {
+    while let Some(event) = ahead.next() {
+        event.expect("bytes in memory");
         again.push(ahead.again.is_some());
     }
     let expected: Vec<bool> = (0..GROUPS).map(|index| index / 10 == 2).collect();

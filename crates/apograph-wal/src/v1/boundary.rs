@@ -2,28 +2,50 @@
 
 use std::ops::Range;
 
-use apograph_format::v1::{FRAME_OVERHEAD_BYTES, RawFrame, Record};
+use apograph_format::v1::{RawFrame, Record};
+use apograph_io::Result;
 
-use crate::v1::resync::{CONTROL_PAYLOAD_MAX_BYTES, intact_control};
+use crate::part::Place;
+use crate::v1::resync::{CONTROL_FRAME_MAX_BYTES, intact_control};
+use crate::window::LogWindow;
 
 /// The most bytes of a commit record's frame and of the epoch record's behind it.
-const ENDING_MAX_BYTES: usize = 2 * (FRAME_OVERHEAD_BYTES + CONTROL_PAYLOAD_MAX_BYTES);
+const ENDING_MAX_BYTES: usize = 2 * CONTROL_FRAME_MAX_BYTES;
 
-/// The first place in a range at which a group seems to end.
+/// The first place in a range of a part at which a group seems to end.
 ///
 /// A value can hold the bytes of a log: what is found is a place to begin to read at, and no proof.
-pub(crate) fn find(bytes: &[u8], range: Range<usize>) -> Option<usize> {
-    let from = range.start.saturating_sub(ENDING_MAX_BYTES);
-    let ends = (from..range.end).filter_map(|offset| match control_at(bytes, offset)? {
+pub(crate) fn find(
+    window: &mut LogWindow<'_>,
+    part: usize,
+    range: Range<usize>,
+) -> Result<Option<usize>> {
+    let from = Place {
+        part,
+        offset: range.start.saturating_sub(ENDING_MAX_BYTES),
+    };
+    let found = window.search(
+        from,
+        range.end,
+        ENDING_MAX_BYTES,
+        |bytes, offset, searched| {
+            let mut ends = (0..searched).filter_map(|index| end_of(bytes, index));
+            let end = ends.find(|end| offset.saturating_add(*end) >= range.start);
+            end.map(|end| offset.saturating_add(end))
+        },
+    )?;
+    Ok(found.filter(|end| range.contains(end)))
+}
+
+/// The end of the group whose commit record stands at an offset.
+fn end_of(bytes: &[u8], offset: usize) -> Option<usize> {
+    match control_at(bytes, offset)? {
         (Record::Commit(_), end) => match control_at(bytes, end) {
             Some((Record::EpochAdvance(_), end)) => Some(end),
             _ => Some(end),
         },
         _ => None,
-    });
-    ends.into_iter()
-        .find(|end| *end >= range.start)
-        .filter(|end| range.contains(end))
+    }
 }
 
 /// The intact control record at an offset, and where its frame ends.

@@ -5,9 +5,12 @@
 //! the image, and what stands behind it may be.
 
 use apograph_format::TransactionId;
-use apograph_format::v1::{RawFrame, Record};
+use apograph_format::v1::{FrameHead, Record};
+use apograph_io::Result;
 
 use crate::part::{LogPart, Place};
+use crate::v1::resync::{CONTROL_FRAME_MAX_BYTES, intact_control};
+use crate::window::LogWindow;
 
 /// A checkpoint record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,24 +25,26 @@ pub struct CheckpointMark {
 ///
 /// Only their own checksums are compared. In a part that has bytes which are no frame, those behind
 /// them are not found.
-pub fn checkpoint_marks<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = CheckpointMark> + 'a {
-    parts.iter().enumerate().flat_map(|(index, part)| {
-        let mut offset = 0_usize;
-        std::iter::from_fn(move || {
-            loop {
-                let frame = RawFrame::parse(part.bytes.get(offset..)?).ok()?;
-                let place = Place {
-                    part: index,
-                    offset,
-                };
-                offset = offset.saturating_add(frame.bytes().len());
-                match Record::of(&frame) {
-                    Ok(Record::Checkpoint(transaction)) if frame.is_intact() => {
-                        return Some(CheckpointMark { place, transaction });
-                    }
-                    _ => {}
-                }
+///
+/// # Errors
+///
+/// As [`apograph_io::Bytes::read`].
+pub fn checkpoint_marks(parts: &[LogPart<'_>]) -> Result<Vec<CheckpointMark>> {
+    let mut marks = Vec::new();
+    let mut window = LogWindow::of(parts);
+    for part in 0..parts.len() {
+        let mut place = Place { part, offset: 0 };
+        while window.rest(place) > 0 {
+            let have = window.rest(place) as u64;
+            let front = window.at(place, CONTROL_FRAME_MAX_BYTES)?;
+            let Ok(head) = FrameHead::parse(front, have) else {
+                break;
+            };
+            if let Some(Record::Checkpoint(transaction)) = intact_control(front) {
+                marks.push(CheckpointMark { place, transaction });
             }
-        })
-    })
+            place = place.plus_u64(head.frame_bytes());
+        }
+    }
+    Ok(marks)
 }

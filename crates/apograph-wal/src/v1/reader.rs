@@ -24,22 +24,28 @@
 //! write that was cut off leaves neither. (Where a machine lost its power, zeros may stand for the
 //! end of a frame and all that was to follow: that is a cut too.)
 
-use apograph_format::v1::{FrameDefect, RawFrame, Record};
+use apograph_format::v1::{FrameDefect, Record, RecordKind};
 use apograph_format::{Epoch, TransactionId};
+use apograph_io::IoError;
 
 use crate::defect::LogDefect;
-use crate::group::{Group, LogEnd, LogEndCause, LogEvent};
+use crate::group::{Group, LogEnd, LogEndCause, LogEvent, Stop};
 use crate::part::{LogPart, Place, Run};
+use crate::v1::frame::{Frame, frame_at};
 use crate::v1::resync::{self, Evidence};
+use crate::window::LogWindow;
 
 /// Reads a log of generation 1.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     parts: &'a [LogPart<'a>],
+    window: LogWindow<'a>,
     place: Place,
     settled: Place,
     started: bool,
     end: Option<LogEnd>,
+    /// It could not be read on.
+    is_cut_off: bool,
     /// It reads a stretch of a log, and does not look behind a defect.
     is_ahead: bool,
 }
@@ -47,23 +53,34 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the end of a group, or at the start of the log.
     pub(crate) fn from(parts: &'a [LogPart<'a>], place: Place) -> Self {
+        Self::with(LogWindow::of(parts), parts, place)
+    }
+
+    fn with(window: LogWindow<'a>, parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
             parts,
+            window,
             place,
             settled: place,
             started: place != Place::default(),
             end: None,
+            is_cut_off: false,
             is_ahead: false,
         }
     }
 
     /// The same for a stretch whose places are not known to be right: at a defect it ends, and what
     /// it then says of the end means nothing.
-    pub(crate) fn ahead(parts: &'a [LogPart<'a>], place: Place) -> Self {
+    pub(crate) fn ahead(window: LogWindow<'a>, parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
             is_ahead: true,
-            ..Self::from(parts, place)
+            ..Self::with(window, parts, place)
         }
+    }
+
+    /// The window that it looked through.
+    pub(crate) fn into_window(self) -> LogWindow<'a> {
+        self.window
     }
 
     /// Behind the last event, and whatever was skipped before it.
@@ -77,44 +94,45 @@ impl<'a> Reader<'a> {
     }
 
     /// The next event that is not state: whole aborted groups and checkpoint marks are skipped.
-    fn read(&mut self) -> Result<LogEvent<'a>, LogEndCause> {
+    fn read(&mut self) -> Result<LogEvent<'a>, Stop> {
         let mut start = None;
+        let mut holds_indexes = false;
         let mut records = 0_u64;
         let mut frames = 0_u64;
         loop {
-            let (at, frame) = match self.next_frame() {
+            let (at, frame) = match self.next_frame()? {
                 Ok(Some(found)) => found,
-                Ok(None) if records == 0 => return Err(LogEndCause::Clean),
-                Ok(None) => return Err(LogEndCause::TornTail { records }),
+                Ok(None) if records == 0 => return Err(LogEndCause::Clean.into()),
+                Ok(None) => return Err(LogEndCause::TornTail { records }.into()),
                 Err((place, defect)) => {
                     self.step_over(place, defect, records)?;
                     start = None;
                     (records, frames) = (0, 0);
+                    holds_indexes = false;
                     continue;
                 }
             };
-            let record = match Record::of(&frame) {
-                Ok(record) => record,
-                Err(defect) => {
-                    return Err(LogEndCause::damage(at, defect));
-                }
-            };
+            let record = frame
+                .record
+                .map_err(|defect| LogEndCause::damage(at, defect))?;
             let first = !self.started;
             self.started = true;
             frames = frames.saturating_add(1);
             let run = Run {
                 part: at.part,
                 start: at.offset,
-                end: at.offset.saturating_add(frame.bytes().len()),
+                end: at.offset.saturating_add(frame.length),
             };
             match record {
-                Record::Data(_) => {
+                Record::Data(kind) => {
+                    holds_indexes |=
+                        matches!(kind, RecordKind::CreateIndex | RecordKind::DropIndex);
                     start.get_or_insert(at);
                     records = records.saturating_add(1);
                 }
                 Record::Commit(transaction) => {
                     let start = start.unwrap_or(at);
-                    let epoch = self.take_epoch();
+                    let epoch = self.take_epoch()?;
                     frames = frames.saturating_add(u64::from(epoch.is_some()));
                     let (parts, end) = (self.parts, self.place);
                     self.settled = end;
@@ -129,6 +147,7 @@ impl<'a> Reader<'a> {
                         end,
                         records,
                         frames,
+                        holds_indexes,
                     }));
                 }
                 Record::Abort(TransactionId::INVALID) => {
@@ -138,6 +157,7 @@ impl<'a> Reader<'a> {
                 Record::Abort(_) => {
                     start = None;
                     (records, frames) = (0, 0);
+                    holds_indexes = false;
                     self.settled = self.place;
                 }
                 Record::Checkpoint(_) if start.is_none() => frames = 0,
@@ -147,7 +167,7 @@ impl<'a> Reader<'a> {
                     return Ok(LogEvent::LeadingEpoch { epoch, run });
                 }
                 Record::EpochAdvance(epoch) => {
-                    return Err(LogEndCause::damage(at, LogDefect::StrayEpoch { epoch }));
+                    return Err(LogEndCause::damage(at, LogDefect::StrayEpoch { epoch }).into());
                 }
             }
         }
@@ -155,105 +175,84 @@ impl<'a> Reader<'a> {
 
     /// The next frame, intact, with its place; `None` at the end of the log.
     #[inline]
-    fn next_frame(&mut self) -> Result<Option<(Place, RawFrame<'a>)>, (Place, FrameDefect)> {
-        let Some(frame) = self.peek_frame()? else {
-            return Ok(None);
-        };
-        let at = self.place;
-        self.place.offset = self.place.offset.saturating_add(frame.bytes().len());
-        Ok(Some((at, frame)))
+    fn next_frame(&mut self) -> apograph_io::Result<Found> {
+        let found = self.peek_frame()?;
+        if let Ok(Some((_, frame))) = &found {
+            self.place.offset = self.place.offset.saturating_add(frame.length);
+        }
+        Ok(found)
     }
 
     /// The frame that comes next, without taking it. Moves past the ends of parts.
     #[inline]
-    fn peek_frame(&mut self) -> Result<Option<RawFrame<'a>>, (Place, FrameDefect)> {
-        let found = frame_at(self.parts, &mut self.place);
-        let defect = |defect| (self.place, defect);
-        let Some(frame) = found.map_err(defect)? else {
-            return Ok(None);
-        };
-        frame.check().map_err(defect)?;
-        Ok(Some(frame))
+    fn peek_frame(&mut self) -> apograph_io::Result<Found> {
+        while self.window.rest(self.place) == 0 {
+            if self.place.part.saturating_add(1) >= self.parts.len() {
+                return Ok(Ok(None));
+            }
+            self.place = Place {
+                part: self.place.part.saturating_add(1),
+                offset: 0,
+            };
+        }
+        let place = self.place;
+        let frame = frame_at(&mut self.window, place)?;
+        Ok(frame
+            .map(|frame| Some((place, frame)))
+            .map_err(|defect| (place, defect)))
     }
 
     /// Takes the epoch record that directly follows a commit.
-    fn take_epoch(&mut self) -> Option<Epoch> {
+    fn take_epoch(&mut self) -> apograph_io::Result<Option<Epoch>> {
         let before = self.place;
-        let frame = self.peek_frame().ok().flatten();
-        let found = frame.and_then(|frame| match Record::of(&frame) {
-            Ok(Record::EpochAdvance(epoch)) => Some((epoch, frame.bytes().len())),
-            _ => None,
-        });
-        let Some((epoch, length)) = found else {
-            self.place = before;
-            return None;
-        };
-        self.place.offset = self.place.offset.saturating_add(length);
-        Some(epoch)
+        if let Ok(Some((_, frame))) = self.peek_frame()?
+            && let Ok(Record::EpochAdvance(epoch)) = frame.record
+        {
+            self.place.offset = self.place.offset.saturating_add(frame.length);
+            return Ok(Some(epoch));
+        }
+        self.place = before;
+        Ok(None)
     }
 
     /// Past a defect there is either a seal to go on from, or the end of the log.
-    fn step_over(
-        &mut self,
-        place: Place,
-        defect: FrameDefect,
-        records: u64,
-    ) -> Result<(), LogEndCause> {
+    fn step_over(&mut self, place: Place, defect: FrameDefect, records: u64) -> Result<(), Stop> {
         if self.is_ahead {
-            return Err(LogEndCause::damage(place, defect));
+            return Err(LogEndCause::damage(place, defect).into());
         }
-        match resync::evidence(self.parts, place, defect) {
+        match resync::evidence(self.parts, place, defect)? {
             Evidence::Seal(seal) => {
                 self.place = seal;
                 Ok(())
             }
-            Evidence::Damage => Err(LogEndCause::damage(place, defect)),
-            Evidence::TornTail => Err(LogEndCause::TornTail { records }),
+            Evidence::Damage => Err(LogEndCause::damage(place, defect).into()),
+            Evidence::TornTail => Err(LogEndCause::TornTail { records }.into()),
         }
     }
 }
 
-/// The frame at a place, its checksum not compared. Moves past the ends of parts; `None` at the end
-/// of the log.
-#[inline]
-fn frame_at<'a>(
-    parts: &[LogPart<'a>],
-    place: &mut Place,
-) -> Result<Option<RawFrame<'a>>, FrameDefect> {
-    loop {
-        let Some(part) = parts.get(place.part) else {
-            return Ok(None);
-        };
-        match part.bytes.get(place.offset..) {
-            Some([]) | None => {
-                if place.part.saturating_add(1) >= parts.len() {
-                    return Ok(None);
-                }
-                *place = Place {
-                    part: place.part.saturating_add(1),
-                    offset: 0,
-                };
-            }
-            Some(rest) => return RawFrame::parse(rest).map(Some),
-        }
-    }
-}
+/// A frame with its place, no more frames, or a defect with its place.
+type Found = Result<Option<(Place, Frame)>, (Place, FrameDefect)>;
 
 impl<'a> Iterator for Reader<'a> {
-    type Item = LogEvent<'a>;
+    type Item = Result<LogEvent<'a>, IoError>;
 
-    fn next(&mut self) -> Option<LogEvent<'a>> {
-        if self.end.is_some() {
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.end.is_some() || self.is_cut_off {
             return None;
         }
         match self.read() {
-            Ok(event) => Some(event),
-            Err(cause) => {
+            Ok(event) => Some(Ok(event)),
+            Err(Stop::End(cause)) => {
                 self.end = Some(LogEnd {
                     place: self.settled,
                     cause,
                 });
                 None
+            }
+            Err(Stop::Io(error)) => {
+                self.is_cut_off = true;
+                Some(Err(error))
             }
         }
     }

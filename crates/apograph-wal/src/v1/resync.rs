@@ -1,14 +1,19 @@
 //! What stands behind a defect: see the essay in [`crate::v1::reader`].
 
 use apograph_format::v1::{
-    FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FrameDefect, RawFrame, Record, RecordKind,
+    FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame, Record,
+    RecordKind,
 };
 use apograph_format::{Crc32, TransactionId};
+use apograph_io::Result;
 
 use crate::part::{LogPart, Place};
+use crate::window::LogWindow;
 
 /// The longest payload of a control record: the tag and the longest number.
-pub(super) const CONTROL_PAYLOAD_MAX_BYTES: usize = 10;
+const CONTROL_PAYLOAD_MAX_BYTES: usize = 10;
+/// The longest frame of one.
+pub(super) const CONTROL_FRAME_MAX_BYTES: usize = CONTROL_PAYLOAD_MAX_BYTES + FRAME_OVERHEAD_BYTES;
 
 /// What the bytes behind a defect prove.
 pub(crate) enum Evidence {
@@ -21,58 +26,90 @@ pub(crate) enum Evidence {
 }
 
 /// Looks for the first intact control record behind the defective frame at `place`.
-pub(crate) fn evidence(parts: &[LogPart<'_>], place: Place, defect: FrameDefect) -> Evidence {
-    let part = parts.get(place.part);
-    let rest = part
-        .and_then(|part| part.bytes.get(place.offset..))
-        .unwrap_or_default();
+pub(crate) fn evidence(
+    parts: &[LogPart<'_>],
+    place: Place,
+    defect: FrameDefect,
+) -> Result<Evidence> {
+    let mut window = LogWindow::of(parts);
     // A seal begins a file. Elsewhere it is what somebody wrote into a property.
-    let holds_seals = part.is_some_and(|part| part.joints > 0);
+    let holds_seals = parts.get(place.part).is_some_and(|part| part.joints > 0);
+    match first_control(&mut window, place, holds_seals)? {
+        Some((offset, Record::Abort(TransactionId::INVALID))) => {
+            let seal = Place { offset, ..place };
+            return before_seal(&mut window, place, offset, defect, seal);
+        }
+        Some(_) => return Ok(Evidence::Damage),
+        None => {}
+    }
     let later = parts
         .get(place.part.saturating_add(1)..)
         .unwrap_or_default();
-    match first_control(rest, holds_seals) {
-        Some((offset, Record::Abort(TransactionId::INVALID))) => {
-            let torn = rest.get(..offset).unwrap_or_default();
-            let offset = place.offset.saturating_add(offset);
-            return before_seal(torn, defect, Place { offset, ..place });
-        }
-        Some(_) => return Evidence::Damage,
-        None => {}
-    }
-    let next = later.iter().position(|part| !part.bytes.is_empty());
-    let Some((skipped, part)) = next.and_then(|index| Some((index, later.get(index)?))) else {
-        return if is_whole(rest, defect) {
+    let end = place.offset.saturating_add(window.rest(place));
+    let Some(skipped) = later.iter().position(|part| !part.bytes.is_empty()) else {
+        let is_whole = is_whole(&mut window, place, end, defect)?;
+        return Ok(if is_whole {
             Evidence::Damage
         } else {
             Evidence::TornTail
-        };
+        });
     };
-    if intact_control(part.bytes) == Some(Record::Abort(TransactionId::INVALID)) {
-        let part = place.part.saturating_add(1).saturating_add(skipped);
-        return before_seal(rest, defect, Place { part, offset: 0 });
+    let next = Place {
+        part: place.part.saturating_add(1).saturating_add(skipped),
+        offset: 0,
+    };
+    let first = intact_control(window.at(next, CONTROL_FRAME_MAX_BYTES)?);
+    if first == Some(Record::Abort(TransactionId::INVALID)) {
+        return before_seal(&mut window, place, end, defect, next);
     }
-    Evidence::Damage
+    Ok(Evidence::Damage)
 }
 
-fn before_seal(torn: &[u8], defect: FrameDefect, seal: Place) -> Evidence {
-    if is_whole(torn, defect) {
+/// What the bytes from a defect to `end` are, behind which a seal stands.
+fn before_seal(
+    window: &mut LogWindow<'_>,
+    place: Place,
+    end: usize,
+    defect: FrameDefect,
+    seal: Place,
+) -> Result<Evidence> {
+    Ok(if is_whole(window, place, end, defect)? {
         Evidence::Damage
     } else {
         Evidence::Seal(seal)
-    }
+    })
 }
 
-/// Whether the last bytes of a log begin with a whole frame after all, with one thing wrong in it.
-fn is_whole(rest: &[u8], defect: FrameDefect) -> bool {
-    let claimed = rest
+/// Whether the bytes up to `end` begin with a whole frame after all, with one thing wrong in it.
+fn is_whole(
+    window: &mut LogWindow<'_>,
+    place: Place,
+    end: usize,
+    defect: FrameDefect,
+) -> Result<bool> {
+    let rest = end.saturating_sub(place.offset);
+    let front = window.at(place, CONTROL_FRAME_MAX_BYTES.min(rest))?;
+    let front = front.get(..rest).unwrap_or(front);
+    if control_under_wrong_length(front) {
+        return Ok(true);
+    }
+    let claimed = front
         .first_chunk::<FRAME_LENGTH_BYTES>()
         .and_then(|length| usize::try_from(u32::from_le_bytes(*length)).ok())
         .and_then(|length| length.checked_add(FRAME_LENGTH_BYTES));
-    let from_checksum = claimed.and_then(|claimed| rest.get(claimed..));
-    let is_cut = |end: &[u8]| end.len() < FRAME_CHECKSUM_BYTES || end.iter().all(|&byte| byte == 0);
-    let ends_here = from_checksum.is_some_and(|end| !is_cut(end));
-    ends_here && defect != FrameDefect::Empty || control_under_wrong_length(rest)
+    let Some(claimed) = claimed.filter(|claimed| *claimed <= rest && defect != FrameDefect::Empty)
+    else {
+        return Ok(false);
+    };
+    let from_checksum = rest.saturating_sub(claimed);
+    if from_checksum < FRAME_CHECKSUM_BYTES {
+        return Ok(false);
+    }
+    let mut is_zero = true;
+    window.for_each(place.plus(claimed), from_checksum, |piece| {
+        is_zero = is_zero && piece.iter().all(|&byte| byte == 0);
+    })?;
+    Ok(!is_zero)
 }
 
 /// Whether a control record with the right checksum stands here, whatever its length field says.
@@ -93,11 +130,21 @@ fn control_under_wrong_length(rest: &[u8]) -> bool {
         })
 }
 
-/// The first offset behind the front of `bytes` at which an intact control record stands.
-fn first_control(bytes: &[u8], seals_count: bool) -> Option<(usize, Record)> {
+/// The first offset behind a place at which an intact control record stands.
+fn first_control(
+    window: &mut LogWindow<'_>,
+    place: Place,
+    seals_count: bool,
+) -> Result<Option<(usize, Record)>> {
     let counts = |record: &Record| seals_count || *record != Record::Abort(TransactionId::INVALID);
-    (1..bytes.len())
-        .find_map(|offset| Some((offset, intact_control(bytes.get(offset..)?).filter(counts)?)))
+    let end = place.offset.saturating_add(window.rest(place));
+    let beyond = CONTROL_FRAME_MAX_BYTES;
+    window.search(place.plus(1), end, beyond, |bytes, offset, searched| {
+        (0..searched).find_map(|index| {
+            let record = intact_control(bytes.get(index..)?).filter(counts)?;
+            Some((offset.saturating_add(index), record))
+        })
+    })
 }
 
 #[inline]

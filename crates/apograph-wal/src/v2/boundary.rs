@@ -2,23 +2,42 @@
 
 use std::ops::Range;
 
-use apograph_format::v2::{FRAME_HEADER_BYTES, RawFrame};
+use apograph_format::v2::{FRAME_HEADER_BYTES, FrameHead, RawFrame};
+use apograph_io::Result;
 
-use crate::part::LogPart;
+use crate::part::{LogPart, Place};
+use crate::window::LogWindow;
 
-/// The first place in a range at which a group seems to begin: a frame that says that it stands
-/// there, and is the first of its group.
+/// The first place in a range of a part at which a group seems to begin: a frame that says that it
+/// stands there, and is the first of its group.
 ///
 /// Nothing is checked: what is found is a place to begin to read at, and no proof.
-pub(crate) fn find(part: &LogPart<'_>, range: Range<usize>) -> Option<usize> {
-    let last_ends = range.end.saturating_add(FRAME_HEADER_BYTES);
-    let searched = range.start..last_ends.min(part.bytes.len());
-    let bytes = part.bytes.get(searched)?;
-    RawFrame::places(bytes, part.lsn_at(range.start)?)
-        .map(|place| range.start.saturating_add(place))
-        .take_while(|offset| range.contains(offset))
-        .find(|&offset| {
-            let frame = part.frame_v2(offset).and_then(Result::ok);
-            frame.is_some_and(|frame| frame.flags().is_first())
-        })
+pub(crate) fn find(
+    window: &mut LogWindow<'_>,
+    parts: &[LogPart<'_>],
+    part: usize,
+    range: Range<usize>,
+) -> Result<Option<usize>> {
+    let Some(log) = parts.get(part) else {
+        return Ok(None);
+    };
+    let from = Place {
+        part,
+        offset: range.start,
+    };
+    let end = range.end.min(log.bytes.len());
+    window.search(from, end, FRAME_HEADER_BYTES, |bytes, offset, searched| {
+        let lsn = log.lsn_at(offset)?;
+        let places = RawFrame::places(bytes, lsn).take_while(|place| *place < searched);
+        let mut firsts = places.filter(|place| {
+            let front = bytes.get(*place..).unwrap_or_default();
+            let rest = log
+                .bytes
+                .len()
+                .saturating_sub(offset.saturating_add(*place));
+            let head = FrameHead::parse(front, lsn.plus(*place as u64), rest as u64);
+            head.is_ok_and(|head| head.flags.is_first())
+        });
+        firsts.next().map(|place| offset.saturating_add(place))
+    })
 }

@@ -1,5 +1,6 @@
 //! Reading logs of generation 2.
 
 pub(crate) mod boundary;
+pub(crate) mod frame;
 pub(crate) mod reader;
 mod tail;

@@ -16,21 +16,26 @@
 //! that must begin with a group, a first frame that begins none.
 
 use apograph_format::v2::{
-    FrameDefect, GroupBegin, Origin, PROLOGUE_BYTES, RawFrame, RecordDefect, RecordKind,
-    SEALED_OVERHEAD_BYTES,
+    FrameDefect, GroupBegin, Origin, PROLOGUE_BYTES, RecordDefect, SEALED_OVERHEAD_BYTES,
 };
+use apograph_io::IoError;
 
 use crate::defect::{GroupDefect, LogDefect};
-use crate::group::{Group, LogEnd, LogEndCause, LogEvent, plain_records};
+use crate::group::{Group, LogEnd, LogEndCause, LogEvent, Stop};
 use crate::part::{LogPart, Place, Run};
+use crate::v2::frame::{Frame, frame_at};
 use crate::v2::tail::{self, Behind};
+use crate::window::LogWindow;
 
 /// Reads a log of generation 2.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     parts: &'a [LogPart<'a>],
+    window: LogWindow<'a>,
     place: Place,
     end: Option<LogEnd>,
+    /// It could not be read on.
+    is_cut_off: bool,
     /// It reads a stretch of a log, and does not look behind a defect.
     is_ahead: bool,
 }
@@ -46,21 +51,32 @@ struct Open {
 impl<'a> Reader<'a> {
     /// A reader at the end of a group, or at the start of the log.
     pub(crate) const fn from(parts: &'a [LogPart<'a>], place: Place) -> Self {
+        Self::with(LogWindow::of(parts), parts, place)
+    }
+
+    const fn with(window: LogWindow<'a>, parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
             parts,
+            window,
             place,
             end: None,
+            is_cut_off: false,
             is_ahead: false,
         }
     }
 
     /// The same for a stretch whose places are not known to be right: at a defect it ends, and what
     /// it then says of the end means nothing.
-    pub(crate) const fn ahead(parts: &'a [LogPart<'a>], place: Place) -> Self {
+    pub(crate) fn ahead(window: LogWindow<'a>, parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
             is_ahead: true,
-            ..Self::from(parts, place)
+            ..Self::with(window, parts, place)
         }
+    }
+
+    /// The window that it looked through.
+    pub(crate) fn into_window(self) -> LogWindow<'a> {
+        self.window
     }
 
     /// Behind the last event.
@@ -73,16 +89,16 @@ impl<'a> Reader<'a> {
         self.end
     }
 
-    fn read(&mut self) -> Result<LogEvent<'a>, LogEndCause> {
+    fn read(&mut self) -> Result<LogEvent<'a>, Stop> {
         let part = loop {
             let Some(part) = self.parts.get(self.place.part) else {
-                return Err(LogEndCause::Clean);
+                return Err(LogEndCause::Clean.into());
             };
             if self.place.offset < part.bytes.len() {
                 break part;
             }
             if self.is_last_part() {
-                return Err(LogEndCause::Clean);
+                return Err(LogEndCause::Clean.into());
             }
             self.place = Place {
                 part: self.place.part.saturating_add(1),
@@ -90,14 +106,14 @@ impl<'a> Reader<'a> {
             };
         };
         let start = self.place;
-        let first = self.frame(part, start, 0)?;
-        let transaction = first.transaction();
-        if !first.flags().is_first() {
+        let first = self.frame(start, 0)?;
+        let transaction = first.transaction;
+        if !first.flags.is_first() {
             let defect = GroupDefect::NotFirst { transaction };
             let log_start = self.parts.first().map(|part| part.start);
             let begins_log = log_start == Some(part.position(start.offset));
             return Err(if begins_log {
-                LogEndCause::damage(start, defect)
+                LogEndCause::damage(start, defect).into()
             } else {
                 self.bad(start, defect, 0)
             });
@@ -106,7 +122,7 @@ impl<'a> Reader<'a> {
             check_prologue(&first).map_err(|defect| LogEndCause::damage(start, defect))?;
         }
         if is_marker(&first, part.is_encrypted) {
-            let end = start.offset.saturating_add(first.bytes().len());
+            let end = start.offset.saturating_add(first.length);
             self.place.offset = end;
             let run = Run {
                 part: start.part,
@@ -125,12 +141,12 @@ impl<'a> Reader<'a> {
         let mut frame = first;
         loop {
             if !part.is_encrypted {
-                read_records(&frame, &mut open)
+                open.add(&frame)
                     .map_err(|defect| LogEndCause::damage(at, defect))?;
             }
             open.frames = open.frames.saturating_add(1);
-            at.offset = at.offset.saturating_add(frame.bytes().len());
-            if frame.flags().is_last() {
+            at.offset = at.offset.saturating_add(frame.length);
+            if frame.flags.is_last() {
                 break;
             }
             frame = self.next_in_group(part, at, &open, transaction)?;
@@ -149,25 +165,26 @@ impl<'a> Reader<'a> {
             end: at,
             records: open.records,
             frames: open.frames,
+            holds_indexes: false,
         }))
     }
 
     fn next_in_group(
-        &self,
+        &mut self,
         part: &LogPart<'a>,
         at: Place,
         open: &Open,
         expected: apograph_format::TransactionId,
-    ) -> Result<RawFrame<'a>, LogEndCause> {
+    ) -> Result<Frame, Stop> {
         if at.offset >= part.bytes.len() {
             return Err(self.bad(open.start, GroupDefect::CutOff, open.frames));
         }
-        let frame = self.frame(part, at, open.frames)?;
-        if frame.flags().is_first() {
+        let frame = self.frame(at, open.frames)?;
+        if frame.flags.is_first() {
             return Err(self.bad(at, GroupDefect::Interrupted, open.frames));
         }
-        if frame.transaction() != expected {
-            let found = frame.transaction();
+        if frame.transaction != expected {
+            let found = frame.transaction;
             let defect = GroupDefect::OtherTransaction { expected, found };
             return Err(self.bad(at, defect, open.frames));
         }
@@ -175,39 +192,31 @@ impl<'a> Reader<'a> {
     }
 
     /// The frame at a place, with its checksum compared.
-    fn frame(
-        &self,
-        part: &LogPart<'a>,
-        at: Place,
-        frames: u64,
-    ) -> Result<RawFrame<'a>, LogEndCause> {
-        let torn = |defect| self.bad(at, defect, frames);
-        let rest = part.bytes.get(at.offset..).unwrap_or_default();
-        let short = FrameDefect::Truncated {
-            need: 0,
-            have: rest.len() as u64,
-        };
-        let frame = part.frame_v2(at.offset).ok_or_else(|| torn(short))?;
-        let frame = frame.map_err(torn)?;
-        match frame.check() {
-            Ok(()) => Ok(frame),
+    fn frame(&mut self, at: Place, frames: u64) -> Result<Frame, Stop> {
+        match frame_at(&mut self.window, self.parts, at)? {
+            Ok(frame) => Ok(frame),
             // Its checksum is right: no torn write.
-            Err(defect @ FrameDefect::UnknownFlags { .. }) => Err(LogEndCause::damage(at, defect)),
-            Err(defect) => Err(torn(defect)),
+            Err(defect @ FrameDefect::UnknownFlags { .. }) => {
+                Err(LogEndCause::damage(at, defect).into())
+            }
+            Err(defect) => Err(self.bad(at, defect, frames)),
         }
     }
 
     /// A frame that is torn or damaged, by where it stands.
-    fn bad(&self, at: Place, defect: impl Into<LogDefect>, frames: u64) -> LogEndCause {
+    fn bad(&self, at: Place, defect: impl Into<LogDefect>, frames: u64) -> Stop {
         let part = self.parts.get(at.part);
         let may_be_torn = !self.is_ahead && self.is_last_part();
-        let Some(part) = part.filter(|part| may_be_torn && !part.is_sealed) else {
-            return LogEndCause::damage(at, defect);
-        };
-        match tail::behind(part, at.offset) {
-            Behind::NothingDurable => LogEndCause::TornTail { records: frames },
-            Behind::Proof => LogEndCause::damage(at, defect),
-            Behind::Newer { offset, defect } => LogEndCause::damage(Place { offset, ..at }, defect),
+        if !may_be_torn || part.is_none_or(|part| part.is_sealed) {
+            return LogEndCause::damage(at, defect).into();
+        }
+        match tail::behind(self.parts, at) {
+            Ok(Behind::NothingDurable) => LogEndCause::TornTail { records: frames }.into(),
+            Ok(Behind::Proof) => LogEndCause::damage(at, defect).into(),
+            Ok(Behind::Newer { offset, defect }) => {
+                LogEndCause::damage(Place { offset, ..at }, defect).into()
+            }
+            Err(error) => error.into(),
         }
     }
 
@@ -217,56 +226,54 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Iterator for Reader<'a> {
-    type Item = LogEvent<'a>;
+    type Item = Result<LogEvent<'a>, IoError>;
 
-    fn next(&mut self) -> Option<LogEvent<'a>> {
-        if self.end.is_some() {
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.end.is_some() || self.is_cut_off {
             return None;
         }
         let place = self.place;
         match self.read() {
-            Ok(event) => Some(event),
-            Err(cause) => {
+            Ok(event) => Some(Ok(event)),
+            Err(Stop::End(cause)) => {
                 self.end = Some(LogEnd { place, cause });
                 None
+            }
+            Err(Stop::Io(error)) => {
+                self.is_cut_off = true;
+                Some(Err(error))
             }
         }
     }
 }
 
-fn check_prologue(first: &RawFrame<'_>) -> Result<(), GroupDefect> {
-    let synced = first.synced_lsn().ok_or(GroupDefect::NoPrologue)?;
-    if synced > first.lsn() {
+impl Open {
+    /// The records of its next frame.
+    fn add(&mut self, frame: &Frame) -> Result<(), RecordDefect> {
+        let tally = frame.records?;
+        self.begin = self.begin.or(tally.begin);
+        self.records = self.records.saturating_add(tally.records);
+        match self.begin {
+            Some(_) => Ok(()),
+            None => Err(RecordDefect::NoGroupBegin),
+        }
+    }
+}
+
+fn check_prologue(first: &Frame) -> Result<(), GroupDefect> {
+    let synced = first.synced_lsn.ok_or(GroupDefect::NoPrologue)?;
+    if synced > first.lsn {
         return Err(GroupDefect::SyncedAhead { synced });
     }
     Ok(())
 }
 
 /// A group of one frame that holds nothing but its prologue.
-fn is_marker(first: &RawFrame<'_>, is_encrypted: bool) -> bool {
+fn is_marker(first: &Frame, is_encrypted: bool) -> bool {
     let sealed = if is_encrypted {
         SEALED_OVERHEAD_BYTES
     } else {
         0
     };
-    first.flags().is_last() && first.payload().len() == PROLOGUE_BYTES.saturating_add(sealed)
-}
-
-fn read_records(frame: &RawFrame<'_>, open: &mut Open) -> Result<(), RecordDefect> {
-    for record in plain_records(frame) {
-        let record = record?;
-        let is_begin = record.kind == RecordKind::GroupBegin.number();
-        if open.begin.is_none() {
-            let begin = is_begin.then(|| GroupBegin::decode(record.payload).ok());
-            open.begin = Some(begin.flatten().ok_or(RecordDefect::NoGroupBegin)?);
-        } else if is_begin {
-            return Err(RecordDefect::SecondGroupBegin);
-        } else {
-            open.records = open.records.saturating_add(1);
-        }
-    }
-    match open.begin {
-        Some(_) => Ok(()),
-        None => Err(RecordDefect::NoGroupBegin),
-    }
+    first.flags.is_last() && first.payload_bytes == PROLOGUE_BYTES.saturating_add(sealed)
 }

@@ -1,8 +1,11 @@
 //! Whether bytes at the end of a log were durable once.
 
-use apograph_format::v2::{FRAME_HEADER_BYTES, FrameDefect};
+use apograph_format::v2::{FRAME_HEADER_BYTES, FrameDefect, RawFrame};
+use apograph_io::Result;
 
-use crate::part::LogPart;
+use crate::part::{LogPart, Place};
+use crate::v2::frame::frame_at;
+use crate::window::LogWindow;
 
 /// What stands behind a bad frame at the end of a log.
 pub(crate) enum Behind {
@@ -23,21 +26,38 @@ pub(crate) enum Behind {
 ///
 /// A plain group says how far the log was durable when it began. An encrypted one does not say it
 /// in the clear: there every later group counts.
-pub(crate) fn behind(part: &LogPart<'_>, bad: usize) -> Behind {
-    let bad_lsn = part.lsn_at(bad);
+pub(crate) fn behind(parts: &[LogPart<'_>], bad: Place) -> Result<Behind> {
+    let Some((part, bad_lsn)) = parts
+        .get(bad.part)
+        .and_then(|part| Some((part, part.lsn_at(bad.offset)?)))
+    else {
+        return Ok(Behind::NothingDurable);
+    };
+    let (mut window, mut frames) = (LogWindow::of(parts), LogWindow::of(parts));
     let last = part.bytes.len().saturating_sub(FRAME_HEADER_BYTES);
-    let found = (bad.saturating_add(1)..=last).find_map(|offset| {
-        let frame = part.frame_v2(offset)?.ok()?;
-        match frame.check() {
+    // A frame says where it stands: elsewhere there is none.
+    let find = |bytes: &[u8], offset: usize, searched: usize| {
+        let mut places = RawFrame::places(bytes, part.lsn_at(offset)?);
+        let place = places.next().filter(|place| *place < searched);
+        place.map(|place| offset.saturating_add(place))
+    };
+    let end = last.saturating_add(1);
+    let mut from = bad.plus(1);
+    while let Some(offset) = window.search(from, end, FRAME_HEADER_BYTES, find)? {
+        let at = Place { offset, ..bad };
+        match frame_at(&mut frames, parts, at)? {
             Err(defect @ FrameDefect::UnknownFlags { .. }) => {
-                Some(Behind::Newer { offset, defect })
+                return Ok(Behind::Newer { offset, defect });
             }
-            Ok(()) if frame.flags().is_first() => {
-                let is_proof = part.is_encrypted || frame.synced_lsn() > bad_lsn;
-                is_proof.then_some(Behind::Proof)
+            Ok(frame)
+                if frame.flags.is_first()
+                    && (part.is_encrypted || frame.synced_lsn > Some(bad_lsn)) =>
+            {
+                return Ok(Behind::Proof);
             }
-            _ => None,
+            _ => {}
         }
-    });
-    found.unwrap_or(Behind::NothingDurable)
+        from = at.plus(1);
+    }
+    Ok(Behind::NothingDurable)
 }

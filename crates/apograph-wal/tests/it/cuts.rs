@@ -110,7 +110,7 @@ fn golden_segments_may_be_cut_after_every_step() {
                 check(
                     &golden.path,
                     &[LogPart {
-                        bytes: &body.bytes[..length],
+                        bytes: body.bytes.slice(0..length),
                         ..body
                     }],
                     before.end_epoch,

@@ -231,7 +231,7 @@ fn a_folder_is_the_one_that_was_opened() {
     put("other");
     let again = LogFolder::of(folder.folder().clone(), Generation::One, None);
     let again = again.expect("no error").expect("a folder");
-    assert_eq!(*again.files()[0].bytes, *b"first");
+    assert_eq!(*again.files()[0].bytes().read().expect("bytes"), *b"first");
     assert!(folder.refreshed(None).expect("no error").is_none());
 
     fs::remove_dir_all(&place).expect("a removal");
@@ -263,7 +263,8 @@ fn a_file_that_a_checkpoint_removed_is_read_to_its_end() {
         .refreshed(None)
         .expect("no error")
         .expect("the same log");
-    let bytes: Vec<&[u8]> = refreshed.files().iter().map(|it| &it.bytes[..]).collect();
+    let bytes = refreshed.files().iter().map(|it| it.bytes().read());
+    let bytes: Vec<_> = bytes.collect::<Result<_, _>>().expect("bytes");
     assert_eq!(bytes, [&b"first, and more"[..], b"second"]);
 }
 
@@ -289,12 +290,20 @@ fn what_stands_before_a_position_in_the_newest_file_need_not_be_read() {
         let mut expected = whole.clone();
         expected[front..front + from.min(frames)].fill(0);
         assert!(log.files()[0].header.is_some());
-        assert_eq!(*log.files()[0].bytes, *expected, "{from}");
+        assert_eq!(
+            *log.files()[0].bytes().read().expect("bytes"),
+            *expected,
+            "{from}"
+        );
         let again = log
             .refreshed(Some(lsn))
             .expect("no error")
             .expect("a folder");
-        assert_eq!(*again.files()[0].bytes, *expected, "{from}");
+        assert_eq!(
+            *again.files()[0].bytes().read().expect("bytes"),
+            *expected,
+            "{from}"
+        );
     }
 }
 

@@ -114,7 +114,9 @@ fn concurrent_commits_are_all_there() {
     for (fixture, last) in [("15_concurrent", 241), ("15_concurrent_incr", 241)] {
         let segments = V1.segments().into_iter();
         let of_it: Vec<_> = segments.filter(|it| it.fixture() == fixture).collect();
-        let bodies = of_it.iter().map(|segment| log::body(segment)[0].bytes);
+        let bodies = of_it
+            .iter()
+            .map(|segment| log::slice(&log::body(segment)[0]));
         let (found, state, end) = log::summary(&log::parts(bodies), 1);
         assert_eq!(end.cause, LogEndCause::Clean);
         assert_eq!(found.epochs, [format!("2-{last}")], "{fixture}");
@@ -139,7 +141,8 @@ fn groups_know_what_is_in_them() {
         .map(|(kind, count)| (kind.to_owned(), count)),
     );
     assert_eq!(log::kinds(&parts), expected);
-    let indexes = log::groups(&parts).flat_map(|group| group.index_records());
+    let indexes =
+        log::groups(&parts).flat_map(|group| group.index_records().expect(log::IN_MEMORY));
     let expected = IndexRecord::Create {
         name: "idx_name".to_owned(),
         label: "Person".to_owned(),

@@ -193,7 +193,7 @@ fn groups_lie_in_several_files() {
     let copied: Vec<u8> = runs
         .as_slice()
         .iter()
-        .flat_map(|run| run.bytes(&parts).to_vec())
+        .flat_map(|run| run.bytes(&parts).read().expect("bytes").into_owned())
         .collect();
     let whole: Vec<u8> = files.iter().flat_map(|file| file.bytes.clone()).collect();
     assert_eq!(copied, whole);
@@ -310,8 +310,8 @@ fn checkpoint_records_are_found_wherever_they_stand() {
     for (text, expected) in rows {
         let bytes = log(text);
         let parts = log::parts(bytes.iter().map(Vec::as_slice));
-        let marks = checkpoint_marks(&parts);
-        let marks = marks.map(|mark| {
+        let marks = checkpoint_marks(&parts).expect(log::IN_MEMORY);
+        let marks = marks.iter().map(|mark| {
             let place = mark.place;
             format!("{}+{}:{}", place.part, place.offset, mark.transaction)
         });

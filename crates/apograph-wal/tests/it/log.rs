@@ -14,6 +14,13 @@ use apograph_wal::{
     read_stretches,
 };
 
+pub(crate) const IN_MEMORY: &str = "bytes in memory";
+
+/// The bytes of a part.
+pub(crate) fn slice<'a>(part: &LogPart<'a>) -> &'a [u8] {
+    part.bytes.in_memory().expect(IN_MEMORY)
+}
+
 /// Log files as parts.
 pub(crate) fn parts<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> Vec<LogPart<'a>> {
     let part = |(sequence, bytes)| LogPart::of_file(LogSequence::new(sequence), 0, bytes);
@@ -51,7 +58,7 @@ pub(crate) fn summary(parts: &[LogPart<'_>], base: u64) -> (Summary, TimelineSta
     let mut before = state.clone();
     let mut reader = PlacedReader::new(parts, &mut state);
     while let Some(event) = reader.next() {
-        match event {
+        match event.expect(IN_MEMORY) {
             PlacedEvent::Group(group, placement) => {
                 summary.groups += 1;
                 summary.records += group.records;
@@ -94,7 +101,8 @@ pub(crate) fn ahead<'a>(
 
 /// The events of a log and its end.
 pub(crate) fn read(mut reader: GroupReader<'_>) -> (Vec<LogEvent<'_>>, LogEnd) {
-    let events = reader.by_ref().collect();
+    let events = reader.by_ref().collect::<Result<_, _>>();
+    let events = events.expect("a log that can be read");
     assert!(reader.next().is_none(), "an event behind the end");
     (events, reader.end().expect("a log has an end"))
 }
@@ -118,7 +126,8 @@ pub(crate) fn frames_in(parts: &[LogPart<'_>], group: &Group<'_>) -> u64 {
     for run in group.runs() {
         let mut start = run.start;
         while start < run.end {
-            let rest = &parts[run.part].bytes[start..run.end];
+            let rest = parts[run.part].bytes.slice(start..run.end).read();
+            let rest = &rest.expect(IN_MEMORY);
             start += match parts[run.part].position(start) {
                 LogPosition::File { .. } => {
                     v1::RawFrame::parse(rest).expect("a frame").bytes().len()
@@ -136,7 +145,7 @@ pub(crate) fn frames_in(parts: &[LogPart<'_>], group: &Group<'_>) -> u64 {
 
 /// The groups of a log that has nothing else in it.
 pub(crate) fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group<'a>> {
-    GroupReader::new(parts).map(|event| match event {
+    GroupReader::new(parts).map(|event| match event.expect(IN_MEMORY) {
         LogEvent::Group(group) => group,
         other => panic!("{other:?}"),
     })
@@ -146,9 +155,9 @@ pub(crate) fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = Group
 pub(crate) fn kinds(parts: &[LogPart<'_>]) -> BTreeMap<String, u64> {
     let mut kinds = BTreeMap::new();
     for group in groups(parts) {
-        let counted: u64 = group.kinds().values().sum();
+        let counted: u64 = group.kinds().expect(IN_MEMORY).values().sum();
         assert_eq!(counted, group.records);
-        for (kind, count) in group.kinds() {
+        for (kind, count) in group.kinds().expect(IN_MEMORY) {
             *kinds.entry(kind.into_owned()).or_insert(0) += count;
         }
     }

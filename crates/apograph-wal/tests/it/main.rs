@@ -7,5 +7,6 @@ mod folder;
 mod golden;
 mod grammar;
 mod log;
+mod stored;
 mod torn;
 mod v2;

@@ -1,22 +1,23 @@
 //! `apograph inspect`
 
 use std::fmt::Write;
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_format::{
-    DATABASE_MAGIC, Epoch, FormatError, Generation, Image, LogFolderEntry, LogSequence, Lsn, Point,
+    DATABASE_MAGIC, Epoch, FormatError, Generation, LogFolderEntry, LogSequence, Lsn, Point,
     SEGMENT_MAGIC, Timeline,
 };
-use apograph_io::{Mapped, open_named, open_regular, read_limited};
+use apograph_io::{Bytes, IoError, Source, open_named, open_regular, read_limited};
 use apograph_manifest::{
     CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History,
     Keep, MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
 };
-use apograph_repository::{IncrementFile, SegmentDefect, StoredFile, Summary};
+use apograph_repository::{
+    IncrementFile, SegmentDefect, StoredFile, Summary, check_image, parse_image,
+};
 use apograph_wal::{
     GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, TimelineState,
 };
@@ -139,19 +140,21 @@ pub(super) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
         return history(path, session.json);
     }
     let file = open_named(path)?;
-    let bytes = Mapped::of(&file, path)?;
-    if bytes.starts_with(&SEGMENT_MAGIC) {
-        return increment(path, file);
+    let source = Source::of(file, path)?;
+    let bytes = source.bytes();
+    let front = bytes.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
+    if front.starts_with(&SEGMENT_MAGIC) {
+        return increment(path, source);
     }
     // The magic number of a log file begins with that of a database file.
-    if bytes.starts_with(&WAL_SEGMENT_MAGIC) {
-        return wal_segment(path, &bytes);
+    if front.starts_with(&WAL_SEGMENT_MAGIC) {
+        return wal_segment(path, bytes);
     }
-    if bytes.starts_with(&DATABASE_MAGIC) {
-        return database(path, &bytes);
+    if front.starts_with(&DATABASE_MAGIC) {
+        return database(path, bytes, session);
     }
     if LogFolderEntry::of(name, Generation::One) != LogFolderEntry::Other {
-        return Ok(log_file(path, &bytes));
+        return log_file(path, bytes);
     }
     let message = format!("{} is no file of Grafeo or apograph", path.display());
     Err(Failure::new("unsupported-version", message).about(path))
@@ -239,11 +242,33 @@ fn history(path: &Path, json: bool) -> Result<Report, Failure> {
     facts.write_with(segments, json)
 }
 
-fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
-    let image = Image::parse(bytes).map_err(|error| damaged("corrupt-database", path, &error))?;
-    image
-        .check(bytes)
-        .map_err(|error| damaged("corrupt-database", path, &error))?;
+/// Why a database file was not read to its end.
+enum Defect {
+    Io(IoError),
+    Format(FormatError),
+}
+
+impl From<IoError> for Defect {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<FormatError> for Defect {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+fn database(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Report, Failure> {
+    let image = parse_image::<Defect>(bytes).and_then(|image| {
+        check_image::<Defect>(&image, bytes, session.reading())?;
+        Ok(image)
+    });
+    let image = image.map_err(|defect| match defect {
+        Defect::Io(error) => error.into(),
+        Defect::Format(error) => damaged("corrupt-database", path, &error),
+    })?;
     let mut facts = Facts::of("database file", path, bytes.len() as u64);
     let file = &image.headers().file;
     let checkpoint = image.checkpoint();
@@ -277,8 +302,8 @@ fn database(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     Ok(facts.report())
 }
 
-fn increment(path: &Path, file: File) -> Result<Report, Failure> {
-    let stored = StoredFile::of(file, path);
+fn increment(path: &Path, source: Source) -> Result<Report, Failure> {
+    let stored = StoredFile::of(source);
     let file = stored
         .and_then(IncrementFile::of)
         .map_err(|defect| match defect {
@@ -303,7 +328,7 @@ fn increment(path: &Path, file: File) -> Result<Report, Failure> {
         facts.put("start_lsn", json!(range.start.lsn().map(Lsn::get)));
         facts.put("end_lsn", json!(range.end.lsn().map(Lsn::get)));
     }
-    put_log(&mut facts, &file.parts(0), header.start_epoch);
+    put_log(&mut facts, &file.parts(0), header.start_epoch)?;
     Ok(facts.report())
 }
 
@@ -320,43 +345,45 @@ fn unusable(path: &Path, reason: &Unusable) -> Failure {
     Failure::new(code, format!("{}: {detail}", path.display())).about(path)
 }
 
-fn log_file(path: &Path, bytes: &[u8]) -> Report {
+fn log_file(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
     let mut facts = Facts::of("log file", path, bytes.len() as u64);
     facts.put("generation", json!(Generation::One.number()));
     let part = LogPart::of_file(LogSequence::default(), 0, bytes);
-    put_log(&mut facts, &[part], Epoch::new(1));
-    facts.report()
+    put_log(&mut facts, &[part], Epoch::new(1))?;
+    Ok(facts.report())
 }
 
-fn wal_segment(path: &Path, bytes: &[u8]) -> Result<Report, Failure> {
+fn wal_segment(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
+    let front = bytes.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
     let header =
-        WalSegmentHeader::decode(bytes).map_err(|error| damaged("corrupt-wal", path, &error))?;
+        WalSegmentHeader::decode(&front).map_err(|error| damaged("corrupt-wal", path, &error))?;
     let mut facts = Facts::of("log file", path, bytes.len() as u64);
     facts.put("generation", json!(Generation::Two.number()));
     facts.put("database_id", json!(header.database.to_string()));
     facts.put("encrypted", json!(header.is_encrypted));
     facts.put("created_at", json!(words::rfc3339(header.created_at)));
     facts.put("start_lsn", json!(header.first_lsn.get()));
-    let frames = bytes.get(WAL_SEGMENT_HEADER_BYTES..).unwrap_or_default();
+    let frames = bytes.skip(WAL_SEGMENT_HEADER_BYTES);
     let parts = [LogPart::of_segment(&header, frames)];
     // One file does not know the epoch in front of it: that of its first commit takes the place.
     let first = GroupReader::new(&parts).find_map(|event| match event {
-        LogEvent::Group(group) => group.epoch,
-        _ => None,
+        Ok(LogEvent::Group(group)) => group.epoch.map(Ok),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
     });
-    put_log(&mut facts, &parts, first.unwrap_or_default());
+    put_log(&mut facts, &parts, first.transpose()?.unwrap_or_default())?;
     Ok(facts.report())
 }
 
 /// What a log holds that begins with an epoch, and where it ends. Timelines are counted from 1
 /// here: one file does not know the ones before it.
-fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) {
+fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) -> Result<(), Failure> {
     let base = Point::new(Timeline::FIRST, first.previous().unwrap_or_default());
     let mut state = TimelineState::at(base);
     let mut summary = Summary::default();
     let mut reader = PlacedReader::new(parts, &mut state);
     while let Some(event) = reader.next() {
-        summary.add(&event, reader.state());
+        summary.add(&event?, reader.state());
     }
     let end = reader.end();
     let content = summary.content(apograph_repository::Surroundings::default(), &state);
@@ -378,6 +405,7 @@ fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) {
         facts.put("log_ends_at", json!(file_offset(end.place)));
         facts.put("log_ends", json!(ending(&end, file_offset)));
     }
+    Ok(())
 }
 
 fn ending(end: &LogEnd, file_offset: impl Fn(Place) -> u64) -> String {

@@ -45,9 +45,10 @@ fn then<'a>(parts: &[LogPart<'a>], state: &TruthState) -> Vec<LogPart<'a>> {
         };
         let size = usize::try_from(size).expect("a small log");
         let frames = size.saturating_sub(WAL_SEGMENT_HEADER_BYTES);
-        let Some(bytes) = part.bytes.get(..frames) else {
+        if frames > part.bytes.len() {
             return Vec::new();
-        };
+        }
+        let bytes = part.bytes.slice(0..frames);
         cut.push(LogPart { bytes, ..*part });
     }
     if cut.iter().all(|part| part.bytes.is_empty()) {

@@ -1,6 +1,7 @@
 //! Every changed byte of a log is found, at its frame, and told from a torn tail by the engine's
 //! rule.
 
+use apograph_io::Bytes;
 use apograph_testing::damage;
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Place};
 
@@ -46,12 +47,12 @@ impl<'a> Judge<'a> {
             .expect("a frame");
         let boundary = *self.boundaries.iter().rfind(|&&it| it <= start).expect("0");
         let before = LogPart {
-            bytes: &self.whole.bytes[..boundary],
+            bytes: self.whole.bytes.slice(0..boundary),
             ..self.whole
         };
         let (groups, _) = log::text(&[before]);
         let changed = LogPart {
-            bytes: changed,
+            bytes: changed.into(),
             ..self.whole
         };
         let what = format!("byte {offset} of the frame at {start}");
@@ -75,7 +76,7 @@ impl<'a> Judge<'a> {
         };
         let next = LogPart {
             start: self.whole.end(),
-            bytes: &[],
+            bytes: Bytes::EMPTY,
             ..self.whole
         };
         for parts in [vec![sealed], vec![changed, next]] {
@@ -126,7 +127,7 @@ fn every_flipped_bit_is_a_torn_tail_or_damage_by_the_engines_rule() {
         let judge = Judge::of(part(&file));
         assert_eq!(judge.whole.bytes.len(), bytes, "row {row}");
         let mut found = [0_usize; 2];
-        damage::every_bit(judge.whole.bytes, |offset, changed| {
+        damage::every_bit(log::slice(&judge.whole), |offset, changed| {
             found[usize::from(judge.check(offset, changed))] += 1;
         });
         assert_eq!((found[0] > 0, found[1] > 0), (torn, damaged), "row {row}");
@@ -137,7 +138,7 @@ fn every_flipped_bit_is_a_torn_tail_or_damage_by_the_engines_rule() {
 fn every_other_value_of_a_byte_is_found() {
     let file = piece("18_sync_markers/backup/backup_incr_0001.wal", 0);
     let judge = Judge::of(part(&file));
-    damage::every_value(judge.whole.bytes, |offset, changed| {
+    damage::every_value(log::slice(&judge.whole), |offset, changed| {
         judge.check(offset, changed);
     });
 }
@@ -148,7 +149,7 @@ fn flips_around_the_frames_of_a_big_group_are_found() {
     let judge = Judge::of(part(&file));
     for &(start, end, ..) in &judge.frames {
         for range in [start..start + 40, end - 8..end] {
-            damage::one_bit_each(judge.whole.bytes, range, |offset, changed| {
+            damage::one_bit_each(log::slice(&judge.whole), range, |offset, changed| {
                 judge.check(offset, changed);
             });
         }

@@ -257,7 +257,7 @@ fn the_newest_file_stays_as_it_was_read() {
     newest.set_len(128).expect("a cut");
     newest.set_len(golden.len() as u64).expect("other bytes");
     let held = folder.files().last().expect("the newest file");
-    assert_eq!(*held.bytes, *golden);
+    assert_eq!(*held.bytes().read().expect("bytes"), *golden);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn frames<'a>(part: &LogPart<'a>) -> Vec<(usize, RawFrame<'a>)> {
         let LogPosition::Lsn(lsn) = part.position(offset) else {
             panic!("a part of generation 1");
         };
-        let frame = RawFrame::parse(&part.bytes[offset..], lsn).expect("a frame");
+        let frame = RawFrame::parse(&crate::log::slice(part)[offset..], lsn).expect("a frame");
         frames.push((offset, frame));
         offset += frame.bytes().len();
     }

@@ -29,7 +29,7 @@ fn a_torn_tail_ends_behind_the_last_whole_group() {
 /// Checks a cut of a part at an offset: what stands before it is there, and how the log ends.
 fn check_cut(whole: &LogPart<'_>, at: usize) {
     let cut = LogPart {
-        bytes: &whole.bytes[..at],
+        bytes: whole.bytes.slice(0..at),
         ..*whole
     };
     let boundary = *boundaries(whole)
@@ -37,7 +37,7 @@ fn check_cut(whole: &LogPart<'_>, at: usize) {
         .rfind(|&&end| end <= at)
         .expect("0");
     let before = LogPart {
-        bytes: &whole.bytes[..boundary],
+        bytes: whole.bytes.slice(0..boundary),
         ..*whole
     };
     let (expected, _) = log::text(&[before]);
@@ -84,7 +84,7 @@ fn a_log_cut_anywhere_is_a_prefix_of_itself() {
         piece("13_close_in_chain/backup/backup_incr_0002.wal", 0),
     ] {
         let whole = part(&file);
-        damage::every_cut(whole.bytes, |bytes| check_cut(&whole, bytes.len()));
+        damage::every_cut(log::slice(&whole), |bytes| check_cut(&whole, bytes.len()));
     }
 }
 
@@ -112,8 +112,11 @@ fn a_cut_file_before_another_is_damaged() {
     );
     let (old, new) = (part(&old), part(&new));
     let ends = boundaries(&old);
-    damage::every_cut(old.bytes, |bytes| {
-        let cut = LogPart { bytes, ..old };
+    damage::every_cut(log::slice(&old), |bytes| {
+        let cut = LogPart {
+            bytes: bytes.into(),
+            ..old
+        };
         let (_, end) = log::text(&[cut, new]);
         if ends.contains(&bytes.len()) {
             // That it does not meet the next file is for whoever lays the parts side by side.
@@ -177,8 +180,11 @@ fn a_proof_that_is_damaged_itself_proves_nothing() {
     let file = proved(4 * 88);
     let whole = part(&file);
     let fifth = 4 * 88..5 * 88;
-    damage::one_bit_each(whole.bytes, fifth, |offset, bytes| {
-        let (found, end) = log::text(&[LogPart { bytes, ..whole }]);
+    damage::one_bit_each(log::slice(&whole), fifth, |offset, bytes| {
+        let (found, end) = log::text(&[LogPart {
+            bytes: bytes.into(),
+            ..whole
+        }]);
         assert_eq!(found, "2@1x1 3@2x1");
         assert_eq!(
             end.cause,
