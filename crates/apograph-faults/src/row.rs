@@ -37,6 +37,8 @@ pub enum Row {
     Occupied,
     /// Nothing is more open than the database, and what is closed is an error
     Permissions,
+    /// Root and the owner of the files in turns
+    Turns,
     /// What is written has one bit wrong
     Encoder,
     /// Files of a repository that rotted, were cut, lost, swapped or doubled
@@ -67,6 +69,7 @@ impl Row {
             Self::Interrupted => rows::interrupted::run(programs, extent),
             Self::Occupied => rows::occupied::run(),
             Self::Permissions => rows::permissions::run(programs),
+            Self::Turns => rows::turns::run(programs, extent),
             Self::Encoder => rows::encoder::run(),
             Self::Rot => rows::rot::run(extent),
             Self::Hostile => rows::hostile::run(programs, extent),

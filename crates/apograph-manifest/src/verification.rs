@@ -93,10 +93,20 @@ impl FileStamp {
     /// How coarse the clock of a file system may be. What is changed twice within that time can
     /// have one stamp before and behind the second change.
     pub const GRAIN: Duration = Duration::from_millis(20);
+    /// The same where times are whole seconds: vfat has every other one, and the protocol of sshfs
+    /// each.
+    const WHOLE_GRAIN: Duration = Duration::from_secs(2);
+    const SECOND_NS: i64 = 1_000_000_000;
 
     /// Whether a change at `now` or later would show.
     pub fn is_settled(&self, now: UnixMillis) -> bool {
-        let grain = i64::try_from(Self::GRAIN.as_nanos()).unwrap_or(i64::MAX);
+        let is_whole = |time_ns: i64| time_ns % Self::SECOND_NS == 0;
+        let grain = if is_whole(self.changed_ns) && is_whole(self.modified_ns) {
+            Self::WHOLE_GRAIN.saturating_add(Self::GRAIN)
+        } else {
+            Self::GRAIN
+        };
+        let grain = i64::try_from(grain.as_nanos()).unwrap_or(i64::MAX);
         let now = i64::try_from(now.get()).unwrap_or(i64::MAX);
         self.changed_ns.saturating_add(grain) <= now.saturating_mul(1_000_000)
     }
@@ -105,7 +115,7 @@ impl FileStamp {
 impl From<&Metadata> for FileStamp {
     fn from(metadata: &Metadata) -> Self {
         let nanoseconds = |seconds: i64, rest: i64| {
-            let whole = seconds.saturating_mul(1_000_000_000);
+            let whole = seconds.saturating_mul(Self::SECOND_NS);
             whole.saturating_add(rest)
         };
         Self {

@@ -15,3 +15,4 @@ pub mod power;
 pub mod race;
 pub mod rot;
 pub mod system_calls;
+pub mod turns;

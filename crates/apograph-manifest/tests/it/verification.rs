@@ -52,21 +52,26 @@ fn frames_that_were_looked_at_are_remembered_as_long_as_the_file_is_the_same() {
 #[test]
 fn a_stamp_is_settled_a_grain_behind_the_change() {
     let grain = u64::try_from(FileStamp::GRAIN.as_millis()).expect("a short time");
-    let changed = stamp(1, 1_000_000_000);
+    let changed = stamp(1, 1_004_000_000);
     let rows = [
         (0, false),
-        (1000, false),
-        (1000 + grain - 1, false),
-        (1000 + grain, true),
-        (1001 + grain, true),
+        (1004, false),
+        (1004 + grain - 1, false),
+        (1004 + grain, true),
+        (1005 + grain, true),
         (u64::MAX, true),
     ];
     for (now, expected) in rows {
         assert_eq!(changed.is_settled(at(now)), expected, "{now}");
     }
     // The next nanosecond is another millisecond.
-    let later = stamp(1, 1_000_000_001);
-    assert!(!later.is_settled(at(1000 + grain)) && later.is_settled(at(1001 + grain)));
+    let later = stamp(1, 1_004_000_001);
+    assert!(!later.is_settled(at(1004 + grain)) && later.is_settled(at(1005 + grain)));
+    // A file system may know whole seconds alone, and only every other one.
+    let whole = stamp(1, 4_000_000_000);
+    let two_seconds = 2000 + grain;
+    assert!(!whole.is_settled(at(4000 + two_seconds - 1)));
+    assert!(whole.is_settled(at(4000 + two_seconds)));
 }
 
 #[test]
