@@ -205,7 +205,7 @@ fn judge(run: &Run, root: &Path) -> Result<()> {
         ensure!(found.uid() == USER, "{path} is of user {}", found.uid());
         ensure!(mode & 0o400 != 0, "{path} cannot be read: {mode:o}");
         ensure!(
-            found.is_dir() || mode & 0o077 == 0,
+            found.is_dir() || mode.trailing_zeros() >= 6,
             "{path} is open: {mode:o}"
         );
     }
