@@ -89,16 +89,16 @@ impl Run {
 
     /// Reads what a command that ended has said.
     pub fn read(exit: Option<i32>, stdout: &[u8], stderr: &[u8]) -> Self {
-        // Warnings come before the error.
         let last = |text: &[u8]| {
             let mut lines = text.rsplit(|byte| *byte == b'\n');
             lines.find_map(|line| serde_json::from_slice::<Value>(line).ok())
         };
-        let text = if stdout.is_empty() { stderr } else { stdout };
-        let mut json = last(text).unwrap_or_default();
-        if stdout.is_empty() {
-            json = json["error"].take();
-        }
+        // A result that could not be written may have been, in the end.
+        let failure = last(stderr).filter(|it| exit != Some(0) && it["error"].is_object());
+        let json = match failure {
+            Some(mut failure) => failure["error"].take(),
+            None => last(stdout).unwrap_or_default(),
+        };
         let said = String::from_utf8_lossy(stderr).into_owned();
         Self { exit, json, said }
     }
