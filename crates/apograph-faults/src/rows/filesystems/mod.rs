@@ -12,7 +12,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use apograph::format::Generation;
-use apograph::io::{Disk, Folder, Mode, RealDisk, is_silly_renamed, is_temporary};
+use apograph::io::{Disk, FileLock, Folder, Lack, Mode, RealDisk, is_silly_renamed, is_temporary};
 use apograph::repository::RepositoryLock;
 
 use self::kind::{Kind, Made};
@@ -95,6 +95,8 @@ impl OnIt<'_> {
         }
         tally.runs += 1;
         tally.struck(|| "taken names".to_owned(), self.replaces_nothing());
+        let lacks = self.lacks()?;
+        tally.say(format!("{}: lacks {lacks:?}", self.kind.name()));
         if strace::is_possible() {
             self.strike(&mut tally)?;
         }
@@ -165,6 +167,43 @@ impl OnIt<'_> {
         );
         ensure!(found("free") == Some(b"taken"), "the old content is gone");
         nothing_is_left(folder.path())
+    }
+
+    /// What it is found not to have.
+    fn lacks(&self) -> Result<Vec<Lack>> {
+        let folder = self.made.folder()?;
+        let opened = Folder::open(folder.path())?;
+        for name in ["one", "other"] {
+            std::fs::write(folder.path().join(name), name)?;
+        }
+        RealDisk.publish(opened.at("one"), opened.at("free"))?;
+        RealDisk.exchange(opened.at("free"), opened.at("other"))?;
+        if !opened.lacks(Lack::Link)
+            && RealDisk
+                .link(opened.at("other"), opened.at("link"))
+                .is_err()
+        {
+            opened.note(Lack::Link);
+        }
+        let lock = FileLock::acquire_folder(&opened)?;
+        let of_file = FileLock::acquire(opened.at("other"), Mode::PRIVATE)?;
+        drop((lock, of_file));
+        // Where others could read it, it is not created.
+        let closed = RealDisk.create_new(opened.at("closed"), Mode::PRIVATE.into());
+        if closed.is_err() {
+            opened.note(Lack::Permissions);
+        }
+        RealDisk.sync_folder(&opened)?;
+        let all = [
+            Lack::FreeRename,
+            Lack::Exchange,
+            Lack::Link,
+            Lack::FolderLock,
+            Lack::Exclusion,
+            Lack::Permissions,
+            Lack::FolderSync,
+        ];
+        Ok(all.into_iter().filter(|lack| opened.lacks(*lack)).collect())
     }
 
     fn strike(&self, tally: &mut Tally) -> Result<()> {
