@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apograph_format::{
-    DATABASE_HEADERS_BYTES, DatabaseHeaders, FormatError, Generation, Lsn, checkpoint_image,
-    generation_of, log_folder, migrated_original, spill_folder,
+    DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FormatError, Generation, Lsn,
+    checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, StagedFile, read_front};
 use apograph_manifest::SourceFile;
@@ -34,6 +34,8 @@ const COPY_ATTEMPTS: u32 = 200;
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// How often a damaged slot is read anew before it is one.
 const SLOT_ATTEMPTS: u32 = 20;
+/// The log of a database that is a folder.
+const WAL_DIRECTORY_LOG: &str = "wal";
 /// What tells the generation: the magic number and the version.
 const GENERATION_BYTES: usize = 8;
 
@@ -53,9 +55,7 @@ impl Database {
     /// Finds the database at `path`.
     pub(crate) fn find(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Err(CaptureError::WalDirectory {
-                path: path.to_owned(),
-            });
+            return Err(of_folder(path));
         }
         let (folder, name) = Folder::holding(path)?;
         let file = folder.at(name).open_named()?;
@@ -65,8 +65,12 @@ impl Database {
             path: path.to_owned(),
             source,
         })?;
-        // A file that is no database is reported when its headers are read.
+        // One that is damaged is reported when its headers are read.
         let front = read_front(&file, path, GENERATION_BYTES).unwrap_or_default();
+        if let Some(what) = other_file(&front, path) {
+            let path = path.to_owned();
+            return Err(CaptureError::NotADatabase { path, what });
+        }
         Ok(Self {
             path: path.to_owned(),
             name: name.to_owned(),
@@ -312,6 +316,26 @@ impl Database {
             source,
         }
     }
+}
+
+/// A folder is a database where its log is the only copy; else it is none.
+fn of_folder(path: &Path) -> CaptureError {
+    let path = path.to_owned();
+    if path.join(WAL_DIRECTORY_LOG).is_dir() {
+        return CaptureError::WalDirectory { path };
+    }
+    let what = "a folder";
+    CaptureError::NotADatabase { path, what }
+}
+
+/// What a file is that does not begin as a database does. Where nothing but its name says that it
+/// is one, its beginning may be damaged.
+fn other_file(front: &[u8], path: &Path) -> Option<&'static str> {
+    let is_named = path.extension().is_some_and(|it| it == "grafeo");
+    if is_named || front.starts_with(&DATABASE_MAGIC) {
+        return None;
+    }
+    Some("another kind of file")
 }
 
 struct Source {

@@ -48,6 +48,14 @@ pub enum CaptureError {
         /// The folder.
         path: PathBuf,
     },
+    /// What is named is no database.
+    #[error("{} is {what}, and no Grafeo database", path.display())]
+    NotADatabase {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// The repository belongs to another database.
     #[error("the backups in {} are of another database than {}", repository.display(), database.display())]
     Foreign {
@@ -126,6 +134,7 @@ impl CaptureError {
             }
             Self::Database { .. } => "corrupt-database",
             Self::SpilledVectors { .. } | Self::ForeignVectors { .. } => "spilled-vectors",
+            Self::NotADatabase { .. } => "not-a-database",
             Self::Foreign { .. } => "foreign-database",
             Self::NoFullBackup => "no-full-backup",
             Self::ChainBroken(_) => "chain-broken",

@@ -23,7 +23,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{Dir, Mode as RawMode, OFlags, open, openat};
+use rustix::fs::{Dir, Mode as RawMode, OFlags, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::access::{Mode, Owner};
@@ -192,6 +192,16 @@ impl Folder {
             lacks: Arc::default(),
             path,
         }
+    }
+
+    /// How many bytes the process may still write to the file system of the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn bytes_free(&self) -> Result<u64> {
+        let found = fstatvfs(&self.handle).map_err(failed("inspect", self.path()))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     /// The folder as a file of its own, to be locked, synced or changed.

@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
 use apograph_io::{Monitor, Reading};
-use apograph_manifest::FileName;
+use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable};
 use apograph_repository::Repository;
-use apograph_wal::PlacedEvent;
+use apograph_wal::{Group, PlacedEvent, Placement};
 
 use crate::error::RestoreError;
-use crate::walk::{Walk, WalkError};
+use crate::walk::{Step, Walk, WalkError};
 
 /// A commit group in a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +23,11 @@ pub struct Commit {
     pub own_epoch: bool,
     /// Generation 2: when it was written.
     pub committed_at: Option<UnixMillis>,
+    /// The last capture before the one that found it: it was made behind that, as far as times of
+    /// captures are known.
+    pub captured_after: Option<UnixMillis>,
+    /// The capture that found it: it was made by then.
+    pub captured_at: UnixMillis,
     /// Generation 2: the position behind it.
     pub end_lsn: Option<Lsn>,
     /// Whether its epoch, its time and its records are encrypted.
@@ -40,59 +44,137 @@ pub struct Commit {
     pub kinds: BTreeMap<Cow<'static, str>, u64>,
 }
 
-/// Reads every commit of the repository in `folder`, in log order.
+/// What a repository says of its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Logged {
+    /// A commit.
+    Commit(Commit),
+    /// An increment that cannot be used, in the place of its commits.
+    Unusable {
+        /// Its file.
+        segment: FileName,
+        /// Why not.
+        reason: Unusable,
+    },
+}
+
+/// Reads every commit of the repository in `folder`, in log order, or the last one first.
 ///
-/// Commits that a segment repeats are seen once.
+/// Commits that a segment repeats are seen once. A segment is checked whole before any of its
+/// commits is seen.
 ///
 /// # Errors
 ///
-/// [`RestoreError`], for a damaged segment after its sound predecessors were visited; and that of
-/// `visit`.
+/// [`RestoreError`], and that of `visit`.
 pub fn commits<E: From<RestoreError>>(
-    folder: &Path,
+    repository: &Repository,
+    newest_first: bool,
     monitor: &dyn Monitor,
-    mut visit: impl FnMut(Commit) -> Result<(), E>,
+    mut visit: impl FnMut(Logged) -> Result<(), E>,
 ) -> Result<(), E> {
-    let reading = Reading::heard_by(monitor);
-    let repository = Repository::open_with(folder, reading).map_err(RestoreError::from)?;
-    let mut walk = Walk::from(&repository, 0, reading).checking_first();
-    for (index, entry) in repository.chain().entries().iter().enumerate() {
-        let repeats = matches!(
-            &entry.content,
-            Some(apograph_manifest::SegmentContent::Increment(increment)) if increment.repeats
-        );
-        if entry.segment.kind == SegmentKind::Full || repeats {
-            continue;
-        }
-        let mut outcome = Ok(());
-        let see = |event: &PlacedEvent<'_>| {
-            if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
-                outcome = visit(Commit {
-                    point: placement.point,
-                    is_counted: entry.is_counted,
-                    own_epoch: placement.own_epoch,
-                    committed_at: group.committed_at,
-                    end_lsn: group.end_position().and_then(LogPosition::lsn),
-                    is_encrypted: group.is_encrypted,
-                    transaction: group.transaction,
-                    segment: entry.segment.file.clone(),
-                    offset: group.file_offset(),
-                    records: group.records,
-                    kinds: group.kinds()?,
-                });
-            }
-            Ok(())
-        };
-        let read = walk.step(index).and_then(|step| step.increment(see));
-        outcome?;
-        read.map_err(|error| match error {
-            WalkError::Io(error) => RestoreError::from(error),
-            WalkError::Output(error) => *error,
-            WalkError::Unusable(reason) => RestoreError::Segment {
-                file: entry.segment.file.clone(),
-                reason,
-            },
+    let entries = repository.chain().entries();
+    let is_wanted = |index: &usize| {
+        let entry = entries.get(*index);
+        entry.is_some_and(|entry| {
+            let repeats = matches!(
+                &entry.content,
+                Some(SegmentContent::Increment(increment)) if increment.repeats
+            );
+            entry.segment.kind == SegmentKind::Incremental && !repeats
+        })
+    };
+    let mut walk = Walk::from(repository, 0, Reading::heard_by(monitor)).checking_first();
+    let steps = (0..entries.len())
+        .filter(is_wanted)
+        .map(|index| (index, walk.step(index)));
+    if !newest_first {
+        return steps.into_iter().try_for_each(|(index, step)| {
+            let segment = OneSegment::of(entries, index);
+            segment
+                .read(step, |commit| visit(Logged::Commit(commit)))?
+                .map_or(Ok(()), |reason| visit(segment.unusable(reason)))
+        });
+    }
+    // What is before a segment tells where in the history it is.
+    let mut steps: Vec<_> = steps.collect();
+    while let Some((index, step)) = steps.pop() {
+        let segment = OneSegment::of(entries, index);
+        let mut seen = Vec::new();
+        let reason = segment.read(step, |commit| {
+            seen.push(commit);
+            Ok::<(), E>(())
         })?;
+        if let Some(reason) = reason {
+            visit(segment.unusable(reason))?;
+        }
+        let mut newest_first = seen.into_iter().rev().map(Logged::Commit);
+        newest_first.try_for_each(&mut visit)?;
     }
     Ok(())
+}
+
+/// An increment, and when it was captured.
+struct OneSegment<'a> {
+    entry: &'a ChainEntry,
+    /// The last capture before its own.
+    captured_after: Option<UnixMillis>,
+}
+
+impl<'a> OneSegment<'a> {
+    fn of(entries: &'a [ChainEntry], index: usize) -> Self {
+        let (before, entry) = (&entries[..index], &entries[index]);
+        let at = |entry: &ChainEntry| entry.segment.created_at;
+        let earlier = before.iter().rev().map(at).find(|it| *it < at(entry));
+        Self {
+            entry,
+            captured_after: earlier,
+        }
+    }
+
+    fn unusable(&self, reason: Unusable) -> Logged {
+        let segment = self.entry.segment.file.clone();
+        Logged::Unusable { segment, reason }
+    }
+
+    /// Reads its commits; tells why it cannot be used, where it cannot.
+    fn read<E: From<RestoreError>>(
+        &self,
+        step: Result<Step<'_>, WalkError>,
+        mut see: impl FnMut(Commit) -> Result<(), E>,
+    ) -> Result<Option<Unusable>, E> {
+        let mut outcome = Ok(());
+        let read = step.and_then(|step| {
+            step.increment(|event| {
+                if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
+                    outcome = see(self.commit(group, placement)?);
+                }
+                Ok(())
+            })
+        });
+        outcome?;
+        match read {
+            Ok(_) => Ok(None),
+            Err(WalkError::Unusable(reason)) => Ok(Some(reason)),
+            Err(WalkError::Io(error)) => Err(RestoreError::from(error).into()),
+            Err(WalkError::Output(error)) => Err((*error).into()),
+        }
+    }
+
+    fn commit(&self, group: &Group<'_>, placement: &Placement) -> apograph_io::Result<Commit> {
+        Ok(Commit {
+            point: placement.point,
+            is_counted: self.entry.is_counted,
+            own_epoch: placement.own_epoch,
+            committed_at: group.committed_at,
+            captured_after: self.captured_after,
+            captured_at: self.entry.segment.created_at,
+            end_lsn: group.end_position().and_then(LogPosition::lsn),
+            is_encrypted: group.is_encrypted,
+            transaction: group.transaction,
+            segment: self.entry.segment.file.clone(),
+            offset: group.file_offset(),
+            records: group.records,
+            kinds: group.kinds()?,
+        })
+    }
 }

@@ -30,6 +30,6 @@ mod walk;
 
 pub use apograph_manifest::Level;
 pub use error::{RestoreError, Result};
-pub use history::{Commit, commits};
+pub use history::{Commit, Logged, commits};
 pub use restore::{Options, Restored, restore};
 pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_mark};

@@ -1,8 +1,9 @@
 //! One restore: the target's plan, the walk over its segments, the database it makes.
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
+use apograph_format::{Epoch, Generation, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
 use apograph_io::{Disk, IoError, Mode, Monitor, Owner, Pace, Reading, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
@@ -71,6 +72,18 @@ pub struct Restored {
     /// in the log), and when the next one was. Generation 1: when the state was captured, and when
     /// the next segment was.
     pub interval: Option<(UnixMillis, Option<UnixMillis>)>,
+    /// Of a dry run: how many bytes are free where the database would be.
+    pub bytes_free: Option<u64>,
+}
+
+impl Restored {
+    /// The generation of the engine that opens it.
+    pub const fn generation(&self) -> Generation {
+        match self.lsn {
+            Some(_) => Generation::Two,
+            None => Generation::One,
+        }
+    }
 }
 
 /// Restores a database from the repository in `folder` to `output`.
@@ -88,10 +101,8 @@ pub fn restore(
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Restored> {
-    let place = Output::find(output)?;
-    if let Some(place) = &place {
-        place.check_free_or_left()?;
-    }
+    let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
+    place.check_free_or_left()?;
     let reading = Reading {
         threads: options.threads,
         pace: &options.pace,
@@ -107,11 +118,8 @@ pub fn restore(
         } else {
             let model = repository.file_of(maker.full()?);
             let mode = Mode::of(&model.open()?, &model.path())?;
-            let place = place.clone().ok_or_else(|| no_folder_for(output))?;
-            maker.made(
-                output,
-                Sink::to(Staging::begin(disk, place, mode, monitor)?),
-            )
+            let staging = Staging::begin(disk, place.clone(), mode, monitor)?;
+            maker.made(output, Sink::to(staging))
         };
         // What cannot be used is as if that had been seen when the repository was opened: other
         // segments may do, and if none do, the plan says how near others come.
@@ -120,7 +128,10 @@ pub fn restore(
                 repository = repository.without(&file, reason.clone());
                 passed_over.push(RestoreError::Segment { file, reason });
             }
-            Ok(restored) => {
+            Ok(mut restored) => {
+                if options.dry_run {
+                    restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
+                }
                 for defect in passed_over {
                     monitor.warn(&format!("{defect}; the state was restored without it"));
                 }
@@ -135,7 +146,7 @@ fn no_folder_for(output: &Path) -> IoError {
     IoError::Failed {
         operation: "restore into",
         path: output.parent().unwrap_or(output).to_owned(),
-        source: std::io::ErrorKind::NotFound.into(),
+        source: io::Error::new(ErrorKind::NotFound, "there is no such folder"),
     }
 }
 
@@ -308,6 +319,7 @@ impl<'a> Maker<'a> {
             bytes_written,
             owner,
             interval: self.interval(),
+            bytes_free: None,
             statements_to_run: self.selection.statements.into_list(),
         })
     }

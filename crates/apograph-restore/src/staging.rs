@@ -14,6 +14,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use apograph_format::v1::is_spilled_vectors;
@@ -94,6 +95,20 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    /// How many bytes are free there, which must be no fewer than the database has.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<u64> {
+        let free = self.folder.bytes_free()?;
+        if bytes <= free {
+            return Ok(free);
+        }
+        let lack = format!("it takes {bytes} bytes, and {free} are free");
+        Err(RestoreError::Io(IoError::Failed {
+            operation: "restore into",
+            path: self.folder.path().to_owned(),
+            source: io::Error::new(ErrorKind::StorageFull, lack),
+        }))
     }
 
     fn database(&self) -> At<'_> {

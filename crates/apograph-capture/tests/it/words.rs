@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use apograph_capture::{Broken, CaptureError, Kind};
+use apograph_capture::{Broken, CaptureError, Kind, Options, capture};
+use apograph_io::{RealDisk, Silent};
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, flip};
@@ -68,8 +69,24 @@ fn an_unknown_version_is_told_from_damage() {
         fs::remove_file(&path).expect("a file");
         assert_eq!(live.refused(Kind::Auto).0, "io");
         fs::create_dir(&path).expect("a folder");
+        let words = format!("{name} is a folder, and no Grafeo database");
+        assert_eq!(live.refused(Kind::Auto), ("not-a-database", words));
+        fs::create_dir(path.join("wal")).expect("a folder");
         assert_eq!(live.refused(Kind::Auto).0, "unsupported-version");
         assert!(!live.repository().exists());
+
+        let (other, repository) = (live.path("letter"), live.repository());
+        fs::write(&other, "Dear reader").expect("a file");
+        let options = Options::default();
+        let refused = capture(&RealDisk, &other, &repository, &options, &Silent);
+        let refused = refused.expect_err("no database");
+        assert_eq!(refused.code(), "not-a-database");
+        let words = format!(
+            "{} is another kind of file, and no Grafeo database",
+            other.display()
+        );
+        assert_eq!(refused.to_string(), words);
+        assert!(!repository.exists());
     }
 }
 

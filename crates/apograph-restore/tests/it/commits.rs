@@ -5,27 +5,37 @@ use std::fs;
 
 use apograph_format::{Epoch, Lsn, Point, Timeline, TransactionId, UnixMillis};
 use apograph_io::Silent;
-use apograph_manifest::FileName;
-use apograph_restore::{Commit, RestoreError, Result, commits};
+use apograph_manifest::{FileName, Unusable};
+use apograph_repository::Repository;
+use apograph_restore::{Commit, Logged, RestoreError, commits};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{flip_last_byte, record};
 
-/// What was seen, and how it ended.
-pub(crate) fn seen(stage: &Stage) -> (Vec<Commit>, Result<()>) {
-    let mut seen = Vec::new();
-    let outcome = commits(&stage.repository(), &Silent, |commit| {
-        seen.push(commit);
-        Ok(())
+/// The commits, and what cannot be used of the others.
+pub(crate) fn seen(stage: &Stage) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
+    in_order(stage, false)
+}
+
+fn in_order(stage: &Stage, newest_first: bool) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
+    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let (mut seen, mut unusable) = (Vec::new(), Vec::new());
+    let outcome = commits(&repository, newest_first, &Silent, |logged| {
+        match logged {
+            Logged::Commit(commit) => seen.push(commit),
+            Logged::Unusable { segment, reason } => unusable.push((segment, reason)),
+        }
+        Ok::<(), RestoreError>(())
     });
-    (seen, outcome)
+    outcome.expect("a repository");
+    (seen, unusable)
 }
 
 /// The commits of a repository that is sound.
 pub(crate) fn all(stage: &Stage) -> Vec<Commit> {
-    let (commits, outcome) = seen(stage);
-    outcome.expect("a repository");
+    let (commits, unusable) = seen(stage);
+    assert_eq!(unusable, []);
     commits
 }
 
@@ -40,6 +50,8 @@ fn each_commit_is_listed_once_with_its_place_and_its_records() {
         is_counted: true,
         own_epoch: true,
         committed_at: None,
+        captured_after: Some(UnixMillis::new(1_795_246_036_478)),
+        captured_at: UnixMillis::new(1_795_246_036_485),
         end_lsn: None,
         is_encrypted: false,
         transaction: TransactionId::new(9),
@@ -50,6 +62,8 @@ fn each_commit_is_listed_once_with_its_place_and_its_records() {
     };
     let placed = Commit {
         committed_at: Some(UnixMillis::new(1_795_246_036_758)),
+        captured_after: Some(UnixMillis::new(1_795_246_036_757)),
+        captured_at: UnixMillis::new(1_795_246_036_760),
         end_lsn: Some(Lsn::new(666)),
         offset: 168,
         ..plain.clone()
@@ -78,25 +92,29 @@ fn no_commit_of_a_damaged_segment_is_listed() {
                 record(&stage);
             }
             flip_last_byte(&stage.repository().join(SEGMENTS[2]));
-            let (commits, outcome) = seen(&stage);
-            assert_eq!(epochs(&commits), (8..=18).collect::<Vec<_>>());
-            let error = outcome.expect_err("damage");
-            assert_eq!(error.code(), "corrupt-segment");
-            assert!(error.to_string().starts_with(SEGMENTS[2]), "{error}");
+            let (commits, unusable) = seen(&stage);
+            let sound: Vec<u64> = (8..=18).chain(30..=40).collect();
+            assert_eq!(epochs(&commits), sound);
+            let [(file, Unusable::Damaged { .. })] = &unusable[..] else {
+                panic!("{unusable:?}");
+            };
+            assert_eq!(file.as_str(), SEGMENTS[2]);
+            let (backwards, unusable) = in_order(&stage, true);
+            assert!(backwards.iter().rev().eq(&commits));
+            assert_eq!(unusable.len(), 1);
         }
     }
 }
 
 #[test]
-fn a_missing_segment_ends_the_list() {
+fn a_missing_segment_is_told() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         fs::remove_file(stage.repository().join(SEGMENTS[2])).expect("a file");
-        let (commits, outcome) = seen(&stage);
-        assert_eq!(commits.len(), 11);
-        let error = outcome.expect_err("a missing file");
-        assert_eq!(error.code(), "chain-broken");
-        assert_eq!(error.to_string(), format!("{} is missing", SEGMENTS[2]));
+        let (commits, unusable) = seen(&stage);
+        assert_eq!(commits.len(), 22);
+        let missing = FileName::try_from(SEGMENTS[2]).expect("a name");
+        assert_eq!(unusable, [(missing, Unusable::Missing)]);
     }
 }
 
@@ -104,7 +122,8 @@ fn a_missing_segment_ends_the_list() {
 fn whoever_has_seen_enough_is_shown_no_more() {
     let stage = Stage::new(V1);
     let mut count = 0;
-    let outcome = commits(&stage.repository(), &Silent, |_| {
+    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let outcome = commits(&repository, false, &Silent, |_| {
         count += 1;
         let path = stage.path("enough");
         if count < 3 {

@@ -137,16 +137,21 @@ fn a_folder_is_not_taken_for_a_name_in_it() {
 }
 
 #[test]
-fn a_restore_can_be_planned_to_a_folder_that_is_still_to_come() {
+fn a_restore_and_its_plan_need_the_folder_and_room_in_it() {
     let stage = Stage::new(V1);
     let output = stage.path("nowhere").join(OUTPUT);
-    let planned = plan_to(&stage, &output).expect("a plan");
-    assert_eq!(planned.output, output);
-    let error = restore_to(&RealDisk, &stage, &output).expect_err("no folder");
-    assert_eq!(error.code(), "io");
-    let expected = format!("cannot restore into {}: ", stage.path("nowhere").display());
-    assert!(error.to_string().starts_with(&expected), "{error}");
+    for outcome in [
+        plan_to(&stage, &output),
+        restore_to(&RealDisk, &stage, &output),
+    ] {
+        let error = outcome.expect_err("no folder");
+        assert_eq!(error.code(), "io");
+        let expected = format!("cannot restore into {}: ", stage.path("nowhere").display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
     assert_eq!(found(&stage), BTreeMap::new());
+    let planned = plan_to(&stage, &stage.path(OUTPUT)).expect("a plan");
+    assert!(planned.bytes_free > Some(planned.bytes_written));
 
     fs::write(stage.path("nowhere"), "a file").expect("a file");
     for outcome in [

@@ -54,7 +54,8 @@ fn a_restore_tells_what_it_read_and_what_it_wrote() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         let target = Target::Point(point(20).into());
-        let planned = planned(&stage, target).expect("a plan");
+        let mut planned = planned(&stage, target).expect("a plan");
+        assert!(planned.bytes_free.take().is_some());
         let restored = restored(&stage, target);
         assert_eq!(planned, restored);
         assert_eq!(restored.point, Some(point(20)));
@@ -73,6 +74,7 @@ fn a_restore_tells_what_it_read_and_what_it_wrote() {
         assert_eq!(restored.bytes_written, database_bytes + log_bytes as u64);
         let last = all(&stage).into_iter().find(|it| it.point == point(20));
         assert_eq!(restored.lsn, last.expect("a commit").end_lsn);
+        assert_eq!(restored.generation(), fixtures.generation());
     }
 }
 

@@ -176,7 +176,7 @@ pub(super) struct TargetArgs {
     /// The state right before the commit with epoch E
     #[arg(long, value_name = "[T:]E")]
     before_epoch: Option<PointName>,
-    /// The last state known to have existed at an instant
+    /// The last state known to have existed at an instant, such as 2026-11-21T03:00:00Z
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     time: Option<UnixMillis>,
     /// The state right behind the commit that ends at a log position (Grafeo 0.6)
@@ -258,7 +258,9 @@ impl From<LevelArg> for Level {
 
 /// Show the commits in a repository, in log order
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  apograph log backups --from 42 --to 60")]
+#[command(
+    after_help = "Examples:\n  apograph log backups --from 42 --to 60\n  apograph log backups --kind delete_node --reverse --limit 5"
+)]
 pub(super) struct Log {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
@@ -269,6 +271,27 @@ pub(super) struct Log {
     /// Leave out commits behind this epoch
     #[arg(long, value_name = "[T:]E")]
     pub(super) to: Option<PointName>,
+    /// Leave out commits that were made before an instant
+    ///
+    /// Grafeo 0.5 does not log when a commit was made: there it is left out where it was captured
+    /// before.
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub(super) since: Option<UnixMillis>,
+    /// Leave out commits that were made behind an instant
+    ///
+    /// Of Grafeo 0.5 those that a backup behind that instant found first, and one at or behind it
+    /// before that did not.
+    #[arg(long, value_name = "RFC3339", value_parser = instant)]
+    pub(super) until: Option<UnixMillis>,
+    /// Leave out commits without a record of this kind, such as `delete_node`
+    #[arg(long, value_name = "KIND")]
+    pub(super) kind: Option<String>,
+    /// Show no more than so many commits
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<usize>,
+    /// Show the last commit first
+    #[arg(long)]
+    pub(super) reverse: bool,
 }
 
 /// Tell what one file is and holds
@@ -369,12 +392,22 @@ fn rate(word: &str) -> Result<NonZero<u64>, String> {
     bytes().ok_or_else(|| "expected bytes per second, such as 500K, 20MiB or 1G".to_owned())
 }
 
+/// An instant needs an offset from UTC. The last hours of the year 9999 are later than a
+/// [`jiff::Timestamp`] can be, and an instant all the same.
 fn instant(word: &str) -> Result<UnixMillis, String> {
-    let instant: jiff::Timestamp = word
-        .parse()
-        .map_err(|_| "expected a time such as 2026-11-21T03:00:00Z".to_owned())?;
-    let millis = u64::try_from(instant.as_millisecond());
-    millis
+    let example = "such as 2026-11-21T03:00:00Z";
+    let parser = jiff::fmt::temporal::DateTimeParser::new();
+    let pieces = parser.parse_pieces(word);
+    let pieces = pieces.map_err(|_| format!("expected a date and a time {example}"))?;
+    let time = pieces.time();
+    let time = time.ok_or_else(|| format!("a date is a whole day; expected a time {example}"))?;
+    let offset = pieces.to_numeric_offset().ok_or_else(|| {
+        format!("the offset from UTC is missing: {example}, or ending with +01:00")
+    })?;
+    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+    let local = pieces.date().to_datetime(time).duration_since(epoch);
+    let millis = local.as_millis() - i128::from(offset.seconds()) * 1000;
+    u64::try_from(millis)
         .map(UnixMillis::new)
         .map_err(|_| "the time lies before 1970".to_owned())
 }
@@ -382,6 +415,27 @@ fn instant(word: &str) -> Result<UnixMillis, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_has_an_offset() {
+        let rows = [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2026-11-21T06:37:04.331Z", Some(1_795_243_024_331)),
+            ("2026-11-21T06:37:04.3319Z", Some(1_795_243_024_331)),
+            ("2026-11-21t07:37:04.331+01:00", Some(1_795_243_024_331)),
+            ("2026-11-21 06:37:04Z", Some(1_795_243_024_000)),
+            ("9999-12-31T23:59:59.999999999Z", Some(253_402_300_799_999)),
+            ("2026-11-21T06:37:04", None),
+            ("2026-11-21", None),
+            ("1969-12-31T23:59:59Z", None),
+            ("yesterday", None),
+            ("", None),
+        ];
+        for (word, expected) in rows {
+            let found = instant(word).ok().map(UnixMillis::get);
+            assert_eq!(found, expected, "{word:?}");
+        }
+    }
 
     #[test]
     fn rates_are_read_as_others_read_them() {

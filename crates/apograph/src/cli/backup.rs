@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_capture::{Captured, Kind, Options, capture};
+use apograph_capture::{CaptureError, Captured, Kind, Options, capture};
 use apograph_format::SegmentKind;
 use apograph_io::exists;
 use apograph_manifest::SegmentRecord;
@@ -32,7 +32,8 @@ pub(super) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
         &asked.repo,
         &options,
         session.terminal,
-    )?;
+    )
+    .map_err(|error| explained(error, asked))?;
     let (text, mut object) = match captured {
         Captured::UpToDate { end_epoch } => (
             format!("Nothing new since epoch {end_epoch}.\n"),
@@ -50,6 +51,30 @@ pub(super) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
         text
     };
     Ok(Report::done(text, object))
+}
+
+/// What is missing, where a path leads nowhere.
+fn explained(error: CaptureError, asked: &Backup) -> Failure {
+    let missing = match &error {
+        CaptureError::Io(error) if error.is_not_found() => error.path().to_owned(),
+        _ => return error.into(),
+    };
+    if missing == asked.database {
+        let message = format!("there is no database {}", missing.display());
+        let failure = Failure::new("io", message).about(&missing);
+        return failure.hinting("name the .grafeo file of the database");
+    }
+    if missing == asked.repo {
+        let parent = missing.parent().unwrap_or(&missing);
+        let message = format!(
+            "{} cannot be made: the folder {} does not exist",
+            missing.display(),
+            parent.display()
+        );
+        let failure = Failure::new("io", message).about(&missing);
+        return failure.hinting("make that folder first, or mount what it is on");
+    }
+    error.into()
 }
 
 /// The segment that the command is about: the full backup, where one was taken.

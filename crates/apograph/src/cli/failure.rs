@@ -99,7 +99,7 @@ pub(super) fn exit_status(code: &str) -> u8 {
         "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"
         | "corrupt-database" | "corrupt-wal" => 3,
         "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
-        | "encrypted" => 4,
+        | "encrypted" | "not-a-database" => 4,
         "target-not-covered" | "ambiguous-target" => 5,
         "output-exists" => 6,
         "repository-busy" => 7,
@@ -185,6 +185,9 @@ impl From<CaptureError> for Failure {
             CaptureError::ForeignVectors { path } => failure
                 .about(&path)
                 .hinting("open the database for writing once: Grafeo 0.6 then takes them in"),
+            CaptureError::NotADatabase { path, .. } => failure
+                .about(&path)
+                .hinting("name the .grafeo file of the database"),
             CaptureError::NoCommits { path, .. } => failure
                 .about(&path)
                 .hinting("close the database and back it up then, or move on to a later Grafeo"),
@@ -214,9 +217,13 @@ impl From<ChainError> for Failure {
             ChainError::NotABoundary { below, above, .. } => {
                 let names = [below, above].into_iter().flatten();
                 let names: Vec<String> = names.map(|lsn| lsn.to_string()).collect();
-                if !names.is_empty() {
-                    failure.hint = Some(format!("a commit ends at LSN {}", names.join(" and at ")));
-                }
+                failure.hint = Some(if names.is_empty() {
+                    "only the log of Grafeo 0.6 has LSNs, and none of it is here; name an epoch or \
+                     an instant, by `apograph list REPO`"
+                        .to_owned()
+                } else {
+                    format!("a commit ends at LSN {}", names.join(" and at "))
+                });
             }
             ChainError::AmbiguousLsn { .. } => {
                 failure.hint = Some("name an epoch, `[T:]E`, or an instant instead".to_owned());

@@ -3,9 +3,7 @@
 use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline};
-use apograph_manifest::{
-    ChainEntry, Hole, LsnRange, PointRange, SegmentContent, Unusable, Verification,
-};
+use apograph_manifest::{ChainEntry, Hole, LsnRange, PointRange, SegmentContent, Unusable};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
@@ -68,6 +66,9 @@ fn write_object(
     let positions = chain.restorable_lsns();
     write_list(out, "restorable_lsns", positions.iter().map(lsns))?;
     write_list(out, "holes", chain.holes().map(hole))?;
+    let left = temporaries(repository);
+    let left = left.map(|(file, size_bytes)| json!({"file": file, "size_bytes": size_bytes}));
+    write_list(out, "temporaries", left)?;
     writeln!(out, ",\"warnings\":{}}}", words::line(&json!(warnings)))
 }
 
@@ -121,20 +122,15 @@ fn is_encrypted(repository: &Repository) -> bool {
 fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     let chain = repository.chain();
     let head = [
-        "FILE",
-        "KIND",
+        "SEGMENT",
         "POINTS",
         ">COMMITS",
         ">SIZE",
         "CAPTURED",
         "LAST COMMIT",
-        "VERIFIED",
         "",
     ];
-    write_table(out, head, || {
-        let entries = chain.entries().iter().enumerate();
-        entries.map(|(index, entry)| row(repository, index, entry))
-    })?;
+    write_table(out, head, || chain.entries().iter().map(row))?;
     let ranges: Vec<String> = chain.restorable().iter().map(range_in_words).collect();
     let lsns = chain.restorable_lsns();
     let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
@@ -152,39 +148,68 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         let (after, before) = (name(hole.after), name(hole.before));
         writeln!(out, "Hole between {after} and {before}: {}", hole.cause)?;
     }
+    if let Some(verified) = verified(repository) {
+        writeln!(out, "Verified: {verified}")?;
+    }
+    for (name, size_bytes) in temporaries(repository) {
+        let (name, size) = (words::plain(&name), words::size(size_bytes));
+        writeln!(
+            out,
+            "Of a command that is at work, or was killed; the next backup removes it: {name}, {size}"
+        )?;
+    }
     for name in repository.unnamed() {
         writeln!(out, "Not in the manifest: {name}")?;
     }
     Ok(())
 }
 
-fn row(repository: &Repository, index: usize, entry: &ChainEntry) -> [String; 9] {
+fn row(entry: &ChainEntry) -> [String; 7] {
     let increment = match &entry.content {
         Some(SegmentContent::Increment(increment)) => Some(increment),
         _ => None,
     };
     let commits = increment.map(|it| it.commits.to_string());
     let last_commit = increment.and_then(|it| it.committed);
-    let verified_at = repository.verified(index).map(verified);
     [
-        entry.segment.file.to_string(),
-        entry.segment.kind.to_string(),
+        short_name(entry).to_owned(),
         segments::points(entry.content.as_ref(), entry.is_counted),
         commits.unwrap_or_default(),
         words::size(entry.segment.size_bytes),
         words::time(entry.segment.created_at),
         last_commit.map_or_else(String::new, |span| words::time(span.last)),
-        verified_at.unwrap_or_default(),
         segments::state(entry).to_owned(),
     ]
 }
 
-fn verified(verification: &Verification) -> String {
-    let time = words::time(verification.at);
-    match verification.frames_at {
-        Some(_) => time,
-        None => format!("{time} (files)"),
-    }
+/// A segment's file without what all have in common, so that a line fits a terminal.
+fn short_name(entry: &ChainEntry) -> &str {
+    let file = entry.segment.file.as_str();
+    let name = file.strip_prefix("backup_").unwrap_or(file);
+    name.split_once('.').map_or(name, |(stem, _)| stem)
+}
+
+/// What was verified, and when; nothing where nothing was.
+fn verified(repository: &Repository) -> Option<String> {
+    let count = repository.chain().entries().len();
+    let found = || (0..count).filter_map(|index| repository.verified(index));
+    let last = found().map(|it| it.at).max()?;
+    let deep = found().filter(|it| it.frames_at.is_some()).count();
+    Some(format!(
+        "{} of {}, {deep} of them frame by frame, the last at {}",
+        found().count(),
+        words::count(count as u64, "file"),
+        words::time(last)
+    ))
+}
+
+/// What another command is writing, or one that was killed has left.
+fn temporaries(repository: &Repository) -> impl Iterator<Item = (String, u64)> + '_ {
+    repository.temporaries().map(|at| {
+        let metadata = at.metadata().ok().flatten();
+        let name = at.name().to_string_lossy().into_owned();
+        (name, metadata.map_or(0, |it| it.len()))
+    })
 }
 
 fn range_in_words(range: &PointRange) -> String {

@@ -1,66 +1,84 @@
 //! `apograph log`
 
-use std::io;
+use std::io::{self, Write};
 
-use apograph_format::{Point, PointName};
+use apograph_format::{Point, PointName, UnixMillis};
+use apograph_manifest::{FileName, Unusable};
 use apograph_repository::Repository;
-use apograph_restore::{Commit, RestoreError, commits};
+use apograph_restore::{Commit, Logged, RestoreError, commits};
 use serde_json::{Value, json};
 
 use super::args::Log;
-use super::failure::Failure;
+use super::failure::{Failure, exit_status};
 use super::{Report, Session, output, words};
 
-/// Commits go out one by one: a log can be longer than memory. The repository is read once before
-/// the first, so that damage is an error and not the end of a list.
+/// Commits go out one by one: a log can be longer than memory.
 pub(super) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
+    check(asked)?;
     let repository = Repository::open_with(&asked.repo, session.reading())?;
-    if repository.chain().is_sealed() && (asked.from.is_some() || asked.to.is_some()) {
-        let message = "the epochs of encrypted commits cannot be read without the database's key";
+    if repository.chain().is_sealed() && asked.needs_plain_commits() {
+        let message = "the epochs of encrypted commits, and what is in them, cannot be read \
+                       without the database's key";
         return Err(Failure::new("encrypted", message));
     }
-    commits::<Failure>(&asked.repo, session.terminal, |_| Ok(()))?;
+    let mut list = List::default();
+    let mut ended = Ok(());
     output::print(session.json, |out| {
-        if session.json {
-            write!(out, "{{\"command\":\"log\",\"commits\":[")?;
-        } else {
-            writeln!(
-                out,
-                "{:>10} {:<24} {:>10} {:>8}  {:<24} KINDS",
-                "POINT", "TIME", "TX", "RECORDS", "SEGMENT"
-            )?;
-        }
-        let mut shown = 0_u64;
-        let written = commits::<Ended>(&asked.repo, session.terminal, |commit| {
-            if is_wanted(asked, commit.point) {
-                if session.json {
-                    let comma = if shown == 0 { "" } else { "," };
-                    write!(out, "{comma}{}", words::line(&object(&commit)))?;
-                } else {
-                    writeln!(out, "{}", words::plain(&line(&commit)))?;
-                }
-                shown += 1;
+        List::begin(session.json, out)?;
+        let written = commits(&repository, asked.reverse, session.terminal, |logged| {
+            if asked.limit.is_some_and(|limit| list.shown >= limit) {
+                return Err(Ended::Enough);
             }
-            Ok(())
+            match logged {
+                Logged::Commit(commit) if asked.wants(&commit) => {
+                    Ok(list.show(&commit, session.json, out)?)
+                }
+                Logged::Unusable { segment, reason } => {
+                    list.unusable.push((segment, reason));
+                    Ok(())
+                }
+                Logged::Commit(_) => Ok(()),
+            }
         });
         match written {
             Err(Ended::Unwritten(error)) => return Err(error),
-            Err(Ended::Unread(error)) => return Err(io::Error::other(error.to_string())),
-            Ok(()) => {}
+            Err(Ended::Unread(error)) => ended = Err(*error),
+            Err(Ended::Enough) | Ok(()) => {}
         }
-        if session.json {
-            let warnings = json!(session.terminal.warnings());
-            writeln!(out, "],\"warnings\":{}}}", words::line(&warnings))?;
-        }
-        Ok(())
+        list.end(session, out)
     })?;
-    Ok(Report::written())
+    ended?;
+    list.tell(session);
+    let exits = list.unusable.iter().map(|(_, reason)| exit_of(reason));
+    Ok(Report {
+        exit: exits.min().unwrap_or(0),
+        ..Report::written()
+    })
 }
 
-/// Why a list is not whole.
+/// A range that holds nothing whatever was captured.
+fn check(asked: &Log) -> Result<(), Failure> {
+    let is_empty = match (asked.from, asked.to) {
+        (Some(from), Some(to)) if from.timeline == to.timeline => to.epoch < from.epoch,
+        (Some(from), Some(to)) => from.timeline > to.timeline && to.timeline.is_some(),
+        _ => false,
+    };
+    if is_empty {
+        return Err(Failure::usage("--from lies behind --to"));
+    }
+    match (asked.since, asked.until) {
+        (Some(since), Some(until)) if until < since => {
+            Err(Failure::usage("--since lies behind --until"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why no more commits are read.
 enum Ended {
+    Enough,
     Unwritten(io::Error),
-    Unread(RestoreError),
+    Unread(Box<RestoreError>),
 }
 
 impl From<io::Error> for Ended {
@@ -71,14 +89,108 @@ impl From<io::Error> for Ended {
 
 impl From<RestoreError> for Ended {
     fn from(error: RestoreError) -> Self {
-        Self::Unread(error)
+        Self::Unread(Box::new(error))
     }
 }
 
-fn is_wanted(asked: &Log, point: Point) -> bool {
-    let from = asked.from.is_none_or(|from| !is_before(point, from));
-    let to = asked.to.is_none_or(|to| !is_before_name(to, point));
-    from && to
+/// What was shown so far.
+#[derive(Default)]
+struct List {
+    shown: usize,
+    /// The segment of the last commit.
+    segment: Option<FileName>,
+    unusable: Vec<(FileName, Unusable)>,
+}
+
+impl List {
+    fn begin(json: bool, out: &mut dyn Write) -> io::Result<()> {
+        if json {
+            write!(out, "{{\"command\":\"log\",\"commits\":[")
+        } else {
+            writeln!(
+                out,
+                "{:>10} {:<24} {:>10} {:>8}  KINDS",
+                "POINT", "TIME", "TX", "RECORDS"
+            )
+        }
+    }
+
+    fn show(&mut self, commit: &Commit, json: bool, out: &mut dyn Write) -> io::Result<()> {
+        if json {
+            let comma = if self.shown == 0 { "" } else { "," };
+            write!(out, "{comma}{}", words::line(&object(commit)))?;
+        } else {
+            if self.segment.as_ref() != Some(&commit.segment) {
+                writeln!(out, "{}", words::plain(&origin(commit)))?;
+                self.segment = Some(commit.segment.clone());
+            }
+            writeln!(out, "{}", words::plain(&line(commit)))?;
+        }
+        self.shown += 1;
+        Ok(())
+    }
+
+    fn end(&self, session: &Session<'_>, out: &mut dyn Write) -> io::Result<()> {
+        if !session.json {
+            return match self.shown {
+                0 => writeln!(out, "No such commit; `apograph list` shows the points."),
+                _ => Ok(()),
+            };
+        }
+        let unusable = self.unusable.iter().map(|(segment, reason)| {
+            let (code, offset, detail) = in_words(reason);
+            json!({"file": segment.as_str(), "code": code, "offset": offset, "detail": detail})
+        });
+        let (unusable, warnings) = (unusable.collect(), json!(session.terminal.warnings()));
+        let (unusable, warnings) = (words::line(&unusable), words::line(&warnings));
+        writeln!(out, "],\"unreadable\":{unusable},\"warnings\":{warnings}}}")
+    }
+
+    /// Says which segments are left out. In JSON the object has said it.
+    fn tell(&self, session: &Session<'_>) {
+        for (segment, reason) in self.unusable.iter().filter(|_| !session.json) {
+            let (_, offset, detail) = in_words(reason);
+            let place = offset.map_or(String::new(), |offset| format!(" at byte {offset}"));
+            let message = format!("the commits of {segment} are left out{place}: {detail}");
+            apograph_io::Monitor::warn(session.terminal, &message);
+        }
+    }
+}
+
+fn in_words(reason: &Unusable) -> (&'static str, Option<u64>, &str) {
+    match reason {
+        Unusable::Damaged { offset, detail } => ("corrupt-segment", Some(*offset), detail),
+        Unusable::Unsupported { detail } => ("unsupported-version", None, detail),
+        _ => ("chain-broken", None, "it is missing"),
+    }
+}
+
+fn exit_of(reason: &Unusable) -> u8 {
+    exit_status(in_words(reason).0)
+}
+
+impl Log {
+    /// Whether what is asked for is encrypted where the database is.
+    fn needs_plain_commits(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.kind.is_some()
+    }
+
+    fn wants(&self, commit: &Commit) -> bool {
+        let from = self.from.is_none_or(|from| !is_before(commit.point, from));
+        let to = self.to.is_none_or(|to| !is_before_name(to, commit.point));
+        let is_of_kind = |kind: &String| commit.kinds.iter().any(|(name, _)| name.as_ref() == kind);
+        from && to && self.kind.as_ref().is_none_or(is_of_kind) && self.is_in_time(commit)
+    }
+
+    /// Where a commit does not tell when it was made, it may have been at any time between two
+    /// captures.
+    fn is_in_time(&self, commit: &Commit) -> bool {
+        let latest = commit.committed_at.unwrap_or(commit.captured_at);
+        let earliest = commit.committed_at.or(commit.captured_after);
+        let since = self.since.is_none_or(|since| since <= latest);
+        let until = |until: UnixMillis| earliest.is_none_or(|earliest| earliest <= until);
+        since && self.until.is_none_or(until)
+    }
 }
 
 fn is_before(point: Point, name: PointName) -> bool {
@@ -108,6 +220,10 @@ fn object(commit: &Commit) -> Value {
         "own_epoch": commit.own_epoch,
         "transaction": commit.transaction.get(),
         "time": commit.committed_at.and_then(words::rfc3339),
+        "captured": {
+            "after": commit.captured_after.and_then(words::rfc3339),
+            "by": words::rfc3339(commit.captured_at),
+        },
         "segment": commit.segment.as_str(),
         "offset": commit.offset,
         "records": is_plain.then_some(commit.records),
@@ -117,6 +233,19 @@ fn object(commit: &Commit) -> Value {
         object["lsn"] = json!(lsn.get());
     }
     object
+}
+
+/// The segment of a commit; where commits have no times, when they were captured.
+fn origin(commit: &Commit) -> String {
+    let segment = &commit.segment;
+    if commit.committed_at.is_some() {
+        return segment.to_string();
+    }
+    let by = words::time(commit.captured_at);
+    match commit.captured_after.map(words::time) {
+        Some(after) => format!("{segment}: captured between {after} and {by}"),
+        None => format!("{segment}: captured by {by}"),
+    }
 }
 
 fn line(commit: &Commit) -> String {
@@ -146,10 +275,9 @@ fn line(commit: &Commit) -> String {
     };
     let time = commit.committed_at.and_then(words::rfc3339);
     let line = format!(
-        "{point:>9}{mark} {:<24} {:>10} {records:>8}  {:<24} {kinds}",
+        "{point:>9}{mark} {:<24} {:>10} {records:>8}  {kinds}",
         time.as_deref().unwrap_or("-"),
         commit.transaction.to_string(),
-        commit.segment.as_str(),
     );
     line.trim_end().to_owned()
 }

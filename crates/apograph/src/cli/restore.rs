@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_format::{Timeline, UnixMillis};
+use apograph_format::{Generation, Timeline, UnixMillis};
 use apograph_restore::{Options, Restored, restore};
 use serde_json::{Map, Value, json};
 
@@ -45,6 +45,7 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
         "bytes_read": restored.bytes_read,
         "bytes_written": restored.bytes_written,
         "statements_to_run": restored.statements_to_run,
+        "generation": restored.generation().number(),
     });
     if let (Value::Object(object), Value::Object(rest)) = (&mut object, rest) {
         object.extend(rest);
@@ -63,6 +64,7 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
     }
     if dry_run {
         object["dry_run"] = json!(true);
+        object["bytes_free"] = json!(restored.bytes_free);
     }
     object
 }
@@ -86,9 +88,19 @@ fn text(restored: &Restored, dry_run: bool) -> String {
         words::size(restored.bytes_written),
         if dry_run { "to write" } else { "written" },
     );
+    if let Some(free) = restored.bytes_free {
+        let _ = writeln!(text, "  {} are free there.", words::size(free));
+    }
     if let Some((from, to)) = restored.interval {
         let _ = writeln!(text, "  {}", interval(restored, from, to));
     }
+    let opens = match restored.generation() {
+        Generation::One => {
+            "Grafeo 0.5 opens it, and 0.6 migrates it; no later one reads it, so go on by 0.6"
+        }
+        Generation::Two => "Grafeo 0.6 opens it",
+    };
+    let _ = writeln!(text, "  {opens}.");
     if let Some(owner) = restored.owner {
         let _ = writeln!(
             text,

@@ -21,7 +21,7 @@ where
 }
 
 /// Writes rows under a head, each column as wide as its widest cell. A name that begins with `>` is
-/// right-aligned.
+/// right-aligned. A column in which no row has anything is left out.
 ///
 /// The rows are made twice, once to be measured: together they can take much memory.
 pub(super) fn write_table<const COLUMNS: usize, R>(
@@ -33,17 +33,23 @@ where
     R: Iterator<Item = [String; COLUMNS]>,
 {
     let names = head.map(|name| name.trim_start_matches('>').to_owned());
-    let mut widths = names.each_ref().map(String::len);
+    let mut widths = [0; COLUMNS];
     let rows = || rows().map(|row| row.map(|cell| words::plain(&cell).into_owned()));
     for row in rows() {
         for (width, cell) in widths.iter_mut().zip(&row) {
             *width = cell.chars().count().max(*width);
         }
     }
+    for (width, name) in widths.iter_mut().zip(&names) {
+        if *width > 0 {
+            *width = name.len().max(*width);
+        }
+    }
     let line = |cells: &[String; COLUMNS]| {
         let mut line = String::new();
-        for (column, cell) in cells.iter().enumerate() {
-            let (width, gap) = (widths[column], if column == 0 { "" } else { "  " });
+        let shown = cells.iter().enumerate();
+        for (column, cell) in shown.filter(|(column, _)| widths[*column] > 0) {
+            let (width, gap) = (widths[column], if line.is_empty() { "" } else { "  " });
             let _ = if head[column].starts_with('>') {
                 write!(line, "{gap}{cell:>width$}")
             } else {

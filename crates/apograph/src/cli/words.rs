@@ -31,12 +31,9 @@ pub(super) fn instant(time: UnixMillis) -> String {
     rfc3339(time).unwrap_or_else(|| "an unknown time".to_owned())
 }
 
-/// A time to the second.
+/// A time in a table, as `--time` takes it.
 pub(super) fn time(time: UnixMillis) -> String {
-    timestamp(time).map_or_else(
-        || "unknown".to_owned(),
-        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    )
+    rfc3339(time).unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn timestamp(time: UnixMillis) -> Option<jiff::Timestamp> {
@@ -163,7 +160,8 @@ mod tests {
     fn times_have_milliseconds() {
         let millis = UnixMillis::new(1_795_243_024_331);
         assert_eq!(rfc3339(millis).as_deref(), Some("2026-11-21T06:37:04.331Z"));
-        assert_eq!(time(millis), "2026-11-21 06:37:04 UTC");
+        assert_eq!(time(millis), "2026-11-21T06:37:04.331Z");
+        assert_eq!(time(UnixMillis::new(u64::MAX)), "unknown");
         assert_eq!(rfc3339(UnixMillis::new(u64::MAX)), None);
     }
 }

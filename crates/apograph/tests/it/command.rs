@@ -68,6 +68,9 @@ impl Chain {
         let (found, mut object) = self.apograph(&output, words);
         let warnings = object.as_object_mut().and_then(|it| it.remove("warnings"));
         assert_eq!(warnings, Some(json!([])));
+        if object["bytes_free"].is_u64() {
+            object["bytes_free"] = json!("FREE");
+        }
         if object["output"] == output.to_str().unwrap() {
             object["output"] = json!("OUT");
         }

@@ -24,6 +24,7 @@ fn restore() {
             "full": "backup_full_0000.grafeo",
             "increments": ["backup_incr_0001.wal", "backup_incr_0002.wal"],
             "commits": 13, "bytes_read": 25_970, "bytes_written": 25_375, "statements_to_run": [],
+            "generation": 1,
         }),
     );
 }
@@ -74,9 +75,13 @@ fn log() {
             "command": "log",
             "commits": [{
                 "timeline": 1, "epoch": 8, "own_epoch": true, "transaction": 9, "time": null,
+                "captured": {
+                    "after": "2026-11-21T07:27:16.478Z", "by": "2026-11-21T07:27:16.485Z",
+                },
                 "segment": "backup_incr_0001.wal", "offset": 32, "records": 2,
                 "kinds": {"delete_node": 1, "delete_edge": 1},
             }],
+            "unreadable": [],
         }),
     );
 }

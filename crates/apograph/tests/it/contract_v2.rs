@@ -13,7 +13,7 @@ fn restore() {
             "command": "restore", "output": "OUT", "timeline": 1, "epoch": 20,
             "full": "backup_full_0000.grafeo",
             "increments": ["backup_incr_0001.wal", "backup_incr_0002.wal"],
-            "commits": 13, "bytes_read": 84_139, "bytes_written": 83_294, "statements_to_run": [],
+            "commits": 13, "bytes_read": 84_139, "bytes_written": 83_294, "statements_to_run": [], "generation": 2,
             "lsn": 1718,
         }),
     );
@@ -24,7 +24,7 @@ fn restore() {
             "command": "restore", "output": "OUT", "timeline": 1, "epoch": 18,
             "full": "backup_full_0000.grafeo", "increments": ["backup_incr_0001.wal"],
             "commits": 11, "bytes_read": 83_009, "bytes_written": 82_969, "statements_to_run": [],
-            "lsn": 1521, "dry_run": true,
+            "lsn": 1521, "dry_run": true, "bytes_free": "FREE", "generation": 2,
             "interval": {"from": "2026-11-21T07:27:16.759Z", "to": "2026-11-21T07:27:16.761Z"},
         }),
     );
@@ -35,7 +35,7 @@ fn restore() {
             "command": "restore", "output": "OUT", "timeline": 1, "epoch": 7,
             "full": "backup_full_0000.grafeo", "increments": [],
             "commits": 0, "bytes_read": 81_920, "bytes_written": 81_920, "statements_to_run": [],
-            "lsn": 600,
+            "lsn": 600, "generation": 2,
         }),
     );
 }
@@ -89,10 +89,15 @@ fn log() {
             "command": "log",
             "commits": [{
                 "timeline": 1, "epoch": 8, "own_epoch": true, "transaction": 9,
-                "time": "2026-11-21T07:27:16.758Z", "segment": "backup_incr_0001.wal",
+                "time": "2026-11-21T07:27:16.758Z",
+                "captured": {
+                    "after": "2026-11-21T07:27:16.757Z", "by": "2026-11-21T07:27:16.760Z",
+                },
+                "segment": "backup_incr_0001.wal",
                 "offset": 168, "records": 2, "kinds": {"delete_node": 1, "delete_edge": 1},
                 "lsn": 666,
             }],
+            "unreadable": [],
         }),
     );
 }

@@ -5,4 +5,5 @@ mod command;
 mod contract;
 mod contract_v2;
 mod help;
+mod mistakes;
 mod places;
