@@ -4,10 +4,13 @@
 //! log folder, the repository, and the one in which a new repository is created. The lock is held
 //! until the last of them that was changed is durable.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now};
+use apograph_format::UnixMillis;
+use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now, random};
+use apograph_manifest::{Notes, RepositoryId, read_notes, write_notes};
 use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt, create, uncreate};
 
 use crate::database::Database;
@@ -136,15 +139,54 @@ fn captured(
     }
     let repository = adopt(disk, repository, database.mode(), options.reading(monitor))?;
     for temporary in repository.temporaries() {
-        disk.remove_file(temporary)?;
+        // A folder with such a name is nothing that a backup leaves.
+        match temporary.metadata()? {
+            Some(found) if found.is_dir() => {
+                let path = temporary.path();
+                monitor.warn(&format!("{} is a folder, and stays", path.display()));
+            }
+            _ => disk.remove_file(temporary)?,
+        }
     }
-    Job {
+    let job = Job {
         disk,
         database,
         repository: &repository,
         options,
         monitor,
         now: now(),
+        looked_at: Cell::default(),
+    };
+    let captured = job.run()?;
+    let folder = repository.folder();
+    note_looked(disk, folder, database.mode(), job.looked_at.get(), monitor);
+    Ok(captured)
+}
+
+/// Notes that every commit before an instant is in the repository, be it that none was new. Where
+/// that cannot be written the backup is none the worse.
+fn note_looked(
+    disk: &dyn Disk,
+    folder: &Folder,
+    mode: Mode,
+    looked_until: UnixMillis,
+    monitor: &dyn Monitor,
+) {
+    let noted = || -> Result<()> {
+        let notes = read_notes(folder).map_err(RepositoryError::from)?;
+        let notes = match notes {
+            Some(notes) => notes,
+            None => Notes::of(RepositoryId::new(random()?)),
+        };
+        let notes = Notes {
+            looked_until: Some(looked_until),
+            ..notes
+        };
+        Ok(write_notes(disk, folder, mode, &notes).map_err(RepositoryError::from)?)
+    };
+    if let Err(error) = noted() {
+        monitor.warn(&format!(
+            "until when the repository has every commit is not noted: {error}"
+        ));
     }
-    .run()
 }

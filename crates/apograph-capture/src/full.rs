@@ -121,6 +121,7 @@ impl<'a> Job<'a> {
     }
 
     fn full_of_closed(&self, copy: ImageCopy<'a>, why: &str) -> Result<Captured> {
+        let copied_at = now();
         let image = ImageIdentity::of(copy.image.headers());
         let continues = self.is_last_image(&image);
         let timeline = if continues {
@@ -138,7 +139,7 @@ impl<'a> Job<'a> {
             source: Some(self.database.source_file()),
         };
         let full = self.full_segment(copy, 0, content)?;
-        self.publish(vec![full], None, None, Some(why))
+        self.publish(vec![full], copied_at, None, None, Some(why))
     }
 
     /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
@@ -231,6 +232,7 @@ impl<'a> Job<'a> {
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
         let stretch = Stretch::read(&tail, behind.start, state, self.reading())?;
+        let read_at = now();
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
@@ -276,7 +278,13 @@ impl<'a> Job<'a> {
             let ahead = segments.len();
             segments.push(self.write(stretch, ahead, start_epoch, behind.start, flags)?);
         }
-        self.publish(segments, Some((&behind.log, end)), cursor, Some(why))
+        self.publish(
+            segments,
+            read_at,
+            Some((&behind.log, end)),
+            cursor,
+            Some(why),
+        )
     }
 
     /// Writes what the chain lacks of the log so far, and tells the timeline at its end.
@@ -338,7 +346,7 @@ impl<'a> Job<'a> {
             end_epoch: content.base.epoch,
             checksum: copy.sums.crc32,
             size_bytes: copy.size_bytes,
-            created_at: self.now,
+            created_at: UnixMillis::default(),
             end_lsn: content.log_start.and_then(LogPosition::lsn),
             unknown: Unknown::new(),
         };

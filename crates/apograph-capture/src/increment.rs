@@ -149,7 +149,6 @@ pub(crate) struct Framing {
     pub(crate) start_epoch: Epoch,
     pub(crate) start: LogPosition,
     pub(crate) flags: SegmentFlags,
-    pub(crate) created_at: UnixMillis,
 }
 
 /// What an increment's file consists of.
@@ -242,7 +241,7 @@ impl Stretch<'_> {
             end_epoch,
             checksum: sums.crc32,
             size_bytes,
-            created_at: framing.created_at,
+            created_at: UnixMillis::default(),
             end_lsn: self.end.lsn(),
             unknown: Unknown::new(),
         };

@@ -1,12 +1,13 @@
 //! What a capture looks at, what it decides, and the increment.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use apograph_format::{
     Engines, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
-use apograph_io::{Disk, Monitor, Reading};
+use apograph_io::{Disk, Monitor, Reading, now};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, ImageIdentity, Keep, ManifestError, SegmentContent, SegmentRecord,
     read_cursor,
@@ -39,6 +40,8 @@ pub(crate) struct Job<'a> {
     pub(crate) options: &'a Options,
     pub(crate) monitor: &'a dyn Monitor,
     pub(crate) now: UnixMillis,
+    /// Every commit before this instant was in the log, or in the image, that was looked at last.
+    pub(crate) looked_at: Cell<UnixMillis>,
 }
 
 /// The live database as it was found, and where the chain goes on in it.
@@ -124,6 +127,7 @@ impl<'a> Job<'a> {
     }
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
+        self.looked_at.set(now());
         let headers = self.database.headers()?;
         let image = ImageIdentity::of(&headers);
         if self.is_foreign(&image) {
@@ -295,10 +299,16 @@ impl<'a> Job<'a> {
                 spans,
                 ..SegmentFlags::default()
             };
-            let end = stretch.end;
+            let (end, read_at) = (stretch.end, now());
             let segment = self.write(stretch, 0, self.next_start(), start, flags)?;
             return self
-                .publish(vec![segment], Some((&folder, end)), cursor.as_ref(), None)
+                .publish(
+                    vec![segment],
+                    read_at,
+                    Some((&folder, end)),
+                    cursor.as_ref(),
+                    None,
+                )
                 .map(Some);
         }
         Ok(None)
@@ -375,23 +385,25 @@ impl<'a> Job<'a> {
             start_epoch,
             start,
             flags,
-            created_at: self.now,
         };
         let mode = self.database.mode();
         stretch.write(self.disk, self.repository, mode, &framing, self.reading())
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it.
-    /// `present` is the cursor that lies there.
+    /// `present` is the cursor that lies there. All of them are stamped with the moment of `read_at`:
+    /// by then everything in them was read, so nothing in them was committed later.
     pub(crate) fn publish(
         &self,
         mut segments: Vec<NewSegment<'_>>,
+        read_at: UnixMillis,
         end: Option<(&LogFolder, LogPosition)>,
         present: Option<&Cursor>,
         why: Option<&str>,
     ) -> Result<Captured> {
         for segment in &mut segments {
             segment.record.is_uncounted = !self.repository.is_counted();
+            segment.record.segment.created_at = read_at;
         }
         let records: Vec<SegmentRecord> = segments.iter().map(|it| it.record.clone()).collect();
         let last = records

@@ -21,12 +21,12 @@
 mod links;
 mod reach;
 
-use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline};
+use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
 
 pub use links::{log_end, missing_entry};
 
 use crate::entry::ChainEntry;
-use crate::hole::{Hole, HoleCause};
+use crate::hole::{Hole, HoleCause, Unusable};
 use crate::run::Run;
 
 /// Points of one timeline, both ends included.
@@ -66,6 +66,8 @@ pub struct Chain {
     /// The places where the log breaks off, by the entry behind each.
     breaks: Vec<usize>,
     reaches: Vec<(usize, Vec<PointRange>)>,
+    /// Until when commits are known to be in it, as far as that is recorded.
+    looked_until: Option<UnixMillis>,
 }
 
 impl Chain {
@@ -76,20 +78,44 @@ impl Chain {
             runs: Vec::new(),
             breaks: Vec::new(),
             reaches: Vec::new(),
+            looked_until: None,
         };
         chain.find_runs();
         chain.find_reaches();
         chain
     }
 
+    /// The same chain, of which a backup has found that every commit before an instant is in it.
+    #[must_use]
+    pub fn looked_until(self, instant: Option<UnixMillis>) -> Self {
+        Self {
+            looked_until: instant,
+            ..self
+        }
+    }
+
+    /// Until when it says what the state was: up to the last capture, be it one that found nothing
+    /// new. What was committed later may be in no segment.
+    pub fn covered_until(&self) -> Option<UnixMillis> {
+        let captured = self.entries.iter().map(|entry| entry.segment.created_at);
+        self.looked_until.max(captured.max())
+    }
+
+    /// The same segments, of which some cannot be used.
+    #[must_use]
+    pub fn without(self, unusable: impl IntoIterator<Item = (usize, Unusable)>) -> Self {
+        let mut entries = self.entries;
+        for (index, reason) in unusable {
+            if let Some(entry) = entries.get_mut(index) {
+                entry.unusable = Some(Box::new(reason));
+            }
+        }
+        Self::new(entries).looked_until(self.looked_until)
+    }
+
     /// The segments, in the order of the manifest.
     pub fn entries(&self) -> &[ChainEntry] {
         &self.entries
-    }
-
-    /// The same, to be changed and read as another chain.
-    pub fn into_entries(self) -> Vec<ChainEntry> {
-        self.entries
     }
 
     /// Every point that can be restored, by timeline.

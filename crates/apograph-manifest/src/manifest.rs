@@ -163,6 +163,12 @@ enum JsonKind {
 }
 
 impl Manifest {
+    /// Whether both say the same of the same segments, as far as it is known here.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let mut both = self.segments.iter().zip(&other.segments);
+        self.segments.len() == other.segments.len() && both.all(|(one, other)| one.is_same(other))
+    }
+
     /// The newest full backup.
     pub fn latest_full(&self) -> Option<&Segment> {
         self.segments

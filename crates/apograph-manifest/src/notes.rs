@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{ManifestError, Result};
-use crate::segment::Unknown;
+use crate::segment::{FileName, Unknown};
 
 /// The name of the file in a repository.
 pub const NOTES_FILE_NAME: &str = "apograph-notes.json";
@@ -83,6 +83,9 @@ pub struct Notes {
     /// Every commit that was made before this time is in the repository, as far as the clocks of
     /// the database's machine and of ours agree; `None` where there was no backup yet.
     pub looked_until: Option<UnixMillis>,
+    /// Behind a rebuild that found no record of when segments were captured: the last one whose
+    /// time is that of its file.
+    pub file_times_through: Option<FileName>,
     /// What else the file says.
     pub unknown: Unknown,
 }
@@ -93,6 +96,8 @@ struct Body {
     id: RepositoryId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looked_until: Option<UnixMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file_times_through: Option<FileName>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -109,6 +114,7 @@ impl Notes {
         Self {
             id,
             looked_until: None,
+            file_times_through: None,
             unknown: Unknown::new(),
         }
     }
@@ -135,6 +141,7 @@ impl Notes {
         Ok(Self {
             id: body.id,
             looked_until: body.looked_until,
+            file_times_through: body.file_times_through,
             unknown: body.unknown,
         })
     }
@@ -145,6 +152,7 @@ impl Notes {
             format: NOTES_FORMAT,
             id: self.id,
             looked_until: self.looked_until,
+            file_times_through: self.file_times_through.clone(),
             unknown: self.unknown.clone(),
         };
         // Numbers, digits and what was JSON before: JSON can say all of it.

@@ -6,16 +6,17 @@
 //! increment tells of its place only the epoch it begins with, and another process counts it again.
 //! What cannot be part of any chain is removed: an increment that belongs to an image which did not
 //! get its name any more, and an empty file, which claimed a name on a file system without links
-//! (`portable.rs` of apograph-io).
+//! (`portable.rs` of apograph-io). Whatever else has a name that this backup or a later one needs is
+//! set aside under another one, and told: the next backup always works, and nobody's file is lost.
 
-use apograph_format::{SegmentKind, SegmentName};
+use apograph_format::{Blake3, SegmentKind, SegmentName};
 use apograph_io::{Disk, Mode, Reading};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::encoding::encode_for_segments;
 use crate::error::Result;
 use crate::rebuild::read_segment;
-use crate::repository::Repository;
+use crate::repository::{Repository, is_right_behind};
 use crate::segment::{FullFile, IncrementFile, usable};
 
 /// Makes whole what a killed backup left; returns the repository as it is then.
@@ -46,17 +47,20 @@ pub fn adopt(
         manifest.segments.push(segment);
         left.remove(0);
     }
-    let mut removed = false;
+    let mut has_moved = false;
     for name in left {
         if is_stranded(&repository, &manifest, name)? {
             disk.remove_file(repository.folder().at(&name.to_string()))?;
-            removed = true;
+            has_moved = true;
+        } else if is_right_behind(manifest.segments.last(), name) {
+            set_aside(disk, &repository, name, reading)?;
+            has_moved = true;
         }
     }
     if manifest != repository.manifest() {
         encode_for_segments(&mut manifest);
         write_manifest(disk, repository.folder(), mode, &manifest)?;
-    } else if !removed {
+    } else if !has_moved {
         return Ok(repository);
     }
     Repository::open_or_empty(repository.folder().clone(), reading)
@@ -72,6 +76,35 @@ fn goes_on(manifest: &Manifest, name: SegmentName) -> bool {
     Some(name.index) == next
 }
 
+/// Gives a file that is no part of the chain a name that no segment has.
+fn set_aside(
+    disk: &dyn Disk,
+    repository: &Repository,
+    name: SegmentName,
+    reading: Reading<'_>,
+) -> Result<()> {
+    let folder = repository.folder();
+    let name = name.to_string();
+    for number in 1_u64.. {
+        let aside = match number {
+            1 => format!("{name}.aside"),
+            _ => format!("{name}.aside-{number}"),
+        };
+        match disk.publish(folder.at(&name), folder.at(&aside)) {
+            Ok(()) => {
+                reading.monitor.warn(&format!(
+                    "{name} does not go on behind the last segment, and had the name of the next: \
+                     it is {aside} now"
+                ));
+                break;
+            }
+            Err(error) if error.is_already_exists() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(disk.sync_folder(folder)?)
+}
+
 /// The entry of a segment, if it is sound and fits behind the last one.
 fn fitting(
     repository: &Repository,
@@ -79,13 +112,13 @@ fn fitting(
     name: SegmentName,
     reading: Reading<'_>,
 ) -> Result<Option<Segment>> {
-    let Some(segment) = usable(read_segment(repository.folder(), name, reading))? else {
+    let Some((segment, hash)) = usable(read_segment(repository.folder(), name, reading))? else {
         return Ok(None);
     };
     let last = manifest.segments.last();
     let fits = match name.kind {
         SegmentKind::Incremental => {
-            last.is_some_and(|last| follows(last, &segment)) && !is_copy(manifest, &segment)
+            last.is_some_and(|last| follows(last, &segment)) && !is_copy(repository, hash)
         }
         SegmentKind::Full => is_of_this_database(repository, &segment)?,
     };
@@ -94,9 +127,9 @@ fn fitting(
 
 /// Whether an increment has the bytes of one that has an entry. The time in its header sees to it
 /// that no two backups write the same.
-fn is_copy(manifest: &Manifest, increment: &Segment) -> bool {
-    let mut known = manifest.segments.iter();
-    known.any(|it| it.size_bytes == increment.size_bytes && it.checksum == increment.checksum)
+fn is_copy(repository: &Repository, hash: Blake3) -> bool {
+    let mut known = repository.chain().entries().iter();
+    known.any(|it| it.hash == Some(hash))
 }
 
 /// Whether an increment can go on behind an entry, by what the manifest says of both. What stands

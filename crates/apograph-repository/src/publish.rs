@@ -160,7 +160,8 @@ pub fn publish(
     if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
         // Segments that the manifest may name after all stay; the next backup adopts them.
         let present = read_manifest(folder);
-        let is_as_before = present.is_ok_and(|it| it.unwrap_or_default() == repository.manifest());
+        let before = repository.manifest();
+        let is_as_before = present.is_ok_and(|it| it.unwrap_or_default().is_same(&before));
         if is_as_before {
             withdraw(disk, folder, &published);
         }

@@ -1,12 +1,18 @@
 //! A manifest made anew from the segment files alone.
 
+use std::collections::HashMap;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
-use apograph_format::{Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, sums, temporary_name};
+use apograph_format::{
+    Blake3, Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis,
+};
+use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, random, sums, temporary_name};
 use apograph_manifest::{
-    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, Segment, Unknown, Unusable,
-    read_history, read_manifest, write_manifest,
+    FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME,
+    Notes, RepositoryId, Segment, Unknown, Unusable, read_history, read_manifest, read_notes,
+    write_manifest, write_notes,
 };
 use apograph_wal::{LogEvent, read_ahead};
 
@@ -24,6 +30,8 @@ pub struct Rebuild {
     pub manifest: Manifest,
     /// Segment files that cannot be part of it, and why.
     pub skipped: Vec<(SegmentName, Unusable)>,
+    /// The last segment whose time is that of its file.
+    pub file_times_through: Option<FileName>,
     /// Whether the manifest that is there says the same.
     pub unchanged: bool,
 }
@@ -31,8 +39,10 @@ pub struct Rebuild {
 /// Reads every segment file of a repository and makes the manifest that they belong to.
 ///
 /// The time of a capture is not in the segments. Where the manifest or `apograph.json` can still
-/// be read and knows a file as it is, that time is kept; else the file's modification time is
-/// taken.
+/// be read and knows a file as it is, that time is kept; else it is taken from the file, and that is
+/// noted. What is taken is the later of when the file was modified and when it was changed in any
+/// way: whoever sets the first of them back cannot set the other, and nothing that was committed
+/// later is in the file.
 ///
 /// # Errors
 ///
@@ -55,7 +65,7 @@ pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
         });
     }
     let present = read_manifest(folder).ok().flatten();
-    let known = known_segments(folder, present.as_ref());
+    let known = Known::of(folder, present.as_ref());
     let mut manifest = Manifest {
         unknown: present
             .as_ref()
@@ -63,16 +73,19 @@ pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
             .unwrap_or_default(),
         ..Manifest::default()
     };
-    let mut skipped = Vec::new();
+    let (mut skipped, mut file_times_through) = (Vec::new(), None);
     for name in names {
         match read_segment(folder, name, reading) {
-            Ok(mut segment) => {
-                let as_it_is = |known: &&Segment| {
-                    known.file == segment.file && known.checksum == segment.checksum
-                };
-                if let Some(known) = known.iter().find(as_it_is) {
+            Ok((segment, hash)) if known.is_replaced(&segment, hash) => {
+                let detail = format!("it is another file than {HISTORY_FILE_NAME} knows");
+                skipped.push((name, Unusable::Damaged { offset: 0, detail }));
+            }
+            Ok((mut segment, _)) => {
+                if let Some(known) = known.as_it_is(&segment) {
                     segment.created_at = known.created_at;
                     segment.unknown.clone_from(&known.unknown);
+                } else {
+                    file_times_through = Some(segment.file.clone());
                 }
                 manifest.segments.push(segment);
             }
@@ -97,19 +110,49 @@ pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
     Ok(Rebuild {
         manifest,
         skipped,
+        file_times_through,
         unchanged,
     })
 }
 
-/// What the small files still know of the segments.
-fn known_segments(folder: &Folder, present: Option<&Manifest>) -> Vec<Segment> {
-    let history = read_history(folder).unwrap_or_default();
-    let recorded = history.records.into_iter().map(|record| record.segment);
-    present
-        .iter()
-        .flat_map(|it| it.segments.iter().cloned())
-        .chain(recorded)
-        .collect()
+/// What the small files still know of the segments, by their files.
+struct Known {
+    named: HashMap<FileName, Segment>,
+    recorded: HashMap<FileName, (Segment, Blake3)>,
+}
+
+impl Known {
+    fn of(folder: &Folder, present: Option<&Manifest>) -> Self {
+        let history = read_history(folder).unwrap_or_default();
+        let recorded = history.records.into_iter();
+        let named = present.into_iter().flat_map(|it| &it.segments);
+        Self {
+            named: named.map(|it| (it.file.clone(), it.clone())).collect(),
+            recorded: recorded
+                .map(|it| (it.segment.file.clone(), (it.segment, it.hash)))
+                .collect(),
+        }
+    }
+
+    /// What is known of a segment, whose file is the one that was known.
+    fn as_it_is(&self, segment: &Segment) -> Option<&Segment> {
+        let recorded = self.recorded.get(&segment.file).map(|(known, _)| known);
+        let mut both = self.named.get(&segment.file).into_iter().chain(recorded);
+        both.find(|known| known.checksum == segment.checksum)
+    }
+
+    /// Whether a file is another one than was recorded under its name. Where the manifest means the
+    /// file as it is, somebody has written another segment, and the record is the older one; but
+    /// only the hash tells that it means this file.
+    fn is_replaced(&self, segment: &Segment, hash: Blake3) -> bool {
+        let Some((recorded, known)) = self.recorded.get(&segment.file) else {
+            return false;
+        };
+        let is_meant = |named: &Segment| named.checksum == segment.checksum;
+        let is_rewritten = self.named.get(&segment.file).is_some_and(is_meant)
+            && recorded.checksum != segment.checksum;
+        *known != hash && !is_rewritten
+    }
 }
 
 /// Makes the manifest of a repository anew and writes it, where it differs from the one that is
@@ -146,7 +189,19 @@ fn write_rebuild(disk: &dyn Disk, folder: &Folder, rebuild: &Rebuild) -> Result<
     if has_history {
         disk.publish(history, aside)?;
     }
-    let written = write_manifest(disk, folder, mode, &rebuild.manifest);
+    let before = read_notes(folder);
+    let written = note(disk, folder, mode, rebuild)
+        .and_then(|()| Ok(write_manifest(disk, folder, mode, &rebuild.manifest)?));
+    if written.is_err() {
+        // The error that led here is the one to report.
+        let _ = match &before {
+            Ok(Some(notes)) => write_notes(disk, folder, mode, notes),
+            Ok(None) => disk
+                .remove_file(folder.at(NOTES_FILE_NAME))
+                .map_err(ManifestError::from),
+            Err(_) => Ok(()),
+        };
+    }
     if has_history {
         // The error that led here is the one to report; what is left aside is known by its name.
         let _ = match &written {
@@ -154,7 +209,27 @@ fn write_rebuild(disk: &dyn Disk, folder: &Folder, rebuild: &Rebuild) -> Result<
             Err(_) => disk.publish(aside, history),
         };
     }
-    Ok(written?)
+    written
+}
+
+/// Notes which times are those of files, and that nobody knows any more until when every commit is
+/// there: what was skipped, or is missing, may have been captured.
+fn note(disk: &dyn Disk, folder: &Folder, mode: Mode, rebuild: &Rebuild) -> Result<()> {
+    let file_times_through = rebuild.file_times_through.clone();
+    let notes = match read_notes(folder) {
+        Ok(Some(notes)) => notes,
+        Ok(None) if file_times_through.is_none() => return Ok(()),
+        Ok(None) => Notes::of(RepositoryId::new(random()?)),
+        // What cannot be read is not replaced: it may be mended.
+        Err(ManifestError::CorruptNotes { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let notes = Notes {
+        looked_until: None,
+        file_times_through: file_times_through.or(notes.file_times_through.clone()),
+        ..notes
+    };
+    Ok(write_notes(disk, folder, mode, &notes)?)
 }
 
 /// The manifest gets the permissions of the segments.
@@ -165,22 +240,22 @@ fn segment_mode(folder: &Folder, manifest: &Manifest) -> Result<Mode> {
     Ok(Mode::of(&model.open()?, &model.path())?)
 }
 
-/// The manifest entry of a segment, by its file alone.
+/// The manifest entry of a segment, by its file alone, and the hash of that.
 pub(crate) fn read_segment(
     folder: &Folder,
     name: SegmentName,
     reading: Reading<'_>,
-) -> std::result::Result<Segment, SegmentDefect> {
+) -> std::result::Result<(Segment, Blake3), SegmentDefect> {
     let text = name.to_string();
     let at = folder.at(&text);
-    let (start_epoch, end_epoch, checksum, size, end) = match name.kind {
+    let (start_epoch, end_epoch, sums, size, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            let checksum = file.check_sections(reading)?.crc32;
+            let sums = file.check_sections(reading)?;
             (
                 Epoch::default(),
                 file.image.checkpoint().epoch,
-                checksum,
+                sums,
                 file.bytes().len(),
                 file.log_start(),
             )
@@ -188,7 +263,7 @@ pub(crate) fn read_segment(
         SegmentKind::Incremental => {
             let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
-            let checksum = sums(file.bytes(), reading)?.crc32;
+            let sums = sums(file.bytes(), reading)?;
             let mut steps = Steps::untold(reading.monitor);
             let end = read_ahead(&parts, reading.threads, |groups| {
                 groups.finish_seeing(|event| match event {
@@ -200,7 +275,7 @@ pub(crate) fn read_segment(
             (
                 file.header.start_epoch,
                 file.header.end_epoch,
-                checksum,
+                sums,
                 file.bytes().len(),
                 file.range().map(|range| range.end),
             )
@@ -208,21 +283,29 @@ pub(crate) fn read_segment(
     };
     let file = FileName::try_from(text.clone())
         .map_err(|detail| Unusable::Damaged { offset: 0, detail })?;
-    let created_at = modified_at(at)?;
-    Ok(Segment {
+    let created_at = written_by(at)?;
+    let segment = Segment {
         kind: name.kind,
         file,
         start_epoch,
         end_epoch,
-        checksum,
+        checksum: sums.crc32,
         size_bytes: size as u64,
         created_at,
         end_lsn: end.and_then(LogPosition::lsn),
         unknown: Unknown::new(),
-    })
+    };
+    Ok((segment, sums.blake3))
 }
 
-fn modified_at(at: At<'_>) -> std::result::Result<UnixMillis, IoError> {
+/// When a file was last changed in any way, in milliseconds since 1970.
+fn changed_at(metadata: &Metadata) -> u64 {
+    let millis = metadata.ctime().saturating_mul(1000);
+    u64::try_from(millis.saturating_add(metadata.ctime_nsec() / 1_000_000)).unwrap_or_default()
+}
+
+/// When a file got its bytes, or later.
+fn written_by(at: At<'_>) -> std::result::Result<UnixMillis, IoError> {
     let failed = |source| IoError::Failed {
         operation: "inspect",
         path: at.path(),
@@ -230,10 +313,10 @@ fn modified_at(at: At<'_>) -> std::result::Result<UnixMillis, IoError> {
     };
     let metadata = at.metadata()?;
     let gone = || std::io::ErrorKind::NotFound.into();
+    let changed = metadata.as_ref().map_or(0, changed_at);
     let modified = metadata.map_or_else(|| Err(gone()), |it| it.modified());
     let since = modified.map_err(failed)?.duration_since(UNIX_EPOCH);
     let since = since.unwrap_or_default();
-    Ok(UnixMillis::new(
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
-    ))
+    let modified = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    Ok(UnixMillis::new(modified.max(changed)))
 }

@@ -4,19 +4,25 @@
 //! that has no record is read: one that the engine captured, or all of them where `apograph.json`
 //! was lost.
 //!
+//! Reading takes no lock, and a backup may be published meanwhile: its segments get their names, then
+//! the manifest is replaced, then `apograph.json`. What was read of two moments is read again, for a
+//! bounded time; and a segment that no manifest names yet is of a backup that is not finished.
+//!
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, FileName, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest,
-    ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX, Segment, SegmentContent,
-    Unknown, Unusable, Verification, read_manifest, read_notes,
+    Chain, Cursor, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME,
+    Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX, Segment,
+    SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
 };
 use apograph_wal::TimelineState;
 
@@ -66,20 +72,22 @@ impl Repository {
             path: path.to_owned(),
             detail: detail.to_owned(),
         };
-        let empty = "there is no backup in it";
-        let repository = match Folder::find(path) {
-            Ok(Some(folder)) => Self::open_or_empty(folder, reading)?,
+        let folder = match Folder::find(path) {
+            Ok(Some(folder)) => folder,
             Ok(None) => return Err(no_repository("there is no such folder")),
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        if !repository.is_initialized() {
-            Err(no_repository(empty))
-        } else if repository.chain.entries().is_empty() && !repository.unnamed.is_empty() {
-            Err(unnamed_segments(&repository.folder))
-        } else {
-            Ok(repository)
-        }
+        at_one_moment(&folder, reading, || {
+            let repository = Self::open_or_empty(folder.clone(), reading)?;
+            if !repository.is_initialized() {
+                Err(no_repository("there is no backup in it"))
+            } else if repository.chain.entries().is_empty() && !repository.unnamed.is_empty() {
+                Err(unnamed_segments(&repository.folder))
+            } else {
+                Ok(repository)
+            }
+        })
     }
 
     /// Opens the repository in `folder`, which may be empty.
@@ -108,11 +116,13 @@ impl Repository {
         } = manifest;
         let unnamed = unnamed_in(found.segments, &segments);
         let opened = opening.entries(segments)?;
+        let known = notes.as_ref().ok().and_then(Option::as_ref);
+        let looked_until = known.and_then(|notes| notes.looked_until);
         Ok(Self {
             folder,
             generation,
             unknown,
-            chain: Chain::new(opened.entries),
+            chain: Chain::new(opened.entries).looked_until(looked_until),
             verified: opened.verified,
             has_history: opened.has_history,
             cursor: opened.cursor,
@@ -189,12 +199,11 @@ impl Repository {
     /// The same repository, of which a segment cannot be used.
     #[must_use]
     pub fn without(self, file: &FileName, reason: Unusable) -> Self {
-        let mut entries = self.chain.into_entries();
-        if let Some(entry) = entries.iter_mut().find(|it| it.segment.file == *file) {
-            entry.unusable = Some(Box::new(reason));
-        }
+        let mut entries = self.chain.entries().iter();
+        let index = entries.position(|entry| entry.segment.file == *file);
+        let unusable = index.map(|index| (index, reason));
         Self {
-            chain: Chain::new(entries),
+            chain: self.chain.without(unusable),
             ..self
         }
     }
@@ -223,6 +232,13 @@ impl Repository {
     /// Segment files that the manifest does not name.
     pub fn unnamed(&self) -> &[SegmentName] {
         &self.unnamed
+    }
+
+    /// Whether a segment that the manifest does not name is of a backup that was not finished, or is
+    /// not yet: it comes right behind the last one. The next backup makes it part of the chain.
+    pub fn is_unfinished(&self, name: SegmentName) -> bool {
+        let last = self.chain.entries().last();
+        is_right_behind(last.map(|last| &last.segment), name)
     }
 
     /// Temporary files that a killed command left.
@@ -273,15 +289,13 @@ impl Repository {
     /// who tells what can be restored: a restore reads the files and sees for itself.
     #[must_use]
     pub fn without_damaged(self) -> Self {
-        let mut entries = self.chain.into_entries();
-        for (index, found) in self.verified.damages() {
-            if let Some(entry) = entries.get_mut(*index) {
-                let (offset, detail) = (found.offset, found.detail.clone());
-                entry.unusable = Some(Box::new(Unusable::Damaged { offset, detail }));
-            }
-        }
+        let damages = self.verified.damages().iter();
+        let unusable = damages.map(|(index, found)| {
+            let (offset, detail) = (found.offset, found.detail.clone());
+            (*index, Unusable::Damaged { offset, detail })
+        });
         Self {
-            chain: Chain::new(entries),
+            chain: self.chain.without(unusable),
             ..self
         }
     }
@@ -306,6 +320,68 @@ impl Repository {
     pub fn is_counted(&self) -> bool {
         let last = self.chain.entries().last();
         last.is_none_or(|last| last.is_counted && last.content.is_some())
+    }
+}
+
+/// Whether a name is one of those that a single backup gives behind a segment.
+pub(crate) fn is_right_behind(last: Option<&Segment>, name: SegmentName) -> bool {
+    let last = last.and_then(|last| SegmentName::parse(last.file.as_str()));
+    let next = last.map_or(0, |last| last.index.saturating_add(1));
+    (next..next.saturating_add(SEGMENTS_OF_BACKUP)).contains(&name.index)
+}
+
+/// The rest of the log, the image, and the log since the image.
+const SEGMENTS_OF_BACKUP: u64 = 3;
+
+/// How long what was read of two moments is read again.
+const AGREE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a repository without a manifest is looked at again: its first backup may be just about
+/// to write one.
+const FIRST_WITHIN: Duration = Duration::from_millis(300);
+const AGREE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Reads a repository that others may write to meanwhile. Where manifest and files do not agree, and
+/// it was not one moment that they are of, they are read again.
+fn at_one_moment(
+    folder: &Folder,
+    reading: Reading<'_>,
+    read: impl Fn() -> Result<Repository>,
+) -> Result<Repository> {
+    let begun = Instant::now();
+    loop {
+        let before = Moment::of(folder)?;
+        let found = read();
+        if !matches!(found, Err(RepositoryError::Contradiction { .. })) {
+            return found;
+        }
+        let after = Moment::of(folder)?;
+        let may_begin = after.manifest.is_none() && begun.elapsed() < FIRST_WITHIN;
+        let has_changed = before != after && begun.elapsed() < AGREE_WITHIN;
+        if !may_begin && !has_changed {
+            return found;
+        }
+        reading.monitor.go_on()?;
+        thread::sleep(AGREE_PAUSE);
+    }
+}
+
+/// Which small files lie in a repository's folder.
+#[derive(PartialEq, Eq)]
+struct Moment {
+    manifest: Option<FileStamp>,
+    history: Option<FileStamp>,
+}
+
+impl Moment {
+    fn of(folder: &Folder) -> Result<Self> {
+        let stamp = |name| -> Result<Option<FileStamp>> {
+            let found = folder.at(name).metadata()?;
+            Ok(found.as_ref().map(FileStamp::from))
+        };
+        Ok(Self {
+            manifest: stamp(MANIFEST_FILE_NAME)?,
+            history: stamp(HISTORY_FILE_NAME)?,
+        })
     }
 }
 

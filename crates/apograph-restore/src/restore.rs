@@ -112,6 +112,7 @@ pub fn restore(
     let mut passed_over = Vec::new();
     loop {
         let plan = repository.chain().plan(&options.target)?;
+        warn_of_file_times(&repository, &plan, options, monitor);
         let maker = Maker::new(&repository, &plan, reading);
         let made = if options.dry_run {
             maker.made(output, Sink::counting())
@@ -139,6 +140,37 @@ pub fn restore(
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Behind a rebuild that found no record of it, when a segment of generation 1 was captured is known
+/// from its file alone. That is never too early, so nothing later is in the state; but it can be too
+/// late, and the state older than what was captured by then.
+fn warn_of_file_times(
+    repository: &Repository,
+    plan: &ChainPlan,
+    options: &Options,
+    monitor: &dyn Monitor,
+) {
+    let Ok(Some(notes)) = repository.notes() else {
+        return;
+    };
+    let (Target::Time(_), Some(through)) = (&options.target, &notes.file_times_through) else {
+        return;
+    };
+    let entries = repository.chain().entries();
+    let last = entries
+        .iter()
+        .position(|entry| entry.segment.file == *through);
+    let reached = plan.increments.last().copied().unwrap_or(plan.full);
+    let next = entries.get(reached.saturating_add(1));
+    let is_first = next.is_none_or(|next| next.generation() != Some(Generation::Two));
+    if is_first && last.is_some_and(|last| reached <= last) {
+        monitor.warn(&format!(
+            "when segments up to {through} were captured is known from their files alone, since a \
+             rebuild: nothing later is in the state, but it may be older than what was captured by \
+             then"
+        ));
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use apograph_format::{Epoch, SegmentKind, UnixMillis};
+use apograph_format::{Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Disk, Monitor, Pace, Reading, Threads, now};
 use apograph_manifest::{FileStamp, FoundDamage, HoleCause, Level, Unusable, Verification};
 use apograph_repository::{Mark, Repository, mark};
@@ -160,9 +160,17 @@ fn verified<'a>(
     if options.level == Level::Frames {
         verified.problems.extend(missing_links(repository));
     }
+    let unnamed = repository.unnamed().iter();
+    let (unfinished, unnamed): (Vec<_>, Vec<&SegmentName>) =
+        unnamed.partition(|name| repository.is_unfinished(**name));
+    for name in unfinished {
+        reading.monitor.warn(&format!(
+            "{name} is of a backup that was not finished; the next one makes it part of the chain"
+        ));
+    }
     verified
         .problems
-        .extend(repository.unnamed().iter().map(|name| Problem {
+        .extend(unnamed.into_iter().map(|name| Problem {
             code: "corrupt-manifest",
             file: Some(name.to_string()),
             offset: None,

@@ -88,7 +88,13 @@ fn an_instant_is_the_last_commit_by_then() {
             }
         }
         let last = commits.iter().map(|(epoch, _)| *epoch).max().unwrap();
-        check(&mut engine, &chain, "2999-01-01T00:00:00Z", last);
+        let listed = apograph(["list", text(&chain.0)]).ok();
+        let until = listed["captured_until"].as_str().unwrap();
+        check(&mut engine, &chain, until, last);
+        let output = chain.0.with_file_name("none.grafeo");
+        let outcome = restore(&chain.0, &output, &["--time", "2999-01-01T00:00:00Z"]);
+        assert_eq!(outcome.code(), "target-not-covered");
+        assert_eq!(outcome.json["nearest"]["below"], last);
     }
 }
 

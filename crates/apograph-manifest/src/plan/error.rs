@@ -1,6 +1,6 @@
 //! Why a chain has no plan for a target.
 
-use apograph_format::{Epoch, Lsn, Point, PointName};
+use apograph_format::{Epoch, Lsn, Point, PointName, UnixMillis};
 
 use crate::hole::HoleCause;
 
@@ -25,6 +25,19 @@ pub enum ChainError {
     NotCovered {
         /// What was asked for.
         target: String,
+        /// What there is around it.
+        nearest: Nearest,
+    },
+    /// An instant lies before the first state, or behind the last capture: what was committed by
+    /// then is not known.
+    #[error("{target} is not in the repository")]
+    TimeNotCovered {
+        /// What was asked for.
+        target: String,
+        /// From when on a state is known.
+        from: Option<UnixMillis>,
+        /// Until when.
+        until: Option<UnixMillis>,
         /// What there is around it.
         nearest: Nearest,
     },
@@ -83,7 +96,9 @@ impl ChainError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoFullBackup => "no-full-backup",
-            Self::NotCovered { .. } | Self::NotABoundary { .. } => "target-not-covered",
+            Self::NotCovered { .. } | Self::TimeNotCovered { .. } | Self::NotABoundary { .. } => {
+                "target-not-covered"
+            }
             Self::Encrypted { .. } => "encrypted",
             Self::Unreachable { cause, .. } => cause.code(),
             Self::Ambiguous { .. } | Self::AmbiguousLsn { .. } => "ambiguous-target",

@@ -11,19 +11,52 @@ impl Chain {
         target: &Target,
         time: UnixMillis,
     ) -> Result<ChainPlan, ChainError> {
-        let begun = (0..self.entries().len()).rev().find_map(|index| {
+        let begins = |index: usize| {
             let entry = self.entries().get(index)?;
             let image = entry.full()?.image;
             let at = match image.generation() {
                 Generation::One => entry.segment.created_at,
                 Generation::Two => image.written_at,
             };
-            (at <= time).then_some(image.generation())
-        });
-        match begun {
+            Some((at, image.generation()))
+        };
+        let indexes = || 0..self.entries().len();
+        let mut begun = indexes().rev().filter_map(begins);
+        let begun = begun.find_map(|(at, generation)| (at <= time).then_some(generation));
+        // By then nothing had begun: the generation of the first image says from when on.
+        let first = || indexes().find_map(begins).map(|(_, generation)| generation);
+        match begun.or_else(first) {
             Some(Generation::Two) => self.plan_until(target, time),
             _ => self.plan_captured_by(target, time),
         }
+    }
+
+    /// The error that an instant lies before the first state.
+    fn too_early(&self, target: &Target, from: Option<UnixMillis>) -> ChainError {
+        let first = self.restorable().first().copied();
+        let above = first.map(|it| self.name_of(Point::new(it.timeline, it.from)));
+        ChainError::TimeNotCovered {
+            target: target.to_string(),
+            from,
+            until: self.covered_until(),
+            nearest: Nearest { below: None, above },
+        }
+    }
+
+    /// What was committed behind the last capture nobody knows.
+    fn check_covered(&self, target: &Target, time: UnixMillis) -> Result<(), ChainError> {
+        let until = self.covered_until();
+        if until.is_some_and(|until| time <= until) {
+            return Ok(());
+        }
+        let last = self.restorable().last().copied();
+        let below = last.map(|it| self.name_of(Point::new(it.timeline, it.to)));
+        Err(ChainError::TimeNotCovered {
+            target: target.to_string(),
+            from: None,
+            until,
+            nearest: Nearest { below, above: None },
+        })
     }
 
     /// Generation 2: the commits say when they were written.
@@ -31,19 +64,15 @@ impl Chain {
         let is_in_time = |full: &usize| {
             let image = self.entries().get(*full).and_then(|entry| entry.full());
             let written = image.is_some_and(|full| full.image.written_at <= time);
-            let first = self.run_of(*full).map_or(*full, |run| run.first);
-            written
-                && self
-                    .last_commit_in(first..*full)
-                    .is_none_or(|last| last <= time)
+            let last = || self.last_commit_before(*full);
+            written && last().is_none_or(|last| last <= time)
         };
         let Some(full) = self.bases().rfind(is_in_time) else {
-            let first = self.restorable().first().copied();
-            let above = first.map(|it| self.name_of(Point::new(it.timeline, it.from)));
-            return Err(ChainError::NotCovered {
-                target: target.to_string(),
-                nearest: Nearest { below: None, above },
-            });
+            let images = self
+                .bases()
+                .filter_map(|full| self.entries().get(full)?.full());
+            let from = images.map(|full| full.image.written_at).min();
+            return Err(self.too_early(target, from));
         };
         if self.run_of(full).is_some_and(|run| run.is_sealed) {
             return Err(self.encrypted(target));
@@ -71,6 +100,7 @@ impl Chain {
         let overran = self.last_commit_in(full..reached.saturating_add(1));
         if later.is_none() && overran.is_none_or(|last| last <= time) {
             self.check_goes_on(target, time, reached)?;
+            self.check_covered(target, time)?;
         }
         let next = later.and_then(|later| behind.get(later).copied());
         let next = next.and_then(|next| first_commit(next).max(self.last_commit_in(full..next)));
@@ -124,22 +154,31 @@ impl Chain {
         spans.map(|span| span.last).max()
     }
 
+    /// The latest time that a commit claims which an image of generation 2 can hold: of those that
+    /// were captured before it, those that were logged before its place in the log.
+    fn last_commit_before(&self, full: usize) -> Option<UnixMillis> {
+        let start = self.entries().get(full)?.full()?.log_start;
+        let before = self.entries().get(..full)?.iter();
+        let spans = before.filter_map(|entry| {
+            let increment = entry.increment()?;
+            let is_before = increment.range.map(|range| range.start) < start;
+            increment.committed.filter(|_| is_before)
+        });
+        spans.map(|span| span.last).max()
+    }
+
     /// Generation 1: only the times of the captures are known.
     fn plan_captured_by(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
         let created = |index: usize| self.entries().get(index).map(|it| it.segment.created_at);
-        let by_then = (0..self.entries().len()).take_while(|&index| created(index) <= Some(time));
-        let Some(mut through) = by_then.last() else {
-            let first = self
-                .restorable()
-                .first()
-                .map(|it| Point::new(it.timeline, it.from));
-            let above = first.map(|it| self.name_of(it));
-            let nearest = Nearest { below: None, above };
-            return Err(ChainError::NotCovered {
-                target: target.to_string(),
-                nearest,
-            });
+        let is_captured = |index: &usize| {
+            let entry = self.entries().get(*index);
+            let is_second = entry.is_some_and(|it| it.generation() == Some(Generation::Two));
+            !is_second && created(*index) <= Some(time)
         };
+        let Some(mut through) = (0..self.entries().len()).take_while(is_captured).last() else {
+            return Err(self.too_early(target, created(0)));
+        };
+        self.check_covered(target, time)?;
         let next = created(through.saturating_add(1));
         // A full backup that another segment catches up with is no state by itself.
         if self.needs_more(through) {

@@ -338,7 +338,10 @@ fn which_segments_a_target_needs() {
         (one, "time 0", "target-not-covered"),
         (one, "time 1", "1:7 from 0 with "),
         (one, "time 3", "1:29 from 0 with 1,2"),
-        (one, "time 99", "1:40 from 0 with 1,2,3"),
+        (one, "time 4", "1:40 from 0 with 1,2,3"),
+        // What was committed behind the last capture is in no segment.
+        (one, "time 5", "target-not-covered"),
+        (one, "time 99", "target-not-covered"),
         (two, "epoch 2:0", "2:0 from 0 with 1,2"),
         (two, "epoch 7", "1:7 from 0 with 1,2"),
         (two, "epoch 4", "ambiguous-target"),
@@ -393,6 +396,48 @@ fn which_segments_a_target_needs() {
     for (text, target, expected) in rows {
         assert_eq!(plan(text, target), expected, "{text}: {target}");
     }
+}
+
+#[test]
+fn an_instant_is_covered_up_to_the_last_look_at_the_database() {
+    let time = |millis| Target::Time(UnixMillis::new(millis));
+    let chain = chain("F7 I8-18");
+    assert_eq!(chain.covered_until(), Some(UnixMillis::new(2000)));
+    let looked = chain.clone().looked_until(Some(UnixMillis::new(5000)));
+    assert_eq!(looked.covered_until(), Some(UnixMillis::new(5000)));
+    assert!(
+        looked
+            .plan(&time(5000))
+            .is_ok_and(|plan| plan.increments == [1])
+    );
+    assert!(
+        chain
+            .plan(&time(2000))
+            .is_ok_and(|plan| plan.increments == [1])
+    );
+    for (chain, until, instant) in [(&chain, 2000, 2001), (&looked, 5000, 5001)] {
+        let Err(ChainError::TimeNotCovered {
+            until: found,
+            nearest,
+            ..
+        }) = chain.plan(&time(instant))
+        else {
+            panic!("{instant}");
+        };
+        assert_eq!(found, Some(UnixMillis::new(until)));
+        assert_eq!(
+            nearest.below.map(|it| it.to_string()).as_deref(),
+            Some("18")
+        );
+    }
+    // A note that is older than the last segment is that of an earlier backup.
+    let older = chain.clone().looked_until(Some(UnixMillis::new(7)));
+    assert_eq!(older.covered_until(), Some(UnixMillis::new(2000)));
+    let Err(ChainError::TimeNotCovered { from, nearest, .. }) = chain.plan(&time(999)) else {
+        panic!("before the first backup");
+    };
+    assert_eq!(from, Some(UnixMillis::new(1000)));
+    assert_eq!(nearest.above.map(|it| it.to_string()).as_deref(), Some("7"));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Stories that once went wrong, and a library in which they still do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
 use std::path::Path;
 
-use apograph_capture::{CaptureError, Captured, Options};
+use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Generation, log_folder};
 use apograph_io::{RealDisk, Silent};
 use apograph_manifest::Target;
@@ -13,6 +13,7 @@ use apograph_model::{
 };
 use apograph_repository::Repository;
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
+use apograph_testing::disk::{Fault, SimDisk};
 
 const BARE: Op = Op::Commit(Shape::of(0, 1, 0));
 const COMMIT: Op = Op::Commit(Shape::of(1, 1, 3));
@@ -154,6 +155,71 @@ fn what_once_went_wrong_in_generation_2() {
         COMMIT, AUTO, BARE, BARE, CHECKPOINT, DIES, COMMIT, FULL, COMMIT, COMMIT, AUTO,
     ];
     run(&story(Generation::Two, &ahead), Effort::ALL);
+}
+
+/// Kills the second backup before one of its operations, and takes it again.
+struct Killing {
+    at: usize,
+    backups: Cell<usize>,
+    is_struck: Cell<bool>,
+}
+
+impl Library for Killing {
+    fn capture(
+        &self,
+        database: &Path,
+        repository: &Path,
+        options: &Options,
+    ) -> Result<Captured, CaptureError> {
+        self.backups.set(self.backups.get() + 1);
+        if self.backups.get() == 2 {
+            let root = database.parent().expect("a folder");
+            let disk = SimDisk::new(root).with_fault(self.at, Fault::PowerCut);
+            let killed = capture(&disk, database, repository, options, &Silent);
+            self.is_struck.set(disk.is_struck());
+            if !disk.is_struck() {
+                return killed;
+            }
+        }
+        Real.capture(database, repository, options)
+    }
+}
+
+/// A database that was closed and reopened gets a full backup, whose increment is published before
+/// its image: nothing of one that was killed is in the way of the next.
+#[test]
+fn a_backup_that_is_killed_anywhere_does_not_stop_the_next() {
+    let reopened = [
+        COMMIT,
+        AUTO,
+        Op::Close,
+        Op::Open,
+        COMMIT,
+        AUTO,
+        COMMIT,
+        AUTO,
+        FULL,
+    ];
+    let full = [COMMIT, AUTO, COMMIT, CHECKPOINT, COMMIT, FULL, COMMIT, AUTO];
+    for generation in [Generation::One, Generation::Two] {
+        for ops in [&reopened[..], &full] {
+            for at in 0.. {
+                let library = Killing {
+                    at,
+                    backups: Cell::new(0),
+                    is_struck: Cell::new(false),
+                };
+                let story = story(generation, ops);
+                if let Err(failure) = check(&story, &library, Effort::SOME) {
+                    panic!("killed at {at}: {failure}\n\n{story}");
+                }
+                if !library.is_struck.get() {
+                    assert!(at > 10, "only {at} operations");
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Notes what the repository offers behind each backup.

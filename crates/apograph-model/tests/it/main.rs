@@ -3,5 +3,6 @@
 mod derived;
 mod found;
 mod fuzz;
+mod readers;
 mod reading;
 mod stories;

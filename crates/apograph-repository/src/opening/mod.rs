@@ -135,6 +135,7 @@ impl Opening<'_> {
                 Err(detail) => contradiction = Some(detail),
                 Ok(index) => {
                     if let Some(entry) = entries.get_mut(index) {
+                        entry.segment.end_lsn = entry.segment.end_lsn.or(record.segment.end_lsn);
                         entry.hash = Some(record.hash);
                         entry.content = Some(record.content);
                         entry.is_counted = !record.is_uncounted;

@@ -1,6 +1,6 @@
 //! Segments without a record: what is in them, all of their bytes say.
 
-use apograph_format::{Blake3, Epoch, Generation, Point, SegmentKind, Timeline};
+use apograph_format::{Blake3, Epoch, Generation, LogPosition, Lsn, Point, SegmentKind, Timeline};
 use apograph_io::{IoError, Steps};
 use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
 use apograph_wal::{PlacedReader, TimelineState, read_ahead};
@@ -32,6 +32,7 @@ impl Opening<'_> {
         match read {
             Ok(read) => {
                 entry.hash = Some(read.hash);
+                entry.segment.end_lsn = entry.segment.end_lsn.or(read.end_lsn);
                 entry.content = Some(read.content);
                 (entry.unusable, entry.is_counted) = (None, read.is_counted);
             }
@@ -79,6 +80,7 @@ impl Opening<'_> {
         });
         Ok(Read {
             hash: sums.blake3,
+            end_lsn: file.log_start().and_then(LogPosition::lsn),
             content,
             is_counted: true,
         })
@@ -187,6 +189,7 @@ impl Opening<'_> {
         let content = SegmentContent::from(summary.content(surroundings, &state));
         Ok(Read {
             hash: sums.blake3,
+            end_lsn: file.range().and_then(|range| range.end.lsn()),
             content,
             is_counted,
         })
@@ -200,6 +203,8 @@ fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
 /// What was found in a segment's file.
 struct Read {
     hash: Blake3,
+    /// Generation 2: where in the log it ends.
+    end_lsn: Option<Lsn>,
     content: SegmentContent,
     /// Whether its timelines can be counted.
     is_counted: bool,

@@ -24,12 +24,16 @@ fn unnamed(repository: &Repository) -> Vec<String> {
     names.map(ToString::to_string).collect()
 }
 
-/// A segment that is no part of the chain stays where it is, and gets no entry.
+/// A segment that is no part of the chain gets no entry, and a name that no segment has.
 #[track_caller]
 fn check_left(stage: &Stage, name: &str) {
     let (before, bytes) = (stage.manifest(), read(stage, name));
-    assert_eq!(unnamed(&adopted(stage)), [name]);
-    assert_eq!((stage.manifest(), read(stage, name)), (before, bytes));
+    for aside in [format!("{name}.aside"), format!("{name}.aside-2")] {
+        write(stage, name, &bytes);
+        assert_eq!(unnamed(&adopted(stage)), [""; 0]);
+        assert!(!stage.repository().join(name).exists());
+        assert_eq!((&stage.manifest(), &read(stage, &aside)), (&before, &bytes));
+    }
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What opening a repository tells of its segments, and what it takes their files for.
 
 use apograph_format::v2::Pieces;
-use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, Timeline};
+use apograph_format::{Crc32, Generation, SEGMENT_HEADER_BYTES, Timeline};
 use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::{
-    PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
+    ChainEntry, PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -231,5 +231,27 @@ fn temporary_files_are_told() {
         let names = repository.temporaries().map(|at| at.name().to_owned());
         assert_eq!(names.collect::<Vec<_>>(), left);
         assert_eq!(repository.unnamed(), []);
+    }
+}
+
+/// Clients 0.6.0 rewrite a manifest without the positions in it.
+#[test]
+fn a_position_that_the_manifest_lost_is_taken_from_the_record_or_from_the_file() {
+    for has_records in [true, false] {
+        let stage = Stage::new(V2);
+        let before = stage.manifest();
+        if has_records {
+            record(&stage, &open(&stage), 4);
+        }
+        stage.edit_manifest(|manifest| {
+            let segments = manifest.segments.iter_mut();
+            segments.for_each(|segment| segment.end_lsn = None);
+        });
+        assert_ne!(stage.manifest(), before);
+        let repository = open(&stage);
+        assert_eq!(repository.manifest(), before);
+        assert_eq!(repository.chain().holes().count(), 0);
+        let generation = |entry: &ChainEntry| entry.generation() == Some(Generation::Two);
+        assert!(repository.chain().entries().iter().all(generation));
     }
 }

@@ -1,12 +1,17 @@
 //! A manifest made anew.
 
-use apograph_io::{Reading, RealDisk};
-use apograph_manifest::Unknown;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
+
+use apograph_io::{Mode, Reading, RealDisk, now};
+use apograph_manifest::{
+    MANIFEST_FILE_NAME, Notes, RepositoryId, Unknown, Unusable, read_notes, write_notes,
+};
 use apograph_repository::{plan_rebuild, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{read, write};
+use crate::forge::{open, read, record, remove, write};
 
 #[test]
 fn of_two_segments_with_one_number_the_full_backup_is_first() {
@@ -40,6 +45,65 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
     );
     let found = stage.manifest();
     assert_eq!((found.unknown, found.segments.len()), (unknown, 4));
+}
+
+/// Whoever sets the time of a file back makes no commit older.
+#[test]
+fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let sound = stage.manifest();
+        let written = now();
+        for name in SEGMENTS {
+            write(&stage, name, &read(&stage, name));
+            let file = File::options()
+                .append(true)
+                .open(stage.repository().join(name));
+            let day = Duration::from_hours(24);
+            let earlier = SystemTime::now() - day;
+            file.expect("a file").set_modified(earlier).expect("a time");
+        }
+        // What the manifest knows stays.
+        let known = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
+        assert_eq!((known.manifest, known.file_times_through), (sound, None));
+
+        let before = Notes {
+            looked_until: Some(now()),
+            ..Notes::of(RepositoryId::new(7))
+        };
+        write_notes(&RealDisk, &stage.folder(), Mode::PRIVATE, &before).expect("notes");
+        remove(&stage, MANIFEST_FILE_NAME);
+        rebuild(&RealDisk, &stage.folder(), Reading::default()).expect("a manifest");
+        for segment in stage.manifest().segments {
+            // The clock of a file system is a little behind.
+            assert!(
+                segment.created_at.get() + 20 >= written.get(),
+                "{segment:?}"
+            );
+        }
+        let notes = read_notes(&stage.folder()).expect("notes").expect("notes");
+        let last = notes.file_times_through.expect("a segment");
+        assert_eq!(last.as_str(), SEGMENTS[3]);
+        assert_eq!((notes.id, notes.looked_until), (before.id, None));
+    }
+}
+
+/// In generation 1 the checksum of an increment follows from the lengths of its frames.
+#[test]
+fn a_file_that_was_put_in_the_place_of_another_is_skipped() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        record(&stage, &open(&stage), 4);
+        write(&stage, SEGMENTS[2], &read(&stage, SEGMENTS[1]));
+        remove(&stage, MANIFEST_FILE_NAME);
+        let plan = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
+        let [(name, Unusable::Damaged { detail, .. })] = plan.skipped.as_slice() else {
+            panic!("{:?}", plan.skipped);
+        };
+        assert_eq!(name.to_string(), SEGMENTS[2]);
+        assert_eq!(detail, "it is another file than apograph.json knows");
+        assert_eq!(plan.manifest.segments.len(), 3);
+    }
 }
 
 #[test]

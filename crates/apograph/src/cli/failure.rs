@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_capture::CaptureError;
+use apograph_format::UnixMillis;
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, Nearest};
 use apograph_repository::RepositoryError;
@@ -209,6 +210,15 @@ impl From<ChainError> for Failure {
                 failure.hint = Some(advice(nearest));
                 failure.nearest = Some(Box::new(nearest));
             }
+            ChainError::TimeNotCovered {
+                from,
+                until,
+                nearest,
+                ..
+            } => {
+                failure.hint = Some(instants(from, until));
+                failure.nearest = Some(Box::new(nearest));
+            }
             ChainError::Unreachable { nearest, cause, .. } => {
                 failure.hint = Some(advice(nearest));
                 failure.nearest = Some(Box::new(nearest));
@@ -249,6 +259,23 @@ impl From<ChainError> for Failure {
             _ => {}
         }
         failure
+    }
+}
+
+/// Which instants can be named instead.
+fn instants(from: Option<UnixMillis>, until: Option<UnixMillis>) -> String {
+    let from = from.and_then(words::rfc3339);
+    let until = until.and_then(words::rfc3339);
+    match (from, until) {
+        (Some(from), Some(until)) => {
+            format!("`--time` with an instant from {from} to {until}, or `--latest`")
+        }
+        (None, Some(until)) => {
+            format!(
+                "what was committed behind {until} was not captured; `--latest` is the last state"
+            )
+        }
+        _ => "`apograph list REPO` shows what can be restored".to_owned(),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline};
-use apograph_manifest::{ChainEntry, Hole, LsnRange, PointRange, SegmentContent, Unusable};
+use apograph_manifest::{
+    ChainEntry, FileName, Hole, LsnRange, PointRange, SegmentContent, Unusable,
+};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
@@ -63,6 +65,10 @@ fn write_object(
     let segments = entries.map(|(index, entry)| segment(repository, index, entry));
     write_list(out, "segments", segments)?;
     write_list(out, "restorable", chain.restorable().iter().map(range))?;
+    let until = chain.covered_until().and_then(words::rfc3339);
+    write!(out, ",\"captured_until\":{}", json!(until))?;
+    let through = file_times_through(repository);
+    write!(out, ",\"file_times_through\":{}", json!(through))?;
     let positions = chain.restorable_lsns();
     write_list(out, "restorable_lsns", positions.iter().map(lsns))?;
     write_list(out, "holes", chain.holes().map(hole))?;
@@ -101,6 +107,12 @@ fn segment(repository: &Repository, index: usize, entry: &ChainEntry) -> Value {
     let at = verified.and_then(|it| words::rfc3339(it.frames_at?));
     put("frames_verified_at", json!(at));
     Value::Object(object)
+}
+
+/// The last segment whose time of capture is that of its file.
+fn file_times_through(repository: &Repository) -> Option<&str> {
+    let notes = repository.notes().ok().flatten()?;
+    notes.file_times_through.as_ref().map(FileName::as_str)
 }
 
 /// That of the newest segment.
@@ -143,6 +155,15 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         "nothing".to_owned()
     };
     writeln!(out, "\nRestorable: {restorable}")?;
+    if let Some(until) = chain.covered_until() {
+        writeln!(out, "Captured until: {}", words::time(until))?;
+    }
+    if let Some(through) = file_times_through(repository) {
+        writeln!(
+            out,
+            "Captured times up to {through} are those of the files, since a rebuild."
+        )?;
+    }
     for hole in chain.holes() {
         let name = |point: Option<Point>| point.map_or("?".to_owned(), |point| point.to_string());
         let (after, before) = (name(hole.after), name(hole.before));
@@ -159,7 +180,12 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     for name in repository.unnamed() {
-        writeln!(out, "Not in the manifest: {name}")?;
+        let what = if repository.is_unfinished(*name) {
+            "Of a backup that was not finished"
+        } else {
+            "Not in the manifest"
+        };
+        writeln!(out, "{what}: {name}")?;
     }
     Ok(())
 }

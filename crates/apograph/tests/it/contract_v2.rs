@@ -136,7 +136,9 @@ fn errors() {
         &json!({"error": {
             "code": "target-not-covered",
             "message": "a state at that time is not in the repository",
-            "hint": "restore to 7", "nearest": {"below": null, "above": 7}, "file": null,
+            "hint": "`--time` with an instant from 2026-11-21T07:27:16.757Z to \
+                     2026-11-21T07:27:16.767Z, or `--latest`",
+            "nearest": {"below": null, "above": 7}, "file": null,
         }}),
     );
 }

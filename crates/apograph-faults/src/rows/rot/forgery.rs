@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use apograph::format::v1;
 use apograph::format::v2::{self, Pieces};
 use apograph::format::{
-    Crc32, Generation, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, SegmentName,
+    Blake3, Crc32, Generation, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind, SegmentName,
 };
 use apograph::manifest::{HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest};
 
@@ -85,9 +85,9 @@ pub(super) fn changes(flip: &Damage, files: &Files) -> Result<Changes> {
         segment.checksum = checksum;
     }
     let mut history = History::decode(&files[HISTORY_FILE_NAME]).context("no history")?;
-    let records = history.records.iter_mut().map(|record| &mut record.segment);
-    for segment in records.filter(|it| it.file.as_str() == file) {
-        segment.checksum = checksum;
+    let records = history.records.iter_mut();
+    for record in records.filter(|it| it.segment.file.as_str() == file) {
+        (record.segment.checksum, record.hash) = (checksum, Blake3::of(bytes));
     }
     changes.insert(MANIFEST_FILE_NAME.to_owned(), Some(manifest.encode()));
     changes.insert(HISTORY_FILE_NAME.to_owned(), Some(history.encode()));

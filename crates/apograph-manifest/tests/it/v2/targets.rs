@@ -301,9 +301,10 @@ fn errors_name_what_there_is_around() {
     };
     assert_eq!((below, above), (Some(Lsn::new(150)), None));
 
-    let ChainError::NotCovered { nearest, .. } = error("time 999") else {
+    let ChainError::TimeNotCovered { from, nearest, .. } = error("time 999") else {
         panic!("before the first backup");
     };
+    assert_eq!(from, Some(UnixMillis::new(1000)));
     assert_eq!(nearest.below, None);
     assert_eq!(nearest.above.expect("the first backup").to_string(), "7");
 
@@ -321,6 +322,44 @@ fn errors_name_what_there_is_around() {
             from: Some(Lsn::new(100)),
             to: Some(Lsn::new(200)),
         })
+    );
+}
+
+/// Nothing that was committed behind an instant is in the answer, whatever the clocks did.
+#[test]
+fn an_instant_counts_by_the_times_of_commits() {
+    // Words are captured at 1,000,000. The engine's clock was ahead at the first backup: no image
+    // was written by then, and the times of captures say nothing of commits.
+    check(
+        "F7@100t2000000 I8-9@100-200t2000000-2100000",
+        &[
+            ("time 1000000", "target-not-covered"),
+            ("time 1999999", "target-not-covered"),
+            // Where a later commit was captured, everything before it was.
+            ("time 2000000", "0+1 until 2000000"),
+            ("time 2100000", "target-not-covered"),
+        ],
+    );
+    // It was set back, and the next image is of the same log, though nothing proves that it goes on.
+    check(
+        "F7@100t1000 I8-9@100-200t2000-9000 F12@300t3000",
+        &[
+            ("time 3000", "0+1 until 3000"),
+            ("time 8999", "0+1 until 8999"),
+            ("time 9000", "2+ until 9000"),
+        ],
+    );
+    // What was logged behind an image is not in it.
+    check(
+        "F7@100t1000 I8-9@400-500t2000-9000 F12@300t3000",
+        &[("time 3000", "2+ until 3000")],
+    );
+    check(
+        "F7@100t1000 I8-9@100-200t2000-3000",
+        &[
+            ("time 1000000", "0+1 until 1000000"),
+            ("time 1000001", "target-not-covered"),
+        ],
     );
 }
 
