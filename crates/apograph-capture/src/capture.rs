@@ -8,9 +8,8 @@ use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use apograph_format::UnixMillis;
 use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now, random};
-use apograph_manifest::{Notes, RepositoryId, read_notes, write_notes};
+use apograph_manifest::{Notes, RepositoryId, write_notes};
 use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt, create, uncreate};
 
 use crate::database::Database;
@@ -148,7 +147,10 @@ fn captured(
             _ => disk.remove_file(temporary)?,
         }
     }
+    let (notes, are_notes_new) = notes_of(&repository, monitor)?;
     let job = Job {
+        notes,
+        are_notes_new,
         disk,
         database,
         repository: &repository,
@@ -158,35 +160,29 @@ fn captured(
         looked_at: Cell::default(),
     };
     let captured = job.run()?;
-    let folder = repository.folder();
-    note_looked(disk, folder, database.mode(), job.looked_at.get(), monitor);
-    Ok(captured)
-}
-
-/// Notes that every commit before an instant is in the repository, be it that none was new. Where
-/// that cannot be written the backup is none the worse.
-fn note_looked(
-    disk: &dyn Disk,
-    folder: &Folder,
-    mode: Mode,
-    looked_until: UnixMillis,
-    monitor: &dyn Monitor,
-) {
-    let noted = || -> Result<()> {
-        let notes = read_notes(folder).map_err(RepositoryError::from)?;
-        let notes = match notes {
-            Some(notes) => notes,
-            None => Notes::of(RepositoryId::new(random()?)),
-        };
-        let notes = Notes {
-            looked_until: Some(looked_until),
-            ..notes
-        };
-        Ok(write_notes(disk, folder, mode, &notes).map_err(RepositoryError::from)?)
+    // Every commit before an instant is in the repository, be it that none was new. Where that
+    // cannot be written the backup is none the worse.
+    let notes = Notes {
+        looked_until: Some(job.looked_at.get()),
+        ..job.notes.clone()
     };
-    if let Err(error) = noted() {
+    let folder = repository.folder();
+    if let Err(error) = write_notes(disk, folder, database.mode(), &notes) {
         monitor.warn(&format!(
             "until when the repository has every commit is not noted: {error}"
         ));
     }
+    Ok(captured)
+}
+
+/// The notes of a repository, and whether they are to be written: it has none, or none that can be
+/// read.
+fn notes_of(repository: &Repository, monitor: &dyn Monitor) -> Result<(Notes, bool)> {
+    match repository.notes() {
+        Ok(Some(notes)) => return Ok((notes.clone(), false)),
+        Ok(None) => {}
+        Err(error) => monitor.warn(&format!("{error}; the repository gets another id")),
+    }
+    let id = RepositoryId::new(random()?);
+    Ok((Notes::of(id), true))
 }

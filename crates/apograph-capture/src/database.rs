@@ -13,16 +13,17 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use apograph_format::v1::{SECTIONS_OFFSET, has_section};
 use apograph_format::{
     DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FormatError, Generation, Lsn,
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
-use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, StagedFile, read_front};
-use apograph_manifest::SourceFile;
+use apograph_io::{
+    At, Disk, Folder, IoError, Mode, Reading, StagedFile, is_locked_by_writer, read_front,
+};
 use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
@@ -36,6 +37,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(5);
 const SLOT_ATTEMPTS: u32 = 20;
 /// The log of a database that is a folder.
 const WAL_DIRECTORY_LOG: &str = "wal";
+/// Generation 1: the section of a compacted graph.
+const COMPACT_SECTION: u32 = 4;
 /// What tells the generation: the magic number and the version.
 const GENERATION_BYTES: usize = 8;
 
@@ -48,23 +51,19 @@ pub(crate) struct Database {
     name: OsString,
     mode: Mode,
     generation: Generation,
-    source: SourceFile,
 }
 
 impl Database {
-    /// Finds the database at `path`.
+    /// Finds the database at `path`, and its log beside that name or, where the name is a link,
+    /// beside the one that it leads to.
     pub(crate) fn find(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return Err(of_folder(path));
         }
+        let path = &with_log(path)?;
         let (folder, name) = Folder::holding(path)?;
         let file = folder.at(name).open_named()?;
         let mode = Mode::of(&file, path)?;
-        let metadata = file.metadata().map_err(|source| IoError::Failed {
-            operation: "inspect",
-            path: path.to_owned(),
-            source,
-        })?;
         // One that is damaged is reported when its headers are read.
         let front = read_front(&file, path, GENERATION_BYTES).unwrap_or_default();
         if let Some(what) = other_file(&front, path) {
@@ -77,10 +76,6 @@ impl Database {
             folder,
             mode,
             generation: generation_of(&front).unwrap_or(Generation::One),
-            source: SourceFile {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-            },
         })
     }
 
@@ -99,15 +94,62 @@ impl Database {
         generation: Generation,
         read_from: Option<Lsn>,
     ) -> Result<Option<LogFolder>> {
-        let name = self.beside(log_folder);
-        match self.folder.at(&name).find_named_folder()? {
+        match self.log_folder()? {
             Some(folder) => Ok(LogFolder::of(folder, generation, read_from)?),
             None => Ok(None),
         }
     }
 
+    /// The folder of the log, whatever is in it.
+    pub(crate) fn log_folder(&self) -> Result<Option<Folder>> {
+        let name = self.beside(log_folder);
+        Ok(self.folder.at(&name).find_named_folder()?)
+    }
+
+    /// Whether there is a log folder with a log file in it.
     pub(crate) fn has_log(&self) -> Result<bool> {
-        Ok(self.folder.at(&self.beside(log_folder)).exists()?)
+        let log = self.open_log(self.generation, None)?;
+        Ok(log.is_some_and(|log| !log.files().is_empty()))
+    }
+
+    /// Makes the log folder.
+    pub(crate) fn make_log_folder(&self, disk: &dyn Disk) -> std::result::Result<Folder, IoError> {
+        let name = self.beside(log_folder);
+        disk.create_folder(self.folder.at(&name), self.mode.for_folder())
+    }
+
+    /// Removes the log folder, which is empty.
+    pub(crate) fn remove_log_folder(&self, disk: &dyn Disk) -> std::result::Result<(), IoError> {
+        let name = self.beside(log_folder);
+        disk.remove_folder(self.folder.at(&name))
+    }
+
+    /// Whether an engine has the database open for writing: it holds a lock on the file. It is not
+    /// tried, since that could make an engine's own open fail.
+    pub(crate) fn is_being_written(&self) -> Result<bool> {
+        Ok(is_locked_by_writer(
+            &self.folder.at(&self.name).open_named()?,
+        ))
+    }
+
+    /// How large the database file is.
+    pub(crate) fn size_bytes(&self) -> Result<u64> {
+        self.source()?.size()
+    }
+
+    /// Generation 1: whether `compact()` was called on it, by the image that an open would load.
+    pub(crate) fn is_compacted(&self, generation: Generation) -> Result<bool> {
+        if generation == Generation::Two {
+            return Ok(false);
+        }
+        let source = self.source()?;
+        let length = source.size()?.min(SECTIONS_OFFSET as u64);
+        let front = read_front(
+            &source.file,
+            &source.path,
+            usize::try_from(length).unwrap_or_default(),
+        )?;
+        Ok(has_section(&front, COMPACT_SECTION))
     }
 
     /// The name of what the engine keeps beside the database file.
@@ -117,10 +159,6 @@ impl Database {
 
     pub(crate) fn generation(&self) -> Generation {
         self.generation
-    }
-
-    pub(crate) fn source_file(&self) -> SourceFile {
-        self.source
     }
 
     /// The headers of the database of generation 1 that this one was migrated from, while the
@@ -336,6 +374,33 @@ fn other_file(front: &[u8], path: &Path) -> Option<&'static str> {
         return None;
     }
     Some("another kind of file")
+}
+
+/// The name of a database beside which its log lies, where it has one.
+///
+/// An engine keeps the log beside the name that it was given. So one that was given a link keeps it
+/// beside the link, and one that was given what the link leads to, there.
+fn with_log(path: &Path) -> Result<PathBuf> {
+    let is_link = path
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_symlink());
+    if !is_link {
+        return Ok(path.to_owned());
+    }
+    let target = path.canonicalize().map_err(|source| IoError::Failed {
+        operation: "open",
+        path: path.to_owned(),
+        source,
+    })?;
+    let has_log = |path: &Path| log_folder(path).is_dir();
+    match (has_log(path), has_log(&target)) {
+        (true, true) => Err(CaptureError::TwoLogs {
+            path: path.to_owned(),
+            target,
+        }),
+        (true, false) => Ok(path.to_owned()),
+        (false, _) => Ok(target),
+    }
 }
 
 struct Source {

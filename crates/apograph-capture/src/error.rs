@@ -26,14 +26,6 @@ pub enum CaptureError {
     /// The cursor in the log folder is damaged.
     #[error(transparent)]
     Cursor(ManifestError),
-    /// The cursor in the log folder is not as it was written.
-    #[error("{} is damaged: {detail}", path.display())]
-    DamagedCursor {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        detail: String,
-    },
     /// The database file is damaged, or is none.
     #[error("{} is not a sound database file: {source}", path.display())]
     Database {
@@ -55,6 +47,26 @@ pub enum CaptureError {
         path: PathBuf,
         /// What it is.
         what: &'static str,
+    },
+    /// An engine writes to the database, and its log is not beside it.
+    #[error("an engine has {} open, and its log folder is not beside it: it was opened under another name", path.display())]
+    LogElsewhere {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// The database is named through a link, and there is a log beside both names.
+    #[error("{} and {} are one database, and there is a log folder beside each", path.display(), target.display())]
+    TwoLogs {
+        /// The name that was given.
+        path: PathBuf,
+        /// The name that it leads to.
+        target: PathBuf,
+    },
+    /// The log was lost, or the database file was put back: it lacks commits that were captured.
+    #[error("{broken}")]
+    LogLost {
+        /// What was seen.
+        broken: Broken,
     },
     /// The repository belongs to another database.
     #[error("the backups in {} are of another database than {}", repository.display(), database.display())]
@@ -127,7 +139,6 @@ impl CaptureError {
             Self::Repository(error) => error.code(),
             Self::Wal(error) => error.code(),
             Self::Cursor(error) => error.code(),
-            Self::DamagedCursor { .. } => "corrupt-cursor",
             Self::Database { source, .. } if source.is_unsupported() => "unsupported-version",
             Self::WalDirectory { .. } | Self::UnsupportedLog { .. } | Self::NoCommits { .. } => {
                 "unsupported-version"
@@ -137,7 +148,8 @@ impl CaptureError {
             Self::NotADatabase { .. } => "not-a-database",
             Self::Foreign { .. } => "foreign-database",
             Self::NoFullBackup => "no-full-backup",
-            Self::ChainBroken(_) => "chain-broken",
+            Self::ChainBroken(_) | Self::LogLost { .. } => "chain-broken",
+            Self::LogElsewhere { .. } | Self::TwoLogs { .. } => "log-not-found",
             Self::WalDamaged { .. } => "wal-damaged",
         }
     }

@@ -13,7 +13,7 @@ use apograph_format::{
 };
 use apograph_io::{IoError, now};
 use apograph_manifest::{
-    Cursor, FileName, FullContent, ImageIdentity, Segment, SegmentContent, SegmentRecord, Unknown,
+    FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
 use apograph_repository::NewSegment;
 use apograph_wal::{LogFolder, TimelineState};
@@ -23,7 +23,8 @@ use crate::error::Result;
 use crate::image_copy::ImageCopy;
 use crate::image_place::ImagePlace;
 use crate::increment::Stretch;
-use crate::job::{Job, SETTLE_ATTEMPTS, Seen};
+use crate::job::{End, Job, SETTLE_ATTEMPTS, Seen};
+use crate::live::{Live, Moment};
 use crate::request::Captured;
 
 /// The type of the section of a compacted store.
@@ -105,22 +106,39 @@ impl<'a> Job<'a> {
         let target = self.repository.folder().at(&name);
         let copy = self.database.copy(self.disk, target, self.reading())?;
         let goes_on = seen.goes_on.ok();
-        match seen.log {
+        let before = seen.live.moment();
+        match seen.live.log {
             None if self.database.has_log()? => Ok(None),
-            None => self.full_of_closed(copy, why).map(Some),
-            Some(log) if begins_behind(&log, &copy) => self.full_of_closed(copy, why).map(Some),
-            Some(log) => match self.log_behind(log, &copy)? {
-                Some(behind) => {
-                    let cursor = seen.cursor.as_ref();
-                    let full = self.full_of_open(copy, &behind, goes_on, cursor, why);
-                    full.map(Some)
-                }
-                None => Ok(None),
-            },
+            None => self.full_of_closed(copy, None, seen.known, why).map(Some),
+            Some(log) if begins_behind(&log, &copy) => {
+                let full = self.full_of_closed(copy, Some(&log), seen.known, why);
+                full.map(Some)
+            }
+            Some(log) => {
+                let image = ImageIdentity::of(copy.image.headers());
+                let moment = self.moment_of(image, &before)?;
+                let log = match moment.recorded {
+                    Some(recorded) if moment.is_newest => log.at_checkpoint(Some(recorded)),
+                    _ => log,
+                };
+                let Some(behind) = self.log_behind(log, &copy)? else {
+                    return Ok(None);
+                };
+                let full = self.full_of_open(copy, &behind, goes_on, seen.known, moment, why);
+                full.map(Some)
+            }
         }
     }
 
-    fn full_of_closed(&self, copy: ImageCopy<'a>, why: &str) -> Result<Captured> {
+    /// The full backup of a database whose image holds all there is: it is closed, or an engine has
+    /// only just opened it.
+    fn full_of_closed(
+        &self,
+        copy: ImageCopy<'a>,
+        log: Option<&LogFolder>,
+        known: Option<Nonce>,
+        why: &str,
+    ) -> Result<Captured> {
         let copied_at = now();
         let image = ImageIdentity::of(copy.image.headers());
         let continues = self.is_last_image(&image);
@@ -130,16 +148,36 @@ impl<'a> Job<'a> {
             self.new_timeline()
         };
         let base = Point::new(timeline, copy.epoch());
+        let log_start = copy.log_start();
         let content = FullContent {
             image,
             base,
             continues,
-            log_start: copy.log_start(),
+            log_start,
             reopened: false,
-            source: Some(self.database.source_file()),
         };
         let full = self.full_segment(copy, 0, content)?;
-        self.publish(vec![full], copied_at, None, None, Some(why))
+        // A closed database of generation 2 keeps its log from now on: with a cursor beside it, the
+        // engine's next close does not remove the log.
+        let present = self.database.log_folder()?;
+        let made = match (&present, log_start) {
+            (None, Some(_)) => self.database.make_log_folder(self.disk).ok(),
+            _ => None,
+        };
+        let folder = present.as_ref().or(made.as_ref());
+        let end = folder.zip(log_start).map(|(folder, position)| End {
+            folder,
+            log,
+            position,
+            known,
+        });
+        let moment = Moment::of_image(image);
+        let published = self.publish(vec![full], copied_at, end.as_ref(), &moment, Some(why));
+        if published.is_err() && made.is_some() {
+            // The error that led here is the one to report.
+            let _ = self.database.remove_log_folder(self.disk);
+        }
+        published
     }
 
     /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
@@ -202,7 +240,8 @@ impl<'a> Job<'a> {
         copy: ImageCopy<'a>,
         behind: &LogBehind,
         goes_on: Option<GoesOn>,
-        cursor: Option<&Cursor>,
+        known: Option<Nonce>,
+        moment: Moment,
         why: &str,
     ) -> Result<Captured> {
         let mut segments = Vec::new();
@@ -256,7 +295,6 @@ impl<'a> Job<'a> {
             continues: continues || is_same,
             log_start,
             reopened,
-            source: Some(self.database.source_file()),
         };
         segments.push(self.full_segment(copy, segments.len(), content)?);
         let is_written = continues || !stretch.is_empty();
@@ -278,13 +316,34 @@ impl<'a> Job<'a> {
             let ahead = segments.len();
             segments.push(self.write(stretch, ahead, start_epoch, behind.start, flags)?);
         }
-        self.publish(
-            segments,
-            read_at,
-            Some((&behind.log, end)),
-            cursor,
-            Some(why),
-        )
+        let end = End {
+            folder: behind.log.folder(),
+            log: Some(&behind.log),
+            position: end,
+            known,
+        };
+        self.publish(segments, read_at, Some(&end), &moment, Some(why))
+    }
+
+    /// What is written down of an image that was copied, and that may be the one before that. In
+    /// generation 1 the log is looked at once more. Where a checkpoint has replaced the image on
+    /// both sides of the copy, the next backup finds no proof.
+    fn moment_of(&self, image: ImageIdentity, before: &Moment) -> Result<Moment> {
+        if image.generation() == Generation::Two {
+            return Ok(Moment::of_image(image));
+        }
+        let now = Live::of(self.database, None, &|| self.pause())?.moment();
+        let is_now = now.image == image;
+        let moment = if !is_now && before.image == image {
+            *before
+        } else {
+            now
+        };
+        Ok(Moment {
+            image,
+            is_newest: is_now,
+            ..moment
+        })
     }
 
     /// Writes what the chain lacks of the log so far, and tells the timeline at its end.

@@ -30,7 +30,7 @@ use apograph_wal::{
 use crate::error::Result;
 
 /// A group that begins below this many bytes of a log file does not end the file.
-const FULL_FILE_BYTES: usize = 64 << 20;
+pub(crate) const FULL_FILE_BYTES: usize = 64 << 20;
 
 /// Where an image stands in the log that lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,8 @@ pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
     Ok(true)
 }
 
-fn begins_with_seal(file: &LogFile) -> Result<bool> {
+/// Whether the engine began a log file with the seal of a torn one.
+pub(crate) fn begins_with_seal(file: &LogFile) -> Result<bool> {
     let parts = [file.part()];
     let first = GroupReader::new(&parts).next().transpose()?;
     Ok(matches!(first, Some(LogEvent::Seal { run }) if run.start == 0))

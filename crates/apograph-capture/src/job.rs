@@ -7,22 +7,23 @@ use apograph_format::{
     Engines, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
     UnixMillis,
 };
-use apograph_io::{Disk, Monitor, Reading, now};
+use apograph_io::{Disk, Folder, Monitor, Reading, now, random, sums};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, Cursor, ImageIdentity, Keep, ManifestError, SegmentContent, SegmentRecord,
-    read_cursor,
+    CapturedFile, Evidence, ImageIdentity, LogEvidence, ManifestError, Nonce,
+    Notes as RepositoryNotes, SegmentContent, SegmentRecord, SegmentStamp, read_marker,
 };
-use apograph_repository::{Addition, NewSegment, Repository, next_name, publish};
+use apograph_repository::{Addition, LogNotes, NewSegment, Repository, next_name, publish};
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, TimelineState, WalError};
 
 use crate::broken::Broken;
-use crate::continuity::{GoesOn, Live, find, proved_from};
-use crate::cursor::{cursor_at, kept_from};
+use crate::continuity::{Beside, GoesOn, file_of, find, known_publish, marks_behind, proved_from};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::hold::Hold;
 use crate::image_place::is_fresh;
 use crate::increment::{Framing, Stretch};
+use crate::live::{Live, Moment};
+use crate::log_notes::{Notes, stamp_of};
 use crate::request::{Captured, Kind, Options};
 
 /// A write in flight is given this long to be whole, this often.
@@ -39,6 +40,10 @@ pub(crate) struct Job<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) options: &'a Options,
     pub(crate) monitor: &'a dyn Monitor,
+    /// The notes of the repository.
+    pub(crate) notes: RepositoryNotes,
+    /// Whether they are to be written.
+    pub(crate) are_notes_new: bool,
     pub(crate) now: UnixMillis,
     /// Every commit before this instant was in the log, or in the image, that was looked at last.
     pub(crate) looked_at: Cell<UnixMillis>,
@@ -46,10 +51,22 @@ pub(crate) struct Job<'a> {
 
 /// The live database as it was found, and where the chain goes on in it.
 pub(crate) struct Seen {
-    pub(crate) engines: Engines,
-    pub(crate) log: Option<LogFolder>,
-    pub(crate) cursor: Option<Cursor>,
+    pub(crate) live: Live,
+    /// The publish that the repository knows.
+    pub(crate) known: Option<Nonce>,
     pub(crate) goes_on: std::result::Result<GoesOn, Broken>,
+}
+
+/// The end of the chain in the log, for what a publish leaves beside it.
+pub(crate) struct End<'a> {
+    /// The folder of the log.
+    pub(crate) folder: &'a Folder,
+    /// The log; `None` where the folder has none yet.
+    pub(crate) log: Option<&'a LogFolder>,
+    /// Where the chain ends then.
+    pub(crate) position: LogPosition,
+    /// The publish that the repository knows.
+    pub(crate) known: Option<Nonce>,
 }
 
 impl<'a> Job<'a> {
@@ -93,8 +110,8 @@ impl<'a> Job<'a> {
     /// Looks again once the log is held: what was removed before that is gone.
     fn look_and_hold(&self, hold: &mut Option<Hold<'a>>) -> Result<Seen> {
         let seen = self.look()?;
-        match &seen.log {
-            Some(log) if seen.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
+        match &seen.live.log {
+            Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
                 *hold = Hold::begin(self.disk, log, self.database.mode(), self.now);
                 self.look()
             }
@@ -109,13 +126,29 @@ impl<'a> Job<'a> {
         self.options.kind != Kind::Incremental && !has_others
     }
 
+    /// A checkpoint that is under way, and a commit that is being logged, look like another history
+    /// for a moment.
+    fn look(&self) -> Result<Seen> {
+        let mut attempt = 0;
+        loop {
+            let seen = self.look_near()?;
+            attempt += 1;
+            match &seen.goes_on {
+                Err(broken) if broken.may_pass() && attempt <= SETTLE_ATTEMPTS => {
+                    self.pause()?;
+                }
+                _ => return Ok(seen),
+            }
+        }
+    }
+
     /// A chain mostly goes on right behind its end: at first only that is read. An increment of an
     /// encrypted log repeats what stands before it in its file.
-    fn look(&self) -> Result<Seen> {
+    fn look_near(&self) -> Result<Seen> {
         let from = proved_from(self.repository);
         let near = from.map(|from| self.look_from(Some(from))).transpose();
         let is_enough = |seen: &Seen| match seen.goes_on {
-            Ok(GoesOn::At(_)) => !seen.log.as_ref().is_some_and(LogFolder::is_encrypted),
+            Ok(GoesOn::At(_)) => !seen.live.log.as_ref().is_some_and(LogFolder::is_encrypted),
             Err(Broken::NoFullBackup) => true,
             _ => false,
         };
@@ -128,41 +161,47 @@ impl<'a> Job<'a> {
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
         self.looked_at.set(now());
-        let headers = self.database.headers()?;
-        let image = ImageIdentity::of(&headers);
-        if self.is_foreign(&image) {
+        let live = Live::of(self.database, read_from, &|| self.pause())?;
+        if self.is_foreign(&live.image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().path().to_owned(),
                 database: self.database.path().to_owned(),
             });
         }
-        let log = self.database.open_log(image.generation(), read_from)?;
-        if let (Some(log), Some(database)) = (&log, image.database) {
+        if let (Some(log), Some(database)) = (&live.log, live.image.database) {
             log.check_database(database)?;
         }
-        if let Some(log) = &log
-            && headers.engines().may_log_no_commits()
+        if let Some(log) = &live.log
+            && live.headers.engines().may_log_no_commits()
             && !has_commits(log)?
         {
             return Err(CaptureError::NoCommits {
                 path: self.database.path().to_owned(),
-                creator: headers.file.creator,
+                creator: live.headers.file.creator,
             });
         }
-        let cursor = self.checked_cursor(log.as_ref())?;
-        let live = Live {
-            image,
-            source: self.database.source_file(),
-            log: log.as_ref(),
-            cursor: cursor.as_ref(),
-        };
-        let goes_on = find(self.repository, &live)?;
+        let beside = self.beside()?;
+        let goes_on = find(self.repository, &live, &beside, self.reading())?;
         tracing::debug!(?goes_on, "looked for the end of the chain");
         Ok(Seen {
-            engines: headers.engines(),
-            log,
-            cursor,
+            known: known_publish(self.repository, &beside),
+            live,
             goes_on,
+        })
+    }
+
+    /// What lies in the log folder for this repository.
+    fn beside(&self) -> Result<Beside> {
+        let Some(folder) = self.database.log_folder()? else {
+            return Ok(Beside::default());
+        };
+        let marker = read_marker(&folder, self.notes.id).map_err(|error| match error {
+            ManifestError::Io(error) => CaptureError::Io(error),
+            other => CaptureError::Cursor(other),
+        })?;
+        Ok(Beside {
+            marker,
+            folder: stamp_of(&folder),
         })
     }
 
@@ -197,8 +236,26 @@ impl<'a> Job<'a> {
             (Kind::Incremental, Err(Broken::NoFullBackup)) => {
                 return Err(CaptureError::NoFullBackup);
             }
+            (
+                Kind::Auto | Kind::Incremental,
+                Err(Broken::Damaged {
+                    path,
+                    offset,
+                    detail,
+                }),
+            ) => {
+                return Err(CaptureError::WalDamaged {
+                    path: path.clone(),
+                    offset: *offset,
+                    detail: detail.clone(),
+                });
+            }
             (Kind::Incremental, Err(broken)) => {
                 return Err(CaptureError::ChainBroken(broken.clone()));
+            }
+            (Kind::Auto, Err(broken @ Broken::LogLost { .. })) => {
+                let broken = broken.clone();
+                return Err(CaptureError::LogLost { broken });
             }
             (Kind::Auto | Kind::Incremental, Ok(GoesOn::Closed)) => {
                 return Ok(Some(self.up_to_date()));
@@ -210,8 +267,16 @@ impl<'a> Job<'a> {
             (Kind::Auto, Err(broken)) | (Kind::Full, Err(broken @ Broken::NoFullBackup)) => {
                 broken.to_string()
             }
-            (Kind::Full, _) => "a full backup was asked for".to_owned(),
+            (Kind::Full, Err(broken)) => format!("a full backup was asked for, and {broken}"),
+            (Kind::Full, Ok(_)) => "a full backup was asked for".to_owned(),
         };
+        match &seen.goes_on {
+            Err(Broken::LogLost { .. }) => self.warn_of_lost_log(&seen.live),
+            Err(broken @ Broken::Damaged { .. }) => self.monitor.warn(&format!(
+                "{broken}; what was captured behind it can be restored, and may not be in this backup"
+            )),
+            _ => {}
+        }
         self.full(seen, &why)
     }
 
@@ -231,49 +296,20 @@ impl<'a> Job<'a> {
         self.last_end_epoch().next().unwrap_or_default()
     }
 
-    /// The cursor in the log folder. One that differs from ours in a single byte, and does not
-    /// keep the rule of ours, was not written by anybody.
-    fn checked_cursor(&self, log: Option<&LogFolder>) -> Result<Option<Cursor>> {
-        let Some(log) = log else {
-            return Ok(None);
-        };
-        let cursor = read_cursor(log.folder()).map_err(|error| match error {
-            ManifestError::Io(error) => CaptureError::Io(error),
-            other => CaptureError::Cursor(other),
-        })?;
-        let Some(found) = cursor else {
-            return Ok(None);
-        };
-        let damaged = |detail: &str| CaptureError::DamagedCursor {
-            path: log.folder().at(CURSOR_FILE_NAME).path(),
-            detail: detail.to_owned(),
-        };
-        // In generation 2 a cursor that is not as it was written proves nothing, and harms nothing.
-        if log.generation() == Generation::Two {
-            return Ok(Some(found));
-        }
-        if let Some(ours) = self.repository.cursor().filter(|_| !found.is_ours()) {
-            let (found, ours) = (found.encode(), ours.encode());
-            let differing = found
-                .iter()
-                .zip(&ours)
-                .filter(|(found, ours)| found != ours)
-                .count();
-            if found.len() == ours.len() && differing == 1 {
-                return Err(damaged("one byte of it is not as it was written"));
-            }
-        }
-        let newest = log.files().last().map(|file| file.start);
-        if let Keep::FilesAfter(sequence) = found.keep
-            && newest.is_some_and(|newest| LogPosition::in_file(sequence, 0) > newest)
-        {
-            return Err(damaged("it names a log file that does not exist yet"));
-        }
-        Ok(Some(found))
+    /// Says which captured commits the database does not have any more.
+    fn warn_of_lost_log(&self, live: &Live) {
+        let last = self.repository.timeline_at_end().point();
+        let image = live.headers.checkpoint.epoch;
+        self.monitor.warn(&format!(
+            "the database is at epoch {image} of its image, and commits up to {last} are in the \
+             repository: what lies between can be restored, and is not in this backup"
+        ));
     }
 
     fn increment(&self, seen: Seen, start: LogPosition) -> Result<Option<Captured>> {
-        let (mut log, cursor) = (seen.log, seen.cursor);
+        let (moment, known) = (seen.live.moment(), seen.known);
+        let engines = seen.live.headers.engines();
+        let mut log = seen.live.log;
         let spans = matches!(seen.goes_on, Ok(GoesOn::Before(_)));
         for attempt in 0.. {
             let Some(folder) = log else {
@@ -289,7 +325,7 @@ impl<'a> Job<'a> {
                 log = folder.refreshed(read_from)?;
                 continue;
             }
-            self.warn_of_waiting(seen.engines, &stretch);
+            self.warn_of_waiting(engines, &stretch);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));
             }
@@ -301,14 +337,14 @@ impl<'a> Job<'a> {
             };
             let (end, read_at) = (stretch.end, now());
             let segment = self.write(stretch, 0, self.next_start(), start, flags)?;
+            let end = End {
+                folder: folder.folder(),
+                log: Some(&folder),
+                position: end,
+                known,
+            };
             return self
-                .publish(
-                    vec![segment],
-                    read_at,
-                    Some((&folder, end)),
-                    cursor.as_ref(),
-                    None,
-                )
+                .publish(vec![segment], read_at, Some(&end), &moment, None)
                 .map(Some);
         }
         Ok(None)
@@ -390,15 +426,15 @@ impl<'a> Job<'a> {
         stretch.write(self.disk, self.repository, mode, &framing, self.reading())
     }
 
-    /// Publishes the segments; where the database has a log, the chain now ends at `end` in it.
-    /// `present` is the cursor that lies there. All of them are stamped with the moment of `read_at`:
-    /// by then everything in them was read, so nothing in them was committed later.
+    /// Publishes the segments; where the database has a log, the chain now ends at `end` in it. The
+    /// image was as at `moment` when the log was looked at. All segments are stamped with `read_at`: by
+    /// then everything in them was read, so nothing in them was committed later.
     pub(crate) fn publish(
         &self,
         mut segments: Vec<NewSegment<'_>>,
         read_at: UnixMillis,
-        end: Option<(&LogFolder, LogPosition)>,
-        present: Option<&Cursor>,
+        end: Option<&End<'_>>,
+        moment: &Moment,
         why: Option<&str>,
     ) -> Result<Captured> {
         for segment in &mut segments {
@@ -406,19 +442,34 @@ impl<'a> Job<'a> {
             segment.record.segment.created_at = read_at;
         }
         let records: Vec<SegmentRecord> = segments.iter().map(|it| it.record.clone()).collect();
-        let last = records
-            .last()
-            .map_or(Epoch::default(), |record| record.segment.end_epoch);
-        let cursor = end.map(|(log, end)| {
-            let keep = kept_from(log, end);
-            let unknown = present
-                .map(|cursor| cursor.unknown.clone())
-                .unwrap_or_default();
-            (log.folder(), cursor_at(keep, last, self.now, &unknown))
+        let Some(last) = records.last() else {
+            return Ok(self.up_to_date());
+        };
+        let evidence = evidence_of(last, end, moment, self.reading())?;
+        let image_bytes = self.database.size_bytes()?;
+        let beside = end.map(|end| Notes {
+            disk: self.disk,
+            monitor: self.monitor,
+            folder: end.folder,
+            log: end.log,
+            mode: self.database.mode(),
+            repository: self.notes.id,
+            known: end.known,
+            now: self.now,
+            end: end.position,
+            backed_up_epoch: last.segment.end_epoch,
+            image_bytes,
+            is_marker_new: Cell::new(false),
         });
+        let log: &dyn LogNotes = match &beside {
+            Some(beside) => beside,
+            None => &(),
+        };
         let addition = Addition {
             segments,
-            cursor,
+            notes: self.are_notes_new.then(|| self.notes.clone()),
+            evidence,
+            log,
             mode: self.database.mode(),
         };
         publish(self.disk, self.repository, addition, self.monitor)?;
@@ -427,6 +478,60 @@ impl<'a> Job<'a> {
             why: why.map(str::to_owned),
         })
     }
+}
+
+/// What a publish writes down to prove the next time that the log is the same.
+fn evidence_of(
+    last: &SegmentRecord,
+    end: Option<&End<'_>>,
+    moment: &Moment,
+    reading: Reading<'_>,
+) -> Result<Evidence> {
+    let log = end.and_then(|end| Some((end.log?, end.position)));
+    let log = match (log, moment.newest) {
+        (Some((log, position)), Some(newest)) => Some(LogEvidence {
+            file: captured_file(log, position, reading)?,
+            checkpoint: moment.recorded,
+            newest,
+            pending: moment.pending,
+            marks: marks_behind(log, position)?,
+        }),
+        _ => None,
+    };
+    Ok(Evidence {
+        nonce: Nonce::new(random()?),
+        segment: SegmentStamp {
+            file: last.segment.file.clone(),
+            hash: last.hash,
+        },
+        end: end.map(|end| end.position),
+        image: moment.image,
+        log,
+        folder: None,
+    })
+}
+
+/// The log file of generation 1 that holds the last byte before a position.
+fn captured_file(
+    log: &LogFolder,
+    end: LogPosition,
+    reading: Reading<'_>,
+) -> Result<Option<CapturedFile>> {
+    let Some(file) = log.files().iter().rfind(|file| file.start < end) else {
+        return Ok(None);
+    };
+    let (sequence, _) = file_of(file.start);
+    let (at, offset) = file_of(end);
+    let bytes = file.bytes();
+    let length = match usize::try_from(offset) {
+        Ok(offset) if at == sequence => offset.min(bytes.len()),
+        _ => bytes.len(),
+    };
+    Ok(Some(CapturedFile {
+        sequence,
+        length: length as u64,
+        hash: sums(bytes.slice(0..length), reading)?.blake3,
+    }))
 }
 
 /// Whether a log of generation 1 has a commit.

@@ -28,6 +28,8 @@ mod image_copy;
 mod image_place;
 mod increment;
 mod job;
+mod live;
+mod log_notes;
 mod request;
 mod spilled;
 

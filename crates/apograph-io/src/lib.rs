@@ -45,6 +45,7 @@ mod reading;
 mod source;
 mod staged;
 mod sums;
+mod writer;
 
 pub use access::{Access, Mode, Owner};
 pub use checksum::{Threads, crc32};
@@ -65,3 +66,4 @@ pub use staged::{
     temporary_name,
 };
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
+pub use writer::is_locked_by_writer;

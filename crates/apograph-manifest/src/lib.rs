@@ -30,8 +30,10 @@ mod chain;
 mod cursor;
 mod entry;
 mod error;
+mod evidence;
 mod hole;
 mod manifest;
+mod marker;
 mod notes;
 mod plan;
 mod record;
@@ -43,16 +45,20 @@ pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
+pub use evidence::{CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp};
 pub use hole::{Hole, HoleCause, Unusable};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
+};
+pub use marker::{
+    Marker, Slot, marked_repository, marker_name, read_marker, read_markers, write_slot,
 };
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
     FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, ImageIdentity, IncrementContent,
-    LogRange, Lost, RecordRef, SegmentContent, SegmentRecord, SourceFile, Stretch, Stretches,
-    TimeSpan, read_history, read_records, write_history, write_records,
+    LogRange, Lost, RecordRef, SegmentContent, SegmentRecord, Stretch, Stretches, TimeSpan,
+    read_history, read_records, write_history, write_records,
 };
 pub use segment::{FileName, Segment, Unknown};
 pub use verification::{FileStamp, FoundDamage, Level, Verification};

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{ManifestError, Result};
+use crate::evidence::hex_u128;
 use crate::segment::{FileName, Unknown};
 
 /// The name of the file in a repository.
@@ -53,12 +54,7 @@ impl FromStr for RepositoryId {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> std::result::Result<Self, ParseWordError> {
-        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() != 32 || !text.bytes().all(is_hex) {
-            return Err(ParseWordError::NotANumber);
-        }
-        let parsed = u128::from_str_radix(text, 16);
-        parsed.map(Self).map_err(|_| ParseWordError::NotANumber)
+        hex_u128(text).map(Self)
     }
 }
 

@@ -22,8 +22,8 @@ use smallvec::SmallVec;
 
 use body::Content;
 
-use crate::cursor::Cursor;
 use crate::error::Result;
+use crate::evidence::Evidence;
 use crate::manifest::check_length;
 use crate::segment::Segment;
 use crate::verification::{FoundDamage, Verification};
@@ -38,8 +38,8 @@ pub const HISTORY_MAX_BYTES: u64 = 64 << 20;
 pub struct History {
     /// The records of the manifest's segments, in order, as far as they are known.
     pub records: Vec<SegmentRecord>,
-    /// The cursor as it was last written into the log folder.
-    pub cursor: Option<Cursor>,
+    /// What the newest publish wrote down of the log; `None` where it was the engine's.
+    pub evidence: Option<Evidence>,
 }
 
 /// What is known of a segment.
@@ -156,10 +156,6 @@ pub struct FullContent {
     pub log_start: Option<LogPosition>,
     /// Whether another process than the image's is known to have begun the log behind it.
     pub reopened: bool,
-    /// The file that it was copied from, which tells it from every copy; unknown for what the
-    /// engine captured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<SourceFile>,
 }
 
 impl FullContent {
@@ -168,15 +164,6 @@ impl FullContent {
     pub fn may_be_ahead(&self) -> bool {
         self.image.generation() == Generation::One && self.image.iteration > 0
     }
-}
-
-/// A file of some machine, by the numbers that its operating system gives it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceFile {
-    /// The device that it is on.
-    pub device: u64,
-    /// Its number on the device.
-    pub inode: u64,
 }
 
 /// What tells one image of a database from another.
@@ -338,10 +325,10 @@ impl History {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut records = Vec::new();
         // Memory gives what is in it.
-        let cursor = body::decode(bytes.into(), |record| records.push(record))
+        let evidence = body::decode(bytes.into(), |record| records.push(record))
             .ok()?
             .ok()?;
-        Some(Self { records, cursor })
+        Some(Self { records, evidence })
     }
 
     /// The content of the file.
@@ -349,7 +336,7 @@ impl History {
         let records = self.records.iter().map(RecordRef::from);
         let mut bytes = Vec::new();
         // Memory takes what it is given.
-        let _ = Content::new(records, self.cursor.as_ref()).write(&mut bytes);
+        let _ = Content::new(records, self.evidence.as_ref()).write(&mut bytes);
         bytes
     }
 }
@@ -361,14 +348,14 @@ impl History {
 /// [`ManifestError::Io`](crate::ManifestError::Io).
 pub fn read_history(repository: &Folder) -> Result<History> {
     let mut records = Vec::new();
-    let cursor = read_records(repository, |record| records.push(record))?;
-    let history = cursor.map(|cursor| History { records, cursor });
+    let evidence = read_records(repository, |record| records.push(record))?;
+    let history = evidence.map(|evidence| History { records, evidence });
     Ok(history.unwrap_or_default())
 }
 
 /// Hands the records in `apograph.json` out one by one, so that no two of them are in memory, and
-/// returns the cursor. Only when all were seen is it known whether they count. A file that this user
-/// may not read is as none.
+/// returns the evidence. Only when all were seen is it known whether they count. A file that this
+/// user may not read is as none.
 ///
 /// # Errors
 ///
@@ -376,7 +363,7 @@ pub fn read_history(repository: &Folder) -> Result<History> {
 pub fn read_records(
     repository: &Folder,
     each: impl FnMut(SegmentRecord),
-) -> Result<std::result::Result<Option<Cursor>, Lost>> {
+) -> Result<std::result::Result<Option<Evidence>, Lost>> {
     let at = repository.at(HISTORY_FILE_NAME);
     let source = match at.source() {
         Err(error) if error.is_not_found() || error.is_not_permitted() => return Ok(Err(Lost)),
@@ -398,7 +385,7 @@ pub fn write_history(
     history: &History,
 ) -> Result<()> {
     let records = history.records.iter().map(RecordRef::from);
-    write_records(disk, repository, mode, records, history.cursor.as_ref())
+    write_records(disk, repository, mode, records, history.evidence.as_ref())
 }
 
 /// The same, of records that lie anywhere.
@@ -411,10 +398,10 @@ pub fn write_records<'a>(
     repository: &Folder,
     mode: Mode,
     records: impl Iterator<Item = RecordRef<'a>> + Clone,
-    cursor: Option<&'a Cursor>,
+    evidence: Option<&'a Evidence>,
 ) -> Result<()> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let content = Content::new(records, cursor);
+    let content = Content::new(records, evidence);
     check_length(content.len(), HISTORY_MAX_BYTES, at)?;
     Ok(replace_file_with(disk, at, mode, |out| content.write(out))?)
 }

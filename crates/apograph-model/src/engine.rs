@@ -110,12 +110,14 @@ pub(crate) struct Engine {
     captured: Option<(u64, usize)>,
     /// Whether the next backup has to go on from the one before it.
     pub(crate) goes_on: bool,
-    /// Whether the last backup was of a database without a log, and left no cursor.
+    /// Whether there is no cursor that keeps the log.
     pub(crate) is_without_cursor: bool,
     /// Generation 1: the last crash cut a group.
     is_torn: bool,
     /// The last process closed the database.
     was_closed: bool,
+    /// Generation 1: a log file was begun since the last backup, and no checkpoint was why.
+    is_rotated: bool,
 }
 
 /// When the first story begins, in milliseconds since 1970.
@@ -155,6 +157,7 @@ impl Engine {
             is_without_cursor: false,
             is_torn: false,
             was_closed: false,
+            is_rotated: false,
         };
         engine.begin_folder();
         engine.process = Some(Process::counting_from(0));
@@ -206,9 +209,7 @@ impl Engine {
             self.log_start
         };
         self.log = Log::at(end);
-        if self.is_first_generation() {
-            self.begin_file();
-        }
+        self.begin_file();
     }
 
     fn begin_file(&mut self) {

@@ -87,7 +87,8 @@ impl Live {
         let Ok(cursor) = fs::read(self.cursor_path()) else {
             return Keep::Nothing;
         };
-        if folder_life != written {
+        // A backup of a closed database leaves a cursor for the log to come.
+        if written.is_some() && folder_life != written {
             return Keep::Nothing;
         }
         let number = match self.generation {

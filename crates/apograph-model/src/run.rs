@@ -208,7 +208,7 @@ impl Stage<'_> {
             Op::Backup(kind) => self.back_up(kind)?,
             Op::LoseCursor => {
                 self.live.remove_cursor();
-                self.engine.goes_on &= self.engine.is_without_cursor;
+                self.engine.is_without_cursor = true;
             }
             Op::Damage(damage) if self.has_backup => {
                 vandal::damage(&self.repository, damage, &self.older, &mut self.done)?;

@@ -38,7 +38,7 @@ pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_
 pub use error::{RepositoryError, Result};
 pub use init::{Initialized, create, init, uncreate};
 pub use marks::{Mark, mark};
-pub use publish::{Addition, NewSegment, RepositoryLock, next_name, publish};
+pub use publish::{Addition, LogNotes, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, check_image, parse_image};

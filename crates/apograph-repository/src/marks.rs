@@ -62,8 +62,8 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
     }
     let model = folder.at(MANIFEST_FILE_NAME);
     let mode = Mode::of(&model.open()?, &model.path())?;
-    let (records, cursor) = (after.iter().copied(), present.cursor.as_ref());
-    Ok(write_records(disk, folder, mode, records, cursor)?)
+    let (records, evidence) = (after.iter().copied(), present.evidence.as_ref());
+    Ok(write_records(disk, folder, mode, records, evidence)?)
 }
 
 /// The records by now, in the order of the manifest, with the marks.

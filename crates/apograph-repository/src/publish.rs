@@ -1,9 +1,10 @@
 //! Adding segments to a repository.
 //!
-//! The order is what makes a crash harmless: segment files durable under their names, then the
-//! manifest replaced, then `apograph.json`, then the cursor in the log folder. Cut off after the
-//! first step, there are files that the manifest does not name; the next backup adopts them (see
-//! `adopt.rs`). A full backup is published behind the increments that belong to it: an image whose
+//! The order is what makes a crash harmless: segment files durable under their names, then what
+//! proves the next time that the log is still the one that was captured ([`LogNotes::mark`]), then
+//! the manifest replaced, then `apograph.json`, then what tells the engine which log to keep
+//! ([`LogNotes::keep`]). Cut off after the first step, there are files that the manifest does not
+//! name; the next backup adopts them (see `adopt.rs`). A full backup is published behind the increments that belong to it: an image whose
 //! increment is missing would be taken for a state of its own.
 
 use std::ffi::OsString;
@@ -11,8 +12,8 @@ use std::ffi::OsString;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, RealDisk, StagedFile};
 use apograph_manifest::{
-    Cursor, ManifestError, RecordRef, SegmentRecord, read_manifest, write_cursor, write_manifest,
-    write_records,
+    Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, read_manifest, write_manifest,
+    write_notes, write_records,
 };
 
 use crate::encoding::encode_for_segments;
@@ -110,17 +111,45 @@ pub fn next_name(repository: &Repository, ahead: u64, kind: SegmentKind) -> Segm
     }
 }
 
+/// What a backup leaves beside the log of its database.
+pub trait LogNotes {
+    /// The segments are durable, and no manifest names them yet: the evidence goes beside the log.
+    /// Returns what `apograph.json` is to say.
+    fn mark(&self, evidence: Evidence) -> Evidence;
+
+    /// No manifest will name the segments: what [`mark`](LogNotes::mark) created goes again.
+    fn unmark(&self);
+
+    /// The manifest names the segments: log that the repository holds may go.
+    fn keep(&self);
+}
+
+/// The notes of a database that has no log.
+impl LogNotes for () {
+    fn mark(&self, evidence: Evidence) -> Evidence {
+        evidence
+    }
+
+    fn unmark(&self) {}
+
+    fn keep(&self) {}
+}
+
 /// What a backup adds to a repository.
 pub struct Addition<'d, 'a> {
     /// The new segments, in order.
     pub segments: Vec<NewSegment<'d>>,
-    /// The log folder and the cursor to leave there, while the database has one.
-    pub cursor: Option<(&'a Folder, Cursor)>,
+    /// The notes of the repository, where it has none that can be read.
+    pub notes: Option<Notes>,
+    /// What proves the next time that the log is still the one that was captured.
+    pub evidence: Evidence,
+    /// Where it goes beside the log.
+    pub log: &'a dyn LogNotes,
     /// The permissions of the small files.
     pub mode: Mode,
 }
 
-/// Publishes new segments and says so in the manifest, in `apograph.json` and in the cursor.
+/// Publishes new segments and says so in the manifest, in `apograph.json` and beside the log.
 ///
 /// # Errors
 ///
@@ -136,7 +165,9 @@ pub fn publish(
 ) -> Result<()> {
     let Addition {
         segments,
-        cursor,
+        notes,
+        evidence,
+        log,
         mode,
     } = addition;
     monitor.go_on()?;
@@ -147,6 +178,11 @@ pub fn publish(
     encode_for_segments(&mut manifest);
     let folder = repository.folder();
     let mut published: Vec<OsString> = Vec::new();
+    if let Some(notes) = &notes {
+        let is_new = !folder.at(NOTES_FILE_NAME).exists()?;
+        write_notes(disk, folder, mode, notes)?;
+        published.extend(is_new.then(|| NOTES_FILE_NAME.into()));
+    }
     let is_increment = |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;
     let (increments, fulls): (Vec<_>, Vec<_>) = segments.into_iter().partition(is_increment);
     for segment in increments.into_iter().chain(fulls) {
@@ -157,12 +193,14 @@ pub fn publish(
         }
         published.push(name);
     }
+    let evidence = log.mark(evidence);
     if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
         // Segments that the manifest may name after all stay; the next backup adopts them.
         let present = read_manifest(folder);
         let before = repository.manifest();
         let is_as_before = present.is_ok_and(|it| it.unwrap_or_default().is_same(&before));
         if is_as_before {
+            log.unmark();
             withdraw(disk, folder, &published);
         }
         return Err(error.into());
@@ -170,25 +208,12 @@ pub fn publish(
     drop(manifest);
     let known = repository.records();
     let records = known.chain(added.iter().map(RecordRef::from));
-    let left = cursor.as_ref().map(|(_, cursor)| cursor);
-    let left = left.or(repository.cursor());
-    if let Err(error) = write_records(disk, folder, mode, records, left) {
+    if let Err(error) = write_records(disk, folder, mode, records, Some(&evidence)) {
         monitor.warn(&format!(
             "the next command has to read the new segments: {error}"
         ));
     }
-    if let Some((log_folder, cursor)) = cursor {
-        match write_cursor(disk, log_folder, mode, &cursor) {
-            Ok(()) => {}
-            // The engine closed the database meanwhile and took its log away.
-            Err(ManifestError::Io(error)) if error.is_not_found() => {}
-            Err(error) => {
-                monitor.warn(&format!(
-                    "the engine may remove log that is not captured: {error}"
-                ));
-            }
-        }
-    }
+    log.keep();
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
-    Chain, Cursor, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME,
+    Chain, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME,
     Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX, Segment,
     SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
 };
@@ -42,7 +42,7 @@ pub struct Repository {
     chain: Chain,
     verified: Verified,
     has_history: bool,
-    cursor: Option<Cursor>,
+    evidence: Option<Evidence>,
     notes: std::result::Result<Option<Notes>, ManifestError>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
@@ -125,7 +125,7 @@ impl Repository {
             chain: Chain::new(opened.entries).looked_until(looked_until),
             verified: opened.verified,
             has_history: opened.has_history,
-            cursor: opened.cursor,
+            evidence: opened.evidence,
             notes,
             unnamed,
             temporaries: found.temporaries,
@@ -164,7 +164,7 @@ impl Repository {
             chain: Chain::new(Vec::new()),
             verified: Verified::default(),
             has_history: false,
-            cursor: None,
+            evidence: None,
             notes,
             unnamed: found.segments,
             temporaries: found.temporaries,
@@ -208,9 +208,10 @@ impl Repository {
         }
     }
 
-    /// The cursor as the last backup wrote it into the log folder.
-    pub const fn cursor(&self) -> Option<&Cursor> {
-        self.cursor.as_ref()
+    /// What the newest backup wrote down of the log, by `apograph.json`; `None` where that was lost,
+    /// or the newest backup is the engine's.
+    pub const fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
     }
 
     /// The notes of the repository; `None` where it has none yet.

@@ -233,6 +233,12 @@ impl LogFolder {
         self.checkpoint.as_ref()
     }
 
+    /// The same folder, with what a checkpoint recorded that came later.
+    #[must_use]
+    pub fn at_checkpoint(self, checkpoint: Option<CheckpointRecord>) -> Self {
+        Self { checkpoint, ..self }
+    }
+
     /// The log files in the order of the log.
     pub fn files(&self) -> &[LogFile] {
         &self.files

@@ -1,25 +1,34 @@
 //! Where a chain goes on in a live log, with the proof, or why it cannot.
 //!
-//! What proves that a log is still the one that was captured differs between the generations: see
-//! `v1.rs` and `v2.rs`.
+//! A chain goes on where its end is proved to be one place of the log that an engine would replay.
+//! Doubt is a full backup in a new timeline: that costs bytes, and the other mistake costs commits.
+//! The rule stands in docs/decisions.md, "When does a chain go on?". What the generations have in
+//! common: the newest publish left [`Evidence`] in `apograph.json` and in the marker beside the log,
+//! and it counts where both are of the last segment. What is compared with it differs: see `v1.rs`
+//! and `v2.rs`.
 
 mod v1;
 mod v2;
 
-use apograph_format::{LogPosition, Lsn, SegmentKind, UnixMillis};
+pub(crate) use v1::{file_of, marks_behind};
+
+use apograph_format::{LogPosition, Lsn, SegmentKind};
+use apograph_io::Reading;
 use apograph_manifest::{
-    ChainEntry, Cursor, ImageIdentity, Keep, SegmentContent, SourceFile, Target, log_end,
+    ChainEntry, Evidence, FolderStamp, ImageIdentity, Marker, Nonce, SegmentContent, SegmentStamp,
+    Target, log_end,
 };
 use apograph_repository::Repository;
-use apograph_wal::{LogEnd, LogEndCause, LogFile, LogFolder, LogPart};
+use apograph_wal::{
+    GroupReader, LogEnd, LogEndCause, LogEvent, LogFile, LogPart, Place, TimelineState,
+};
 
 use crate::broken::Broken;
 use crate::error::{CaptureError, Result};
+use crate::live::Live;
 
-/// At most so many bytes before a position are compared, and read as commits once more.
+/// At most so many bytes before a position are compared.
 const PROOF_BYTES: usize = 64 << 10;
-/// The engine writes its cursor right after its manifest.
-const ENGINE_CURSOR_DELAY_MS: u64 = 10_000;
 
 /// Where the next segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,19 +42,21 @@ pub(crate) enum GoesOn {
     Closed,
 }
 
-/// The state of the live database as a chain sees it.
-pub(crate) struct Live<'a> {
-    pub(crate) image: ImageIdentity,
-    /// The database file.
-    pub(crate) source: SourceFile,
-    pub(crate) log: Option<&'a LogFolder>,
-    pub(crate) cursor: Option<&'a Cursor>,
+/// What lies beside the log for this repository.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// The marker.
+    pub(crate) marker: Option<Marker>,
+    /// The folder itself, where the operating system tells when it was created.
+    pub(crate) folder: Option<FolderStamp>,
 }
 
 /// Finds where the chain of a repository goes on in a live log.
 pub(crate) fn find(
     repository: &Repository,
-    live: &Live<'_>,
+    live: &Live,
+    beside: &Beside,
+    reading: Reading<'_>,
 ) -> Result<std::result::Result<GoesOn, Broken>> {
     let entries = repository.chain().entries();
     let has_full = entries
@@ -57,6 +68,8 @@ pub(crate) fn find(
     let search = Search {
         repository,
         live,
+        beside,
+        reading,
         entries,
         last,
     };
@@ -77,6 +90,47 @@ pub(crate) fn find(
     Ok(found)
 }
 
+/// The publish that the repository knows: its slot in the marker is not overwritten.
+pub(crate) fn known_publish(repository: &Repository, beside: &Beside) -> Option<Nonce> {
+    let last = repository.chain().entries().last()?;
+    counting(repository, beside, last)
+        .ok()
+        .map(|evidence| evidence.nonce)
+}
+
+/// The evidence of the publish whose last segment is an entry, where it counts.
+fn counting<'a>(
+    repository: &'a Repository,
+    beside: &'a Beside,
+    entry: &ChainEntry,
+) -> Found<&'a Evidence> {
+    let record = repository.evidence().filter(|it| is_of(&it.segment, entry));
+    let marker = beside.marker.as_ref();
+    let mut slots = marker
+        .iter()
+        .flat_map(|marker| marker.slots.iter().flatten());
+    let slot = slots.find(|slot| {
+        let nonce = slot.evidence.nonce;
+        // Where `apograph.json` was lost, or the command was killed before it, the slot knows more.
+        is_of(&slot.evidence.segment, entry) && record.is_none_or(|record| record.nonce == nonce)
+    });
+    // A folder that cannot be written to is told by its number and its birth.
+    let unwritten = || {
+        let seen = record.filter(|record| record.folder.is_some());
+        seen.filter(|record| record.folder == beside.folder)
+    };
+    let evidence = slot.map(|slot| &slot.evidence).or_else(unwritten);
+    evidence.ok_or(match marker {
+        Some(_) => Broken::OtherMoment,
+        None => Broken::Unmarked,
+    })
+}
+
+/// Whether a segment is the one that was published.
+fn is_of(published: &SegmentStamp, entry: &ChainEntry) -> bool {
+    published.file == entry.segment.file && entry.hash == Some(published.hash)
+}
+
 /// From where on a log of generation 2 has to be read to prove that a chain goes on behind its last
 /// increment. Where that is not proved, all of the log has to be looked at; where there is no chain,
 /// nothing.
@@ -93,33 +147,86 @@ pub(crate) fn proved_from(repository: &Repository) -> Option<Lsn> {
 
 struct Search<'a> {
     repository: &'a Repository,
-    live: &'a Live<'a>,
+    live: &'a Live,
+    beside: &'a Beside,
+    reading: Reading<'a>,
     entries: &'a [ChainEntry],
     last: &'a ChainEntry,
 }
 
-type Found = std::result::Result<GoesOn, Broken>;
+type Found<T = GoesOn> = std::result::Result<T, Broken>;
 
-impl Search<'_> {
+impl<'a> Search<'a> {
     fn behind_last(&self) -> Result<Found> {
         let is_of_live = self.last.generation() == Some(self.live.image.generation());
-        match &self.last.content {
-            _ if self.last.unusable.is_some() => Ok(self.unusable()),
-            Some(_) if !is_of_live => Ok(Err(Broken::Migrated)),
-            Some(SegmentContent::Full(full)) => {
-                Ok(match full.log_start.and_then(LogPosition::lsn) {
-                    Some(start) => self.behind_full_v2(full, start),
-                    None => self.behind_full_v1(full),
-                })
-            }
-            Some(SegmentContent::Increment(increment)) => {
-                match increment.range.and_then(|range| range.end.lsn()) {
-                    Some(end) => self.behind_increment_v2(end),
-                    None => self.behind_increment_v1(increment),
-                }
-            }
-            None => Ok(self.unusable()),
+        if self.last.unusable.is_some() || self.last.content.is_none() {
+            return Ok(Err(self.unusable()));
         }
+        if !is_of_live {
+            return Ok(Err(Broken::Migrated));
+        }
+        match &self.live.log {
+            None => Ok(self.behind_closed()),
+            Some(log) if log.generation() == apograph_format::Generation::One => {
+                self.behind_last_v1(log)
+            }
+            Some(log) => self.behind_last_v2(log),
+        }
+    }
+
+    fn unusable(&self) -> Broken {
+        Broken::LastSegment {
+            file: self.last.segment.file.clone(),
+        }
+    }
+
+    /// There is no log.
+    fn behind_closed(&self) -> Found {
+        let newest = self.newest_image();
+        let recorded = self.recorded();
+        let image = recorded.map(|it| it.image).or(newest);
+        if image != Some(self.live.image) {
+            return Err(Broken::Closed);
+        }
+        let end = recorded.and_then(|it| it.end);
+        let end = end.or_else(|| log_end(self.entries));
+        let checkpoint = recorded.and_then(|it| it.log?.checkpoint);
+        let image_position = self.live.image_position(checkpoint.as_ref());
+        match end {
+            Some(end) if end > image_position => Err(Broken::LogLost { end }),
+            // A chain whose end is not known ends behind its image where it has an increment.
+            None if self.last.segment.kind == SegmentKind::Incremental => {
+                let end = image_position;
+                Err(Broken::LogLost { end })
+            }
+            _ => Ok(GoesOn::Closed),
+        }
+    }
+
+    /// What `apograph.json` knows of the newest publish.
+    fn recorded(&self) -> Option<&'a Evidence> {
+        let record = self.repository.evidence();
+        record.filter(|record| is_of(&record.segment, self.last))
+    }
+
+    /// The image of the newest full backup.
+    fn newest_image(&self) -> Option<ImageIdentity> {
+        let fulls = self.entries.iter().rev();
+        let mut images = fulls.filter_map(|entry| match &entry.content {
+            Some(SegmentContent::Full(full)) => Some(full.image),
+            _ => None,
+        });
+        images.next()
+    }
+
+    /// The image that our last publish saw. (The image in a full backup of the engine of generation 2
+    /// is made for it, and was never the database's.)
+    fn known_image(&self) -> Option<ImageIdentity> {
+        let marker = self.beside.marker.as_ref();
+        let counting = counting(self.repository, self.beside, self.last).ok();
+        let known = counting.or(self.repository.evidence());
+        let newest = || marker.and_then(|marker| marker.newest().map(|slot| &slot.evidence));
+        known.or_else(newest).map(|evidence| evidence.image)
     }
 
     /// Where the log goes on from the segments before the last one, a full backup of the engine:
@@ -155,50 +262,9 @@ impl Search<'_> {
         }
     }
 
-    /// From where on what was captured of a log file is read once more, up to the end of the chain.
-    ///
-    /// The proof is the bytes right before the end. Where they are there, what else is read is a
-    /// courtesy: it has a limit, and begins where an earlier segment ended. Where they are not, all
-    /// of the file says whether it is damaged or another one.
-    fn checked_from(&self, is_proved: bool, file: &LogFile, end: LogPosition) -> LogPosition {
-        let is_near =
-            |place: &LogPosition| distance(*place, end).is_some_and(|it| it <= PROOF_BYTES as u64);
-        if !is_proved || is_near(&file.start) {
-            return file.start;
-        }
-        let increments = self
-            .entries
-            .iter()
-            .rev()
-            .filter_map(|entry| match &entry.content {
-                Some(SegmentContent::Increment(increment)) => Some(increment),
-                _ => None,
-            });
-        let ends = increments.map_while(|it| it.range.map(|range| range.end));
-        ends.take_while(is_near).last().unwrap_or(end)
-    }
-
-    fn unusable(&self) -> Found {
-        Err(Broken::LastSegment {
-            file: self.last.segment.file.clone(),
-        })
-    }
-
-    /// Whether the cursor is as this repository's last backup left it.
-    fn cursor_is_known(&self) -> bool {
-        let Some(cursor) = self.live.cursor else {
-            return false;
-        };
-        let segment = &self.last.segment;
-        let position_fits = match cursor.keep {
-            Keep::FromLsn(lsn) => lsn.is_some() && lsn == segment.end_lsn,
-            Keep::FilesAfter(_) | Keep::AllFiles => true,
-        };
-        let by_engine = cursor.backed_up_epoch == segment.end_epoch
-            && position_fits
-            && within(segment.created_at, cursor.written_at);
-        let ours = self.repository.cursor();
-        ours.is_some_and(|ours| ours.is_same(cursor)) || by_engine
+    /// The timeline at the end of the entries.
+    fn timeline(&self) -> TimelineState {
+        self.repository.timeline_before(self.entries.len())
     }
 }
 
@@ -218,9 +284,51 @@ fn distance(from: LogPosition, to: LogPosition) -> Option<u64> {
     }
 }
 
-fn within(captured: UnixMillis, noted: UnixMillis) -> bool {
-    let delay = noted.get().checked_sub(captured.get());
-    delay.is_some_and(|delay| delay <= ENGINE_CURSOR_DELAY_MS)
+/// What it means that a log file does not hold the bytes that were captured of it up to a position.
+///
+/// What was whole when it was captured, and cannot be read up to there any more, is damaged, even
+/// where a crash could have left it. Where the image is behind it nobody needs it. Else it is another
+/// log.
+fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<Broken> {
+    let parts = [file.part()];
+    let [part] = &parts;
+    let mut groups = GroupReader::new(&parts);
+    let mut is_whole = false;
+    for event in groups.by_ref() {
+        let behind = match event? {
+            LogEvent::Group(group) => group.end.offset,
+            LogEvent::SyncMarker { run }
+            | LogEvent::Seal { run }
+            | LogEvent::LeadingEpoch { run, .. } => run.end,
+        };
+        is_whole = part.position(behind) >= end;
+        if is_whole {
+            break;
+        }
+    }
+    let (place, detail) = match groups.end().map(|stopped| (stopped.place, stopped.cause)) {
+        Some((_, LogEndCause::Damage { place, defect })) => (place, defect.to_string()),
+        Some((place, _)) => (
+            place,
+            "the commits that were captured from there are not whole any more".to_owned(),
+        ),
+        None => (Place::default(), String::new()),
+    };
+    if is_whole || part.position(place.offset) < image {
+        return Ok(Broken::OtherBytes {
+            file: name_of(file),
+        });
+    }
+    Ok(Broken::Damaged {
+        path: file.path.clone(),
+        offset: part.file_offset.saturating_add(place.offset as u64),
+        detail,
+    })
+}
+
+/// The name of a log file, for a reason.
+fn name_of(file: &LogFile) -> String {
+    apograph_format::log_file_name(file.start)
 }
 
 /// The damage that ended the reading of a live log, if it was damage.

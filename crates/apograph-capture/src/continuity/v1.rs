@@ -1,206 +1,398 @@
 //! Where a chain of generation 1 goes on.
 //!
-//! File names, sequence numbers and epochs prove nothing: generation 1 uses all three again after
-//! a clean close. What proves that the log is still the one that was captured:
+//! A log of generation 1 has no id, no positions and no times, and the engine uses file names,
+//! sequence numbers, epochs and, for the same statements, the very bytes again. So what the newest
+//! publish wrote down is compared with what is there now (docs/decisions.md, "When does a chain go
+//! on?"):
 //!
-//! 1. **the bytes**: the last captured groups stand right before the place where the next segment
-//!    begins;
-//! 2. **the life of the folder**: a clean close removes the whole folder, and the cursor in it. A
-//!    cursor that lies there as we wrote it (or as the engine wrote it with its last backup) says
-//!    that the folder is the same. Without one, the database file must still be the image that the
-//!    chain knows: a close would have written another;
-//! 3. where nothing was captured behind a full backup, the **image**: the database file is still
-//!    that image, and the log begins at it.
+//! 1. **the folder**: the marker's nonce. Only an image that the chain knows, with a log behind it
+//!    that no backup has seen yet, needs none;
+//! 2. **the bytes**: the log file with the last captured byte has the same front, and no file from
+//!    there to the newest is missing;
+//! 3. **the image against the log**: the image has had as many checkpoints since as the log tells
+//!    of, and holds no epoch that neither the chain nor the log has.
 //!
-//! Bytes alone are not enough: the same statements, repeated after a reopen, log the same bytes.
+//! Behind a segment that the engine captured nothing of that was written down. There the log itself
+//! has to hold all of it, behind what the newest publish of ours wrote down.
 
-use apograph_format::{LogPosition, LogSequence};
-use apograph_io::Bytes;
-use apograph_manifest::{FullContent, IncrementContent, Keep, SegmentContent};
+use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet, SegmentKind, log_file_name};
+use apograph_io::{Bytes, sums};
+use apograph_manifest::{Evidence, LogEvidence, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
-use apograph_wal::{Group, GroupReader, LogEvent, LogFile, LogFolder, LogPart};
+use apograph_wal::{LogFile, LogFolder, LogPart, PlacedEvent, PlacedReader, checkpoint_marks};
 
-use super::{Found, GoesOn, PROOF_BYTES, Search, damage, distance};
+use super::{Found, GoesOn, Search, counting, name_of, other_bytes};
 use crate::broken::Broken;
 use crate::error::Result;
+use crate::image_place::{FULL_FILE_BYTES, ImagePlace, begins_with_seal};
+use crate::live::is_of_checkpoint;
 
 impl Search<'_> {
-    pub(super) fn behind_full_v1(&self, full: &FullContent) -> Found {
-        let same_image = self.live.image == full.image;
-        let Some(log) = self.live.log else {
-            return if same_image {
-                Ok(GoesOn::Closed)
-            } else {
-                Err(Broken::Closed)
-            };
+    pub(super) fn behind_last_v1(&self, log: &LogFolder) -> Result<Found> {
+        let broken = match counting(self.repository, self.beside, self.last) {
+            Ok(evidence) => return self.follows(log, evidence),
+            Err(broken) => broken,
         };
-        let start = match full.log_start {
-            Some(start) => (same_image || self.cursor_is_known()).then_some(start),
-            // The log of a closed database began when it was opened: at the image it was closed
-            // with, unless a checkpoint has written another since.
-            None if same_image && log.checkpoint().is_none() => Some(log.recovery_start(None)),
-            None => self.engine_start(log, same_image),
-        };
-        start.map_or(Err(Broken::Reopened), |start| beginning(log, start))
+        if let Some(start) = self.begins_at_image(log)? {
+            return Ok(Ok(GoesOn::At(start)));
+        }
+        match self.behind_engine(log)? {
+            Some(found) => Ok(found),
+            None => Ok(Err(broken)),
+        }
     }
 
-    /// Where the log behind the engine's own full backup begins.
-    fn engine_start(&self, log: &LogFolder, same_image: bool) -> Option<LogPosition> {
-        let sequence = match self.live.cursor.map(|it| it.keep) {
-            Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
-            _ if same_image => log.checkpoint().map(|checkpoint| checkpoint.log_sequence),
-            _ => None,
+    /// The start of a log that no backup has seen yet, behind the image of the last full backup.
+    fn begins_at_image(&self, log: &LogFolder) -> Result<Option<LogPosition>> {
+        let Some(SegmentContent::Full(full)) = &self.last.content else {
+            return Ok(None);
         };
-        sequence.map(|sequence| LogPosition::in_file(sequence, 0))
+        let begins = LogPosition::in_file(LogSequence::default(), 0);
+        let is_untouched = full.image == self.live.image && log.checkpoint().is_none();
+        if !is_untouched
+            || log
+                .files()
+                .first()
+                .is_none_or(|first| first.start != begins)
+        {
+            return Ok(None);
+        }
+        // Engines that keep their log may have led to the image with it.
+        let place = ImagePlace::find(log, &self.live.headers, self.reading.threads)?;
+        Ok(place.is_exact.then_some(begins))
     }
 
-    pub(super) fn behind_increment_v1(&self, increment: &IncrementContent) -> Result<Found> {
-        let Some(log) = self.live.log else {
-            return Ok(Err(Broken::Closed));
+    /// Whether the log goes on from what a publish wrote down.
+    fn follows(&self, log: &LogFolder, evidence: &Evidence) -> Result<Found> {
+        let (Some(end), Some(seen)) = (evidence.end, evidence.log) else {
+            return Ok(Err(Broken::Unmarked));
         };
-        let file = match IncrementFile::open(self.repository.file_of(&self.last.segment)) {
-            Ok(file) => file,
-            Err(SegmentDefect::Io(error)) => return Err(error.into()),
-            Err(SegmentDefect::Unusable(_)) => return Ok(self.unusable()),
-        };
-        let found = match increment.range.map(|range| range.end) {
-            Some(LogPosition::File { sequence, offset }) => {
-                self.at_known_place(log, file.body(), sequence, offset)?
-            }
-            _ => self.at_found_place(log, &file)?,
-        };
-        Ok(found.and_then(|place| {
-            if self.is_same_life() {
-                Ok(place)
-            } else {
-                Err(Broken::Reopened)
-            }
-        }))
+        let (sequence, offset) = file_of(end);
+        let mut compared = self.front_is_same(log, &seen, sequence, offset)?;
+        if compared.is_ok() {
+            compared = reaches(log, sequence, seen.newest);
+        }
+        if compared.is_ok() {
+            compared = self.same_checkpoints(log, evidence, &seen, end)?;
+        }
+        if compared.is_ok() && self.live.image != evidence.image {
+            compared = self.image_is_covered(log, end)?;
+        }
+        Ok(compared.map(|()| GoesOn::At(end)))
     }
 
-    fn at_known_place(
+    /// The log file with the last captured byte has the front that it had.
+    fn front_is_same(
         &self,
         log: &LogFolder,
-        body: Bytes<'_>,
+        seen: &LogEvidence,
         sequence: LogSequence,
         offset: u64,
-    ) -> Result<Found> {
-        let Some(file) = log.file(sequence) else {
-            let reopened = log.checkpoint().is_none() && !self.cursor_is_known();
-            return Ok(Err(if reopened {
-                Broken::Reopened
-            } else {
-                Broken::Truncated
-            }));
+    ) -> Result<Found<()>> {
+        let Some(captured) = seen.file else {
+            return Ok(Ok(()));
         };
-        let end = LogPosition::in_file(sequence, offset);
-        let length = usize::try_from(offset).ok();
-        let Some(length) = length.filter(|length| *length <= file.bytes().len()) else {
-            return Ok(Err(Broken::OtherLog));
+        let Some(file) = log.file(captured.sequence) else {
+            // All of it was captured: the engine may have removed it.
+            let is_whole = sequence > captured.sequence;
+            let missing = || Err(missing(captured.sequence));
+            return Ok(if is_whole { Ok(()) } else { missing() });
         };
-        let captured = file.bytes().slice(0..length);
-        let compared = captured.len().min(body.len()).min(PROOF_BYTES);
-        let is_proved = body.last(compared).equal(captured.last(compared))?;
-        intact(file, self.checked_from(is_proved, file, end), captured)?;
-        if is_proved {
-            return Ok(Ok(GoesOn::At(end)));
+        let (bytes, name) = (file.bytes(), || name_of(file));
+        let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
+        if length > bytes.len() {
+            return Ok(Err(Broken::FileShortened { file: name() }));
         }
-        Ok(Err(if self.is_same_life() {
-            Broken::OtherLog
+        if sums(bytes.slice(0..length), self.reading)?.blake3 != captured.hash {
+            let end = file.start.plus(captured.length);
+            return Ok(Err(other_bytes(file, end, log.recovery_start(None))?));
+        }
+        let is_at_next = sequence > captured.sequence && offset == 0;
+        Ok(if is_at_next && bytes.len() > length {
+            Err(Broken::FileGrown { file: name() })
         } else {
-            Broken::Reopened
-        }))
-    }
-
-    /// The place where the end of a segment stands in the log: behind one of its groups.
-    fn at_found_place(&self, log: &LogFolder, segment: &IncrementFile) -> Result<Found> {
-        let mut places = Vec::new();
-        for file in log.files() {
-            let ends = ends_in(file, segment)?.into_iter();
-            places.extend(ends.map(|offset| file.start.plus(offset)));
-        }
-        match places.as_slice() {
-            [] => {}
-            [place] => return Ok(Ok(GoesOn::At(*place))),
-            // Which of them was captured cannot be told.
-            _ => return Ok(Err(Broken::OtherLog)),
-        }
-        // The engine may have removed the files that it captured; then its cursor is the witness.
-        // One of ours keeps the file in which the chain ends: where that lacks the bytes, they are
-        // lost.
-        let by_engine = self.live.cursor.filter(|cursor| !cursor.is_ours());
-        let after = match by_engine.map(|it| it.keep) {
-            Some(Keep::FilesAfter(sequence)) if self.cursor_is_known() => sequence.next(),
-            _ => None,
-        };
-        Ok(match after {
-            Some(sequence) => beginning(log, LogPosition::in_file(sequence, 0)),
-            None => Err(Broken::OtherLog),
+            Ok(())
         })
     }
 
-    /// Whether the folder is the one that the last backup saw. A close would have removed the
-    /// cursor, and written another image; a checkpoint since then leaves only the cursor to tell.
-    fn is_same_life(&self) -> bool {
-        let fulls = self.repository.chain().entries().iter().rev();
-        let mut images = fulls.filter_map(|entry| match &entry.content {
-            Some(SegmentContent::Full(full)) => Some(full.image),
-            _ => None,
-        });
-        self.cursor_is_known() || images.next() == Some(self.live.image)
-    }
-}
-
-/// At the start of a log file.
-fn beginning(log: &LogFolder, start: LogPosition) -> Found {
-    match log.named(start) {
-        Some(_) => Ok(GoesOn::At(start)),
-        None => Err(Broken::Truncated),
-    }
-}
-
-/// Behind which groups of a log file a segment may end.
-///
-/// What ends with the same bytes can be another group: one without records is nothing but its
-/// transaction and its epoch. So the group itself has to be as long as the segment's last one.
-fn ends_in(file: &LogFile, segment: &IncrementFile) -> Result<Vec<u64>> {
-    let body = segment.body();
-    let captured = segment.parts(0);
-    let Some(last) = groups(&captured).last().transpose()? else {
-        return Ok(Vec::new());
-    };
-    let parts = [file.part()];
-    let mut found = Vec::new();
-    for group in groups(&parts) {
-        let group = group?;
-        let end = group.end.offset;
-        let length = end.min(body.len()).min(PROOF_BYTES);
-        let in_log = file.bytes().slice(end - length..end);
-        if group.bytes() == last.bytes() && body.last(length).equal(in_log)? {
-            found.push(end as u64);
+    /// The image and `checkpoint.meta` are of one checkpoint, or neither has changed; and the image
+    /// has had as many checkpoints since as the log tells of.
+    fn same_checkpoints(
+        &self,
+        log: &LogFolder,
+        evidence: &Evidence,
+        seen: &LogEvidence,
+        end: LogPosition,
+    ) -> Result<Found<()>> {
+        let (before, now) = (&evidence.image, &self.live.image);
+        let is_same = before == now;
+        let recorded = log.checkpoint();
+        let is_unchanged = recorded == seen.checkpoint.as_ref();
+        if !is_same && now.iteration <= before.iteration {
+            return Ok(Err(Broken::ImageReplaced {
+                before: before.iteration,
+                now: now.iteration,
+            }));
         }
+        // Between its image and its `checkpoint.meta`, a checkpoint that is under way or was killed has
+        // only the log file that it began.
+        let is_under_way = is_unchanged && begun_file(log)?.is_some();
+        if !(self.is_recorded(log) || is_under_way || is_unchanged && is_same) {
+            return Ok(Err(Broken::OtherCheckpoint));
+        }
+        let image = now.iteration.saturating_sub(before.iteration);
+        let marks = marks_behind(log, end)?.saturating_sub(seen.marks);
+        // A checkpoint begins a file, installs its image and then writes `checkpoint.meta`. One that
+        // was under way at the publish may have begun its file before.
+        let begun = files_without_cause(log, seen.newest, LogSequence::new(u64::MAX))?;
+        let most = begun.count.saturating_add(marks);
+        let most = most.saturating_add(seen.pending);
+        let up_to = recorded.map(|recorded| recorded.log_sequence);
+        let finished = files_without_cause(log, seen.newest, up_to.unwrap_or_default())?;
+        let least = finished.count.saturating_sub(finished.doubtful);
+        let least = least.saturating_add(marks);
+        // A backup of the engine's own begins a file too.
+        let by_engine = self.live.cursor.as_ref().is_some_and(|it| !it.is_wide);
+        let least = if by_engine { 0 } else { least };
+        Ok(if (least..=most).contains(&image) {
+            Ok(())
+        } else {
+            Err(Broken::Checkpoints { image, least, most })
+        })
+    }
+
+    /// Whether `checkpoint.meta` is of the image.
+    fn is_recorded(&self, log: &LogFolder) -> bool {
+        let recorded = log.checkpoint();
+        recorded.is_some_and(|it| is_of_checkpoint(it, &self.live.headers.checkpoint))
+    }
+
+    /// Where the image stands in a tail of the log: at the last checkpoint record; else where the
+    /// file begins that its checkpoint began.
+    fn image_place(&self, log: &LogFolder, parts: &[LogPart<'_>]) -> Result<LogPosition> {
+        let marks = checkpoint_marks(parts)?;
+        if let Some(mark) = marks.last().and_then(|mark| mark.place.position(parts)) {
+            return Ok(mark);
+        }
+        let begun = begun_file(log)?.filter(|_| !self.is_recorded(log));
+        let begun = begun.map(|sequence| LogPosition::in_file(sequence, 0));
+        Ok(begun.unwrap_or_else(|| log.recovery_start(None)))
+    }
+
+    /// An image that was written since holds no epoch of its process that neither the chain nor the
+    /// log has.
+    fn image_is_covered(&self, log: &LogFolder, end: LogPosition) -> Result<Found<()>> {
+        if self.live.is_compacted {
+            return Ok(Err(Broken::Compacted));
+        }
+        let tail = log.from(end)?;
+        let place = self.image_place(log, &tail.parts)?;
+        let mut state = self.timeline();
+        let (mut base, mut epochs) = (state.base, state.epochs.clone());
+        let mut reader = PlacedReader::new(&tail.parts, &mut state);
+        while let Some(event) = reader.next() {
+            let PlacedEvent::Group(group, placement) = event? else {
+                continue;
+            };
+            if placement.opens_timeline {
+                // The process that wrote the image is the last one before its place.
+                if group.start.position(&tail.parts) >= Some(place) {
+                    break;
+                }
+                (base, epochs) = (reader.state().base, RangeSet::new());
+            }
+            epochs.insert(placement.point.epoch.get());
+        }
+        let image = self.live.headers.checkpoint.epoch;
+        // An image before the base of the log's process is of another one, which counts from anew.
+        let base = if image < base { Epoch::default() } else { base };
+        let first = base.get().saturating_add(1);
+        let missing = epochs.missing_in(first, image.get()).next();
+        Ok(match missing {
+            Some((missing, _)) => Err(Broken::ImageAhead {
+                image,
+                missing: Epoch::new(missing),
+            }),
+            None => Ok(()),
+        })
+    }
+
+    /// Where the log goes on behind segments of the engine that follow one of ours: each of them
+    /// stands, whole, in the log behind what our publish wrote down. `None` where there is none of
+    /// ours, or something else follows it.
+    fn behind_engine(&self, log: &LogFolder) -> Result<Option<Found>> {
+        let known = self
+            .entries
+            .iter()
+            .rposition(|entry| counting(self.repository, self.beside, entry).is_ok());
+        let Some((ours, theirs)) = known.and_then(|at| self.entries.split_at_checked(at + 1))
+        else {
+            return Ok(None);
+        };
+        let is_increment = |entry: &super::ChainEntry| {
+            entry.segment.kind == SegmentKind::Incremental && entry.unusable.is_none()
+        };
+        let (Some(last), true) = (ours.last(), theirs.iter().all(is_increment)) else {
+            return Ok(None);
+        };
+        let Ok(evidence) = counting(self.repository, self.beside, last) else {
+            return Ok(None);
+        };
+        let before = Search {
+            entries: ours,
+            last,
+            ..*self
+        };
+        let mut end = match before.follows(log, evidence)? {
+            Ok(GoesOn::At(end)) => end,
+            other => return Ok(Some(other)),
+        };
+        for entry in theirs {
+            let file = match IncrementFile::open(self.repository.file_of(&entry.segment)) {
+                Ok(file) => file,
+                Err(SegmentDefect::Io(error)) => return Err(error.into()),
+                Err(SegmentDefect::Unusable(_)) => return Ok(None),
+            };
+            match end_of_files(log, file.body(), end)? {
+                Some(behind) => end = behind,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(Ok(GoesOn::At(end))))
+    }
+}
+
+/// No file from the end of the chain to the newest is missing, and the newest is no older one.
+fn reaches(log: &LogFolder, sequence: LogSequence, newest: LogSequence) -> Found<()> {
+    let start = LogPosition::in_file(sequence, 0);
+    let mut expected = Some(sequence);
+    for file in log.files().iter().filter(|file| file.start >= start) {
+        let (found, _) = file_of(file.start);
+        match expected {
+            Some(expected) if expected == found => {}
+            Some(expected) => return Err(missing(expected)),
+            None => {}
+        }
+        expected = found.next();
+    }
+    match log.files().last() {
+        Some(last) if file_of(last.start).0 < newest => Err(Broken::LogWentBack {
+            file: name_of(last),
+        }),
+        Some(last) if last.start >= start => Ok(()),
+        _ => Err(missing(sequence)),
+    }
+}
+
+fn missing(sequence: LogSequence) -> Broken {
+    Broken::FileMissing {
+        file: log_file_name(LogPosition::in_file(sequence, 0)),
+    }
+}
+
+/// Log files that nothing but a checkpoint explains.
+#[derive(Default)]
+struct Unexplained {
+    count: u64,
+    /// Of these, those that another thread may have begun behind a file that was full.
+    doubtful: u64,
+    last: Option<LogSequence>,
+}
+
+/// The log files behind one and up to another that were begun without another cause: a seal begins a
+/// file, and so does a group behind a file that is full.
+fn files_without_cause(
+    log: &LogFolder,
+    behind: LogSequence,
+    up_to: LogSequence,
+) -> Result<Unexplained> {
+    let size = |sequence: Option<LogSequence>| {
+        let file = sequence.and_then(|sequence| log.file(sequence));
+        file.map_or(0, |file| file.bytes().len())
+    };
+    let mut found = Unexplained::default();
+    for file in log.files() {
+        let (sequence, _) = file_of(file.start);
+        let before = sequence.previous();
+        if sequence <= behind || sequence > up_to {
+            continue;
+        }
+        if size(before) >= FULL_FILE_BYTES || begins_with_seal(file)? {
+            continue;
+        }
+        found.count = found.count.saturating_add(1);
+        let second = before.and_then(LogSequence::previous);
+        let is_doubtful = size(second) >= FULL_FILE_BYTES;
+        found.doubtful = found.doubtful.saturating_add(u64::from(is_doubtful));
+        found.last = Some(sequence);
     }
     Ok(found)
 }
 
-fn groups<'a>(parts: &'a [LogPart<'a>]) -> impl Iterator<Item = apograph_io::Result<Group<'a>>> {
-    GroupReader::new(parts).filter_map(|event| match event {
-        Ok(LogEvent::Group(group)) => Some(Ok(group)),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    })
+/// The log file that a checkpoint began which has not written `checkpoint.meta`.
+fn begun_file(log: &LogFolder) -> Result<Option<LogSequence>> {
+    let recorded = log.checkpoint().map(|recorded| recorded.log_sequence);
+    let first = log.files().first().map(|first| file_of(first.start).0);
+    let Some(behind) = recorded.or(first) else {
+        return Ok(None);
+    };
+    let begun = files_without_cause(log, behind, LogSequence::new(u64::MAX))?;
+    Ok(begun.last)
 }
 
-/// Checks what was captured of the log file in which the chain ends, from a position on: damage
-/// there is reported while the backups before it are still good, and not taken for another log's
-/// bytes.
-fn intact(file: &LogFile, from: LogPosition, captured: Bytes<'_>) -> Result<()> {
-    let part = LogPart {
-        bytes: captured,
-        ..file.part()
+/// How many checkpoint records stand behind a position.
+pub(crate) fn marks_behind(log: &LogFolder, end: LogPosition) -> Result<u64> {
+    let Ok(tail) = log.from(end) else {
+        return Ok(0);
     };
-    let parts = [part.skipping(distance(file.start, from).unwrap_or_default())];
-    let end = GroupReader::new(&parts).finish()?;
-    let damage = end.and_then(|end| damage(&end, &[file], &parts));
-    damage.map_or(Ok(()), Err)
+    Ok(checkpoint_marks(&tail.parts)?.len() as u64)
+}
+
+/// Where a segment of the engine ends in the log: it holds whole log files, the first of which holds
+/// the end of the chain so far or begins there.
+fn end_of_files(
+    log: &LogFolder,
+    body: Bytes<'_>,
+    from: LogPosition,
+) -> Result<Option<LogPosition>> {
+    let (sequence, _) = file_of(from);
+    let holding = log.files().iter();
+    let holding = holding.filter(|file| file_of(file.start).0 <= sequence);
+    // It may begin earlier, with files that the chain holds already.
+    for first in holding.rev() {
+        if let Some(end) = end_from(log, first, body)?.filter(|end| *end >= from) {
+            return Ok(Some(end));
+        }
+    }
+    Ok(None)
+}
+
+/// The end of the log files from one on that a body holds, whole and one behind the other.
+fn end_from(log: &LogFolder, first: &LogFile, body: Bytes<'_>) -> Result<Option<LogPosition>> {
+    let mut taken = 0;
+    let mut expected = Some(file_of(first.start).0);
+    let mut end = first.start;
+    for file in log.files().iter().filter(|file| file.start >= first.start) {
+        if taken == body.len() {
+            return Ok(Some(file.start));
+        }
+        let (found, _) = file_of(file.start);
+        let bytes = file.bytes();
+        let behind = taken.saturating_add(bytes.len());
+        if Some(found) != expected || behind > body.len() {
+            return Ok(None);
+        }
+        if !body.slice(taken..behind).equal(bytes)? {
+            return Ok(None);
+        }
+        (taken, expected, end) = (behind, found.next(), file.part().end());
+    }
+    Ok((taken == body.len()).then_some(end))
+}
+
+pub(crate) fn file_of(position: LogPosition) -> (LogSequence, u64) {
+    match position {
+        LogPosition::File { sequence, offset } => (sequence, offset),
+        LogPosition::Lsn(_) => (LogSequence::default(), 0),
+    }
 }

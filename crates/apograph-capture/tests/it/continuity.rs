@@ -3,18 +3,20 @@
 use std::fs;
 
 use apograph_capture::{Captured, Kind};
-use apograph_format::v2::WalSegmentHeader;
-use apograph_format::{Epoch, LogSequence, Lsn, Timeline, UnixMillis, migrated_original};
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::{Epoch, Lsn, Timeline, UnixMillis, migrated_original};
 use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
 use apograph_repository::Repository;
-use apograph_testing::fixtures::{Fixtures, V1, V2};
+use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, flip, full, increment, names, range, why};
 
 /// A full backup of the engine and two increments, and the log behind it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
-pub(crate) const CHAIN: &str = "12_crash_in_chain";
+const CHAIN: &str = "12_crash_in_chain";
 pub(crate) const ONE_FILE: &str = "08_torn_tail/source";
+pub(crate) const OTHER_BYTES: &str = "does not hold the bytes that were captured of it";
+pub(crate) const UNMARKED: &str = "the backup left in it is not there";
 
 /// What an incremental backup that has to be refused says.
 #[track_caller]
@@ -24,74 +26,24 @@ pub(crate) fn check_broken(live: &Live, words: &str) {
     assert!(told.contains(words), "{told}");
 }
 
-/// The cursor that the engine wrote so many milliseconds after the last segment.
-pub(crate) fn cursor_of_engine(live: &Live, keep: Keep, delay_ms: i64) -> Cursor {
-    let segments = live.manifest().segments;
-    let last = segments.last().expect("a segment");
-    let created_at = last.created_at.get();
-    Cursor {
-        backed_up_epoch: last.end_epoch,
-        keep,
-        written_at: UnixMillis::new(created_at.saturating_add_signed(delay_ms)),
-        unknown: Unknown::new(),
-    }
+/// A chain of generation 2 that ends at 444, and a log that ends at 666.
+fn with_rest() -> Live {
+    let live = Live::of(V2, &format!("{CHAIN}/source"));
+    let (path, last) = (live.log_file(2), live.log_file(3));
+    let (rest, header) = (fs::read(&path), fs::read(&last));
+    let (rest, header) = (rest.expect("a log file"), header.expect("a log file"));
+    fs::write(&path, &rest[..WAL_SEGMENT_HEADER_BYTES]).expect("a log file");
+    fs::remove_file(&last).expect("a log file");
+    let records = live.added(Kind::Auto);
+    assert_eq!(range(&records[1]).1, Lsn::new(444).into());
+    fs::write(&path, &rest).expect("a log file");
+    fs::write(&last, &header).expect("a log file");
+    live
 }
 
-/// A chain of which the cursor alone can show that the log is its own.
-fn witnessed(fixtures: Fixtures) -> (Live, Keep, &'static str) {
-    let live = Live::with_backups(fixtures, CHAIN);
-    if fixtures == V1 {
-        live.checkpoint(|_| {});
-        let keep = Keep::FilesAfter(LogSequence::new(2));
-        (live, keep, "closed and opened again")
-    } else {
-        live.keep_segments(1);
-        let keep = Keep::FromLsn(Some(Lsn::new(222)));
-        (live, keep, "nothing shows that the log goes on")
-    }
-}
-
-#[test]
-fn the_cursor_of_the_engine_is_known_by_its_epoch_its_place_and_its_time() {
-    const LIMIT_MS: i64 = 10_000;
-    for fixtures in [V1, V2] {
-        for (delay_ms, is_known) in [
-            (0, true),
-            (LIMIT_MS, true),
-            (LIMIT_MS + 1, false),
-            (-1, false),
-        ] {
-            let (live, keep, words) = witnessed(fixtures);
-            live.set_cursor(&cursor_of_engine(&live, keep, delay_ms));
-            if is_known {
-                live.capture(Kind::Incremental)
-                    .expect("a chain that goes on");
-            } else {
-                check_broken(&live, words);
-            }
-        }
-
-        let (live, keep, words) = witnessed(fixtures);
-        let mut cursor = cursor_of_engine(&live, keep, 1);
-        cursor.backed_up_epoch = cursor.backed_up_epoch.next().expect("an epoch");
-        live.set_cursor(&cursor);
-        check_broken(&live, words);
-        live.remove_cursor();
-        check_broken(&live, words);
-        assert!(why(live.capture(Kind::Auto)).contains(words));
-    }
-    for lsn in [None, Some(Lsn::new(444))] {
-        let (live, _, words) = witnessed(V2);
-        live.set_cursor(&cursor_of_engine(&live, Keep::FromLsn(lsn), 1));
-        check_broken(&live, words);
-    }
-}
-
-/// The chain of generation 2 without its last increment, and behind it a full backup that the
-/// engine took, with its image at a position and an epoch.
+/// The same behind a full backup that the engine took, with its image at a position and an epoch.
 fn with_full_of_engine(log_start: u64, epoch: u64) -> Live {
-    let live = Live::with_backups(V2, CHAIN);
-    live.keep_segments(2);
+    let live = with_rest();
     live.checkpoint(|it| {
         it.log_start = Some(Lsn::new(log_start));
         it.epoch = Epoch::new(epoch);
@@ -127,10 +79,61 @@ fn an_increment_bridges_what_a_full_backup_of_the_engine_left_out() {
     }
 }
 
+/// It is a file of its own, whose first checkpoint it is: nothing of it is in the database.
+#[test]
+fn a_full_backup_of_the_engine_has_an_image_of_its_own() {
+    for checkpoints in [0, 1, 2] {
+        let live = with_rest();
+        let image = live.checkpointed(|it| {
+            it.iteration = 1;
+            it.written_at = UnixMillis::new(it.written_at.get() + 1);
+            it.log_start = Some(Lsn::new(666));
+            it.epoch = Epoch::new(9);
+        });
+        for _ in 0..checkpoints {
+            live.checkpoint(|_| {});
+        }
+        live.add_full_of_engine("backup_full_0002.grafeo", &image);
+        let records = live.added(Kind::Incremental);
+        assert_eq!(range(&records[0]).0, Lsn::new(444).into());
+        assert!(increment(&records[0]).spans);
+    }
+}
+
+/// No restore writes a marker, and the engine's cursor is of its last backup.
+#[test]
+fn a_full_backup_of_the_engine_needs_a_marker_from_before_it_and_its_cursor() {
+    let changes: [fn(&Live); 4] = [
+        |live| live.remove_marker(),
+        |live| live.remove_cursor(),
+        |live| live.set_cursor(&cursor_of_engine(9, Some(444))),
+        |live| live.set_cursor(&cursor_of_engine(9, None)),
+    ];
+    for change in changes {
+        let live = with_full_of_engine(666, 9);
+        change(&live);
+        check_broken(&live, "the marker");
+        assert!(why(live.capture(Kind::Auto)).contains("the marker"));
+    }
+}
+
+/// The cursor that an engine of generation 2 writes.
+fn cursor_of_engine(epoch: u64, lsn: Option<u64>) -> Cursor {
+    Cursor {
+        backed_up_epoch: Epoch::new(epoch),
+        keep: Keep::FromLsn(lsn.map(Lsn::new)),
+        written_at: UnixMillis::new(1_795_246_036_884),
+        is_wide: false,
+        unknown: Unknown::new(),
+    }
+}
+
 #[test]
 fn nothing_is_bridged_from_a_segment_that_is_damaged_or_of_another_log() {
     let live = with_full_of_engine(666, 9);
-    flip(&live.repository().join("backup_incr_0001.wal"), 200);
+    let segment = live.repository().join("backup_incr_0001.wal");
+    let bytes = fs::read(&segment).expect("a segment");
+    flip(&segment, bytes.len() - 1);
     let captured = live.capture(Kind::Incremental).expect("an answer");
     let end_epoch = Epoch::new(9);
     assert_eq!(captured, Captured::UpToDate { end_epoch });
@@ -156,7 +159,7 @@ fn a_log_with_other_bytes_is_another_log() {
     let live = Live::of(V2, ONE_FILE);
     live.added(Kind::Auto);
     create_anew(&live, 0);
-    check_broken(&live, "does not hold the commits");
+    check_broken(&live, OTHER_BYTES);
 
     // The same commits in another order.
     let live = Live::of(V1, ONE_FILE);
@@ -165,17 +168,14 @@ fn a_log_with_other_bytes_is_another_log() {
     let bytes = fs::read(&path).expect("a log file");
     let (before, last) = bytes.split_at(ends[ends.len() - 2]);
     fs::write(&path, [last, before].concat()).expect("a log file");
-    check_broken(&live, "does not hold the commits");
-    live.remove_cursor();
-    live.checkpoint(|_| {});
-    check_broken(&live, "closed and opened again");
+    check_broken(&live, OTHER_BYTES);
 }
 
 #[test]
 fn a_log_that_was_cut_off_is_no_log_to_go_on_with() {
     for (fixtures, words) in [
-        (V1, "does not hold the commits"),
-        (V2, "lost commits that were captured"),
+        (V1, "is shorter than what was captured of it"),
+        (V2, "the log ends before commits that were captured"),
     ] {
         let live = Live::of(fixtures, ONE_FILE);
         live.added(Kind::Auto);
@@ -187,9 +187,9 @@ fn a_log_that_was_cut_off_is_no_log_to_go_on_with() {
 
 #[test]
 fn log_files_that_were_removed_before_they_were_captured_break_the_chain() {
-    let (live, keep, _) = witnessed(V2);
-    live.set_cursor(&cursor_of_engine(&live, keep, 1));
-    for index in [1, 0] {
+    let live = with_full_of_engine(222, 3);
+    live.keep_segments(2);
+    for index in [2, 1, 0] {
         fs::remove_file(live.log_file(index)).expect("a log file");
     }
     check_broken(&live, "removed log files");
@@ -198,15 +198,31 @@ fn log_files_that_were_removed_before_they_were_captured_break_the_chain() {
     live.added(Kind::Auto);
     let (path, next) = (live.log_file(0), live.log_folder().join("wal_00000002.log"));
     fs::rename(path, next).expect("a rename");
-    check_broken(&live, "removed log files");
+    check_broken(&live, "wal_00000001.log is not there any more");
 }
 
+/// The image is the state at the close, or it is as old as it was while the log lay beside it.
 #[test]
-fn a_log_that_is_gone_was_removed_by_a_close() {
+fn a_log_that_is_gone_was_removed_by_a_close_or_is_lost() {
     for fixtures in [V1, V2] {
-        let live = Live::of(fixtures, ONE_FILE);
-        live.added(Kind::Auto);
-        check_broken(&live.closed(), "was closed since");
+        let chain = || {
+            let live = Live::of(fixtures, ONE_FILE);
+            live.added(Kind::Auto);
+            live.closed()
+        };
+        let live = chain();
+        live.checkpoint(|_| {});
+        check_broken(&live, "was closed since");
+        assert!(why(live.capture(Kind::Auto)).contains("was closed since"));
+
+        let live = chain();
+        let before = live.manifest();
+        let lost = "its log was lost, or the file was put back";
+        check_broken(&live, lost);
+        let (code, words) = live.refused(Kind::Auto);
+        assert_eq!(code, "chain-broken");
+        assert!(words.contains(lost), "{words}");
+        assert_eq!(live.manifest(), before);
     }
 }
 
@@ -273,22 +289,24 @@ fn a_database_that_was_migrated_goes_on_with_a_full_backup() {
         .expect("a chain that goes on");
 }
 
-/// Then nothing but its cursor shows that they were captured.
+/// Then nothing but the marker shows that they were captured.
 #[test]
-fn an_engine_may_remove_the_log_files_that_it_captured() {
-    for (fixtures, words) in [
-        (V1, "does not hold the commits"),
-        (V2, "removed log files that were not captured"),
-    ] {
-        let live = Live::with_backups(fixtures, CHAIN);
-        while live.log().files().len() > 1 {
+fn an_engine_may_remove_the_log_files_that_were_captured_whole() {
+    for fixtures in [V1, V2] {
+        let chain = || {
+            let live = Live::of(fixtures, ONE_FILE);
+            live.added(Kind::Auto);
+            live.checkpoint_whole(|_| {});
+            // Behind its image there is nothing.
+            live.added(Kind::Full);
             fs::remove_file(live.log_file(0)).expect("a log file");
-        }
-        let end_epoch = live.manifest().segments[2].end_epoch;
-        let captured = live.capture(Kind::Incremental).expect("an answer");
-        assert!(matches!(captured, Captured::UpToDate { .. }), "{end_epoch}");
-        live.remove_cursor();
-        check_broken(&live, words);
+            live
+        };
+        let captured = chain().capture(Kind::Incremental).expect("an answer");
+        assert!(matches!(captured, Captured::UpToDate { .. }));
+        let live = chain();
+        live.remove_marker();
+        check_broken(&live, UNMARKED);
     }
 }
 
@@ -315,7 +333,7 @@ fn a_closed_database_that_is_opened_goes_on_from_its_image() {
 
 /// The headers of its log files cannot be made anew, so a copy has those of its source.
 #[test]
-fn an_encrypted_log_needs_the_cursor_as_a_witness() {
+fn an_encrypted_log_needs_the_marker() {
     let live = Live::of(V2, ONE_FILE).encrypted();
     let rest = live.hold_back(2);
     let records = live.added(Kind::Auto);
@@ -337,7 +355,10 @@ fn an_encrypted_log_needs_the_cursor_as_a_witness() {
         assert_eq!(increment(&captured[0]).overlap_bytes, before);
     }
     live.remove_cursor();
-    check_broken(&live, "is encrypted and has no cursor");
+    live.capture(Kind::Incremental)
+        .expect("a chain that goes on");
+    live.remove_marker();
+    check_broken(&live, UNMARKED);
 }
 
 #[test]
@@ -352,10 +373,7 @@ fn a_full_backup_of_the_engine_is_bridged_in_a_repository_of_both_generations_to
     let (_, start) = range(&first[1]);
     live.append(&rest);
     let end = live.log().files()[0].part().end();
-    live.checkpoint(|it| {
-        it.log_start = end.lsn();
-        it.epoch = Epoch::new(5);
-    });
+    live.checkpoint_whole(|it| it.epoch = Epoch::new(5));
     let image = fs::read(live.database()).expect("a database");
     live.add_full_of_engine("backup_full_0005.grafeo", &image);
     let records = live.added(Kind::Incremental);

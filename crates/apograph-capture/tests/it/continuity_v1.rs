@@ -2,21 +2,14 @@
 
 use std::fs;
 
-use apograph_capture::{Captured, Kind};
-use apograph_format::v1::CHECKPOINT_FILE_NAME;
-use apograph_format::{Crc32, LogPosition, LogSequence};
-use apograph_manifest::{HISTORY_FILE_NAME, Keep};
-use apograph_testing::encoding::varint;
+use apograph_capture::Kind;
+use apograph_format::{LogPosition, LogSequence};
+use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::V1;
 
-use crate::continuity::{CHAIN, ONE_FILE, check_broken, cursor_of_engine};
-use crate::live::{Live, append, flip, full, names, range};
-
-const REOPENED: &str = "closed and opened again";
-const OTHER_LOG: &str = "does not hold the commits";
-const TRUNCATED: &str = "removed log files";
-/// The engine writes its cursor within so many milliseconds.
-const LIMIT_MS: i64 = 10_000;
+use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken};
+use crate::frames::{commit, control, created_by, empty_commit, process_end};
+use crate::live::{Live, append, flip, full, names, range, why};
 
 fn start_of(sequence: u64) -> LogPosition {
     LogPosition::in_file(LogSequence::new(sequence), 0)
@@ -28,87 +21,27 @@ fn check_begins(live: &Live, start: LogPosition) {
     assert_eq!(range(&records[0]).0, start);
 }
 
-fn frame(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a short payload");
-    let checksum = Crc32::of(payload).get();
-    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
-}
-
-/// A control record.
-fn control(tag: u8, number: u64) -> Vec<u8> {
-    frame(&[vec![tag], varint(number)].concat())
-}
-
-/// A commit without a change.
-fn empty_commit(number: u64) -> Vec<u8> {
-    [control(35, number), control(38, number)].concat()
-}
-
-/// A commit of one value.
-fn commit(number: u64, value: &[u8]) -> Vec<u8> {
-    let value = frame(&[&[4], value].concat());
-    [value, empty_commit(number)].concat()
-}
-
-/// What the engine writes when it opens a database that was not closed.
-fn seal() -> Vec<u8> {
-    control(36, u64::MAX)
-}
-
-/// The full backup of the engine alone, of which only its cursor or the record of its checkpoint
-/// tells where the log behind it begins.
+/// Nothing tells whether a log is the one that an engine captured before.
 #[test]
-fn a_log_behind_a_full_backup_of_the_engine_begins_where_its_cursor_or_its_checkpoint_says() {
-    let chain = || {
-        let live = Live::with_backups(V1, CHAIN);
-        live.keep_segments(1);
-        live
-    };
-    let after = |live: &Live, sequence, delay_ms| {
-        let keep = Keep::FilesAfter(LogSequence::new(sequence));
-        live.set_cursor(&cursor_of_engine(live, keep, delay_ms));
-    };
-    let live = chain();
-    after(&live, 1, 1);
-    check_begins(&live, start_of(2));
-    let live = chain();
-    live.remove_cursor();
-    check_begins(&live, start_of(1));
-    // Of another backup than the last one here.
-    let live = chain();
-    after(&live, 1, LIMIT_MS + 1);
-    check_begins(&live, start_of(1));
-
-    let live = chain();
-    after(&live, 0, 1);
-    live.checkpoint(|_| {});
-    check_begins(&live, start_of(1));
-    let live = chain();
-    after(&live, 0, 1);
-    fs::remove_file(live.log_file(0)).expect("a log file");
-    check_broken(&live, TRUNCATED);
-    let live = chain();
-    live.remove_cursor();
-    live.checkpoint(|_| {});
-    check_broken(&live, REOPENED);
-    after(&live, 0, LIMIT_MS + 1);
-    check_broken(&live, REOPENED);
-}
-
-/// The image is another one by now, and the record is of its checkpoint: what was committed in
-/// between lies before it.
-#[test]
-fn a_later_checkpoint_does_not_say_where_the_log_behind_a_full_backup_begins() {
-    let live = Live::with_backups(V1, CHAIN);
-    live.keep_segments(1);
-    live.set_cursor(&cursor_of_engine(&live, Keep::AllFiles, 1));
-    live.checkpoint(|_| {});
-    check_broken(&live, REOPENED);
+fn a_chain_of_the_engine_alone_is_followed_by_a_full_backup() {
+    for segments in [1, 2, 3] {
+        let live = Live::with_backups(V1, "12_crash_in_chain");
+        live.keep_segments(segments);
+        check_broken(&live, UNMARKED);
+        assert!(why(live.capture(Kind::Auto)).contains(UNMARKED));
+    }
 }
 
 #[test]
-fn a_full_backup_behind_which_nothing_is_logged_yet_needs_its_image_or_its_cursor() {
-    for (is_same, is_known) in [(true, true), (true, false), (false, true), (false, false)] {
+fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
+    for (is_same, has_cursor, has_marker) in [
+        (true, true, true),
+        (true, false, true),
+        (false, true, true),
+        (false, false, true),
+        (true, true, false),
+        (false, true, false),
+    ] {
         let live = Live::of(V1, "10_live/source");
         let log = fs::read(live.log_file(0)).expect("a log file");
         fs::write(live.log_file(0), "").expect("a log file");
@@ -118,80 +51,167 @@ fn a_full_backup_behind_which_nothing_is_logged_yet_needs_its_image_or_its_curso
 
         live.append(&log);
         if !is_same {
-            live.checkpoint(|_| {});
+            live.checkpoint_whole(|_| {});
         }
-        if !is_known {
+        if !has_cursor {
             live.remove_cursor();
         }
-        if is_same || is_known {
+        if has_marker {
             check_begins(&live, start_of(1));
         } else {
-            check_broken(&live, REOPENED);
+            live.remove_marker();
+            check_broken(&live, UNMARKED);
         }
     }
 }
 
 /// Its number says nothing: that of a new log is the same.
 #[test]
-fn a_log_file_that_is_gone_was_removed_by_a_checkpoint_or_with_the_log() {
-    let record = V1.root().join("10_live/source/src.grafeo.wal");
-    let record = fs::read(record.join(CHECKPOINT_FILE_NAME)).expect("a record");
-    for (has_cursor, has_checkpoint, words) in [
-        (true, true, TRUNCATED),
-        (true, false, TRUNCATED),
-        (false, true, TRUNCATED),
-        (false, false, REOPENED),
-    ] {
+fn a_log_file_that_is_gone_before_all_of_it_was_captured_breaks_the_chain() {
+    for has_cursor in [true, false] {
         let live = Live::of(V1, ONE_FILE);
         live.added(Kind::Auto);
-        let next = live.log_folder().join("wal_00000001.log");
-        fs::rename(live.log_file(0), next).expect("a rename");
+        live.checkpoint_whole(|_| {});
+        fs::remove_file(live.log_file(0)).expect("a log file");
         if !has_cursor {
             live.remove_cursor();
         }
-        if has_checkpoint {
-            let path = live.log_folder().join(CHECKPOINT_FILE_NAME);
-            fs::write(path, &record).expect("a record");
+        check_broken(&live, "wal_00000000.log is not there any more");
+    }
+}
+
+/// The chain ends at the beginning of the file with number 2, of which nothing was captured, and
+/// holds the one before it whole.
+fn at_next_file() -> Live {
+    let live = Live::of(V1, "10_live/source");
+    live.added(Kind::Auto);
+    live.checkpoint_whole(|_| {});
+    live.added(Kind::Full);
+    let evidence = live.evidence();
+    let file = evidence.log.and_then(|log| log.file).expect("a file");
+    assert_eq!(evidence.end, Some(start_of(2)));
+    assert_eq!(file.sequence, LogSequence::new(1));
+    live
+}
+
+#[test]
+fn a_file_that_was_captured_whole_is_as_it_was_or_gone() {
+    type Row = (fn(&Live), Option<&'static str>);
+    let changes: [Row; 5] = [
+        (|_| {}, None),
+        (
+            |live| fs::remove_file(live.log_file(0)).expect("a log file"),
+            None,
+        ),
+        (
+            |live| append(&live.log_file(0), &commit(9, b"value")),
+            Some("wal_00000001.log has grown since it was captured whole"),
+        ),
+        (
+            |live| {
+                let log = fs::read(live.log_file(0)).expect("a log file");
+                fs::write(live.log_file(0), &log[..100]).expect("a log file");
+            },
+            Some("wal_00000001.log is shorter than what was captured of it"),
+        ),
+        (
+            |live| {
+                let length = fs::metadata(live.log_file(0)).expect("a log file").len();
+                flip(
+                    &live.log_file(0),
+                    usize::try_from(length).expect("a length") - 1,
+                );
+            },
+            Some(OTHER_BYTES),
+        ),
+    ];
+    for (change, broken) in changes {
+        let live = at_next_file();
+        append(&live.log_file(1), &commit(9, b"value"));
+        change(&live);
+        match broken {
+            None => check_begins(&live, start_of(2)),
+            Some(words) => check_broken(&live, words),
         }
+    }
+}
+
+#[test]
+fn no_log_file_is_missing_from_the_end_of_the_chain_to_the_newest() {
+    // The end of the chain, one behind it, and the newest that there was.
+    for (missing, words) in [
+        (1, "wal_00000001.log is not there any more"),
+        (2, "wal_00000002.log is not there any more"),
+        (3, "wal_00000002.log is the newest log file"),
+    ] {
+        let live = Live::of(V1, "10_live/source");
+        live.begin_log_file();
+        live.begin_log_file();
+        live.added(Kind::Auto);
+        let name = format!("wal_0000000{missing}.log");
+        fs::remove_file(live.log_folder().join(name)).expect("a log file");
         check_broken(&live, words);
     }
+    let live = at_next_file();
+    fs::rename(live.log_file(1), live.log_folder().join("wal_00000003.log")).expect("a rename");
+    check_broken(&live, "wal_00000002.log is not there any more");
 }
 
+/// An image that the chain knows, and a log of which no backup has seen anything yet.
 #[test]
-fn an_image_that_has_not_changed_is_a_witness_as_the_cursor_is() {
-    let live = Live::of(V1, ONE_FILE);
-    let rest = live.hold_back(2);
-    let first = live.added(Kind::Auto);
-    let (_, end) = range(&first[1]);
-    live.append(&rest);
-    let cursor = live.cursor().expect("a cursor");
-    live.remove_cursor();
+fn a_log_that_begins_behind_a_closed_image_needs_no_marker() {
+    let log = fs::read(Live::of(V1, "10_live/source").log_file(0)).expect("a log file");
+    let begun = |number: u64| {
+        let live = Live::of(V1, "10_live/source").closed();
+        live.added(Kind::Auto);
+        fs::create_dir(live.log_folder()).expect("a folder");
+        let name = format!("wal_{number:08}.log");
+        fs::write(live.log_folder().join(name), &log).expect("a log file");
+        live
+    };
+    check_begins(&begun(0), start_of(0));
+    check_broken(&begun(1), UNMARKED);
+    let live = begun(0);
     live.checkpoint(|_| {});
-    check_broken(&live, REOPENED);
-    live.set_cursor(&cursor);
-    check_begins(&live, end);
-
-    let live = Live::of(V1, ONE_FILE);
-    let rest = live.hold_back(2);
-    live.added(Kind::Auto);
-    live.append(&rest);
-    live.remove_cursor();
-    check_begins(&live, end);
+    check_broken(&live, UNMARKED);
+    let live = begun(0);
+    live.name_log_file(start_of(0));
+    check_broken(&live, UNMARKED);
+    // Once something of it was captured, the marker has to be there.
+    let live = begun(0);
+    live.added(Kind::Incremental);
+    live.remove_marker();
+    check_broken(&live, UNMARKED);
 }
 
-/// Its time is that of another backup.
+/// Engines before 0.5.44 keep it, and their own full backup writes an image and nothing of it.
 #[test]
-fn a_cursor_that_is_not_known_does_not_say_that_what_is_gone_was_captured() {
-    let live = Live::with_backups(V1, CHAIN);
-    while live.log().files().len() > 1 {
-        fs::remove_file(live.log_file(0)).expect("a log file");
+fn a_log_that_led_to_its_image_is_not_one_behind_it() {
+    let group = |epoch| [control(35, epoch + 1), control(38, epoch)].concat();
+    // Up to which epoch the log goes; the image is at 4.
+    for (release, last, goes_on) in [
+        ("0.5.36", 6, false),
+        ("0.5.36", 4, false),
+        ("0.5.36", 3, true),
+        ("0.5.44", 6, true),
+    ] {
+        let live = Live::of(V1, "10_live/source").closed();
+        let image = fs::read(live.database()).expect("a database");
+        let image = created_by(image, release);
+        fs::write(live.database(), &image).expect("a database");
+        live.added(Kind::Auto);
+        live.keep_segments(0);
+        fs::remove_file(live.repository().join(HISTORY_FILE_NAME)).expect("a history");
+        fs::create_dir(live.log_folder()).expect("a folder");
+        let log: Vec<u8> = (1..=last).flat_map(group).collect();
+        fs::write(live.log_folder().join("wal_00000000.log"), log).expect("a log file");
+        live.add_full_of_engine("backup_full_0000.grafeo", &image);
+        if goes_on {
+            check_begins(&live, start_of(0));
+        } else {
+            check_broken(&live, UNMARKED);
+        }
     }
-    let keep = Keep::FilesAfter(LogSequence::new(2));
-    live.set_cursor(&cursor_of_engine(&live, keep, LIMIT_MS + 1));
-    check_broken(&live, OTHER_LOG);
-    live.set_cursor(&cursor_of_engine(&live, keep, 1));
-    let captured = live.capture(Kind::Incremental).expect("an answer");
-    assert!(matches!(captured, Captured::UpToDate { .. }));
 }
 
 /// What is known of the places of its segments is lost then.
@@ -217,7 +237,7 @@ fn a_commit_without_a_change_is_found_again_for_itself() {
     live.append(&commit(2, b"value"));
     live.added(Kind::Auto);
     let next = live.log_folder().join("wal_00000001.log");
-    let front = [seal(), commit(1, b"value")].concat();
+    let front = [process_end(), commit(1, b"value")].concat();
     fs::write(&next, &front).expect("a log file");
     live.added(Kind::Incremental);
     append(&next, &empty_commit(2));
@@ -240,46 +260,45 @@ fn another_log_is_one_also_where_it_is_damaged_behind_the_end_of_the_chain() {
     let (first, second) = bytes.split_at(ends[0]);
     fs::write(&path, [second, first, &rest].concat()).expect("a log file");
     flip(&path, ends[2] - 1);
-    check_broken(&live, OTHER_LOG);
+    check_broken(&live, OTHER_BYTES);
 }
 
-/// More than 64 KiB lie between the end of the chain and the start of the file, and fewer between
-/// the offset of the end and that of an earlier end, in another file.
+/// Each file has its own front, however large the one before is.
 #[test]
-fn an_offset_in_one_log_file_says_nothing_of_another() {
+fn the_front_of_the_file_is_compared_in_which_the_chain_ends() {
     let live = Live::of(V1, ONE_FILE);
-    let records = live.added(Kind::Auto);
-    let (_, end) = range(&records[1]);
-    let epoch = records[1].segment.end_epoch.get();
-    let log_file = |number: u64| live.log_folder().join(format!("wal_0000000{number}.log"));
-
-    let large = commit(epoch + 1, &vec![0; 64 << 10]);
-    fs::write(log_file(1), &large).expect("a log file");
-    check_begins(&live, end);
-    let small = commit(epoch + 2, b"value");
-    append(&log_file(1), &small);
-    check_begins(&live, start_of(1).plus(large.len() as u64));
-
-    // It ends nearer to the start of its file than it began.
-    append(&log_file(1), &commit(epoch + 3, b"value"));
-    fs::write(log_file(2), commit(epoch + 4, b"value")).expect("a log file");
-    check_begins(&live, start_of(1).plus((large.len() + small.len()) as u64));
-    append(&log_file(2), &commit(epoch + 5, b"value"));
-    check_begins(&live, start_of(2).plus(small.len() as u64));
+    live.added(Kind::Auto);
+    let mut expected = live.log().files()[0].part().end();
+    for (index, size) in [(1, 64 << 10), (2, 1), (3, 64 << 10)] {
+        live.begin_log_file();
+        let path = live.log_file(index);
+        let front = [process_end(), commit(1, &vec![0; size])].concat();
+        fs::write(&path, &front).expect("a log file");
+        check_begins(&live, expected);
+        expected = start_of(index as u64).plus(front.len() as u64);
+        append(&path, &commit(2, b"value"));
+        check_begins(&live, expected);
+        expected = live.log().files()[index].part().end();
+    }
 }
 
-/// A backup that is taken every minute does not read all of a large log each time.
+/// However far before the end it lies.
 #[test]
-fn what_lies_far_before_the_end_of_the_chain_is_not_read_again() {
+fn every_byte_that_was_captured_of_a_log_file_is_compared() {
     let live = Live::of(V1, ONE_FILE);
     let epoch = live.added(Kind::Auto)[1].segment.end_epoch.get();
-    let path = live.log_folder().join("wal_00000001.log");
+    let path = live.log_file(0);
     let large = commit(epoch + 1, &vec![0; 64 << 10]);
-    fs::write(&path, &large).expect("a log file");
+    append(&path, &large);
     live.added(Kind::Incremental);
     append(&path, &commit(epoch + 2, b"value"));
     live.added(Kind::Incremental);
-    flip(&path, large.len() / 2);
-    let captured = live.capture(Kind::Incremental).expect("an answer");
-    assert!(matches!(captured, Captured::UpToDate { .. }));
+    let end = fs::read(&path).expect("a log file").len();
+    for offset in [0, 400, large.len() / 2, end - 1] {
+        flip(&path, offset);
+        let (code, words) = live.refused(Kind::Incremental);
+        assert_eq!(code, "wal-damaged", "{offset}: {words}");
+        flip(&path, offset);
+    }
+    live.capture(Kind::Incremental).expect("a sound log");
 }

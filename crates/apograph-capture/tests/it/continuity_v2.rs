@@ -4,18 +4,21 @@ use std::fs;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
-use apograph_format::{Lsn, log_file_name};
+use apograph_format::{Lsn, UnixMillis, log_file_name};
+use apograph_io::RealDisk;
+use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::V2;
 
-use crate::continuity::{ONE_FILE, check_broken, create_anew};
-use crate::live::{Live, flip, names, range, sealed_frame};
+use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken, create_anew};
+use crate::frames::sealed_frame;
+use crate::live::{Live, append, flip, names, range};
+use crate::monitors::Later;
 
 const SOURCE: &str = "10_live/source";
 /// Where the image of [`SOURCE`] ends, and its only log file begins.
 const IMAGE: Lsn = Lsn::new(296);
 /// Where the frames begin in a log file.
 const FRONT: usize = WAL_SEGMENT_HEADER_BYTES;
-const UNPROVED: &str = "nothing shows that the log goes on";
 
 /// A chain that ends with an image and holds no log: of one full backup, or of more, with an
 /// increment behind each but the first. What is committed then is logged behind it.
@@ -38,41 +41,34 @@ fn check_goes_on(live: &Live, start: Lsn) {
     assert_eq!(range(&records[0]).0, start.into());
 }
 
-/// A copy that was restored to the full backup has its image too, and none has its cursor.
+/// A copy that was restored to the full backup has its image too, and none has its marker.
 #[test]
-fn a_full_backup_behind_which_nothing_is_logged_yet_needs_its_file_or_its_cursor() {
-    let check = |live: &Live, is_source: bool| {
-        let cursor = live.cursor().expect("a cursor");
-        live.remove_cursor();
-        if !is_source {
-            check_broken(live, UNPROVED);
-            live.set_cursor(&cursor);
-        }
-        check_goes_on(live, IMAGE);
-    };
-    check(&imaged(1), true);
-    let live = imaged(1);
-    live.checkpoint(|_| {});
-    check(&live, false);
-    let live = imaged(1);
-    let copy = live.path("copy.grafeo");
-    fs::copy(live.database(), &copy).expect("a copy");
-    fs::rename(copy, live.database()).expect("a rename");
-    check(&live, false);
-}
-
-#[test]
-fn an_increment_without_log_is_proved_by_what_comes_before_it() {
-    for fulls in [2, 3] {
-        check_goes_on(&imaged(fulls), IMAGE);
+fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
+    let changes: [fn(&Live); 4] = [
+        |_| {},
+        |live| live.checkpoint(|_| {}),
+        |live| live.remove_cursor(),
+        |live| {
+            let copy = live.path("copy.grafeo");
+            fs::copy(live.database(), &copy).expect("a copy");
+            fs::rename(copy, live.database()).expect("a rename");
+        },
+    ];
+    for (fulls, change) in [1, 2, 3]
+        .into_iter()
+        .flat_map(|it| changes.map(|by| (it, by)))
+    {
         let live = imaged(fulls);
-        live.remove_cursor();
-        live.checkpoint(|_| {});
-        check_broken(&live, UNPROVED);
+        change(&live);
+        check_goes_on(&live, IMAGE);
+        let live = imaged(fulls);
+        change(&live);
+        live.remove_marker();
+        check_broken(&live, UNMARKED);
     }
 }
 
-/// The database file has changed since, and the cursor is gone. The log that was captured before the
+/// The database file has changed since, and the marker is gone. The log that was captured before the
 /// full backup is still there.
 #[test]
 fn a_full_backup_in_the_middle_of_a_log_is_proved_by_the_log_before_it() {
@@ -81,26 +77,26 @@ fn a_full_backup_in_the_middle_of_a_log_is_proved_by_the_log_before_it() {
         let rest = live.hold_back(2);
         let first = live.added(Kind::Auto);
         let (_, end) = range(&first[1]);
-        live.checkpoint(|it| {
-            it.log_start = end.lsn();
-            it.epoch = first[1].segment.end_epoch;
-        });
+        live.checkpoint_whole(|it| it.epoch = first[1].segment.end_epoch);
         let records = live.added(Kind::Full);
         assert_eq!(
             names(&records),
             ["backup_full_0002.grafeo", "backup_incr_0003.wal"]
         );
         assert_eq!(range(&records[1]), (end, end));
-        live.remove_cursor();
+        live.remove_marker();
         live.checkpoint(|_| {});
-        live.append(&rest);
+        append(&live.log_file(1), &rest);
         (live, end.lsn().expect("a position"))
     };
     let (live, end) = chain();
     check_goes_on(&live, end);
     let (live, _) = chain();
     create_anew(&live, 0);
-    check_broken(&live, "does not hold the commits");
+    check_broken(&live, OTHER_BYTES);
+    let (live, _) = chain();
+    fs::remove_file(live.log_file(0)).expect("a log file");
+    check_broken(&live, UNMARKED);
 }
 
 /// A crash took the last commit, and another one was logged in its place: as long, at the same
@@ -114,7 +110,7 @@ fn a_commit_that_was_logged_where_a_captured_one_was_is_another() {
     *frame.last_mut().expect("a value") ^= 1;
     live.append(&sealed_frame(frame));
     assert_eq!(live.commits(), ends);
-    check_broken(&live, "does not hold the commits");
+    check_broken(&live, OTHER_BYTES);
 }
 
 #[test]
@@ -154,7 +150,7 @@ fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
     let bytes = fs::read(&path).expect("a log file");
     for left in [0, 1] {
         fs::write(&path, &bytes[..FRONT + left]).expect("a log file");
-        let (code, words) = live.refused(Kind::Incremental);
+        let (code, words) = live.refused(Kind::Auto);
         assert_eq!(code, "wal-damaged", "{left}: {words}");
     }
 }
@@ -182,4 +178,111 @@ fn of_a_large_log_file_the_end_of_what_was_captured_is_the_proof() {
     assert_eq!(code, "wal-damaged");
     let place = format!("{} is damaged at byte {FRONT}: ", path.display());
     assert!(words.starts_with(&place), "{words}");
+}
+
+/// A database of [`SOURCE`] behind so many checkpoints, the last of which a backup has seen, and its
+/// file as it was behind each of them.
+fn checkpointed(checkpoints: usize) -> (Live, Vec<Vec<u8>>) {
+    let live = Live::of(V2, SOURCE);
+    let rest = live.hold_back(2);
+    live.added(Kind::Auto);
+    let read = || fs::read(live.database()).expect("a database");
+    let mut images = vec![read()];
+    for _ in 0..checkpoints {
+        live.checkpoint(|_| {});
+        images.push(read());
+    }
+    live.append(&rest);
+    live.added(Kind::Incremental);
+    (live, images)
+}
+
+#[test]
+fn the_image_is_no_older_one_and_no_other_with_as_many_checkpoints() {
+    const REPLACED: &str = "the database file is another one than at the last backup";
+    for has_history in [true, false] {
+        let (live, images) = checkpointed(2);
+        if !has_history {
+            // The marker tells of it too.
+            fs::remove_file(live.repository().join(HISTORY_FILE_NAME)).expect("a history");
+        }
+        for older in [0, 1] {
+            fs::write(live.database(), &images[older]).expect("a database");
+            check_broken(&live, REPLACED);
+        }
+        fs::write(live.database(), &images[2]).expect("a database");
+        live.checkpoint(|it| {
+            it.iteration -= 1;
+            it.written_at = UnixMillis::new(it.written_at.get() + 1);
+        });
+        check_broken(&live, REPLACED);
+        fs::write(live.database(), &images[2]).expect("a database");
+        live.capture(Kind::Incremental)
+            .expect("a chain that goes on");
+        live.checkpoint(|_| {});
+        live.capture(Kind::Incremental)
+            .expect("a chain that goes on");
+    }
+}
+
+#[test]
+fn the_image_ends_where_a_log_file_begins() {
+    const OFF: &str = "the database file and the log are of different histories: the file is at";
+    let live = Live::of(V2, ONE_FILE);
+    live.added(Kind::Auto);
+    let end = live.begin_log_file().lsn().expect("a position").get();
+    for (position, goes_on) in [
+        (0, true),
+        (end, true),
+        (1, false),
+        (end - 1, false),
+        (end + 1, false),
+        (end + 1_000, false),
+    ] {
+        let image = fs::read(live.database()).expect("a database");
+        live.checkpoint(|it| it.log_start = Some(Lsn::new(position)));
+        if goes_on {
+            live.capture(Kind::Incremental)
+                .expect("a chain that goes on");
+        } else {
+            check_broken(&live, OFF);
+        }
+        fs::write(live.database(), image).expect("a database");
+    }
+}
+
+/// The image names the file, which is there a moment later.
+#[test]
+fn a_checkpoint_that_is_under_way_is_waited_for() {
+    let live = Live::of(V2, ONE_FILE);
+    live.added(Kind::Auto);
+    let end = live.log().files()[0].part().end();
+    live.checkpoint(|it| it.log_start = end.lsn());
+    let act = || {
+        live.begin_log_file();
+    };
+    let later = Later::new(&act);
+    live.capture_heard(&RealDisk, Kind::Incremental, &later)
+        .expect("a chain that goes on");
+}
+
+/// The engine's segments hold what ours do: the header of their log file, and its bytes.
+#[test]
+fn an_increment_of_the_engine_needs_no_marker() {
+    const CHAIN: &str = "12_crash_in_chain";
+    let chain = || {
+        let live = Live::with_backups(V2, CHAIN);
+        live.remove_cursor();
+        live
+    };
+    let captured = chain().capture(Kind::Incremental).expect("an answer");
+    assert!(matches!(captured, Captured::UpToDate { .. }));
+    let live = chain();
+    create_anew(&live, 2);
+    check_broken(&live, OTHER_BYTES);
+    let live = chain();
+    let path = live.log_file(2);
+    let length = fs::metadata(&path).expect("a log file").len();
+    flip(&path, usize::try_from(length).expect("a length") - 1);
+    assert_eq!(live.refused(Kind::Incremental).0, "wal-damaged");
 }

@@ -14,7 +14,8 @@ use apograph_manifest::SegmentRecord;
 use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
-use crate::live::{Live, added, encrypted, flip, full, slot};
+use crate::frames::{encrypted, slot};
+use crate::live::{Live, added, flip, full};
 
 const SOURCE: &str = "10_live/source";
 

@@ -3,20 +3,15 @@
 use std::fs;
 
 use apograph_capture::{Captured, Kind};
-use apograph_format::{Crc32, Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder};
+use apograph_format::{Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder};
 use apograph_manifest::Keep;
 use apograph_testing::disk::SimDisk;
 use apograph_testing::fixtures::{V1, V2};
 
+use crate::frames::process_end;
 use crate::live::{Live, added, append, full, increment, names, range, why};
 
 const LIVE: &str = "10_live/source";
-/// The record by which an engine of generation 1 closes a log that a crash tore.
-fn seal() -> Vec<u8> {
-    let payload = [&[36, 253][..], &[0xff; 8]].concat();
-    let checksum = Crc32::of(&payload).get();
-    [&[10, 0, 0, 0], &payload[..], &checksum.to_le_bytes()].concat()
-}
 
 fn log_file(number: u64) -> LogPosition {
     LogPosition::in_file(LogSequence::new(number), 0)
@@ -176,7 +171,7 @@ fn a_log_that_has_seen_no_checkpoint_begins_at_the_image_of_another_process() {
     let log = Live::of(V1, "08_torn_tail/source");
     let bytes = fs::read(log.log_file(0)).expect("a log file");
     let half = log.commits()[1];
-    let sealed = [&seal()[..], &bytes[half..]].concat();
+    let sealed = [&process_end()[..], &bytes[half..]].concat();
     check(&reopened(&[&bytes]), log_file(0), true, false);
     check(
         &reopened(&[&bytes[..half], &sealed]),
@@ -193,14 +188,13 @@ fn a_log_that_has_seen_no_checkpoint_begins_at_the_image_of_another_process() {
     );
 }
 
-/// A process that crashed, and one that checkpointed before it logged anything: it counts from 1.
+/// A process that crashed, and one that checkpointed before it logged anything: it counts from anew.
 #[test]
 fn an_image_behind_a_seal_is_in_the_timeline_that_the_seal_opens() {
     let live = Live::of(V1, LIVE);
     live.added(Kind::Auto);
-    append(&live.log_file(0), &seal());
-    live.begin_log_file(2);
-    live.checkpoint(|it| it.epoch = Epoch::new(1));
+    append(&live.log_file(0), &process_end());
+    live.checkpoint_whole(|it| it.epoch = Epoch::default());
 
     let records = live.added(Kind::Full);
     assert_eq!(
@@ -213,7 +207,7 @@ fn an_image_behind_a_seal_is_in_the_timeline_that_the_seal_opens() {
     );
     let image = full(&records[1]);
     assert!(image.continues);
-    assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::new(1)));
+    assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::default()));
     assert_eq!(increment(&records[2]).commits, 0);
 }
 
@@ -222,13 +216,12 @@ fn an_image_behind_a_seal_is_in_the_timeline_that_the_seal_opens() {
 fn an_image_that_counts_from_anew_begins_a_timeline() {
     let live = Live::of(V1, LIVE);
     live.added(Kind::Auto);
-    live.begin_log_file(2);
-    live.checkpoint(|it| it.epoch = Epoch::new(1));
+    live.checkpoint_whole(|it| it.epoch = Epoch::default());
     let records = live.added(Kind::Full);
     assert_eq!(names(&records), ["backup_full_0002.grafeo"]);
     let image = full(&records[0]);
     assert!(!image.continues);
-    assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::new(1)));
+    assert_eq!(image.base, Point::new(Timeline::new(2), Epoch::default()));
 }
 
 #[test]
@@ -236,7 +229,7 @@ fn an_image_is_in_the_timeline_before_those_that_begin_behind_it() {
     let live = Live::of(V1, LIVE);
     let first = live.added(Kind::Auto);
     let other = fs::read(Live::of(V1, "08_torn_tail/source").log_file(0));
-    append(&live.log_file(0), &seal());
+    append(&live.log_file(0), &process_end());
     append(&live.log_file(0), &other.expect("a log file"));
     let records = live.added(Kind::Full);
     assert_eq!(names(&records).len(), 3);

@@ -13,6 +13,7 @@ use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_wal::{GroupReader, LogEvent, LogPart};
 
+use crate::frames::process_end;
 use crate::live::{Live, added, append, flip, full, increment, names, range};
 
 const SOURCE: &str = "08_torn_tail/source";
@@ -149,9 +150,12 @@ fn the_header_of_an_increment_says_what_it_follows() {
         let flags = live.segment_header(&records[0]).flags;
         assert!(flags.continues && !flags.spans && !flags.reopened);
     }
-    let live = Live::with_backups(V1, "12_crash_in_chain");
-    live.keep_segments(1);
-    live.remove_cursor();
+    let live = Live::of(V1, SOURCE);
+    let rest = live.hold_back(2);
+    live.added(Kind::Auto);
+    live.append(&rest);
+    live.begin_log_file();
+    append(&live.log_file(1), &process_end());
     let records = live.added(Kind::Incremental);
     assert_eq!(live.segment_header(&records[0]).count, 2, "log files");
 }

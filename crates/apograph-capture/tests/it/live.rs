@@ -5,19 +5,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
-use apograph_format::v1::{CHECKPOINT_FILE_NAME, CheckpointRecord};
+use apograph_format::v1::CHECKPOINT_FILE_NAME;
 use apograph_format::v2::{
     FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
-    WalSegmentHeader,
 };
 use apograph_format::{
-    Checkpoint, Crc32, DatabaseHeaders, Epoch, FileHeader, Generation, LogPosition, SegmentHeader,
-    SegmentKind, UnixMillis, log_folder,
+    Checkpoint, Crc32, DatabaseHeaders, Epoch, Generation, LogPosition, LogSequence, SegmentFlags,
+    SegmentHeader, SegmentKind, UnixMillis, log_file_name, log_folder,
 };
 use apograph_io::{Disk, Folder, Mode, Monitor, Reading, RealDisk, Silent};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, Cursor, FullContent, IncrementContent, Manifest, Segment, SegmentContent,
-    SegmentRecord, Unknown, read_cursor, read_manifest, write_cursor, write_manifest,
+    CURSOR_FILE_NAME, Cursor, Evidence, FullContent, History, IncrementContent, Keep, Manifest,
+    Marker, RepositoryId, Segment, SegmentContent, SegmentRecord, Unknown, marker_name,
+    read_cursor, read_history, read_manifest, read_marker, read_notes, write_history,
+    write_manifest,
 };
 use apograph_repository::init;
 use apograph_testing::encoding::varint;
@@ -26,7 +27,7 @@ use apograph_testing::scratch::scratch;
 use apograph_wal::{GroupReader, LogEvent, LogFolder};
 use tempfile::TempDir;
 
-const PAGE_BYTES: usize = 4096;
+use crate::frames::{PAGE_BYTES, encrypted, encrypted_log, sealed_frame, slot, slot_v1, slot_v2};
 
 /// `src.grafeo` and its log, and the place of a repository.
 pub(crate) struct Live {
@@ -158,6 +159,19 @@ impl Live {
         rest
     }
 
+    /// Takes all frames out of its only log file.
+    pub(crate) fn take_log(&self) -> Vec<u8> {
+        let path = self.log_file(0);
+        let mut log = fs::read(&path).expect("a log file");
+        let front = match self.generation {
+            Generation::One => 0,
+            Generation::Two => WAL_SEGMENT_HEADER_BYTES,
+        };
+        let frames = log.split_off(front);
+        fs::write(&path, log).expect("a log file");
+        frames
+    }
+
     /// Appends to its only log file.
     pub(crate) fn append(&self, bytes: &[u8]) {
         append(&self.log_file(0), bytes);
@@ -178,6 +192,12 @@ impl Live {
     pub(crate) fn checkpointed(&self, change: impl Fn(&mut Checkpoint)) -> Vec<u8> {
         let mut bytes = fs::read(self.database()).expect("a database");
         let mut checkpoint = self.headers().checkpoint;
+        if self.generation == Generation::One && checkpoint.iteration == 0 {
+            // The first image: it has no section yet.
+            let directory = [0; PAGE_BYTES];
+            bytes.extend(directory);
+            checkpoint.checksum = Crc32::of(&directory);
+        }
         let active = slot(checkpoint.iteration);
         checkpoint.iteration += 1;
         change(&mut checkpoint);
@@ -196,22 +216,55 @@ impl Live {
         fs::write(self.database(), bytes).expect("a database");
     }
 
-    /// Begins a log file of generation 1, as a checkpoint does before it writes its image, and
-    /// names it in `checkpoint.meta`.
-    pub(crate) fn begin_log_file(&self, number: u64) {
-        let folder = self.log_folder();
-        fs::write(folder.join(format!("wal_{number:08}.log")), "").expect("a log file");
-        let path = folder.join(CHECKPOINT_FILE_NAME);
-        let record = CheckpointRecord::decode(&fs::read(&path).expect("a checkpoint record"));
-        let record = record.expect("a checkpoint record");
+    /// Begins the next log file, as a checkpoint does before it writes its image, and tells where
+    /// that is.
+    pub(crate) fn begin_log_file(&self) -> LogPosition {
+        let log = self.log();
+        let last = log.files().last().expect("a log file");
+        let (start, front) = match (last.start, last.header) {
+            (LogPosition::File { sequence, .. }, _) => {
+                let next = sequence.next().expect("a number");
+                (LogPosition::in_file(next, 0), Vec::new())
+            }
+            (LogPosition::Lsn(_), header) => {
+                let end = last.part().end();
+                let header = header.expect("a header");
+                let header = header.beginning_at(end.lsn().expect("a position"));
+                (end, header.bytes().to_vec())
+            }
+        };
+        fs::write(self.log_folder().join(log_file_name(start)), front).expect("a log file");
+        start
+    }
+
+    /// Names a log file of generation 1 in `checkpoint.meta`, as a checkpoint does that has
+    /// installed its image.
+    pub(crate) fn name_log_file(&self, start: LogPosition) {
+        let LogPosition::File { sequence, .. } = start else {
+            panic!("{start} is no file of generation 1");
+        };
+        let image = self.headers().checkpoint;
         let numbers = [
-            record.epoch.get(),
-            number,
-            record.written_at.get(),
-            record.transaction.get(),
+            image.epoch.get(),
+            sequence.get(),
+            image.written_at.get(),
+            image.transaction.get(),
         ];
         let bytes: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
-        fs::write(path, bytes).expect("a checkpoint record");
+        fs::write(self.log_folder().join(CHECKPOINT_FILE_NAME), bytes).expect("a record");
+    }
+
+    /// A checkpoint from its first step to its last. It begins a log file and changes in the image
+    /// what is said here, and where the image ends.
+    pub(crate) fn checkpoint_whole(&self, change: impl Fn(&mut Checkpoint)) {
+        let start = self.begin_log_file();
+        self.checkpoint(|it| {
+            it.log_start = start.lsn();
+            change(it);
+        });
+        if self.generation == Generation::One {
+            self.name_log_file(start);
+        }
     }
 
     /// Appends a group of generation 2 to its only log file: the first one in it with another epoch
@@ -234,13 +287,51 @@ impl Live {
         read_cursor(&folder).expect("a sound cursor")
     }
 
+    /// Writes a cursor as an engine does.
     pub(crate) fn set_cursor(&self, cursor: &Cursor) {
-        let folder = Folder::open(&self.log_folder()).expect("a log folder");
-        write_cursor(&RealDisk, &folder, Mode::PRIVATE, cursor).expect("a cursor");
+        let path = self.log_folder().join(CURSOR_FILE_NAME);
+        fs::write(path, cursor.encode()).expect("a cursor");
     }
 
     pub(crate) fn remove_cursor(&self) {
         fs::remove_file(self.log_folder().join(CURSOR_FILE_NAME)).expect("a cursor");
+    }
+
+    /// The id of the repository.
+    pub(crate) fn repository_id(&self) -> RepositoryId {
+        let folder = Folder::open(&self.repository()).expect("a repository");
+        read_notes(&folder).expect("sound notes").expect("notes").id
+    }
+
+    /// The file in which the repository marks the log folder.
+    pub(crate) fn marker_path(&self) -> PathBuf {
+        self.log_folder().join(marker_name(self.repository_id()))
+    }
+
+    pub(crate) fn marker(&self) -> Marker {
+        let folder = Folder::open(&self.log_folder()).expect("a log folder");
+        let marker = read_marker(&folder, self.repository_id());
+        marker.expect("a readable file").expect("a marker")
+    }
+
+    pub(crate) fn remove_marker(&self) {
+        fs::remove_file(self.marker_path()).expect("a marker");
+    }
+
+    /// What `apograph.json` says.
+    pub(crate) fn history(&self) -> History {
+        let folder = Folder::open(&self.repository()).expect("a repository");
+        read_history(&folder).expect("a readable file")
+    }
+
+    pub(crate) fn set_history(&self, history: &History) {
+        let folder = Folder::open(&self.repository()).expect("a repository");
+        write_history(&RealDisk, &folder, Mode::PRIVATE, history).expect("a history");
+    }
+
+    /// What the newest publish wrote down.
+    pub(crate) fn evidence(&self) -> Evidence {
+        self.history().evidence.expect("evidence")
     }
 
     pub(crate) fn manifest(&self) -> Manifest {
@@ -265,6 +356,43 @@ impl Live {
         let mut manifest = self.manifest();
         manifest.segments = segments;
         write_manifest(&RealDisk, &folder, Mode::PRIVATE, &manifest).expect("a manifest");
+    }
+
+    /// Adds an increment of an engine of generation 1, of whole log files, and its cursor.
+    pub(crate) fn add_increment_of_engine(&self, body: &[u8], last: u64) {
+        let mut segments = self.manifest().segments;
+        let (count, before) = (segments.len(), segments.last().expect("a segment"));
+        let (start_epoch, created_at) = (before.end_epoch.next(), before.created_at);
+        let end_epoch = start_epoch.expect("an epoch");
+        let header = SegmentHeader {
+            generation: Generation::One,
+            start_epoch: end_epoch,
+            end_epoch,
+            count: 1,
+            flags: SegmentFlags::default(),
+        };
+        let bytes = [&header.encode()[..], body].concat();
+        let name = format!("backup_incr_{count:04}.wal");
+        fs::write(self.repository().join(&name), &bytes).expect("a segment");
+        segments.push(Segment {
+            kind: SegmentKind::Incremental,
+            file: name.try_into().expect("a name"),
+            start_epoch: end_epoch,
+            end_epoch,
+            checksum: Crc32::of(&bytes),
+            size_bytes: bytes.len() as u64,
+            created_at,
+            end_lsn: None,
+            unknown: Unknown::new(),
+        });
+        self.set_segments(segments);
+        self.set_cursor(&Cursor {
+            backed_up_epoch: end_epoch,
+            keep: Keep::FilesAfter(LogSequence::new(last)),
+            written_at: created_at,
+            is_wide: false,
+            unknown: Unknown::new(),
+        });
     }
 
     /// Adds a full backup of a database file as the engine would, and its cursor.
@@ -340,30 +468,6 @@ pub(crate) fn range(record: &SegmentRecord) -> (LogPosition, LogPosition) {
     (range.start, range.end)
 }
 
-/// The same database file, said to be encrypted.
-pub(crate) fn encrypted(mut image: Vec<u8>) -> Vec<u8> {
-    image[12] |= 1;
-    seal(&mut image, 72);
-    let headers = DatabaseHeaders::decode(&image).expect("headers");
-    assert!(matches!(
-        headers.file,
-        FileHeader {
-            is_encrypted: true,
-            ..
-        }
-    ));
-    image
-}
-
-/// The same log file of generation 2, said to be encrypted.
-fn encrypted_log(mut file: Vec<u8>) -> Vec<u8> {
-    file[12] |= 1;
-    seal(&mut file, 124);
-    let header = WalSegmentHeader::decode(&file).expect("a header");
-    assert!(header.is_encrypted);
-    file
-}
-
 pub(crate) fn append(path: &Path, bytes: &[u8]) {
     let file = OpenOptions::new().append(true).open(path);
     let mut file = file.expect("a log file");
@@ -377,59 +481,13 @@ pub(crate) fn flip(path: &Path, offset: usize) {
     fs::write(path, bytes).expect("a file");
 }
 
-/// Where the slot of a checkpoint stands in a database file.
-pub(crate) fn slot(iteration: u64) -> usize {
-    let is_odd = iteration % 2 == 1;
-    PAGE_BYTES * (1 + usize::from(is_odd))
+/// Puts what was copied in the place of a folder.
+pub(crate) fn put_back(copied: &Path, folder: &Path) {
+    fs::remove_dir_all(folder).expect("a folder");
+    copy(copied, folder);
 }
 
-fn slot_v1(checkpoint: &Checkpoint) -> Vec<u8> {
-    let numbers = [
-        checkpoint.iteration,
-        checkpoint.checksum.get().into(),
-        0,
-        checkpoint.epoch.get(),
-        checkpoint.transaction.get(),
-        checkpoint.node_count,
-        checkpoint.edge_count,
-        checkpoint.written_at.get(),
-    ];
-    let mut slot: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
-    slot.resize(PAGE_BYTES, 0);
-    slot
-}
-
-fn slot_v2(active: &[u8], checkpoint: &Checkpoint) -> Vec<u8> {
-    let mut slot = active.to_vec();
-    let numbers = [
-        (8, checkpoint.iteration),
-        (16, checkpoint.log_start.expect("a position").get()),
-        (24, checkpoint.epoch.get()),
-        (72, checkpoint.written_at.get()),
-    ];
-    for (offset, number) in numbers {
-        slot[offset..offset + 8].copy_from_slice(&number.to_le_bytes());
-    }
-    seal(&mut slot, 80);
-    slot
-}
-
-/// A frame of generation 2 with the length and the checksum of what it has.
-pub(crate) fn sealed_frame(mut frame: Vec<u8>) -> Vec<u8> {
-    let length = u32::try_from(frame.len() - FRAME_HEADER_BYTES).expect("a short payload");
-    frame[..4].copy_from_slice(&length.to_le_bytes());
-    let checksum = Crc32::of(&[&frame[..4], &frame[8..]].concat()).get();
-    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
-    frame
-}
-
-/// Writes the checksum of what stands before it.
-fn seal(bytes: &mut [u8], offset: usize) {
-    let checksum = Crc32::of(&bytes[..offset]).get();
-    bytes[offset..offset + 4].copy_from_slice(&checksum.to_le_bytes());
-}
-
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");

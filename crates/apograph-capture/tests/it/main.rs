@@ -1,14 +1,22 @@
 //! Captures of databases as real engines left them, and of what was made of those.
 
+mod behind_engine_v1;
+mod beside;
+mod checkpoints_v1;
+mod closed_v2;
 mod continuity;
 mod continuity_v1;
 mod continuity_v2;
 mod copying;
 mod cursor;
+mod evidence;
 mod folders;
+mod frames;
 mod full;
 mod held;
 mod increment;
 mod live;
+mod lost;
+mod monitors;
 mod publishing;
 mod words;

@@ -10,7 +10,8 @@ use apograph_capture::{Captured, Kind};
 use apograph_format::UnixMillis;
 use apograph_io::{Folder, Monitor, RealDisk, now};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, NOTES_FILE_NAME, read_notes,
+    CURSOR_FILE_NAME, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, NOTES_FILE_NAME, Slot, marker_name,
+    read_notes,
 };
 use apograph_repository::Repository;
 use apograph_testing::disk::{Fault, Operation, SimDisk};
@@ -18,6 +19,7 @@ use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_wal::{GroupReader, LogEvent};
 
 use crate::live::{Live, added, names};
+use crate::monitors::Heard;
 
 const SOURCE: &str = "08_torn_tail/source";
 /// What a full backup of [`with_rest`] adds, in the order of the chain.
@@ -68,49 +70,59 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-#[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
-
-impl Monitor for Heard {
-    fn warn(&self, message: &str) {
-        self.0.lock().expect("a lock").push(message.to_owned());
-    }
+/// What the repository knows: all files, and of the marker the slot of its last publish.
+fn known(live: &Live) -> (BTreeMap<PathBuf, Vec<u8>>, Slot) {
+    let mut files = files(&live.path(""));
+    files.remove(&live.marker_path());
+    let nonce = live.evidence().nonce;
+    let slots = live.marker().slots.into_iter().flatten();
+    let mut known = slots.filter(|slot| slot.evidence.nonce == nonce);
+    (files, known.next().expect("the slot of the last publish"))
 }
 
-/// An image without the increment that belongs to it would be taken for a state of its own.
+/// An image without the increment that belongs to it would be taken for a state of its own. What
+/// proves that the log is the same lies beside it before the manifest names what was captured, and
+/// log may go once it does.
 #[test]
-fn the_increments_get_their_names_before_the_image_and_all_before_the_manifest() {
+fn every_step_of_a_publish_is_durable_before_the_next() {
     for fixtures in [V1, V2] {
-        let operations = operations(fixtures);
-        let named = operations.iter().filter(|it| is_renaming(it));
-        let named = named.map(file_name).filter(|name| !name.starts_with('.'));
+        let live = with_rest(fixtures);
+        let disk = SimDisk::new(&live.path(""));
+        assert_eq!(names(&added(live.capture_on(&disk, Kind::Full))), SEGMENTS);
+        let operations = disk.operations();
+        let is_step = |it: &&Operation| is_renaming(it) || it.name == "sync rewritten";
+        let steps = operations.iter().filter(is_step);
+        let steps = steps.map(file_name).filter(|name| !name.starts_with('.'));
+        let marker = marker_name(live.repository_id());
         let expected = [
             SEGMENTS[0],
             SEGMENTS[2],
             SEGMENTS[1],
+            &marker,
             MANIFEST_FILE_NAME,
             HISTORY_FILE_NAME,
             CURSOR_FILE_NAME,
             NOTES_FILE_NAME,
         ];
-        assert_eq!(named.collect::<Vec<_>>(), expected);
+        assert_eq!(steps.collect::<Vec<_>>(), expected);
     }
 }
 
+/// All but the slot that the repository does not know.
 #[test]
 fn a_backup_that_fails_leaves_everything_as_it_was() {
     for fixtures in [V1, V2] {
         let mut failed = 0;
         for (index, operation) in operations(fixtures).iter().enumerate() {
             let live = with_rest(fixtures);
-            let before = files(&live.path(""));
+            let before = known(&live);
             let fault = Fault::Fails(ErrorKind::StorageFull);
             let disk = SimDisk::new(&live.path("")).with_fault(index, fault);
             match live.capture_on(&disk, Kind::Full) {
                 Ok(captured) => assert_eq!(names(&added(Ok(captured))), SEGMENTS),
                 Err(error) => {
                     assert_eq!(error.code(), "io", "{error}");
-                    assert!(files(&live.path("")) == before, "{index}: {operation:?}");
+                    assert!(known(&live) == before, "{index}: {operation:?}");
                     failed += 1;
                 }
             }
@@ -142,38 +154,62 @@ fn segments_that_the_manifest_names_stay_though_the_backup_failed() {
     }
 }
 
-#[test]
-fn a_log_that_the_engine_took_away_needs_no_cursor() {
-    for fixtures in [V1, V2] {
-        let is_cursor =
-            |it: &Operation| it.name == "create" && file_name(it).contains(CURSOR_FILE_NAME);
-        let cursor = operations(fixtures).iter().position(is_cursor);
-        let cursor = cursor.expect("a cursor");
+/// The words of each warning of a full backup of [`with_rest`] on which a fault struck, or the
+/// engine took the log away, right before the marker or the cursor was written.
+fn warnings(fixtures: Fixtures, file: impl Fn(&Live) -> String, is_taken: bool) -> Vec<String> {
+    let live = with_rest(fixtures);
+    let disk = SimDisk::new(&live.path(""));
+    live.capture_on(&disk, Kind::Full).expect("a backup");
+    let name = file(&live);
+    let is_written =
+        |it: &Operation| ["create", "rewrite"].contains(&it.name) && file_name(it).contains(&name);
+    let written = disk.operations().iter().position(is_written);
+    let written = written.expect("such a file");
 
-        let live = with_rest(fixtures);
+    let live = with_rest(fixtures);
+    let disk = SimDisk::new(&live.path(""));
+    let disk = if is_taken {
         let log = live.log_folder();
-        let disk = SimDisk::new(&live.path("")).meanwhile(move |index| {
-            if index == cursor {
+        disk.meanwhile(move |index| {
+            if index == written {
                 fs::remove_dir_all(&log).expect("a log folder");
             }
-        });
-        let heard = Heard::default();
-        let captured = live.capture_heard(&disk, Kind::Full, &heard);
-        assert_eq!(names(&added(captured)), SEGMENTS);
-        assert_eq!(heard.0.into_inner().expect("a lock"), [""; 0]);
+        })
+    } else {
+        disk.with_fault(written, Fault::Fails(ErrorKind::StorageFull))
+    };
+    let heard = Heard::default();
+    let captured = live.capture_heard(&disk, Kind::Full, &heard);
+    assert_eq!(names(&added(captured)), SEGMENTS);
+    if !is_taken {
+        live.capture(Kind::Incremental)
+            .expect("a chain that goes on");
+    }
+    heard.words()
+}
 
-        let live = with_rest(fixtures);
-        let disk = SimDisk::new(&live.path(""));
-        let disk = disk.with_fault(cursor, Fault::Fails(ErrorKind::StorageFull));
-        let heard = Heard::default();
-        let captured = live.capture_heard(&disk, Kind::Full, &heard);
-        assert_eq!(names(&added(captured)), SEGMENTS);
-        let heard = heard.0.into_inner().expect("a lock");
-        let [warning] = &heard[..] else {
-            panic!("{heard:?}");
-        };
-        let expected = "the engine may remove log that is not captured: ";
-        assert!(warning.starts_with(expected), "{warning}");
+#[test]
+fn a_log_that_the_engine_took_away_needs_no_marker_and_no_cursor() {
+    let marker = |live: &Live| marker_name(live.repository_id());
+    let cursor = |_: &Live| CURSOR_FILE_NAME.to_owned();
+    for fixtures in [V1, V2] {
+        assert_eq!(warnings(fixtures, marker, true), [""; 0]);
+        assert_eq!(warnings(fixtures, cursor, true), [""; 0]);
+        for (heard, expected) in [
+            (
+                warnings(fixtures, marker, false),
+                "the log folder cannot be marked, and the next backup goes by the folder alone: ",
+            ),
+            (
+                warnings(fixtures, cursor, false),
+                "the engine may remove log that is not captured: ",
+            ),
+        ] {
+            let [warning] = &heard[..] else {
+                panic!("{heard:?}");
+            };
+            assert!(warning.starts_with(expected), "{warning}");
+        }
     }
 }
 

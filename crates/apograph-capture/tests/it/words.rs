@@ -3,6 +3,7 @@
 use std::fs;
 
 use apograph_capture::{Broken, CaptureError, Kind, Options, capture};
+use apograph_format::{Epoch, Lsn};
 use apograph_io::{RealDisk, Silent};
 use apograph_testing::fixtures::{V1, V2};
 
@@ -13,6 +14,8 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
     let file = "backup_incr_0001.wal".to_owned().try_into();
     let file = file.expect("a name");
     let cause = "a hole".to_owned();
+    let file_name = || "wal_00000002.log".to_owned();
+    let position = Lsn::new(296);
     let words = [
         (Broken::NoFullBackup, "no earlier backup"),
         (
@@ -20,17 +23,91 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
             "backup_incr_0001.wal, the last segment, cannot be used",
         ),
         (Broken::Unreachable { cause }, "cannot be restored: a hole"),
-        (Broken::Closed, "was closed since the last backup"),
-        (Broken::Reopened, "closed and opened again"),
         (Broken::Migrated, "migrated from Grafeo 0.5 to 0.6"),
+        (Broken::Closed, "was closed since"),
+        (
+            Broken::LogLost {
+                end: position.into(),
+            },
+            "its log was lost, or the file was put back",
+        ),
+        (Broken::Unmarked, "the backup left in it is not there"),
+        (Broken::OtherMoment, "is not the one that this backup left"),
+        (
+            Broken::FileMissing { file: file_name() },
+            "wal_00000002.log is not there any more",
+        ),
+        (
+            Broken::FileShortened { file: file_name() },
+            "wal_00000002.log is shorter than what was captured of it",
+        ),
+        (
+            Broken::FileGrown { file: file_name() },
+            "wal_00000002.log has grown since it was captured whole",
+        ),
+        (
+            Broken::OtherBytes { file: file_name() },
+            "wal_00000002.log does not hold the bytes that were captured of it",
+        ),
+        (
+            Broken::Damaged {
+                path: "log/wal_00000002.log".into(),
+                offset: 17,
+                detail: "a record has kind 0".to_owned(),
+            },
+            "log/wal_00000002.log is damaged at byte 17: a record has kind 0",
+        ),
+        (
+            Broken::LogWentBack { file: file_name() },
+            "there was a newer one at the last backup",
+        ),
+        (
+            Broken::ImageReplaced { before: 3, now: 2 },
+            "it had had 3 checkpoints then, and has had 2 now",
+        ),
+        (
+            Broken::OtherCheckpoint,
+            "checkpoint.meta is not of the image",
+        ),
+        (
+            Broken::Checkpoints {
+                image: 2,
+                least: 1,
+                most: 1,
+            },
+            "has had 2 checkpoints since the last backup, and the log tells of 1",
+        ),
+        (
+            Broken::Checkpoints {
+                image: 3,
+                least: 1,
+                most: 2,
+            },
+            "has had 3 checkpoints since the last backup, and the log tells of 1 to 2",
+        ),
+        (
+            Broken::ImageAhead {
+                image: Epoch::new(9),
+                missing: Epoch::new(7),
+            },
+            "up to epoch 9, and neither the repository nor the log has epoch 7",
+        ),
+        (Broken::Compacted, "the database was compacted"),
+        (
+            Broken::ImageOffLog {
+                image: position,
+                log: Lsn::new(222).into(),
+            },
+            "the file is at position 296, and the log ends at lsn 222",
+        ),
         (
             Broken::Truncated,
-            "removed log files that were not captured",
+            "removed log files that were not captured yet",
         ),
-        (Broken::Unproved, "nothing shows that the log goes on"),
-        (Broken::Shortened, "lost commits that were captured"),
-        (Broken::Unwitnessed, "is encrypted and has no cursor"),
-        (Broken::OtherLog, "does not hold the commits"),
+        (
+            Broken::Shortened,
+            "the log ends before commits that were captured",
+        ),
     ];
     for (broken, expected) in words {
         assert!(broken.to_string().contains(expected), "{broken}");

@@ -11,6 +11,7 @@ pub const CHECKPOINT_FILE_MAX_BYTES: u64 = 64;
 
 /// What the engine records in the log folder once a checkpoint's image is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CheckpointRecord {
     /// The epoch in the image's slot.
     pub epoch: Epoch,

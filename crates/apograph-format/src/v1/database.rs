@@ -29,7 +29,8 @@ pub const DATABASE_VERSION: u32 = 1;
 const SLOT_0_OFFSET: usize = PAGE_BYTES;
 const SLOT_1_OFFSET: usize = SLOT_0_OFFSET + PAGE_BYTES;
 const DIRECTORY_OFFSET: usize = SLOT_1_OFFSET + PAGE_BYTES;
-const SECTIONS_OFFSET: usize = DIRECTORY_OFFSET + PAGE_BYTES;
+/// Where the first section of a database file can begin, in bytes.
+pub const SECTIONS_OFFSET: usize = DIRECTORY_OFFSET + PAGE_BYTES;
 const _: () = assert!(DIRECTORY_OFFSET == DATABASE_HEADERS_BYTES && SECTIONS_OFFSET == 16384);
 
 const ENTRIES_OFFSET: usize = 8;
@@ -200,6 +201,25 @@ impl DatabaseHeaders {
             first
         }
     }
+}
+
+/// Whether the directory in the first [`SECTIONS_OFFSET`] bytes of a database file names a section of
+/// a type. A directory that is not the active slot's, or an older layout, names none.
+pub fn has_section(front: &[u8], section: u32) -> bool {
+    let page = front
+        .get(DIRECTORY_OFFSET..)
+        .and_then(<[u8]>::first_chunk::<PAGE_BYTES>);
+    let (Some(page), Ok(headers)) = (page, DatabaseHeaders::decode(front)) else {
+        return false;
+    };
+    let active = headers.active();
+    if active.iteration == 0 || active.snapshot_bytes > 0 || Crc32::of(page) != active.checksum {
+        return false;
+    }
+    let count = usize::try_from(u32_at(page, 0).unwrap_or_default()).unwrap_or_default();
+    let entries = page.get(ENTRIES_OFFSET..).unwrap_or_default();
+    let mut entries = entries.chunks_exact(ENTRY_BYTES).take(count);
+    entries.any(|entry| u32_at(entry, ENTRY_TYPE_OFFSET) == Some(section))
 }
 
 /// The runs of data that a slot names, each inside of the file.

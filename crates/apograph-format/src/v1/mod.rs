@@ -8,7 +8,9 @@ mod spill;
 
 pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 pub(crate) use database::extents;
-pub use database::{DATABASE_VERSION, DatabaseHeaders, FileHeader, Slot};
+pub use database::{
+    DATABASE_VERSION, DatabaseHeaders, FileHeader, SECTIONS_OFFSET, Slot, has_section,
+};
 pub use frame::{
     FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, FrameHead,
     RawFrame,

@@ -168,9 +168,10 @@ fn increments_of_the_engine_beside(generation: Generation) {
     });
 }
 
-/// Into the same repository.
+/// Into the same repository. In generation 1 nothing proves that the log goes on behind the engine's
+/// full backup, nor where a checkpoint removed what the engine captured.
 fn increments_of_the_engine_between(generation: Generation) {
-    live(generation, [1, 1], |world| {
+    live(generation, [4, 1], |world| {
         let ours = world.repository("one");
         in_turns_with_the_engine(world, &ours);
     });

@@ -64,6 +64,14 @@ impl Stage {
         })
     }
 
+    /// The marker that the backups leave beside the log.
+    pub(crate) fn marker(&self) -> PathBuf {
+        let files = std::fs::read_dir(self.log_folder()).unwrap();
+        let mut files = files.map(|file| file.unwrap().path());
+        let is_marker = |path: &PathBuf| path.extension().is_some_and(|it| it == "mark");
+        files.find(is_marker).expect("a marker")
+    }
+
     pub(crate) fn repository(&self) -> PathBuf {
         self.path("repository")
     }

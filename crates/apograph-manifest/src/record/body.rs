@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visito
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Lost, RecordRef, SegmentRecord};
-use crate::cursor::Cursor;
+use crate::evidence::Evidence;
 
 const HISTORY_FORMAT: u32 = 2;
 /// What stands in front of the body's checksum, and between the two.
@@ -33,7 +33,7 @@ struct BodyOf<'a, I: Iterator<Item = RecordRef<'a>> + Clone> {
     format: u32,
     #[serde(serialize_with = "put_each")]
     segments: I,
-    cursor: Option<&'a Cursor>,
+    evidence: Option<&'a Evidence>,
 }
 
 fn put_each<'a, I, S>(records: &I, to: S) -> Result<S::Ok, S::Error>
@@ -52,11 +52,11 @@ pub(super) struct Content<'a, I: Iterator<Item = RecordRef<'a>> + Clone> {
 }
 
 impl<'a, I: Iterator<Item = RecordRef<'a>> + Clone> Content<'a, I> {
-    pub(super) fn new(records: I, cursor: Option<&'a Cursor>) -> Self {
+    pub(super) fn new(records: I, evidence: Option<&'a Evidence>) -> Self {
         let body = BodyOf {
             format: HISTORY_FORMAT,
             segments: records,
-            cursor,
+            evidence,
         };
         let mut summed = BufWriter::with_capacity(BUFFER_BYTES, Summed(Crc32::of(&[]), 0));
         // The body is numbers, plain names and lists: JSON can say all of it.
@@ -108,7 +108,7 @@ impl Write for Summed {
 pub(super) fn decode(
     file: Bytes<'_>,
     each: impl FnMut(SegmentRecord),
-) -> apograph_io::Result<Result<Option<Cursor>, Lost>> {
+) -> apograph_io::Result<Result<Option<Evidence>, Lost>> {
     let Some((crc32, body)) = envelope(file)? else {
         return Ok(Err(Lost));
     };
@@ -149,7 +149,7 @@ fn envelope(file: Bytes<'_>) -> apograph_io::Result<Option<(Crc32, Bytes<'_>)>> 
 enum Key {
     Format,
     Segments,
-    Cursor,
+    Evidence,
     #[serde(other)]
     Unknown,
 }
@@ -157,14 +157,14 @@ enum Key {
 struct Body<F>(F);
 
 impl<'de, F: FnMut(SegmentRecord)> Visitor<'de> for Body<F> {
-    type Value = Option<Cursor>;
+    type Value = Option<Evidence>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the body of a history")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Option<Cursor>, A::Error> {
-        let (mut format, mut segments, mut cursor) = (None, None, None);
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Option<Evidence>, A::Error> {
+        let (mut format, mut segments, mut evidence) = (None, None, None);
         let once = |is_there: bool, name| {
             let twice = is_there.then(|| A::Error::duplicate_field(name));
             twice.map_or(Ok(()), Err)
@@ -179,9 +179,9 @@ impl<'de, F: FnMut(SegmentRecord)> Visitor<'de> for Body<F> {
                     once(segments.is_some(), "segments")?;
                     segments = Some(map.next_value_seed(Records(&mut self.0))?);
                 }
-                Key::Cursor => {
-                    once(cursor.is_some(), "cursor")?;
-                    cursor = Some(map.next_value::<Option<Cursor>>()?);
+                Key::Evidence => {
+                    once(evidence.is_some(), "evidence")?;
+                    evidence = Some(map.next_value::<Option<Evidence>>()?);
                 }
                 Key::Unknown => {
                     map.next_value::<IgnoredAny>()?;
@@ -192,7 +192,7 @@ impl<'de, F: FnMut(SegmentRecord)> Visitor<'de> for Body<F> {
         if format != Some(HISTORY_FORMAT) {
             return Err(A::Error::custom("another format"));
         }
-        Ok(cursor.flatten())
+        Ok(evidence.flatten())
     }
 }
 

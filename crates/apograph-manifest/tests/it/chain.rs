@@ -125,7 +125,6 @@ fn full(base: Point, continues: bool) -> FullContent {
         continues,
         log_start: None,
         reopened: false,
-        source: None,
     }
 }
 

@@ -7,10 +7,12 @@ use apograph_format::{Epoch, UnixMillis};
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, HISTORY_FILE_NAME, History, Keep, MANIFEST_FILE_NAME, Manifest,
-    Unknown, read_cursor, read_history, read_manifest, write_cursor, write_history, write_manifest,
+    read_cursor, read_history, read_manifest, write_cursor, write_history, write_manifest,
 };
 use apograph_testing::fixtures::V1;
 use tempfile::TempDir;
+
+use crate::marker::evidence;
 
 fn opened(folder: &TempDir) -> Folder {
     Folder::open(folder.path()).expect("a folder")
@@ -39,15 +41,11 @@ fn files_are_replaced_whole() {
     let (path, folder) = (folder.path(), opened(&folder));
     let golden = V1.read("02_chain40/backup/backup_manifest.json");
     let manifest = Manifest::decode(&golden.bytes, path).expect("a golden manifest");
-    let cursor = Cursor {
-        backed_up_epoch: Epoch::new(4),
-        keep: Keep::AllFiles,
-        written_at: UnixMillis::new(7),
-        unknown: Unknown::new(),
-    };
+    let cursor = Cursor::note(Epoch::new(4), Keep::AllFiles, UnixMillis::new(7));
+    let increment = manifest.segments[1].file.clone();
     let history = History {
         records: Vec::new(),
-        cursor: Some(cursor.clone()),
+        evidence: Some(evidence(increment)),
     };
     for _ in 0..2 {
         write_manifest(&RealDisk, &folder, Mode::PRIVATE, &manifest).expect("a manifest");

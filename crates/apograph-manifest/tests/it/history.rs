@@ -6,12 +6,14 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    Cursor, FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, Keep,
-    LogRange, Lost, Manifest, SegmentContent, SegmentRecord, Stretch, Stretches, TimeSpan, Unknown,
-    read_records, write_history,
+    FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, LogRange, Lost,
+    Manifest, SegmentContent, SegmentRecord, Stretch, Stretches, TimeSpan, read_records,
+    write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
+
+use crate::marker::evidence;
 
 /// What would be known of the first two segments of a golden repository, had apograph written it.
 fn example() -> History {
@@ -41,7 +43,6 @@ fn example() -> History {
                     continues: false,
                     log_start: Some(at(0)),
                     reopened: false,
-                    source: None,
                 }),
                 is_uncounted: false,
                 verified: None,
@@ -81,12 +82,7 @@ fn example() -> History {
                 damaged: None,
             },
         ],
-        cursor: Some(Cursor {
-            backed_up_epoch: Epoch::new(4),
-            keep: Keep::FilesAfter(LogSequence::new(1)),
-            written_at: UnixMillis::new(0x1a1_fd00_96a9),
-            unknown: Unknown::new(),
-        }),
+        evidence: Some(evidence(increment.file.clone())),
     }
 }
 
@@ -97,7 +93,7 @@ fn a_history_is_read_as_it_was_written() {
         assert_eq!(bytes.last(), Some(&b'\n'));
         assert_eq!(History::decode(&bytes), Some(history));
     }
-    let empty = br#"{"crc32":"faa73d05","body":{"format":2,"segments":[],"cursor":null}}"#;
+    let empty = br#"{"crc32":"5bad7f4f","body":{"format":2,"segments":[],"evidence":null}}"#;
     assert_eq!(History::decode(empty), Some(History::default()));
 }
 
@@ -116,8 +112,8 @@ fn a_history_of_many_records_is_read_one_by_one_as_it_was_written() {
     let bytes = std::fs::read(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
     assert!(bytes == history.encode());
     let mut seen = Vec::new();
-    let cursor = read_records(&opened, |record| seen.push(record)).expect("no error");
-    assert_eq!(cursor, Ok(history.cursor));
+    let evidence = read_records(&opened, |record| seen.push(record)).expect("no error");
+    assert_eq!(evidence, Ok(history.evidence));
     assert!(seen == history.records);
     std::fs::remove_file(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
     let none = read_records(&opened, |record| panic!("{record:?}"));
@@ -166,25 +162,25 @@ fn another_format_is_no_history() {
         format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)
     };
     let rows = [
-        (r#"{"format":2,"segments":[],"cursor":null}"#, true),
+        (r#"{"format":2,"segments":[],"evidence":null}"#, true),
         (
-            r#"{ "format": 2, "segments": [], "cursor": null, "more": 5 }"#,
+            r#"{ "format": 2, "segments": [], "evidence": null, "more": 5 }"#,
             true,
         ),
-        (r#"{"cursor":null,"segments":[],"format":2}"#, true),
+        (r#"{"evidence":null,"segments":[],"format":2}"#, true),
         (r#"{"format":2,"segments":[]}"#, true),
-        (r#"{"format":1,"segments":[],"cursor":null}"#, false),
+        (r#"{"format":1,"segments":[],"evidence":null}"#, false),
         (r#"{"format":2,"segments":[],"segments":[]}"#, false),
         (r#"{"format":2,"format":2,"segments":[]}"#, false),
         (
-            r#"{"format":2,"segments":[],"cursor":null,"cursor":null}"#,
+            r#"{"format":2,"segments":[],"evidence":null,"evidence":null}"#,
             false,
         ),
-        (r#"{"format":2,"segments":[],"cursor":{}}"#, false),
+        (r#"{"format":2,"segments":[],"evidence":{}}"#, false),
         (r#"{"format":2,"segments":{}}"#, false),
-        (r#"{"format":2,"cursor":null}"#, false),
-        (r#"{"format":2,"segments":[{}],"cursor":null}"#, false),
-        (r#"{"segments":[],"cursor":null}"#, false),
+        (r#"{"format":2,"evidence":null}"#, false),
+        (r#"{"format":2,"segments":[{}],"evidence":null}"#, false),
+        (r#"{"segments":[],"evidence":null}"#, false),
         ("[]", false),
         ("null", false),
     ];

@@ -5,6 +5,7 @@ mod cursor;
 mod files;
 mod history;
 mod manifest;
+mod marker;
 mod notes;
 mod segment;
 mod v2;

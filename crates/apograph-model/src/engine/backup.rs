@@ -42,6 +42,7 @@ impl Engine {
             .has_folder
             .then(|| (self.log.newest_start(), self.log.whole_len()));
         self.goes_on = true;
+        self.is_rotated = false;
     }
 
     /// From where on a full backup that goes on from nothing serves.

@@ -50,7 +50,7 @@ impl Engine {
             };
             self.log.remove_before(before, v2::end);
         }
-        self.goes_on &= !self.is_without_cursor;
+        self.goes_on &= !self.is_without_cursor && !self.is_rotated;
         self.truth.note_checkpoint();
     }
 

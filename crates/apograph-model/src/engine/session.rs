@@ -166,6 +166,7 @@ impl Engine {
         };
         if begins {
             self.begin_file();
+            self.is_rotated |= self.is_first_generation();
         }
     }
 }

@@ -276,7 +276,7 @@ fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
                 COMMIT,
                 AUTO,
             ],
-            &["1:0-0", "1:0-0 2:2-2", "1:0-0 2:2-2 3:1-1"],
+            &["1:0-0", "1:0-0 1:2-2", "1:0-0 1:2-2 2:1-1"],
         ),
     ];
     for (ops, expected) in rows {

@@ -12,8 +12,8 @@ use std::fs::Metadata;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Bytes, Folder, IoError, Reading};
 use apograph_manifest::{
-    ChainEntry, Cursor, FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Segment, SegmentContent,
-    Unusable, missing_entry, read_records,
+    ChainEntry, Evidence, FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Segment,
+    SegmentContent, Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
 
@@ -33,8 +33,8 @@ pub(crate) struct Opening<'a> {
 pub(crate) struct Opened {
     pub(crate) entries: Vec<ChainEntry>,
     pub(crate) verified: Verified,
-    /// The cursor beside the records; `None` where there are none.
-    pub(crate) cursor: Option<Cursor>,
+    /// The evidence beside the records; `None` where there is none.
+    pub(crate) evidence: Option<Evidence>,
     pub(crate) has_history: bool,
 }
 
@@ -126,7 +126,7 @@ impl Opening<'_> {
         let mut has_history = false;
         let mut next = 0;
         let mut contradiction = None;
-        let cursor = read_records(self.folder, |record| {
+        let evidence = read_records(self.folder, |record| {
             has_history = true;
             if contradiction.is_some() {
                 return;
@@ -150,7 +150,7 @@ impl Opening<'_> {
                 }
             }
         })?;
-        if cursor.is_err() {
+        if evidence.is_err() {
             (verified, has_history, contradiction) = (Verified::default(), false, None);
             for entry in &mut entries {
                 (entry.hash, entry.content, entry.is_counted) = (None, None, true);
@@ -162,7 +162,7 @@ impl Opening<'_> {
             None => Ok(Opened {
                 entries,
                 verified,
-                cursor: cursor.ok().flatten(),
+                evidence: evidence.ok().flatten(),
                 has_history,
             }),
         }

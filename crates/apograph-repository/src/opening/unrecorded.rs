@@ -76,7 +76,6 @@ impl Opening<'_> {
             continues,
             log_start: file.log_start(),
             reopened: false,
-            source: None,
         });
         Ok(Read {
             hash: sums.blake3,

@@ -11,7 +11,7 @@ use apograph_format::{
 };
 use apograph_manifest::{
     Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    Segment, SegmentContent, SegmentRecord, SourceFile, Stretch, TimeSpan, Unknown,
+    Segment, SegmentContent, SegmentRecord, Stretch, TimeSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -128,7 +128,7 @@ pub(super) fn histories() -> Vec<Vec<u8>> {
         let segments = manifest.expect("a golden manifest").segments;
         let history = History {
             records: segments.into_iter().map(record).collect(),
-            cursor: Some(keeping_all()),
+            evidence: None,
         };
         history.encode()
     });
@@ -136,12 +136,11 @@ pub(super) fn histories() -> Vec<Vec<u8>> {
 }
 
 fn keeping_all() -> Cursor {
-    Cursor {
-        backed_up_epoch: Epoch::new(4),
-        keep: Keep::AllFiles,
-        written_at: UnixMillis::new(0x1a1_fd00_96a9),
-        unknown: Unknown::new(),
-    }
+    Cursor::note(
+        Epoch::new(4),
+        Keep::AllFiles,
+        UnixMillis::new(0x1a1_fd00_96a9),
+    )
 }
 
 /// A record that a segment could have.
@@ -169,10 +168,6 @@ fn record(segment: Segment) -> SegmentRecord {
             continues: false,
             log_start: Some(at(0)),
             reopened: false,
-            source: Some(SourceFile {
-                device: 1,
-                inode: 2,
-            }),
         }),
         SegmentKind::Incremental => SegmentContent::from(IncrementContent {
             range: Some(LogRange {

@@ -100,7 +100,7 @@ pub(super) fn exit_status(code: &str) -> u8 {
         "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"
         | "corrupt-database" | "corrupt-wal" => 3,
         "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
-        | "encrypted" | "not-a-database" => 4,
+        | "encrypted" | "not-a-database" | "log-not-found" => 4,
         "target-not-covered" | "ambiguous-target" => 5,
         "output-exists" => 6,
         "repository-busy" => 7,
@@ -128,6 +128,10 @@ fn hint(code: &str) -> Option<&'static str> {
         "not-a-repository" => {
             "name the folder that holds the backups; `apograph init REPO` makes a repository of an \
              empty folder, or where nothing is"
+        }
+        "log-not-found" => {
+            "name the database as the program does that has it open: its log folder is beside that \
+             name"
         }
         "foreign-database" => "name another repository for this database",
         "interrupted" => "nothing was changed",
@@ -177,6 +181,11 @@ impl From<CaptureError> for Failure {
         match error {
             CaptureError::Io(error) => error.into(),
             CaptureError::Repository(error) => error.into(),
+            CaptureError::LogLost { .. } => failure.hinting(
+                "put the log folder back beside the database file. If it is lost, \
+                 `apograph restore REPO OUTPUT` gives the newest commits, and \
+                 `apograph backup DB --repo REPO --full` goes on from the file as it is",
+            ),
             CaptureError::WalDirectory { path } => failure
                 .about(&path)
                 .hinting("only databases in a .grafeo file can be captured"),
@@ -195,7 +204,8 @@ impl From<CaptureError> for Failure {
             CaptureError::Database { ref path, .. }
             | CaptureError::WalDamaged { ref path, .. }
             | CaptureError::UnsupportedLog { ref path, .. }
-            | CaptureError::DamagedCursor { ref path, .. }
+            | CaptureError::LogElsewhere { ref path }
+            | CaptureError::TwoLogs { ref path, .. }
             | CaptureError::Restless { ref path } => failure.about(path),
             _ => failure,
         }

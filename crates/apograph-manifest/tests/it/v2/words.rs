@@ -56,7 +56,6 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             continues: flags.contains('+'),
             log_start: Some(at(start)),
             reopened: false,
-            source: None,
         };
         (SegmentKind::Full, SegmentContent::from(full), epoch)
     } else {

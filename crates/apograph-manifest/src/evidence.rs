@@ -1,0 +1,139 @@
+//! What a backup writes down to prove, the next time, that a log is still the one it captured.
+//!
+//! The engine's state is its image and the log behind it. A chain goes on where its end is proved to
+//! be one place of that log; what proves it is compared in `apograph-capture`, and the rule is in
+//! FORMAT.md ("Marker") and docs/decisions.md. The record of the newest publish lies in
+//! `apograph.json` and, the same, in a slot of the [marker](crate::Marker) in the log folder: where
+//! both have the same nonce, the folder is the one that this backup saw, and has not been put back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use apograph_format::v1::CheckpointRecord;
+use apograph_format::{Blake3, LogPosition, LogSequence, ParseWordError};
+use serde::{Deserialize, Serialize};
+
+use crate::record::ImageIdentity;
+use crate::segment::FileName;
+
+/// A random number of 128 bits, new at each publish, written as 32 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Nonce(u128);
+
+impl Nonce {
+    /// Wraps the number.
+    pub const fn new(value: u128) -> Self {
+        Self(value)
+    }
+
+    /// The number itself.
+    pub const fn get(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Nonce({self})")
+    }
+}
+
+impl FromStr for Nonce {
+    type Err = ParseWordError;
+
+    fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        hex_u128(text).map(Self)
+    }
+}
+
+impl Serialize for Nonce {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Nonce {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Reads 32 lower-case hex digits.
+pub(crate) fn hex_u128(text: &str) -> Result<u128, ParseWordError> {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != 32 || !text.bytes().all(is_hex) {
+        return Err(ParseWordError::NotANumber);
+    }
+    u128::from_str_radix(text, 16).map_err(|_| ParseWordError::NotANumber)
+}
+
+/// What a backup wrote down about the log that it captured, and about the image before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// New at each publish.
+    pub nonce: Nonce,
+    /// The last segment that it published.
+    pub segment: SegmentStamp,
+    /// Where the chain ends in the log; `None` where the database had none.
+    pub end: Option<LogPosition>,
+    /// The image that the log is behind, as it was when the log was looked at.
+    pub image: ImageIdentity,
+    /// Generation 1: what was seen of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogEvidence>,
+    /// The log folder, where the marker could not be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<FolderStamp>,
+}
+
+/// A segment, by its name and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentStamp {
+    /// The name of its file.
+    pub file: FileName,
+    /// The hash of its file.
+    pub hash: Blake3,
+}
+
+/// What was seen of a log of generation 1, which has no id, no position and no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEvidence {
+    /// The log file that holds the last captured byte; `None` where nothing of the log was captured.
+    pub file: Option<CapturedFile>,
+    /// What `checkpoint.meta` said; `None` where there was none.
+    pub checkpoint: Option<CheckpointRecord>,
+    /// The highest log file.
+    pub newest: LogSequence,
+    /// How many log files there were behind the one that `checkpoint.meta` names: checkpoints that
+    /// were under way have begun at most so many.
+    pub pending: u64,
+    /// How many checkpoint records stood behind the end of the chain.
+    pub marks: u64,
+}
+
+/// The front of a log file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapturedFile {
+    /// The number of the file.
+    pub sequence: LogSequence,
+    /// How much of it was captured, in bytes.
+    pub length: u64,
+    /// The hash of its first `length` bytes.
+    pub hash: Blake3,
+}
+
+/// A folder of some machine, which was not removed in between where it is the same again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderStamp {
+    /// Its number on its device.
+    pub inode: u64,
+    /// When it was created, in nanoseconds since 1970.
+    pub created_ns: i64,
+}
