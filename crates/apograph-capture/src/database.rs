@@ -323,16 +323,18 @@ impl Database {
     }
 
     fn header_bytes(&self, source: &Source) -> Result<Vec<u8>> {
-        read_front(&source.file, &source.path, DATABASE_HEADERS_BYTES).map_err(
-            |error| match error {
-                IoError::EndedEarly { expected, read, .. } => self.damaged(FormatError::TooShort {
-                    what: "database file",
-                    need: expected,
-                    have: read,
-                }),
-                other => other.into(),
-            },
-        )
+        let have = source.size()?;
+        let need = DATABASE_HEADERS_BYTES as u64;
+        if have < need {
+            let what = "database file";
+            return Err(self.damaged(FormatError::TooShort { what, need, have }));
+        }
+        // What ends before its size could not be read: FUSE says so in this way.
+        Ok(read_front(
+            &source.file,
+            &source.path,
+            DATABASE_HEADERS_BYTES,
+        )?)
     }
 
     /// Whether what was read from the source so far is one state.

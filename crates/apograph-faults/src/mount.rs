@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::scratch::scratch;
+
+const UNMOUNT_ATTEMPTS: u32 = 100;
+const UNMOUNT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A file system at a folder, until it is dropped.
 pub(crate) struct Mount {
@@ -34,6 +38,13 @@ impl Mount {
         Ok(Self::at(folder))
     }
 
+    /// Another folder, by way of a FUSE file system.
+    pub(crate) fn through_fuse(of: &Path, folder: &Path) -> Result<Self> {
+        let mut bindfs = Command::new("bindfs");
+        said_yes(bindfs.args(["-o", "nonempty"]).arg(of).arg(folder))?;
+        Ok(Self::at(folder))
+    }
+
     fn at(folder: &Path) -> Self {
         let folder = folder.to_owned();
         Self { folder }
@@ -49,9 +60,13 @@ impl Mount {
         )
     }
 
-    /// Unmounts it.
+    /// Unmounts it. Whoever served a FUSE file system over it may hold it for a moment.
     pub(crate) fn end(self) -> Result<()> {
-        said_yes(Command::new("umount").arg(&self.folder))?;
+        let mut attempts = 0..UNMOUNT_ATTEMPTS;
+        while let Err(error) = said_yes(Command::new("umount").arg(&self.folder)) {
+            attempts.next().ok_or(error)?;
+            std::thread::sleep(UNMOUNT_PAUSE);
+        }
         std::mem::forget(self);
         Ok(())
     }

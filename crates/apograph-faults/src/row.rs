@@ -27,6 +27,8 @@ pub enum Row {
     Sync,
     /// There is no room, there are no inodes, nothing can be written
     Full,
+    /// Bytes cannot be read: the device ends early, or a FUSE file system answers with an error
+    Reads,
     /// Sessions of the real engine commit and checkpoints run meanwhile
     Race,
     /// Two commands at once
@@ -64,6 +66,7 @@ impl Row {
             Self::Device => rows::device::run(programs, extent),
             Self::Sync => rows::failing::sync(extent),
             Self::Full => rows::full::run(),
+            Self::Reads => rows::reads::run(programs),
             Self::Race => rows::race::run(programs, extent),
             Self::Busy => rows::busy::run(programs),
             Self::Interrupted => rows::interrupted::run(programs, extent),

@@ -13,6 +13,7 @@ pub mod occupied;
 pub mod permissions;
 pub mod power;
 pub mod race;
+pub mod reads;
 pub mod rot;
 pub mod system_calls;
 pub mod turns;
