@@ -71,6 +71,8 @@ fn check_unchanged(stage: &Stage, act: Act, place: &Place) -> Result<()> {
         |path: &&std::path::PathBuf| !is_adopted(path) && before.get(*path) != after.get(*path);
     let changed = before.keys().chain(after.keys()).find(differs);
     ensure!(changed.is_none(), "the repository has another {changed:?}");
+    let is_created = act == Act::First && place.repository().exists();
+    ensure!(!is_created, "the folder of the repository is left");
     Ok(())
 }
 

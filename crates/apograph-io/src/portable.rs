@@ -8,12 +8,14 @@
 //!
 //! **A free name.** A file gets its second name by a link, which fails where it is taken, and then
 //! loses the first. Without links the name is claimed by an empty file, whose creation fails where
-//! it is taken, and the file is renamed over the claim. A folder is claimed by an empty folder. So a
-//! name that is taken is never replaced, whichever way is left.
+//! it is taken, and the file is renamed over the claim. So a name that is taken is never replaced,
+//! whichever way is left. A folder needs no claim: renamed over another one it replaces it only where
+//! that is empty. It is looked first, and an empty folder that somebody makes at that very moment is
+//! no loss; a claim that a kill leaves would be a folder in everybody's way.
 //!
 //! Killed in between, a file has both names, which are one file; or the claim is left, which is
 //! empty, while the file still has the temporary name. Neither is taken for anything else: no
-//! segment, database or log folder is empty.
+//! segment and no database is empty.
 //!
 //! What would replace a file, if there were one, needs no claim: it is renamed over whatever is there
 //! by then. An empty manifest would stop the next command.
@@ -59,10 +61,10 @@ fn publish_file<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<
         Some(linked) => linked?,
         None => {
             let mode = Mode::from(&inspect(from)?);
-            return drop_over(disk.create_new(to, mode.into()), || {
-                let renamed = disk.rename(from, to, Rename::Over);
-                renamed.inspect_err(|_| drop(disk.remove_file(to)))
-            });
+            // The claim is closed before anything is renamed over it.
+            drop(disk.create_new(to, mode.into())?);
+            let renamed = disk.rename(from, to, Rename::Over);
+            return renamed.inspect_err(|_| drop(disk.remove_file(to)));
         }
     }
     let removed = disk.remove_file(from);
@@ -70,17 +72,10 @@ fn publish_file<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<
 }
 
 fn publish_folder<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
-    let mode = Mode::from(&inspect(from)?);
-    drop_over(disk.create_folder(to, mode), || {
-        match disk.rename(from, to, Rename::Over) {
-            // A rename of a folder replaces an empty folder at most, and on some not even that.
-            Err(error) if refuses_claims(&error) => {
-                disk.remove_folder(to)?;
-                disk.rename(from, to, Rename::Over)
-            }
-            renamed => renamed.inspect_err(|_| drop(disk.remove_folder(to))),
-        }
-    })
+    if to.exists()? {
+        return Err(failed("publish", &to.path())(ErrorKind::AlreadyExists));
+    }
+    disk.rename(from, to, Rename::Over)
 }
 
 /// Lets two files of one folder change names.
@@ -134,18 +129,6 @@ fn natively(to: At<'_>, lack: Lack, act: impl FnOnce() -> Result<()>) -> Option<
         return None;
     }
     Some(done)
-}
-
-/// Closes what claims a name before something is renamed over it.
-fn drop_over<T>(claim: Result<T>, act: impl FnOnce() -> Result<()>) -> Result<()> {
-    drop(claim?);
-    act()
-}
-
-fn refuses_claims(error: &IoError) -> bool {
-    error.is_already_exists()
-        || error.is_not_permitted()
-        || error.kind() == Some(ErrorKind::DirectoryNotEmpty)
 }
 
 /// Whether both are names of one file that has more than one.

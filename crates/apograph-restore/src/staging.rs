@@ -5,8 +5,8 @@
 //! The log folder holds a mark until the database file has followed, which says how many files it
 //! has and how many bytes. So a command that comes after a crash between the two can tell the one
 //! left behind from somebody else's, and from one that an engine has written to since; it takes it
-//! back and removes it. A file system that claims names (`portable.rs` of apograph-io) may leave an
-//! empty log folder or an empty database file beside what was to be renamed over it; they go too.
+//! back and removes it. Where a name has to be claimed (`portable.rs` of apograph-io), an empty
+//! database file may be left beside what was to be renamed over it; it goes too.
 //!
 //! The folder that it goes into is opened once, and so are the two that are made in it. Whatever
 //! their paths come to lead to, the database is written and cleared where it was begun. Every file
