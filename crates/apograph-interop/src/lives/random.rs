@@ -144,8 +144,7 @@ impl Stage {
                 self.open(db);
                 // What a session does that is open meanwhile is in the log and in no store.
                 let _ = self.world.engine(db.name()).release("ROLLBACK");
-                let _ = self.world.engine(db.name()).compact();
-                self.world.observe(db.name());
+                self.world.compact(db.name());
             }
             Op::Close(db) => self.world.close(db.name()),
             Op::Kill(db) => self.world.kill(db.name()),

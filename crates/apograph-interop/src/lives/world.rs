@@ -64,6 +64,9 @@ struct Database {
     history: History,
     /// Its files were mixed with those of another moment: what lies in its log never was.
     is_mixed: bool,
+    /// It was compacted since it was opened: in generation 1 its image then lacks what sessions did
+    /// to nodes that were there before.
+    is_compacted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -221,6 +224,7 @@ impl World {
             .get_or_insert_with(|| Engine::start_within(&driver, &surroundings));
         engine.open_with(&path, options)?;
         database.is_open = true;
+        database.is_compacted = false;
         let (epoch, content) = (engine.epoch()?, engine.content()?);
         let before = database.history.clone();
         database.history.reopen(generation, epoch, content);
@@ -263,6 +267,16 @@ impl World {
         self.engine(name).checkpoint().expect("a checkpoint");
     }
 
+    /// Brings the database into its compact form, where the engine does not refuse.
+    pub fn compact(&mut self, name: &str) {
+        if self.engine(name).compact().is_ok() {
+            let database = self.known(name);
+            database.is_mixed = true;
+            database.is_compacted = true;
+        }
+        self.observe(name);
+    }
+
     /// Closes the database in order.
     pub fn close(&mut self, name: &str) {
         if self.is_open(name) {
@@ -271,7 +285,7 @@ impl World {
             let database = self.known(name);
             database.is_open = false;
             // All that lies there now was written by this process; generation 2 may keep its log.
-            database.is_mixed &= generation == Generation::Two;
+            database.is_mixed &= generation == Generation::Two || database.is_compacted;
         }
     }
 
