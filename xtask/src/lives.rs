@@ -35,6 +35,7 @@ pub(crate) fn lives(options: &Options) -> Result<()> {
             "--",
             "lives::",
             "held::",
+            "field::",
         ];
         if run(&mut cargo(scripted)).is_err() {
             found.push("scripted lives".to_owned());

@@ -20,6 +20,7 @@ pub struct Engine {
     process: Child,
     requests: ChildStdin,
     replies: BufReader<ChildStdout>,
+    surroundings: Surroundings,
 }
 
 /// Why the engine did not do what it was asked.
@@ -100,6 +101,7 @@ impl Engine {
             process,
             requests,
             replies,
+            surroundings: surroundings.clone(),
         }
     }
 
@@ -392,5 +394,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        self.surroundings.clean_up(self.process.id());
     }
 }

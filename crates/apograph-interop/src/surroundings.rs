@@ -50,6 +50,15 @@ impl Clock {
 }
 
 impl Surroundings {
+    /// Removes what libfaketime leaves of a process that was killed.
+    pub(crate) fn clean_up(&self, process: u32) {
+        if self.clock.is_some() {
+            for name in ["faketime_shm_", "sem.faketime_sem_"] {
+                let _ = std::fs::remove_file(format!("/dev/shm/{name}{process}"));
+            }
+        }
+    }
+
     pub(crate) fn put_around(&self, command: &mut Command) {
         if let Some(user) = self.user {
             command.uid(user).gid(user);

@@ -52,7 +52,7 @@ pub(crate) fn built() -> Apograph {
     Apograph::at(&program())
 }
 
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let other = std::env::var_os("APOGRAPH_COMMAND");
     other.map_or_else(
         || env!("CARGO_BIN_EXE_apograph-under-test").into(),

@@ -4,7 +4,10 @@
 //! Each backup is judged when it is taken: its latest state has to be what the engine makes of a
 //! plain copy of the database and its log.
 
+#[cfg(feature = "strace")]
+mod killed;
 mod segments;
+mod times;
 
 use apograph_interop::lives::World;
 use apograph_interop::{Generation, Outcome};
