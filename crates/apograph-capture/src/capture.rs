@@ -10,7 +10,9 @@ use std::path::Path;
 
 use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now, random};
 use apograph_manifest::{Notes, RepositoryId, write_notes};
-use apograph_repository::{Repository, RepositoryError, RepositoryLock, adopt, create, uncreate};
+use apograph_repository::{
+    Repository, RepositoryError, RepositoryLock, adopt, check_outside_logs, create, uncreate,
+};
 
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
@@ -71,6 +73,7 @@ struct Place<'a> {
 impl<'a> Place<'a> {
     fn find_or_create(disk: &dyn Disk, path: &'a Path, mode: Mode, existing: bool) -> Result<Self> {
         if let Some(found) = Self::find(path)? {
+            check_outside_logs(&found.folder, path)?;
             return Ok(found);
         }
         if existing {

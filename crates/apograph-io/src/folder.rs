@@ -204,6 +204,30 @@ impl Folder {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
+    /// The folder and those that it lies in, up to the root, whatever links led to it; as far as
+    /// they may be entered.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn and_above(&self) -> Result<Vec<Self>> {
+        let mut folders = vec![self.clone()];
+        while let Some(folder) = folders.last() {
+            let above = retry_on_intr(|| openat(folder, "..", HANDLE, RawMode::empty()));
+            let above = match above {
+                Ok(handle) => Self::of(handle.into(), folder.path().join("..")),
+                Err(Errno::ACCESS | Errno::NOENT) => break,
+                Err(errno) => return Err(failed("open", &folder.path().join(".."))(errno)),
+            };
+            // The root lies in itself.
+            if above.identity()? == folder.identity()? {
+                break;
+            }
+            folders.push(above);
+        }
+        Ok(folders)
+    }
+
     /// The folder as a file of its own, to be locked, synced or changed.
     pub(crate) fn as_file(&self) -> Result<File> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;

@@ -31,6 +31,14 @@ pub enum RepositoryError {
         /// What contradicts it.
         detail: String,
     },
+    /// What would be put there does not last, or would be taken for something else.
+    #[error("{} would lie where it cannot stay: {detail}", path.display())]
+    Misplaced {
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        detail: String,
+    },
     /// Another command is writing to the repository.
     #[error("another command is writing to {}", path.display())]
     Busy {
@@ -62,6 +70,7 @@ impl RepositoryError {
             Self::Manifest(error) => error.code(),
             Self::NotARepository { .. } => "not-a-repository",
             Self::Contradiction { .. } => "corrupt-manifest",
+            Self::Misplaced { .. } => "usage",
             Self::Busy { .. } => "repository-busy",
             Self::InTheWay { .. } => "chain-broken",
             Self::NoneUsable {

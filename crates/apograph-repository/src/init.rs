@@ -16,6 +16,7 @@ use apograph_io::{
 use apograph_manifest::{NOTES_FILE_NAME, Notes, RepositoryId, write_notes};
 
 use crate::error::{RepositoryError, Result};
+use crate::place::check_outside_logs;
 use crate::publish::{ENGINE_LOCK_FILE_NAME, RepositoryLock};
 use crate::repository::Repository;
 
@@ -35,7 +36,8 @@ pub enum Initialized {
 /// # Errors
 ///
 /// [`RepositoryError::NotARepository`] where there is anything else but a repository;
-/// [`RepositoryError::Busy`]; and as [`Repository::open_or_empty`].
+/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Busy`]; and as
+/// [`Repository::open_or_empty`].
 pub fn init(disk: &dyn Disk, path: &Path, reading: Reading<'_>) -> Result<Initialized> {
     let folder = match Folder::find(path) {
         Ok(Some(folder)) => folder,
@@ -51,6 +53,7 @@ pub fn init(disk: &dyn Disk, path: &Path, reading: Reading<'_>) -> Result<Initia
         }
         Err(error) => return Err(error.into()),
     };
+    check_outside_logs(&folder, path)?;
     let _lock = RepositoryLock::acquire(&folder, Generation::One)?;
     if Repository::open_or_empty(folder.clone(), reading)?.is_initialized() {
         return Ok(Initialized::Present);
@@ -67,9 +70,11 @@ fn new_notes() -> Result<Notes> {
 ///
 /// # Errors
 ///
-/// [`RepositoryError::Busy`] where another command makes one there; [`RepositoryError::Io`].
+/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Busy`] where
+/// another command makes one there; [`RepositoryError::Io`].
 pub fn create(disk: &dyn Disk, parent: &Folder, name: &OsStr, mode: Mode) -> Result<Folder> {
     let (aside, at) = (temporary_name(name), parent.at(name));
+    check_outside_logs(parent, &at.path())?;
     let aside = parent.at(&aside);
     let busy = |error: IoError| match error {
         IoError::Busy { .. } => RepositoryError::Busy { path: at.path() },

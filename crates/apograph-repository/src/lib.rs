@@ -25,6 +25,7 @@ mod init;
 mod marks;
 mod opening;
 mod overlap;
+mod place;
 mod publish;
 mod rebuild;
 mod records;
@@ -38,6 +39,7 @@ pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_
 pub use error::{RepositoryError, Result};
 pub use init::{Initialized, create, init, uncreate};
 pub use marks::{Mark, mark};
+pub use place::{check_no_repository, check_outside_logs};
 pub use publish::{Addition, LogNotes, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;

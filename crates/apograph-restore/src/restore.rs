@@ -102,6 +102,7 @@ pub fn restore(
     monitor: &dyn Monitor,
 ) -> Result<Restored> {
     let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
+    place.check_place()?;
     place.check_free_or_left()?;
     let reading = Reading {
         threads: options.threads,

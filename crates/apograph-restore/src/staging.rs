@@ -23,6 +23,7 @@ use apograph_io::{
     At, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Monitor, Owner, Reading, exists,
     is_silly_renamed, temporary_name,
 };
+use apograph_repository::{check_no_repository, check_outside_logs};
 
 use crate::error::{RestoreError, Result};
 
@@ -65,6 +66,13 @@ impl Output {
             spill: spill_folder(name.as_ref()).into(),
             temporary: temporary_name(name),
         }))
+    }
+
+    /// Fails where a restored database would not last, or would be taken for a backup: in the log
+    /// folder of a database, or in a repository.
+    pub(crate) fn check_place(&self) -> Result<()> {
+        check_outside_logs(&self.folder, &self.path)?;
+        Ok(check_no_repository(&self.folder, &self.path)?)
     }
 
     /// Fails where anything stands in the way of a restored database. What an interrupted restore

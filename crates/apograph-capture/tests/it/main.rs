@@ -18,5 +18,6 @@ mod increment;
 mod live;
 mod lost;
 mod monitors;
+mod places;
 mod publishing;
 mod words;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{checkpoint_image, log_folder};
@@ -311,4 +312,47 @@ fn a_restore_that_runs_is_not_cleared_away() {
 fn a_folder_that_another_restore_takes_for_a_left_over_is_left_to_it() {
     let stage = Stage::new(V1);
     check_busy(restore_by(&ContendedDisk::default(), &stage), &stage);
+}
+
+/// In a repository it would be adopted as a backup, and in a log folder the engine would remove it.
+#[test]
+fn where_it_would_not_last_or_be_taken_for_a_backup_nothing_is_restored() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let repository = stage.repository();
+        let database = stage.path("database");
+        restore(
+            &RealDisk,
+            &repository,
+            &database,
+            &Options::to(Target::Latest),
+            &Silent,
+        )
+        .expect("a database");
+        let log = log_folder(&database);
+        fs::create_dir(log.join("deep")).expect("a folder");
+        symlink(&repository, stage.path("link")).expect("a link");
+        let places = [
+            repository.join("copy.grafeo"),
+            repository.join("backup_full_0007.grafeo"),
+            stage.path("link/copy.grafeo"),
+            log.join("copy.grafeo"),
+            log.join("deep/copy.grafeo"),
+            log.join("deep/../copy.grafeo"),
+        ];
+        let count = |folder: &Path| fs::read_dir(folder).expect("a folder").count();
+        let before = [count(&repository), count(&log)];
+        for output in places {
+            for dry_run in [true, false] {
+                let options = Options {
+                    dry_run,
+                    ..Options::to(Target::Latest)
+                };
+                let outcome = restore(&RealDisk, &repository, &output, &options, &Silent);
+                let error = outcome.expect_err("a place that does not last");
+                assert_eq!(error.code(), "usage", "{error}");
+            }
+        }
+        assert_eq!([count(&repository), count(&log)], before);
+    }
 }
