@@ -210,7 +210,7 @@ impl<'a> Job<'a> {
             };
             let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
             let tail = behind.log.from(start)?;
-            let stretch = Stretch::read(&tail, start, state, self.reading())?;
+            let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
             let missing = if is_exact_by_format {
                 Vec::new()
             } else {
@@ -270,7 +270,9 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = behind.timeline_from(base);
-        let stretch = Stretch::read(&tail, behind.start, state, self.reading())?;
+        // It was read to see whether it stands still.
+        let reading = self.reading().again();
+        let stretch = Stretch::read(&tail, behind.start, state, reading)?;
         let read_at = now();
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)

@@ -101,6 +101,14 @@ impl<'a> Job<'a> {
         self.options.reading(self.monitor)
     }
 
+    /// The same for another attempt: what was read in the one before is at hand.
+    pub(crate) fn reading_again(&self, attempt: u32) -> Reading<'a> {
+        match attempt {
+            0 => self.reading(),
+            _ => self.reading().again(),
+        }
+    }
+
     /// Gives a writer time.
     pub(crate) fn pause(&self) -> Result<()> {
         std::thread::sleep(SETTLE_PAUSE);
@@ -317,7 +325,7 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans)?;
-            let stretch = Stretch::read(&tail, start, state, self.reading())?;
+            let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(stretch);
                 self.pause()?;
@@ -445,7 +453,8 @@ impl<'a> Job<'a> {
         let Some(last) = records.last() else {
             return Ok(self.up_to_date());
         };
-        let evidence = evidence_of(last, end, moment, self.reading())?;
+        // All of it was read to look for the end of the chain, or behind that.
+        let evidence = evidence_of(last, end, moment, self.reading().again())?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {
             disk: self.disk,

@@ -18,6 +18,7 @@ mod increment;
 mod live;
 mod lost;
 mod monitors;
+mod pacing;
 mod places;
 mod publishing;
 mod words;

@@ -273,14 +273,13 @@ pub(super) struct Log {
     pub(super) to: Option<PointName>,
     /// Leave out commits that were made before an instant
     ///
-    /// Grafeo 0.5 does not log when a commit was made: there it is left out where it was captured
-    /// before.
+    /// A commit of Grafeo 0.5 does not say when it was made: it is left out where it was captured
+    /// before the instant.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(super) since: Option<UnixMillis>,
     /// Leave out commits that were made behind an instant
     ///
-    /// Of Grafeo 0.5 those that a backup behind that instant found first, and one at or behind it
-    /// before that did not.
+    /// One of Grafeo 0.5 is left out where a capture behind the instant did not find it yet.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(super) until: Option<UnixMillis>,
     /// Leave out commits without a record of this kind, such as `delete_node`

@@ -1,0 +1,68 @@
+//! How many bytes a slow backup is counted for.
+
+use std::num::NonZero;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apograph_capture::{Options, capture};
+use apograph_format::{LogPosition, SEGMENT_HEADER_BYTES, SegmentKind};
+use apograph_io::{Clock, Pace, RealDisk, Silent};
+use apograph_manifest::SegmentRecord;
+use apograph_testing::fixtures::{V1, V2};
+
+use crate::live::{Live, added, increment};
+
+/// Time passes where somebody waits.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Duration>>);
+
+impl Clock for Told {
+    fn now(&self) -> Duration {
+        *self.0.lock().expect("a clock")
+    }
+
+    fn wait(&self, time: Duration) {
+        *self.0.lock().expect("a clock") += time;
+    }
+}
+
+/// At this rate a millisecond is a byte.
+const RATE: NonZero<u64> = NonZero::new(1000).expect("not zero");
+
+/// What an increment has of the log, without its headers.
+fn log_bytes(record: &SegmentRecord) -> u64 {
+    let range = increment(record).range.expect("a range");
+    match (range.start, range.end) {
+        (LogPosition::Lsn(start), LogPosition::Lsn(end)) => end.behind(start),
+        _ => record.segment.size_bytes - SEGMENT_HEADER_BYTES as u64,
+    }
+}
+
+#[test]
+fn the_log_is_counted_once_to_check_it_and_once_to_copy_it() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "04_rotation/source");
+        let clock = Told::default();
+        let options = Options {
+            pace: Pace::by(RATE, Box::new(clock.clone())),
+            ..Options::default()
+        };
+        let (database, repository) = (live.database(), live.repository());
+        let captured = capture(&RealDisk, &database, &repository, &options, &Silent);
+        let (mut image, mut log) = (0, 0);
+        for record in added(captured) {
+            match record.segment.kind {
+                SegmentKind::Full => image += record.segment.size_bytes,
+                SegmentKind::Incremental => log += log_bytes(&record),
+            }
+        }
+        assert!(log > 500, "{log}");
+        let counted = u64::try_from(clock.now().as_millis()).expect("a number");
+        // A tenth of a second is for free at first.
+        let (least, most) = (image + 2 * log - 110, image + 2 * log);
+        assert!(
+            (least..=most).contains(&counted),
+            "{counted}: {least} to {most}"
+        );
+    }
+}
