@@ -4,6 +4,7 @@
 //! Those that trace system calls, mount file systems or run the real engine are left to
 //! `cargo xtask faults`.
 
+mod cut;
 mod folders;
 mod names;
 mod watched;

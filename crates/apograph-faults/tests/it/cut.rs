@@ -1,0 +1,223 @@
+//! A file that becomes shorter while a command reads it is an error, and the process lives.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use apograph::capture::{Options as Backup, capture};
+use apograph::format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph::format::{Crc32, Generation};
+use apograph::io::{Folder, Monitor, Reading, RealDisk, Silent};
+use apograph::manifest::Target;
+use apograph::repository::{Repository, plan_rebuild};
+use apograph::restore::{Options, RestoreError, VerifyOptions, commits, restore, verify};
+use apograph_faults::stage::copy;
+use apograph_testing::fixtures::{Fixtures, V1, V2};
+use tempfile::TempDir;
+
+/// Many times what is read at a time.
+const GROUPS: u8 = 100;
+const PAYLOAD_BYTES: usize = 100 << 10;
+/// A cut file has so many bytes.
+const LEFT_BYTES: u64 = 1 << 20;
+
+/// A database with a log of ten megabytes, and a repository with all of it.
+struct Place {
+    folder: TempDir,
+    log: PathBuf,
+}
+
+impl Place {
+    fn new(fixtures: Fixtures) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let source = fixtures.root().join("08_torn_tail/source");
+        copy(&source, folder.path()).expect("a database");
+        let logs = folder.path().join("src.grafeo.wal");
+        let mut logs = fs::read_dir(logs).expect("a log folder");
+        let log = logs.find_map(|entry| {
+            let path = entry.expect("an entry").path();
+            path.extension()
+                .is_some_and(|it| it == "log")
+                .then_some(path)
+        });
+        let log = log.expect("a log file");
+        let bytes = match fixtures.generation() {
+            Generation::One => (1..=GROUPS).flat_map(group_v1).collect(),
+            Generation::Two => log_v2(&fs::read(&log).expect("a log file")),
+        };
+        fs::write(&log, bytes).expect("a log");
+        Self { folder, log }
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("src.grafeo")
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.folder.path().join("repository")
+    }
+
+    fn backup(&self, monitor: &dyn Monitor) -> Result<(), &'static str> {
+        let (database, repository) = (self.database(), self.repository());
+        let taken = capture(
+            &RealDisk,
+            &database,
+            &repository,
+            &Backup::default(),
+            monitor,
+        );
+        taken.map(drop).map_err(|error| error.code())
+    }
+
+    /// The increment, which holds the log.
+    fn increment(&self) -> PathBuf {
+        self.repository().join("backup_incr_0001.wal")
+    }
+}
+
+fn frame_v1(payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a length");
+    let checksum = Crc32::of(payload).get();
+    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
+}
+
+fn group_v1(number: u8) -> Vec<u8> {
+    let mut data = vec![number; PAYLOAD_BYTES];
+    data[0] = 4;
+    let ends = [[35, number + 1], [38, number]].map(|end| frame_v1(&end));
+    [frame_v1(&data), ends.concat()].concat()
+}
+
+/// Groups behind the header of a log file.
+fn log_v2(golden: &[u8]) -> Vec<u8> {
+    let header = WalSegmentHeader::decode(golden).expect("a header");
+    let mut log = header.bytes().to_vec();
+    for number in 1..=GROUPS {
+        let lsn = header.first_lsn.get() + (log.len() - WAL_SEGMENT_HEADER_BYTES) as u64;
+        let begin = [1, 1, 3, 0, 0, 0, number, 6, 0];
+        let length = u32::try_from(PAYLOAD_BYTES).expect("a length");
+        let record = [
+            &[16, 0],
+            &length.to_le_bytes()[..],
+            &vec![number; PAYLOAD_BYTES],
+        ]
+        .concat();
+        let payload = [&[0; 8], &begin[..], &record].concat();
+        let length = u32::try_from(payload.len()).expect("a length");
+        let mut frame = length.to_le_bytes().to_vec();
+        frame.extend(lsn.to_le_bytes());
+        frame.extend((u64::from(number) + 1).to_le_bytes());
+        frame.push(3);
+        frame.extend(payload);
+        let checksum = Crc32::of(&frame).get().to_le_bytes();
+        frame.splice(4..4, checksum);
+        log.extend(frame);
+    }
+    log
+}
+
+type Read = fn(&Place, &dyn Monitor) -> Result<(), &'static str>;
+
+/// Which of the questions whether to go on is answered with a cut: some come before the file is
+/// opened, and some when all of it was read.
+const QUESTIONS: [usize; 9] = [0, 1, 2, 4, 7, 12, 20, 40, 80];
+
+/// Cuts a file when it is asked so often whether to go on.
+struct Cutter<'a> {
+    path: &'a Path,
+    questions: AtomicUsize,
+}
+
+impl<'a> Cutter<'a> {
+    fn of(path: &'a Path, questions: usize) -> Self {
+        let questions = AtomicUsize::new(questions);
+        Self { path, questions }
+    }
+}
+
+impl Monitor for Cutter<'_> {
+    fn is_interrupted(&self) -> bool {
+        if self.questions.fetch_sub(1, Ordering::Relaxed) == 0 {
+            let file = File::options().write(true).open(self.path);
+            file.and_then(|file| file.set_len(LEFT_BYTES))
+                .expect("a cut");
+        }
+        false
+    }
+}
+
+/// What is cut before it is opened is another file, or a log that ends sooner.
+fn is_right(found: Result<(), &str>) -> bool {
+    matches!(
+        found,
+        Ok(()) | Err("io" | "corrupt-segment" | "chain-broken")
+    )
+}
+
+#[test]
+fn a_log_that_becomes_shorter_while_it_is_captured() {
+    let found = QUESTIONS.map(|questions| {
+        let place = Place::new(V1);
+        let found = place.backup(&Cutter::of(&place.log, questions));
+        assert!(is_right(found), "{questions}: {found:?}");
+        found
+    });
+    assert!(found.contains(&Err("io")), "{found:?}");
+}
+
+#[test]
+fn a_segment_that_becomes_shorter_while_it_is_read() {
+    for fixtures in [V1, V2] {
+        let place = Place::new(fixtures);
+        assert_eq!(place.backup(&Silent), Ok(()));
+        let (repository, increment) = (place.repository(), place.increment());
+        let whole = fs::read(&increment).expect("an increment");
+        assert!(whole.len() > usize::from(GROUPS) * PAYLOAD_BYTES);
+        let history = repository.join("apograph.json");
+        let recorded = fs::read(&history).expect("records");
+        let reads: [(&str, Read); 5] = [
+            ("verify", |place, monitor| {
+                let options = VerifyOptions::default();
+                let verified = verify(&place.repository(), &options, monitor);
+                verified.map(drop).map_err(|error| error.code())
+            }),
+            ("restore", |place, monitor| {
+                let output = place.folder.path().join("out.grafeo");
+                let (disk, options) = (&RealDisk, Options::to(Target::Latest));
+                let restored = restore(disk, &place.repository(), &output, &options, monitor);
+                restored.map(drop).map_err(|error| error.code())
+            }),
+            ("log", |place, monitor| {
+                let opened = Repository::open(&place.repository()).expect("a repository");
+                let read = commits(&opened, false, monitor, |_| Ok::<_, RestoreError>(()));
+                read.map(drop).map_err(|error| error.code())
+            }),
+            ("open without records", |place, monitor| {
+                fs::remove_file(place.repository().join("apograph.json")).expect("a removal");
+                let reading = Reading::heard_by(monitor);
+                let opened = Repository::open_with(&place.repository(), reading);
+                opened.map(drop).map_err(|error| error.code())
+            }),
+            ("rebuild", |place, monitor| {
+                let folder = Folder::open(&place.repository()).expect("a repository");
+                let planned = plan_rebuild(&folder, Reading::heard_by(monitor));
+                planned.map(drop).map_err(|error| error.code())
+            }),
+        ];
+        for (what, read) in reads {
+            let found = QUESTIONS.map(|questions| {
+                let found = read(&place, &Cutter::of(&increment, questions));
+                assert!(is_right(found), "{what}, {questions}: {found:?}");
+                fs::write(&increment, &whole).expect("an increment");
+                fs::write(&history, &recorded).expect("records");
+                let output = ["out.grafeo", "out.grafeo.wal"];
+                for left in output.map(|name| place.folder.path().join(name)) {
+                    let removed = fs::remove_file(&left).or_else(|_| fs::remove_dir_all(&left));
+                    drop(removed);
+                }
+                found
+            });
+            assert!(found.contains(&Err("io")), "{what}: {found:?}");
+        }
+    }
+}
