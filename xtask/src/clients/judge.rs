@@ -9,7 +9,8 @@ use serde_json::Value;
 pub(super) struct Counts {
     /// What came back is what the client said.
     pub(super) exact: usize,
-    /// It is what the client itself makes of a copy of its files, and not what it said before.
+    /// It is what the client itself makes of a copy of its files, and not what it said before; or the
+    /// command has said what is missing.
     pub(super) as_engine: usize,
     /// The command refused, with these codes.
     pub(super) refused: Vec<String>,
@@ -71,6 +72,18 @@ impl States {
             epoch: dump["epoch"].as_u64().unwrap_or_default(),
             held: dump["held"].clone(),
         });
+    }
+
+    /// What is found behind a client that was killed in a step: whether it got to its end, and has
+    /// taken an epoch, only that tells.
+    pub(super) fn note_unanswered(&mut self, held: &Value) {
+        let Some(last) = self.0.last().map(|state| state.epoch) else {
+            return;
+        };
+        for epoch in [last, last + 1] {
+            let held = held.clone();
+            self.0.push(State { epoch, held });
+        }
     }
 
     /// Whether the client ever had this at an epoch.
