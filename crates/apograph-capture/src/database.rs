@@ -322,6 +322,13 @@ impl Database {
         }
     }
 
+    /// Generation 1: the front of the image, with the directory of its sections; empty where there
+    /// is none.
+    pub(crate) fn directory(&self) -> Vec<u8> {
+        let front = |source: Source| read_front(&source.file, &source.path, SECTIONS_OFFSET).ok();
+        self.source().ok().and_then(front).unwrap_or_default()
+    }
+
     fn header_bytes(&self, source: &Source) -> Result<Vec<u8>> {
         let have = source.size()?;
         let need = DATABASE_HEADERS_BYTES as u64;

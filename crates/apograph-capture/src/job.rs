@@ -22,6 +22,7 @@ use crate::error::{CaptureError, Result};
 use crate::hold::Hold;
 use crate::image_place::is_fresh;
 use crate::increment::{Framing, Stretch};
+use crate::indexes::warn_of_new;
 use crate::live::{Live, Moment};
 use crate::log_notes::{Notes, stamp_of};
 use crate::request::{Captured, Kind, Options};
@@ -333,7 +334,8 @@ impl<'a> Job<'a> {
                 log = folder.refreshed(read_from)?;
                 continue;
             }
-            self.warn_of_waiting(engines, &stretch);
+            self.warn_of_log(engines, &stretch);
+            warn_of_new(self.database, self.repository, self.monitor);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));
             }
@@ -358,9 +360,17 @@ impl<'a> Job<'a> {
         Ok(None)
     }
 
-    /// Says how many records the log has behind its last commit, where that is more than a write in
-    /// flight.
-    pub(crate) fn warn_of_waiting(&self, engines: Engines, stretch: &Stretch<'_>) {
+    /// Says what an older engine's log does not: how many records stand behind its last commit, where
+    /// that is more than a write in flight, and that some before it may have been rolled back.
+    pub(crate) fn warn_of_log(&self, engines: Engines, stretch: &Stretch<'_>) {
+        let has_gaps = stretch.state.transactions.ranges().len() > 1;
+        if engines.may_commit_rolled_back() && has_gaps && !stretch.is_empty() {
+            self.monitor.warn(
+                "some transactions of this process have no commit in the log. Before Grafeo 0.5.42 \
+                 no log tells which of them were rolled back: what they wrote belongs to the commit \
+                 behind them there, also when the engine replays it",
+            );
+        }
         let (count, what) = match stretch.waiting {
             0 => return,
             1 => (1, "record"),

@@ -27,6 +27,7 @@ mod hold;
 mod image_copy;
 mod image_place;
 mod increment;
+mod indexes;
 mod job;
 mod live;
 mod log_notes;

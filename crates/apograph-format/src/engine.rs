@@ -271,6 +271,13 @@ impl Engines {
         self.any(|it| it.commit_records != CommitRecords::Always)
     }
 
+    /// Whether the log may hold what was rolled back, as if it was committed.
+    pub fn may_commit_rolled_back(&self) -> bool {
+        self.any(|it| {
+            it.rolled_back == RolledBack::Records && it.commit_records != CommitRecords::Never
+        })
+    }
+
     /// Whether an image may lie beside a log that holds commits which are in the image.
     pub fn may_keep_log(&self) -> bool {
         self.any(|it| it.log_at_checkpoint == LogAtCheckpoint::Kept)

@@ -143,7 +143,7 @@ const FEATURES = {
     else await db.upsertNodes(['B'], [{ ...rows[0], v: -1 }, { id: `new${number}` }])
   },
   async compact(db, number) {
-    if (number === 4) db.compact()
+    if (number === 3) db.compact()
     else if (number % 2 === 0) await db.execute(`INSERT (:M {k: ${number}})`)
     else db.createNode(['M'], { k: number })
   },

@@ -192,7 +192,7 @@ def bulk(db, number):
 
 
 def compact(db, number):
-    if number == 4:
+    if number == 3:
         call(db, "compact")
     elif number % 2 == 0:
         db.execute(f"INSERT (:M {{k: {number}}})")

@@ -21,6 +21,8 @@ struct Cell {
     is_offered: bool,
     /// Some points are what the client itself makes of its files, which lack something.
     lacks: bool,
+    /// No backup is taken at all.
+    is_never_taken: bool,
     /// The codes that some backups are refused with.
     codes: &'static [&'static str],
 }
@@ -34,6 +36,10 @@ impl Cell {
                 "exact" => {}
                 "engine" => cell.lacks = true,
                 "closed" => cell.codes = &["unsupported-version"],
+                "never" => {
+                    cell.codes = &["unsupported-version"];
+                    cell.is_never_taken = true;
+                }
                 "refused" => cell.codes = &["spilled-vectors"],
                 other => bail!("{DOCUMENT} says `{other}`"),
             }
@@ -107,8 +113,15 @@ impl Cell {
         if !self.is_offered || counts.is_absent {
             return findings;
         }
-        must(counts.exact + counts.as_engine > 0, "nothing comes back");
-        must(counts.exact > 0 || self.lacks, "nothing is exact");
+        let comes_back = counts.exact + counts.as_engine > 0;
+        must(
+            comes_back != self.is_never_taken,
+            "something comes back, or nothing",
+        );
+        must(
+            counts.exact > 0 || self.lacks || self.is_never_taken,
+            "nothing is exact",
+        );
         must(
             counts.as_engine == 0 || self.lacks,
             "not all that the client said",

@@ -174,6 +174,21 @@ def uncommitted(out):
     golden.finish()
 
 
+def rolled_back(out):
+    golden = Golden(out, "rolled_back", "a commit, a transaction that is rolled back, a commit, killed: the log has the records of all three, and two commits")
+
+    def steps(golden):
+        golden.open()
+        insert(golden, 1)
+        transaction = golden.db.begin_transaction()
+        transaction.execute("INSERT (:K {i: 2})")
+        transaction.rollback()
+        insert(golden, 3)
+
+    golden.live(steps)
+    golden.finish()
+
+
 FORCE_DISK = {"section_tiers": {"VectorStore": "force_disk"}}
 
 
@@ -219,7 +234,7 @@ def spilled_since(out):
 
 FIXTURES = {
     "0.5.34": [no_commits],
-    "0.5.36": [kept_log_checkpoint, kept_log_backup],
+    "0.5.36": [kept_log_checkpoint, kept_log_backup, rolled_back],
     "0.5.43": [kept_log_reopened, uncommitted],
     "0.5.44": [spilled, spilled_since],
 }

@@ -86,11 +86,12 @@ impl States {
         }
     }
 
-    /// Whether the client ever had this at an epoch.
+    /// Whether the client ever had this at an epoch. What a process of generation 1 changes before it
+    /// takes an epoch stands in the timeline before.
     pub(super) fn had(&self, epoch: u64, held: &Value) -> bool {
         self.0
             .iter()
-            .any(|it| it.epoch == epoch && it.held == *held)
+            .any(|it| (it.epoch == epoch || it.epoch == 0) && it.held == *held)
     }
 }
 

@@ -182,21 +182,16 @@ impl<'a> Telling<'a> {
     }
 
     fn look(&mut self) -> Result<()> {
-        match self.ask(&json!({"do": "dump"}))? {
-            Answer::Done(dump) => {
-                if std::mem::take(&mut self.is_unanswered) {
-                    self.states.note_unanswered(&dump["held"]);
-                }
-                self.states.note(&dump);
-                self.last = Some(dump["held"].clone());
-                Ok(())
+        // Behind `compact()` older releases say nothing any more.
+        self.last = None;
+        if let Answer::Done(dump) = self.ask(&json!({"do": "dump"}))? {
+            if std::mem::take(&mut self.is_unanswered) {
+                self.states.note_unanswered(&dump["held"]);
             }
-            // Behind `compact()` older releases say nothing any more.
-            _ => {
-                self.last = None;
-                Ok(())
-            }
+            self.states.note(&dump);
+            self.last = Some(dump["held"].clone());
         }
+        Ok(())
     }
 
     /// Steps of the feature. A release that offers none of them does not offer it.
@@ -437,7 +432,7 @@ fn tells_what_is_missing(warning: &str) -> bool {
 }
 
 /// Features of which a release offers either all steps or none.
-const NEEDS_ALL: [&str; 2] = ["vectors", "texts"];
+const NEEDS_ALL: [&str; 3] = ["vectors", "texts", "compact"];
 
 fn text(path: &Path) -> Result<&str> {
     path.to_str().context("a path that is not UTF-8")

@@ -1,5 +1,6 @@
 //! Database files.
 
+use apograph_format::v1::{SECTIONS_OFFSET, has_section};
 use apograph_format::{
     Crc32, DATABASE_HEADERS_BYTES, DatabaseHeaders, Extent, ExtentContent, FormatError, Generation,
     Image, PAGE_BYTES, generation_of, v1,
@@ -262,4 +263,27 @@ fn an_old_snapshot_is_one_extent() {
         assert!(check(file).is_err(), "byte {offset}");
     });
     assert!(Image::parse(&file[..file.len() - 1]).is_err());
+}
+
+#[test]
+fn the_front_of_a_file_names_its_sections() {
+    let clients = V1.root().join("../clients");
+    let front = |fixture: &str| {
+        let path = clients.join(fixture).join("source/src.grafeo");
+        let mut bytes = std::fs::read(&path).expect(fixture);
+        bytes.truncate(SECTIONS_OFFSET);
+        bytes
+    };
+    let types = |bytes: &[u8]| -> Vec<u32> {
+        let all = 1..=20;
+        all.filter(|section| has_section(bytes, *section)).collect()
+    };
+    assert_eq!(types(&front("spilled")), [1, 2, 10]);
+    assert_eq!(types(&front("kept_log_checkpoint")), [1, 2]);
+    // A snapshot, and a database that never had an image.
+    assert!(types(&front("no_commits")).is_empty());
+    assert!(types(&front("uncommitted")).is_empty());
+    let mut damaged = front("spilled");
+    damaged[12288 + 8] ^= 2;
+    assert!(types(&damaged).is_empty());
 }

@@ -99,6 +99,21 @@ fn an_open_database_of_an_engine_that_logs_no_commits_is_refused() {
     client.check(&[(0, 3)]);
 }
 
+/// The engine itself has the rolled back node when it opens the database again.
+#[test]
+fn what_was_rolled_back_and_is_not_told_from_a_commit_is_warned_of() {
+    let client = Client::of("rolled_back");
+    let (database, repository) = (client.path("src.grafeo"), client.path("repository"));
+    let taken = backup(&database, &repository, None).ok();
+    let warning = "no log tells which of them were rolled back";
+    assert!(taken["warnings"].to_string().contains(warning), "{taken}");
+    let output = client.path("output.grafeo");
+    restore(&repository, &output, &[]).ok();
+    let mut engine = fixtures::engine(Generation::One);
+    let ours = engine.dump(&output).unwrap().content;
+    assert_eq!(ours, engine.dump(&database).unwrap().content);
+}
+
 /// Before, nothing said that the log held more than was captured.
 #[test]
 fn records_that_wait_for_a_commit_are_told() {
