@@ -374,6 +374,12 @@ impl Stage {
         let restored = command.restore(&folder, &database, &target);
         if restored.exit == 0 {
             self.world.adopt(name);
+            if self
+                .world
+                .is_mixed(&format!("{name}{repository}"), timeline)
+            {
+                self.world.mix(name);
+            }
         } else {
             let detail = format!("{target:?} is offered: {}", restored.json);
             self.world.find(FindingKind::Wrong, detail);

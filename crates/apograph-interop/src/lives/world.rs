@@ -435,6 +435,12 @@ impl World {
         }
     }
 
+    /// Whether a timeline was captured from the files of several moments.
+    pub(crate) fn is_mixed(&self, repository: &str, timeline: u64) -> bool {
+        let stored = self.repositories.get(repository);
+        stored.is_some_and(|stored| stored.mixed.contains(&timeline))
+    }
+
     /// Somebody changed derived files of a repository, or what it offers may be less for other
     /// reasons than a fault.
     pub fn change(&mut self, repository: &str) {

@@ -32,8 +32,8 @@ impl Outcome {
             "usage" => 2,
             "corrupt-segment" | "corrupt-manifest" | "corrupt-cursor" | "corrupt-database"
             | "corrupt-wal" => 3,
-            "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
-            | "encrypted" => 4,
+            "chain-broken" | "log-not-found" | "no-full-backup" | "not-a-repository"
+            | "foreign-database" | "encrypted" => 4,
             "target-not-covered" | "ambiguous-target" => 5,
             "output-exists" => 6,
             "repository-busy" => 7,

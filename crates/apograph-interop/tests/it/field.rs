@@ -4,8 +4,12 @@
 //! Each backup is judged when it is taken: its latest state has to be what the engine makes of a
 //! plain copy of the database and its log.
 
+mod forks;
 #[cfg(feature = "strace")]
 mod killed;
+mod logs;
+mod names;
+mod replaced;
 mod segments;
 mod times;
 
@@ -25,6 +29,16 @@ fn world(generation: Generation) -> World {
     let mut world = lives::world(generation);
     world.open(DB);
     world
+}
+
+/// A backup that is done, or refused for one of these reasons.
+#[track_caller]
+fn done_or_refused(outcome: &Outcome, codes: &[&str]) {
+    if outcome.exit != 0 {
+        let code = outcome.word();
+        assert!(codes.contains(&code), "{}", outcome.json);
+        check_exit(outcome);
+    }
 }
 
 /// A backup that is refused for this reason.

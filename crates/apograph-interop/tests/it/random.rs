@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use apograph_interop::lives::Life;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
 use apograph_interop::{Engine, Generation, OpenOptions, Taken};
 use fastrand::Rng;
@@ -13,8 +14,12 @@ use serde_json::Value;
 use crate::command::{apograph, backup, list, taken, text};
 use crate::fixtures;
 use crate::judge::{judge, judge_broken_off};
+use crate::lives;
 
-for_each_generation!(whatever_can_be_restored_is_exact,);
+for_each_generation!(
+    whatever_can_be_restored_is_exact,
+    whatever_happens_to_the_files_it_is_exact,
+);
 
 const STEPS: usize = 40;
 
@@ -185,6 +190,27 @@ fn whatever_can_be_restored_is_exact(generation: Generation) {
             judge(&repository, &truth).exact,
             verdict.exact,
             "seed {seed}, rebuilt"
+        );
+    }
+}
+
+/// Copied, moved, restored, swapped, lost, cut: of these lives `cargo xtask lives` lives more.
+fn whatever_happens_to_the_files_it_is_exact(generation: Generation) {
+    let tools = lives::tools(generation);
+    for seed in seeds(generation) {
+        println!("seed {seed}");
+        let life = Life::of(&tools, seed);
+        let findings: Vec<_> = life
+            .report
+            .findings
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            findings.is_empty(),
+            "{}{findings:#?}\n\nagain, and shorter: cargo xtask lives --random --generation \
+             {generation} --first {seed} --seeds 1 --shrink",
+            life.story()
         );
     }
 }
