@@ -103,10 +103,14 @@ impl Run {
         Self { exit, json, said }
     }
 
-    /// How it ended.
+    /// How it ended. Where its result alone could not be written, it did what it should.
     pub(crate) fn ended(&self) -> Ended {
+        let message = self.json["message"].as_str().unwrap_or_default();
         match self.exit {
             Some(0) => Ended::Acknowledged,
+            Some(_) if message.starts_with("cannot write to standard output") => {
+                Ended::Acknowledged
+            }
             Some(_) => Ended::Failed,
             None => Ended::CutOff,
         }
