@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
-use apograph::format::{Epoch, Extent, Image, Point, Timeline, log_folder};
+use apograph::format::{Epoch, Extent, Image, Point, log_folder};
 use apograph::io::{Folder, IoError, Reading, RealDisk, Silent};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, rebuild};
@@ -174,11 +174,10 @@ pub fn states(repository: &Path) -> Result<BTreeMap<u64, State>> {
     for point in points(&Repository::open(repository)?) {
         let state = state_at(repository, Target::Point(point.into()))?;
         let state = state.with_context(|| format!("{point}"))?;
-        ensure!(
-            point.timeline == Timeline::FIRST,
-            "{point} begins a timeline"
-        );
-        states.insert(point.epoch.get(), state);
+        // A chain whose evidence is lost goes on in another timeline, with the same states.
+        if let Some(known) = states.insert(point.epoch.get(), state.clone()) {
+            ensure!(known == state, "{point} is another state");
+        }
     }
     Ok(states)
 }
