@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_interop::scenario::{self, Backups, Scenario};
 use apograph_interop::{Engine, Generation, Taken, Truth, TruthState};
+use apograph_model::check_derived;
 
 use crate::command::{apograph, backup, list, taken, text};
 use crate::fixtures;
@@ -66,8 +67,14 @@ fn live(generation: Generation, scenario: &Scenario, dir: &Path, always: bool) -
     (repository, truth.unwrap())
 }
 
+/// Derived files change no answer: of at most so many states of each repository all are compared.
+const STATES: usize = 12;
+
 #[track_caller]
 fn check_rebuild(repository: &Path, truth: &Truth, before: &BTreeSet<(u64, u64)>) {
+    if let Err(difference) = check_derived(repository, STATES) {
+        panic!("{}: {difference}", truth.fixture);
+    }
     std::fs::remove_file(repository.join("backup_manifest.json")).unwrap();
     std::fs::remove_file(repository.join("apograph.json")).unwrap();
     let rebuilt = apograph(["rebuild", text(repository)]).ok();
