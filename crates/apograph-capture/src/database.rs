@@ -65,7 +65,10 @@ impl Database {
         let file = folder.at(name).open_named()?;
         let mode = Mode::of(&file, path)?;
         // One that is damaged is reported when its headers are read.
-        let front = read_front(&file, path, GENERATION_BYTES).unwrap_or_default();
+        let front = match read_front(&file, path, GENERATION_BYTES) {
+            Err(IoError::EndedEarly { .. }) => Vec::new(),
+            front => front?,
+        };
         if let Some(what) = other_file(&front, path) {
             let path = path.to_owned();
             return Err(CaptureError::NotADatabase { path, what });

@@ -30,10 +30,10 @@ impl Outcome {
         let exit = match code {
             "io" => 1,
             "usage" => 2,
-            "corrupt-segment" | "corrupt-manifest" | "corrupt-cursor" | "corrupt-database"
-            | "corrupt-wal" => 3,
-            "chain-broken" | "log-not-found" | "no-full-backup" | "not-a-repository"
-            | "foreign-database" | "encrypted" => 4,
+            "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"
+            | "corrupt-database" | "corrupt-wal" => 3,
+            "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
+            | "encrypted" | "not-a-database" | "log-not-found" => 4,
             "target-not-covered" | "ambiguous-target" => 5,
             "output-exists" => 6,
             "repository-busy" => 7,
