@@ -9,7 +9,8 @@ use apograph_io::{Bytes, IoError, Mode, Reading, StagedFile, Steps, sums};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{
-    LogEndCause, LogFile, LogTail, PlacedEvent, PlacedReader, Runs, TimelineState, read_ahead,
+    LogEndCause, LogFile, LogTail, Place, PlacedEvent, PlacedReader, Runs, TimelineState,
+    groups_behind, read_ahead,
 };
 
 use crate::continuity::damage;
@@ -28,6 +29,8 @@ pub(crate) struct Stretch<'a> {
     pub(crate) is_unsettled: bool,
     /// How many whole records stand behind the last commit.
     pub(crate) waiting: u64,
+    /// Generation 2: where the log ends torn.
+    torn_at: Option<Place>,
     /// Where the next increment begins.
     pub(crate) end: LogPosition,
 }
@@ -85,6 +88,9 @@ impl<'a> Stretch<'a> {
             LogEndCause::TornTail { records } => Some(records),
             _ => None,
         });
+        let is_second = start.generation() == Generation::Two;
+        let torn_at = end.filter(|_| is_second && torn.is_some());
+        let torn_at = torn_at.map(|end| end.place);
         let behind_last = end.and_then(|end| end.place.position(&tail.parts));
         let end = if runs.total_bytes() == 0 {
             start
@@ -100,8 +106,30 @@ impl<'a> Stretch<'a> {
             timelines_opened,
             is_unsettled,
             waiting: torn.unwrap_or_default(),
+            torn_at,
             end,
         })
+    }
+
+    /// Generation 2: the error that whole commits stand behind a torn end, if there are any. An engine
+    /// that has the database open has these commits; one that opens it cuts them off.
+    pub(crate) fn cut_off(&self) -> Result<Option<CaptureError>> {
+        let Some(place) = self.torn_at else {
+            return Ok(None);
+        };
+        let commits = groups_behind(&self.tail.parts, place)?;
+        let part = self.tail.parts.get(place.part);
+        let file = self.tail.files.get(place.part);
+        let (Some(part), Some(file), true) = (part, file, commits > 0) else {
+            return Ok(None);
+        };
+        Ok(Some(CaptureError::WalDamaged {
+            path: file.path.clone(),
+            offset: part.file_offset.saturating_add(place.offset as u64),
+            detail: format!(
+                "what stands there is no commit, and {commits} whole ones stand behind it"
+            ),
+        }))
     }
 
     /// The error that it ends before commits that were captured from the same log.

@@ -334,7 +334,7 @@ impl<'a> Job<'a> {
                 log = folder.refreshed(read_from)?;
                 continue;
             }
-            self.warn_of_log(engines, &stretch);
+            self.warn_of_log(engines, &stretch)?;
             warn_of_new(self.database, self.repository, self.monitor);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));
@@ -362,7 +362,20 @@ impl<'a> Job<'a> {
 
     /// Says what an older engine's log does not: how many records stand behind its last commit, where
     /// that is more than a write in flight, and that some before it may have been rolled back.
-    pub(crate) fn warn_of_log(&self, engines: Engines, stretch: &Stretch<'_>) {
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::WalDamaged`] where an engine has commits that cannot be reached in its log.
+    pub(crate) fn warn_of_log(&self, engines: Engines, stretch: &Stretch<'_>) -> Result<()> {
+        if let Some(damage) = stretch.cut_off()? {
+            if self.database.is_being_written()? {
+                return Err(damage);
+            }
+            self.monitor.warn(&format!(
+                "{damage}; the engine cuts them off when it opens the database, and they are not in \
+                 this backup"
+            ));
+        }
         let has_gaps = stretch.state.transactions.ranges().len() > 1;
         if engines.may_commit_rolled_back() && has_gaps && !stretch.is_empty() {
             self.monitor.warn(
@@ -372,7 +385,7 @@ impl<'a> Job<'a> {
             );
         }
         let (count, what) = match stretch.waiting {
-            0 => return,
+            0 => return Ok(()),
             1 => (1, "record"),
             count => (count, "records"),
         };
@@ -383,6 +396,7 @@ impl<'a> Job<'a> {
                  next query that writes commits them too"
             ));
         }
+        Ok(())
     }
 
     /// The timeline where the chain goes on, and whether another process than the image's began

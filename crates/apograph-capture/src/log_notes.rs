@@ -95,8 +95,8 @@ impl LogNotes for Notes<'_> {
 
     fn keep(&self) {
         let mut last = None;
-        for _ in 0..ATTEMPTS {
-            let keep = match self.neediest() {
+        for attempt in 0..ATTEMPTS {
+            let keep = match self.neediest(attempt == 0) {
                 Ok(keep) => keep,
                 Err(error) => return self.cannot_keep(&error),
             };
@@ -155,7 +155,7 @@ impl Notes<'_> {
     }
 
     /// The start of the first log file that a repository needs.
-    fn neediest(&self) -> Result<LogPosition, ManifestError> {
+    fn neediest(&self, is_told: bool) -> Result<LogPosition, ManifestError> {
         let mut keep = self.kept_from(self.end);
         for (repository, marker) in read_markers(self.folder)? {
             let Some(slot) = marker.newest().filter(|_| repository != self.repository) else {
@@ -164,7 +164,9 @@ impl Notes<'_> {
             let Some(end) = slot.evidence.end else {
                 continue;
             };
-            if end.generation() != keep.generation() || self.is_given_up(repository, slot, end) {
+            if end.generation() != keep.generation()
+                || self.is_given_up(repository, slot, end, is_told)
+            {
                 continue;
             }
             keep = keep.min(self.kept_from(end));
@@ -176,8 +178,14 @@ impl Notes<'_> {
         self.log.map_or(end, |log| kept_from(log, end))
     }
 
-    /// Whether another repository holds log back no longer, which is said.
-    fn is_given_up(&self, repository: RepositoryId, slot: &Slot, end: LogPosition) -> bool {
+    /// Whether another repository holds log back no longer, which is said once.
+    fn is_given_up(
+        &self,
+        repository: RepositoryId,
+        slot: &Slot,
+        end: LogPosition,
+        is_told: bool,
+    ) -> bool {
         let age = self.now.get().saturating_sub(slot.written_at.get());
         let age = Duration::from_millis(age);
         let kept = self.kept_from(end);
@@ -193,6 +201,9 @@ impl Notes<'_> {
         } else {
             return false;
         };
+        if !is_told {
+            return true;
+        }
         self.monitor.warn(&format!(
             "another repository of this database, {repository}, {why}: the log is not kept for it \
              any more, and its next backup may be a full one"

@@ -51,3 +51,4 @@ pub use part::{LogPart, Place, Run, Runs};
 pub use reader::GroupReader;
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
 pub use v1::marks::{CheckpointMark, checkpoint_marks};
+pub use v2::tail::groups_behind;

@@ -48,7 +48,8 @@ impl Search<'_> {
             return Ok(None);
         };
         let begins = LogPosition::in_file(LogSequence::default(), 0);
-        let is_untouched = full.image == self.live.image && log.checkpoint().is_none();
+        let is_known = full.log_start.is_none_or(|start| start == begins);
+        let is_untouched = is_known && full.image == self.live.image && log.checkpoint().is_none();
         if !is_untouched
             || log
                 .files()

@@ -80,6 +80,10 @@ impl Chain {
             return None;
         }
         let start = entry.increment()?.range?.start;
+        // The log behind an image begins where the image says: another log may, behind the same one.
+        if previous.full().and_then(|full| full.log_start) == Some(start) {
+            return None;
+        }
         let end = self.log_end_before(index)?;
         (end != start).then_some(HoleCause::UnlinkedPositions {
             file,

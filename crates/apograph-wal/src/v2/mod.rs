@@ -3,4 +3,4 @@
 pub(crate) mod boundary;
 pub(crate) mod frame;
 pub(crate) mod reader;
-mod tail;
+pub(crate) mod tail;

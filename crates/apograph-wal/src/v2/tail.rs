@@ -61,3 +61,32 @@ pub(crate) fn behind(parts: &[LogPart<'_>], bad: Place) -> Result<Behind> {
     }
     Ok(Behind::NothingDurable)
 }
+
+/// How many whole groups stand behind a place in a log of generation 2, whatever stands before them:
+/// an engine that has the database open has them, and one that opens it cuts them off.
+///
+/// # Errors
+///
+/// As [`apograph_io::Bytes::read`].
+pub fn groups_behind(parts: &[LogPart<'_>], place: Place) -> Result<u64> {
+    let Some(part) = parts.get(place.part) else {
+        return Ok(0);
+    };
+    let (mut window, mut frames) = (LogWindow::of(parts), LogWindow::of(parts));
+    let end = part.bytes.len().saturating_sub(FRAME_HEADER_BYTES);
+    let end = end.saturating_add(1);
+    let find = |bytes: &[u8], offset: usize, searched: usize| {
+        let mut places = RawFrame::places(bytes, part.lsn_at(offset)?);
+        let place = places.next().filter(|place| *place < searched);
+        place.map(|place| offset.saturating_add(place))
+    };
+    let (mut from, mut groups) = (place, 0_u64);
+    while let Some(offset) = window.search(from, end, FRAME_HEADER_BYTES, find)? {
+        let at = Place { offset, ..place };
+        let frame = frame_at(&mut frames, parts, at)?;
+        let is_last = frame.is_ok_and(|frame| frame.flags.is_last());
+        groups = groups.saturating_add(u64::from(is_last));
+        from = at.plus(1);
+    }
+    Ok(groups)
+}

@@ -138,8 +138,8 @@ fn hint(code: &str) -> Option<&'static str> {
         "output-exists" => "name an OUTPUT that does not exist; nothing is ever overwritten",
         "repository-busy" => "try again when the other command has ended",
         "wal-damaged" => {
-            "nothing was captured; close the database in order if it is open, which writes what it \
-             has in memory to its file, and take a full backup then"
+            "nothing was captured; let the engine checkpoint or close the database in order if it is \
+             open, which writes what it has in memory to its file, and take a full backup then"
         }
         _ => return None,
     })
