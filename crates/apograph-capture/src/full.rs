@@ -269,7 +269,11 @@ impl<'a> Job<'a> {
             Some(rest) => rest.state.next_timeline(),
         };
         let base = Point::new(timeline, copy.epoch());
-        let state = behind.timeline_from(base);
+        let state = if is_same {
+            self.timeline_behind_same(behind)
+        } else {
+            behind.timeline_from(base)
+        };
         // It was read to see whether it stands still.
         let reading = self.reading().again();
         let stretch = Stretch::read(&tail, behind.start, state, reading)?;
@@ -372,6 +376,15 @@ impl<'a> Job<'a> {
             segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
         }
         Ok(Rest { state, end })
+    }
+
+    /// The timeline behind an image that the chain ends with, for another log behind it.
+    fn timeline_behind_same(&self, behind: &LogBehind) -> TimelineState {
+        let mut state = self.repository.timeline_at_end();
+        if behind.is_reopened {
+            state.end_process();
+        }
+        state
     }
 
     /// Whether the last segment is the image of a full backup, and the same one.

@@ -84,6 +84,10 @@ impl<'d> CarelessDisk<'d> {
 
 impl Disk for CarelessDisk<'_> {
     fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
+        // What it did not clear away is not in its own way.
+        if self.neglects == Neglect::Withdrawal && at.exists()? {
+            self.disk.remove_file(at)?;
+        }
         let file = self.disk.create_new(at, access)?;
         if self.neglects == Neglect::Modes {
             let (path, open) = (at.path(), Permissions::from_mode(0o666));

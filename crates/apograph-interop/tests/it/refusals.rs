@@ -452,8 +452,15 @@ fn what_is_no_repository_or_no_database_is_told_so(generation: Generation) {
     );
     check(
         &stage,
-        "unsupported-version",
+        "not-a-database",
         &["backup", text(&log), "--repo", text(&repository)],
+    );
+    let directory = stage.path("directory");
+    std::fs::create_dir_all(directory.join("wal")).unwrap();
+    check(
+        &stage,
+        "unsupported-version",
+        &["backup", text(&directory), "--repo", text(&repository)],
     );
     let text_file = stage.path("notes.grafeo");
     std::fs::write(&text_file, vec![b'x'; 20_000]).unwrap();

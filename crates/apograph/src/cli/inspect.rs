@@ -151,6 +151,12 @@ pub(super) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
         return wal_segment(path, bytes);
     }
     if front.starts_with(&DATABASE_MAGIC) {
+        if source.is_hollow() {
+            let (path_text, count) = (path.display(), source.len());
+            let message =
+                format!("{path_text}: almost all of its {count} bytes were never written");
+            return Err(Failure::new("corrupt-database", message).about(path));
+        }
         return database(path, bytes, session);
     }
     if LogFolderEntry::of(name, Generation::One) != LogFolderEntry::Other {
