@@ -136,10 +136,15 @@ impl Source {
             let at = (offset + filled) as u64;
             match self.file.read_at(rest, at) {
                 Ok(0) => {
+                    // It may end before this piece of it.
+                    let found = self
+                        .file
+                        .metadata()
+                        .map_err(failed("inspect", &self.path))?;
                     return Err(IoError::EndedEarly {
                         path: self.path.clone(),
                         expected: self.length as u64,
-                        read: at,
+                        read: found.len().min(at),
                     });
                 }
                 Ok(count) => filled += count,

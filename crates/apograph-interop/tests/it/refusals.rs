@@ -442,7 +442,7 @@ fn what_is_no_repository_or_no_database_is_told_so(generation: Generation) {
     let log = stage.log_folder();
     check(
         &stage,
-        "not-a-repository",
+        "usage",
         &["backup", text(&database), "--repo", text(&log)],
     );
     check(

@@ -119,7 +119,7 @@ fn a_dry_run_says_what_the_restore_then_does(generation: Generation) {
     planned
         .as_object_mut()
         .unwrap()
-        .retain(|key, _| key != "dry_run");
+        .retain(|key, _| !["dry_run", "bytes_free"].contains(&key.as_str()));
     assert_eq!(planned, done);
     let log = stage.path("output.grafeo.wal").read_dir().unwrap();
     let log = log.map(|entry| entry.unwrap().path());
@@ -180,7 +180,9 @@ fn a_backup_that_was_cut_off_before_its_manifest_is_completed(generation: Genera
     ] {
         cut_off(&stage, mode, full_is_missing);
         let verified = apograph(["verify", text(&repository)]);
-        assert_eq!(verified.json["ok"], false, "{}", verified.json);
+        // A backup that was not finished is no damage, and told.
+        let warnings = verified.json["warnings"].as_array().unwrap();
+        assert!(!warnings.is_empty(), "{}", verified.json);
 
         let mut engine = fixtures::engine(generation);
         engine.open(&database).unwrap();
@@ -257,6 +259,10 @@ fn a_database_may_be_named_by_a_link(generation: Generation) {
     engine.open(&link).unwrap();
     insert(&mut engine, 0..3);
     let repository = stage.path("linked");
+    // What an engine left beside the other name may be the log as well.
+    let outcome = backup(&link, &repository, None);
+    assert_eq!(outcome.code(), "log-not-found", "{}", outcome.json);
+    std::fs::remove_dir_all(stage.log_folder()).unwrap();
     let report = backup(&link, &repository, None).ok();
     assert_eq!(report["outcome"], "full");
     let output = stage.path("unlinked.grafeo");
