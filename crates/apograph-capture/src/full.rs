@@ -19,7 +19,7 @@ use apograph_repository::NewSegment;
 use apograph_wal::{LogFolder, TimelineState};
 
 use crate::continuity::GoesOn;
-use crate::error::Result;
+use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
 use crate::image_place::ImagePlace;
 use crate::increment::Stretch;
@@ -246,12 +246,8 @@ impl<'a> Job<'a> {
     ) -> Result<Captured> {
         let mut segments = Vec::new();
         let rest = match goes_on {
-            Some(GoesOn::At(start)) => {
-                Some(self.rest_of_log(&behind.log, start, false, &mut segments)?)
-            }
-            Some(GoesOn::Before(start)) => {
-                Some(self.rest_of_log(&behind.log, start, true, &mut segments)?)
-            }
+            Some(GoesOn::At(start)) => self.rest_of_log(behind, start, false, &mut segments)?,
+            Some(GoesOn::Before(start)) => self.rest_of_log(behind, start, true, &mut segments)?,
             Some(GoesOn::Closed) | None => None,
         };
         let continues = rest
@@ -352,17 +348,31 @@ impl<'a> Job<'a> {
         })
     }
 
-    /// Writes what the chain lacks of the log so far, and tells the timeline at its end.
+    /// Writes what the chain lacks of the log so far, and tells the timeline at its end. `None` where
+    /// the log is damaged before the image: the image holds what stood there, and the chain begins
+    /// anew with it.
     fn rest_of_log(
         &self,
-        log: &LogFolder,
+        behind: &LogBehind,
         start: LogPosition,
         spans: bool,
         segments: &mut Vec<NewSegment<'a>>,
-    ) -> Result<Rest> {
+    ) -> Result<Option<Rest>> {
+        let log = &behind.log;
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans)?;
-        let rest = Stretch::read(&tail, start, state, self.reading())?;
+        let rest = match Stretch::read(&tail, start, state, self.reading()) {
+            Ok(rest) if rest.end < behind.start => match rest.cut_off()? {
+                None => rest,
+                Some(damage) => return Ok(self.without_rest(&damage)),
+            },
+            Ok(rest) => rest,
+            // What is behind the image was read before, and is sound.
+            Err(damage @ CaptureError::WalDamaged { .. }) => {
+                return Ok(self.without_rest(&damage));
+            }
+            Err(error) => return Err(error),
+        };
         let (state, end) = (rest.state.clone(), rest.end);
         // A seal alone counts too: the chain goes on behind it. So does another process that has
         // logged nothing: no segment that follows would say that it is not the one before.
@@ -375,7 +385,16 @@ impl<'a> Job<'a> {
             };
             segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
         }
-        Ok(Rest { state, end })
+        Ok(Some(Rest { state, end }))
+    }
+
+    /// Says that the commits between the chain and an image are in no backup of their own.
+    fn without_rest(&self, damage: &CaptureError) -> Option<Rest> {
+        self.monitor.warn(&format!(
+            "{damage}; the database file holds what was committed there, and no point between the \
+             last backup and it can be restored"
+        ));
+        None
     }
 
     /// The timeline behind an image that the chain ends with, for another log behind it.

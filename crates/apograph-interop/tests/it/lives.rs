@@ -238,7 +238,7 @@ fn moved_by_cp(generation: Generation) {
 
 /// In generation 1 each of them is a process whose log nobody sees.
 fn short_commands(generation: Generation) {
-    live(generation, [10, 10], |world| {
+    live(generation, [10, 1], |world| {
         world.close(DB);
         for round in 0..10 {
             world.open(DB);

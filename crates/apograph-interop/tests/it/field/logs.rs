@@ -3,11 +3,15 @@
 use std::fs;
 
 use apograph_interop::Generation;
+use apograph_interop::lives::World;
+use serde_json::Value;
 
-use super::{DB, REPO, all_is_exact, done, done_or_refused, world};
+use super::{DB, REPO, all_is_exact, done, done_or_refused, refused, world};
 
 for_each_generation!(
     a_page_of_captured_log_is_zeroed,
+    a_defect_in_the_log_of_an_engine_at_work,
+    a_defect_in_the_log_of_no_engine,
     rollbacks_behind_a_checkpoint,
 );
 
@@ -53,6 +57,81 @@ fn a_page_of_captured_log_is_zeroed(generation: Generation) {
         done(&world.back_up_as(DB, REPO, Some("--full"), None));
         all_is_exact(world);
     }
+}
+
+/// Six commits, and a bit that is flipped in the middle of the third.
+fn six_commits_and_a_defect(world: &mut World) {
+    world.insert(DB, 0..2);
+    done(&world.back_up(DB, REPO));
+    let file = world.log_files(DB).pop().unwrap();
+    let mut ends = Vec::new();
+    for number in 2..8 {
+        world.insert(DB, number..number + 1);
+        ends.push(fs::metadata(&file).unwrap().len());
+    }
+    let place = usize::try_from(u64::midpoint(ends[1], ends[2])).unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[place] ^= 1;
+    // In place, as a disk would: the engine has the file open.
+    let mut open = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    std::io::Write::write_all(&mut open, &bytes[..=place]).unwrap();
+}
+
+fn nodes(content: &Value) -> usize {
+    content["nodes"].as_array().unwrap().len()
+}
+
+/// Row 15f. The live database has what stands behind the defect.
+fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
+    let mut world = world(generation);
+    six_commits_and_a_defect(&mut world);
+    let command = world.command().clone();
+    let (database, repository) = (world.database(DB), world.repository(REPO));
+    let before = crate::command::contents(&repository);
+    for mode in [None, Some("--incremental"), Some("--full")] {
+        let outcome = command.backup(&database, &repository, mode);
+        refused(&outcome, "wal-damaged");
+        let hint = outcome.json["hint"].as_str().unwrap_or_default();
+        let is_told = generation == Generation::One || hint.contains("checkpoint");
+        assert!(is_told, "{}", outcome.json);
+    }
+    let segments = |contents: Vec<(std::path::PathBuf, Vec<u8>)>| contents.len();
+    assert_eq!(
+        segments(crate::command::contents(&repository)),
+        segments(before)
+    );
+    // A checkpoint takes all of it into the image.
+    world.checkpoint(DB);
+    let live = world.engine(DB).content().unwrap();
+    assert_eq!(nodes(&live), 8);
+    done(&world.back_up_as(DB, REPO, Some("--full"), None));
+    let output = world.path("out.grafeo");
+    done(&command.restore(&repository, &output, &["--latest"]));
+    let restored = crate::fixtures::engine(generation).dump(&output).unwrap();
+    assert_eq!(restored.content, live);
+}
+
+/// With no engine there, its own rule counts: it cuts there when it opens the database. (That of
+/// generation 1 cuts nothing, so it is damage there.)
+fn a_defect_in_the_log_of_no_engine(generation: Generation) {
+    let mut world = world(generation);
+    six_commits_and_a_defect(&mut world);
+    world.kill(DB);
+    let outcome = world.back_up(DB, REPO);
+    done_or_refused(&outcome, &["wal-damaged"]);
+    if generation == Generation::Two {
+        done(&outcome);
+        let warnings = outcome.json["warnings"].to_string();
+        assert!(
+            warnings.contains("defect") || warnings.contains("damage"),
+            "{}",
+            outcome.json
+        );
+        world.open(DB);
+        world.insert(DB, 10..12);
+        done(&world.back_up(DB, REPO));
+    }
+    all_is_exact(world);
 }
 
 /// Row 26, with the engines at hand: records of rollbacks and checkpoints stand between the
