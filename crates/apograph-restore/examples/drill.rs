@@ -4,7 +4,7 @@
 //! restore would, and where anything in the repository is damaged or missing.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use apograph_io::{RealDisk, Silent};
 use apograph_manifest::Target;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let own = tempfile::tempdir()?;
     let repository = match std::env::args_os().nth(1) {
         Some(folder) => PathBuf::from(folder),
-        None => example(own.path())?,
+        None => example(own.path().join("repository"))?,
     };
 
     let mut options = Options::to(Target::Latest);
@@ -75,9 +75,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     Err("the repository has problems".into())
 }
 
-fn example(folder: &Path) -> std::io::Result<PathBuf> {
+fn example(folder: PathBuf) -> std::io::Result<PathBuf> {
+    std::fs::create_dir(&folder)?;
     for (name, bytes) in EXAMPLE {
         std::fs::write(folder.join(name), bytes)?;
     }
-    Ok(folder.to_owned())
+    Ok(folder)
 }
