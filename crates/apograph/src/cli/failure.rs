@@ -167,6 +167,9 @@ impl From<RepositoryError> for Failure {
             RepositoryError::InTheWay { ref path } => failure
                 .about(path)
                 .hinting("`apograph rebuild REPO` makes it part of the chain; or move it away"),
+            RepositoryError::Misplaced { ref path, .. } => failure
+                .about(path)
+                .hinting("name a place outside of that folder; nothing was written"),
             RepositoryError::NotARepository { ref path, .. }
             | RepositoryError::Contradiction { ref path, .. }
             | RepositoryError::Busy { ref path } => failure.about(path),

@@ -90,6 +90,22 @@ fn a_repository_is_made_where_nothing_is_and_that_is_said() {
 }
 
 #[test]
+fn an_output_in_a_repository_is_told_to_go_elsewhere() {
+    for (folder, _) in databases() {
+        let run = |words: &str| apograph(folder.path(), &words.split(' ').collect::<Vec<_>>());
+        assert!(run("backup people.grafeo -r r").status.success());
+        let refused = run("restore r r/out.grafeo");
+        assert_eq!(refused.status.code(), Some(2));
+        let said = stderr(&refused);
+        assert!(
+            said.contains("r/out.grafeo") && said.contains("hint: name a place outside"),
+            "{said}"
+        );
+        assert!(!folder.path().join("r/out.grafeo").exists());
+    }
+}
+
+#[test]
 fn a_path_is_bytes() {
     for (folder, database) in databases() {
         let odd = OsString::from_vec(b"pe\xff\x1bople.grafeo".to_vec());
