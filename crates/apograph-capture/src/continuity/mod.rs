@@ -20,7 +20,7 @@ use apograph_manifest::{
 };
 use apograph_repository::Repository;
 use apograph_wal::{
-    GroupReader, LogEnd, LogEndCause, LogEvent, LogFile, LogPart, Place, TimelineState,
+    GroupReader, LogEnd, LogEndCause, LogEvent, LogFile, LogFolder, LogPart, Place, TimelineState,
 };
 
 use crate::broken::Broken;
@@ -230,7 +230,7 @@ impl<'a> Search<'a> {
     }
 
     /// Where the log goes on from the segments before the last one, a full backup of the engine:
-    /// both stand in the same log, and what lies between them is still there.
+    /// both stand in the same log, and what lies between them is still there, and whole.
     fn before_last(&self) -> Result<Option<LogPosition>> {
         let (Some(SegmentContent::Full(full)), Some((_, entries))) =
             (&self.last.content, self.entries.split_last())
@@ -256,8 +256,10 @@ impl<'a> Search<'a> {
             last,
             ..*self
         };
-        match before.behind_last()? {
-            Ok(GoesOn::At(position)) => Ok(Some(position)),
+        match (before.behind_last()?, &self.live.log) {
+            (Ok(GoesOn::At(position)), Some(log)) if is_whole(log, position, start.into())? => {
+                Ok(Some(position))
+            }
             _ => Ok(None),
         }
     }
@@ -266,6 +268,17 @@ impl<'a> Search<'a> {
     fn timeline(&self) -> TimelineState {
         self.repository.timeline_before(self.entries.len())
     }
+}
+
+/// Whether a log can be read from one position up to another.
+fn is_whole(log: &LogFolder, from: LogPosition, to: LogPosition) -> Result<bool> {
+    let tail = log.from(from)?;
+    let mut groups = GroupReader::new(&tail.parts);
+    for event in groups.by_ref() {
+        event?;
+    }
+    let end = groups.end().map(|end| end.place.position(&tail.parts));
+    Ok(end.is_none_or(|end| end.is_some_and(|end| end >= to)))
 }
 
 /// How many bytes lie between two positions of a log file, or of a log of generation 2; `None`

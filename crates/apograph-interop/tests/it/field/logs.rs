@@ -102,9 +102,12 @@ fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
     );
     // A checkpoint takes all of it into the image.
     world.checkpoint(DB);
-    let live = world.engine(DB).content().unwrap();
-    assert_eq!(nodes(&live), 8);
+    assert_eq!(nodes(&world.engine(DB).content().unwrap()), 8);
     done(&world.back_up_as(DB, REPO, Some("--full"), None));
+    // The chain goes on with it.
+    world.insert(DB, 8..9);
+    done(&world.back_up_as(DB, REPO, Some("--incremental"), None));
+    let live = world.engine(DB).content().unwrap();
     let output = world.path("out.grafeo");
     done(&command.restore(&repository, &output, &["--latest"]));
     let restored = crate::fixtures::engine(generation).dump(&output).unwrap();
