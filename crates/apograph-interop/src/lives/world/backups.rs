@@ -1,0 +1,209 @@
+//! Backups, and what each of them is worth.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::World;
+use super::files::remove_database;
+use crate::command::Outcome;
+use crate::lives::report::FindingKind;
+
+/// So many points of a repository are restored at most, spread over all of them.
+const MOST_POINTS: usize = 40;
+
+/// What is known of a repository.
+#[derive(Debug, Default)]
+pub(super) struct Repository {
+    points: BTreeSet<(u64, u64)>,
+    /// Timelines that were captured from mixed files.
+    mixed: BTreeSet<u64>,
+    /// Derived files or segments were changed by somebody.
+    is_changed: bool,
+}
+
+impl World {
+    /// Takes a backup of a database, or what the command takes for one, and judges it.
+    pub fn back_up(&mut self, name: &str, repository: &str) -> Outcome {
+        self.back_up_as(name, repository, None, None)
+    }
+
+    /// The same in a mode, and with another name for the database.
+    pub fn back_up_as(
+        &mut self,
+        name: &str,
+        repository: &str,
+        mode: Option<&str>,
+        alias: Option<&Path>,
+    ) -> Outcome {
+        let database = self.database(name);
+        let place = self.repository(repository);
+        let copy = self.plain_copy(&database);
+        let named = alias.unwrap_or(&database);
+        let outcome = self.tools.command.backup(named, &place, mode);
+        self.report.count(&outcome);
+        if outcome.exit == 0 {
+            self.judge_backup(name, repository, &copy, &outcome);
+        }
+        remove_database(&copy);
+        outcome
+    }
+
+    /// Takes a backup while a checkpoint is under way, so much later than that began.
+    pub fn back_up_in_a_checkpoint(&mut self, name: &str, repository: &str, later: Duration) {
+        let database = self.database(name);
+        let place = self.repository(repository);
+        let command = self.tools.command.clone();
+        let engine = self.engine(name);
+        let outcome = thread::scope(|scope| {
+            let backup = scope.spawn(|| {
+                thread::sleep(later);
+                command.backup(&database, &place, None)
+            });
+            engine.checkpoint().expect("a checkpoint");
+            backup.join().expect("a backup")
+        });
+        self.report.count(&outcome);
+        if outcome.exit == 0 {
+            let copy = self.plain_copy(&database);
+            self.judge_backup(name, repository, &copy, &outcome);
+        }
+    }
+
+    /// Whether a timeline was captured from the files of several moments.
+    pub(crate) fn is_mixed(&self, repository: &str, timeline: u64) -> bool {
+        let stored = self.repositories.get(repository);
+        stored.is_some_and(|stored| stored.mixed.contains(&timeline))
+    }
+
+    /// Somebody changed derived files of a repository, or what it offers may be less for other
+    /// reasons than a fault.
+    pub fn change(&mut self, repository: &str) {
+        self.stored(repository).is_changed = true;
+    }
+
+    /// Restores what a repository offers, and compares it with what was.
+    pub fn judge_points(&mut self, repository: &str) {
+        let place = self.repository(repository);
+        if !place.exists() {
+            return;
+        }
+        let points = match self.tools.command.restorable(&place) {
+            Ok(points) => points,
+            Err(refused) => {
+                let detail = format!("{} cannot be listed: {}", repository, refused.json);
+                return self.find(FindingKind::Wrong, detail);
+            }
+        };
+        let step = points.len().div_ceil(MOST_POINTS).max(1);
+        let mut timelines: BTreeMap<u64, Vec<(u64, Value)>> = BTreeMap::new();
+        for (index, point) in points.iter().enumerate() {
+            let is_last = points.get(index + 1).is_none_or(|next| next.0 != point.0);
+            let is_mixed = self.stored(repository).mixed.contains(&point.0);
+            if is_mixed || index % step != 0 && !is_last {
+                continue;
+            }
+            let target = format!("{}:{}", point.0, point.1);
+            match self.restored(&place, &["--epoch", &target]) {
+                Ok(content) => {
+                    let points = timelines.entry(point.0).or_default();
+                    points.push((point.1, content));
+                }
+                Err(detail) => self.find(
+                    FindingKind::Wrong,
+                    format!("{repository}, {target}: {detail}"),
+                ),
+            }
+        }
+        for (timeline, points) in timelines {
+            if let Some(detail) = self.disagreement(&points) {
+                let detail = format!("{repository}, timeline {timeline}: {detail}");
+                self.find(FindingKind::Wrong, detail);
+            }
+        }
+    }
+
+    fn judge_backup(&mut self, name: &str, repository: &str, copy: &Path, outcome: &Outcome) {
+        let place = self.repository(repository);
+        // What the engine does not open is nothing to compare with.
+        let Ok(truth) = self.judge.dump(copy) else {
+            self.report.unjudged += 1;
+            return self.judge_offer(name, repository, &place);
+        };
+        match self.restored(&place, &["--latest"]) {
+            Ok(content) if content == truth.content => {}
+            Ok(content) => {
+                let detail = format!(
+                    "{} ({}): {} is there, and not {}",
+                    outcome.word(),
+                    outcome.json["why"],
+                    content,
+                    truth.content
+                );
+                self.find(FindingKind::Silent, detail);
+            }
+            Err(detail) => {
+                let detail = format!("{}: latest: {detail}", outcome.word());
+                self.find(FindingKind::Silent, detail);
+            }
+        }
+        self.judge_offer(name, repository, &place);
+    }
+
+    /// What could be restored still can.
+    fn judge_offer(&mut self, name: &str, repository: &str, place: &Path) {
+        let points = match self.tools.command.restorable(place) {
+            Ok(points) => BTreeSet::from_iter(points),
+            Err(refused) => {
+                let detail = format!("cannot be listed: {}", refused.json);
+                return self.find(FindingKind::Wrong, detail);
+            }
+        };
+        let is_mixed = self.known(name).is_mixed;
+        let stored = self.stored(repository);
+        let lost: Vec<_> = stored.points.difference(&points).copied().collect();
+        let timelines = points.iter().map(|(timeline, _)| *timeline);
+        let newest = stored.points.last().map_or(0, |(timeline, _)| *timeline);
+        if is_mixed {
+            let new = timelines.filter(|timeline| *timeline > newest);
+            stored.mixed.extend(new);
+        }
+        let is_changed = std::mem::take(&mut stored.is_changed);
+        stored.points = points;
+        if !lost.is_empty() && !is_changed {
+            self.find(FindingKind::Lost, format!("no longer offered: {lost:?}"));
+        }
+    }
+
+    /// The content of what a restore gives.
+    fn restored(&mut self, place: &Path, target: &[&str]) -> Result<Value, String> {
+        let output = self.next_copy("restored").with_extension("grafeo");
+        let outcome = self.tools.command.restore(place, &output, target);
+        if outcome.exit != 0 {
+            return Err(outcome.json.to_string());
+        }
+        let dump = self.judge.dump(&output);
+        remove_database(&output);
+        match dump {
+            Ok(dump) => Ok(dump.content),
+            Err(error) => Err(format!("the engine does not open it: {error}")),
+        }
+    }
+
+    fn disagreement(&self, points: &[(u64, Value)]) -> Option<String> {
+        let here = self.databases.values().map(|it| &it.history);
+        let mut why = Vec::new();
+        for history in here.chain(self.past.iter().rev()) {
+            why.push(history.disagreement(points)?);
+        }
+        let first = points.first().map(|(epoch, _)| *epoch);
+        let last = points.last().map(|(epoch, _)| *epoch);
+        why.truncate(3);
+        Some(format!(
+            "{first:?} to {last:?} agree with no history: {why:#?}"
+        ))
+    }
+}

@@ -1,0 +1,155 @@
+//! Databases, each with an engine of its own.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::World;
+use crate::disk;
+use crate::driver::{Engine, EngineError};
+use crate::generation::Generation;
+use crate::lives::history::History;
+use crate::protocol::OpenOptions;
+
+/// A database, and what is known of it.
+#[derive(Debug, Default)]
+pub(super) struct Database {
+    pub(super) path: PathBuf,
+    pub(super) engine: Option<Engine>,
+    pub(super) is_open: bool,
+    pub(super) options: OpenOptions,
+    pub(super) history: History,
+    /// Its files were mixed with those of another moment: what lies in its log never was.
+    pub(super) is_mixed: bool,
+    /// It was compacted since it was opened: in generation 1 its image then lacks what sessions did
+    /// to nodes that were there before.
+    pub(super) is_compacted: bool,
+}
+
+impl World {
+    /// How a database is opened from now on.
+    pub fn set_options(&mut self, name: &str, options: OpenOptions) {
+        self.known(name).options = options;
+    }
+
+    /// Whether an engine has the database open.
+    pub fn is_open(&mut self, name: &str) -> bool {
+        self.known(name).is_open
+    }
+
+    /// Opens a database.
+    pub fn open(&mut self, name: &str) {
+        self.try_open(name)
+            .unwrap_or_else(|error| panic!("{name} cannot be opened: {error}"));
+    }
+
+    /// Opens a database, where the engine does not refuse it.
+    ///
+    /// # Errors
+    ///
+    /// What the engine says.
+    pub fn try_open(&mut self, name: &str) -> Result<(), EngineError> {
+        if self.is_open(name) {
+            return Ok(());
+        }
+        let (driver, surroundings) = (self.tools.driver.clone(), self.surroundings.clone());
+        let generation = self.generation();
+        let database = self.known(name);
+        let folder = database.path.parent().expect("it lies in a folder");
+        let folder = folder.to_owned();
+        if !folder.is_dir() {
+            fs::create_dir_all(&folder).expect("a folder can be created");
+            self.hand_over(&folder);
+        }
+        let database = self.known(name);
+        let options = database.options;
+        let path = database.path.clone();
+        let engine = database
+            .engine
+            .get_or_insert_with(|| Engine::start_within(&driver, &surroundings));
+        engine.open_with(&path, options)?;
+        database.is_open = true;
+        database.is_compacted = false;
+        let (epoch, content) = (engine.epoch()?, engine.content()?);
+        let before = database.history.clone();
+        database.history.reopen(generation, epoch, content);
+        self.past.push(before);
+        Ok(())
+    }
+
+    /// The engine that has the database open.
+    pub fn engine(&mut self, name: &str) -> &mut Engine {
+        let database = self.known(name);
+        assert!(database.is_open, "{name} is not open");
+        database.engine.as_mut().expect("an open database has one")
+    }
+
+    /// Writes down how the database is now.
+    pub fn observe(&mut self, name: &str) {
+        let engine = self.engine(name);
+        let epoch = engine.epoch().expect("an epoch");
+        let content = engine.content().expect("a content");
+        self.known(name).history.note(epoch, content);
+    }
+
+    /// Runs statements; one that fails is a part of the life, too.
+    pub fn run(&mut self, name: &str, op: &str) {
+        match self.engine(name).run(op) {
+            Ok(_) | Err(EngineError::Refused { .. }) => self.observe(name),
+            Err(error) => panic!("{op}: {error}"),
+        }
+    }
+
+    /// Inserts nodes, each in a transaction of its own.
+    pub fn insert(&mut self, name: &str, numbers: std::ops::Range<u64>) {
+        for number in numbers {
+            self.run(name, &format!("INSERT (:R {{i:{number}}})"));
+        }
+    }
+
+    /// Writes a checkpoint.
+    pub fn checkpoint(&mut self, name: &str) {
+        self.engine(name).checkpoint().expect("a checkpoint");
+    }
+
+    /// Brings the database into its compact form, where the engine does not refuse.
+    pub fn compact(&mut self, name: &str) {
+        if self.engine(name).compact().is_ok() {
+            let database = self.known(name);
+            database.is_mixed = true;
+            database.is_compacted = true;
+        }
+        self.observe(name);
+    }
+
+    /// Closes the database in order.
+    pub fn close(&mut self, name: &str) {
+        if self.is_open(name) {
+            let generation = self.generation();
+            self.engine(name).close().expect("a close");
+            let database = self.known(name);
+            database.is_open = false;
+            // All that lies there now was written by this process; generation 2 may keep its log.
+            database.is_mixed &= generation == Generation::Two || database.is_compacted;
+        }
+    }
+
+    /// Kills the engine.
+    pub fn kill(&mut self, name: &str) {
+        let database = self.known(name);
+        database.engine = None;
+        database.is_open = false;
+    }
+
+    /// Kills the engine, if it is not dead, and opens the database again.
+    pub fn crash(&mut self, name: &str) {
+        self.kill(name);
+        self.open(name);
+    }
+
+    /// Kills the engine, and cuts bytes off the newest log file.
+    pub fn tear(&mut self, name: &str, bytes: u64) {
+        self.kill(name);
+        let database = self.database(name);
+        disk::tear_tail(&database, bytes).expect("a log file can be cut");
+    }
+}
