@@ -1,7 +1,7 @@
 //! Backup and point-in-time recovery for the Grafeo graph database.
 //!
-//! This crate is the front of the house: the `apograph` command, and the layers of the library
-//! under one name. A program that needs one layer alone depends on that crate instead.
+//! This crate is the library: its layers under one name. A program that needs one layer alone depends
+//! on that crate instead; the command is `apograph-cli`.
 //!
 //! | module | crate | for |
 //! | --- | --- | --- |
@@ -27,9 +27,6 @@
 //! println!("restored {} commits", restored.commits);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-
-#[cfg(feature = "cli")]
-pub mod cli;
 
 /// Taking backups of a live database.
 ///

@@ -26,7 +26,10 @@ pub(crate) struct Workloads {
 impl Workloads {
     /// Builds the programs.
     pub(crate) fn build() -> Result<Self> {
-        for package in [["--package", "apograph"], ["--package", "apograph-benches"]] {
+        for package in [
+            ["--package", "apograph-cli"],
+            ["--package", "apograph-benches"],
+        ] {
             build(cargo(["build", "--quiet", "--release", "--bins"]).args(package))?;
         }
         let target = target_folder()?;

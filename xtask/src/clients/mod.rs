@@ -76,7 +76,12 @@ type Outcomes = BTreeMap<(String, String), Counts>;
 
 pub(crate) fn clients(options: &Options) -> Result<()> {
     let target = target_folder()?;
-    run(&mut cargo(["build", "--quiet", "--package", "apograph"]))?;
+    run(&mut cargo([
+        "build",
+        "--quiet",
+        "--package",
+        "apograph-cli",
+    ]))?;
     let command = target.join("debug/apograph");
     let folder = target.join("clients");
     let wanted = |release: &&Release| {

@@ -50,6 +50,18 @@ const LAYERS: &[(&str, &[&str])] = &[
             "apograph-restore",
         ],
     ),
+    (
+        "apograph-cli",
+        &[
+            "apograph-format",
+            "apograph-io",
+            "apograph-manifest",
+            "apograph-wal",
+            "apograph-repository",
+            "apograph-capture",
+            "apograph-restore",
+        ],
+    ),
 ];
 
 /// Packages for tests alone, which may use every layer.

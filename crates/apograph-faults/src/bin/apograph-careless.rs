@@ -9,5 +9,5 @@ fn main() -> std::process::ExitCode {
         eprintln!("{NEGLECTS} does not say what to neglect");
         return std::process::ExitCode::from(64);
     };
-    apograph::cli::main(&CarelessDisk::new(&RealDisk, neglects))
+    apograph_cli::main(&CarelessDisk::new(&RealDisk, neglects))
 }

@@ -21,17 +21,17 @@ const THREADS_MAX: usize = 1024;
 /// Captures a database while it is open, and gives back exactly the state at any captured commit.
 #[derive(Debug, Parser)]
 #[command(name = "apograph", version, max_term_width = 100, after_help = AFTER_HELP)]
-pub(super) struct Arguments {
+pub(crate) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(crate) command: Command,
 
     /// Print nothing but errors, warnings and what was asked for
     #[arg(short, long, global = true)]
-    pub(super) quiet: bool,
+    pub(crate) quiet: bool,
 
     /// Print one JSON object
     #[arg(long, global = true)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 const AFTER_HELP: &str = "\
@@ -41,7 +41,7 @@ Example:
   apograph restore backups copy.grafeo --epoch 57";
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Init(Init),
     Backup(Backup),
     Restore(Restore),
@@ -62,7 +62,7 @@ pub(super) enum Command {
 
 impl Command {
     /// Whether it has something to take back when it is interrupted.
-    pub(super) const fn changes_files(&self) -> bool {
+    pub(crate) const fn changes_files(&self) -> bool {
         match self {
             Self::Init(_)
             | Self::Backup(_)
@@ -80,10 +80,10 @@ impl Command {
 /// empty one may be where a disk is not mounted.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph init /mnt/disk/backups")]
-pub(super) struct Init {
+pub(crate) struct Init {
     /// The folder; the one that holds it has to be there
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
 }
 
 /// Capture a database, open or closed, without stopping its writer
@@ -91,26 +91,26 @@ pub(super) struct Init {
 /// Takes an increment where the chain can go on, else a full backup, and says which and why.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph backup people.grafeo --repo backups")]
-pub(super) struct Backup {
+pub(crate) struct Backup {
     /// The database file; its log is the folder DB.wal
     #[arg(value_name = "DB")]
-    pub(super) database: PathBuf,
+    pub(crate) database: PathBuf,
     /// The backup repository: a folder, made where nothing is
     #[arg(short, long, value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
     /// Fail where REPO is not a repository already
     #[arg(long)]
-    pub(super) existing: bool,
+    pub(crate) existing: bool,
     /// Take a full backup
     #[arg(long, conflicts_with = "incremental")]
-    pub(super) full: bool,
+    pub(crate) full: bool,
     /// Take an increment, or fail
     #[arg(long)]
-    pub(super) incremental: bool,
+    pub(crate) incremental: bool,
     #[command(flatten)]
-    pub(super) cores: Cores,
+    pub(crate) cores: Cores,
     #[command(flatten)]
-    pub(super) rate: Rate,
+    pub(crate) rate: Rate,
 }
 
 /// Write the database at exactly the state asked for, or write nothing
@@ -120,53 +120,53 @@ pub(super) struct Backup {
   apograph restore backups copy.grafeo --epoch 57
   apograph restore backups copy.grafeo --before-epoch 2:12 --dry-run
   apograph restore backups copy.grafeo --time 2026-11-21T03:00:00Z")]
-pub(super) struct Restore {
+pub(crate) struct Restore {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
     /// The database to create; nothing may stand there
     #[arg(value_name = "OUTPUT")]
-    pub(super) output: PathBuf,
+    pub(crate) output: PathBuf,
     #[command(flatten)]
-    pub(super) target: TargetArgs,
+    pub(crate) target: TargetArgs,
     /// Verify everything and write nothing
     #[arg(long)]
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(super) cores: Cores,
+    pub(crate) cores: Cores,
     #[command(flatten)]
-    pub(super) rate: Rate,
+    pub(crate) rate: Rate,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Cores {
+pub(crate) struct Cores {
     /// Use at most so many threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<Threads>,
 }
 
 impl Cores {
-    pub(super) fn threads(&self) -> Threads {
+    pub(crate) fn threads(&self) -> Threads {
         self.threads.unwrap_or_default()
     }
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// Read no more than so many bytes in a second, such as 500K or 20MiB
     #[arg(long, value_name = "BYTES", value_parser = rate)]
     limit_rate: Option<NonZero<u64>>,
 }
 
 impl Rate {
-    pub(super) fn pace(&self) -> Pace {
+    pub(crate) fn pace(&self) -> Pace {
         self.limit_rate.map(Pace::new).unwrap_or_default()
     }
 }
 
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-pub(super) struct TargetArgs {
+pub(crate) struct TargetArgs {
     /// Every commit that was captured (the default)
     #[arg(long)]
     latest: bool,
@@ -185,7 +185,7 @@ pub(super) struct TargetArgs {
 }
 
 impl TargetArgs {
-    pub(super) fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         let point = self.epoch.map(Target::Point);
         let before = self.before_epoch.map(Target::Before);
         let time = self.time.map(Target::Time);
@@ -199,10 +199,10 @@ impl TargetArgs {
 /// Show the chain: backups, epochs, sizes, times, what can be restored, and holes
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph list backups")]
-pub(super) struct List {
+pub(crate) struct List {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
 }
 
 /// Check every file, frame, commit group and link of a repository
@@ -211,27 +211,27 @@ pub(super) struct List {
   apograph verify backups
   apograph verify backups --level files
   apograph verify backups --new")]
-pub(super) struct Verify {
+pub(crate) struct Verify {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
     /// How deep to look
     #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
-    pub(super) level: LevelArg,
+    pub(crate) level: LevelArg,
     /// Pass over what was verified as deep before, and has not changed since
     ///
     /// This relies on the files' sizes and times, which rot does not change: verify without it from
     /// time to time.
     #[arg(long)]
-    pub(super) new: bool,
+    pub(crate) new: bool,
     #[command(flatten)]
-    pub(super) cores: Cores,
+    pub(crate) cores: Cores,
     #[command(flatten)]
-    pub(super) rate: Rate,
+    pub(crate) rate: Rate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum LevelArg {
+pub(crate) enum LevelArg {
     /// Every file against its size and checksum
     Files,
     /// Every frame, commit group, epoch and link too
@@ -239,7 +239,7 @@ pub(super) enum LevelArg {
 }
 
 impl LevelArg {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Files => "files",
             Self::Frames => "frames",
@@ -261,57 +261,57 @@ impl From<LevelArg> for Level {
 #[command(
     after_help = "Examples:\n  apograph log backups --from 42 --to 60\n  apograph log backups --kind delete_node --reverse --limit 5"
 )]
-pub(super) struct Log {
+pub(crate) struct Log {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
     /// Leave out commits before this epoch
     #[arg(long, value_name = "[T:]E")]
-    pub(super) from: Option<PointName>,
+    pub(crate) from: Option<PointName>,
     /// Leave out commits behind this epoch
     #[arg(long, value_name = "[T:]E")]
-    pub(super) to: Option<PointName>,
+    pub(crate) to: Option<PointName>,
     /// Leave out commits that were made before an instant
     ///
     /// A commit of Grafeo 0.5 does not say when it was made: it is left out where it was captured
     /// before the instant.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
-    pub(super) since: Option<UnixMillis>,
+    pub(crate) since: Option<UnixMillis>,
     /// Leave out commits that were made behind an instant
     ///
     /// One of Grafeo 0.5 is left out where a capture behind the instant did not find it yet.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
-    pub(super) until: Option<UnixMillis>,
+    pub(crate) until: Option<UnixMillis>,
     /// Leave out commits without a record of this kind, such as `delete_node`
     #[arg(long, value_name = "KIND")]
-    pub(super) kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// Show no more than so many commits
     #[arg(long, value_name = "N")]
-    pub(super) limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
     /// Show the last commit first
     #[arg(long)]
-    pub(super) reverse: bool,
+    pub(crate) reverse: bool,
 }
 
 /// Tell what one file is and holds
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph inspect backups/backup_incr_0001.wal")]
-pub(super) struct Inspect {
+pub(crate) struct Inspect {
     /// A segment, manifest, cursor, database file or log file
     #[arg(value_name = "FILE")]
-    pub(super) file: PathBuf,
+    pub(crate) file: PathBuf,
 }
 
 /// Write a manifest anew from the segment files alone
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph rebuild backups --dry-run")]
-pub(super) struct Rebuild {
+pub(crate) struct Rebuild {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(super) repo: PathBuf,
+    pub(crate) repo: PathBuf,
     /// Show the manifest and write nothing
     #[arg(long)]
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// A repository is a folder, or the same as a `file://` URL.

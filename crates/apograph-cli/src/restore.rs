@@ -6,11 +6,11 @@ use apograph_format::{Generation, Timeline, UnixMillis};
 use apograph_restore::{Options, Restored, restore};
 use serde_json::{Map, Value, json};
 
-use super::args::Restore;
-use super::failure::Failure;
-use super::{Report, Session, words};
+use crate::args::Restore;
+use crate::failure::Failure;
+use crate::{Report, Session, words};
 
-pub(super) fn run(session: &Session<'_>, words: &Restore) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, words: &Restore) -> Result<Report, Failure> {
     let mut options = Options::to(words.target.target());
     options.dry_run = words.dry_run;
     options.threads = words.cores.threads();

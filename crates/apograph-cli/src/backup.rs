@@ -8,11 +8,11 @@ use apograph_io::exists;
 use apograph_manifest::SegmentRecord;
 use serde_json::{Value, json};
 
-use super::args::Backup;
-use super::failure::Failure;
-use super::{Report, Session, segments, words};
+use crate::args::Backup;
+use crate::failure::Failure;
+use crate::{Report, Session, segments, words};
 
-pub(super) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failure> {
     let kind = match (asked.full, asked.incremental) {
         (true, _) => Kind::Full,
         (_, true) => Kind::Incremental,

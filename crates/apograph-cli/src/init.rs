@@ -3,11 +3,11 @@
 use apograph_repository::{Initialized, init};
 use serde_json::{Map, Value, json};
 
-use super::args::Init;
-use super::failure::Failure;
-use super::{Report, Session, words};
+use crate::args::Init;
+use crate::failure::Failure;
+use crate::{Report, Session, words};
 
-pub(super) fn run(session: &Session<'_>, words: &Init) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, words: &Init) -> Result<Report, Failure> {
     let initialized = init(session.disk, &words.repo, session.reading())?;
     let path = words::path(&words.repo);
     let (outcome, text) = match initialized {

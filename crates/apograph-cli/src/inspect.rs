@@ -23,10 +23,10 @@ use apograph_wal::{
 };
 use serde_json::{Map, Value, json};
 
-use super::args::Inspect;
-use super::failure::Failure;
-use super::list::write_list;
-use super::{Report, Session, output, segments, words};
+use crate::args::Inspect;
+use crate::failure::Failure;
+use crate::list::write_list;
+use crate::{Report, Session, output, segments, words};
 
 /// Facts about a file: each a key and a value, in the order they are shown.
 struct Facts(Map<String, Value>);
@@ -124,7 +124,7 @@ fn in_line(value: &Value) -> String {
     }
 }
 
-pub(super) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Failure> {
     let path = words.file.as_path();
     let name = path.file_name().unwrap_or_default();
     if name == MANIFEST_FILE_NAME {

@@ -4,10 +4,10 @@ use apograph_format::{Epoch, Point};
 use apograph_manifest::{ChainEntry, Segment, SegmentContent, Unusable};
 use serde_json::{Map, Value, json};
 
-use super::words;
+use crate::words;
 
 /// What the manifest says of a segment, and its counts where they are known.
-pub(super) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<String, Value> {
+pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<String, Value> {
     let mut object = Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.to_owned(), value);
     put("kind", json!(segment.kind.to_string()));
@@ -37,7 +37,7 @@ pub(super) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
 
 /// The points of a segment in words: `1:4 to 1:6, 2:1 to 2:2`; `?:4 to ?:6` where its timelines are
 /// not counted.
-pub(super) fn points(content: Option<&SegmentContent>, is_counted: bool) -> String {
+pub(crate) fn points(content: Option<&SegmentContent>, is_counted: bool) -> String {
     match content {
         Some(SegmentContent::Full(full)) => {
             format!("at {}", words::point_name(full.base, is_counted))
@@ -71,7 +71,7 @@ pub(super) fn points(content: Option<&SegmentContent>, is_counted: bool) -> Stri
 }
 
 /// How a segment's file is, in a word.
-pub(super) fn state(entry: &ChainEntry) -> &'static str {
+pub(crate) fn state(entry: &ChainEntry) -> &'static str {
     match entry.unusable.as_deref() {
         None => "",
         Some(Unusable::Missing) => "MISSING",

@@ -10,11 +10,11 @@ use apograph_repository::RepositoryError;
 use apograph_restore::RestoreError;
 use serde_json::{Map, Value, json};
 
-use super::words;
+use crate::words;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     code: &'static str,
     message: String,
     hint: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         let hint = hint(code).map(str::to_owned);
         Self {
             code,
@@ -37,17 +37,17 @@ impl Failure {
         }
     }
 
-    pub(super) fn usage(message: &str) -> Self {
+    pub(crate) fn usage(message: &str) -> Self {
         Self::new("usage", message)
     }
 
-    pub(super) fn about(mut self, path: &Path) -> Self {
+    pub(crate) fn about(mut self, path: &Path) -> Self {
         self.file = Some(path.to_owned());
         self
     }
 
     /// The same where a signal was the reason.
-    pub(super) fn interrupted_by(mut self, signal: &str, exit: u8) -> Self {
+    pub(crate) fn interrupted_by(mut self, signal: &str, exit: u8) -> Self {
         if self.code == "interrupted" {
             self.message = format!("interrupted by {signal}");
             self.exit = Some(exit);
@@ -55,17 +55,17 @@ impl Failure {
         self
     }
 
-    pub(super) fn hinting(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hinting(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// The exit status of the contract.
-    pub(super) fn exit(&self) -> u8 {
+    pub(crate) fn exit(&self) -> u8 {
         self.exit.unwrap_or_else(|| exit_status(self.code))
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let nearest = self.nearest.as_ref().map(|nearest| {
             json!({"below": words::point(nearest.below), "above": words::point(nearest.above)})
         });
@@ -82,7 +82,7 @@ impl Failure {
         json!({"error": error})
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!("error: {}\n", words::plain(&self.message));
         if let Some(hint) = &self.hint {
             text.push_str("  hint: ");
@@ -94,7 +94,7 @@ impl Failure {
 }
 
 /// The exit status that belongs to an error code.
-pub(super) fn exit_status(code: &str) -> u8 {
+pub(crate) fn exit_status(code: &str) -> u8 {
     match code {
         "usage" => 2,
         "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use apograph_restore::{Problem, Verified, VerifyOptions, verify_and_mark};
 use serde_json::{Value, json};
 
-use super::args::Verify;
-use super::failure::{Failure, exit_status};
-use super::{Report, Session, words};
+use crate::args::Verify;
+use crate::failure::{Failure, exit_status};
+use crate::{Report, Session, words};
 
-pub(super) fn run(session: &Session<'_>, words: &Verify) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, words: &Verify) -> Result<Report, Failure> {
     let options = VerifyOptions {
         level: words.level.into(),
         only_new: words.new,

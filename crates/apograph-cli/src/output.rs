@@ -2,12 +2,12 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use super::failure::Failure;
+use crate::failure::Failure;
 
 /// Writes a result: for a program as it is, for a person with styles where the terminal has them.
 ///
 /// A reader that went away (`| head`) has what it wanted; any other error is one.
-pub(super) fn print(
+pub(crate) fn print(
     json: bool,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Failure> {
@@ -32,6 +32,6 @@ fn write_to(
 }
 
 /// What could not be written.
-pub(super) fn unwritten(error: &io::Error) -> Failure {
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
     Failure::new("io", format!("cannot write to standard output: {error}"))
 }

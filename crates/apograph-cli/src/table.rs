@@ -5,12 +5,12 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use super::words;
+use crate::words;
 
 const BOLD: Style = Style::new().bold();
 
 /// Rows under a head, as [`write_table`] writes them.
-pub(super) fn table<const COLUMNS: usize, R>(head: [&str; COLUMNS], rows: impl Fn() -> R) -> String
+pub(crate) fn table<const COLUMNS: usize, R>(head: [&str; COLUMNS], rows: impl Fn() -> R) -> String
 where
     R: Iterator<Item = [String; COLUMNS]>,
 {
@@ -24,7 +24,7 @@ where
 /// right-aligned. A column in which no row has anything is left out.
 ///
 /// The rows are made twice, once to be measured: together they can take much memory.
-pub(super) fn write_table<const COLUMNS: usize, R>(
+pub(crate) fn write_table<const COLUMNS: usize, R>(
     out: &mut (impl Write + ?Sized),
     head: [&str; COLUMNS],
     rows: impl Fn() -> R,

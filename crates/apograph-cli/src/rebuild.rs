@@ -8,12 +8,12 @@ use apograph_manifest::{Segment, Unusable};
 use apograph_repository::{Rebuild as Plan, RepositoryError, plan_rebuild, rebuild};
 use serde_json::{Value, json};
 
-use super::args::Rebuild;
-use super::failure::Failure;
-use super::table::table;
-use super::{Report, Session, segments, words};
+use crate::args::Rebuild;
+use crate::failure::Failure;
+use crate::table::table;
+use crate::{Report, Session, segments, words};
 
-pub(super) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Failure> {
     let folder = match Folder::find(&words.repo) {
         Ok(None) | Err(IoError::NotAFolder { .. }) => {
             let detail = "there is no such folder".to_owned();

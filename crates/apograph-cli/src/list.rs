@@ -9,13 +9,13 @@ use apograph_manifest::{
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
-use super::args::List;
-use super::failure::Failure;
-use super::table::write_table;
-use super::{Report, Session, output, segments, words};
+use crate::args::List;
+use crate::failure::Failure;
+use crate::table::write_table;
+use crate::{Report, Session, output, segments, words};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
-pub(super) fn run(session: &Session<'_>, words: &List) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, words: &List) -> Result<Report, Failure> {
     let repository = Repository::open_with(&words.repo, session.reading())?.without_damaged();
     output::print(session.json, |out| {
         if session.json {
@@ -79,7 +79,7 @@ fn write_object(
 }
 
 /// Writes a list of an object, behind what the object has so far.
-pub(super) fn write_list(
+pub(crate) fn write_list(
     out: &mut (impl Write + ?Sized),
     key: &str,
     items: impl Iterator<Item = Value>,

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use apograph_io::Monitor;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::interrupt::Interrupt;
-use super::words;
+use crate::interrupt::Interrupt;
+use crate::words;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A progress bar on standard error, and the warnings of a command.
-pub(super) struct Terminal<'a> {
+pub(crate) struct Terminal<'a> {
     bar: Option<Mutex<Phase>>,
     /// Whether a program reads the warnings, in the object that the command prints.
     json: bool,
@@ -31,7 +31,7 @@ struct Phase {
 
 impl<'a> Terminal<'a> {
     /// Shows no progress where standard error is no terminal, or where the user said so.
-    pub(super) fn new(quiet: bool, json: bool, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(quiet: bool, json: bool, interrupt: &'a Interrupt) -> Self {
         let shown = !quiet && !json && std::io::stderr().is_terminal();
         let phase = Phase {
             started: Instant::now(),
@@ -49,13 +49,13 @@ impl<'a> Terminal<'a> {
     }
 
     /// What was warned of so far.
-    pub(super) fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&self) -> Vec<String> {
         let warnings = self.warnings.lock();
         warnings.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes the bar away.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.with(|phase| {
             if let Some(bar) = phase.bar.take() {
                 bar.finish_and_clear();

@@ -14,7 +14,7 @@ use signal_hook::flag;
 const SIGNALS: [(i32, &str); 3] = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP")];
 
 /// Whether a signal came.
-pub(super) struct Interrupt {
+pub(crate) struct Interrupt {
     /// Its number; 0 while none came.
     signal: Arc<AtomicUsize>,
     ends_at_once: Arc<AtomicBool>,
@@ -22,7 +22,7 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     /// Listens from now on, for as long as the process runs.
-    pub(super) fn listen() -> Self {
+    pub(crate) fn listen() -> Self {
         let interrupt = Self {
             signal: Arc::default(),
             ends_at_once: Arc::default(),
@@ -48,16 +48,16 @@ impl Interrupt {
     }
 
     /// From now on there is nothing to take back.
-    pub(super) fn end_at_once(&self) {
+    pub(crate) fn end_at_once(&self) {
         self.ends_at_once.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_raised(&self) -> bool {
+    pub(crate) fn is_raised(&self) -> bool {
         self.signal.load(Ordering::Relaxed) != 0
     }
 
     /// The name of the signal that came, and the exit status that tells of it.
-    pub(super) fn raised(&self) -> Option<(&'static str, u8)> {
+    pub(crate) fn raised(&self) -> Option<(&'static str, u8)> {
         let raised = self.signal.load(Ordering::Relaxed);
         let known = SIGNALS
             .iter()

@@ -9,7 +9,7 @@ use apograph_format::{Epoch, Point, PointName, UnixMillis};
 use serde_json::{Map, Value, json};
 
 /// A point, without the number of a timeline that is not counted.
-pub(super) fn point_name(point: Point, is_counted: bool) -> String {
+pub(crate) fn point_name(point: Point, is_counted: bool) -> String {
     if is_counted {
         point.to_string()
     } else {
@@ -18,7 +18,7 @@ pub(super) fn point_name(point: Point, is_counted: bool) -> String {
 }
 
 /// RFC 3339 in UTC with milliseconds; `None` past the year 9999.
-pub(super) fn rfc3339(time: UnixMillis) -> Option<String> {
+pub(crate) fn rfc3339(time: UnixMillis) -> Option<String> {
     Some(
         timestamp(time)?
             .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
@@ -27,12 +27,12 @@ pub(super) fn rfc3339(time: UnixMillis) -> Option<String> {
 }
 
 /// RFC 3339 in UTC with milliseconds, for people.
-pub(super) fn instant(time: UnixMillis) -> String {
+pub(crate) fn instant(time: UnixMillis) -> String {
     rfc3339(time).unwrap_or_else(|| "an unknown time".to_owned())
 }
 
 /// A time in a table, as `--time` takes it.
-pub(super) fn time(time: UnixMillis) -> String {
+pub(crate) fn time(time: UnixMillis) -> String {
     rfc3339(time).unwrap_or_else(|| "unknown".to_owned())
 }
 
@@ -42,7 +42,7 @@ fn timestamp(time: UnixMillis) -> Option<jiff::Timestamp> {
 
 /// A size in the largest unit that leaves at least 1.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
         return format!("{bytes} B");
@@ -57,7 +57,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// `1 commit`, `2 commits`.
-pub(super) fn count(number: u64, what: &str) -> String {
+pub(crate) fn count(number: u64, what: &str) -> String {
     if number == 1 {
         format!("1 {what}")
     } else {
@@ -66,7 +66,7 @@ pub(super) fn count(number: u64, what: &str) -> String {
 }
 
 /// `epoch 3`, `epochs 3 to 5`; `no epoch` where the end lies before the start.
-pub(super) fn epochs(from: Epoch, to: Epoch) -> String {
+pub(crate) fn epochs(from: Epoch, to: Epoch) -> String {
     match from.cmp(&to) {
         Ordering::Less => format!("epochs {from} to {to}"),
         Ordering::Equal => format!("epoch {from}"),
@@ -75,7 +75,7 @@ pub(super) fn epochs(from: Epoch, to: Epoch) -> String {
 }
 
 /// Text on one line of a terminal: control characters, which could act on it, are escaped.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return text.into();
     }
@@ -91,12 +91,12 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// A path on one line of a terminal.
-pub(super) fn path(path: &Path) -> String {
+pub(crate) fn path(path: &Path) -> String {
     plain(&path.to_string_lossy()).into_owned()
 }
 
 /// A path under a key; where it is not UTF-8, its bytes in hexadecimal beside it.
-pub(super) fn put_path(object: &mut Map<String, Value>, key: &str, path: &Path) {
+pub(crate) fn put_path(object: &mut Map<String, Value>, key: &str, path: &Path) {
     object.insert(key.to_owned(), json!(path.to_string_lossy()));
     if path.to_str().is_none() {
         let bytes = path.as_os_str().as_encoded_bytes();
@@ -109,7 +109,7 @@ pub(super) fn put_path(object: &mut Map<String, Value>, key: &str, path: &Path) 
 }
 
 /// JSON on one line. It stands in strings alone that a control character could act on a terminal.
-pub(super) fn line(value: &Value) -> String {
+pub(crate) fn line(value: &Value) -> String {
     let line = value.to_string();
     if !line.contains(char::is_control) {
         return line;
@@ -126,7 +126,7 @@ pub(super) fn line(value: &Value) -> String {
 }
 
 /// A point as JSON: the epoch as a number where that names it, else `"2:57"`.
-pub(super) fn point(name: Option<PointName>) -> Value {
+pub(crate) fn point(name: Option<PointName>) -> Value {
     match name {
         Some(PointName {
             timeline: None,

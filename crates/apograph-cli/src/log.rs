@@ -8,12 +8,12 @@ use apograph_repository::Repository;
 use apograph_restore::{Commit, Logged, RestoreError, commits};
 use serde_json::{Value, json};
 
-use super::args::Log;
-use super::failure::{Failure, exit_status};
-use super::{Report, Session, output, words};
+use crate::args::Log;
+use crate::failure::{Failure, exit_status};
+use crate::{Report, Session, output, words};
 
 /// Commits go out one by one: a log can be longer than memory.
-pub(super) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
     check(asked)?;
     let repository = Repository::open_with(&asked.repo, session.reading())?;
     if repository.chain().is_sealed() && asked.needs_plain_commits() {
