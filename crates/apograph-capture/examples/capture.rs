@@ -8,8 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use apograph_capture::{Captured, Options, capture};
-use apograph_io::{Monitor, RealDisk};
+use apograph_capture::{Captured, Monitor, Options, RealDisk, capture};
 
 /// A database as the engine has it open, and its log of four commits.
 const DATABASE: &[u8] = include_bytes!("data/live.grafeo");

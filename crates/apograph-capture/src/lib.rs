@@ -5,8 +5,7 @@
 //! of a repository. It needs no help from the engine and does not stop it. It does not restore.
 //!
 //! ```no_run
-//! use apograph_capture::{Captured, Options, capture};
-//! use apograph_io::{RealDisk, Silent};
+//! use apograph_capture::{Captured, Options, RealDisk, Silent, capture};
 //!
 //! let (database, repository) = ("people.grafeo".as_ref(), "backups".as_ref());
 //! match capture(&RealDisk, database, repository, &Options::default(), &Silent)? {
@@ -34,6 +33,18 @@ mod log_notes;
 mod request;
 mod spilled;
 
+#[doc(no_inline)]
+pub use apograph_format as format;
+#[doc(no_inline)]
+pub use apograph_io as io;
+#[doc(no_inline)]
+pub use apograph_io::{CancellationToken, Disk, Monitor, Pace, RealDisk, Silent, Threads};
+#[doc(no_inline)]
+pub use apograph_manifest as manifest;
+#[doc(no_inline)]
+pub use apograph_repository as repository;
+#[doc(no_inline)]
+pub use apograph_wal as wal;
 pub use broken::Broken;
 pub use capture::capture;
 pub use error::{CaptureError, Result};

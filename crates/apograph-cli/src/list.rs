@@ -143,7 +143,11 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         "",
     ];
     write_table(out, head, || chain.entries().iter().map(row))?;
-    let ranges: Vec<String> = chain.restorable().iter().map(range_in_words).collect();
+    let ranges: Vec<String> = chain
+        .restorable()
+        .iter()
+        .map(PointRange::to_string)
+        .collect();
     let lsns = chain.restorable_lsns();
     let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
     let restorable = if !ranges.is_empty() {
@@ -236,13 +240,4 @@ fn temporaries(repository: &Repository) -> impl Iterator<Item = (String, u64)> +
         let name = at.name().to_string_lossy().into_owned();
         (name, metadata.map_or(0, |it| it.len()))
     })
-}
-
-fn range_in_words(range: &PointRange) -> String {
-    let PointRange { timeline, from, to } = range;
-    if from == to {
-        format!("{timeline}:{from}")
-    } else {
-        format!("{timeline}:{from} to {timeline}:{to}")
-    }
 }

@@ -31,8 +31,10 @@ const WHAT: &str = "segment header";
 const COUNT_MASK: u64 = (1 << 48) - 1;
 
 /// The size of the GBAK header in bytes.
+#[doc(alias = "BACKUP_HEADER_SIZE")]
 pub const SEGMENT_HEADER_BYTES: usize = 32;
 /// The first four bytes of an incremental segment.
+#[doc(alias = "BACKUP_MAGIC")]
 pub const SEGMENT_MAGIC: [u8; 4] = *b"GBAK";
 
 /// What a capture by apograph knew about the segment, in the top bits of the last header field.
@@ -109,6 +111,7 @@ impl SegmentHeader {
     ///
     /// [`FormatError::TooShort`] under 32 bytes, [`FormatError::WrongMagic`] where they do not
     /// begin with `GBAK`, [`FormatError::UnsupportedVersion`] for every version but 1 and 2.
+    #[doc(alias = "read_backup_header")]
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let short = || FormatError::TooShort {
             what: WHAT,
@@ -160,6 +163,7 @@ impl SegmentHeader {
     }
 
     /// The 32 bytes of the header.
+    #[doc(alias = "write_backup_header")]
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let version = u32::from(self.generation.number());
         let count = (self.count & COUNT_MASK) | self.flags.bits();

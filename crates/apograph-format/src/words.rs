@@ -417,6 +417,7 @@ impl<'de> serde::Deserialize<'de> for DatabaseId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[doc(alias = "BackupKind")]
 pub enum SegmentKind {
     /// A copy of the database file.
     Full,

@@ -48,6 +48,8 @@ mod sums;
 mod writer;
 
 pub use access::{Access, Mode, Owner};
+#[doc(no_inline)]
+pub use apograph_format as format;
 pub use checksum::{Threads, crc32};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
@@ -55,7 +57,7 @@ pub use error::{IoError, Result};
 pub use folder::{At, Folder, Identity, Names};
 pub use lack::Lack;
 pub use lock::FileLock;
-pub use monitor::{Monitor, Silent, Steps};
+pub use monitor::{CancellationToken, Monitor, Silent, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::{Clock, Pace};
 pub use random::random;

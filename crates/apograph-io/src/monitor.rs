@@ -1,5 +1,8 @@
 //! How far a long operation is, what its caller should know, and whether it shall go on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::error::{IoError, Result};
 
 /// Hears of the progress of an operation, and can end it. Every method does nothing unless it is
@@ -41,6 +44,34 @@ impl dyn Monitor + '_ {
 pub struct Silent;
 
 impl Monitor for Silent {}
+
+/// Hears nothing, and ends an operation when another thread says so.
+///
+/// Clones are one token. What is cancelled stays so.
+///
+/// ```
+/// use apograph_io::{CancellationToken, Monitor};
+///
+/// let token = CancellationToken::default();
+/// let other = token.clone();
+/// std::thread::spawn(move || other.cancel()).join().unwrap();
+/// assert!(token.is_interrupted());
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct CancellationToken(Arc<AtomicBool>);
+
+impl CancellationToken {
+    /// Ends every operation that has this token as its monitor.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Monitor for CancellationToken {
+    fn is_interrupted(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// Tells a monitor of many small steps, a few at a time, and asks whether to go on as often.
 pub struct Steps<'a> {

@@ -5,8 +5,8 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use apograph_format::{Crc32, Epoch, SegmentKind, UnixMillis};
-use apograph_io::{Folder, Mode, RealDisk};
+use apograph_manifest::format::{Crc32, Epoch, SegmentKind, UnixMillis};
+use apograph_manifest::io::{Folder, Mode, RealDisk};
 use apograph_manifest::{FileName, Manifest, Segment, Unknown, read_manifest, write_manifest};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -21,6 +21,8 @@
 mod links;
 mod reach;
 
+use std::fmt;
+
 use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
 
 pub use links::{log_end, missing_entry};
@@ -44,6 +46,18 @@ impl PointRange {
     /// Whether the point is one of them.
     pub fn contains(&self, point: Point) -> bool {
         self.timeline == point.timeline && (self.from..=self.to).contains(&point.epoch)
+    }
+}
+
+/// `1:5`, or `1:5 to 1:9`.
+impl fmt::Display for PointRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { timeline, from, to } = self;
+        write!(f, "{timeline}:{from}")?;
+        if from != to {
+            write!(f, " to {timeline}:{to}")?;
+        }
+        Ok(())
     }
 }
 

@@ -57,6 +57,7 @@ pub enum Keep {
 
 /// How far the log is backed up, as noted in the log folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "BackupCursor")]
 pub struct Cursor {
     /// The end epoch of the last segment.
     pub backed_up_epoch: Epoch,

@@ -6,7 +6,7 @@
 //! the holes are, and which segments a [`Target`] needs. It opens no segment.
 //!
 //! ```
-//! use apograph_io::{Folder, Mode, RealDisk};
+//! use apograph_manifest::io::{Folder, Mode, RealDisk};
 //! use apograph_manifest::{Manifest, read_manifest, write_manifest};
 //!
 //! let folder = tempfile::tempdir()?;
@@ -41,6 +41,10 @@ mod run;
 mod segment;
 mod verification;
 
+#[doc(no_inline)]
+pub use apograph_format as format;
+#[doc(no_inline)]
+pub use apograph_io as io;
 pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
 pub use entry::ChainEntry;

@@ -37,6 +37,7 @@ const SEGMENT_MIN_BYTES: usize = 7;
 
 /// The segments of a repository, in the order they were taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[doc(alias = "BackupManifest")]
 pub struct Manifest {
     /// The generation whose encoding the file has.
     pub generation: Generation,

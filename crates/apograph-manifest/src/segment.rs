@@ -137,6 +137,7 @@ impl AsRef<OsStr> for FileName {
 
 /// What the manifest says of one segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[doc(alias = "BackupSegment")]
 pub struct Segment {
     /// Full or incremental.
     pub kind: SegmentKind,

@@ -35,6 +35,14 @@ mod summary;
 mod timelines;
 
 pub use adopt::adopt;
+#[doc(no_inline)]
+pub use apograph_format as format;
+#[doc(no_inline)]
+pub use apograph_io as io;
+#[doc(no_inline)]
+pub use apograph_manifest as manifest;
+#[doc(no_inline)]
+pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 pub use error::{RepositoryError, Result};
 pub use init::{Initialized, create, init, uncreate};

@@ -6,9 +6,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use apograph_io::{RealDisk, Silent};
-use apograph_manifest::Target;
-use apograph_restore::{Options, VerifyOptions, restore, verify};
+use apograph_restore::{Options, RealDisk, Silent, Target, VerifyOptions, restore, verify};
 
 const EXAMPLE: [(&str, &[u8]); 5] = [
     (

@@ -7,9 +7,7 @@
 //! sees. It does not take backups.
 //!
 //! ```no_run
-//! use apograph_io::{RealDisk, Silent};
-//! use apograph_manifest::Target;
-//! use apograph_restore::{Options, restore};
+//! use apograph_restore::{Options, RealDisk, Silent, Target, restore};
 //!
 //! let (repository, output) = ("backups".as_ref(), "restored.grafeo".as_ref());
 //! let options = Options::to(Target::Point("57".parse()?));
@@ -28,7 +26,19 @@ mod statements;
 mod verify;
 mod walk;
 
-pub use apograph_manifest::Level;
+#[doc(no_inline)]
+pub use apograph_format as format;
+#[doc(no_inline)]
+pub use apograph_io as io;
+#[doc(no_inline)]
+pub use apograph_io::{CancellationToken, Disk, Monitor, Pace, RealDisk, Silent, Threads};
+#[doc(no_inline)]
+pub use apograph_manifest as manifest;
+pub use apograph_manifest::{Level, Target};
+#[doc(no_inline)]
+pub use apograph_repository as repository;
+#[doc(no_inline)]
+pub use apograph_wal as wal;
 pub use error::{RestoreError, Result};
 pub use history::{Commit, Logged, commits};
 pub use restore::{Options, Restored, restore};

@@ -6,9 +6,9 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
-use apograph_format::{Generation, LogFolderEntry, LogSequence};
-use apograph_io::{Bytes, Source, open_named};
+use apograph_wal::format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
+use apograph_wal::format::{Generation, LogFolderEntry, LogSequence};
+use apograph_wal::io::{Bytes, Source, open_named};
 use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart};
 
 /// INSERT (:T {i:1}), then INSERT (:T {i:2}) of which the last 3 bytes were not written.

@@ -43,6 +43,10 @@ mod v2;
 mod window;
 
 pub use ahead::{read_ahead, read_stretches};
+#[doc(no_inline)]
+pub use apograph_format as format;
+#[doc(no_inline)]
+pub use apograph_io as io;
 pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
 pub use folder::{LogFile, LogFolder, LogTail};

@@ -7,17 +7,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use apograph::capture::{self, Captured, Kind, capture};
-use apograph::format::{Epoch, Point, Timeline};
-use apograph::io::{RealDisk, Silent};
-use apograph::manifest::Target;
-use apograph::restore::{self, restore};
+use apograph::{Backup, Captured, Epoch, Point, Repository, Target, Timeline};
 use grafeo_engine::GrafeoDB;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -33,14 +29,14 @@ fn main() -> Result<()> {
 
     println!("While a thread commits to live.grafeo:\n");
     let writer = Writer::start(GrafeoDB::open(&database)?);
-    let full = back_up(&writer, &database, &repository, Kind::Full)?;
-    let increment = back_up(&writer, &database, &repository, Kind::Incremental)?;
+    let backup = Backup::new(&database, &repository);
+    let full = back_up(&writer, "full backup", &backup.clone().full())?;
+    let increment = back_up(&writer, "increment", &backup.incremental())?;
 
     let middle = Epoch::new(u64::midpoint(full.get(), increment.get()));
     let target = Target::Point(Point::new(Timeline::FIRST, middle).into());
-    let options = restore::Options::to(target);
     let begun = Instant::now();
-    let restored = restore(&RealDisk, &repository, &output, &options, &Silent)?;
+    let restored = Repository::open(&repository)?.restore(target).to(&output)?;
     let what = format!(
         "to epoch {}, {} bytes",
         restored.point.ok_or("the log is encrypted")?.epoch,
@@ -61,25 +57,16 @@ fn main() -> Result<()> {
 }
 
 /// Takes a backup and returns the last epoch in it.
-fn back_up(writer: &Writer, database: &Path, repository: &Path, kind: Kind) -> Result<Epoch> {
+fn back_up(writer: &Writer, name: &str, backup: &Backup<'_>) -> Result<Epoch> {
     let before = writer.wait_for_commits();
     let begun = Instant::now();
-    let options = capture::Options {
-        kind,
-        ..capture::Options::default()
-    };
-    match capture(&RealDisk, database, repository, &options, &Silent)? {
+    match backup.run()? {
         Captured::Added { segments, .. } => {
             let bytes: u64 = segments.iter().map(|it| it.segment.size_bytes).sum();
             let last = segments.last().ok_or("no segment was added")?;
             let epoch = last.segment.end_epoch;
             let meanwhile = writer.commits() - before;
             let what = format!("to epoch {epoch}, {bytes} bytes, {meanwhile} commits meanwhile");
-            let name = if kind == Kind::Full {
-                "full backup"
-            } else {
-                "increment"
-            };
             row(name, &what, begun);
             Ok(epoch)
         }

@@ -3,6 +3,20 @@
 //! This crate is the library: its layers under one name. A program that needs one layer alone depends
 //! on that crate instead; the command is `apograph-cli`.
 //!
+//! ```no_run
+//! use apograph::{Backup, Repository, Target};
+//!
+//! Backup::new("people.grafeo", "backups").run()?;
+//! Repository::open("backups")?.restore(Target::Latest).to("copy.grafeo")?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Every call blocks until it is done: [`CancellationToken`] ends one from another thread, a
+//! [`Monitor`] of your own hears of its progress too. What is cancelled leaves what a failed one
+//! leaves: nothing.
+//!
+//! The layers, for more than that:
+//!
 //! | module | crate | for |
 //! | --- | --- | --- |
 //! | [`format`](mod@format) | `apograph-format` | codecs: bytes in, values out |
@@ -12,21 +26,19 @@
 //! | [`repository`] | `apograph-repository` | a repository on disk |
 //! | [`capture`] | `apograph-capture` | taking backups |
 //! | [`restore`] | `apograph-restore` | restoring and verifying |
-//!
-//! ```no_run
-//! use apograph::capture::{Options, capture};
-//! use apograph::io::{RealDisk, Silent};
-//! use apograph::manifest::Target;
-//! use apograph::restore::restore;
-//!
-//! let (database, repository) = ("people.grafeo".as_ref(), "backups".as_ref());
-//! capture(&RealDisk, database, repository, &Options::default(), &Silent)?;
-//!
-//! let options = apograph::restore::Options::to(Target::Latest);
-//! let restored = restore(&RealDisk, repository, "copy.grafeo".as_ref(), &options, &Silent)?;
-//! println!("restored {} commits", restored.commits);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+
+mod backup;
+pub mod grafeo;
+mod handle;
+
+pub use apograph_capture::{CaptureError, Captured};
+pub use apograph_format::{Epoch, Generation, Lsn, Point, PointName, Timeline, UnixMillis};
+pub use apograph_io::{CancellationToken, Monitor, Pace, Threads};
+pub use apograph_manifest::{Chain, Hole, HoleCause, PointRange, Target};
+pub use apograph_repository::RepositoryError;
+pub use apograph_restore::{Problem, RestoreError, Restored, Verified};
+pub use backup::Backup;
+pub use handle::{Repository, Restore, Verify};
 
 /// Taking backups of a live database.
 ///
