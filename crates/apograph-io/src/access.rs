@@ -72,8 +72,12 @@ impl Mode {
         self.0 & !asked.0 & Self::OTHERS != 0
     }
 
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(clippy::cast_possible_truncation, reason = "it has nine bits")
+    )]
     pub(crate) const fn raw(self) -> rustix::fs::Mode {
-        rustix::fs::Mode::from_raw_mode(self.0)
+        rustix::fs::Mode::from_raw_mode(self.0 as rustix::fs::RawMode)
     }
 }
 

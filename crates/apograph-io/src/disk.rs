@@ -16,8 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::fs::{
-    Advice, AtFlags, OFlags, RenameFlags, fadvise, fsync, linkat, mkdirat, renameat, renameat_with,
-    syncfs, unlinkat,
+    AtFlags, OFlags, RenameFlags, linkat, mkdirat, renameat, renameat_with, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -28,6 +27,7 @@ use crate::lack::{Lack, is_unsupported};
 use crate::open::regular;
 use crate::portable;
 use crate::reading::Reading;
+use crate::system::{sync_file_system, write_back};
 
 /// What becomes of whatever has the new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -273,10 +273,10 @@ impl Disk for RealDisk {
     fn sync_folder(&self, folder: &Folder) -> Result<()> {
         let file = folder.as_file()?;
         let lacks_sync = |errno| is_unsupported(errno) || errno == Errno::BADF;
-        match fsync(&file) {
-            Err(errno) if lacks_sync(errno) => {
+        match file.sync_all() {
+            Err(error) if Errno::from_io_error(&error).is_some_and(lacks_sync) => {
                 folder.note(Lack::FolderSync);
-                match syncfs(&file) {
+                match sync_file_system(&file) {
                     Err(errno) if !lacks_sync(errno) => Err(failed("sync", folder.path())(errno)),
                     _ => Ok(()),
                 }
@@ -330,8 +330,7 @@ impl RealFile {
     fn write_back(&mut self) {
         let ready = self.written - self.written % WRITE_BACK_BYTES as u64;
         if let Some(length) = NonZero::new(ready - self.told) {
-            // Of pages that are not written yet, this advice writes them and leaves them be.
-            let _ = fadvise(&self.file, self.told, Some(length), Advice::DontNeed);
+            write_back(&self.file, self.told, length);
             self.told = ready;
         }
     }

@@ -32,9 +32,10 @@ use crate::lack::{Lack, Lacks};
 use crate::monitor::Monitor;
 use crate::open::{check_limit, read_limited, regular};
 use crate::source::Source;
+use crate::system::{INSPECT, LOOK_UP};
 
 /// How a folder is opened to look names up in it.
-const HANDLE: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+const HANDLE: OFlags = LOOK_UP.union(OFlags::CLOEXEC);
 
 /// A folder, held open: names are looked up in it whatever becomes of its path.
 ///
@@ -384,7 +385,7 @@ impl<'a> At<'a> {
     ///
     /// [`IoError::NotAName`] and [`IoError::Failed`].
     pub fn metadata(self) -> Result<Option<Metadata>> {
-        let file = match self.opened("inspect", OFlags::PATH, RawMode::empty()) {
+        let file = match self.opened("inspect", INSPECT, RawMode::empty()) {
             Ok(file) => file,
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error),

@@ -45,6 +45,8 @@ mod reading;
 mod source;
 mod staged;
 mod sums;
+mod system;
+#[cfg(target_os = "linux")]
 mod writer;
 
 pub use access::{Access, Mode, Owner};
@@ -68,4 +70,7 @@ pub use staged::{
     temporary_name,
 };
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
+#[cfg(not(target_os = "linux"))]
+pub use system::is_locked_by_writer;
+#[cfg(target_os = "linux")]
 pub use writer::is_locked_by_writer;

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use rustix::rand::{GetRandomFlags, getrandom};
-
 use crate::error::{Result, failed};
 
 /// A random number of 128 bits, of the operating system: for ids and nonces.
@@ -13,8 +11,7 @@ use crate::error::{Result, failed};
 /// [`IoError::Failed`](crate::IoError::Failed).
 pub fn random() -> Result<u128> {
     let mut bytes = [0; 16];
-    // So few bytes come whole.
-    getrandom(&mut bytes, GetRandomFlags::empty()).map_err(failed(
+    getrandom::fill(&mut bytes).map_err(failed(
         "get random bytes from",
         Path::new("the operating system"),
     ))?;

@@ -17,10 +17,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{MemfdFlags, memfd_create};
-
 use crate::error::{IoError, Result, failed};
 use crate::holes::is_hollow;
+use crate::system::nameless_file;
 
 /// How much is read at a time: a core's own cache holds it.
 const PIECE_BYTES: usize = 256 << 10;
@@ -61,7 +60,7 @@ impl Source {
     /// [`IoError::Failed`] and [`IoError::Unreadable`].
     pub fn snapshot(file: &File, path: &Path, unread: Range<u64>) -> Result<Self> {
         let copied = || -> io::Result<File> {
-            let copy = File::from(memfd_create(c"snapshot", MemfdFlags::CLOEXEC)?);
+            let copy = nameless_file()?;
             let found = file.metadata()?.len();
             let mut length = copy_range(file, &copy, 0..unread.start)?;
             if length == unread.start {

@@ -1,8 +1,7 @@
 //! Whether another process holds an exclusive lock on a file, without asking for the lock.
 //!
 //! To try a lock makes another process fail that takes it in that moment. So the kernel's list of
-//! locks is read instead. Where there is none, as on another system than Linux, nothing is known and
-//! nothing is claimed.
+//! locks is read instead.
 
 use std::fs::{File, read_to_string};
 use std::os::unix::fs::MetadataExt;
