@@ -1,11 +1,12 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
-//! `lives`, `clients`, `bench`.
+//! `lives`, `clients`, `bench`, `release`, `platforms`.
 
 mod bench;
 mod clients;
 mod driver;
 mod lives;
 mod metadata;
+mod release;
 mod run;
 mod tidy;
 mod tools;
@@ -92,6 +93,14 @@ enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Packages what is published
+    Release {
+        /// Builds each package, and sends none
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Lints the published crates for systems that they compile for and no test runs on
+    Platforms,
     /// Measures how fast apograph is, beside the engine and the limit of the machine
     Bench {
         /// Makes the workloads that are not there yet, and measures nothing
@@ -109,6 +118,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Verify => verify::verify(),
         Command::Tidy => tidy::tidy(),
+        Command::Release { dry_run } => release::release(dry_run),
+        Command::Platforms => release::platforms(),
         Command::Fuzz {
             seconds,
             runs,
