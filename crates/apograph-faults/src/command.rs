@@ -21,6 +21,8 @@ pub struct Programs {
     pub careless: PathBuf,
     /// The drivers of the two engines, where they were built.
     pub drivers: Option<[PathBuf; 2]>,
+    /// Where what a guest is made of is kept.
+    pub(crate) guest: PathBuf,
 }
 
 impl Programs {
@@ -32,6 +34,7 @@ impl Programs {
             sound: folder.join("apograph-sound"),
             careless: folder.join("apograph-careless"),
             drivers: drivers(),
+            guest: folder.parent().unwrap_or(folder).join("guest"),
         }
     }
 

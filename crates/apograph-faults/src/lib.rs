@@ -14,6 +14,7 @@ pub mod act;
 pub mod careless;
 pub mod check;
 pub mod command;
+mod guest;
 mod mount;
 mod report;
 mod row;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Error;
+use serde::{Deserialize, Serialize};
 
 /// How much of a row to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Extent {
 }
 
 /// Faults, and what did not hold behind them.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// How often something was run that a fault could strike.
     pub runs: u64,
@@ -23,7 +24,7 @@ pub struct Tally {
     /// What did not hold.
     pub violations: Vec<String>,
     /// What else was counted.
-    pub notes: BTreeMap<&'static str, u64>,
+    pub notes: BTreeMap<String, u64>,
     /// Its parts, in words.
     pub parts: Vec<String>,
 }
@@ -38,8 +39,8 @@ impl Tally {
     }
 
     /// Counts one more of something.
-    pub fn note(&mut self, what: &'static str) {
-        *self.notes.entry(what).or_default() += 1;
+    pub fn note(&mut self, what: &str) {
+        *self.notes.entry(what.to_owned()).or_default() += 1;
     }
 
     /// Says something of a part.

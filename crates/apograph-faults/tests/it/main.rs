@@ -7,6 +7,7 @@
 mod cut;
 mod folders;
 mod names;
+mod operating;
 mod watched;
 
 use std::path::Path;

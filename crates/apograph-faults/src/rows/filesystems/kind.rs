@@ -5,17 +5,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
+use super::served::Server;
 use crate::mount::{Mount, said_yes};
 use crate::scratch::scratch;
 
 /// The environment variable that names folders on file systems that are mounted already, as
-/// `nfs=/mnt/nfs:smb=/mnt/smb`.
-const MOUNTED: &str = "APOGRAPH_FILESYSTEMS";
+/// `nfs=/mnt/nfs:smb=/mnt/smb`, or what alone is run, as `vfat:exfat`.
+pub(super) const CHOSEN: &str = "APOGRAPH_FILESYSTEMS";
 
-/// A file system that can be made here, if this machine has what it takes.
+/// A file system that can be made, if a machine has what it takes.
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
     /// One of the kernel's, in a file of so many MiB, made by a program.
@@ -30,11 +31,24 @@ pub(super) enum Kind {
     OfDevice(&'static str, &'static [&'static str], &'static str),
     /// A folder over the protocol of `sshd`, with these options.
     Sftp(&'static str, &'static [&'static str]),
+    /// A folder over NFS, with these options.
+    Nfs(&'static str, &'static str),
+    /// A folder over SMB, with these options.
+    Smb(&'static str, &'static str),
     /// A folder that is there.
     Mounted(String, PathBuf),
 }
 
-const MADE: [Kind; 13] = [
+/// Whose a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Machine {
+    /// Somebody's: what is done there leaves nothing.
+    Users,
+    /// A guest of ours, which ends.
+    Guest,
+}
+
+const MADE: [Kind; 17] = [
     Kind::Kernel("ext4", 64, &["mkfs.ext4", "-q"]),
     Kind::Kernel("xfs", 320, &["mkfs.xfs", "-q"]),
     Kind::Kernel("btrfs", 128, &["mkfs.btrfs", "-q"]),
@@ -51,12 +65,17 @@ const MADE: [Kind; 13] = [
     Kind::Sftp("sshfs, no mmap", &["-o", "direct_io"]),
     Kind::OfDevice("ntfs-3g", &["mkfs.ntfs", "-F", "-Q", "-q"], "ntfs-3g"),
     Kind::OfDevice("exfat-fuse", &["mkfs.exfat"], "mount.exfat-fuse"),
+    Kind::Nfs("nfs 3", "vers=3"),
+    Kind::Nfs("nfs 4.2", "vers=4.2"),
+    Kind::Smb("smb", "vers=3.1.1"),
+    Kind::Smb("smb, file_mode", "vers=3.1.1,file_mode=0600,dir_mode=0700"),
 ];
 
 /// A file system that is mounted, until it is dropped.
 pub(super) struct Made {
     folder: PathBuf,
     _mounts: Vec<Mount>,
+    _server: Option<Server>,
     _device: Option<Device>,
     _scratch: Option<TempDir>,
 }
@@ -72,12 +91,26 @@ impl Made {
 }
 
 impl Kind {
-    /// Each that this program makes, and those that are mounted already.
-    pub(super) fn all() -> Vec<Self> {
-        let mounted = std::env::var(MOUNTED).unwrap_or_default();
-        let mounted = mounted.split(':').filter_map(|it| it.split_once('='));
+    /// Each that is to be run: what the environment chooses, or all that this program makes, and
+    /// those that are mounted already.
+    pub(super) fn chosen() -> Vec<Self> {
+        let chosen = std::env::var(CHOSEN).unwrap_or_default();
+        let chosen = chosen.split(':').filter(|it| !it.is_empty());
+        let (mounted, names): (Vec<&str>, Vec<&str>) = chosen.partition(|it| it.contains('='));
+        let mounted = mounted.into_iter().filter_map(|it| it.split_once('='));
         let mounted = mounted.map(|(name, path)| Self::Mounted(name.to_owned(), path.into()));
-        MADE.into_iter().chain(mounted).collect()
+        let is_chosen = |kind: &Self| names.is_empty() || names.contains(&kind.name());
+        MADE.into_iter().filter(is_chosen).chain(mounted).collect()
+    }
+
+    /// Whether that is all.
+    pub(super) fn are_all_chosen() -> bool {
+        Self::chosen().len() >= MADE.len()
+    }
+
+    /// The names of those that this program makes.
+    pub(super) fn names() -> [&'static str; MADE.len()] {
+        MADE.each_ref().map(Self::name)
     }
 
     /// What it is called.
@@ -86,16 +119,19 @@ impl Kind {
             Self::Kernel(name, ..)
             | Self::OfFolder(name, _)
             | Self::OfDevice(name, ..)
-            | Self::Sftp(name, _) => name,
+            | Self::Sftp(name, _)
+            | Self::Nfs(name, _)
+            | Self::Smb(name, _) => name,
             Self::Memory => "tmpfs",
             Self::Overlay => "overlay",
             Self::Mounted(name, _) => name,
         }
     }
 
-    /// Whether it lacks most of what others have, so that it is worth more faults than others.
+    /// Whether it lacks most of what others have, or is behind a server, so that it is worth more
+    /// faults than others.
     pub(super) fn is_poor(&self) -> bool {
-        ["vfat", "exfat", "exfat-fuse", "sshfs"].contains(&self.name())
+        ["vfat", "exfat", "exfat-fuse", "sshfs", "nfs 3", "smb"].contains(&self.name())
     }
 
     /// Makes it.
@@ -103,11 +139,12 @@ impl Kind {
     /// # Errors
     ///
     /// Where this machine lacks a program, or the right.
-    pub(super) fn make(&self) -> Result<Made> {
+    pub(super) fn make(&self, machine: Machine) -> Result<Made> {
         if let Self::Mounted(_, folder) = self {
             return Ok(Made {
                 folder: folder.clone(),
                 _mounts: Vec::new(),
+                _server: None,
                 _device: None,
                 _scratch: None,
             });
@@ -117,7 +154,7 @@ impl Kind {
             ["mounted", "image", "behind"].map(|name| scratch.path().join(name));
         fs::create_dir(&folder)?;
         fs::create_dir(&behind)?;
-        let (mut mounts, mut device) = (Vec::new(), None);
+        let (mut mounts, mut server, mut device) = (Vec::new(), None, None);
         match self {
             Self::Kernel(name, mebibytes, make) => {
                 make_image(&image, *mebibytes, make)?;
@@ -165,11 +202,29 @@ impl Kind {
                     .arg(format!("host:{}", behind.display()));
                 mounts.push(Mount::by(&mut mount, &folder)?);
             }
+            Self::Nfs(_, options) | Self::Smb(_, options) => {
+                ensure!(
+                    machine == Machine::Guest,
+                    "its server would be the whole machine's"
+                );
+                make_image(&image, 64, &["mkfs.ext4", "-q"])?;
+                mounts.push(Mount::of_image(&image, &behind)?);
+                let is_nfs = matches!(self, Self::Nfs(..));
+                let started = if is_nfs {
+                    Server::of_nfs(&behind)?
+                } else {
+                    Server::of_smb(&behind, scratch.path())?
+                };
+                let mut mount = started.mount(options);
+                mounts.insert(0, Mount::by(&mut mount, &folder)?);
+                server = Some(started);
+            }
             Self::Mounted(..) => {}
         }
         Ok(Made {
             folder,
             _mounts: mounts,
+            _server: server,
             _device: device,
             _scratch: Some(scratch),
         })

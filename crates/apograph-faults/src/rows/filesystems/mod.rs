@@ -2,11 +2,14 @@
 //!
 //! On each file system everything is done, with the database, the repository and the output on it:
 //! what is said to be done is there, and what fails leaves nothing. On the poorest ones the command
-//! is killed, and its calls fail, one by one. Then each ability is taken away by strace, for good,
-//! alone and all together.
+//! is killed, and its calls fail, one by one. What this machine cannot make, as where its kernel has
+//! no such file system, is made in a guest with another kernel, which runs this row as it is here.
+//! Then each ability is taken away by strace, for good, alone and all together.
 
 mod kind;
 mod missing;
+mod served;
+mod told;
 
 use std::path::Path;
 
@@ -15,13 +18,13 @@ use apograph::format::Generation;
 use apograph::io::{Disk, FileLock, Folder, Lack, Mode, RealDisk, is_silly_renamed, is_temporary};
 use apograph::repository::RepositoryLock;
 
-use self::kind::{Kind, Made};
+use self::kind::{Kind, Machine, Made};
 use self::missing::{EACH, Missing};
+use self::told::Part;
 use super::system_calls::{self, KILL};
 use crate::act::{Act, Place};
 use crate::check::check;
 use crate::command::{Programs, Run};
-use crate::mount;
 use crate::report::{Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::{Stage, contents};
@@ -31,8 +34,10 @@ use crate::strace;
 const FAILING_CALLS: &[&str] = &["fsync"];
 /// The calls that fail, and at which the command is killed, on the poorest file systems.
 const POOR_CALLS: &[&str] = &[
-    "fsync", "rename", "renameat", "linkat", "unlinkat", "mkdirat", "write", "openat",
+    "fsync", "rename", "renameat", "linkat", "unlinkat", "mkdirat", "write",
 ];
+/// The call that is made most often: a guest, which may be slow, is struck at it in a long run.
+const MOST: &str = "openat";
 const ERROR: &str = "error=EIO";
 
 /// Does all of it.
@@ -41,38 +46,70 @@ const ERROR: &str = "error=EIO";
 ///
 /// Where a stage cannot be made.
 pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
-    if let Err(why) = mount::is_possible() {
-        return Ok(Outcome::Skipped(why));
-    }
     let stages = [Stage::new(1)?, Stage::new(2)?];
-    let mut tally = Tally::default();
-    for kind in Kind::all() {
-        let name = kind.name();
-        match kind.make() {
-            Ok(made) => {
-                let on_it = OnIt {
-                    programs,
-                    stages: &stages,
-                    kind: &kind,
-                    made: &made,
-                    extent,
-                };
-                tally.add(on_it.run()?.named(name));
-            }
-            Err(error) => tally.say(format!("{name}: SKIPPED: {error:#}")),
+    let machine = told::machine();
+    let (mut tally, mut elsewhere) = (Tally::default(), Vec::new());
+    let kinds = Kind::chosen();
+    for kind in &kinds {
+        let part = match kind.make(machine) {
+            Ok(made) => Part::Ran(OnIt::new(programs, &stages, kind, &made, extent).run()),
+            Err(error) => Part::Skipped(format!("{error:#}")),
+        };
+        told::tell_done(kind, &part)?;
+        match part {
+            Part::Skipped(why) if machine == Machine::Users => elsewhere.push((kind, why)),
+            part => add(&mut tally, kind, part),
         }
     }
-    if strace::is_possible() {
-        for missing in &EACH {
-            tally.add(without(programs, &stages, missing)?.named(&format!("no {}", missing.name)));
-        }
-    } else {
-        tally.say("what is missing: SKIPPED: strace is not there, or may not trace".to_owned());
+    in_guest(programs, extent, &elsewhere, &mut tally);
+    if machine == Machine::Users && Kind::are_all_chosen() {
+        lacking(programs, &stages, &mut tally)?;
     }
     Ok(Outcome::Ran {
         tally,
         control: None,
     })
+}
+
+/// The names of the file systems that this row makes.
+pub fn names() -> Vec<&'static str> {
+    Kind::names().to_vec()
+}
+
+fn add(tally: &mut Tally, kind: &Kind, part: Part) {
+    match part {
+        Part::Ran(part) => tally.add(part.named(kind.name())),
+        Part::Skipped(why) => tally.say(format!("{}: SKIPPED: {why}", kind.name())),
+    }
+}
+
+/// Does in a guest what could not be done here.
+fn in_guest(programs: &Programs, extent: Extent, elsewhere: &[(&Kind, String)], tally: &mut Tally) {
+    if elsewhere.is_empty() {
+        return;
+    }
+    let kinds: Vec<&Kind> = elsewhere.iter().map(|(kind, _)| *kind).collect();
+    let parts = told::ask(programs, extent, &kinds);
+    let parts = parts.unwrap_or_else(|error| {
+        let here = elsewhere.iter();
+        let skipped = here.map(|(_, why)| Part::Skipped(format!("{why}; in a guest: {error:#}")));
+        skipped.collect()
+    });
+    for (kind, part) in kinds.into_iter().zip(parts) {
+        add(tally, kind, part);
+    }
+}
+
+/// Takes each ability away from a good file system.
+fn lacking(programs: &Programs, stages: &[Stage; 2], tally: &mut Tally) -> Result<()> {
+    if strace::is_possible() {
+        for missing in &EACH {
+            tally.add(without(programs, stages, missing)?.named(&format!("no {}", missing.name)));
+        }
+    } else {
+        tally.say("what is missing: SKIPPED: strace is not there, or may not trace".to_owned());
+    }
+    Ok(())
 }
 
 /// One file system that is mounted.
@@ -84,27 +121,52 @@ struct OnIt<'a> {
     extent: Extent,
 }
 
-impl OnIt<'_> {
-    fn run(&self) -> Result<Tally> {
+impl<'a> OnIt<'a> {
+    fn new(
+        programs: &'a Programs,
+        stages: &'a [Stage; 2],
+        kind: &'a Kind,
+        made: &'a Made,
+        extent: Extent,
+    ) -> Self {
+        Self {
+            programs,
+            stages,
+            kind,
+            made,
+            extent,
+        }
+    }
+
+    /// What it came to. What cannot even be begun on it is a violation as well.
+    fn run(&self) -> Tally {
         let mut tally = Tally::default();
+        if let Err(error) = self.run_all(&mut tally) {
+            tally.violations.push(format!("it ended early: {error:#}"));
+        }
+        tally
+    }
+
+    fn run_all(&self, tally: &mut Tally) -> Result<()> {
         for stage in self.stages {
             for act in Act::ALL {
-                self.does(stage, act, &mut tally)?;
+                self.does(stage, act, tally)?;
             }
-            self.excludes(stage, &mut tally)?;
+            self.excludes(stage, tally)?;
         }
         tally.runs += 1;
         tally.struck(|| "taken names".to_owned(), self.replaces_nothing());
         let lacks = self.lacks()?;
         tally.say(format!("{}: lacks {lacks:?}", self.kind.name()));
         if strace::is_possible() {
-            self.strike(&mut tally)?;
+            self.strike(tally)?;
         }
-        Ok(tally)
+        Ok(())
     }
 
     /// Everything is done, and leaves what it should.
     fn does(&self, stage: &Stage, act: Act, tally: &mut Tally) -> Result<()> {
+        told::tell_next(self.kind, &format!("{act:?}"))?;
         let folder = self.made.folder()?;
         let place = Place::prepared(&folder.path().join("place"), stage, act)?;
         let mut command = self.programs.command(None);
@@ -208,7 +270,11 @@ impl OnIt<'_> {
 
     fn strike(&self, tally: &mut Tally) -> Result<()> {
         let is_poor = self.kind.is_poor();
-        let calls = if is_poor { POOR_CALLS } else { FAILING_CALLS };
+        let mut calls = if is_poor { POOR_CALLS } else { FAILING_CALLS }.to_vec();
+        let is_fast = told::machine() == Machine::Users;
+        if is_poor && (is_fast || self.extent == Extent::Long) {
+            calls.push(MOST);
+        }
         let faults = if is_poor {
             &[ERROR, KILL][..]
         } else {
@@ -222,8 +288,12 @@ impl OnIt<'_> {
                     continue;
                 }
                 for fault in faults {
-                    for call in calls {
-                        let folder = || self.made.folder();
+                    for call in &calls {
+                        let next = format!("{act:?}, {call}, {fault}");
+                        let folder = || {
+                            told::tell_next(self.kind, &next)?;
+                            self.made.folder()
+                        };
                         let fault = (*call, *fault);
                         let swept =
                             system_calls::sweep(self.programs, None, stage, act, fault, &folder);
