@@ -1,6 +1,7 @@
 //! `apograph inspect`
 
 use std::fmt::Write;
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -167,8 +168,12 @@ pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
 }
 
 fn small(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    Ok(read_limited(&opened(path)?, path, limit)?)
+}
+
+fn opened(path: &Path) -> Result<File, Failure> {
     match open_regular(path) {
-        Ok(file) => Ok(read_limited(&file, path, limit)?),
+        Ok(file) => Ok(file),
         Err(error) if error.is_not_found() => {
             let message = format!("{} does not exist", path.display());
             Err(Failure::new("io", message).about(path))
@@ -232,13 +237,18 @@ fn checkpoint(path: &Path) -> Result<Report, Failure> {
 }
 
 fn history(path: &Path, json: bool) -> Result<Report, Failure> {
-    let bytes = small(path, HISTORY_MAX_BYTES)?;
-    let Some(history) = History::decode(&bytes) else {
+    let source = Source::of(opened(path)?, path)?;
+    let size_bytes = source.len() as u64;
+    if size_bytes > HISTORY_MAX_BYTES {
+        let (path, limit) = (path.to_owned(), HISTORY_MAX_BYTES);
+        let found = size_bytes;
+        return Err(IoError::TooLarge { path, limit, found }.into());
+    }
+    let Some(history) = History::read(source.bytes())? else {
         let message = format!("{} is damaged; it will be made anew", path.display());
         return Err(Failure::new("corrupt-manifest", message).about(path));
     };
-    let facts = Facts::of("history of a repository", path, bytes.len() as u64);
-    drop(bytes);
+    let facts = Facts::of("history of a repository", path, size_bytes);
     let segments = history.records.iter().map(|record| {
         let mut object = segments::json(&record.segment, Some(&record.content));
         let points = segments::points(Some(&record.content), !record.is_uncounted);

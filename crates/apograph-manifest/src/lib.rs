@@ -60,9 +60,10 @@ pub use marker::{
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
-    FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, ImageIdentity, IncrementContent,
-    LogRange, Lost, RecordRef, SegmentContent, SegmentRecord, Stretch, Stretches, TimeSpan,
-    read_history, read_records, write_history, write_records,
+    FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead,
+    ImageIdentity, IncrementContent, LogRange, Lost, RecordRef, SegmentContent, SegmentRecord,
+    Stretch, Stretches, TimeSpan, append_records, read_history, read_records, write_history,
+    write_records,
 };
 pub use segment::{FileName, Segment, Unknown};
 pub use verification::{FileStamp, FoundDamage, Level, Verification};

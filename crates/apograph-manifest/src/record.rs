@@ -7,31 +7,37 @@
 //! the proof that a segment's file is the one that was captured: the manifest has a CRC-32 of it,
 //! which for an increment of generation 1 follows from the lengths of its frames.
 //!
-//! The file is `{"crc32":"…","body":{…}}`, where the checksum covers the bytes of the body. A file
-//! that does not match it is as good as lost, and is never trusted against the manifest.
+//! The file has a line for each publish, `{"crc32":"…","body":{…}}`, where the checksum covers all
+//! bodies up to there. A publish adds its line behind the last one ([`append_records`]); whatever
+//! else changes writes the file anew ([`write_records`]). From the first line on that does not match
+//! its checksum the file says nothing: then it is as one of an earlier moment, and no line of it is
+//! ever trusted against the manifest.
 
-mod body;
+mod lines;
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 
 use apograph_format::{
     Blake3, Crc32, DatabaseHeaders, DatabaseId, Epoch, Generation, LogPosition, Point, RangeSet,
     Timeline, UnixMillis,
 };
-use apograph_io::{Disk, Folder, Mode, replace_file_with};
+use apograph_io::{Bytes, Disk, Folder, Mode, replace_file_with};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use body::Content;
+use lines::{Content, LinesEnd};
 
 use crate::error::Result;
 use crate::evidence::Evidence;
 use crate::manifest::check_length;
 use crate::segment::Segment;
-use crate::verification::{FoundDamage, Verification};
+use crate::verification::{FileStamp, FoundDamage, Verification};
 
 /// The name of the file in a repository.
 pub const HISTORY_FILE_NAME: &str = "apograph.json";
 /// The most bytes that the file may have.
-pub const HISTORY_MAX_BYTES: u64 = 64 << 20;
+pub const HISTORY_MAX_BYTES: u64 = 256 << 20;
 
 /// What is known of a repository beyond its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -315,47 +321,90 @@ pub struct Stretch {
     pub transactions: RangeSet,
 }
 
-/// `apograph.json` cannot be used: it is not there, damaged or of another format. What was seen of
-/// it counts for nothing.
+/// `apograph.json` cannot be used: it is not there, damaged from its first line on, or of another
+/// format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lost;
 
+/// What `apograph.json` says beside its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRead {
+    /// What the newest publish wrote down of the log.
+    pub evidence: Option<Evidence>,
+    /// Where a publish adds its line; `None` where the file has to be written anew.
+    pub end: Option<HistoryEnd>,
+}
+
+/// The end of an `apograph.json` that was read to its last byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HistoryEnd {
+    lines: LinesEnd,
+    /// Which file that was.
+    stamp: FileStamp,
+}
+
+impl HistoryEnd {
+    /// That of a file whose lines end there; `None` where something stands behind them, as what a
+    /// killed command left, or where the file has a name outside of this repository: a copy made of
+    /// links is not to change with it.
+    fn of(lines: LinesEnd, file: &Metadata) -> Option<Self> {
+        let is_own = file.nlink() == 1 && file.len() == lines.length;
+        is_own.then(|| Self {
+            lines,
+            stamp: file.into(),
+        })
+    }
+}
+
 impl History {
-    /// Reads the content of the file; `None` where it is damaged or of another format.
+    /// Reads the content of a file; `None` where not all of it can be read, or it is of another
+    /// format.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut records = Vec::new();
         // Memory gives what is in it.
-        let evidence = body::decode(bytes.into(), |record| records.push(record))
-            .ok()?
-            .ok()?;
-        Some(Self { records, evidence })
+        Self::read(bytes.into()).ok().flatten()
+    }
+
+    /// Reads a file line by line; `None` as [`History::decode`].
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Unreadable`](apograph_io::IoError::Unreadable) and
+    /// [`IoError::EndedEarly`](apograph_io::IoError::EndedEarly).
+    pub fn read(file: Bytes<'_>) -> apograph_io::Result<Option<Self>> {
+        let mut records = Vec::new();
+        let read = lines::decode(file, |record| records.push(record))?;
+        let whole = read.ok().filter(|(_, end)| end.length == file.len() as u64);
+        Ok(whole.map(|(evidence, _)| Self { records, evidence }))
     }
 
     /// The content of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let records = self.records.iter().map(RecordRef::from);
+        let content = Content {
+            records: self.records.iter().map(RecordRef::from),
+            evidence: self.evidence.as_ref(),
+        };
         let mut bytes = Vec::new();
         // Memory takes what it is given.
-        let _ = Content::new(records, self.evidence.as_ref()).write(&mut bytes);
+        let _ = content.write(&mut bytes);
         bytes
     }
 }
 
-/// Reads `apograph.json` of a repository; an empty history where it is lost or damaged.
+/// Reads `apograph.json` of a repository, as far as it can be read; an empty history where it is
+/// lost.
 ///
 /// # Errors
 ///
 /// [`ManifestError::Io`](crate::ManifestError::Io).
 pub fn read_history(repository: &Folder) -> Result<History> {
     let mut records = Vec::new();
-    let evidence = read_records(repository, |record| records.push(record))?;
-    let history = evidence.map(|evidence| History { records, evidence });
-    Ok(history.unwrap_or_default())
+    let read = read_records(repository, |record| records.push(record))?;
+    let evidence = read.ok().and_then(|read| read.evidence);
+    Ok(History { records, evidence })
 }
 
-/// Hands the records in `apograph.json` out one by one, so that no two of them are in memory, and
-/// returns the evidence. Only when all were seen is it known whether they count. A file that this
-/// user may not read is as none.
+/// Hands the records in `apograph.json` out one by one, as far as it can be read, so that no two of
+/// them are in memory. A file that this user may not read is as none.
 ///
 /// # Errors
 ///
@@ -363,14 +412,45 @@ pub fn read_history(repository: &Folder) -> Result<History> {
 pub fn read_records(
     repository: &Folder,
     each: impl FnMut(SegmentRecord),
-) -> Result<std::result::Result<Option<Evidence>, Lost>> {
+) -> Result<std::result::Result<HistoryRead, Lost>> {
     let at = repository.at(HISTORY_FILE_NAME);
+    let found = at.metadata()?;
     let source = match at.source() {
         Err(error) if error.is_not_found() || error.is_not_permitted() => return Ok(Err(Lost)),
-        found => found?,
+        source => source?,
     };
     check_length(source.len() as u64, HISTORY_MAX_BYTES, at)?;
-    Ok(body::decode(source.bytes(), each)?)
+    let read = lines::decode(source.bytes(), each)?;
+    Ok(read.map(|(evidence, lines)| HistoryRead {
+        evidence,
+        end: found.and_then(|file| HistoryEnd::of(lines, &file)),
+    }))
+}
+
+/// Adds what a publish says behind the end of `apograph.json`, durably: the records of segments that
+/// lie behind those that it has, and the evidence. `false` where that cannot be: it is another file
+/// by now, or would be too long. Cut off in between, the file says what it said before.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`](crate::ManifestError::Io).
+pub fn append_records(
+    disk: &dyn Disk,
+    repository: &Folder,
+    end: &HistoryEnd,
+    records: &[RecordRef<'_>],
+    evidence: &Evidence,
+) -> Result<bool> {
+    let at = repository.at(HISTORY_FILE_NAME);
+    let found = at.metadata()?;
+    let found = found.and_then(|file| HistoryEnd::of(end.lines, &file));
+    match end.lines.next(records, evidence) {
+        Some((line, behind)) if found == Some(*end) && behind.length <= HISTORY_MAX_BYTES => {
+            disk.rewrite(at, &[(end.lines.length, &line)])?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Replaces `apograph.json` of a repository, whole and durably.
@@ -401,7 +481,7 @@ pub fn write_records<'a>(
     evidence: Option<&'a Evidence>,
 ) -> Result<()> {
     let at = repository.at(HISTORY_FILE_NAME);
-    let content = Content::new(records, evidence);
+    let content = Content { records, evidence };
     check_length(content.len(), HISTORY_MAX_BYTES, at)?;
     Ok(replace_file_with(disk, at, mode, |out| content.write(out))?)
 }

@@ -49,7 +49,7 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
         reading: Reading::default(),
     };
     let present = opening.recorded(manifest.segments)?;
-    let before = present.verified.records(&present.entries);
+    let before = present.verified.records(&present.entries, 0);
     let after = marked(repository, &present, marks);
     if before.eq(after.iter().copied()) {
         return Ok(());

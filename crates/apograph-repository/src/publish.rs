@@ -2,7 +2,7 @@
 //!
 //! The order is what makes a crash harmless: segment files durable under their names, then what
 //! proves the next time that the log is still the one that was captured ([`LogNotes::mark`]), then
-//! the manifest replaced, then `apograph.json`, then what tells the engine which log to keep
+//! the manifest replaced, then a line more in `apograph.json`, then what tells the engine which log to keep
 //! ([`LogNotes::keep`]). Cut off after the first step, there are files that the manifest does not
 //! name; the next backup adopts them (see `adopt.rs`). A full backup is published behind the increments that belong to it: an image whose
 //! increment is missing would be taken for a state of its own.
@@ -12,8 +12,8 @@ use std::ffi::OsString;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, RealDisk, StagedFile};
 use apograph_manifest::{
-    Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, read_manifest, write_manifest,
-    write_notes, write_records,
+    Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, append_records, read_manifest,
+    write_manifest, write_notes, write_records,
 };
 
 use crate::encoding::encode_for_segments;
@@ -206,15 +206,38 @@ pub fn publish(
         return Err(error.into());
     }
     drop(manifest);
-    let known = repository.records();
-    let records = known.chain(added.iter().map(RecordRef::from));
-    if let Err(error) = write_records(disk, folder, mode, records, Some(&evidence)) {
+    if let Err(error) = record(disk, repository, mode, &added, &evidence) {
         monitor.warn(&format!(
             "the next command has to read the new segments: {error}"
         ));
     }
     log.keep();
     Ok(())
+}
+
+/// Says in `apograph.json` what was published: behind what it says so far, where that is what is
+/// known, else all of it anew.
+fn record(
+    disk: &dyn Disk,
+    repository: &Repository,
+    mode: Mode,
+    added: &[SegmentRecord],
+    evidence: &Evidence,
+) -> Result<()> {
+    let folder = repository.folder();
+    let added = added.iter().map(RecordRef::from);
+    if let Some((end, unrecorded)) = repository.unrecorded() {
+        let records: Vec<_> = unrecorded.chain(added.clone()).collect();
+        // A file that cannot be written to can be replaced.
+        if matches!(
+            append_records(disk, folder, end, &records, evidence),
+            Ok(true)
+        ) {
+            return Ok(());
+        }
+    }
+    let records = repository.records().chain(added);
+    Ok(write_records(disk, folder, mode, records, Some(evidence))?)
 }
 
 fn publish_file(new: NewSegment<'_>) -> Result<()> {

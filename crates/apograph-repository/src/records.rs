@@ -69,12 +69,13 @@ impl Verified {
         })
     }
 
-    /// The records of all entries whose content is known.
+    /// The records of the entries from an index on whose content is known.
     pub(crate) fn records<'a>(
         &'a self,
         entries: &'a [ChainEntry],
+        from: usize,
     ) -> impl Iterator<Item = RecordRef<'a>> + Clone {
-        let entries = entries.iter().enumerate();
+        let entries = entries.iter().enumerate().skip(from);
         entries.filter_map(|(index, entry)| self.record(index, entry))
     }
 }

@@ -20,14 +20,14 @@ use std::time::{Duration, Instant};
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Reading, is_temporary};
 use apograph_manifest::{
-    Chain, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME,
-    Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX, Segment,
-    SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
+    Chain, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
+    MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
+    Segment, SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
 };
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
-use crate::opening::Opening;
+use crate::opening::{Opening, Recorded};
 use crate::publish::ENGINE_LOCK_FILE_NAME;
 use crate::records::Verified;
 use crate::timelines::{cross, timeline_behind};
@@ -42,6 +42,7 @@ pub struct Repository {
     chain: Chain,
     verified: Verified,
     has_history: bool,
+    recorded: Option<Recorded>,
     evidence: Option<Evidence>,
     notes: std::result::Result<Option<Notes>, ManifestError>,
     unnamed: Vec<SegmentName>,
@@ -125,6 +126,7 @@ impl Repository {
             chain: Chain::new(opened.entries).looked_until(looked_until),
             verified: opened.verified,
             has_history: opened.has_history,
+            recorded: opened.recorded,
             evidence: opened.evidence,
             notes,
             unnamed,
@@ -164,6 +166,7 @@ impl Repository {
             chain: Chain::new(Vec::new()),
             verified: Verified::default(),
             has_history: false,
+            recorded: None,
             evidence: None,
             notes,
             unnamed: found.segments,
@@ -308,7 +311,14 @@ impl Repository {
 
     /// The records of all segments whose content is known.
     pub fn records(&self) -> impl Iterator<Item = RecordRef<'_>> + Clone {
-        self.verified.records(self.chain.entries())
+        self.verified.records(self.chain.entries(), 0)
+    }
+
+    /// What `apograph.json` has, and the records that it does not have yet; `None` where it has to be
+    /// written anew.
+    pub(crate) fn unrecorded(&self) -> Option<(&HistoryEnd, impl Iterator<Item = RecordRef<'_>>)> {
+        let Recorded { count, end } = self.recorded.as_ref()?;
+        Some((end, self.verified.records(self.chain.entries(), *count)))
     }
 
     /// The record of an entry of the chain, if its content is known.

@@ -14,6 +14,7 @@ mod folders;
 mod frames;
 mod full;
 mod held;
+mod history;
 mod increment;
 mod live;
 mod lost;

@@ -6,9 +6,9 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    FullContent, HISTORY_FILE_NAME, History, ImageIdentity, IncrementContent, LogRange, Lost,
-    Manifest, SegmentContent, SegmentRecord, Stretch, Stretches, TimeSpan, read_records,
-    write_history,
+    Evidence, FullContent, HISTORY_FILE_NAME, History, HistoryEnd, HistoryRead, ImageIdentity,
+    IncrementContent, LogRange, Lost, Manifest, Nonce, RecordRef, SegmentContent, SegmentRecord,
+    Stretch, Stretches, TimeSpan, append_records, read_records, write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -93,8 +93,10 @@ fn a_history_is_read_as_it_was_written() {
         assert_eq!(bytes.last(), Some(&b'\n'));
         assert_eq!(History::decode(&bytes), Some(history));
     }
-    let empty = br#"{"crc32":"5bad7f4f","body":{"format":2,"segments":[],"evidence":null}}"#;
-    assert_eq!(History::decode(empty), Some(History::default()));
+    let empty = History::default().encode();
+    let expected = "{\"crc32\":\"HEX\",\"body\":{\"format\":3}}\n";
+    let crc32 = Crc32::of(b"{\"format\":3}").to_string();
+    assert_eq!(empty, expected.replace("HEX", &crc32).into_bytes());
 }
 
 #[test]
@@ -112,8 +114,8 @@ fn a_history_of_many_records_is_read_one_by_one_as_it_was_written() {
     let bytes = std::fs::read(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
     assert!(bytes == history.encode());
     let mut seen = Vec::new();
-    let evidence = read_records(&opened, |record| seen.push(record)).expect("no error");
-    assert_eq!(evidence, Ok(history.evidence));
+    let read = read_records(&opened, |record| seen.push(record)).expect("no error");
+    assert_eq!(read.map(|read| read.evidence), Ok(history.evidence));
     assert!(seen == history.records);
     std::fs::remove_file(folder.path().join(HISTORY_FILE_NAME)).expect("a file");
     let none = read_records(&opened, |record| panic!("{record:?}"));
@@ -148,65 +150,271 @@ fn a_changed_history_is_no_history() {
 }
 
 #[test]
-fn a_cut_history_is_no_history() {
+fn a_cut_history_is_an_earlier_one_or_none() {
     let bytes = example().encode();
     damage::every_cut(&bytes[..bytes.len() - 1], |bytes| {
-        assert_eq!(History::decode(bytes), None);
+        let is_between_lines = bytes.last() == Some(&b'\n');
+        assert_eq!(History::decode(bytes).is_some(), is_between_lines);
     });
+}
+
+/// A file of these bodies, each with the checksum of all of them up to it.
+fn sealed(bodies: &[&str]) -> Vec<u8> {
+    let mut said = Vec::new();
+    let lines = bodies.iter().map(|body| {
+        said.extend(body.as_bytes());
+        let crc32 = Crc32::of(&said);
+        format!("{{\"crc32\":\"{crc32}\",\"body\":{body}}}\n")
+    });
+    lines.collect::<String>().into_bytes()
 }
 
 #[test]
 fn another_format_is_no_history() {
-    let sealed = |body: &str| {
-        let crc32 = Crc32::of(body.as_bytes());
-        format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)
-    };
-    let rows = [
-        (r#"{"format":2,"segments":[],"evidence":null}"#, true),
+    let head = r#"{"format":3}"#;
+    let rows: [(&[&str], bool); 14] = [
+        (&[head], true),
+        (&[r#"{ "format": 3, "more": 5 }"#], true),
+        (&[head, "{}"], true),
+        (&[head, r#"{"segments":[]}"#, r#"{"evidence":null}"#], true),
         (
-            r#"{ "format": 2, "segments": [], "evidence": null, "more": 5 }"#,
+            &[head, r#"{ "evidence" : null, "segments": [], "more": 5 }"#],
             true,
         ),
-        (r#"{"evidence":null,"segments":[],"format":2}"#, true),
-        (r#"{"format":2,"segments":[]}"#, true),
-        (r#"{"format":1,"segments":[],"evidence":null}"#, false),
-        (r#"{"format":2,"segments":[],"segments":[]}"#, false),
-        (r#"{"format":2,"format":2,"segments":[]}"#, false),
-        (
-            r#"{"format":2,"segments":[],"evidence":null,"evidence":null}"#,
-            false,
-        ),
-        (r#"{"format":2,"segments":[],"evidence":{}}"#, false),
-        (r#"{"format":2,"segments":{}}"#, false),
-        (r#"{"format":2,"evidence":null}"#, false),
-        (r#"{"format":2,"segments":[{}],"evidence":null}"#, false),
-        (r#"{"segments":[],"evidence":null}"#, false),
-        ("[]", false),
-        ("null", false),
+        (&[r#"{"format":2,"segments":[],"evidence":null}"#], false),
+        (&[r#"{"format":2}"#], false),
+        (&[r#"{"format":4}"#], false),
+        (&[r#"{"format":3,"format":3}"#], false),
+        (&[r#"{"segments":[]}"#, head], false),
+        (&[head, r#"{"segments":[],"segments":[]}"#], false),
+        (&[head, r#"{"segments":{}}"#], false),
+        (&[head, r#"{"segments":[{}]}"#], false),
+        (&[head, "5"], false),
     ];
-    for (body, is_read) in rows {
-        assert_eq!(
-            History::decode(sealed(body).as_bytes()).is_some(),
-            is_read,
-            "{body}"
-        );
+    for (bodies, is_read) in rows {
+        let found = History::decode(&sealed(bodies));
+        assert_eq!(found.is_some(), is_read, "{bodies:?}");
     }
-    for text in ["", "{}", "null", "\0", r#"{"crc32":"00000000","body":{}}"#] {
+    for text in [
+        "",
+        "{}",
+        "null",
+        "\0",
+        "\n",
+        r#"{"crc32":"00000000","body":{}}"#,
+    ] {
         assert_eq!(History::decode(text.as_bytes()), None, "{text:?}");
     }
 }
 
+/// What a line says counts where it stands behind the lines that it was written behind.
+#[test]
+fn a_line_counts_behind_those_before_it_alone() {
+    let lines = [
+        r#"{"format":3}"#,
+        r#"{"segments":[]}"#,
+        r#"{"more":1}"#,
+        r#"{"more":2}"#,
+    ];
+    let file = sealed(&lines);
+    let mut swapped: Vec<_> = file.split_inclusive(|byte| *byte == b'\n').collect();
+    assert!(History::decode(&swapped.concat()).is_some());
+    swapped.swap(2, 3);
+    assert_eq!(History::decode(&swapped.concat()), None);
+    swapped.swap(2, 3);
+    swapped.remove(2);
+    assert_eq!(History::decode(&swapped.concat()), None);
+}
+
 #[test]
 fn names_in_a_history_are_names_too() {
-    let text = String::from_utf8(example().encode()).expect("JSON");
-    let (_, body) = text.trim_end().split_once("\"body\":").expect("a body");
-    let body = body.strip_suffix('}').expect("the end of the object");
+    let bytes = example().encode();
+    let text = String::from_utf8(bytes).expect("JSON");
     for name in ["../x", "/x", ".hidden", ""] {
-        let body = body.replace("backup_incr_0001.wal", name);
-        let crc32 = Crc32::of(body.as_bytes());
-        let text = format!(r#"{{"crc32":"{crc32}","body":{body}}}"#);
-        assert_eq!(History::decode(text.as_bytes()), None, "{name:?}");
+        let bodies = text.lines().map(|line| {
+            let (_, body) = line.split_once("\"body\":").expect("a body");
+            let body = body.strip_suffix('}').expect("the end of the object");
+            body.replace("backup_incr_0001.wal", name)
+        });
+        let bodies: Vec<_> = bodies.collect();
+        let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+        assert_eq!(History::decode(&sealed(&bodies)), None, "{name:?}");
     }
+}
+
+/// A folder with a history in it, and what reading it gives.
+struct Kept {
+    _folder: tempfile::TempDir,
+    folder: Folder,
+}
+
+impl Kept {
+    fn of(history: &History) -> Self {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let folder = Folder::open(temporary.path()).expect("a folder");
+        write_history(&RealDisk, &folder, Mode::PRIVATE, history).expect("a history");
+        Self {
+            _folder: temporary,
+            folder,
+        }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.at(HISTORY_FILE_NAME).path()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        std::fs::read(self.path()).expect("a file")
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        std::fs::write(self.path(), bytes).expect("a file");
+    }
+
+    /// What it says, and whether a publish can add to it.
+    fn read(&self) -> (History, Option<HistoryEnd>) {
+        let mut records = Vec::new();
+        let read = read_records(&self.folder, |record| records.push(record));
+        match read.expect("no error") {
+            Ok(HistoryRead { evidence, end }) => (History { records, evidence }, end),
+            Err(Lost) => (
+                History {
+                    records,
+                    evidence: None,
+                },
+                None,
+            ),
+        }
+    }
+
+    /// Adds a record behind an end.
+    fn append(&self, end: &HistoryEnd, record: &SegmentRecord, evidence: &Evidence) -> bool {
+        let records = [RecordRef::from(record)];
+        append_records(&RealDisk, &self.folder, end, &records, evidence).expect("no error")
+    }
+}
+
+/// The example without its increment, the record of that, and what its publish writes down.
+fn before_and_added() -> (History, SegmentRecord, Evidence) {
+    let History { records, evidence } = example();
+    let [full, increment] = records.try_into().expect("two records");
+    let evidence = evidence.expect("evidence");
+    let before = History {
+        records: vec![full],
+        evidence: Some(Evidence {
+            nonce: Nonce::new(1),
+            ..evidence.clone()
+        }),
+    };
+    (before, increment, evidence)
+}
+
+#[test]
+fn what_a_publish_adds_stands_behind_what_was_there() {
+    let (before, increment, evidence) = before_and_added();
+    let kept = Kept::of(&before);
+    let old = kept.bytes();
+    let (found, end) = kept.read();
+    assert_eq!(found, before);
+    assert!(kept.append(&end.expect("an end"), &increment, &evidence));
+    let new = kept.bytes();
+    assert_eq!(new[..old.len()], old);
+    let added = new.len() - old.len();
+    assert!(added < 1500, "{added} bytes");
+    let (found, end) = kept.read();
+    assert_eq!(found, example());
+    assert!(end.is_some());
+    assert_eq!(History::decode(&new), Some(example()));
+}
+
+/// Wherever the power goes while a publish adds its line, the file says what it said before, and the
+/// next publish writes it anew.
+#[test]
+fn a_line_that_was_cut_off_says_nothing() {
+    let (before, increment, evidence) = before_and_added();
+    let kept = Kept::of(&before);
+    let old = kept.bytes();
+    let (_, end) = kept.read();
+    assert!(kept.append(&end.expect("an end"), &increment, &evidence));
+    let new = kept.bytes();
+    for length in old.len() + 1..new.len() {
+        let zeros = vec![0; new.len() - length];
+        for tail in [&[][..], &zeros] {
+            kept.write(&[&new[..length], tail].concat());
+            assert_eq!(kept.read(), (before.clone(), None), "{length}");
+            assert_eq!(History::decode(&kept.bytes()), None, "{length}");
+        }
+    }
+    kept.write(&old);
+    let (found, end) = kept.read();
+    assert_eq!(found, before);
+    assert!(end.is_some());
+}
+
+/// Every flipped bit leaves what was said before it, and nothing else.
+#[test]
+fn a_damaged_line_ends_what_is_said() {
+    let (before, increment, evidence) = before_and_added();
+    let kept = Kept::of(&before);
+    let (_, end) = kept.read();
+    assert!(kept.append(&end.expect("an end"), &increment, &evidence));
+    let none = History::default();
+    let first = History {
+        evidence: None,
+        ..before.clone()
+    };
+    damage::every_bit(&kept.bytes(), |offset, bytes| {
+        kept.write(bytes);
+        let (found, end) = kept.read();
+        let is_earlier = [&none, &first, &before].contains(&&found);
+        assert!(
+            is_earlier && end.is_none() || found == example(),
+            "byte {offset}"
+        );
+    });
+}
+
+/// A publish adds to the file that was read and to no other, nor to one that has another name too.
+#[test]
+fn a_file_that_was_changed_is_not_added_to() {
+    let (before, increment, evidence) = before_and_added();
+    let changes: [(&str, fn(&Kept)); 5] = [
+        ("longer", |kept| {
+            kept.write(&[kept.bytes(), b"x".to_vec()].concat())
+        }),
+        ("replaced", |kept| {
+            let bytes = kept.bytes();
+            std::fs::remove_file(kept.path()).expect("a file");
+            let other = kept.path().with_extension("other");
+            std::fs::write(&other, bytes).expect("a file");
+            std::fs::rename(other, kept.path()).expect("a file");
+        }),
+        ("gone", |kept| {
+            std::fs::remove_file(kept.path()).expect("a file")
+        }),
+        ("linked", |kept| {
+            std::fs::hard_link(kept.path(), kept.path().with_extension("copy")).expect("a link");
+        }),
+        ("put back", |kept| {
+            let file = std::fs::File::options().write(true).open(kept.path());
+            let set = file.expect("a file").set_modified(std::time::UNIX_EPOCH);
+            set.expect("a time");
+        }),
+    ];
+    for (change, act) in changes {
+        let kept = Kept::of(&before);
+        let (_, end) = kept.read();
+        act(&kept);
+        let now = std::fs::read(kept.path()).ok();
+        assert!(
+            !kept.append(&end.expect("an end"), &increment, &evidence),
+            "{change}"
+        );
+        assert_eq!(std::fs::read(kept.path()).ok(), now, "{change}");
+    }
+    let kept = Kept::of(&before);
+    std::fs::hard_link(kept.path(), kept.path().with_extension("copy")).expect("a link");
+    assert_eq!(kept.read(), (before, None), "linked before it was read");
 }
 
 fn image() -> ImageIdentity {

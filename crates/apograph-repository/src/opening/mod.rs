@@ -12,8 +12,8 @@ use std::fs::Metadata;
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{Bytes, Folder, IoError, Reading};
 use apograph_manifest::{
-    ChainEntry, Evidence, FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Segment,
-    SegmentContent, Unusable, missing_entry, read_records,
+    ChainEntry, Evidence, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost, MANIFEST_FILE_NAME,
+    Segment, SegmentContent, Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
 
@@ -36,6 +36,17 @@ pub(crate) struct Opened {
     /// The evidence beside the records; `None` where there is none.
     pub(crate) evidence: Option<Evidence>,
     pub(crate) has_history: bool,
+    /// What `apograph.json` has; `None` where it has to be written anew.
+    pub(crate) recorded: Option<Recorded>,
+}
+
+/// An `apograph.json` that says of the first entries what is known of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recorded {
+    /// How many entries those are.
+    pub(crate) count: usize,
+    /// Where it says more.
+    pub(crate) end: HistoryEnd,
 }
 
 /// The increment right behind a full backup.
@@ -63,6 +74,8 @@ impl Opening<'_> {
     pub(crate) fn entries(&self, segments: Vec<Segment>) -> Result<Opened> {
         let mut opened = self.recorded(segments)?;
         let verified = &opened.verified;
+        let recorded_count = opened.recorded.map_or(0, |recorded| recorded.count);
+        let mut is_as_recorded = true;
         let mut changed = Vec::new();
         let mut state = timeline_behind(&[]);
         let mut is_counted = true;
@@ -74,6 +87,7 @@ impl Opening<'_> {
             let next = rest.first();
             let behind = Behind::of(&entry.segment, next);
             let is_first = before.is_empty();
+            let (had_content, was_counted) = (entry.content.is_some(), entry.is_counted);
             if is_counted
                 && !entry.is_counted
                 && let Some(guess) = &entry.content
@@ -95,7 +109,7 @@ impl Opening<'_> {
             if mark.is_some() && mark != stamp {
                 changed.push(index);
             }
-            self.span(entry, behind, &state)?;
+            let is_spanned = self.span(entry, behind, &state)?;
             is_counted |= names_timeline;
             is_counted &= entry.is_counted;
             if let Some(content) = &entry.content {
@@ -104,9 +118,17 @@ impl Opening<'_> {
             let next = next.map(|next| &next.segment);
             entry.is_counted = is_counted && (is_known || !may_lack_more(entry, next));
             is_counted &= entry.content.is_some() || self.is_left_out(entry)?;
+            let is_changed = if had_content {
+                !is_recorded || is_spanned || entry.is_counted != was_counted
+            } else {
+                entry.content.is_some() && index < recorded_count
+            };
+            is_as_recorded &= !is_changed;
             advance(&mut state, &opened.entries, index);
         }
         opened.verified.forget(&changed);
+        is_as_recorded &= changed.is_empty();
+        opened.recorded = opened.recorded.filter(|_| is_as_recorded);
         Ok(opened)
     }
 
@@ -126,7 +148,7 @@ impl Opening<'_> {
         let mut has_history = false;
         let mut next = 0;
         let mut contradiction = None;
-        let evidence = read_records(self.folder, |record| {
+        let read = read_records(self.folder, |record| {
             has_history = true;
             if contradiction.is_some() {
                 return;
@@ -150,22 +172,21 @@ impl Opening<'_> {
                 }
             }
         })?;
-        if evidence.is_err() {
-            (verified, has_history, contradiction) = (Verified::default(), false, None);
-            for entry in &mut entries {
-                (entry.hash, entry.content, entry.is_counted) = (None, None, true);
-            }
-        }
         self.check_names(&entries)?;
-        match contradiction {
-            Some(detail) => Err(self.contradiction(detail)),
-            None => Ok(Opened {
-                entries,
-                verified,
-                evidence: evidence.ok().flatten(),
-                has_history,
-            }),
+        if let Some(detail) = contradiction {
+            return Err(self.contradiction(detail));
         }
+        let (evidence, end) = match read {
+            Ok(read) => (read.evidence, read.end),
+            Err(Lost) => (None, None),
+        };
+        Ok(Opened {
+            entries,
+            verified,
+            evidence,
+            has_history,
+            recorded: end.map(|end| Recorded { count: next, end }),
+        })
     }
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
@@ -183,21 +204,22 @@ impl Opening<'_> {
     }
 
     /// Where an increment behind a full backup says that it is of the log before it, the log goes on
-    /// across both.
+    /// across both. Returns whether that was not known.
     fn span(
         &self,
         entry: &mut ChainEntry,
         behind: Option<Behind<'_>>,
         state: &TimelineState,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if let Some(SegmentContent::Full(full)) = &mut entry.content
             && !full.continues
             && self.is_spanned(behind)?
         {
             full.continues = true;
             full.base.timeline = state.timeline;
+            return Ok(true);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Whether it is known if the log goes on across a segment, and from where on it serves. Of a

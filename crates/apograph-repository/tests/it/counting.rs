@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use apograph_format::{Crc32, Point};
-use apograph_io::{Reading, RealDisk};
-use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target};
+use apograph_format::Point;
+use apograph_io::{Mode, Reading, RealDisk};
+use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target, read_history, write_history};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -134,35 +134,47 @@ fn what_is_recorded_is_not_read() {
     }
 }
 
-/// Whether a history counts is known at its end: what was seen of it before is forgotten.
+/// A history that is damaged is as one of an earlier moment: what stands behind is read again.
 #[test]
-fn of_a_history_that_cannot_be_used_nothing_is_known() {
+fn a_history_that_is_cut_or_damaged_changes_nothing() {
     for fixtures in [V1, V2] {
         let stage = Stage::of(fixtures, TWO_FULLS);
         let bare = open(&stage);
         record(&stage, &bare, usize::MAX);
-        assert!(open(&stage).has_history());
         let file = stage.repository().join(HISTORY_FILE_NAME);
         let text = fs::read_to_string(&file).expect("a history");
-        let (_, body) = text.trim_end().split_once("\"body\":").expect("a body");
-        let body = body.strip_suffix('}').expect("the end of the object");
-        // The first record is whole, and would contradict the manifest; the last is none.
-        let body = body.replacen("\"size_bytes\":", "\"size_bytes\":1", 1);
-        let last = body.rfind("\"process_ended\"").expect("an increment");
-        let body = format!(
-            "{}{}",
-            &body[..last],
-            body[last..].replacen("process", "", 1)
-        );
-        let crc32 = Crc32::of(body.as_bytes());
-        fs::write(&file, format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)).expect("a history");
-        let found = open(&stage);
-        assert!(!found.has_history());
-        assert_eq!(found.chain().entries(), bare.chain().entries());
-        // With whole records the contradiction is told.
-        let body = body.replacen("\"_ended\"", "\"process_ended\"", 1);
-        let crc32 = Crc32::of(body.as_bytes());
-        fs::write(&file, format!(r#"{{"crc32":"{crc32}","body":{body}}}"#)).expect("a history");
+        let lines: Vec<_> = text.split_inclusive('\n').collect();
+        assert_eq!(lines.len(), bare.chain().entries().len() + 1);
+        for count in 0..=lines.len() {
+            let whole = lines[..count].concat();
+            let rest = lines[count..].concat();
+            for tail in [
+                "",
+                "{\"crc32\":\"0",
+                &rest.replacen("segment", "fragment", 1),
+            ] {
+                fs::write(&file, format!("{whole}{tail}")).expect("a history");
+                let found = open(&stage);
+                assert_eq!(found.has_history(), count > 1, "{count} {tail}");
+                assert_eq!(
+                    found.chain().entries(),
+                    bare.chain().entries(),
+                    "{count} {tail}"
+                );
+                assert_eq!(found.chain().restorable(), bare.chain().restorable());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_history_of_other_segments_contradicts_the_manifest() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::of(fixtures, TWO_FULLS);
+        record(&stage, &open(&stage), usize::MAX);
+        let mut history = read_history(&stage.folder()).expect("a history");
+        history.records[0].segment.size_bytes += 1;
+        write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
         let error = Repository::open(&stage.repository()).expect_err("a contradiction");
         assert!(
             error.to_string().contains("has other figures for"),
