@@ -56,7 +56,7 @@ pub use checksum::{Threads, crc32};
 pub use clock::now;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
-pub use folder::{At, Folder, Identity, Names};
+pub use folder::{At, FileStatus, Folder, Identity, Names};
 pub use lack::Lack;
 pub use lock::FileLock;
 pub use monitor::{CancellationToken, Monitor, Silent, Steps};

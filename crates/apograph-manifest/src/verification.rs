@@ -9,10 +9,10 @@
 //! A mark says nothing of rot, which changes none of these: only reading the file again does.
 
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use apograph_format::UnixMillis;
+use apograph_io::FileStatus;
 use serde::{Deserialize, Serialize};
 
 /// How deep a verification looks.
@@ -112,16 +112,18 @@ impl FileStamp {
     }
 }
 
-impl From<&Metadata> for FileStamp {
-    fn from(metadata: &Metadata) -> Self {
-        let nanoseconds = |seconds: i64, rest: i64| {
-            let whole = seconds.saturating_mul(Self::SECOND_NS);
-            whole.saturating_add(rest)
-        };
+impl From<FileStatus> for FileStamp {
+    fn from(found: FileStatus) -> Self {
         Self {
-            inode: metadata.ino(),
-            modified_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-            changed_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            inode: found.inode,
+            modified_ns: found.modified_ns,
+            changed_ns: found.changed_ns,
         }
+    }
+}
+
+impl From<&Metadata> for FileStamp {
+    fn from(found: &Metadata) -> Self {
+        FileStatus::from(found).into()
     }
 }

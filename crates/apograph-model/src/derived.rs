@@ -1,7 +1,8 @@
 //! What a repository answers with `apograph.json`, without it, and behind a rebuild.
 //!
 //! `apograph.json` is derived. So what can be restored, what is wrong, and each state that comes
-//! back are the same without it; and a rebuild of a whole repository changes nothing of them.
+//! back are the same where it is cut or lost; and a rebuild of a whole repository changes nothing of
+//! them.
 
 use std::fs;
 use std::path::Path;
@@ -17,8 +18,8 @@ use apograph_testing::scratch::scratch;
 /// What a repository answers: one line for each question.
 pub type Answers = Vec<String>;
 
-/// Asks a whole repository the same questions with `apograph.json`, without it and behind a
-/// rebuild: what it lists, what a verification finds, and at most so many of the states that it
+/// Asks a whole repository the same questions with `apograph.json`, with the first half of it,
+/// without it and behind a rebuild: what it lists, what a verification finds, and at most so many of the states that it
 /// offers.
 ///
 /// # Errors
@@ -33,6 +34,12 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
         // It may not be there.
         let _ = fs::remove_file(copy.join(name));
     };
+    let history = copy.join(HISTORY_FILE_NAME);
+    if let Ok(bytes) = fs::read(&history) {
+        fs::write(&history, &bytes[..bytes.len() / 2]).map_err(|error| error.to_string())?;
+        let found = answers(&copy, states)?;
+        compare(&with, &found, "with the first half of apograph.json")?;
+    }
     remove(HISTORY_FILE_NAME);
     compare(&with, &answers(&copy, states)?, "without apograph.json")?;
     remove(MANIFEST_FILE_NAME);

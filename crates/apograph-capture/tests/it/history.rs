@@ -62,7 +62,7 @@ fn lines_added(live: &Live, kind: Kind) -> Option<usize> {
     let after = bytes(live);
     let added = after.strip_prefix(&before?[..])?;
     assert!(added.len() < LINE_MAX_BYTES, "{} bytes", added.len());
-    Some(added.iter().filter(|byte| **byte == b'\n').count())
+    Some(added.split_inclusive(|byte| *byte == b'\n').count())
 }
 
 #[test]
@@ -78,10 +78,13 @@ fn a_backup_adds_one_line() {
     }
 }
 
+/// What becomes of a history, and its name.
+type Change = (&'static str, fn(&Live));
+
 /// Of a file that a command was killed at, or that is another one, nothing is added to.
 #[test]
 fn a_file_that_does_not_say_what_is_known_is_written_anew() {
-    let changes: [(&str, fn(&Live)); 5] = [
+    let changes: [Change; 5] = [
         ("cut", |live| {
             let bytes = bytes(live);
             fs::write(path(live), &bytes[..bytes.len() - 1]).expect("a file");
@@ -161,18 +164,16 @@ fn a_copy_made_of_links_does_not_change() {
 fn a_line_that_cannot_be_added_is_written_with_all_others() {
     for fixtures in [V1, V2] {
         let is_line = |it: &Operation| it.name == "rewrite" && it.path.ends_with(HISTORY_FILE_NAME);
-        let operations = {
-            let (live, rest) = with_rest(fixtures);
-            live.append(&rest[0]);
-            let disk = SimDisk::new(&live.path(""));
-            added(live.capture_on(&disk, Kind::Incremental));
-            disk.operations()
-        };
-        let line = operations.iter().position(is_line).expect("a line");
+        let (probe, rest) = with_rest(fixtures);
+        probe.append(&rest[0]);
+        let disk = SimDisk::new(&probe.path(""));
+        added(probe.capture_on(&disk, Kind::Incremental));
+        let operation = disk.operations().iter().position(is_line);
+        let operation = operation.expect("a line");
         let (live, rest) = with_rest(fixtures);
         live.append(&rest[0]);
         let fault = Fault::Fails(ErrorKind::PermissionDenied);
-        let disk = SimDisk::new(&live.path("")).with_fault(line, fault);
+        let disk = SimDisk::new(&live.path("")).with_fault(operation, fault);
         let heard = Heard::default();
         added(live.capture_heard(&disk, Kind::Incremental, &heard));
         assert!(disk.is_struck());

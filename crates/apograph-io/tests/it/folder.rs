@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use apograph_io::{Disk, FileLock, Folder, IoError, Mode, RealDisk, replace_file};
+use apograph_io::{Disk, FileLock, FileStatus, Folder, IoError, Mode, RealDisk, replace_file};
 use rustix::fs::{CWD, FileType, mknodat};
 use tempfile::TempDir;
 
@@ -166,6 +166,7 @@ fn a_name_that_nothing_has_is_no_error_where_that_is_asked() {
     assert!(none.find_folder().expect("no error").is_none());
     assert!(none.find_named_folder().expect("no error").is_none());
     assert!(none.metadata().expect("no error").is_none());
+    assert!(none.status().expect("no error").is_none());
     assert!(Folder::find(&none.path()).expect("no error").is_none());
     for error in [
         none.open().expect_err("nothing"),
@@ -323,4 +324,23 @@ fn a_folder_that_cannot_be_listed_can_be_looked_into() {
     );
     fs::set_permissions(&here, fs::Permissions::from_mode(0o700)).expect("permissions");
     assert_eq!(names(&folder), ["file", "folder"]);
+}
+
+/// The one call says what the three of an open file do, and follows no link either.
+#[test]
+fn the_status_of_a_name_is_what_its_metadata_says() {
+    let stage = Stage::new();
+    let folder = stage.here();
+    symlink("file", folder.at("link").path()).expect("a link");
+    for (name, is_regular) in [("file", true), ("folder", false), ("link", false)] {
+        let at = folder.at(name);
+        let status = at.status().expect("no error").expect(name);
+        let metadata = at.metadata().expect("no error").expect(name);
+        assert_eq!(status, FileStatus::from(&metadata), "{name}");
+        assert_eq!(status.is_regular, is_regular, "{name}");
+    }
+    for name in ["..", "a/b", ""] {
+        let error = folder.at(name).status().expect_err(name);
+        assert!(matches!(error, IoError::NotAName { .. }), "{error}");
+    }
 }

@@ -24,7 +24,9 @@ const HISTORY_FORMAT: u32 = 3;
 const FRONT: &str = "{\"crc32\":\"";
 const FRONT_END: &str = "\",\"body\":";
 const CHECKSUM_BYTES: usize = 8;
-const BODY_OFFSET: usize = FRONT.len() + CHECKSUM_BYTES + FRONT_END.len();
+const CHECKSUM_OFFSET: usize = FRONT.len();
+const CHECKSUM_END: usize = CHECKSUM_OFFSET + CHECKSUM_BYTES;
+const BODY_OFFSET: usize = CHECKSUM_END + FRONT_END.len();
 /// What stands behind the body.
 const BACK: &str = "}\n";
 /// The most bytes that a line may have: a record of almost a million gaps.
@@ -84,7 +86,7 @@ impl LinesEnd {
         let crc32 = self
             .crc32
             .followed_by(line.get(BODY_OFFSET..).unwrap_or_default());
-        if let Some(place) = line.get_mut(FRONT.len()..FRONT.len() + CHECKSUM_BYTES) {
+        if let Some(place) = line.get_mut(CHECKSUM_OFFSET..CHECKSUM_END) {
             place.copy_from_slice(crc32.to_string().as_bytes());
         }
         line.extend_from_slice(BACK.as_bytes());

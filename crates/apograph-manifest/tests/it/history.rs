@@ -374,13 +374,16 @@ fn a_damaged_line_ends_what_is_said() {
     });
 }
 
+/// What becomes of a file, and its name.
+type Change = (&'static str, fn(&Kept));
+
 /// A publish adds to the file that was read and to no other, nor to one that has another name too.
 #[test]
 fn a_file_that_was_changed_is_not_added_to() {
     let (before, increment, evidence) = before_and_added();
-    let changes: [(&str, fn(&Kept)); 5] = [
+    let changes: [Change; 5] = [
         ("longer", |kept| {
-            kept.write(&[kept.bytes(), b"x".to_vec()].concat())
+            kept.write(&[kept.bytes(), b"x".to_vec()].concat());
         }),
         ("replaced", |kept| {
             let bytes = kept.bytes();
@@ -390,7 +393,7 @@ fn a_file_that_was_changed_is_not_added_to() {
             std::fs::rename(other, kept.path()).expect("a file");
         }),
         ("gone", |kept| {
-            std::fs::remove_file(kept.path()).expect("a file")
+            std::fs::remove_file(kept.path()).expect("a file");
         }),
         ("linked", |kept| {
             std::fs::hard_link(kept.path(), kept.path().with_extension("copy")).expect("a link");

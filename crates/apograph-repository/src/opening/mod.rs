@@ -7,10 +7,8 @@
 mod repeated;
 mod unrecorded;
 
-use std::fs::Metadata;
-
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{Bytes, Folder, IoError, Reading};
+use apograph_io::{Bytes, FileStatus, Folder, IoError, Reading};
 use apograph_manifest::{
     ChainEntry, Evidence, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost, MANIFEST_FILE_NAME,
     Segment, SegmentContent, Unusable, missing_entry, read_records,
@@ -296,16 +294,18 @@ impl Opening<'_> {
     /// A segment that has a record: its file is looked at and not read.
     fn look_at_recorded(&self, entry: &mut ChainEntry) -> Result<Option<FileStamp>> {
         let found = self.look_at(&entry.segment)?;
-        let stamp = found.as_ref().ok().map(FileStamp::from);
+        let stamp = found.as_ref().ok().copied().map(FileStamp::from);
         entry.unusable = found.err().map(Box::new);
         entry.is_counted = true;
         Ok(stamp)
     }
 
     /// A segment's file, which is not read, if it can be used.
-    fn look_at(&self, segment: &Segment) -> Result<std::result::Result<Metadata, Unusable>> {
-        match self.folder.at(&segment.file).metadata()? {
-            Some(found) if found.is_file() => Ok(check_size(found.len(), segment).map(|()| found)),
+    fn look_at(&self, segment: &Segment) -> Result<std::result::Result<FileStatus, Unusable>> {
+        match self.folder.at(&segment.file).status()? {
+            Some(found) if found.is_regular => {
+                Ok(check_size(found.length, segment).map(|()| found))
+            }
             Some(_) => {
                 let detail = format!("{} is not a regular file", segment.file);
                 Err(self.contradiction(detail))
