@@ -20,7 +20,7 @@ use crate::check::check_end;
 use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
 use crate::publish::RepositoryLock;
-use crate::repository::check_count;
+use crate::repository::{check_count, tell_damaged};
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 
 /// What a rebuild found.
@@ -106,6 +106,10 @@ pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
         return Err(RepositoryError::NoneUsable { path, reason });
     }
     encode_for_segments(&mut manifest);
+    match read_notes(folder) {
+        Err(ManifestError::Io(error)) => return Err(error.into()),
+        notes => tell_damaged(&notes, reading.monitor),
+    }
     let unchanged = present.as_ref() == Some(&manifest);
     Ok(Rebuild {
         manifest,

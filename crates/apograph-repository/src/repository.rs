@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{At, Folder, IoError, Reading, is_temporary};
+use apograph_io::{At, Folder, IoError, Monitor, Reading, is_temporary};
 use apograph_manifest::{
     Chain, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
@@ -52,7 +52,8 @@ pub struct Repository {
 impl Repository {
     /// Opens the repository at `path`.
     ///
-    /// A segment that is missing or damaged is no error here: it is a hole in the chain.
+    /// A segment that is missing or damaged is no error here: it is a hole in the chain. Nor are
+    /// damaged notes, of which the monitor of a reading is told.
     ///
     /// # Errors
     ///
@@ -79,7 +80,7 @@ impl Repository {
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        at_one_moment(&folder, reading, || {
+        let found = at_one_moment(&folder, reading, || {
             let repository = Self::open_or_empty(folder.clone(), reading)?;
             if !repository.is_initialized() {
                 Err(no_repository("there is no backup in it"))
@@ -88,7 +89,9 @@ impl Repository {
             } else {
                 Ok(repository)
             }
-        })
+        })?;
+        tell_damaged(&found.notes, reading.monitor);
+        Ok(found)
     }
 
     /// Opens the repository in `folder`, which may be empty.
@@ -331,6 +334,21 @@ impl Repository {
     pub fn is_counted(&self) -> bool {
         let last = self.chain.entries().last();
         last.is_none_or(|last| last.is_counted && last.content.is_some())
+    }
+}
+
+/// Says that notes are damaged. What only they say is missing then in every answer, and no backup is
+/// the worse for it.
+pub(crate) fn tell_damaged(
+    notes: &std::result::Result<Option<Notes>, ManifestError>,
+    monitor: &dyn Monitor,
+) {
+    if let Err(error @ ManifestError::CorruptNotes { .. }) = notes {
+        monitor.warn(&format!(
+            "{error}; until when the repository has every commit is not known, nor which times of \
+             capture are those of files. The backups are none the worse, and the next one writes \
+             the file anew, with another id"
+        ));
     }
 }
 

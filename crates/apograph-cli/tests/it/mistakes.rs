@@ -244,3 +244,57 @@ fn a_success_can_be_silent() {
     assert_eq!(before, behind);
     assert!(before.starts_with('{'));
 }
+
+/// Every command that reads a repository says that its notes are damaged, and the backups in it are
+/// none the worse.
+#[test]
+fn damaged_notes_are_told_and_harm_no_backup() {
+    for chain in [V1, V2] {
+        let folder = tempfile::tempdir().unwrap();
+        chain.copy_to(&folder.path().join("r"));
+        let notes = folder.path().join("r/apograph-notes.json");
+        for (words, is_read) in [
+            ("list r", true),
+            ("verify r", true),
+            ("verify r --level files", true),
+            ("log r", true),
+            ("restore r o --dry-run", true),
+            ("rebuild r --dry-run", true),
+            ("inspect r/backup_manifest.json", false),
+        ] {
+            let warnings = |text: &str| {
+                fs::write(&notes, text).unwrap();
+                let (status, said) = apograph(folder.path(), &format!("{words} --json"));
+                assert_eq!(status, Some(0), "{words}: {said}");
+                let object: serde_json::Value = serde_json::from_str(said.trim()).expect(words);
+                let warnings = object["warnings"].as_array().expect(words).iter();
+                let warnings = warnings.map(|it| it.as_str().expect(words).to_owned());
+                warnings.collect::<Vec<_>>()
+            };
+            let damaged = warnings("{");
+            assert_eq!(damaged.len(), usize::from(is_read), "{words}: {damaged:?}");
+            for warning in damaged {
+                assert!(
+                    warning.contains("apograph-notes.json is damaged: "),
+                    "{warning}"
+                );
+                assert!(
+                    warning.contains("the next one writes the file anew"),
+                    "{warning}"
+                );
+            }
+            let id = "0123456789abcdef0123456789abcdef";
+            let body = format!(r#"{{"format":1,"id":"{id}"}}"#);
+            let crc32 = apograph_format::Crc32::of(body.as_bytes());
+            let sound = format!(r#"{{"crc32":"{crc32}","body":{body}}}"#);
+            assert_eq!(warnings(&sound), [""; 0], "{words}");
+        }
+        fs::write(&notes, "{").unwrap();
+        let (status, said) = apograph(folder.path(), "list r");
+        assert_eq!(status, Some(0));
+        assert!(
+            said.contains("warning: r/apograph-notes.json is damaged: "),
+            "{said}"
+        );
+    }
+}
