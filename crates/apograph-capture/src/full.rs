@@ -57,21 +57,17 @@ struct LogBehind {
     is_exact: bool,
     /// Another process than the image's began the log.
     is_reopened: bool,
-    /// How many timelines begin in it.
-    timelines_opened: u64,
-    /// It ends with a seal that nothing follows yet.
-    ends_sealed: bool,
-    /// The highest epoch at its end, counted from the image.
-    highest: Epoch,
+    /// Its commits, in timelines that are counted from the image on.
+    stretch: Stretch,
 }
 
 impl LogBehind {
     /// The timeline of the image, from the one at the end of the log: less those that begin behind
     /// the image, and the next one where only a seal before the image ended the last.
     fn image_timeline(&self, end: &TimelineState) -> Timeline {
-        let sealed_before = end.process_ended && !self.ends_sealed;
+        let sealed_before = end.process_ended && !self.stretch.state.process_ended;
         let timeline = end.timeline.get().saturating_add(u64::from(sealed_before));
-        let timeline = timeline.saturating_sub(self.timelines_opened);
+        let timeline = timeline.saturating_sub(self.stretch.timelines_opened);
         Timeline::new(timeline.max(Timeline::FIRST.get()))
     }
 
@@ -84,19 +80,24 @@ impl LogBehind {
     /// that did not begin with this image has them as epochs of the same timeline.
     fn is_in_timeline(&self, end: &TimelineState) -> bool {
         match self.start.generation() {
-            Generation::One if end.process_ended && !self.ends_sealed => true,
-            Generation::One => end.highest() == self.highest,
-            Generation::Two => self.timelines_opened == 0,
+            Generation::One if end.process_ended && !self.stretch.state.process_ended => true,
+            Generation::One => end.highest() == self.stretch.state.highest(),
+            Generation::Two => self.stretch.timelines_opened == 0,
         }
     }
 
     fn timeline_from(&self, base: Point) -> TimelineState {
-        let mut state = TimelineState::at(base);
-        if self.is_reopened {
-            state.end_process();
-        }
-        state
+        timeline_from(base, self.is_reopened)
     }
+}
+
+/// The timeline behind an image; whether another process than its began the log.
+fn timeline_from(base: Point, is_reopened: bool) -> TimelineState {
+    let mut state = TimelineState::at(base);
+    if is_reopened {
+        state.end_process();
+    }
+    state
 }
 
 impl<'a> Job<'a> {
@@ -124,7 +125,7 @@ impl<'a> Job<'a> {
                 let Some(behind) = self.log_behind(log, &copy)? else {
                     return Ok(None);
                 };
-                let full = self.full_of_open(copy, &behind, goes_on, seen.known, moment, why);
+                let full = self.full_of_open(copy, behind, goes_on, seen.known, moment, why);
                 full.map(Some)
             }
         }
@@ -199,18 +200,11 @@ impl<'a> Job<'a> {
             let ImagePlace { start, is_exact } =
                 ImagePlace::find(&refreshed, headers, self.options.threads)?;
             let is_reopened = is_exact && iteration > 0 && !is_exact_by_format;
-            let mut behind = LogBehind {
-                log: refreshed,
-                start,
-                is_exact,
-                is_reopened,
-                timelines_opened: 0,
-                ends_sealed: false,
-                highest: copy.epoch(),
-            };
-            let state = behind.timeline_from(Point::new(Timeline::FIRST, copy.epoch()));
-            let tail = behind.log.from(start)?;
+            let base = Point::new(Timeline::FIRST, copy.epoch());
+            let state = timeline_from(base, is_reopened);
+            let tail = refreshed.from(start)?;
             let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
+            drop(tail);
             let missing = if is_exact_by_format {
                 Vec::new()
             } else {
@@ -218,18 +212,17 @@ impl<'a> Job<'a> {
             };
             let is_settled = !stretch.is_unsettled
                 && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
-            let (timelines_opened, ends_sealed) =
-                (stretch.timelines_opened, stretch.state.process_ended);
-            behind.highest = stretch.state.highest();
-            drop(stretch);
-            drop(tail);
-            behind.timelines_opened = timelines_opened;
-            behind.ends_sealed = ends_sealed;
             if is_settled || attempt >= SETTLE_ATTEMPTS {
-                return Ok(Some(behind));
+                return Ok(Some(LogBehind {
+                    log: refreshed,
+                    start,
+                    is_exact,
+                    is_reopened,
+                    stretch,
+                }));
             }
             missing_before = Some(missing);
-            log = behind.log;
+            log = refreshed;
             self.pause()?;
         }
         Ok(None)
@@ -238,7 +231,7 @@ impl<'a> Job<'a> {
     fn full_of_open(
         &self,
         copy: ImageCopy<'a>,
-        behind: &LogBehind,
+        behind: LogBehind,
         goes_on: Option<GoesOn>,
         known: Option<Nonce>,
         moment: Moment,
@@ -246,8 +239,8 @@ impl<'a> Job<'a> {
     ) -> Result<Captured> {
         let mut segments = Vec::new();
         let rest = match goes_on {
-            Some(GoesOn::At(start)) => self.rest_of_log(behind, start, false, &mut segments)?,
-            Some(GoesOn::Before(start)) => self.rest_of_log(behind, start, true, &mut segments)?,
+            Some(GoesOn::At(start)) => self.rest_of_log(&behind, start, false, &mut segments)?,
+            Some(GoesOn::Before(start)) => self.rest_of_log(&behind, start, true, &mut segments)?,
             Some(GoesOn::Closed) | None => None,
         };
         let continues = rest
@@ -266,19 +259,19 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = if is_same {
-            self.timeline_behind_same(behind)
+            self.timeline_behind_same(&behind)
         } else {
             behind.timeline_from(base)
         };
         // It was read to see whether it stands still.
-        let reading = self.reading().again();
-        let stretch = Stretch::read(&tail, behind.start, state, reading)?;
+        let (start, reading) = (behind.start, self.reading().again());
+        let stretch = behind.stretch.beginning_at(&tail, start, state, reading)?;
         let read_at = now();
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         let engines = copy.image.headers().engines();
-        self.warn_of_log(engines, &stretch)?;
+        self.warn_of_log(engines, &tail, &stretch)?;
         if engines.may_not_log_compacted() && is_compacted(&copy) {
             self.monitor.warn(
                 "compact() was called on this database. Grafeo 0.5 logs nothing of what queries \
@@ -286,7 +279,7 @@ impl<'a> Job<'a> {
             );
         }
         if stretch.end.lsn() < captured_to {
-            return Err(stretch.damaged_at_end());
+            return Err(stretch.damaged_at_end(&tail));
         }
 
         let log_start = Some(behind.start);
@@ -316,7 +309,7 @@ impl<'a> Job<'a> {
             };
             let start_epoch = base.epoch.next().unwrap_or_default();
             let ahead = segments.len();
-            segments.push(self.write(stretch, ahead, start_epoch, behind.start, flags)?);
+            segments.push(self.write((&tail, stretch), ahead, start_epoch, behind.start, flags)?);
         }
         let end = End {
             folder: behind.log.folder(),
@@ -362,7 +355,7 @@ impl<'a> Job<'a> {
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans)?;
         let rest = match Stretch::read(&tail, start, state, self.reading()) {
-            Ok(rest) if rest.end < behind.start => match rest.cut_off()? {
+            Ok(rest) if rest.end < behind.start => match rest.cut_off(&tail)? {
                 None => rest,
                 Some(damage) => return Ok(self.without_rest(&damage)),
             },
@@ -383,7 +376,7 @@ impl<'a> Job<'a> {
                 spans,
                 ..SegmentFlags::default()
             };
-            segments.push(self.write(rest, 0, self.next_start(), start, flags)?);
+            segments.push(self.write((&tail, rest), 0, self.next_start(), start, flags)?);
         }
         Ok(Some(Rest { state, end }))
     }

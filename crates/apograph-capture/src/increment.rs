@@ -5,7 +5,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{Bytes, IoError, Mode, Reading, StagedFile, Steps, sums};
+use apograph_io::{IoError, Mode, Reading, StagedFile, Steps};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
 use apograph_wal::{
@@ -13,12 +13,16 @@ use apograph_wal::{
     groups_behind, read_ahead,
 };
 
+use crate::content::{Chunk, Content};
 use crate::continuity::damage;
 use crate::error::{CaptureError, Result};
 
 /// The commits from some position of a live log to its end, read and not written yet.
-pub(crate) struct Stretch<'a> {
-    tail: &'a LogTail<'a>,
+///
+/// It holds places in the tail that it was read of, and not that: with the log it can be kept.
+pub(crate) struct Stretch {
+    /// The timeline at its start.
+    begun: TimelineState,
     runs: Runs,
     summary: Summary,
     /// The timeline behind the last commit.
@@ -35,7 +39,7 @@ pub(crate) struct Stretch<'a> {
     pub(crate) end: LogPosition,
 }
 
-impl<'a> Stretch<'a> {
+impl Stretch {
     /// Reads a log tail, from `start` and the timeline there.
     ///
     /// # Errors
@@ -43,11 +47,12 @@ impl<'a> Stretch<'a> {
     /// [`CaptureError::WalDamaged`](crate::CaptureError::WalDamaged) for a damaged frame anywhere
     /// but at the end.
     pub(crate) fn read(
-        tail: &'a LogTail<'a>,
+        tail: &LogTail<'_>,
         start: LogPosition,
         mut state: TimelineState,
         reading: Reading<'_>,
     ) -> Result<Self> {
+        let begun = state.clone();
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
         reading.monitor.phase("reading the log", total);
         let mut runs = Runs::default();
@@ -99,7 +104,7 @@ impl<'a> Stretch<'a> {
         };
         let is_unsettled = torn.is_some() || ends_open;
         Ok(Self {
-            tail,
+            begun,
             runs,
             summary,
             state,
@@ -111,15 +116,34 @@ impl<'a> Stretch<'a> {
         })
     }
 
+    /// The same from another timeline at its start. Where that is the one that it was read from, nothing
+    /// is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stretch::read`].
+    pub(crate) fn beginning_at(
+        self,
+        tail: &LogTail<'_>,
+        start: LogPosition,
+        state: TimelineState,
+        reading: Reading<'_>,
+    ) -> Result<Self> {
+        if self.begun == state {
+            return Ok(self);
+        }
+        Self::read(tail, start, state, reading)
+    }
+
     /// Generation 2: the error that whole commits stand behind a torn end, if there are any. An engine
     /// that has the database open has these commits; one that opens it cuts them off.
-    pub(crate) fn cut_off(&self) -> Result<Option<CaptureError>> {
+    pub(crate) fn cut_off(&self, tail: &LogTail<'_>) -> Result<Option<CaptureError>> {
         let Some(place) = self.torn_at else {
             return Ok(None);
         };
-        let commits = groups_behind(&self.tail.parts, place)?;
-        let part = self.tail.parts.get(place.part);
-        let file = self.tail.files.get(place.part);
+        let commits = groups_behind(&tail.parts, place)?;
+        let part = tail.parts.get(place.part);
+        let file = tail.files.get(place.part);
         let (Some(part), Some(file), true) = (part, file, commits > 0) else {
             return Ok(None);
         };
@@ -133,9 +157,9 @@ impl<'a> Stretch<'a> {
     }
 
     /// The error that it ends before commits that were captured from the same log.
-    pub(crate) fn damaged_at_end(&self) -> CaptureError {
+    pub(crate) fn damaged_at_end(&self, tail: &LogTail<'_>) -> CaptureError {
         let holds = |file: &&&LogFile| file.start <= self.end;
-        let file = self.tail.files.iter().rfind(holds);
+        let file = tail.files.iter().rfind(holds);
         let offset = file.map(|file| match (self.end, file.start) {
             (LogPosition::Lsn(end), LogPosition::Lsn(first)) => end
                 .behind(first)
@@ -179,25 +203,11 @@ pub(crate) struct Framing {
     pub(crate) flags: SegmentFlags,
 }
 
-/// What an increment's file consists of.
-enum Chunk {
-    /// Bytes that are made for it.
-    Made(Vec<u8>),
-    /// Bytes of the log.
-    Log {
-        /// The index of the log file in the tail.
-        file: usize,
-        /// Where they begin in it.
-        offset: u64,
-        /// How many they are.
-        length: u64,
-    },
-}
-
-impl Stretch<'_> {
+impl Stretch {
     /// Writes the increment under its temporary name, and compares what was written with the log.
     pub(crate) fn write<'d>(
         self,
+        tail: &LogTail<'_>,
         disk: &'d dyn apograph_io::Disk,
         repository: &Repository,
         mode: Mode,
@@ -221,12 +231,12 @@ impl Stretch<'_> {
             count,
             flags,
         };
-        let mut chunks = vec![Chunk::Made(header.encode().to_vec())];
-        let mut repeated = 0;
-        match generation {
-            Generation::One => chunks.extend(self.frames()),
-            Generation::Two => (chunks, repeated) = self.pieces(chunks),
-        }
+        let mut content = Content::of(tail);
+        content.push(Chunk::Made(header.encode().to_vec()));
+        let repeated = match generation {
+            Generation::One => self.frames(&mut content),
+            Generation::Two => self.pieces(&mut content),
+        };
 
         let name = framing.name.to_string();
         let target = repository.folder().at(&name);
@@ -234,30 +244,16 @@ impl Stretch<'_> {
         reading
             .monitor
             .phase("writing the increment", self.runs.total_bytes());
-        for chunk in &chunks {
-            match chunk {
-                Chunk::Made(bytes) => file.write(bytes)?,
-                Chunk::Log {
-                    file: index,
-                    offset,
-                    length,
-                } => {
-                    if let Some(source) = self.tail.files.get(*index) {
-                        file.copy(source.file(), *offset, *length, reading)?;
-                    }
-                    reading.monitor.advance(*length);
-                }
+        let path = file.temporary().path();
+        let check = |offset, written: &[u8]| {
+            if content.is_at(offset, written)? {
+                return Ok(());
             }
-        }
-        let (is_written, sums, size_bytes) = file.sync_and_read(|written| {
-            let is_written = self.is_written_in(written, &chunks)?;
-            let sums = sums(written, reading.again())?;
-            Ok::<_, IoError>((is_written, sums, written.len() as u64))
-        })??;
-        if !is_written {
-            let path = file.temporary().path();
-            return Err(IoError::NotAsWritten { path }.into());
-        }
+            Err(IoError::NotAsWritten { path: path.clone() })
+        };
+        let sums = file.write_and_read(content.length, &check, reading, |file| {
+            content.write(file, reading)
+        })?;
         let Ok(name) = FileName::try_from(name.clone()) else {
             let path = target.path();
             return Err(IoError::NotAsWritten { path }.into());
@@ -268,7 +264,7 @@ impl Stretch<'_> {
             start_epoch,
             end_epoch,
             checksum: sums.crc32,
-            size_bytes,
+            size_bytes: content.length as u64,
             created_at: UnixMillis::default(),
             end_lsn: self.end.lsn(),
             unknown: Unknown::new(),
@@ -305,28 +301,29 @@ impl Stretch<'_> {
         parts.len() as u64
     }
 
-    /// Generation 1: the frames, side by side.
-    fn frames(&self) -> impl Iterator<Item = Chunk> {
-        self.runs.as_slice().iter().filter_map(|run| {
-            let part = self.tail.parts.get(run.part)?;
-            Some(Chunk::Log {
+    /// Generation 1: the frames, side by side. Nothing is repeated.
+    fn frames(&self, content: &mut Content<'_>) -> u64 {
+        for run in self.runs.as_slice() {
+            let part = content.tail.parts.get(run.part);
+            content.push(Chunk::Log {
                 file: run.part,
-                offset: part.file_offset.saturating_add(run.start as u64),
+                offset: part.map_or(0, |part| part.file_offset + run.start as u64),
                 length: run.len() as u64,
-            })
-        })
+            });
+        }
+        0
     }
 
-    /// Generation 2: a piece of each log file, with a header for the place where it begins, and how
+    /// Generation 2: a piece of each log file, with a header for the place where it begins. Tells how
     /// many bytes before the stretch are in the first.
     ///
     /// The header of an encrypted log file is bound to its key and to its first LSN. A piece of
     /// such a file begins where the file does, also where that was captured before.
-    fn pieces(&self, mut chunks: Vec<Chunk>) -> (Vec<Chunk>, u64) {
+    fn pieces(&self, content: &mut Content<'_>) -> u64 {
         let mut repeated = 0;
-        let runs = self.runs.as_slice();
-        for (index, file) in self.tail.files.iter().enumerate() {
-            let (Some(header), Some(part)) = (file.header, self.tail.parts.get(index)) else {
+        let (runs, tail) = (self.runs.as_slice(), content.tail);
+        for (index, file) in tail.files.iter().enumerate() {
+            let (Some(header), Some(part)) = (file.header, tail.parts.get(index)) else {
                 continue;
             };
             let run = runs.iter().find(|run| run.part == index);
@@ -355,41 +352,13 @@ impl Stretch<'_> {
             let piece = length.saturating_add(WAL_SEGMENT_HEADER_BYTES as u64);
             let mut made = piece.to_le_bytes().to_vec();
             made.extend_from_slice(header.bytes());
-            chunks.push(Chunk::Made(made));
-            chunks.push(Chunk::Log {
+            content.push(Chunk::Made(made));
+            content.push(Chunk::Log {
                 file: index,
                 offset: part.file_offset.saturating_sub(before),
                 length,
             });
         }
-        (chunks, repeated)
-    }
-
-    fn is_written_in(&self, written: Bytes<'_>, chunks: &[Chunk]) -> apograph_io::Result<bool> {
-        let mut rest = written;
-        for chunk in chunks {
-            let expected = match chunk {
-                Chunk::Made(bytes) => bytes.into(),
-                Chunk::Log {
-                    file,
-                    offset,
-                    length,
-                } => self.log_bytes(*file, *offset, *length),
-            };
-            if !rest.slice(0..expected.len()).equal(expected)? {
-                return Ok(false);
-            }
-            rest = rest.skip(expected.len());
-        }
-        Ok(rest.is_empty())
-    }
-
-    fn log_bytes(&self, file: usize, offset: u64, length: u64) -> Bytes<'_> {
-        let place = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-        let file = self.tail.files.get(file);
-        file.map_or(Bytes::EMPTY, |file| {
-            file.bytes()
-                .slice(place(offset)..place(offset.saturating_add(length)))
-        })
+        repeated
     }
 }

@@ -13,7 +13,7 @@ use apograph_manifest::{
     Notes as RepositoryNotes, SegmentContent, SegmentRecord, SegmentStamp, read_marker,
 };
 use apograph_repository::{Addition, LogNotes, NewSegment, Repository, next_name, publish};
-use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, TimelineState, WalError};
+use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogTail, TimelineState, WalError};
 
 use crate::broken::Broken;
 use crate::continuity::{Beside, GoesOn, file_of, find, known_publish, marks_behind, proved_from};
@@ -328,13 +328,13 @@ impl<'a> Job<'a> {
             let (state, reopened) = self.timeline_at(&folder, start, spans)?;
             let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
-                drop(stretch);
+                drop(tail);
                 self.pause()?;
                 let read_from = start.lsn().filter(|_| !folder.is_encrypted());
                 log = folder.refreshed(read_from)?;
                 continue;
             }
-            self.warn_of_log(engines, &stretch)?;
+            self.warn_of_log(engines, &tail, &stretch)?;
             warn_of_new(self.database, self.repository, self.monitor);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));
@@ -346,7 +346,7 @@ impl<'a> Job<'a> {
                 ..SegmentFlags::default()
             };
             let (end, read_at) = (stretch.end, now());
-            let segment = self.write(stretch, 0, self.next_start(), start, flags)?;
+            let segment = self.write((&tail, stretch), 0, self.next_start(), start, flags)?;
             let end = End {
                 folder: folder.folder(),
                 log: Some(&folder),
@@ -366,8 +366,13 @@ impl<'a> Job<'a> {
     /// # Errors
     ///
     /// [`CaptureError::WalDamaged`] where an engine has commits that cannot be reached in its log.
-    pub(crate) fn warn_of_log(&self, engines: Engines, stretch: &Stretch<'_>) -> Result<()> {
-        if let Some(damage) = stretch.cut_off()? {
+    pub(crate) fn warn_of_log(
+        &self,
+        engines: Engines,
+        tail: &LogTail<'_>,
+        stretch: &Stretch,
+    ) -> Result<()> {
+        if let Some(damage) = stretch.cut_off(tail)? {
             if self.database.is_being_written()? {
                 return Err(damage);
             }
@@ -441,7 +446,7 @@ impl<'a> Job<'a> {
     /// Writes an increment that will be `ahead` segments behind the next one.
     pub(crate) fn write(
         &self,
-        stretch: Stretch<'_>,
+        (tail, stretch): (&LogTail<'_>, Stretch),
         ahead: usize,
         start_epoch: Epoch,
         start: LogPosition,
@@ -455,7 +460,14 @@ impl<'a> Job<'a> {
             flags,
         };
         let mode = self.database.mode();
-        stretch.write(self.disk, self.repository, mode, &framing, self.reading())
+        stretch.write(
+            tail,
+            self.disk,
+            self.repository,
+            mode,
+            &framing,
+            self.reading(),
+        )
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it. The

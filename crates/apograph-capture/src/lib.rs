@@ -17,6 +17,7 @@
 
 mod broken;
 mod capture;
+mod content;
 mod continuity;
 mod cursor;
 mod database;

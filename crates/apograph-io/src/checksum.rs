@@ -32,6 +32,15 @@ impl Threads {
         self.0.get()
     }
 
+    /// One fewer, for who has another thread at work beside these; at least one.
+    #[must_use]
+    pub const fn but_one(self) -> Self {
+        match NonZero::new(self.0.get() - 1) {
+            Some(count) => Self(count),
+            None => self,
+        }
+    }
+
     /// Calls `work` once for each index below `count`, spread over the threads.
     pub fn for_each(self, count: usize, work: impl Fn(usize) + Sync) {
         let work = |index| {
@@ -81,7 +90,10 @@ impl Threads {
 
 impl Default for Threads {
     fn default() -> Self {
-        Self(thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN))
+        // To find out reads some files.
+        static CORES: OnceLock<NonZero<usize>> = OnceLock::new();
+        let found = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        Self(*CORES.get_or_init(found))
     }
 }
 

@@ -170,15 +170,9 @@ impl dyn DiskFile + '_ {
         length: u64,
         reading: Reading<'_>,
     ) -> Result<()> {
-        let end = offset.saturating_add(length);
-        let mut from = offset;
-        while from < end {
-            let piece = reading.piece_bytes().min(end - from);
-            reading.take(piece)?;
-            self.copy_from(source, from, piece)?;
-            from += piece;
-        }
-        Ok(())
+        reading.for_each_piece(offset, length, |offset, length| {
+            self.copy_from(source, offset, length)
+        })
     }
 }
 

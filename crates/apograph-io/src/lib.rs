@@ -66,8 +66,8 @@ pub use random::random;
 pub use reading::Reading;
 pub use source::{Bytes, BytesReader, Source, Window};
 pub use staged::{
-    StagedFile, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file, replace_file_with,
-    temporary_name,
+    StagedFile, StagedWriter, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file,
+    replace_file_with, temporary_name,
 };
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
 #[cfg(not(target_os = "linux"))]

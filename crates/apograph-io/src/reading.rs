@@ -71,4 +71,27 @@ impl<'a> Reading<'a> {
     pub fn piece_bytes(&self) -> u64 {
         self.pace.piece_bytes().unwrap_or(PIECE_BYTES)
     }
+
+    /// Calls `each` with the offset and the length of each piece of a long reading, as soon as it may
+    /// be read.
+    ///
+    /// # Errors
+    ///
+    /// That of `each`, and [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub(crate) fn for_each_piece(
+        &self,
+        offset: u64,
+        length: u64,
+        mut each: impl FnMut(u64, u64) -> Result<()>,
+    ) -> Result<()> {
+        let end = offset.saturating_add(length);
+        let mut from = offset;
+        while from < end {
+            let piece = self.piece_bytes().min(end - from);
+            self.take(piece)?;
+            each(from, piece)?;
+            from += piece;
+        }
+        Ok(())
+    }
 }

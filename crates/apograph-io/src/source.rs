@@ -84,6 +84,12 @@ impl Source {
         Self::of(self.file, &self.path)
     }
 
+    /// The same file, which is still being written and will have so many bytes.
+    #[must_use]
+    pub(crate) fn growing_to(self, length: usize) -> Self {
+        Self { length, ..self }
+    }
+
     /// The open file.
     pub const fn file(&self) -> &File {
         &self.file

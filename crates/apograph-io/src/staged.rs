@@ -21,6 +21,7 @@ use crate::error::{IoError, Result};
 use crate::folder::{At, Folder};
 use crate::reading::Reading;
 use crate::source::{Bytes, Source, Window};
+use crate::sums::{Sums, SumsBehind, checked_behind};
 
 /// What the names of temporary files end in.
 pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
@@ -180,6 +181,33 @@ impl<'d> StagedFile<'d> {
         Ok(read)
     }
 
+    /// Lets `write` write the file, which will have so many bytes, and makes them durable. Meanwhile
+    /// they are read back, right behind, and each step of them is checked: `check` is told where it
+    /// begins. Tells the sums of what was read.
+    ///
+    /// # Errors
+    ///
+    /// That of `write` and of `check`, and as [`StagedFile::sync`] and [`sums`](crate::sums).
+    pub fn write_and_read(
+        &mut self,
+        length: usize,
+        check: &(dyn Fn(usize, &[u8]) -> Result<()> + Sync),
+        reading: Reading<'_>,
+        write: impl FnOnce(&mut StagedWriter<'_, '_>) -> Result<()>,
+    ) -> Result<Sums> {
+        let written = self.source()?.growing_to(length);
+        let ((), sums) = checked_behind(written.bytes(), reading, check, |behind| {
+            let mut writer = StagedWriter {
+                file: self.file.as_deref_mut(),
+                behind,
+                written: 0,
+            };
+            write(&mut writer)?;
+            self.sync()
+        })?;
+        Ok(sums)
+    }
+
     /// Gives the file its final name, which must be free, durably.
     ///
     /// # Errors
@@ -228,6 +256,54 @@ impl<'d> StagedFile<'d> {
         self.sync()?;
         self.file = None;
         Ok(())
+    }
+}
+
+/// Writes a staged file whose bytes are read back meanwhile.
+pub struct StagedWriter<'f, 's> {
+    file: Option<&'f mut (dyn DiskFile + 'static)>,
+    behind: &'f SumsBehind<'s>,
+    written: usize,
+}
+
+impl StagedWriter<'_, '_> {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`](crate::IoError::Failed).
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            file.write(bytes)?;
+        }
+        self.has_written(bytes.len());
+        Ok(())
+    }
+
+    /// Appends a part of another file, as a reading reads it.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskFile::copy_from`], and [`IoError::Interrupted`].
+    pub fn copy(
+        &mut self,
+        source: &File,
+        offset: u64,
+        length: u64,
+        reading: Reading<'_>,
+    ) -> Result<()> {
+        reading.for_each_piece(offset, length, |offset, length| {
+            if let Some(file) = &mut self.file {
+                file.copy_from(source, offset, length)?;
+            }
+            self.has_written(usize::try_from(length).unwrap_or(usize::MAX));
+            Ok(())
+        })
+    }
+
+    fn has_written(&mut self, length: usize) {
+        self.written = self.written.saturating_add(length);
+        self.behind.read_to(self.written);
     }
 }
 

@@ -81,7 +81,7 @@ impl PartsSums {
             Threads::ONE
         };
         let ends = parts.into_iter().flat_map(|part| [part.start, part.end]);
-        let chunks = Chunks::of(bytes.into(), ends.collect());
+        let chunks = Chunks::of(bytes.into(), ends.collect(), &|_, _| Ok(()));
         threads.try_for_each(chunks.count(), |index| chunks.read(index, reading))?;
         Ok(chunks.sums())
     }
@@ -117,9 +117,19 @@ pub fn sums_behind<'a, R, E: From<IoError>>(
     reading: Reading<'a>,
     read: impl FnOnce(&SumsBehind<'a>) -> std::result::Result<R, E>,
 ) -> std::result::Result<(R, Sums), E> {
+    checked_behind(bytes.into(), reading, &|_, _| Ok(()), read)
+}
+
+/// The same, where each step of the bytes is checked too, with its offset, in no order.
+pub(crate) fn checked_behind<'a, R, E: From<IoError>>(
+    bytes: Bytes<'a>,
+    reading: Reading<'a>,
+    check: &'a Check<'a>,
+    read: impl FnOnce(&SumsBehind<'a>) -> std::result::Result<R, E>,
+) -> std::result::Result<(R, Sums), E> {
     let threads = reading.threads.get();
     let behind = SumsBehind {
-        chunks: Chunks::of(bytes.into(), BTreeSet::new()),
+        chunks: Chunks::of(bytes, BTreeSet::new(), check),
         reading: reading.again(),
         lag_chunks: (threads - 1) * LAG_CHUNKS,
         state: Mutex::default(),
@@ -221,10 +231,13 @@ impl Drop for StopAtEnd<'_, '_> {
     }
 }
 
+/// What else is asked of bytes that are read, which begin at an offset.
+pub(crate) type Check<'a> = dyn Fn(usize, &[u8]) -> Result<()> + Sync + 'a;
+
 /// The chunks of some bytes, which threads take one by one.
-#[derive(Debug)]
 struct Chunks<'a> {
     bytes: Bytes<'a>,
+    check: &'a Check<'a>,
     /// Where a chunk is cut in two.
     ends: BTreeSet<usize>,
     read: Vec<OnceLock<Chunk>>,
@@ -239,10 +252,11 @@ struct Chunk {
 }
 
 impl<'a> Chunks<'a> {
-    fn of(bytes: Bytes<'a>, ends: BTreeSet<usize>) -> Self {
+    fn of(bytes: Bytes<'a>, ends: BTreeSet<usize>, check: &'a Check<'a>) -> Self {
         let chunks = bytes.len().div_ceil(CHUNK_BYTES).max(1);
         Self {
             bytes,
+            check,
             ends,
             read: (0..chunks).map(|_| OnceLock::new()).collect(),
         }
@@ -276,6 +290,7 @@ impl<'a> Chunks<'a> {
                 let length = step_bytes.min(end - at);
                 reading.take(length as u64)?;
                 let step = &window.at(at - start, length)?[..length];
+                (self.check)(at, step)?;
                 crc32.update(step);
                 blake3.update(step);
                 at += length;

@@ -4,12 +4,14 @@ use std::fs;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::{Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder};
+use apograph_io::RealDisk;
 use apograph_manifest::Keep;
 use apograph_testing::disk::SimDisk;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::frames::process_end;
 use crate::live::{Live, added, append, full, increment, names, range, why};
+use crate::monitors::Phases;
 
 const LIVE: &str = "10_live/source";
 
@@ -52,6 +54,22 @@ fn a_closed_database_is_its_image_alone() {
         let again = full(&again[0]);
         assert!(again.continues);
         assert_eq!(again.base, other.base);
+    }
+}
+
+#[test]
+fn a_first_backup_reads_its_log_once() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, "04_rotation/source");
+        let phases = Phases::default();
+        added(live.capture_heard(&RealDisk, Kind::Auto, &phases));
+        let expected = [
+            "copying the database",
+            "checking the copy",
+            "reading the log",
+            "writing the increment",
+        ];
+        assert_eq!(phases.names(), expected, "{fixtures:?}");
     }
 }
 

@@ -22,6 +22,22 @@ impl Monitor for Heard {
     }
 }
 
+/// What a capture says that it does.
+#[derive(Default)]
+pub(crate) struct Phases(Mutex<Vec<&'static str>>);
+
+impl Phases {
+    pub(crate) fn names(self) -> Vec<&'static str> {
+        self.0.into_inner().expect("a lock")
+    }
+}
+
+impl Monitor for Phases {
+    fn phase(&self, name: &'static str, _total_bytes: u64) {
+        self.0.lock().expect("a lock").push(name);
+    }
+}
+
 /// Does something while a capture pauses for the first time.
 pub(crate) struct Later<'a> {
     asked: Mutex<Option<Instant>>,

@@ -1,10 +1,12 @@
 //! Files that appear whole or not at all.
 
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apograph_io::{
-    Disk, Folder, IoError, Mode, RealDisk, Result, StagedFile, is_temporary, temporary_name,
+    Disk, Folder, IoError, Mode, Reading, RealDisk, Result, StagedFile, Sums, is_temporary,
+    temporary_name,
 };
 use tempfile::TempDir;
 
@@ -180,4 +182,72 @@ fn a_file_that_lost_bytes_is_not_made_durable() {
         assert_eq!(error.path(), path);
     }
     assert!(!path.exists());
+}
+
+/// A file of so many bytes and one more, which is written in pieces and read back.
+fn read_back(length: usize, check: &(dyn Fn(usize, &[u8]) -> Result<()> + Sync)) -> Result<Sums> {
+    let (kept, folder) = stage();
+    let source = kept.path().join("source");
+    fs::write(&source, bytes(length)).expect("a file");
+    let source = File::open(source).expect("a file");
+    let mut file = StagedFile::create(&RealDisk, folder.at("file"), Mode::PRIVATE)?;
+    let reading = Reading::default();
+    let sums = file.write_and_read(length + 1, check, reading, |file| {
+        file.copy(&source, 0, length as u64 / 2, reading)?;
+        file.copy(
+            &source,
+            length as u64 / 2,
+            length.div_ceil(2) as u64,
+            reading,
+        )?;
+        file.write(b"!")
+    })?;
+    file.publish()?;
+    let found = folder.at("file").source()?.read()?;
+    assert!(found == [&bytes(length)[..], b"!"].concat());
+    Ok(sums)
+}
+
+fn bytes(length: usize) -> Vec<u8> {
+    (0..=250).cycle().take(length).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back_and_summed() {
+    for length in [0, 5, 2 << 20, 50 << 20] {
+        let expected = [&bytes(length)[..], b"!"].concat();
+        let seen = AtomicUsize::new(0);
+        let sums = read_back(length, &|offset, step| {
+            seen.fetch_add(step.len(), Ordering::Relaxed);
+            assert!(expected[offset..].starts_with(step));
+            Ok(())
+        });
+        assert_eq!(sums.expect("a file"), Sums::of(&expected));
+        assert_eq!(seen.into_inner(), expected.len());
+    }
+}
+
+#[test]
+fn a_file_of_which_a_step_is_not_as_it_must_be_is_not_written() {
+    for length in [5, 50 << 20] {
+        let end = read_back(length, &|offset, step| {
+            if offset + step.len() > length {
+                return Err(IoError::Interrupted);
+            }
+            Ok(())
+        });
+        assert!(matches!(end, Err(IoError::Interrupted)));
+    }
+}
+
+#[test]
+fn a_file_that_is_written_shorter_than_it_must_be_is_told() {
+    let (_kept, folder) = stage();
+    let file = StagedFile::create(&RealDisk, folder.at("file"), Mode::PRIVATE);
+    let end = file
+        .expect("a file")
+        .write_and_read(7, &|_, _| Ok(()), Reading::default(), |file| {
+            file.write(b"bytes")
+        });
+    assert!(matches!(end, Err(IoError::EndedEarly { expected: 7, .. })));
 }
