@@ -91,6 +91,8 @@ pub enum FileCheck<'a> {
     },
     /// The sums follow the reader: each byte is read from the disk once.
     Behind(&'a SumsBehind<'a>),
+    /// The file is not summed now.
+    Later,
 }
 
 impl FileCheck<'_> {

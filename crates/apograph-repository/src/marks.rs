@@ -44,10 +44,7 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
     let folder = repository.folder();
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
-    let opening = Opening {
-        folder,
-        reading: Reading::default(),
-    };
+    let opening = Opening::of(folder, Reading::default(), true);
     let present = opening.recorded(manifest.segments)?;
     let before = present.verified.records(&present.entries, 0);
     let after = marked(repository, &present, marks);

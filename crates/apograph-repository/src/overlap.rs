@@ -5,20 +5,38 @@
 //! those bytes again. The repeated part is a run of whole groups at the end of the log so far, and
 //! stands byte for byte at the front of the new body.
 
-use apograph_io::{Bytes, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use apograph_io::{Bytes, IoError, Result, Threads, Window};
 use apograph_wal::{GroupReader, LogEvent, LogPart};
+use memchr::memmem::Finder;
+
+/// So many bytes at the front of a body are looked for: more than a frame's length and checksum.
+const FRONT_BYTES: usize = 64;
+/// So many bytes are searched by one thread at a time.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// How many bytes at the front of `body` repeat the end of the log in `before`.
 ///
-/// `before` are the bodies of the segments before it, newest last.
-pub(crate) fn overlap_bytes(before: &[LogPart<'_>], body: Bytes<'_>) -> Result<u64> {
+/// `before` are the bodies of the segments before it, newest last. Nearly always nothing is repeated:
+/// then its front stands nowhere in them, and no group of theirs is read for that.
+pub(crate) fn overlap_bytes(
+    before: &[LogPart<'_>],
+    body: Bytes<'_>,
+    threads: Threads,
+) -> Result<u64> {
+    let front = body.slice(0..FRONT_BYTES).read()?;
     let mut longest = 0;
     for first in (0..before.len()).rev() {
         let later = before.get(first + 1..).unwrap_or_default();
         let Some(part) = before.get(first) else {
             break;
         };
-        for start in group_starts(part)? {
+        let Some(found) = find_front(part.bytes, &front, threads)? else {
+            continue;
+        };
+        let starts = group_starts(part)?.into_iter();
+        for start in starts.filter(|start| *start >= found) {
             let tail = part.bytes.skip(start);
             if let Some(length) = prefix_of(tail, later, body)? {
                 longest = longest.max(length);
@@ -27,6 +45,34 @@ pub(crate) fn overlap_bytes(before: &[LogPart<'_>], body: Bytes<'_>) -> Result<u
         }
     }
     Ok(longest as u64)
+}
+
+/// The first place at which bytes are as a front, as far as they go on there.
+fn find_front(bytes: Bytes<'_>, front: &[u8], threads: Threads) -> Result<Option<usize>> {
+    let found = AtomicUsize::new(usize::MAX);
+    let finder = Finder::new(front);
+    threads.try_for_each(bytes.len().div_ceil(CHUNK_BYTES), |chunk| {
+        let (mut offset, end) = (chunk * CHUNK_BYTES, (chunk + 1) * CHUNK_BYTES);
+        let mut window = Window::of(bytes.slice(0..end.saturating_add(front.len())));
+        while offset < end {
+            let seen = window.at(offset, front.len())?;
+            if let Some(at) = finder.find(seen) {
+                found.fetch_min(offset.saturating_add(at), Ordering::Relaxed);
+                break;
+            }
+            if seen.len() <= front.len() {
+                break;
+            }
+            offset = offset.saturating_add(seen.len() - front.len());
+        }
+        Ok::<_, IoError>(())
+    })?;
+    let last = bytes.len().saturating_sub(front.len());
+    let end = bytes.skip(last).read()?;
+    let short = (0..end.len()).find(|at| front.starts_with(end.get(*at..).unwrap_or_default()));
+    let short = short.map_or(usize::MAX, |at| last.saturating_add(at));
+    let found = found.into_inner().min(short);
+    Ok((found < bytes.len()).then_some(found))
 }
 
 fn group_starts(part: &LogPart<'_>) -> Result<Vec<usize>> {
@@ -85,8 +131,36 @@ mod tests {
             (log[1..3].concat(), 0),
         ];
         for (body, expected) in rows {
-            let found = overlap_bytes(&before, (&body).into());
+            let found = overlap_bytes(&before, (&body).into(), Threads::ONE);
             assert_eq!(found.expect("bytes in memory"), expected);
         }
+    }
+
+    #[test]
+    fn a_front_is_found_wherever_it_begins() {
+        let front: Vec<u8> = (1..=64).collect();
+        for start in [
+            0,
+            1,
+            CHUNK_BYTES - 64,
+            CHUNK_BYTES - 1,
+            CHUNK_BYTES,
+            2 * CHUNK_BYTES + 5,
+            3 * CHUNK_BYTES - 64,
+            3 * CHUNK_BYTES - 63,
+            3 * CHUNK_BYTES - 1,
+        ] {
+            let mut bytes = vec![0; 3 * CHUNK_BYTES];
+            let rest = &mut bytes[start..];
+            let length = rest.len().min(front.len());
+            rest[..length].copy_from_slice(&front[..length]);
+            for threads in [Threads::ONE, Threads::default()] {
+                let found = find_front((&bytes).into(), &front, threads);
+                assert_eq!(found.expect("bytes in memory"), Some(start));
+            }
+        }
+        let bytes = vec![0; CHUNK_BYTES + 1];
+        let found = find_front((&bytes).into(), &front, Threads::default());
+        assert_eq!(found.expect("bytes in memory"), None);
     }
 }

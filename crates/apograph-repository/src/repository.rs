@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Monitor, Reading, is_temporary};
 use apograph_manifest::{
-    Chain, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
+    Chain, ChainEntry, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
     Segment, SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
 };
@@ -70,6 +70,22 @@ impl Repository {
     ///
     /// As [`Repository::open`].
     pub fn open_with(path: &Path, reading: Reading<'_>) -> Result<Self> {
+        Self::open_by(path, reading, true)
+    }
+
+    /// The same for who reads the files that matter to the end: one without a record is read for what
+    /// is in it, and not compared with what the manifest says of it. That is [owed](Self::unsummed).
+    /// Where a file turns out to be another one, the repository is to be [opened
+    /// anew](Self::summed), since what such a file says counts for nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::open`].
+    pub fn open_unsummed(path: &Path, reading: Reading<'_>) -> Result<Self> {
+        Self::open_by(path, reading, false)
+    }
+
+    fn open_by(path: &Path, reading: Reading<'_>, sums: bool) -> Result<Self> {
         let no_repository = |detail: &str| RepositoryError::NotARepository {
             path: path.to_owned(),
             detail: detail.to_owned(),
@@ -80,18 +96,34 @@ impl Repository {
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        let found = at_one_moment(&folder, reading, || {
-            let repository = Self::open_or_empty(folder.clone(), reading)?;
+        let found = Self::of_some_backup(&folder, reading, sums)?;
+        tell_damaged(&found.notes, reading.monitor);
+        Ok(found)
+    }
+
+    /// The same repository, opened anew, of which every file without a record is compared with what
+    /// the manifest says of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::open`].
+    pub fn summed(self, reading: Reading<'_>) -> Result<Self> {
+        Self::of_some_backup(&self.folder, reading, true)
+    }
+
+    fn of_some_backup(folder: &Folder, reading: Reading<'_>, sums: bool) -> Result<Self> {
+        at_one_moment(folder, reading, || {
+            let repository = Self::of(folder.clone(), reading, sums)?;
             if !repository.is_initialized() {
-                Err(no_repository("there is no backup in it"))
+                let path = folder.path().to_owned();
+                let detail = "there is no backup in it".to_owned();
+                Err(RepositoryError::NotARepository { path, detail })
             } else if repository.chain.entries().is_empty() && !repository.unnamed.is_empty() {
                 Err(unnamed_segments(&repository.folder))
             } else {
                 Ok(repository)
             }
-        })?;
-        tell_damaged(&found.notes, reading.monitor);
-        Ok(found)
+        })
     }
 
     /// Opens the repository in `folder`, which may be empty.
@@ -101,6 +133,10 @@ impl Repository {
     /// As [`Repository::open`]; a folder with other files in it and no manifest is
     /// [`RepositoryError::NotARepository`].
     pub fn open_or_empty(folder: Folder, reading: Reading<'_>) -> Result<Self> {
+        Self::of(folder, reading, true)
+    }
+
+    fn of(folder: Folder, reading: Reading<'_>, sums: bool) -> Result<Self> {
         let found = Found::in_folder(&folder)?;
         let notes = match read_notes(&folder) {
             Err(ManifestError::Io(error)) => return Err(error.into()),
@@ -109,10 +145,7 @@ impl Repository {
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found, notes);
         };
-        let opening = Opening {
-            folder: &folder,
-            reading,
-        };
+        let opening = Opening::of(&folder, reading, sums);
         let Manifest {
             generation,
             segments,
@@ -200,6 +233,13 @@ impl Repository {
     /// What can be restored.
     pub const fn chain(&self) -> &Chain {
         &self.chain
+    }
+
+    /// The entries of the chain whose files are not compared with the manifest yet.
+    pub fn unsummed(&self) -> impl Iterator<Item = usize> {
+        let entries = self.chain.entries().iter().enumerate();
+        let is_owed = |entry: &ChainEntry| entry.content.is_some() && entry.hash.is_none();
+        entries.filter_map(move |(index, entry)| is_owed(entry).then_some(index))
     }
 
     /// The same repository, of which a segment cannot be used.

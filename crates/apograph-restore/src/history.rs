@@ -144,7 +144,7 @@ impl<'a> OneSegment<'a> {
     ) -> Result<Option<Unusable>, E> {
         let mut outcome = Ok(());
         let read = step.and_then(|step| {
-            step.increment(|event| {
+            step.increment()?.check(|event| {
                 if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
                     outcome = see(self.commit(group, placement)?);
                 }

@@ -1,8 +1,8 @@
 //! Exact restore and verification of Grafeo backup repositories.
 //!
 //! For programs that restore or check backups by themselves; the `apograph` command is one.
-//! [`restore()`] gives back exactly the state that was asked for, or nothing: every byte is checked
-//! before it is used, and the database appears whole where nothing was. [`verify()`] is the same
+//! [`restore()`] gives back exactly the state that was asked for, or nothing: once every byte of it
+//! was checked the database appears, whole, where nothing was. [`verify()`] is the same
 //! walk without output ([`verify_and_mark`] remembers what it found), and [`commits`] shows what it
 //! sees. It does not take backups.
 //!
@@ -18,6 +18,7 @@
 
 mod error;
 mod history;
+mod pieces;
 mod restore;
 mod selection;
 mod sink;

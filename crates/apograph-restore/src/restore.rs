@@ -1,9 +1,13 @@
 //! One restore: the target's plan, the walk over its segments, the database it makes.
 
+use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use apograph_format::{Epoch, Generation, LogPosition, Lsn, Point, RangeSet, Timeline, UnixMillis};
+use apograph_format::{
+    Epoch, Generation, LogPosition, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis,
+};
 use apograph_io::{Disk, IoError, Mode, Monitor, Owner, Pace, Reading, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
@@ -11,6 +15,7 @@ use apograph_manifest::{
 use apograph_repository::Repository;
 
 use crate::error::{RestoreError, Result};
+use crate::pieces::{PIECE_BYTES, Piece, Pieces, write_beside};
 use crate::selection::Selection;
 use crate::sink::Sink;
 use crate::staging::{Output, Staging};
@@ -88,8 +93,8 @@ impl Restored {
 
 /// Restores a database from the repository in `folder` to `output`.
 ///
-/// Every byte that is used is checked before it is written. The database appears whole, or not at
-/// all, and takes the place of nothing.
+/// Every byte that is used is checked before the database appears. It appears whole, or not at all,
+/// and takes the place of nothing.
 ///
 /// # Errors
 ///
@@ -109,31 +114,23 @@ pub fn restore(
         pace: &options.pace,
         monitor,
     };
-    let mut repository = Repository::open_with(folder, reading)?;
+    let mut repository = Repository::open_unsummed(folder, reading)?;
     let mut passed_over = Vec::new();
     loop {
-        let plan = repository.chain().plan(&options.target)?;
-        warn_of_file_times(&repository, &plan, options, monitor);
-        let maker = Maker::new(&repository, &plan, reading);
-        let made = if options.dry_run {
-            maker.made(output, Sink::counting())
-        } else {
-            let model = repository.file_of(maker.full()?);
-            let mode = Mode::of(&model.open()?, &model.path())?;
-            let staging = Staging::begin(disk, place.clone(), mode, monitor)?;
-            maker.made(output, Sink::to(staging))
-        };
-        // What cannot be used is as if that had been seen when the repository was opened: other
-        // segments may do, and if none do, the plan says how near others come.
-        match made {
+        match restored(disk, &repository, &place, output, options, reading) {
+            // Some file is another one than the manifest means, or may be.
+            Err(RestoreError::Segment { .. } | RestoreError::Chain(_))
+                if repository.unsummed().next().is_some() =>
+            {
+                repository = repository.summed(reading)?;
+            }
+            // What cannot be used is as if that had been seen when the repository was opened: other
+            // segments may do, and if none do, the plan says how near others come.
             Err(RestoreError::Segment { file, reason }) => {
                 repository = repository.without(&file, reason.clone());
                 passed_over.push(RestoreError::Segment { file, reason });
             }
-            Ok(mut restored) => {
-                if options.dry_run {
-                    restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
-                }
+            Ok(restored) => {
                 for defect in passed_over {
                     monitor.warn(&format!("{defect}; the state was restored without it"));
                 }
@@ -142,6 +139,29 @@ pub fn restore(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// One attempt, with what is known of the segments so far.
+fn restored(
+    disk: &dyn Disk,
+    repository: &Repository,
+    place: &Output,
+    output: &Path,
+    options: &Options,
+    reading: Reading<'_>,
+) -> Result<Restored> {
+    let plan = repository.chain().plan(&options.target)?;
+    warn_of_file_times(repository, &plan, options, reading.monitor);
+    let maker = Maker::new(repository, &plan, reading);
+    if options.dry_run {
+        let mut restored = maker.made(output, Sink::counting())?;
+        restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
+        return Ok(restored);
+    }
+    let model = repository.file_of(maker.full()?);
+    let mode = Mode::of(&model.open()?, &model.path())?;
+    let staging = Staging::begin(disk, place.clone(), mode, reading.monitor)?;
+    maker.beside_a_writer().made(output, Sink::to(staging))
 }
 
 /// Behind a rebuild that found no record of it, when a segment of generation 1 was captured is known
@@ -203,10 +223,25 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// The same where a core is left to whoever writes.
+    fn beside_a_writer(self) -> Self {
+        let reading = Reading {
+            threads: self.reading.threads.but_one(),
+            ..self.reading
+        };
+        Self { reading, ..self }
+    }
+
     fn segment(&self, index: usize) -> Result<&'a Segment> {
         let entry = self.repository.chain().entries().get(index);
         let entry = entry.ok_or(RestoreError::Chain(ChainError::NoFullBackup))?;
         Ok(&entry.segment)
+    }
+
+    /// Those of the plan.
+    fn indexes(&self) -> impl Iterator<Item = usize> {
+        let increments = self.plan.increments.iter().copied();
+        std::iter::once(self.plan.full).chain(increments)
     }
 
     fn full(&self) -> Result<&'a Segment> {
@@ -221,40 +256,72 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn made(mut self, output: &Path, mut sink: Sink<'_>) -> Result<Restored> {
-        self.make(&mut sink)?;
-        self.restored(output, sink.finish()?)
+    fn made(mut self, output: &Path, sink: Sink<'_>) -> Result<Restored> {
+        let (checked, written) = write_beside(sink, |pieces| self.check(pieces));
+        match (checked, written) {
+            // That it was not written is why the check ended.
+            (Ok(()) | Err(RestoreError::Io(IoError::Interrupted)), Err((index, error))) => {
+                Err(self.failed(index, error))
+            }
+            (Err(error), _) => Err(error),
+            (Ok(()), Ok(sink)) => self.restored(output, sink.finish()?),
+        }
     }
 
-    fn make(&mut self, sink: &mut Sink<'_>) -> Result<()> {
-        let indexes =
-            || std::iter::once(self.plan.full).chain(self.plan.increments.iter().copied());
-        let sizes = indexes().map(|index| self.segment(index).map(|it| it.size_bytes));
+    /// Walks the plan, and hands on what the database consists of.
+    fn check(&mut self, pieces: &Pieces<'_, '_>) -> Result<()> {
+        let in_plan: HashSet<_> = self.indexes().collect();
+        let others = self.repository.unsummed();
+        let others: Vec<_> = others.filter(|index| !in_plan.contains(index)).collect();
+        let read = self.indexes().chain(others.iter().copied());
+        let sizes = read.map(|index| self.segment(index).map(|it| it.size_bytes));
         let sizes = sizes.collect::<Result<Vec<u64>>>()?;
         let monitor = self.reading.monitor;
         monitor.phase("restoring", total_bytes(sizes));
         let mut walk = Walk::from(self.repository, self.plan.full, self.reading);
-        let full = walk.step(self.plan.full).and_then(|step| step.full());
-        let full = full.map_err(|error| self.failed(self.plan.full, error))?;
-        self.bytes_read += full.bytes().len() as u64;
-        sink.image(&full)?;
-        drop(full);
+        let full = self.plan.full;
+        let read = walk.step(full).and_then(|step| {
+            let opened = step.full()?;
+            pieces.push(full, Piece::Image(Arc::clone(&opened.file)))?;
+            opened.check()?;
+            Ok(opened.file.bytes().len() as u64)
+        });
+        self.bytes_read += read.map_err(|error| self.failed(full, error))?;
         for &index in &self.plan.increments {
             let selection = &mut self.selection;
-            let step = walk.step(index);
-            let read = step.and_then(|step| step.increment(|event| selection.add(event)));
-            let (file, walked) = read.map_err(|error| self.failed(index, error))?;
-            self.bytes_read += file.bytes().len() as u64;
-            let parts = file.parts(walked.overlap_bytes);
-            let runs = self.selection.take_runs();
-            for run in runs.as_slice() {
-                let written = sink.log(&file, &parts, *run);
-                written.map_err(|error| self.failed(index, error))?;
-            }
+            let read = walk.step(index).and_then(|step| {
+                let opened = step.increment()?;
+                let (file, overlap_bytes) = (Arc::clone(&opened.file), opened.overlap_bytes);
+                let push = |runs| {
+                    let file = Arc::clone(&file);
+                    pieces.push(index, Piece::Log(file, overlap_bytes, runs))
+                };
+                opened.check(|event| {
+                    selection.add(event)?;
+                    selection.take_some(PIECE_BYTES).map_or(Ok(()), push)
+                })?;
+                push(selection.take_rest())?;
+                Ok(file.bytes().len() as u64)
+            });
+            self.bytes_read += read.map_err(|error| self.failed(index, error))?;
         }
+        self.check_others(&others)?;
         self.check_complete(&self.selection.epochs)?;
         self.check_boundary()?;
         tracing::debug!(point = %walk.point(), "walked the plan");
+        Ok(())
+    }
+
+    /// Compares other files with the manifest: the plan was made of what is in them too.
+    fn check_others(&self, others: &[usize]) -> Result<()> {
+        let mut walk = Walk::from(self.repository, 0, self.reading);
+        for &index in others {
+            let checked = walk.step(index).and_then(|step| match step.kind() {
+                SegmentKind::Full => step.full()?.check(),
+                SegmentKind::Incremental => step.file().map(drop),
+            });
+            checked.map_err(|error| self.failed(index, error))?;
+        }
         Ok(())
     }
 

@@ -60,8 +60,13 @@ impl Selection {
         }
     }
 
-    /// The runs of an increment that are part of the state; the next increment begins anew.
-    pub(crate) fn take_runs(&mut self) -> Runs {
+    /// The runs so far, where they have so many bytes.
+    pub(crate) fn take_some(&mut self, bytes: u64) -> Option<Runs> {
+        (self.runs.total_bytes() >= bytes).then(|| std::mem::take(&mut self.runs))
+    }
+
+    /// The other runs of an increment that are part of the state; the next increment begins anew.
+    pub(crate) fn take_rest(&mut self) -> Runs {
         if self.next.is_none() {
             self.flush_markers();
         }

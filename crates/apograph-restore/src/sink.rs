@@ -8,6 +8,7 @@ use apograph_repository::{FullFile, IncrementFile};
 use apograph_wal::{LogPart, Run};
 
 use crate::error::Result;
+use crate::pieces::Piece;
 use crate::staging::Staging;
 use crate::walk::WalkError;
 
@@ -53,8 +54,20 @@ impl<'d> Sink<'d> {
         }
     }
 
+    /// Writes what comes next.
+    pub(crate) fn write(&mut self, piece: &Piece) -> std::result::Result<(), WalkError> {
+        match piece {
+            Piece::Image(full) => Ok(self.image(full)?),
+            Piece::Log(file, overlap_bytes, runs) => {
+                let parts = file.parts(*overlap_bytes);
+                let mut runs = runs.as_slice().iter();
+                runs.try_for_each(|run| self.log(file, &parts, *run))
+            }
+        }
+    }
+
     /// Writes the database file, behind which the log begins, and the embeddings beside it.
-    pub(crate) fn image(&mut self, full: &FullFile) -> Result<()> {
+    fn image(&mut self, full: &FullFile) -> Result<()> {
         let length = full.image_bytes();
         self.bytes += length;
         self.end = full.log_start().and_then(LogPosition::lsn);
@@ -71,7 +84,7 @@ impl<'d> Sink<'d> {
     }
 
     /// Appends a run of the log in an increment.
-    pub(crate) fn log(
+    fn log(
         &mut self,
         file: &IncrementFile,
         parts: &[LogPart<'_>],
@@ -92,7 +105,7 @@ impl<'d> Sink<'d> {
         self.end = self.end.map(|end| end.plus(length));
         self.bytes += length;
         match &mut self.staging {
-            // The kernel copies what was checked.
+            // The kernel copies it.
             Some(staging) => {
                 let offset = part.file_offset.saturating_add(run.start as u64);
                 Ok(staging.copy_log(file.file(), offset, length)?)

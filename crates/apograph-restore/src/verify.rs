@@ -256,10 +256,15 @@ impl<'a> Check<'a> {
     ) -> std::result::Result<(usize, Walked), WalkError> {
         Ok(match (self.level, kind) {
             (Level::Files, _) => (step.file()?.bytes().len(), Walked::default()),
-            (Level::Frames, SegmentKind::Full) => (step.full()?.bytes().len(), Walked::default()),
+            (Level::Frames, SegmentKind::Full) => {
+                let full = step.full()?;
+                full.check()?;
+                (full.file.bytes().len(), Walked::default())
+            }
             (Level::Frames, SegmentKind::Incremental) => {
-                let (file, walked) = step.increment(|_| Ok(()))?;
-                (file.bytes().len(), walked)
+                let increment = step.increment()?;
+                let length = increment.file.bytes().len();
+                (length, increment.check(|_| Ok(()))?)
             }
         })
     }

@@ -1,8 +1,10 @@
 //! One walk over segments that checks every byte. Restore keeps what it sees, verify does not.
 
-use apograph_format::{LogPosition, Lsn, Point};
+use std::sync::Arc;
+
+use apograph_format::{LogPosition, Lsn, Point, SegmentKind};
 use apograph_io::{At, IoError, Reading, Steps};
-use apograph_manifest::{ChainEntry, SegmentContent, Unusable};
+use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary,
     advance, check_beside, check_end, check_file,
@@ -167,6 +169,10 @@ pub(crate) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
+    pub(crate) fn kind(&self) -> SegmentKind {
+        self.entry.segment.kind
+    }
+
     /// Checks a file as such: size and checksum.
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
         let file = StoredFile::open(self.at())?;
@@ -175,14 +181,64 @@ impl<'a> Step<'a> {
         Ok(file)
     }
 
-    /// Checks a full backup: size, checksum, structure, and the checksum of every section.
-    pub(crate) fn full(&self) -> Result<FullFile, WalkError> {
-        let (at, expected, reading) = (self.at(), self.expected(), self.reading);
-        let file = FullFile::open(at);
-        let file = file.map_err(|defect| defect.in_file(at, expected, reading))?;
-        file.check(expected, reading)?;
-        reading.monitor.advance(file.bytes().len() as u64);
-        let known = match &self.entry.content {
+    /// Opens a full backup, of which nothing is checked yet but its structure.
+    pub(crate) fn full(self) -> Result<Full<'a>, WalkError> {
+        let file = FullFile::open(self.at());
+        let file = file.map_err(|defect| self.in_file(defect))?;
+        let file = Arc::new(file);
+        Ok(Full { step: self, file })
+    }
+
+    /// Opens an increment, of which nothing is checked yet but its header.
+    pub(crate) fn increment(self) -> Result<Increment<'a>, WalkError> {
+        let file = IncrementFile::open(self.at());
+        let file = file.map_err(|defect| self.in_file(defect))?;
+        let known = self.known_increment();
+        let overlap_bytes = match file.range().and_then(|range| range.start.lsn()) {
+            Some(_) if file.header.flags.repeats || known.is_some_and(|it| it.diverges) => 0,
+            Some(start) => self.position.map_or(0, |position| position.behind(start)),
+            None => known.map_or(0, |known| known.overlap_bytes),
+        };
+        Ok(Increment {
+            step: self,
+            file: Arc::new(file),
+            overlap_bytes,
+        })
+    }
+
+    fn known_increment(&self) -> Option<&'a IncrementContent> {
+        match &self.entry.content {
+            Some(SegmentContent::Increment(increment)) => Some(increment),
+            _ => None,
+        }
+    }
+
+    fn in_file(&self, defect: SegmentDefect) -> SegmentDefect {
+        defect.in_file(self.at(), self.expected(), self.reading)
+    }
+
+    fn expected(&self) -> Expected<'a> {
+        self.entry.into()
+    }
+
+    fn at(&self) -> At<'a> {
+        self.repository.file_of(&self.entry.segment)
+    }
+}
+
+/// A full backup that was opened.
+pub(crate) struct Full<'a> {
+    step: Step<'a>,
+    pub(crate) file: Arc<FullFile>,
+}
+
+impl Full<'_> {
+    /// Checks it: size, checksum, and the checksum of every section.
+    pub(crate) fn check(&self) -> Result<(), WalkError> {
+        let (step, file) = (&self.step, &self.file);
+        file.check(step.expected(), step.reading)?;
+        step.reading.monitor.advance(file.bytes().len() as u64);
+        let known = match &step.entry.content {
             Some(SegmentContent::Full(full)) => {
                 let epoch = file.image.checkpoint().epoch;
                 full.image == file.identity() && full.base.epoch == epoch
@@ -192,43 +248,43 @@ impl<'a> Step<'a> {
         if !known {
             return Err(differs("its image is another one than recorded").into());
         }
-        Ok(file)
+        Ok(())
     }
+}
 
-    /// Checks an increment: size, checksum, header, every frame and group, and what the record
-    /// says of them. `visit` sees every group with its place in the history; of a file that is then
-    /// found to be damaged it may have seen some.
-    pub(crate) fn increment(
+/// An increment that was opened.
+pub(crate) struct Increment<'a> {
+    step: Step<'a>,
+    pub(crate) file: Arc<IncrementFile>,
+    /// Bytes at its front that repeat the segment before.
+    pub(crate) overlap_bytes: u64,
+}
+
+impl Increment<'_> {
+    /// Checks it: size, checksum, header, every frame and group, and what the record says of them.
+    /// `visit` sees every group with its place in the history; of a file that is then found to be
+    /// damaged it may have seen some.
+    pub(crate) fn check(
         self,
         mut visit: impl FnMut(&PlacedEvent<'_>) -> apograph_io::Result<()>,
-    ) -> Result<(IncrementFile, Walked), WalkError> {
-        let (at, expected, reading) = (self.at(), self.expected(), self.reading);
-        let segment = expected.segment;
-        let file = IncrementFile::open(at);
-        let file = file.map_err(|defect| defect.in_file(at, expected, reading))?;
-        let header = &file.header;
-        let mut state = self.state;
+    ) -> Result<Walked, WalkError> {
+        let Self {
+            step,
+            file,
+            overlap_bytes,
+        } = self;
+        let (expected, reading, known) = (step.expected(), step.reading, step.known_increment());
+        let (segment, header) = (expected.segment, &file.header);
+        let mut state = step.state;
         if header.flags.reopened {
             state.end_process();
         }
-        let known = match &self.entry.content {
-            Some(SegmentContent::Increment(increment)) => Some(increment),
-            _ => None,
-        };
-        let overlap_bytes = match file.range().and_then(|range| range.start.lsn()) {
-            Some(_) if header.flags.repeats || known.is_some_and(|it| it.diverges) => 0,
-            Some(start) => self.position.map_or(0, |position| position.behind(start)),
-            None => known.map_or(0, |known| known.overlap_bytes),
-        };
         let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
-        let mut walked = Walked {
-            overlap_bytes,
-            ..Walked::default()
-        };
+        let mut walked = Walked::default();
         let mut steps = Steps::of(reading.monitor);
         let read = |check: &FileCheck<'_>| {
-            let may_visit = !self.checks_first || check.is_known_sound();
+            let may_visit = !step.checks_first || check.is_known_sound();
             read_ahead(&parts, reading.threads, |groups| {
                 let mut reader = PlacedReader::of(groups, &mut state);
                 while let Some(event) = reader.next() {
@@ -252,7 +308,7 @@ impl<'a> Step<'a> {
             })
         };
         let (end, _, is_as_expected) =
-            check_beside(file.bytes(), reading, expected, self.checks_first, read)?;
+            check_beside(file.bytes(), reading, expected, step.checks_first, read)?;
         steps.tell();
         // Where a frame is damaged, its place says more than the checksum of the whole file.
         check_end(end, &parts)?;
@@ -260,12 +316,11 @@ impl<'a> Step<'a> {
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(differs("its header has other epochs than the manifest").into());
         }
-        drop(parts);
         let found = summary.content(apograph_repository::Surroundings::default(), &state);
         let flags = header.flags;
         let is_as_recorded = known.is_none_or(|known| {
             // A base in the middle of it, or at its front, stands for what the record counts.
-            if known.overlap_bytes != overlap_bytes || self.spans_base {
+            if known.overlap_bytes != overlap_bytes || step.spans_base {
                 return true;
             }
             known.stretches == found.stretches
@@ -277,15 +332,7 @@ impl<'a> Step<'a> {
         if !is_as_recorded {
             return Err(differs("its commits are other ones than recorded").into());
         }
-        Ok((file, walked))
-    }
-
-    fn expected(&self) -> Expected<'a> {
-        self.entry.into()
-    }
-
-    fn at(&self) -> At<'a> {
-        self.repository.file_of(&self.entry.segment)
+        Ok(walked)
     }
 }
 
@@ -294,8 +341,6 @@ impl<'a> Step<'a> {
 pub(crate) struct Walked {
     pub(crate) commits: u64,
     pub(crate) frames: u64,
-    /// Bytes at its front that repeat the segment before.
-    pub(crate) overlap_bytes: u64,
 }
 
 fn differs(detail: &str) -> Unusable {

@@ -7,7 +7,9 @@
 mod repeated;
 mod unrecorded;
 
-use apograph_format::{Generation, SegmentKind, SegmentName};
+use std::cell::Cell;
+
+use apograph_format::{Generation, SegmentFlags, SegmentKind, SegmentName};
 use apograph_io::{Bytes, FileStatus, Folder, IoError, Reading};
 use apograph_manifest::{
     ChainEntry, Evidence, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost, MANIFEST_FILE_NAME,
@@ -25,6 +27,10 @@ use crate::timelines::{advance, timeline_behind};
 pub(crate) struct Opening<'a> {
     pub(crate) folder: &'a Folder,
     pub(crate) reading: Reading<'a>,
+    /// Whether files without a record are compared with the manifest: all of their bytes.
+    pub(crate) sums: bool,
+    /// From which entry on none had a record.
+    read_from: Cell<usize>,
 }
 
 /// What a manifest leads to: its entries, and which of their files were verified as they are.
@@ -67,7 +73,17 @@ impl<'a> Behind<'a> {
     }
 }
 
-impl Opening<'_> {
+impl<'a> Opening<'a> {
+    /// At a pace files are summed as they are read: each byte counts once.
+    pub(crate) fn of(folder: &'a Folder, reading: Reading<'a>, sums: bool) -> Self {
+        Self {
+            folder,
+            reading,
+            sums: sums || !reading.pace.is_unlimited(),
+            read_from: Cell::default(),
+        }
+    }
+
     /// Every entry, with what is known of it.
     pub(crate) fn entries(&self, segments: Vec<Segment>) -> Result<Opened> {
         let mut opened = self.recorded(segments)?;
@@ -98,6 +114,7 @@ impl Opening<'_> {
             let recorded = entry.content.as_ref().filter(|_| is_known);
             let names_timeline = recorded.is_some_and(SegmentContent::names_timeline);
             let stamp = if is_recorded {
+                self.read_from.set(index.saturating_add(1));
                 self.look_at_recorded(entry)?
             } else {
                 self.read(entry, behind, before, &state)?;
@@ -245,7 +262,7 @@ impl Opening<'_> {
             return Ok(true);
         };
         let has_records = is_known && behind.recorded.is_some();
-        Ok(has_records || self.intact(behind.expected)?.is_some())
+        Ok(has_records || self.intact(behind.expected, |_| true)?.is_some())
     }
 
     fn is_spanned(&self, behind: Option<Behind<'_>>) -> Result<bool> {
@@ -255,9 +272,7 @@ impl Opening<'_> {
         Ok(match behind.recorded {
             Some(SegmentContent::Increment(increment)) => increment.spans,
             Some(SegmentContent::Full(_)) => false,
-            None => self
-                .intact(behind.expected)?
-                .is_some_and(|file| file.header.flags.spans),
+            None => self.intact(behind.expected, |flags| flags.spans)?.is_some(),
         })
     }
 
@@ -314,14 +329,19 @@ impl Opening<'_> {
         }
     }
 
-    /// An increment that is the file that the manifest means. What another one says in its place is
-    /// nothing to go by.
+    /// An increment that says something of itself, where it is the file that the manifest means. What
+    /// another one says in its place is nothing to go by.
     fn intact(
         &self,
         expected: Expected<'_>,
+        says: impl FnOnce(SegmentFlags) -> bool,
     ) -> std::result::Result<Option<IncrementFile>, IoError> {
         match self.increment(expected.segment)? {
-            Some(file) if self.is_as_expected(file.bytes(), expected)? => Ok(Some(file)),
+            Some(file)
+                if says(file.header.flags) && self.is_as_expected(file.bytes(), expected)? =>
+            {
+                Ok(Some(file))
+            }
             _ => Ok(None),
         }
     }

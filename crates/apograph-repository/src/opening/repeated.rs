@@ -62,11 +62,18 @@ impl Opening<'_> {
     ) -> Result<Option<u64>, IoError> {
         let mut files = Vec::new();
         let mut bytes = 0;
-        for entry in before.iter().rev() {
+        for (index, entry) in before.iter().enumerate().rev() {
             if entry.segment.kind == SegmentKind::Full {
                 break;
             }
-            let Some(file) = self.intact(entry.into())? else {
+            // What was read right before is not summed again.
+            let was_read = entry.content.is_some() && self.read_from.get() <= index;
+            let file = if was_read {
+                self.increment(&entry.segment)?
+            } else {
+                self.intact(entry.into(), |_| true)?
+            };
+            let Some(file) = file else {
                 return Ok(None);
             };
             bytes += file.body().len() as u64;
@@ -77,7 +84,7 @@ impl Opening<'_> {
             }
         }
         let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
-        Ok(Some(overlap_bytes(&parts, body)?))
+        Ok(Some(overlap_bytes(&parts, body, self.reading.threads)?))
     }
 }
 

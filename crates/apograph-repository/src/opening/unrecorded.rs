@@ -12,7 +12,8 @@ use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 use crate::summary::{Summary, Surroundings};
 
 impl Opening<'_> {
-    /// A segment without a record: all of it is read.
+    /// A segment without a record: all of it is read. Where its file is not to be summed, but anything
+    /// is wrong with it, it is: another file than the manifest means says nothing.
     pub(super) fn read(
         &self,
         entry: &mut ChainEntry,
@@ -21,17 +22,18 @@ impl Opening<'_> {
         state: &TimelineState,
     ) -> Result<()> {
         let expected = Expected::from(&*entry);
-        let segment = expected.segment;
-        let read = match self.look_at(segment)? {
-            Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
-            Ok(_) if segment.kind == SegmentKind::Full => {
-                self.read_full(expected, behind, before, state)
-            }
-            Ok(_) => self.read_increment(expected, before, state),
-        };
+        let mut read = self.read_file(expected, behind, before, state)?;
+        if read.is_err() && !self.sums {
+            let opening = Self {
+                sums: true,
+                read_from: self.read_from.clone(),
+                ..*self
+            };
+            read = opening.read_file(expected, behind, before, state)?;
+        }
         match read {
             Ok(read) => {
-                entry.hash = Some(read.hash);
+                entry.hash = read.hash;
                 entry.segment.end_lsn = entry.segment.end_lsn.or(read.end_lsn);
                 entry.content = Some(read.content);
                 (entry.unusable, entry.is_counted) = (None, read.is_counted);
@@ -46,6 +48,28 @@ impl Opening<'_> {
         Ok(())
     }
 
+    /// Whether a file is to be summed now. Of one with a record that is not believed the hash is.
+    const fn sums(&self, expected: Expected<'_>) -> bool {
+        self.sums || expected.hash.is_some()
+    }
+
+    fn read_file(
+        &self,
+        expected: Expected<'_>,
+        behind: Option<Behind<'_>>,
+        before: &[ChainEntry],
+        state: &TimelineState,
+    ) -> Result<std::result::Result<Read, Defect>> {
+        let segment = expected.segment;
+        Ok(match self.look_at(segment)? {
+            Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
+            Ok(_) if segment.kind == SegmentKind::Full => {
+                self.read_full(expected, behind, before, state)
+            }
+            Ok(_) => self.read_increment(expected, before, state),
+        })
+    }
+
     fn read_full(
         &self,
         expected: Expected<'_>,
@@ -56,7 +80,11 @@ impl Opening<'_> {
         let segment = expected.segment;
         let (at, reading) = (self.folder.at(&segment.file), self.reading);
         let file = FullFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
-        let sums = file.check(expected, reading)?;
+        let hash = if self.sums(expected) {
+            Some(file.check(expected, reading)?.blake3)
+        } else {
+            None
+        };
         let epoch = file.image.checkpoint().epoch;
         if epoch != segment.end_epoch {
             return Err(Defect::differs(segment, epoch));
@@ -78,7 +106,7 @@ impl Opening<'_> {
             reopened: false,
         });
         Ok(Read {
-            hash: sums.blake3,
+            hash,
             end_lsn: file.log_start().and_then(LogPosition::lsn),
             content,
             is_counted: true,
@@ -93,8 +121,7 @@ impl Opening<'_> {
         let Some(behind) = behind else {
             return Ok(None);
         };
-        let file = self.intact(behind.expected)?;
-        Ok(file.filter(|file| file.header.flags.repeats))
+        self.intact(behind.expected, |flags| flags.repeats)
     }
 
     /// The timeline of an image: the current one, less those that begin in what is repeated.
@@ -159,7 +186,7 @@ impl Opening<'_> {
         };
         let parts = file.parts(overlap_bytes);
         let mut summary = Summary::default();
-        let read = |check: &FileCheck<'_>| {
+        let mut read = |check: &FileCheck<'_>| {
             read_ahead(&parts, reading.threads, |groups| {
                 let mut reader = PlacedReader::of(groups, &mut state);
                 let mut steps = Steps::untold(reading.monitor);
@@ -172,9 +199,14 @@ impl Opening<'_> {
                 Ok::<_, IoError>(reader.end())
             })
         };
-        let (end, sums, is_as_expected) =
-            check_beside(file.bytes(), reading, expected, false, read)?;
-        is_as_expected?;
+        let (end, hash) = if self.sums(expected) {
+            let (end, sums, is_as_expected) =
+                check_beside(file.bytes(), reading, expected, false, read)?;
+            is_as_expected?;
+            (end, Some(sums.blake3))
+        } else {
+            (read(&FileCheck::Later)?, None)
+        };
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));
         }
@@ -187,7 +219,7 @@ impl Opening<'_> {
         };
         let content = SegmentContent::from(summary.content(surroundings, &state));
         Ok(Read {
-            hash: sums.blake3,
+            hash,
             end_lsn: file.range().and_then(|range| range.end.lsn()),
             content,
             is_counted,
@@ -201,7 +233,8 @@ fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
 
 /// What was found in a segment's file.
 struct Read {
-    hash: Blake3,
+    /// Where it was summed.
+    hash: Option<Blake3>,
     /// Generation 2: where in the log it ends.
     end_lsn: Option<Lsn>,
     content: SegmentContent,

@@ -8,4 +8,5 @@ mod hearing;
 mod output;
 mod problems;
 mod restore;
+mod unsummed;
 mod verify;
