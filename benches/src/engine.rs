@@ -77,6 +77,11 @@ impl Source {
         self.log.write(bytes / Frames::Large.commit_bytes())
     }
 
+    /// The epoch of the last commit.
+    pub fn epoch(&self) -> u64 {
+        self.log.epoch()
+    }
+
     /// Lets the engine capture what was written.
     ///
     /// # Errors

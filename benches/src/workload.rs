@@ -7,7 +7,8 @@ use apograph_format::{Generation, log_folder};
 use tempfile::TempDir;
 
 use crate::repository::{
-    DATABASE, Increments, REPOSITORY, TARGET, make_chain, make_chain_of_filled, make_uncaptured,
+    DATABASE, Increments, REPOSITORY, TARGET, make_chain, make_chain_by_engine,
+    make_chain_of_filled, make_logged, make_uncaptured,
 };
 use crate::{Frames, Result, database, many};
 
@@ -26,6 +27,12 @@ pub enum Workload {
     Database,
     /// A full backup of 256 MiB (in generation 2, of an empty database) and 100 increments.
     Chain,
+    /// A database of which everything is in its log, of 490 MB, and no backup of it.
+    Logged,
+    /// A full backup of an empty database, and as many bytes in 10 increments.
+    Captured,
+    /// The same by the engine's own backups.
+    Exported,
     /// A full backup and 10 increments, and a log behind them.
     Ten,
     /// A full backup and 1,000 increments, and a log behind them.
@@ -45,6 +52,9 @@ impl Workload {
                 Self::Large,
                 Self::Database,
                 Self::Chain,
+                Self::Logged,
+                Self::Captured,
+                Self::Exported,
                 Self::Ten,
                 Self::Thousand,
                 Self::Fewer,
@@ -67,6 +77,9 @@ impl Workload {
             Self::Large => "large",
             Self::Database => "database",
             Self::Chain => "chain",
+            Self::Logged => "logged",
+            Self::Captured => "captured",
+            Self::Exported => "exported",
             Self::Ten => "ten",
             Self::Thousand => "thousand",
             Self::Fewer => "fewer",
@@ -83,6 +96,7 @@ pub struct Scale {
     database_bytes: u64,
     chain_image_bytes: u64,
     chain: Increments,
+    logged: Increments,
     ten: u64,
     thousand: u64,
     short_commits: u64,
@@ -102,6 +116,10 @@ impl Scale {
             count: 100,
             commits: 2_500,
         },
+        logged: Increments {
+            count: 10,
+            commits: 11_700,
+        },
         ten: 10,
         thousand: 1_000,
         short_commits: 64,
@@ -118,6 +136,10 @@ impl Scale {
         chain_image_bytes: 64 << 10,
         chain: Increments {
             count: 3,
+            commits: 4,
+        },
+        logged: Increments {
+            count: 2,
             commits: 4,
         },
         ten: 2,
@@ -167,16 +189,20 @@ impl Workloads {
         })
     }
 
-    /// Makes every workload that is not there, and tells the name of each before.
+    /// Makes every workload that is not there, or those of some names, and tells the name of each
+    /// before.
     ///
     /// # Errors
     ///
     /// What the engine or the operating system says.
-    pub fn prepare(&self, tell: impl Fn(&str)) -> Result<()> {
+    pub fn prepare(&self, names: &[&str], tell: impl Fn(&str)) -> Result<()> {
         for generation in crate::GENERATIONS {
             for &workload in Workload::all(generation) {
-                tell(&relative(workload, generation));
-                self.folder(workload, generation)?;
+                let name = relative(workload, generation);
+                if names.is_empty() || names.contains(&name.as_str()) {
+                    tell(&name);
+                    self.folder(workload, generation)?;
+                }
             }
         }
         Ok(())
@@ -271,6 +297,12 @@ impl Workloads {
                 make_chain_of_filled(folder, scale.chain_image_bytes, Frames::Large, scale.chain)
             }
             Workload::Chain => make_chain(folder, generation, Frames::Large, scale.chain, 0),
+            Workload::Logged => {
+                let commits = scale.logged.count * scale.logged.commits;
+                make_logged(folder, generation, Frames::Large, commits)
+            }
+            Workload::Captured => make_chain(folder, generation, Frames::Large, scale.logged, 0),
+            Workload::Exported => make_chain_by_engine(folder, scale.logged),
             Workload::Ten => short(scale.ten),
             Workload::Thousand => short(scale.thousand),
             Workload::Fewer => many::make(folder, scale.fewer),

@@ -1,7 +1,7 @@
 //! What `cargo xtask bench` measures in processes of its own.
 //!
 //! ```text
-//! bench-worker prepare FOLDER                       makes the workloads
+//! bench-worker prepare FOLDER [NAME..]              makes the workloads
 //! bench-worker scan FOLDER small|large 1|2 ROUNDS   reading a log: ours, the limit, the engine
 //! bench-worker plan REPO FEWER ROUNDS               opening and planning: ours, the same over fewer
 //! bench-worker hash FOLDER                          the limit of reading the files of a folder
@@ -31,8 +31,9 @@ fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let seconds = match *words.as_slice() {
-        ["prepare", folder] => {
-            Workloads::new(folder.into(), Scale::FULL).prepare(|name| eprintln!("{name}"))?;
+        ["prepare", folder, ref names @ ..] => {
+            let workloads = Workloads::new(folder.into(), Scale::FULL);
+            workloads.prepare(names, |name| eprintln!("{name}"))?;
             json!({})
         }
         ["scan", folder, frames, generation, rounds] => {

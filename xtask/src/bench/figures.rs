@@ -1,7 +1,8 @@
 //! The figures that were to be reached, and what was to be reached.
 
+mod written;
+
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -11,18 +12,20 @@ use super::measurement::Measurement;
 use super::rounds::{Middle, ROUNDS, alternate};
 use super::state::{State, remove};
 use super::table;
-use super::workload::{Workloads, copy_durably, printed, warm, write_back};
+use super::workload::{Workloads, printed, warm, write_back};
 
 const GENERATIONS: [u32; 2] = [1, 2];
 /// The most anonymous memory that a command may take.
 const ANON_BYTES: u64 = 32 << 20;
 /// Of a durable copy of the same bytes.
 const COPY: f64 = 1.25;
+/// The same of what is only copied, and of what a first backup writes.
+const RESTORED: f64 = 1.05;
+const FIRST: f64 = 1.15;
 /// How many times faster than the engine.
 const ENGINE: f64 = 10.0;
 /// Of a tenth of the segments.
 const TENTH: f64 = 12.0;
-const GIB: &str = "1073741824";
 
 /// Measures each figure whose name has the filter in it.
 pub(crate) fn measure(workloads: &Workloads, filter: Option<&str>) -> Result<Vec<Figure>> {
@@ -40,12 +43,19 @@ pub(crate) fn measure(workloads: &Workloads, filter: Option<&str>) -> Result<Vec
         run.increment(generation)?;
     }
     run.full()?;
+    run.first()?;
     for generation in GENERATIONS {
-        run.restore(generation)?;
+        run.restore_chain(generation)?;
+    }
+    for (whose, workload) in [("ours", "captured"), ("the engine's", "exported")] {
+        let name = format!("restore of 490 MB from {whose}, generation 1");
+        run.restore(name, 1, workload, of_copy(RESTORED))?;
     }
     for generation in GENERATIONS {
-        run.verify(generation)?;
+        let name = format!("verify of chain, generation {generation}");
+        run.verify(name, generation, "chain")?;
     }
+    run.verify("verify of 490 MB, generation 1".to_owned(), 1, "captured")?;
     run.list()?;
     run.plan()?;
     for generation in GENERATIONS {
@@ -58,6 +68,15 @@ struct Run<'a> {
     workloads: &'a Workloads,
     filter: Option<&'a str>,
     figures: Vec<Figure>,
+}
+
+/// So many times a durable copy, in little memory.
+fn of_copy(ratio: f64) -> Reach {
+    Reach {
+        ratio: Some(ratio),
+        engine: None,
+        anon_bytes: Some(ANON_BYTES),
+    }
 }
 
 /// What the engine took for the same, measured by its own function.
@@ -170,131 +189,11 @@ impl Run<'_> {
         ["many", "fewer"].map(|name| self.workloads.of(1, name).join("backups"))
     }
 
-    fn increment(&mut self, generation: u32) -> Result<()> {
-        let name = format!("backup of 1 GiB of log, generation {generation}");
+    fn verify(&mut self, name: String, generation: u32, workload: &str) -> Result<()> {
         if !self.begin(&name) {
             return Ok(());
         }
-        let folder = self.workloads.of(generation, "large");
-        let database = folder.join("live.grafeo");
-        let (log, repository) = (folder.join("live.grafeo.wal"), folder.join("backups"));
-        let state = State::of(&[&log, &repository])?;
-        warm(&log)?;
-        let words = [
-            "backup".as_ref(),
-            database.as_os_str(),
-            "--repo".as_ref(),
-            repository.as_os_str(),
-            "--incremental".as_ref(),
-        ];
-        let times = self.against_copy(&state, &words)?;
-        let engine = (generation == 1).then(|| {
-            self.engine(1, |scratch| {
-                vec!["increment".into(), GIB.into(), scratch.into()]
-            })
-        });
-        self.add(
-            name,
-            times,
-            Sense::Times,
-            engine.transpose()?,
-            Reach {
-                ratio: Some(COPY),
-                engine: None,
-                anon_bytes: Some(ANON_BYTES),
-            },
-        );
-        Ok(())
-    }
-
-    fn full(&mut self) -> Result<()> {
-        let name = "full backup of 1 GiB, generation 1".to_owned();
-        if !self.begin(&name) {
-            return Ok(());
-        }
-        let database = self.workloads.of(1, "database").join("live.grafeo");
-        let folder = self.workloads.of(1, "full");
-        remove(&folder)?;
-        fs::create_dir_all(&folder)?;
-        let state = State::of(&[&folder])?;
-        warm(&database)?;
-        let repository = folder.join("backups");
-        let words = [
-            "backup".as_ref(),
-            database.as_os_str(),
-            "--repo".as_ref(),
-            repository.as_os_str(),
-        ];
-        let times = self.against_copy(&state, &words)?;
-        let engine = self.engine(1, |scratch| {
-            vec!["full".into(), database.clone(), scratch.into()]
-        })?;
-        self.add(
-            name,
-            times,
-            Sense::Times,
-            Some(engine),
-            Reach {
-                ratio: Some(COPY),
-                engine: None,
-                anon_bytes: Some(ANON_BYTES),
-            },
-        );
-        remove(&folder)
-    }
-
-    fn restore(&mut self, generation: u32) -> Result<()> {
-        let name = format!("restore of chain, generation {generation}");
-        if !self.begin(&name) {
-            return Ok(());
-        }
-        let chain = self.workloads.of(generation, "chain");
-        let (repository, folder) = (chain.join("backups"), chain.join("restored"));
-        let epoch = fs::read_to_string(chain.join("target"))?;
-        remove(&folder)?;
-        fs::create_dir(&folder)?;
-        let state = State::of(&[&folder])?;
-        warm(&repository)?;
-        let output = folder.join("restored.grafeo");
-        let words = [
-            "restore".as_ref(),
-            repository.as_os_str(),
-            output.as_os_str(),
-            "--epoch".as_ref(),
-            epoch.as_ref(),
-        ];
-        let times = self.against_copy(&state, &words)?;
-        let engine = (generation == 1).then(|| {
-            self.engine(3, |scratch| {
-                let output = scratch.join("restored.grafeo");
-                vec![
-                    "restore".into(),
-                    repository.clone(),
-                    epoch.clone().into(),
-                    output,
-                ]
-            })
-        });
-        self.add(
-            name,
-            times,
-            Sense::Times,
-            engine.transpose()?,
-            Reach {
-                ratio: Some(COPY),
-                engine: (generation == 1).then_some(ENGINE),
-                anon_bytes: Some(ANON_BYTES),
-            },
-        );
-        remove(&folder)
-    }
-
-    fn verify(&mut self, generation: u32) -> Result<()> {
-        let name = format!("verify of chain, generation {generation}");
-        if !self.begin(&name) {
-            return Ok(());
-        }
-        let repository = self.workloads.of(generation, "chain").join("backups");
+        let repository = self.workloads.of(generation, workload).join("backups");
         warm(&repository)?;
         let times = alternate(
             || {
@@ -368,36 +267,6 @@ impl Run<'_> {
         let run = self.workloads.command(words);
         state.reset()?;
         run
-    }
-
-    /// Runs the command, and a durable copy of the files that it writes, in turns. Behind each run
-    /// all is as it was.
-    fn against_copy(&self, state: &State, words: &[&OsStr]) -> Result<[Middle; 2]> {
-        let scratch = self.workloads.scratch()?;
-        let (model, copy) = (scratch.join("model"), scratch.join("copy"));
-        fs::create_dir(&model)?;
-        self.workloads.command(words)?;
-        for path in state.added()? {
-            let name = path.file_name().context("a path without a name")?;
-            fs::rename(&path, model.join(name))?;
-        }
-        let ours = || {
-            state.reset()?;
-            write_back()?;
-            let run = self.workloads.command(words);
-            state.reset()?;
-            run
-        };
-        let limit = || {
-            write_back()?;
-            let run = copy_durably(&model, &copy);
-            remove(&copy)?;
-            run
-        };
-        let times = alternate(ours, limit);
-        state.reset()?;
-        remove(&scratch)?;
-        times
     }
 
     /// Lets the engine do it, each time with an empty folder.

@@ -6,7 +6,7 @@ use super::figure::Usage;
 use super::measurement::Measurement;
 
 /// How often ours and the limit are measured, in turns.
-pub(crate) const ROUNDS: u32 = 5;
+pub(crate) const ROUNDS: u32 = 9;
 
 /// The medians of some runs.
 #[derive(Debug, Clone, Copy)]
