@@ -15,8 +15,8 @@ pub(crate) use v1::{file_of, marks_behind};
 use apograph_format::{LogPosition, Lsn, SegmentKind};
 use apograph_io::Reading;
 use apograph_manifest::{
-    ChainEntry, Evidence, FolderStamp, ImageIdentity, Marker, Nonce, SegmentContent, SegmentStamp,
-    Target, log_end,
+    ChainEntry, Evidence, FolderStamp, FullContent, ImageIdentity, Marker, Nonce, SegmentContent,
+    SegmentStamp, Target, log_end,
 };
 use apograph_repository::Repository;
 use apograph_wal::{
@@ -182,7 +182,7 @@ impl<'a> Search<'a> {
 
     /// There is no log.
     fn behind_closed(&self) -> Found {
-        let newest = self.newest_image();
+        let newest = self.newest_full().map(|full| full.image);
         let recorded = self.recorded();
         let image = recorded.map(|it| it.image).or(newest);
         if image != Some(self.live.image) {
@@ -209,14 +209,14 @@ impl<'a> Search<'a> {
         record.filter(|record| is_of(&record.segment, self.last))
     }
 
-    /// The image of the newest full backup.
-    fn newest_image(&self) -> Option<ImageIdentity> {
-        let fulls = self.entries.iter().rev();
-        let mut images = fulls.filter_map(|entry| match &entry.content {
-            Some(SegmentContent::Full(full)) => Some(full.image),
+    /// The newest full backup of which something is known.
+    fn newest_full(&self) -> Option<&'a FullContent> {
+        let newest_first = self.entries.iter().rev();
+        let mut fulls = newest_first.filter_map(|entry| match &entry.content {
+            Some(SegmentContent::Full(full)) => Some(full.as_ref()),
             _ => None,
         });
-        images.next()
+        fulls.next()
     }
 
     /// The image that our last publish saw. (The image in a full backup of the engine of generation 2

@@ -8,7 +8,7 @@
 //! 1. **the folder**: the marker's nonce. Only an image that the chain knows, with a log behind it
 //!    that no backup has seen yet, needs none;
 //! 2. **the bytes**: the log file with the last captured byte has the same front, and no file from
-//!    there to the newest is missing;
+//!    the image to the newest is missing;
 //! 3. **the image against the log**: the image has had as many checkpoints since as the log tells
 //!    of, and holds no epoch that neither the chain nor the log has.
 //!
@@ -71,7 +71,10 @@ impl Search<'_> {
         let (sequence, offset) = file_of(end);
         let mut compared = self.front_is_same(log, &seen, sequence, offset)?;
         if compared.is_ok() {
-            compared = reaches(log, sequence, seen.newest);
+            let first = self
+                .replayed_from(log)
+                .map_or(sequence, |it| it.min(sequence));
+            compared = reaches(log, first, seen.newest);
         }
         if compared.is_ok() {
             compared = self.same_checkpoints(log, evidence, &seen, end)?;
@@ -80,6 +83,14 @@ impl Search<'_> {
             compared = self.image_is_covered(log, end)?;
         }
         Ok(compared.map(|()| GoesOn::At(end)))
+    }
+
+    /// The log file from which on an engine replays the log over the image, where that is known. What
+    /// lies between it and the end of the chain is captured, and a part of the database all the same.
+    fn replayed_from(&self, log: &LogFolder) -> Option<LogSequence> {
+        let recorded = log.checkpoint().map(|recorded| recorded.log_sequence);
+        let begun = || self.newest_full()?.log_start.map(|start| file_of(start).0);
+        recorded.or_else(begun)
     }
 
     /// The log file with the last captured byte has the front that it had.
@@ -263,10 +274,10 @@ impl Search<'_> {
     }
 }
 
-/// No file from the end of the chain to the newest is missing, and the newest is no older one.
-fn reaches(log: &LogFolder, sequence: LogSequence, newest: LogSequence) -> Found<()> {
-    let start = LogPosition::in_file(sequence, 0);
-    let mut expected = Some(sequence);
+/// No file from one to the newest is missing, and the newest is no older one.
+fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Found<()> {
+    let start = LogPosition::in_file(first, 0);
+    let mut expected = Some(first);
     for file in log.files().iter().filter(|file| file.start >= start) {
         let (found, _) = file_of(file.start);
         match expected {
@@ -281,7 +292,7 @@ fn reaches(log: &LogFolder, sequence: LogSequence, newest: LogSequence) -> Found
             file: name_of(last),
         }),
         Some(last) if last.start >= start => Ok(()),
-        _ => Err(missing(sequence)),
+        _ => Err(missing(first)),
     }
 }
 
