@@ -165,6 +165,12 @@ impl Segment {
     /// Whether both say the same, as far as it is known here. The position that only one of them
     /// has is unknown to the other: clients 0.6.0 leave it out of what they rewrite.
     pub fn is_same(&self, other: &Self) -> bool {
+        self.is_same_but_for_time(other) && self.created_at == other.created_at
+    }
+
+    /// Whether both say the same, but for the time: that of a manifest that was made anew may be
+    /// the time of the file.
+    pub fn is_same_but_for_time(&self, other: &Self) -> bool {
         let Self {
             kind,
             file,
@@ -172,7 +178,7 @@ impl Segment {
             end_epoch,
             checksum,
             size_bytes,
-            created_at,
+            created_at: _,
             end_lsn,
             unknown: _,
         } = self;
@@ -180,7 +186,6 @@ impl Segment {
             && *file == other.file
             && (*start_epoch, *end_epoch) == (other.start_epoch, other.end_epoch)
             && (*checksum, *size_bytes) == (other.checksum, other.size_bytes)
-            && *created_at == other.created_at
             && (*end_lsn == other.end_lsn || end_lsn.is_none() || other.end_lsn.is_none())
     }
 }

@@ -366,7 +366,7 @@ fn place_of(
     let file = &recorded.file;
     let mut rest = entries.iter().enumerate().skip(next);
     match rest.find(|(_, entry)| entry.segment.file == *file) {
-        Some((index, entry)) if entry.segment.is_same(recorded) => Ok(index),
+        Some((index, entry)) if entry.segment.is_same_but_for_time(recorded) => Ok(index),
         Some(_) => Err(format!("{HISTORY_FILE_NAME} has other figures for {file}")),
         None => Err(format!(
             "{HISTORY_FILE_NAME} knows {file}, which it does not name"

@@ -2,9 +2,11 @@
 
 use std::fs;
 
-use apograph_format::Point;
+use apograph_format::{Point, UnixMillis};
 use apograph_io::{Mode, Reading, RealDisk};
-use apograph_manifest::{HISTORY_FILE_NAME, PointRange, Target, read_history, write_history};
+use apograph_manifest::{
+    HISTORY_FILE_NAME, MANIFEST_FILE_NAME, PointRange, Target, read_history, write_history,
+};
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -180,5 +182,24 @@ fn a_history_of_other_segments_contradicts_the_manifest() {
             error.to_string().contains("has other figures for"),
             "{error}"
         );
+    }
+}
+
+/// A manifest that was made anew has the times of the files, and the history may be from before.
+#[test]
+fn a_history_counts_whose_times_are_others() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::of(fixtures, TWO_FULLS);
+        let known = open(&stage);
+        record(&stage, &known, usize::MAX);
+        let mut manifest = known.manifest();
+        for segment in &mut manifest.segments {
+            segment.created_at = UnixMillis::new(segment.created_at.get() + 1);
+        }
+        let file = stage.repository().join(MANIFEST_FILE_NAME);
+        fs::write(file, manifest.encode()).expect("a manifest");
+        let found = open(&stage);
+        assert!(found.has_history());
+        assert_eq!(found.chain().restorable(), known.chain().restorable());
     }
 }
