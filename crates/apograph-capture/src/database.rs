@@ -13,6 +13,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -133,6 +134,12 @@ impl Database {
         Ok(is_locked_by_writer(
             &self.folder.at(&self.name).open_named()?,
         ))
+    }
+
+    /// How many names the database file has: hard links.
+    pub(crate) fn count_of_names(&self) -> Result<u64> {
+        let found = self.folder.at(&self.name).metadata()?;
+        Ok(found.map_or(0, |found| found.nlink()))
     }
 
     /// How large the database file is.
@@ -390,29 +397,42 @@ fn other_file(front: &[u8], path: &Path) -> Option<&'static str> {
 
 /// The name of a database beside which its log lies, where it has one.
 ///
-/// An engine keeps the log beside the name that it was given. So one that was given a link keeps it
-/// beside the link, and one that was given what the link leads to, there.
+/// An engine keeps the log beside the name that it was given: a link, what the link leads to, or a
+/// link on the way there.
 fn with_log(path: &Path) -> Result<PathBuf> {
-    let is_link = path
-        .symlink_metadata()
-        .is_ok_and(|found| found.is_symlink());
-    if !is_link {
+    if !path.is_symlink() {
         return Ok(path.to_owned());
     }
-    let target = path.canonicalize().map_err(|source| IoError::Failed {
+    let failed = |source| IoError::Failed {
         operation: "open",
         path: path.to_owned(),
         source,
-    })?;
-    let has_log = |path: &Path| log_folder(path).is_dir();
-    match (has_log(path), has_log(&target)) {
-        (true, true) => Err(CaptureError::TwoLogs {
-            path: path.to_owned(),
-            target,
-        }),
-        (true, false) => Ok(path.to_owned()),
-        (false, _) => Ok(target),
+    };
+    // It fails where the links have no end.
+    let target = path.canonicalize().map_err(failed)?;
+    let mut with_log: Option<PathBuf> = None;
+    let mut name = path.to_owned();
+    loop {
+        if log_folder(&name).is_dir() {
+            match with_log {
+                Some(path) if !is_same_place(&path, &name) => {
+                    return Err(CaptureError::TwoLogs { path, target: name });
+                }
+                _ => with_log = Some(name.clone()),
+            }
+        }
+        if !name.is_symlink() {
+            return Ok(with_log.unwrap_or(target));
+        }
+        let next = name.read_link().map_err(failed)?;
+        name = name.with_file_name("").join(next);
     }
+}
+
+/// Whether two names are one, through folders that are links.
+fn is_same_place(one: &Path, other: &Path) -> bool {
+    let folder = |name: &Path| log_folder(name).canonicalize().ok();
+    folder(one) == folder(other)
 }
 
 struct Source {

@@ -57,9 +57,9 @@ pub enum CaptureError {
     /// The database is named through a link, and there is a log beside both names.
     #[error("{} and {} are one database, and there is a log folder beside each", path.display(), target.display())]
     TwoLogs {
-        /// The name that was given.
+        /// The name that was given, or one that it leads to.
         path: PathBuf,
-        /// The name that it leads to.
+        /// What that leads to.
         target: PathBuf,
     },
     /// The log was lost, or the database file was put back: it lacks commits that were captured.

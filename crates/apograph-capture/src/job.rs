@@ -286,6 +286,9 @@ impl<'a> Job<'a> {
             )),
             _ => {}
         }
+        if seen.live.log.is_none() {
+            self.warn_of_other_names()?;
+        }
         self.full(seen, &why)
     }
 
@@ -303,6 +306,21 @@ impl<'a> Job<'a> {
     /// The first epoch of an increment behind the last segment.
     pub(crate) fn next_start(&self) -> Epoch {
         self.last_end_epoch().next().unwrap_or_default()
+    }
+
+    /// Says that the log may lie beside another name of a file without one: nothing tells what names
+    /// those are, and whether an engine that has ended closed the database.
+    fn warn_of_other_names(&self) -> Result<()> {
+        let names = self.database.count_of_names()?;
+        if names > 1 {
+            self.monitor.warn(&format!(
+                "{} has {names} names, and no log is beside this one: if an engine had it open under \
+                 another name and was not closed, what it committed since its last checkpoint lies \
+                 there, and is not in this backup",
+                self.database.path().display()
+            ));
+        }
+        Ok(())
     }
 
     /// Says which captured commits the database does not have any more.
