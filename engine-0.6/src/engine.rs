@@ -16,7 +16,6 @@ pub(crate) const GENERATION: Generation = Generation::Two;
 pub(crate) const NAME: &str = "grafeo-engine 0.6.1";
 
 /// The options that not every generation has.
-#[expect(clippy::unnecessary_wraps, reason = "generation 1 refuses them")]
 pub(crate) fn configure(mut config: Config, options: &OpenOptions) -> Result<Config, String> {
     if let Some(key) = options.key {
         config = config.with_encryption(encryption(key));
@@ -24,8 +23,13 @@ pub(crate) fn configure(mut config: Config, options: &OpenOptions) -> Result<Con
     if options.keep_history {
         config = config.with_history_retention(HistoryRetention::Forever);
     }
+    if options.spills_vectors {
+        return Err("generation 2 moves no embeddings out of a database".into());
+    }
     Ok(config)
 }
+
+pub(crate) fn reload(_db: &GrafeoDB) {}
 
 pub(crate) fn rotate(db: &GrafeoDB) -> Result<(), String> {
     let log = db.wal().ok_or("this database has no log")?;

@@ -122,6 +122,13 @@ impl Outcome {
         self.json[key].as_str().unwrap_or("no answer")
     }
 
+    /// Whether a warning has these words.
+    pub fn warns_of(&self, words: &str) -> bool {
+        let warnings = self.json["warnings"].as_array().into_iter().flatten();
+        let mut texts = warnings.map(ToString::to_string);
+        texts.any(|text| text.contains(words))
+    }
+
     /// A backup as a truth writes it down.
     pub fn taken(&self) -> Taken {
         let segment = &self.json["segment"];

@@ -17,6 +17,13 @@ pub(crate) fn log_folder(database: &Path) -> PathBuf {
     folder.into()
 }
 
+/// The folder of what the engine has moved out of a database.
+pub(crate) fn spill_folder(database: &Path) -> PathBuf {
+    let mut folder = database.as_os_str().to_owned();
+    folder.push(".spill");
+    folder.into()
+}
+
 /// The size of every log file, by name.
 pub(crate) fn log_sizes(database: &Path) -> io::Result<BTreeMap<String, u64>> {
     let mut sizes = BTreeMap::new();
@@ -53,7 +60,7 @@ pub(crate) fn append_garbage(database: &Path, bytes: usize) -> io::Result<()> {
         .write_all(&vec![GARBAGE; bytes])
 }
 
-/// Copies a database and its log into a folder.
+/// Copies a database into a folder, with its log and what was moved out of it.
 pub(crate) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
     let copy = folder.join(database.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     if database.is_dir() {
@@ -61,9 +68,10 @@ pub(crate) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
     }
     fs::create_dir_all(folder)?;
     fs::copy(database, &copy)?;
-    let log = log_folder(database);
-    if log.is_dir() {
-        copy_folder(&log, &log_folder(&copy))?;
+    for folder in [log_folder, spill_folder] {
+        if folder(database).is_dir() {
+            copy_folder(&folder(database), &folder(&copy))?;
+        }
     }
     Ok(())
 }

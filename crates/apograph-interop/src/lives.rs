@@ -5,10 +5,12 @@
 //! database and its log. In the end each point that a repository offers has to be a state that was
 //! there. What a life came to is its [`Report`].
 
+mod alphabet;
 mod history;
 mod op;
 mod random;
 mod report;
+mod stage;
 mod world;
 
 pub use random::Life;

@@ -88,7 +88,8 @@ pub enum Request {
     ConcurrentFinish,
     /// Stop the background sessions after their current commit.
     ConcurrentStop,
-    /// Open another database, dump it, and close it again.
+    /// Open another database, dump it, and close it again. Of one that spills vectors, those are taken
+    /// back before.
     Dump {
         /// The database.
         path: PathBuf,
@@ -137,6 +138,10 @@ pub struct OpenOptions {
     pub key: Option<Key>,
     /// Keeps every committed state for time travel; generation 2 alone has that.
     pub keep_history: bool,
+    /// Moves the embeddings of the vector indexes out of a database that is opened; generation 1
+    /// alone has that.
+    #[serde(default)]
+    pub spills_vectors: bool,
 }
 
 impl OpenOptions {

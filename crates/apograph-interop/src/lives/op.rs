@@ -1,8 +1,7 @@
 //! What can happen in a random life.
 
 use std::fmt;
-
-use fastrand::Rng;
+use std::time::Duration;
 
 /// A database of a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +31,9 @@ pub(crate) enum Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
     Work(Db, Work),
+    /// Nodes with embeddings. In generation 1 the engine moves those out of the database where it
+    /// opens it again.
+    Embed(Db, u8),
     /// A transaction begins that stays open.
     Hold(Db),
     /// It ends.
@@ -50,12 +52,24 @@ pub(crate) enum Op {
     Garbage(Db, u8),
     /// A few bytes of a log file are zeroed in a crash.
     Zero(Db, u8, u8),
+    /// Each of the two databases gets a log file of the other.
+    ExchangeLogFile(u8),
+    /// The two databases get each other's place, file, log and all.
+    ExchangePlaces,
+    /// The second database is from now on a copy of the first, by `cp -a`.
+    CopyOver,
+    /// The database file lies elsewhere, and a symbolic link in its place.
+    Link(Db),
     /// Database and log are copied.
     Snapshot(Db),
     /// The copy takes their place.
     RollBack(Db),
     /// The database file of the copy takes the place of the one there is.
     SwapFile(Db),
+    /// The files of ours in the log folder are those of the copy.
+    OldMarks(Db),
+    /// They are lost.
+    LoseMarks(Db),
     /// A file of the log folder is lost.
     LoseFile(Db, u8),
     LoseFolder(Db),
@@ -63,15 +77,18 @@ pub(crate) enum Op {
     ExchangeLogs,
     /// Database and log are moved, by `cp -a` or by a rename.
     Move(Db, bool),
-    /// The database is removed and restored, to one of the points that are offered.
-    RestoreOver(u8, u8),
+    /// A database is removed, and one of the points that a repository of the first offers is
+    /// restored in its place.
+    RestoreOver(Db, u8, u8),
     /// The engine takes a backup of its own, into a folder of its own.
     EngineBackup(Db),
     Backup(Backup),
-    /// `apograph.json` is lost.
-    LoseRecord(u8),
-    /// `apograph.json` is the one of an earlier moment.
-    OldRecord(u8),
+    /// A backup is taken while a checkpoint is under way, that much after it began.
+    BackupInCheckpoint(Db, Duration),
+    /// A small file of a repository is lost.
+    LoseSmall(u8, Small),
+    /// It is the one of an earlier moment.
+    OldSmall(u8, Small),
     /// The small files are lost or not, and the manifest is made anew.
     Rebuild(u8, bool),
     /// The clock of the machine is set: so many hours off the true time.
@@ -87,140 +104,24 @@ pub(crate) struct Backup {
     /// Which of the repositories of the database.
     pub(crate) repository: u8,
     pub(crate) mode: Option<&'static str>,
-    /// Whether the database is named by a symbolic link.
-    pub(crate) by_link: bool,
+    pub(crate) by: Name,
     /// Whether others read the repository meanwhile.
     pub(crate) is_read: bool,
 }
 
-/// How many things happen.
-const OPS: usize = 40;
-
-/// Things that happen, each with how often; what a life leaves out altogether is chosen by its
-/// seed, so that some lives are pure.
-type Kind = (u32, fn(&mut Rng, Db) -> Op);
-
-const ALWAYS: &[Kind] = &[
-    (30, |random, db| Op::Work(db, work(random))),
-    (24, |random, db| {
-        Op::Backup(Backup {
-            db,
-            repository: 0,
-            mode: mode(random),
-            by_link: false,
-            is_read: false,
-        })
-    }),
-];
-
-const SOMETIMES: &[&[Kind]] = &[
-    &[
-        (10, |_, db| Op::Checkpoint(db)),
-        (2, |_, db| Op::Rotate(db)),
-    ],
-    &[(4, |_, db| Op::Kill(db))],
-    &[(4, |_, db| Op::Close(db))],
-    &[(4, |random, db| Op::Tear(db, random.u16(1..60)))],
-    &[(2, |random, db| Op::Tear(db, random.u16(1..2000)))],
-    &[(2, |random, db| Op::Garbage(db, random.u8(1..)))],
-    &[(2, |random, db| {
-        Op::Zero(db, random.u8(..), random.u8(1..40))
-    })],
-    &[(4, |_, db| Op::Snapshot(db)), (3, |_, db| Op::RollBack(db))],
-    &[(3, |_, db| Op::Snapshot(db)), (2, |_, db| Op::SwapFile(db))],
-    &[(3, |random, db| Op::CloseKilled(db, random.u8(..)))],
-    &[(2, |random, db| Op::LoseFile(db, random.u8(..)))],
-    &[(1, |_, db| Op::LoseFolder(db))],
-    &[
-        (2, |_, _| Op::ExchangeLogs),
-        (10, |random, _| Op::Work(Db::B, work(random))),
-    ],
-    &[(2, |random, db| Op::Move(db, random.bool()))],
-    &[(3, |random, _| {
-        Op::RestoreOver(random.u8(..2), random.u8(..))
-    })],
-    &[(2, |_, db| Op::EngineBackup(db))],
-    &[(3, |_, db| Op::Hold(db)), (4, |_, db| Op::Release(db))],
-    &[(1, |_, db| Op::Compact(db))],
-    &[(12, |random, db| {
-        Op::Backup(Backup {
-            db,
-            repository: 1,
-            mode: mode(random),
-            by_link: false,
-            is_read: false,
-        })
-    })],
-    &[(6, |random, db| {
-        Op::Backup(Backup {
-            db,
-            repository: random.u8(..2),
-            mode: None,
-            by_link: true,
-            is_read: false,
-        })
-    })],
-    &[(4, |_, db| {
-        Op::Backup(Backup {
-            db,
-            repository: 0,
-            mode: None,
-            by_link: false,
-            is_read: true,
-        })
-    })],
-    &[(2, |random, _| Op::LoseRecord(random.u8(..2)))],
-    &[(2, |random, _| Op::OldRecord(random.u8(..2)))],
-    &[(2, |random, _| Op::Clock(random.i8(-30..30)))],
-    &[(4, |random, _| Op::ByOwner(random.bool()))],
-    &[(2, |random, _| Op::Rebuild(random.u8(..2), random.bool()))],
-];
-
-/// The life of a seed.
-pub(crate) fn life(seed: u64) -> Vec<Op> {
-    let mut random = Rng::with_seed(seed);
-    let mut kinds = ALWAYS.to_vec();
-    for group in SOMETIMES {
-        if random.u8(..3) == 0 {
-            kinds.extend(*group);
-        }
-    }
-    let whole: u32 = kinds.iter().map(|(weight, _)| weight).sum();
-    let mut next = || {
-        let mut left = random.u32(..whole);
-        let kind = kinds.iter().find(|(weight, _)| {
-            let is_it = left < *weight;
-            left = left.saturating_sub(*weight);
-            is_it
-        });
-        let (_, make) = kind.expect("the weights add up");
-        let db = if random.u8(..8) == 0 { Db::B } else { Db::A };
-        make(&mut random, db)
-    };
-    (0..OPS).map(|_| next()).collect()
+/// By what name a backup knows the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Name {
+    Own,
+    SymbolicLink,
+    HardLink,
 }
 
-fn mode(random: &mut Rng) -> Option<&'static str> {
-    match random.u8(..12) {
-        0 => Some("--full"),
-        1 => Some("--incremental"),
-        _ => None,
-    }
-}
-
-fn work(random: &mut Rng) -> Work {
-    match random.u8(..20) {
-        0..8 => Work::Insert(random.u8(..2)),
-        8..11 => Work::Set(random.u8(..2)),
-        11 => Work::Delete(random.u8(..2)),
-        12 => Work::Pair,
-        13 | 14 => Work::RolledBack,
-        15 => Work::Nothing,
-        16 => Work::Empty,
-        17 => Work::CreateType,
-        18 => Work::DropType,
-        _ => Work::CreateGraph,
-    }
+/// A file of a repository that is made from its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Small {
+    Record,
+    Manifest,
 }
 
 impl Db {

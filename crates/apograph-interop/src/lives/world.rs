@@ -18,12 +18,14 @@ use tempfile::TempDir;
 use self::backups::Repository;
 use self::databases::Database;
 pub use self::files::Snapshot;
+pub(crate) use self::files::remove_database;
 use super::history::History;
 use super::report::{Finding, FindingKind, Report};
 use crate::command::Apograph;
 use crate::disk;
-use crate::driver::Engine;
+use crate::driver::{Dump, Engine, EngineError};
 use crate::generation::Generation;
+use crate::protocol::OpenOptions;
 use crate::surroundings::{Clock, Surroundings};
 
 /// The programs that a life needs.
@@ -46,6 +48,8 @@ pub struct World {
     tools: Tools,
     folder: TempDir,
     judge: Engine,
+    /// How it opens databases.
+    judged: OpenOptions,
     databases: BTreeMap<String, Database>,
     repositories: BTreeMap<String, Repository>,
     /// What the databases were before they were opened anew.
@@ -61,6 +65,7 @@ impl World {
         let folder = scratch();
         Self {
             judge: Engine::start(&tools.driver),
+            judged: OpenOptions::default(),
             tools: tools.clone(),
             folder,
             databases: BTreeMap::new(),
@@ -155,6 +160,11 @@ impl World {
             command.args(["-R", &format!("{user}:{user}")]).arg(folder);
             assert!(command.status().is_ok_and(|it| it.success()), "chown");
         }
+    }
+
+    /// What the engine makes of files that nobody needs any more.
+    fn dump(&mut self, path: &Path) -> Result<Dump, EngineError> {
+        self.judge.dump_with(path, self.judged)
     }
 
     fn next_copy(&mut self, what: &str) -> PathBuf {

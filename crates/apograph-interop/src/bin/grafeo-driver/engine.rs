@@ -4,6 +4,7 @@ use std::path::Path;
 
 use apograph_interop::Generation;
 use apograph_interop::protocol::{Key, OpenOptions};
+use grafeo_common::storage::{SectionType, TierOverride};
 use grafeo_common::types::EpochId;
 use grafeo_common::utils::error::Error;
 use grafeo_engine::{Config, GrafeoDB};
@@ -27,7 +28,15 @@ pub(crate) fn configure(config: Config, options: &OpenOptions) -> Result<Config,
     if options.keep_history {
         return Err("generation 1 keeps no history".into());
     }
+    if options.spills_vectors {
+        return Ok(config.with_section_tier(SectionType::VectorStore, TierOverride::ForceDisk));
+    }
     Ok(config)
+}
+
+/// Takes back what was moved out of the database.
+pub(crate) fn reload(db: &GrafeoDB) {
+    db.reload_eligible(1.0);
 }
 
 pub(crate) fn rotate(db: &GrafeoDB) -> Result<(), String> {

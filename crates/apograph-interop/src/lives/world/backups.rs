@@ -15,6 +15,8 @@ use crate::lives::report::FindingKind;
 /// So many points of a repository are restored at most, spread over all of them.
 const MOST_POINTS: usize = 40;
 
+const OTHER_NAMES: &str = "names, and no log is beside this one";
+
 /// What is known of a repository.
 #[derive(Debug, Default)]
 pub(super) struct Repository {
@@ -41,10 +43,15 @@ impl World {
     ) -> Outcome {
         let database = self.database(name);
         let place = self.repository(repository);
-        let copy = self.plain_copy(&database);
+        let mut copy = self.plain_copy(&database);
         let named = alias.unwrap_or(&database);
         let outcome = self.tools.command.backup(named, &place, mode);
         self.report.count(&outcome);
+        // A file does not tell its other names. Where that may leave out a log, the command says so.
+        if outcome.warns_of(OTHER_NAMES) {
+            remove_database(&copy);
+            copy = self.plain_copy(named);
+        }
         if outcome.exit == 0 {
             self.judge_backup(name, repository, &copy, &outcome);
         }
@@ -129,7 +136,7 @@ impl World {
     fn judge_backup(&mut self, name: &str, repository: &str, copy: &Path, outcome: &Outcome) {
         let place = self.repository(repository);
         // What the engine does not open is nothing to compare with.
-        let Ok(truth) = self.judge.dump(copy) else {
+        let Ok(truth) = self.dump(copy) else {
             self.report.unjudged += 1;
             return self.judge_offer(name, repository, &place);
         };
@@ -185,7 +192,7 @@ impl World {
         if outcome.exit != 0 {
             return Err(outcome.json.to_string());
         }
-        let dump = self.judge.dump(&output);
+        let dump = self.dump(&output);
         remove_database(&output);
         match dump {
             Ok(dump) => Ok(dump.content),

@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::World;
+use super::files::remove_database;
 use crate::disk;
 use crate::driver::{Engine, EngineError};
 use crate::generation::Generation;
@@ -25,9 +28,34 @@ pub(super) struct Database {
     pub(super) is_compacted: bool,
 }
 
+/// What a database is at a moment, wherever it lies.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    history: History,
+    is_mixed: bool,
+    is_compacted: bool,
+}
+
+impl Database {
+    pub(super) fn state(&self) -> State {
+        State {
+            history: self.history.clone(),
+            is_mixed: self.is_mixed,
+            is_compacted: self.is_compacted,
+        }
+    }
+
+    pub(super) fn become_as(&mut self, state: State) {
+        self.history = state.history;
+        self.is_mixed = state.is_mixed;
+        self.is_compacted = state.is_compacted;
+    }
+}
+
 impl World {
     /// How a database is opened from now on.
     pub fn set_options(&mut self, name: &str, options: OpenOptions) {
+        self.judged.spills_vectors |= options.spills_vectors;
         self.known(name).options = options;
     }
 
@@ -69,7 +97,8 @@ impl World {
         engine.open_with(&path, options)?;
         database.is_open = true;
         database.is_compacted = false;
-        let (epoch, content) = (engine.epoch()?, engine.content()?);
+        let (epoch, content) = self.look(name)?;
+        let database = self.known(name);
         let before = database.history.clone();
         database.history.reopen(generation, epoch, content);
         self.past.push(before);
@@ -85,10 +114,26 @@ impl World {
 
     /// Writes down how the database is now.
     pub fn observe(&mut self, name: &str) {
-        let engine = self.engine(name);
-        let epoch = engine.epoch().expect("an epoch");
-        let content = engine.content().expect("a content");
+        let (epoch, content) = self.look(name).expect("an open database");
         self.known(name).history.note(epoch, content);
+    }
+
+    /// The epoch and the content. What was moved out of the database is a part of it, and its
+    /// engine does not show that.
+    fn look(&mut self, name: &str) -> Result<(u64, Value), EngineError> {
+        let epoch = self.engine(name).epoch()?;
+        if !self.known(name).options.spills_vectors {
+            return Ok((epoch, self.engine(name).content()?));
+        }
+        Ok((epoch, self.content_of_copy(name)?))
+    }
+
+    fn content_of_copy(&mut self, name: &str) -> Result<Value, EngineError> {
+        let database = self.database(name);
+        let copy = self.plain_copy(&database);
+        let dump = self.dump(&copy);
+        remove_database(&copy);
+        Ok(dump?.content)
     }
 
     /// Runs statements; one that fails is a part of the life, too.
@@ -125,9 +170,16 @@ impl World {
     pub fn close(&mut self, name: &str) {
         if self.is_open(name) {
             let generation = self.generation();
+            let epoch = self.engine(name).epoch().expect("an epoch");
             self.engine(name).close().expect("a close");
             let database = self.known(name);
             database.is_open = false;
+            // Its files may have been mixed, and are now what the engine made of them.
+            if database.options.spills_vectors {
+                let content = self.content_of_copy(name).expect("a closed database");
+                self.known(name).history.note(epoch, content);
+            }
+            let database = self.known(name);
             // All that lies there now was written by this process; generation 2 may keep its log.
             database.is_mixed &= generation == Generation::Two || database.is_compacted;
         }

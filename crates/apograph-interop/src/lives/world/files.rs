@@ -2,18 +2,19 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::World;
+use super::databases::State;
 use crate::disk;
-use crate::lives::history::History;
 
 /// A copy of a database with all that is known of it.
 #[derive(Debug)]
 pub struct Snapshot {
     folder: PathBuf,
-    history: History,
+    state: State,
 }
 
 impl World {
@@ -24,7 +25,7 @@ impl World {
         disk::copy_database(&database, &folder).expect("a copy");
         Snapshot {
             folder,
-            history: self.known(name).history.clone(),
+            state: self.known(name).state(),
         }
     }
 
@@ -36,7 +37,7 @@ impl World {
         let folder = path.parent().expect("it lies in a folder");
         disk::copy_database(&copy, folder).expect("a copy");
         self.hand_over(folder);
-        self.known(name).history = snapshot.history.clone();
+        self.known(name).become_as(snapshot.state.clone());
     }
 
     /// The database file in a copy.
@@ -49,8 +50,7 @@ impl World {
     pub fn remove(&mut self, name: &str) {
         self.kill(name);
         let path = self.database(name);
-        let _ = fs::remove_file(&path);
-        let _ = fs::remove_dir_all(disk::log_folder(&path));
+        remove_database(&path);
         self.forget(name);
     }
 
@@ -69,6 +69,48 @@ impl World {
         self.known(name).path = new.join(path.file_name().expect("a name"));
     }
 
+    /// Two databases get each other's place.
+    pub fn exchange(&mut self, one: &str, other: &str) {
+        let [first, second] = [one, other].map(|name| {
+            self.kill(name);
+            self.folder_of(name)
+        });
+        let between = self.path("between");
+        for (from, to) in [(&first, &between), (&second, &first), (&between, &second)] {
+            fs::rename(from, to).expect("a folder can be moved");
+        }
+        let [first, second] = [one, other].map(|name| self.known(name).state());
+        self.known(one).become_as(second);
+        self.known(other).become_as(first);
+    }
+
+    /// A database is from now on a copy of another, with the times of its files: `cp -a`.
+    pub fn copy_over(&mut self, from: &str, to: &str) {
+        self.remove(to);
+        let [original, copy] = [from, to].map(|name| self.folder_of(name));
+        fs::remove_dir_all(&copy).expect("a folder can be removed");
+        copy_archive(&original, &copy).expect("cp -a");
+        let state = self.known(from).state();
+        self.known(to).become_as(state);
+    }
+
+    /// The file of a database lies elsewhere from now on, and a symbolic link in its place.
+    pub fn link(&mut self, name: &str) {
+        self.kill(name);
+        let database = self.database(name);
+        if database.is_symlink() || !database.exists() {
+            return;
+        }
+        let target = database.with_file_name("data.grafeo");
+        fs::rename(&database, &target).expect("a file can be moved");
+        symlink("data.grafeo", &database).expect("a link");
+    }
+
+    fn folder_of(&mut self, name: &str) -> PathBuf {
+        let database = self.database(name);
+        database.parent().expect("it lies in a folder").to_owned()
+    }
+
     /// The files of a database are from now on those of several moments: until it is closed, what
     /// lies in its log never was.
     pub fn mix(&mut self, name: &str) {
@@ -85,7 +127,7 @@ impl World {
     pub fn adopt(&mut self, name: &str) {
         let database = self.database(name);
         let copy = self.plain_copy(&database);
-        let Ok(dump) = self.judge.dump(&copy) else {
+        let Ok(dump) = self.dump(&copy) else {
             return self.forget(name);
         };
         let here = self.databases.values().map(|it| &it.history);
@@ -110,9 +152,11 @@ impl World {
     }
 }
 
-pub(super) fn remove_database(path: &Path) {
+/// Removes a database with its log, and what was moved out of it.
+pub(crate) fn remove_database(path: &Path) {
     let _ = fs::remove_file(path);
     let _ = fs::remove_dir_all(disk::log_folder(path));
+    let _ = fs::remove_dir_all(disk::spill_folder(path));
 }
 
 /// Copies a folder with times, owners and links: `cp -a`.

@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use apograph_interop::Generation;
 use apograph_interop::lives::World;
+use apograph_interop::protocol::Durability;
+use apograph_interop::{Generation, OpenOptions};
 use serde_json::Value;
 
 use super::{DB, REPO, all_is_exact, done, done_or_refused, refused, world};
@@ -13,7 +14,38 @@ for_each_generation!(
     a_defect_in_the_log_of_an_engine_at_work,
     a_defect_in_the_log_of_no_engine,
     rollbacks_behind_a_checkpoint,
+    a_captured_log_file_is_lost,
 );
+
+/// A crash loses a log file before the one in which the chain ends: the image needs it.
+fn a_captured_log_file_is_lost(generation: Generation) {
+    let mut world = world(generation);
+    for round in 0..2 {
+        world.insert(DB, round * 2..round * 2 + 2);
+        world.kill(DB);
+        // What an engine of generation 1 finds behind its log it seals, and begins a file.
+        let newest = world.log_files(DB).pop().unwrap();
+        let mut bytes = fs::read(&newest).unwrap();
+        bytes.extend([0xA5; 100]);
+        fs::write(&newest, bytes).unwrap();
+        world.open(DB);
+    }
+    world.insert(DB, 4..6);
+    done(&world.back_up(DB, REPO));
+    world.kill(DB);
+    let files = world.log_files(DB);
+    if generation == Generation::One {
+        assert!(files.len() > 2, "{files:?}");
+    }
+    world.mix(DB);
+    fs::remove_file(&files[0]).unwrap();
+    done_or_refused(&world.back_up(DB, REPO), &["wal-damaged", "chain-broken"]);
+    if world.try_open(DB).is_ok() {
+        world.insert(DB, 8..10);
+        done_or_refused(&world.back_up(DB, REPO), &["wal-damaged", "chain-broken"]);
+    }
+    all_is_exact(world);
+}
 
 const PAGE: usize = 4096;
 
@@ -118,6 +150,15 @@ fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
 /// generation 1 cuts nothing, so it is damage there.)
 fn a_defect_in_the_log_of_no_engine(generation: Generation) {
     let mut world = world(generation);
+    // A sync behind the defect would prove that it was none of a crash.
+    world.set_options(
+        DB,
+        OpenOptions {
+            durability: Some(Durability::BatchByCount),
+            ..OpenOptions::default()
+        },
+    );
+    world.crash(DB);
     six_commits_and_a_defect(&mut world);
     world.kill(DB);
     let outcome = world.back_up(DB, REPO);

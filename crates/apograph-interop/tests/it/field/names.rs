@@ -14,8 +14,10 @@ for_each_generation!(
     a_backup_names_a_link_to_a_link,
     a_backup_names_a_link_in_a_linked_folder,
     the_engine_opened_a_symbolic_link,
+    the_engine_opened_a_link_on_the_way,
     a_backup_names_a_hard_link,
     the_engine_opened_a_hard_link,
+    a_hard_link_to_what_an_engine_left,
     a_database_that_an_engine_holds_has_a_log,
 );
 
@@ -94,6 +96,21 @@ fn the_engine_opened_a_symbolic_link(generation: Generation) {
     all_is_exact(world);
 }
 
+/// So its log lies beside neither the name of the backup nor the file.
+fn the_engine_opened_a_link_on_the_way(generation: Generation) {
+    let mut world = world(generation);
+    world.insert(DB, 0..3);
+    world.link(DB);
+    let (folder, database) = (elsewhere(&world), world.database(DB));
+    let alias = folder.join("a.grafeo");
+    symlink(&database, &alias).unwrap();
+    // Nobody is at work.
+    done(&world.back_up_as(DB, REPO, None, Some(&alias)));
+    world.open(DB);
+    is_the_same_database(&mut world, &alias);
+    all_is_exact(world);
+}
+
 fn a_backup_names_a_hard_link(generation: Generation) {
     let mut world = world(generation);
     let (alias, database) = (elsewhere(&world).join("a.grafeo"), world.database(DB));
@@ -122,6 +139,20 @@ fn the_engine_opened_a_hard_link(generation: Generation) {
     let outcome = world.back_up_as(DB, REPO, None, Some(&other));
     done_or_refused(&outcome, &WITHOUT_LOG);
     done(&world.back_up(DB, REPO));
+    all_is_exact(world);
+}
+
+/// Nothing tells where its log is, or that there is one: that is said.
+fn a_hard_link_to_what_an_engine_left(generation: Generation) {
+    let mut world = world(generation);
+    world.insert(DB, 0..3);
+    world.kill(DB);
+    let (alias, database) = (elsewhere(&world).join("a.grafeo"), world.database(DB));
+    fs::hard_link(&database, &alias).unwrap();
+    let outcome = world.back_up_as(DB, REPO, None, Some(&alias));
+    assert!(outcome.warns_of("has 2 names"), "{}", outcome.json);
+    let outcome = world.back_up(DB, "other");
+    assert!(!outcome.warns_of("names"), "{}", outcome.json);
     all_is_exact(world);
 }
 

@@ -190,6 +190,9 @@ fn run_in(session: &Session, op: &str) -> Answer {
 
 fn dump(path: &Path, options: OpenOptions) -> Answer {
     let db = opened(path, options)?;
+    if options.spills_vectors {
+        engine::reload(&db);
+    }
     let content = content(&db).map_err(text)?;
     Ok(json!({ "epoch": db.current_epoch().as_u64(), "content": content }))
 }

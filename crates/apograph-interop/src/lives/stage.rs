@@ -1,0 +1,205 @@
+//! Where things happen: two databases, and three repositories of each.
+
+mod backups;
+mod files;
+
+use super::alphabet::REPOSITORIES;
+use super::op::{Db, Op, Work};
+use super::report::Report;
+use super::world::{Snapshot, Tools, World};
+use crate::driver::EngineError;
+use crate::generation::Generation;
+use crate::protocol::{Call, OpenOptions};
+use crate::surroundings::Clock;
+
+use self::backups::SmallFiles;
+
+pub(crate) struct Stage {
+    world: World,
+    snapshots: [Option<Snapshot>; 2],
+    /// Of the files before something was done to them.
+    before: [Option<Snapshot>; 2],
+    /// Of the repositories of the first database, before the newest backup.
+    small_files: [SmallFiles; REPOSITORIES as usize],
+    moves: u32,
+    clock: Option<Clock>,
+}
+
+/// A user who owns nothing else.
+const NOBODY: u32 = 65534;
+
+const EMBEDDINGS: &str = "CREATE VECTOR INDEX e ON :E(v) DIMENSION 2 METRIC 'cosine'";
+
+impl Stage {
+    pub(crate) fn new(tools: &Tools, ops: &[Op]) -> Self {
+        let mut world = World::new(tools);
+        let has_clock = ops.iter().any(|op| matches!(op, Op::Clock(_)));
+        let clock = has_clock.then(|| world.take_clock()).flatten();
+        if ops.iter().any(|op| matches!(op, Op::ByOwner(_))) {
+            world.take_user(NOBODY);
+        }
+        let has_embeddings = ops.iter().any(|op| matches!(op, Op::Embed(..)));
+        let options = OpenOptions {
+            spills_vectors: has_embeddings && world.generation() == Generation::One,
+            ..OpenOptions::default()
+        };
+        for db in [Db::A, Db::B] {
+            world.set_options(db.name(), options);
+            world.open(db.name());
+            if has_embeddings {
+                world.run(db.name(), EMBEDDINGS);
+            }
+        }
+        Self {
+            world,
+            snapshots: [None, None],
+            before: [None, None],
+            small_files: Default::default(),
+            moves: 0,
+            clock,
+        }
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        self.world.report()
+    }
+
+    pub(crate) fn play(&mut self, op: Op) {
+        match op {
+            Op::Work(db, work) => {
+                self.open(db);
+                self.world.run(db.name(), &work.op());
+            }
+            Op::Embed(db, number) => self.embed(db, number),
+            Op::Hold(db) => {
+                self.open(db);
+                let engine = self.world.engine(db.name());
+                let _ = engine.hold("START TRANSACTION; INSERT (:H {i:0})");
+            }
+            Op::Release(db) => {
+                self.open(db);
+                let _ = self
+                    .world
+                    .engine(db.name())
+                    .release("INSERT (:H {i:1}); COMMIT");
+                self.world.observe(db.name());
+            }
+            Op::Checkpoint(db) => self.checkpoint(db),
+            Op::Rotate(db) => {
+                self.checkpoint(db);
+                let _ = self.world.engine(db.name()).rotate();
+            }
+            Op::Compact(db) => {
+                self.open(db);
+                // What a session does that is open meanwhile is in the log and in no store.
+                let _ = self.world.engine(db.name()).release("ROLLBACK");
+                self.world.compact(db.name());
+            }
+            Op::Close(db) => self.world.close(db.name()),
+            Op::Kill(db) => self.world.kill(db.name()),
+            Op::CloseKilled(db, left) => self.close_killed(db, left),
+            Op::Tear(db, bytes) => self.tear(db, bytes),
+            Op::Garbage(db, bytes) => {
+                self.world.kill(db.name());
+                self.change_newest(db, |there| there.extend(vec![0xA5; bytes.into()]));
+            }
+            Op::Zero(db, place, bytes) => self.zero(db, place, bytes),
+            Op::Snapshot(db) => {
+                let snapshot = self.world.snapshot(db.name());
+                self.snapshots[db as usize] = Some(snapshot);
+            }
+            Op::RollBack(db) => {
+                if let Some(snapshot) = &self.snapshots[db as usize] {
+                    self.world.roll_back(db.name(), snapshot);
+                }
+            }
+            Op::SwapFile(db) => self.swap_file(db),
+            Op::OldMarks(db) => self.old_marks(db),
+            Op::LoseMarks(db) => self.lose_marks(db),
+            Op::LoseFile(db, which) => self.lose_file(db, which),
+            Op::LoseFolder(db) => self.lose_folder(db),
+            Op::ExchangeLogs => self.exchange_logs(),
+            Op::ExchangeLogFile(which) => self.exchange_log_file(which),
+            Op::ExchangePlaces => self.world.exchange(Db::A.name(), Db::B.name()),
+            Op::CopyOver => self.world.copy_over(Db::A.name(), Db::B.name()),
+            Op::Link(db) => self.world.link(db.name()),
+            Op::Move(db, by_copy) => {
+                self.moves += 1;
+                let folder = format!("{}-{}", db.name(), self.moves);
+                self.world.relocate(db.name(), &folder, by_copy);
+            }
+            Op::RestoreOver(db, repository, point) => self.restore_over(db, repository, point),
+            Op::EngineBackup(db) => self.engine_backup(db),
+            Op::Backup(backup) => self.back_up(backup),
+            Op::BackupInCheckpoint(db, later) => self.back_up_in_a_checkpoint(db, later),
+            Op::LoseSmall(repository, small) => self.lose_small(repository, small),
+            Op::OldSmall(repository, small) => self.old_small(repository, small),
+            Op::Rebuild(repository, is_lost) => self.rebuild(repository, is_lost),
+            Op::Clock(hours) => {
+                if let Some(clock) = &self.clock {
+                    clock.set(i64::from(hours) * 3600);
+                }
+            }
+            Op::ByOwner(is_so) => self.world.back_up_as_user(is_so),
+        }
+    }
+
+    /// Each repository offers what was there; also without its record, and made anew.
+    pub(crate) fn finish(&mut self) {
+        self.play(Op::Work(Db::A, Work::Insert(0)));
+        for db in [Db::A, Db::B] {
+            for number in 0..REPOSITORIES {
+                let repository = format!("{}{number}", db.name());
+                let folder = self.world.repository(&repository);
+                if folder.is_dir() {
+                    self.world.judge_points(&repository);
+                    self.judge_derived(&repository, &folder);
+                }
+            }
+        }
+    }
+
+    /// Opens a database. Where the engine refuses its files, what was done to them is undone.
+    fn open(&mut self, db: Db) {
+        let name = db.name();
+        if self.world.is_open(name) {
+            return;
+        }
+        let had_log = self.world.log_folder(name).is_dir();
+        match self.world.try_open(name) {
+            Ok(()) => {}
+            Err(EngineError::Gone { .. } | EngineError::Refused { .. }) => {
+                if let Some(before) = self.before[db as usize].take() {
+                    self.world.roll_back(name, &before);
+                }
+                if self.world.try_open(name).is_err() {
+                    self.world.remove(name);
+                    self.world.open(name);
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+        // The first change after a crash without a seal has an epoch: the log of generation 1
+        // does not tell which process made one without.
+        if had_log && self.world.generation() == Generation::One {
+            self.world.run(name, "INSERT (:Opened)");
+        }
+    }
+
+    fn checkpoint(&mut self, db: Db) {
+        self.open(db);
+        let _ = self.world.engine(db.name()).checkpoint();
+    }
+
+    fn embed(&mut self, db: Db, number: u8) {
+        self.open(db);
+        let vectors = (0..number).map(|index| vec![f32::from(index) + 1.0, f32::from(number)]);
+        let call = Call::BatchCreateNodes {
+            label: "E".into(),
+            property: "v".into(),
+            vectors: vectors.collect(),
+        };
+        let _ = self.world.engine(db.name()).call(call);
+        self.world.observe(db.name());
+    }
+}
