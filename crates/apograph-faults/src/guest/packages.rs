@@ -37,6 +37,13 @@ const LEFT_OUT: [&str; 5] = [
 ];
 /// What the first process needs to reach the files of this machine.
 const MODULES: [&str; 5] = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "loop"];
+/// Whoever runs this need not be root, and a network that is not there is told soon.
+const OPTIONS: [&str; 4] = [
+    "APT::Sandbox::User=root",
+    "APT::Update::Error-Mode=any",
+    "Acquire::http::Timeout=20",
+    "Acquire::Retries=1",
+];
 const INIT: &str = include_str!("init.sh");
 
 /// The parts of a guest, in a folder that stays.
@@ -229,7 +236,9 @@ impl Apt {
         };
         command.args(option("Dir::State::Lists", "lists"));
         command.args(option("Dir::Cache", "cache"));
-        command.args(["-o", "APT::Sandbox::User=root", "-q"]);
+        for option in OPTIONS {
+            command.args(["-o", option]);
+        }
         command.env("LC_ALL", "C").stdin(Stdio::null());
         command
     }

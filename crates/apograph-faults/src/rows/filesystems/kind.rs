@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use super::served::Server;
@@ -93,19 +93,22 @@ impl Made {
 impl Kind {
     /// Each that is to be run: what the environment chooses, or all that this program makes, and
     /// those that are mounted already.
-    pub(super) fn chosen() -> Vec<Self> {
+    ///
+    /// # Errors
+    ///
+    /// Where the environment chooses what this program does not make.
+    pub(super) fn chosen() -> Result<Vec<Self>> {
         let chosen = std::env::var(CHOSEN).unwrap_or_default();
         let chosen = chosen.split(':').filter(|it| !it.is_empty());
         let (mounted, names): (Vec<&str>, Vec<&str>) = chosen.partition(|it| it.contains('='));
+        let unknown = names.iter().find(|it| !Self::names().contains(it));
+        if let Some(unknown) = unknown {
+            bail!("{CHOSEN}: no {unknown}, but {}", Self::names().join(", "));
+        }
         let mounted = mounted.into_iter().filter_map(|it| it.split_once('='));
         let mounted = mounted.map(|(name, path)| Self::Mounted(name.to_owned(), path.into()));
         let is_chosen = |kind: &Self| names.is_empty() || names.contains(&kind.name());
-        MADE.into_iter().filter(is_chosen).chain(mounted).collect()
-    }
-
-    /// Whether that is all.
-    pub(super) fn are_all_chosen() -> bool {
-        Self::chosen().len() >= MADE.len()
+        Ok(MADE.into_iter().filter(is_chosen).chain(mounted).collect())
     }
 
     /// The names of those that this program makes.

@@ -39,6 +39,7 @@ const POOR_CALLS: &[&str] = &[
 /// The call that is made most often: a guest, which may be slow, is struck at it in a long run.
 const MOST: &str = "openat";
 const ERROR: &str = "error=EIO";
+const NO_STRACE: &str = "strace is not there, or may not trace";
 
 /// Does all of it.
 ///
@@ -49,10 +50,19 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
     let stages = [Stage::new(1)?, Stage::new(2)?];
     let machine = told::machine();
     let (mut tally, mut elsewhere) = (Tally::default(), Vec::new());
-    let kinds = Kind::chosen();
+    let kinds = Kind::chosen()?;
     for kind in &kinds {
         let part = match kind.make(machine) {
-            Ok(made) => Part::Ran(OnIt::new(programs, &stages, kind, &made, extent).run()),
+            Ok(made) => {
+                let on_it = OnIt {
+                    programs,
+                    stages: &stages,
+                    kind,
+                    made: &made,
+                    extent,
+                };
+                Part::Ran(on_it.run())
+            }
             Err(error) => Part::Skipped(format!("{error:#}")),
         };
         told::tell_done(kind, &part)?;
@@ -62,7 +72,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
         }
     }
     in_guest(programs, extent, &elsewhere, &mut tally);
-    if machine == Machine::Users && Kind::are_all_chosen() {
+    if machine == Machine::Users && kinds.len() >= names().len() {
         lacking(programs, &stages, &mut tally)?;
     }
     Ok(Outcome::Ran {
@@ -107,7 +117,7 @@ fn lacking(programs: &Programs, stages: &[Stage; 2], tally: &mut Tally) -> Resul
             tally.add(without(programs, stages, missing)?.named(&format!("no {}", missing.name)));
         }
     } else {
-        tally.say("what is missing: SKIPPED: strace is not there, or may not trace".to_owned());
+        tally.say(format!("what is missing: SKIPPED: {NO_STRACE}"));
     }
     Ok(())
 }
@@ -121,23 +131,7 @@ struct OnIt<'a> {
     extent: Extent,
 }
 
-impl<'a> OnIt<'a> {
-    fn new(
-        programs: &'a Programs,
-        stages: &'a [Stage; 2],
-        kind: &'a Kind,
-        made: &'a Made,
-        extent: Extent,
-    ) -> Self {
-        Self {
-            programs,
-            stages,
-            kind,
-            made,
-            extent,
-        }
-    }
-
+impl OnIt<'_> {
     /// What it came to. What cannot even be begun on it is a violation as well.
     fn run(&self) -> Tally {
         let mut tally = Tally::default();
@@ -160,6 +154,9 @@ impl<'a> OnIt<'a> {
         tally.say(format!("{}: lacks {lacks:?}", self.kind.name()));
         if strace::is_possible() {
             self.strike(tally)?;
+        } else {
+            let name = self.kind.name();
+            tally.say(format!("{name}: no call failed: {NO_STRACE}"));
         }
         Ok(())
     }
