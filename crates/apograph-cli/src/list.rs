@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline};
 use apograph_manifest::{
-    ChainEntry, FileName, Hole, LsnRange, PointRange, SegmentContent, Unusable,
+    ChainEntry, FileName, Hole, HoleKind, LsnRange, PointRange, SegmentContent, Unusable,
 };
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ fn write_object(
         json!({
             "after": name(hole.after),
             "before": name(hole.before),
+            "kind": hole.cause.kind().to_string(),
+            "branched_from": name(hole.cause.branched_from()),
             "cause": hole.cause.to_string(),
         })
     };
@@ -171,7 +173,11 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     for hole in chain.holes() {
         let name = |point: Option<Point>| point.map_or("?".to_owned(), |point| point.to_string());
         let (after, before) = (name(hole.after), name(hole.before));
-        writeln!(out, "Hole between {after} and {before}: {}", hole.cause)?;
+        let what = match hole.cause.kind() {
+            HoleKind::Branch => "Branch",
+            _ => "Hole",
+        };
+        writeln!(out, "{what} between {after} and {before}: {}", hole.cause)?;
     }
     if let Some(verified) = verified(repository) {
         writeln!(out, "Verified: {verified}")?;

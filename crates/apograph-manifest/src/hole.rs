@@ -37,6 +37,28 @@ pub struct Hole {
     pub cause: HoleCause,
 }
 
+/// What is lacking at a hole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HoleKind {
+    /// What belongs to the chain is not there, or cannot be used: something is wrong with the
+    /// repository, or a backup could not capture everything.
+    Missing,
+    /// A full backup begins a new timeline, as behind a close of the database in generation 1. What
+    /// the database held then is all in it. Of commits before it that no backup saw the states in
+    /// between are lacking, if there were any.
+    Branch,
+}
+
+impl fmt::Display for HoleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "missing",
+            Self::Branch => "branch",
+        })
+    }
+}
+
 /// Why the chain does not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,6 +94,14 @@ pub enum HoleCause {
     /// A full backup that does not prove that it goes on from the log before it.
     NotContinued {
         /// The full backup.
+        file: FileName,
+        /// The point of an earlier full backup that has the same image: the timeline branched off
+        /// there or behind it, as behind a restore in place. `None` where nothing tells.
+        branched_from: Option<Point>,
+    },
+    /// An increment of the other generation than the log before it.
+    OtherGeneration {
+        /// The increment.
         file: FileName,
     },
     /// An increment that does not begin with the epoch behind the segment before it.
@@ -124,6 +154,23 @@ impl HoleCause {
         }
     }
 
+    /// What is lacking.
+    pub const fn kind(&self) -> HoleKind {
+        match self {
+            Self::NotContinued { .. } => HoleKind::Branch,
+            _ => HoleKind::Missing,
+        }
+    }
+
+    /// The point at which the timeline behind it branched off at the earliest, as far as that can be
+    /// proved.
+    pub const fn branched_from(&self) -> Option<Point> {
+        match self {
+            Self::NotContinued { branched_from, .. } => *branched_from,
+            _ => None,
+        }
+    }
+
     /// A stable name for the error that a hole of this cause is.
     pub const fn code(&self) -> &'static str {
         match self {
@@ -140,7 +187,8 @@ impl HoleCause {
             Self::MissingFile { file }
             | Self::Damaged { file, .. }
             | Self::Unsupported { file, .. }
-            | Self::NotContinued { file }
+            | Self::NotContinued { file, .. }
+            | Self::OtherGeneration { file }
             | Self::Diverges { file }
             | Self::UnlinkedEpochs { file, .. }
             | Self::UnlinkedPositions { file, .. } => Some(file),
@@ -166,10 +214,26 @@ impl fmt::Display for HoleCause {
                 write!(f, "{file} is damaged at byte {offset}: {detail}")
             }
             Self::Unsupported { file, detail } => write!(f, "{file}: {detail}"),
-            Self::NotContinued { file } => write!(
-                f,
-                "{file} does not go on from the log before it; commits in between, if any, are in no segment"
-            ),
+            Self::NotContinued {
+                file,
+                branched_from,
+            } => {
+                write!(
+                    f,
+                    "{file} does not go on from the log before it; commits in between, if any, are in \
+                     no segment"
+                )?;
+                match branched_from {
+                    Some(point) => write!(
+                        f,
+                        "; its image is that of {point}: it branched off there, or behind it"
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Self::OtherGeneration { file } => {
+                write!(f, "{file} is of another generation than the log before it")
+            }
             Self::UnlinkedEpochs {
                 file,
                 expected,

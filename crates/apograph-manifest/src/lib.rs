@@ -50,7 +50,7 @@ pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, 
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
 pub use evidence::{CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp};
-pub use hole::{Hole, HoleCause, Unusable};
+pub use hole::{Hole, HoleCause, HoleKind, Unusable};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };

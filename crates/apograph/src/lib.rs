@@ -34,7 +34,7 @@ mod handle;
 pub use apograph_capture::{CaptureError, Captured};
 pub use apograph_format::{Epoch, Generation, Lsn, Point, PointName, Timeline, UnixMillis};
 pub use apograph_io::{CancellationToken, Monitor, Pace, Threads};
-pub use apograph_manifest::{Chain, Hole, HoleCause, PointRange, Target};
+pub use apograph_manifest::{Chain, Hole, HoleCause, HoleKind, PointRange, Target};
 pub use apograph_repository::RepositoryError;
 pub use apograph_restore::{Problem, RestoreError, Restored, Verified};
 pub use backup::Backup;

@@ -1,11 +1,11 @@
 //! Where the log goes on from segment to segment, and where it breaks off.
 
-use apograph_format::{Generation, LogPosition, SegmentKind, SegmentName};
+use apograph_format::{Generation, LogPosition, Point, SegmentKind, SegmentName};
 
 use super::Chain;
 use crate::entry::ChainEntry;
 use crate::hole::HoleCause;
-use crate::record::SegmentContent;
+use crate::record::{ImageIdentity, SegmentContent};
 use crate::run::Run;
 use crate::segment::Segment;
 
@@ -50,14 +50,25 @@ impl Chain {
         }
         match &entry.content {
             Some(SegmentContent::Full(full)) if full.continues => None,
-            Some(SegmentContent::Full(_)) => Some(HoleCause::NotContinued {
+            Some(SegmentContent::Full(full)) => Some(HoleCause::NotContinued {
                 file: entry.segment.file.clone(),
+                branched_from: self.image_point(index, &full.image),
             }),
             None if entry.segment.kind == SegmentKind::Full => Some(HoleCause::NotContinued {
                 file: entry.segment.file.clone(),
+                branched_from: None,
             }),
             _ => self.unlinked(index),
         }
+    }
+
+    /// The point of the first full backup before an entry that has an image: what is behind the
+    /// image, be it another log, goes on from there. An image that was written while commits went on
+    /// may have some that come behind its point.
+    fn image_point(&self, index: usize, image: &ImageIdentity) -> Option<Point> {
+        let mut before = self.entries.get(..index)?.iter();
+        let first = before.find(|entry| entry.full().is_some_and(|it| it.image == *image))?;
+        first.is_counted.then_some(first.full()?.base)
     }
 
     fn unlinked(&self, index: usize) -> Option<HoleCause> {
@@ -103,7 +114,7 @@ impl Chain {
         let start = increment.range?.start;
         let end = self.log_end_before(index)?;
         if end.generation() != start.generation() {
-            return Some(HoleCause::NotContinued { file });
+            return Some(HoleCause::OtherGeneration { file });
         }
         (start > end && !entry.repeats()).then_some(HoleCause::UnlinkedPositions {
             file,

@@ -276,6 +276,54 @@ fn holes_say_what_is_missing() {
     }
 }
 
+/// Of a full backup with the same image as an earlier one the histories are the same up to there.
+#[test]
+fn a_branch_is_a_hole_of_its_own_kind() {
+    let rows = [
+        ("F3 I4-6 F2:3 I2:4", "branch from 1:3"),
+        ("F3 I4-6 F6+ I7 F2:3 I2:4", "branch from 1:3"),
+        (
+            "F3 I4-6 F2:3 I2:4 F3:3 I3:4",
+            "branch from 1:3, branch from 1:3",
+        ),
+        ("F3u I4-6 F2:3 I2:4", "branch from -"),
+        ("F3 I4-6x F2:1 I2:2", "missing from -"),
+        ("F3 I4-6! F2:1 I2:2", "missing from -"),
+        ("F3 I4-6 - I8-9", "missing from -"),
+        ("F3 I4 I6-7", "missing from -"),
+        ("F3 I4v", "missing from -"),
+    ];
+    let kinds = |chain: &Chain| {
+        let holes = chain.holes().map(|hole| {
+            let from = hole.cause.branched_from();
+            let from = from.map_or_else(|| "-".to_owned(), |point| point.to_string());
+            let is_said = hole.cause.to_string().contains(&format!("that of {from}:"));
+            assert_eq!(is_said, from != "-", "{}", hole.cause);
+            format!("{} from {from}", hole.cause.kind())
+        });
+        holes.collect::<Vec<_>>().join(", ")
+    };
+    for (text, expected) in rows {
+        assert_eq!(kinds(&chain(text)), expected, "{text}");
+    }
+    // Every other image, be it of the same database, leads somewhere else.
+    let other = |change: fn(&mut ImageIdentity)| {
+        let mut entries = chain("F3 I4-6 F2:3 I2:4").entries().to_vec();
+        if let Some(SegmentContent::Full(full)) = &mut entries[2].content {
+            change(&mut full.image);
+        }
+        kinds(&Chain::new(entries))
+    };
+    assert_eq!(other(|_| {}), "branch from 1:3");
+    assert_eq!(other(|image| image.iteration += 1), "branch from -");
+    assert_eq!(
+        other(|image| image.checksum = Crc32::new(2)),
+        "branch from -"
+    );
+    let later = other(|image| image.written_at = UnixMillis::new(2));
+    assert_eq!(later, "branch from -");
+}
+
 #[test]
 fn entries_know_their_generation() {
     for entry in chain("F3 I4 I5p I6r F6+").entries() {

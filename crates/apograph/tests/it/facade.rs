@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apograph::{
-    Backup, CancellationToken, Captured, Monitor, PointName, Repository, Target, Timeline,
+    Backup, CancellationToken, Captured, HoleKind, Monitor, Point, PointName, Repository, Target,
+    Timeline,
 };
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::Stage;
@@ -157,5 +158,43 @@ fn a_closed_database_is_backed_up_and_comes_back() {
         let output = stage.path("copy.grafeo");
         repository.restore(Target::Latest).to(&output).unwrap();
         assert_eq!(fs::read(output).unwrap(), fs::read(database).unwrap());
+    });
+}
+
+/// A restore in place: the next backup begins a new timeline, and says from where on it is one.
+#[test]
+fn a_database_that_was_restored_in_place_is_a_branch() {
+    in_both_generations(|fixtures| {
+        let stage = Stage::new(fixtures);
+        let database = stage.path("people.grafeo");
+        let source = Repository::open(stage.repository()).unwrap();
+        source.restore(Target::Latest).to(&database).unwrap();
+        let backup = Backup::new(&database, stage.path("backups"));
+        backup.run().unwrap();
+        let repository = Repository::open(stage.path("backups")).unwrap();
+        assert_eq!(repository.gaps().count(), 0);
+        let ranges = repository.restorable();
+        let (first, last) = (ranges[0].from, ranges[0].to);
+        let image = Point::new(Timeline::FIRST, first);
+        let middle = first.get().midpoint(last.get());
+
+        fs::remove_file(&database).unwrap();
+        fs::remove_dir_all(stage.path("people.grafeo.wal")).unwrap();
+        let name: PointName = format!("1:{middle}").parse().unwrap();
+        let restore = repository.restore(Target::Point(name));
+        restore.to(&database).unwrap();
+        let captured = backup.run().unwrap();
+        assert!(matches!(captured, Captured::Added { why: Some(_), .. }));
+
+        let repository = Repository::open(stage.path("backups")).unwrap();
+        let gaps: Vec<_> = repository.gaps().collect();
+        let [gap] = &gaps[..] else {
+            panic!("{gaps:?}");
+        };
+        assert_eq!(gap.cause.kind(), HoleKind::Branch);
+        assert_eq!(gap.cause.branched_from(), Some(image));
+        assert_eq!(gap.after.map(|point| point.epoch), Some(last));
+        assert!(repository.verify().run().unwrap().problems.is_empty());
+        assert!(matches!(backup.run().unwrap(), Captured::UpToDate { .. }));
     });
 }
