@@ -174,14 +174,13 @@ fn a_database_that_was_restored_in_place_is_a_branch() {
         let repository = Repository::open(stage.path("backups")).unwrap();
         assert_eq!(repository.gaps().count(), 0);
         let ranges = repository.restorable();
-        let (first, last) = (ranges[0].from, ranges[0].to);
-        let image = Point::new(Timeline::FIRST, first);
-        let middle = first.get().midpoint(last.get());
+        let image = Point::new(ranges[0].timeline, ranges[0].from);
+        let last = ranges[ranges.len() - 1];
 
         fs::remove_file(&database).unwrap();
         fs::remove_dir_all(stage.path("people.grafeo.wal")).unwrap();
-        let name: PointName = format!("1:{middle}").parse().unwrap();
-        let restore = repository.restore(Target::Point(name));
+        let name: PointName = format!("{}:{}", last.timeline, last.to).parse().unwrap();
+        let restore = repository.restore(Target::Before(name));
         restore.to(&database).unwrap();
         let captured = backup.run().unwrap();
         assert!(matches!(captured, Captured::Added { why: Some(_), .. }));
@@ -193,7 +192,7 @@ fn a_database_that_was_restored_in_place_is_a_branch() {
         };
         assert_eq!(gap.cause.kind(), HoleKind::Branch);
         assert_eq!(gap.cause.branched_from(), Some(image));
-        assert_eq!(gap.after.map(|point| point.epoch), Some(last));
+        assert_eq!(gap.after, Some(Point::new(last.timeline, last.to)));
         assert!(repository.verify().run().unwrap().problems.is_empty());
         assert!(matches!(backup.run().unwrap(), Captured::UpToDate { .. }));
     });
