@@ -21,7 +21,7 @@ use apograph_wal::{LogFolder, TimelineState};
 use crate::continuity::GoesOn;
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
-use crate::image_place::ImagePlace;
+use crate::image_place::{ImagePlace, is_begun_anew};
 use crate::increment::Stretch;
 use crate::job::{End, Job, SETTLE_ATTEMPTS, Seen};
 use crate::live::{Live, Moment};
@@ -84,10 +84,6 @@ impl LogBehind {
             Generation::One => end.highest() == self.stretch.state.highest(),
             Generation::Two => self.stretch.timelines_opened == 0,
         }
-    }
-
-    fn timeline_from(&self, base: Point) -> TimelineState {
-        timeline_from(base, self.is_reopened)
     }
 }
 
@@ -155,7 +151,6 @@ impl<'a> Job<'a> {
             base,
             continues,
             log_start,
-            reopened: false,
         };
         let full = self.full_segment(copy, 0, content)?;
         // A closed database of generation 2 keeps its log from now on: with a cursor beside it, the
@@ -199,10 +194,11 @@ impl<'a> Job<'a> {
             let headers = copy.image.headers();
             let ImagePlace { start, is_exact } =
                 ImagePlace::find(&refreshed, headers, self.options.threads)?;
-            let is_reopened = is_exact && iteration > 0 && !is_exact_by_format;
+            let tail = refreshed.from(start)?;
+            let may_be_reopened = is_exact && iteration > 0 && !is_exact_by_format;
+            let is_reopened = may_be_reopened && is_begun_anew(&tail, copy.epoch())?;
             let base = Point::new(Timeline::FIRST, copy.epoch());
             let state = timeline_from(base, is_reopened);
-            let tail = refreshed.from(start)?;
             let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
             drop(tail);
             let missing = if is_exact_by_format {
@@ -261,7 +257,7 @@ impl<'a> Job<'a> {
         let state = if is_same {
             self.timeline_behind_same(&behind)
         } else {
-            behind.timeline_from(base)
+            timeline_from(base, behind.is_reopened)
         };
         // It was read to see whether it stands still.
         let (start, reading) = (behind.start, self.reading().again());
@@ -283,16 +279,16 @@ impl<'a> Job<'a> {
         }
 
         let log_start = Some(behind.start);
-        let reopened = behind.is_reopened && !continues;
         let content = FullContent {
             image,
             base,
             continues: continues || is_same,
             log_start,
-            reopened,
         };
         segments.push(self.full_segment(copy, segments.len(), content)?);
-        let is_written = continues || !stretch.is_empty();
+        // Without it no segment would say that the log goes on across the image, or that another
+        // process has begun it, which has logged nothing yet.
+        let is_written = continues || behind.is_reopened || !stretch.is_empty();
         // What is not written is read again by the next increment.
         let end = if is_written {
             stretch.end

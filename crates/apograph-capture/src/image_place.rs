@@ -166,6 +166,23 @@ pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether another process than the image's began the log that stands right behind it, and so counts
+/// epochs from the start again. No checkpoint has begun since the log was.
+///
+/// An image that was closed or killed and opened again has such a log. But so has a restored one: its
+/// log goes on from where the image was. The first epoch tells them apart, and groups without one
+/// stand before it in the process that took it.
+pub(crate) fn is_begun_anew(tail: &LogTail<'_>, image: Epoch) -> Result<bool> {
+    for event in GroupReader::new(&tail.parts) {
+        if let LogEvent::Group(group) = event?
+            && let Some(first) = group.epoch
+        {
+            return Ok(first <= image);
+        }
+    }
+    Ok(true)
+}
+
 /// Whether the engine began a log file with the seal of a torn one.
 pub(crate) fn begins_with_seal(file: &LogFile) -> Result<bool> {
     let parts = [file.part()];

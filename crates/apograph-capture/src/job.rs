@@ -20,7 +20,7 @@ use crate::continuity::{Beside, GoesOn, file_of, find, known_publish, marks_behi
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::hold::Hold;
-use crate::image_place::is_fresh;
+use crate::image_place::{is_begun_anew, is_fresh};
 use crate::increment::{Framing, Stretch};
 use crate::indexes::warn_of_new;
 use crate::live::{Live, Moment};
@@ -439,14 +439,17 @@ impl<'a> Job<'a> {
             Some(SegmentContent::Full(full)) => Some(full),
             _ => None,
         });
-        let may_be_behind = full.is_some_and(|full| {
+        let old_image = full.filter(|full| {
             log.generation() == Generation::One
                 && full.image.iteration > 0
                 && start == log.recovery_start(None)
         });
-        let behind_old_image = may_be_behind && is_fresh(log)?;
+        let is_begun_anew = match old_image {
+            Some(full) => is_fresh(log)? && is_begun_anew(&log.from(start)?, full.base.epoch)?,
+            None => false,
+        };
         // Also where it was found out earlier: the segment itself has to say so.
-        let reopened = state.process_ended || behind_old_image;
+        let reopened = state.process_ended || is_begun_anew;
         if reopened {
             state.end_process();
         }

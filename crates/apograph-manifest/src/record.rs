@@ -160,8 +160,6 @@ pub struct FullContent {
     /// Where the log behind the image begins. An image of generation 2 says it; in generation 1 it
     /// is unknown for what the engine captured, and where the database was closed.
     pub log_start: Option<LogPosition>,
-    /// Whether another process than the image's is known to have begun the log behind it.
-    pub reopened: bool,
 }
 
 impl FullContent {

@@ -33,7 +33,6 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
     match content(index) {
         Some(SegmentContent::Full(full)) if begins_anew(index) => {
             *state = TimelineState::at(full.base);
-            state.process_ended = full.reopened;
         }
         Some(SegmentContent::Full(full)) => cross(state, full),
         Some(SegmentContent::Increment(increment))

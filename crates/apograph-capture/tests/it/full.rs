@@ -5,11 +5,12 @@ use std::fs;
 use apograph_capture::{Captured, Kind};
 use apograph_format::{Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder};
 use apograph_io::RealDisk;
-use apograph_manifest::Keep;
+use apograph_manifest::{HISTORY_FILE_NAME, Keep};
+use apograph_repository::Repository;
 use apograph_testing::disk::SimDisk;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::frames::process_end;
+use crate::frames::{control, empty_commit, process_end};
 use crate::live::{Live, added, append, full, increment, names, range, why};
 use crate::monitors::Phases;
 
@@ -31,7 +32,7 @@ fn a_closed_database_is_its_image_alone() {
             (first.base.timeline, first.base.epoch),
             (Timeline::FIRST, epoch)
         );
-        assert!(!first.continues && !first.reopened);
+        assert!(!first.continues);
 
         let end_epoch = epoch;
         for kind in [Kind::Auto, Kind::Incremental] {
@@ -139,7 +140,8 @@ fn check(live: &Live, start: LogPosition, reopened: bool, catches_up: bool) {
         ["backup_full_0000.grafeo", "backup_incr_0001.wal"]
     );
     let image = full(&records[0]);
-    assert_eq!((image.log_start, image.reopened), (Some(start), reopened));
+    assert_eq!(image.log_start, Some(start));
+    assert_eq!(live.segment_header(&records[1]).flags.reopened, reopened);
     assert_eq!(increment(&records[1]).catches_up, catches_up);
     assert_eq!(range(&records[1]).0, start);
 }
@@ -204,6 +206,63 @@ fn a_log_that_has_seen_no_checkpoint_begins_at_the_image_of_another_process() {
         false,
         true,
     );
+}
+
+/// A restored copy has such a log: its first epoch tells whose it is.
+#[test]
+fn a_log_that_goes_on_from_the_image_was_begun_by_its_process() {
+    let image = Live::of(V1, LIVE).headers().checkpoint.epoch.get();
+    let schema = control(35, 1);
+    let next = empty_commit(image + 1);
+    let restart = [empty_commit(1), empty_commit(2)].concat();
+    let rows = [
+        (vec![&next, &restart], false, [(1, image), (2, 0)]),
+        (vec![&schema, &next, &restart], false, [(1, image), (2, 0)]),
+        (vec![&schema, &restart, &restart], true, [(2, 0), (3, 0)]),
+    ];
+    for (groups, reopened, bases) in rows {
+        let bytes = groups.into_iter().flatten().copied().collect::<Vec<_>>();
+        let live = self::reopened(&[&bytes]);
+        check(&live, log_file(0), reopened, false);
+        let history = live.history();
+        let stretches = &increment(&history.records[1]).stretches;
+        let found = stretches
+            .iter()
+            .map(|it| (it.timeline.get(), it.base.get()));
+        assert_eq!(found.collect::<Vec<_>>(), bases);
+        // Each timeline has the epochs of one process.
+        let highest = stretches.iter().map(|it| it.epochs.last());
+        let one = if reopened { 2 } else { image + 1 };
+        assert_eq!(highest.collect::<Vec<_>>(), [Some(one), Some(2)]);
+    }
+}
+
+/// The log of a process that has logged nothing is an increment too, or nothing but a record would
+/// tell of it. Behind the same image another log may follow.
+#[test]
+fn a_process_that_has_logged_nothing_is_told_by_an_increment() {
+    let live = reopened(&[&[]]);
+    check(&live, log_file(0), true, false);
+    let next = live.headers().checkpoint.epoch.get() + 1;
+    fs::remove_dir_all(live.log_folder()).expect("a log folder");
+    open(&live, &[&empty_commit(next)]);
+    let records = live.added(Kind::Auto);
+    let base = full(&records[0]).base;
+    assert_eq!(
+        (
+            base.timeline.get(),
+            base.epoch.get(),
+            full(&records[0]).continues
+        ),
+        (2, next - 1, false)
+    );
+    let offered = || {
+        let repository = Repository::open(&live.repository()).expect("a repository");
+        repository.chain().restorable()
+    };
+    let before = offered();
+    fs::remove_file(live.repository().join(HISTORY_FILE_NAME)).expect("a history");
+    assert_eq!(offered(), before);
 }
 
 /// A process that crashed, and one that checkpointed before it logged anything: it counts from anew.

@@ -124,7 +124,6 @@ fn full(base: Point, continues: bool) -> FullContent {
         base,
         continues,
         log_start: None,
-        reopened: false,
     }
 }
 

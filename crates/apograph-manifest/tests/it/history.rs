@@ -42,7 +42,6 @@ fn example() -> History {
                     base: Point::new(Timeline::FIRST, Epoch::new(3)),
                     continues: false,
                     log_start: Some(at(0)),
-                    reopened: false,
                 }),
                 is_uncounted: false,
                 verified: None,

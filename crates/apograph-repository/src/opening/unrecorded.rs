@@ -103,7 +103,6 @@ impl Opening<'_> {
             base,
             continues,
             log_start: file.log_start(),
-            reopened: false,
         });
         Ok(Read {
             hash,

@@ -13,7 +13,9 @@ for_each_generation!(
     a_copy_goes_on_behind_a_commit_without_a_record,
     a_log_is_cut_and_the_same_is_done_again,
     a_cursor_of_another_repository,
+    a_restored_log_that_begins_without_an_epoch,
     a_restored_copy_and_its_source_in_turns,
+    a_close_that_was_killed_and_the_same_work_again,
 );
 
 /// A process that finds a node, and commits what another one can commit again, byte for byte: its
@@ -125,6 +127,28 @@ fn a_cursor_of_another_repository(generation: Generation) {
     all_is_exact(world);
 }
 
+/// Row 6.
+fn a_restored_log_that_begins_without_an_epoch(generation: Generation) {
+    let mut world = world(generation);
+    world.insert(DB, 0..3);
+    world.checkpoint(DB);
+    world.run(DB, "CREATE NODE TYPE T (x INT64)");
+    world.insert(DB, 3..4);
+    done(&world.back_up(DB, REPO));
+    world.remove(DB);
+    let (database, repository) = (world.database(DB), world.repository(REPO));
+    done(
+        &world
+            .command()
+            .restore(&repository, &database, &["--latest"]),
+    );
+    world.adopt(DB);
+    world.open(DB);
+    world.insert(DB, 4..8);
+    done(&world.back_up(DB, REPO));
+    all_is_exact(world);
+}
+
 /// Both are backed up into the repository of the source.
 fn a_restored_copy_and_its_source_in_turns(generation: Generation) {
     let mut world = world(generation);
@@ -143,4 +167,48 @@ fn a_restored_copy_and_its_source_in_turns(generation: Generation) {
         world.checkpoint("copy");
     }
     all_is_exact(world);
+}
+
+/// Row 15d. Of a log folder that is removed, some files are left.
+fn a_close_that_was_killed_and_the_same_work_again(generation: Generation) {
+    let left: [&[&str]; 4] = [
+        &["backup_cursor.meta"],
+        &[".mark"],
+        &["backup_cursor.meta", ".mark"],
+        &["checkpoint.meta", "backup_cursor.meta", ".mark"],
+    ];
+    for left in left {
+        for does_checkpoint in [false, true] {
+            let mut world = world(generation);
+            let work = |world: &mut World| {
+                world.run(DB, "INSERT (:Same {i:1})");
+                if does_checkpoint {
+                    world.checkpoint(DB);
+                }
+                world.run(DB, "MATCH (s:Same) SET s.v = 1");
+            };
+            work(&mut world);
+            done(&world.back_up(DB, REPO));
+            let snapshot = world.snapshot(DB);
+            world.close(DB);
+            let log = world.log_folder(DB);
+            let kept = world.file_of(DB, &snapshot).with_extension("grafeo.wal");
+            let _ = fs::remove_dir_all(&log);
+            fs::create_dir(&log).unwrap();
+            for entry in fs::read_dir(kept).unwrap() {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                if left.iter().any(|end| name.ends_with(end)) {
+                    fs::copy(entry.path(), log.join(name)).unwrap();
+                }
+            }
+            done(&world.back_up(DB, REPO));
+            world.open(DB);
+            work(&mut world);
+            done(&world.back_up(DB, REPO));
+            work(&mut world);
+            done(&world.back_up(DB, REPO));
+            all_is_exact(world);
+        }
+    }
 }

@@ -55,7 +55,6 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             base: Point::new(timeline, epoch),
             continues: flags.contains('+'),
             log_start: Some(at(start)),
-            reopened: false,
         };
         (SegmentKind::Full, SegmentContent::from(full), epoch)
     } else {
