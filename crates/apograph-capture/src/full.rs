@@ -151,6 +151,7 @@ impl<'a> Job<'a> {
             base,
             continues,
             log_start,
+            spanned: false,
         };
         let full = self.full_segment(copy, 0, content)?;
         // A closed database of generation 2 keeps its log from now on: with a cursor beside it, the
@@ -284,6 +285,7 @@ impl<'a> Job<'a> {
             base,
             continues: continues || is_same,
             log_start,
+            spanned: false,
         };
         segments.push(self.full_segment(copy, segments.len(), content)?);
         // Without it no segment would say that the log goes on across the image, or that another

@@ -160,6 +160,10 @@ pub struct FullContent {
     /// Where the log behind the image begins. An image of generation 2 says it; in generation 1 it
     /// is unknown for what the engine captured, and where the database was closed.
     pub log_start: Option<LogPosition>,
+    /// Generation 2: the increment behind it says that the log goes on across it. Before that, it was
+    /// a point of a timeline of its own, whose number nothing else gets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spanned: bool,
 }
 
 impl FullContent {

@@ -53,6 +53,9 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
 
 /// The log goes on across a full backup.
 pub(crate) fn cross(state: &mut TimelineState, full: &FullContent) {
+    if full.spanned {
+        state.imaged = state.next_timeline();
+    }
     state.imaged = state.imaged.max(full.base.timeline);
     if let Some(image) = full.log_start.and_then(LogPosition::lsn) {
         state.cross(image, full.base.epoch);

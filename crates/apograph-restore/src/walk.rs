@@ -139,7 +139,10 @@ impl<'a> Walk<'a> {
             .and_then(|full| self.repository.chain().entries().get(full));
         match full.and_then(|full| full.content.as_ref()) {
             Some(SegmentContent::Full(full)) if repeats || self.spans_base(index, entry) => {
-                TimelineState::at(full.base)
+                TimelineState {
+                    imaged: self.timeline.imaged,
+                    ..TimelineState::at(full.base)
+                }
             }
             _ => self.timeline.clone(),
         }

@@ -46,8 +46,8 @@ pub struct TimelineState {
     /// Generation 2: the last image that the log went on across, and the highest epoch that one
     /// had.
     pub crossed: Option<(Lsn, Epoch)>,
-    /// Generation 1: the last timeline that an image was placed in. It can be the next one, of which
-    /// the log has no group yet.
+    /// The last timeline that an image was placed in. In generation 1 it can be the next one, of which
+    /// the log has no group yet; in generation 2 it can be one that the image had alone.
     pub imaged: Timeline,
 }
 
@@ -141,7 +141,7 @@ impl TimelineState {
         let opens_timeline = epoch.is_some_and(is_given_again);
         if let Some(epoch) = epoch.filter(|_| opens_timeline) {
             // What stood before is not told from the state at its epoch.
-            self.open_next_at(epoch);
+            self.open(self.next_timeline(), epoch);
         }
         let advances = epoch.is_some_and(|epoch| epoch > self.highest());
         if let Some(epoch) = epoch.filter(|_| advances) {
@@ -212,11 +212,12 @@ impl TimelineState {
     /// the epochs it replayed.
     fn open_next(&mut self, first: Option<Epoch>) {
         let goes_on = first.filter(|&first| first > self.highest());
-        self.open_next_at(goes_on.and_then(Epoch::previous).unwrap_or_default());
+        let timeline = self.timeline.next().unwrap_or(self.timeline);
+        let base = goes_on.and_then(Epoch::previous).unwrap_or_default();
+        self.open(timeline, base);
     }
 
-    fn open_next_at(&mut self, base: Epoch) {
-        let timeline = self.timeline.next().unwrap_or(self.timeline);
+    fn open(&mut self, timeline: Timeline, base: Epoch) {
         *self = Self::at(Point::new(timeline, base));
     }
 }

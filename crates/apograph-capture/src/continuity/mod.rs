@@ -20,7 +20,8 @@ use apograph_manifest::{
 };
 use apograph_repository::Repository;
 use apograph_wal::{
-    GroupReader, LogEnd, LogEndCause, LogEvent, LogFile, LogFolder, LogPart, Place, TimelineState,
+    GroupReader, LogEnd, LogEndCause, LogEvent, LogFile, LogFolder, LogPart, Place, PlacedEvent,
+    PlacedReader, TimelineState,
 };
 
 use crate::broken::Broken;
@@ -230,8 +231,12 @@ impl<'a> Search<'a> {
     }
 
     /// Where the log goes on from the segments before the last one, a full backup of the engine:
-    /// both stand in the same log, and what lies between them is still there, and whole.
+    /// both stand in the same log, and what lies between them is still there, and whole, and of one
+    /// timeline. One of ours has the timeline that it was told in, and keeps it.
     fn before_last(&self) -> Result<Option<LogPosition>> {
+        if counting(self.repository, self.beside, self.last).is_ok() {
+            return Ok(None);
+        }
         let (Some(SegmentContent::Full(full)), Some((_, entries))) =
             (&self.last.content, self.entries.split_last())
         else {
@@ -257,28 +262,37 @@ impl<'a> Search<'a> {
             ..*self
         };
         match (before.behind_last()?, &self.live.log) {
-            (Ok(GoesOn::At(position)), Some(log)) if is_whole(log, position, start.into())? => {
-                Ok(Some(position))
+            (Ok(GoesOn::At(position)), Some(log)) => {
+                let leads_there = before.leads_to(log, position, start.into())?;
+                Ok(leads_there.then_some(position))
             }
             _ => Ok(None),
         }
+    }
+
+    /// Whether a log can be read from the end of the entries up to a position, in one timeline.
+    fn leads_to(&self, log: &LogFolder, from: LogPosition, to: LogPosition) -> Result<bool> {
+        let tail = log.from(from)?;
+        let mut state = self.timeline();
+        let mut reader = PlacedReader::new(&tail.parts, &mut state);
+        for event in reader.by_ref() {
+            if let PlacedEvent::Group(group, placement) = event? {
+                if group.start.position(&tail.parts) >= Some(to) {
+                    return Ok(true);
+                }
+                if placement.opens_timeline {
+                    return Ok(false);
+                }
+            }
+        }
+        let end = reader.end().map(|end| end.place.position(&tail.parts));
+        Ok(end.is_none_or(|end| end.is_some_and(|end| end >= to)))
     }
 
     /// The timeline at the end of the entries.
     fn timeline(&self) -> TimelineState {
         self.repository.timeline_before(self.entries.len())
     }
-}
-
-/// Whether a log can be read from one position up to another.
-fn is_whole(log: &LogFolder, from: LogPosition, to: LogPosition) -> Result<bool> {
-    let tail = log.from(from)?;
-    let mut groups = GroupReader::new(&tail.parts);
-    for event in groups.by_ref() {
-        event?;
-    }
-    let end = groups.end().map(|end| end.place.position(&tail.parts));
-    Ok(end.is_none_or(|end| end.is_some_and(|end| end >= to)))
 }
 
 /// How many bytes lie between two positions of a log file, or of a log of generation 2; `None`

@@ -4,14 +4,15 @@ use std::fs;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
-use apograph_format::{Lsn, UnixMillis, log_file_name};
+use apograph_format::{Epoch, LogPosition, Lsn, UnixMillis, log_file_name};
 use apograph_io::RealDisk;
 use apograph_manifest::HISTORY_FILE_NAME;
+use apograph_repository::Repository;
 use apograph_testing::fixtures::V2;
 
 use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken, create_anew};
 use crate::frames::sealed_frame;
-use crate::live::{Live, append, flip, names, range};
+use crate::live::{Live, append, flip, increment, names, range};
 use crate::monitors::Later;
 
 const SOURCE: &str = "10_live/source";
@@ -66,6 +67,93 @@ fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
         live.remove_marker();
         check_broken(&live, UNMARKED);
     }
+}
+
+/// What can be restored, with `apograph.json` and without it.
+#[track_caller]
+fn offered(live: &Live) -> Vec<(u64, u64, u64)> {
+    let read = || {
+        let repository = Repository::open(&live.repository()).expect("a repository");
+        let ranges = repository.chain().restorable().into_iter();
+        let ranges = ranges.map(|it| (it.timeline.get(), it.from.get(), it.to.get()));
+        ranges.collect::<Vec<_>>()
+    };
+    let before = read();
+    let history = live.repository().join(HISTORY_FILE_NAME);
+    let kept = fs::read(&history).expect("a history");
+    fs::remove_file(&history).expect("a history");
+    assert_eq!(read(), before);
+    fs::write(history, kept).expect("a history");
+    before
+}
+
+/// Its log was gone when it was taken, and nothing proved that the chain goes on. That the log is
+/// there again does not change the name that it was told by.
+#[test]
+fn a_full_backup_of_ours_keeps_its_timeline() {
+    let live = Live::of(V2, ONE_FILE);
+    let rest = live.hold_back(2);
+    live.added(Kind::Auto);
+    live.checkpoint_whole(|it| it.epoch = Epoch::new(2));
+    let path = live.log_file(1);
+    let begun = fs::read(&path).expect("a log file");
+    fs::remove_file(&path).expect("a log file");
+    let records = live.added(Kind::Auto);
+    assert_eq!(names(&records), ["backup_full_0002.grafeo"]);
+    assert_eq!(offered(&live), [(1, 0, 2), (2, 2, 2)]);
+
+    fs::write(&path, begun).expect("a log file");
+    append(&path, &rest);
+    let next = live.added(Kind::Incremental);
+    assert!(!increment(&next[0]).spans);
+    assert_eq!(offered(&live), [(1, 0, 2), (2, 2, 5)]);
+}
+
+/// Until a backup of ours finds that the log goes on across it, a full backup of the engine has a
+/// timeline of its own. That number never means another one.
+#[test]
+fn a_full_backup_of_the_engine_leaves_the_number_that_it_had() {
+    let live = Live::of(V2, ONE_FILE);
+    let rest = live.hold_back(2);
+    let frame = live.hold_back(1);
+    live.append(&frame);
+    live.added(Kind::Auto);
+    live.checkpoint_whole(|it| it.epoch = Epoch::new(2));
+    let image = fs::read(live.database()).expect("a database");
+    live.add_full_of_engine("backup_full_0002.grafeo", &image);
+    assert_eq!(offered(&live), [(1, 0, 2), (2, 2, 2)]);
+
+    let path = live.log_file(1);
+    append(&path, &rest);
+    let next = live.added(Kind::Incremental);
+    assert!(increment(&next[0]).spans);
+    assert_eq!(offered(&live), [(1, 0, 5)]);
+    // A crash gives an epoch out again.
+    append(&path, &moved(frame, live.log().files()[1].part().end()));
+    live.added(Kind::Incremental);
+    assert_eq!(offered(&live), [(1, 0, 5), (3, 2, 2)]);
+}
+
+/// What an epoch meant that was given out again before it, the image has not.
+#[test]
+fn a_full_backup_of_the_engine_behind_epochs_that_were_given_out_again_is_of_its_own() {
+    let live = Live::of(V2, ONE_FILE);
+    live.hold_back(2);
+    live.added(Kind::Auto);
+    live.append_group(2, 1);
+    live.checkpoint_whole(|it| it.epoch = Epoch::new(2));
+    let image = fs::read(live.database()).expect("a database");
+    live.add_full_of_engine("backup_full_0002.grafeo", &image);
+    let captured = live.capture(Kind::Incremental).expect("an answer");
+    assert!(matches!(captured, Captured::UpToDate { .. }));
+    assert_eq!(offered(&live), [(1, 0, 2), (2, 2, 2)]);
+}
+
+/// A frame at another place of the log.
+fn moved(mut frame: Vec<u8>, to: LogPosition) -> Vec<u8> {
+    let lsn = to.lsn().expect("a position").get();
+    frame[8..16].copy_from_slice(&lsn.to_le_bytes());
+    sealed_frame(frame)
 }
 
 /// The database file has changed since, and the marker is gone. The log that was captured before the

@@ -124,6 +124,7 @@ fn full(base: Point, continues: bool) -> FullContent {
         base,
         continues,
         log_start: None,
+        spanned: false,
     }
 }
 

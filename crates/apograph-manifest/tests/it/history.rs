@@ -42,6 +42,7 @@ fn example() -> History {
                     base: Point::new(Timeline::FIRST, Epoch::new(3)),
                     continues: false,
                     log_start: Some(at(0)),
+                    spanned: false,
                 }),
                 is_uncounted: false,
                 verified: None,

@@ -230,7 +230,7 @@ impl<'a> Opening<'a> {
             && !full.continues
             && self.is_spanned(behind)?
         {
-            full.continues = true;
+            (full.continues, full.spanned) = (true, true);
             full.base.timeline = state.timeline;
             return Ok(true);
         }

@@ -103,6 +103,7 @@ impl Opening<'_> {
             base,
             continues,
             log_start: file.log_start(),
+            spanned: false,
         });
         Ok(Read {
             hash,

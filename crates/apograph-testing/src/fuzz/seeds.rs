@@ -167,6 +167,7 @@ fn record(segment: Segment) -> SegmentRecord {
             base: Point::new(Timeline::FIRST, segment.end_epoch),
             continues: false,
             log_start: Some(at(0)),
+            spanned: false,
         }),
         SegmentKind::Incremental => SegmentContent::from(IncrementContent {
             range: Some(LogRange {

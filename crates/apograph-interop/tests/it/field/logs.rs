@@ -11,6 +11,7 @@ use super::{DB, REPO, all_is_exact, done, done_or_refused, refused, world};
 
 for_each_generation!(
     a_page_of_captured_log_is_zeroed,
+    a_new_log_file_is_lost,
     a_defect_in_the_log_of_an_engine_at_work,
     a_defect_in_the_log_of_no_engine,
     rollbacks_behind_a_checkpoint,
@@ -86,6 +87,35 @@ fn a_page_of_captured_log_is_zeroed(generation: Generation) {
         world.checkpoint(DB);
         world.insert(DB, 52..53);
         done_or_refused(&world.back_up(DB, REPO), &["wal-damaged"]);
+        done(&world.back_up_as(DB, REPO, Some("--full"), None));
+        all_is_exact(world);
+    }
+}
+
+/// Row 15c. The log file that a checkpoint began is lost in the crash behind it.
+fn a_new_log_file_is_lost(generation: Generation) {
+    for is_captured in [true, false] {
+        let mut world = world(generation);
+        world.insert(DB, 0..2);
+        done(&world.back_up(DB, REPO));
+        world.insert(DB, 2..4);
+        world.checkpoint(DB);
+        if is_captured {
+            done(&world.back_up_as(DB, REPO, Some("--full"), None));
+        }
+        world.kill(DB);
+        let newest = world.log_files(DB).pop().unwrap();
+        fs::remove_file(newest).unwrap();
+        done_or_refused(&world.back_up(DB, REPO), &["wal-damaged", "chain-broken"]);
+        if world.try_open(DB).is_err() {
+            continue;
+        }
+        world.insert(DB, 4..5);
+        world.checkpoint(DB);
+        done_or_refused(&world.back_up(DB, REPO), &["wal-damaged", "chain-broken"]);
+        world.insert(DB, 5..6);
+        done_or_refused(&world.back_up(DB, REPO), &["wal-damaged", "chain-broken"]);
+        world.close(DB);
         done(&world.back_up_as(DB, REPO, Some("--full"), None));
         all_is_exact(world);
     }

@@ -55,6 +55,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             base: Point::new(timeline, epoch),
             continues: flags.contains('+'),
             log_start: Some(at(start)),
+            spanned: false,
         };
         (SegmentKind::Full, SegmentContent::from(full), epoch)
     } else {
