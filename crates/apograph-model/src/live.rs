@@ -81,6 +81,15 @@ impl Live {
         let _ = fs::remove_file(self.cursor_path());
     }
 
+    pub(crate) fn remove_markers(&self) {
+        let entries = fs::read_dir(log_folder(&self.path)).into_iter().flatten();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.extension().is_some_and(|it| it == "mark") {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
     /// What the cursor asks a checkpoint of this log folder to keep.
     pub(crate) fn keep(&self, folder_life: Option<usize>) -> Keep {
         let written = self.written.folder.as_ref().map(|folder| folder.life);

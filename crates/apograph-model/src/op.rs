@@ -47,8 +47,12 @@ pub enum Op {
     CrashInCheckpoint,
     /// A backup is taken.
     Backup(Backup),
+    /// A backup is taken into another repository of the same database.
+    BackupElsewhere,
     /// The cursor in the log folder is lost.
     LoseCursor,
+    /// The markers in the log folder are lost.
+    LoseMarkers,
     /// A file of the repository is damaged.
     Damage(Damage),
     /// The small files of the repository are lost, or not, and its manifest is made anew.
@@ -145,8 +149,8 @@ pub struct Story {
 }
 
 /// The first code of each kind of thing, by how often it comes.
-const CODES: [u8; 15] = [
-    0, 74, 84, 92, 98, 106, 122, 130, 138, 146, 166, 170, 224, 230, 250,
+const CODES: [u8; 17] = [
+    0, 74, 84, 92, 98, 106, 122, 130, 138, 146, 166, 170, 214, 224, 227, 230, 250,
 ];
 
 impl Story {
@@ -203,8 +207,10 @@ fn op(code: u8, a: u8, b: u8) -> Op {
             3 => Backup::Full,
             _ => Backup::Auto,
         }),
-        12 => Op::LoseCursor,
-        13 => Op::Damage(Damage {
+        12 => Op::BackupElsewhere,
+        13 => Op::LoseCursor,
+        14 => Op::LoseMarkers,
+        15 => Op::Damage(Damage {
             kind: match a % 8 {
                 2 => DamageKind::Truncate,
                 3 => DamageKind::Remove,
@@ -247,7 +253,9 @@ fn code(op: Op) -> [u8; OP_BYTES] {
             };
             [CODES[11], kind, 0]
         }
-        Op::LoseCursor => [CODES[12], 0, 0],
+        Op::BackupElsewhere => [CODES[12], 0, 0],
+        Op::LoseCursor => [CODES[13], 0, 0],
+        Op::LoseMarkers => [CODES[14], 0, 0],
         Op::Damage(damage) => {
             let kind = match damage.kind {
                 DamageKind::Flip => 0,
@@ -257,9 +265,9 @@ fn code(op: Op) -> [u8; OP_BYTES] {
                 DamageKind::Duplicate => 5,
                 DamageKind::OldManifest => 6,
             };
-            [CODES[13], kind | damage.file << 3, damage.place]
+            [CODES[15], kind | damage.file << 3, damage.place]
         }
-        Op::Rebuild { is_lost } => [CODES[14], u8::from(is_lost), 0],
+        Op::Rebuild { is_lost } => [CODES[16], u8::from(is_lost), 0],
     }
 }
 

@@ -1,5 +1,7 @@
 //! Lets a story happen to the real library, and compares.
 
+mod elsewhere;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -124,6 +126,7 @@ pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(),
         effort,
         root: folder.path().to_owned(),
         repository: folder.path().join("repository"),
+        elsewhere: folder.path().join("elsewhere"),
         live: Live::at(database, story.generation),
         engine: Engine::new(story.generation),
         story,
@@ -132,6 +135,7 @@ pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(),
         restored: 0,
         has_backup: false,
         names: Names::default(),
+        names_elsewhere: Names::default(),
     };
     let play = |stage: &mut Stage<'_>, index: usize| match story.ops.get(index) {
         Some(op) => stage.play(*op),
@@ -173,6 +177,8 @@ struct Stage<'a> {
     effort: Effort,
     root: PathBuf,
     repository: PathBuf,
+    /// Another repository of the same database, which nobody damages.
+    elsewhere: PathBuf,
     live: Live,
     engine: Engine,
     story: &'a Story,
@@ -181,6 +187,7 @@ struct Stage<'a> {
     restored: usize,
     has_backup: bool,
     names: Names,
+    names_elsewhere: Names,
 }
 
 impl Stage<'_> {
@@ -206,9 +213,14 @@ impl Stage<'_> {
             Op::Crash { lost_bytes } => self.engine.crash(lost_bytes),
             Op::CrashInCheckpoint => self.engine.crash_in_checkpoint(),
             Op::Backup(kind) => self.back_up(kind)?,
+            Op::BackupElsewhere => self.back_up_elsewhere()?,
             Op::LoseCursor => {
                 self.live.remove_cursor();
                 self.engine.is_without_cursor = true;
+            }
+            Op::LoseMarkers => {
+                self.live.remove_markers();
+                self.engine.goes_on = false;
             }
             Op::Damage(damage) if self.has_backup => {
                 vandal::damage(&self.repository, damage, &self.older, &mut self.done)?;
@@ -223,6 +235,7 @@ impl Stage<'_> {
 
     fn finish(&mut self) -> Result<(), Wrong> {
         self.compare()?;
+        self.compare_elsewhere()?;
         if self.effort.rebuilds && self.has_backup && !self.done.any {
             check_derived(&self.repository, self.effort.points.min(12))?;
         }
@@ -310,24 +323,31 @@ impl Stage<'_> {
 
     /// Restores; `None` where that is refused, which only damage explains.
     fn restored(&mut self, target: Target) -> Result<Option<State>, String> {
+        let repository = self.repository.clone();
+        match self.state_in(&repository, target) {
+            // Damage that no checksum can tell is not the library's.
+            Ok(Err(_)) if !self.done.can_be_told() => Ok(None),
+            Ok(state) => state.map(Some),
+            Err(_) if self.done.any => Ok(None),
+            Err(error) => Err(format!("{target} cannot be restored: {error}")),
+        }
+    }
+
+    /// What a restore gives, as it is read.
+    fn state_in(
+        &mut self,
+        repository: &Path,
+        target: Target,
+    ) -> Result<Result<State, String>, RestoreError> {
         self.restored += 1;
         let output = self.root.join(format!("out-{}.grafeo", self.restored));
         let options = RestoreOptions {
             threads: Threads::ONE,
             ..RestoreOptions::to(target)
         };
-        match self.library.restore(&self.repository, &output, &options) {
-            Ok(()) => {
-                let state = state_of(&output, self.story.generation, &self.engine.truth);
-                match state {
-                    // Damage that no checksum can tell is not the library's.
-                    Err(_) if !self.done.can_be_told() => Ok(None),
-                    state => state.map(Some),
-                }
-            }
-            Err(_) if self.done.any => Ok(None),
-            Err(error) => Err(format!("{target} cannot be restored: {error}")),
-        }
+        self.library.restore(repository, &output, &options)?;
+        let truth = &self.engine.truth;
+        Ok(state_of(&output, self.story.generation, truth))
     }
 
     /// Behind a backup the latest state is the live one.
