@@ -100,8 +100,8 @@ impl Disk for CarelessDisk<'_> {
         })
     }
 
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
-        self.disk.rewrite(at, pieces)
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
+        self.disk.rewrite(at, most, pieces)
     }
 
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {

@@ -52,12 +52,13 @@ pub trait Disk: Sync {
     fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>>;
 
     /// Writes pieces of bytes into a file that exists, each in one call and in this order, and makes
-    /// them durable. What the file has elsewhere stays.
+    /// them durable. What the file has elsewhere stays, but that it is cut first where it is longer than
+    /// `most` bytes.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`]; see [`IoError::is_not_found`].
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()>;
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()>;
 
     /// Creates a folder that must not exist yet and opens it. It belongs to the owner of the folder
     /// that it is in.
@@ -198,10 +199,14 @@ impl Disk for RealDisk {
         }))
     }
 
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
         let path = at.path();
         let flags = OFlags::WRONLY | OFlags::NONBLOCK;
         let file = regular(at.opened("open", flags, rustix::fs::Mode::empty()), &path)?;
+        let length = file.metadata().map_err(failed("inspect", &path))?.len();
+        if length > most {
+            file.set_len(most).map_err(failed("cut", &path))?;
+        }
         for (offset, bytes) in pieces {
             let written = file.write_all_at(bytes, *offset);
             written.map_err(failed("write", &path))?;

@@ -236,7 +236,7 @@ pub fn write_cursor(
         Some(present) => {
             let pieces = changes(&present, &bytes);
             let pieces: Vec<_> = pieces.iter().map(|(at, byte)| (*at, &byte[..])).collect();
-            Ok(disk.rewrite(at, &pieces)?)
+            Ok(disk.rewrite(at, WIDE_BYTES as u64, &pieces)?)
         }
         None => Ok(create_file(disk, at, mode, &bytes)?),
     }

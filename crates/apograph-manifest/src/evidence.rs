@@ -111,8 +111,8 @@ pub struct LogEvidence {
     pub checkpoint: Option<CheckpointRecord>,
     /// The highest log file.
     pub newest: LogSequence,
-    /// How many log files there were behind the one that `checkpoint.meta` names: checkpoints that
-    /// were under way have begun at most so many.
+    /// How many log files there were behind the one that `checkpoint.meta` names, or behind the first
+    /// where there is none: checkpoints that were under way have begun at most so many.
     pub pending: u64,
     /// How many checkpoint records stood behind the end of the chain.
     pub marks: u64,

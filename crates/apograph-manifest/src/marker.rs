@@ -154,7 +154,7 @@ pub fn write_slot(
     let index = marker.spare(known);
     if present.is_some() {
         let offset = index.saturating_mul(SLOT_STRIDE_BYTES) as u64;
-        return Ok(disk.rewrite(at, &[(offset, &slot.encode())])?);
+        return Ok(disk.rewrite(at, MARKER_BYTES as u64, &[(offset, &slot.encode())])?);
     }
     let mut content = slot.encode().to_vec();
     content.resize(MARKER_BYTES, 0);

@@ -222,9 +222,9 @@ impl Disk for SimDisk {
         }))
     }
 
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
         self.ask("rewrite", &at.path())?;
-        RealDisk.rewrite(at, pieces)?;
+        RealDisk.rewrite(at, most, pieces)?;
         let inode = self
             .state()
             .durable

@@ -61,6 +61,8 @@ fn a_backup_puts_its_own_cursor_in_the_place_of_any_other() {
             cursor_of_engine(&live, 2).encode(),
             cursor_of_engine(&live, u64::MAX).encode(),
             sound[..sound.len() / 2].to_vec(),
+            // Longer than any.
+            [&sound[..], b"and more"].concat(),
             b"{".to_vec(),
             Vec::new(),
         ];
@@ -70,6 +72,8 @@ fn a_backup_puts_its_own_cursor_in_the_place_of_any_other() {
             let cursor = live.cursor().expect("a cursor");
             assert_eq!(cursor.keep, ours.keep, "{other:?}");
             assert_eq!(cursor.is_wide, ours.is_wide, "{other:?}");
+            let length = fs::read(&path).expect("a cursor").len();
+            assert_eq!(length, sound.len(), "{other:?}");
         }
     }
 }

@@ -60,9 +60,9 @@ impl Disk for WatchedDisk<'_> {
         RealDisk.create_new(self.found(at.folder())?.at(at.name()), access)
     }
 
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
         self.tell();
-        RealDisk.rewrite(self.found(at.folder())?.at(at.name()), pieces)
+        RealDisk.rewrite(self.found(at.folder())?.at(at.name()), most, pieces)
     }
 
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {

@@ -85,9 +85,9 @@ impl Disk for NotedDisk {
         Ok(Box::new(NotedFile { file, notes }))
     }
 
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
         self.notes.take("rewrite", &named(at))?;
-        RealDisk.rewrite(at, pieces)
+        RealDisk.rewrite(at, most, pieces)
     }
 
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {

@@ -165,17 +165,20 @@ fn a_file_is_rewritten_in_place_and_never_created() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let folder = Folder::open(temporary.path()).expect("a folder");
     let at = folder.at("cursor");
-    let error = RealDisk.rewrite(at, &[(0, b"x")]).expect_err("no file");
+    let error = RealDisk.rewrite(at, 16, &[(0, b"x")]).expect_err("no file");
     assert!(error.is_not_found(), "{error}");
     create_file(&RealDisk, at, Mode::PRIVATE, b"0123456789").expect("a file");
     let before = at.metadata().expect("metadata").expect("a file");
     let pieces: [(u64, &[u8]); 3] = [(2, b"ab"), (9, b"cd"), (0, b"e")];
-    RealDisk.rewrite(at, &pieces).expect("written");
+    RealDisk.rewrite(at, 16, &pieces).expect("written");
     let after = at.metadata().expect("metadata").expect("a file");
     assert_eq!(
         at.source().and_then(|it| it.read()).expect("bytes"),
         b"e1ab45678cd"
     );
+    RealDisk.rewrite(at, 4, &[(0, b"f")]).expect("written");
+    let cut = at.source().and_then(|it| it.read()).expect("bytes");
+    assert_eq!(cut, b"f1ab");
     assert_eq!(before.ino(), after.ino());
     let error = create_file(&RealDisk, at, Mode::PRIVATE, b"").expect_err("taken");
     assert!(error.is_already_exists(), "{error}");

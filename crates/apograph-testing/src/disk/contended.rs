@@ -15,8 +15,8 @@ impl Disk for ContendedDisk {
         RealDisk.create_new(at, access)
     }
 
-    fn rewrite(&self, at: At<'_>, pieces: &[(u64, &[u8])]) -> Result<()> {
-        RealDisk.rewrite(at, pieces)
+    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
+        RealDisk.rewrite(at, most, pieces)
     }
 
     fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
