@@ -15,7 +15,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use apograph_format::v1::{SECTIONS_OFFSET, has_section};
 use apograph_format::{
@@ -140,6 +140,12 @@ impl Database {
     pub(crate) fn count_of_names(&self) -> Result<u64> {
         let found = self.folder.at(&self.name).metadata()?;
         Ok(found.map_or(0, |found| found.nlink()))
+    }
+
+    /// When the image that an open would load was written, by the clock of the file system.
+    pub(crate) fn written(&self) -> Result<Option<SystemTime>> {
+        let found = self.source()?.file.metadata();
+        Ok(found.and_then(|found| found.modified()).ok())
     }
 
     /// How large the database file is.

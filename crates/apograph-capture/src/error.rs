@@ -49,7 +49,7 @@ pub enum CaptureError {
         what: &'static str,
     },
     /// An engine writes to the database, and its log is not beside it.
-    #[error("an engine has {} open, and its log folder is not beside it: it was opened under another name", path.display())]
+    #[error("an engine has {} open, and its log is not beside it: it was opened under another name, or is being closed", path.display())]
     LogElsewhere {
         /// The database file.
         path: PathBuf,
@@ -122,6 +122,12 @@ pub enum CaptureError {
         /// The database file.
         path: PathBuf,
     },
+    /// An engine may be closing the database just now.
+    #[error("{} is being closed, or its engine was killed in a close and nothing was committed since it was opened again: nothing tells which, nor what the log beside it is worth", path.display())]
+    Closing {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The database file changes faster than it can be copied.
     #[error("{} changes faster than it can be copied", path.display())]
     Restless {
@@ -135,7 +141,7 @@ impl CaptureError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) | Self::Restless { .. } => "io",
+            Self::Io(_) | Self::Closing { .. } | Self::Restless { .. } => "io",
             Self::Repository(error) => error.code(),
             Self::Wal(error) => error.code(),
             Self::Cursor(error) => error.code(),

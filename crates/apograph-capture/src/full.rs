@@ -5,26 +5,28 @@
 //! than its log, and may hold a part of it already: what was logged behind it goes last. Why the
 //! last part is flagged, and from where on the image serves, is told in docs/decisions.md.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use apograph_format::{
-    Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName,
-    Timeline, UnixMillis,
+    DatabaseHeaders, Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags,
+    SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_io::{IoError, now};
 use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
 use apograph_repository::NewSegment;
-use apograph_wal::{LogFolder, TimelineState};
+use apograph_wal::{LogFolder, LogTail, TimelineState};
 
 use crate::continuity::GoesOn;
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
-use crate::image_place::{ImagePlace, is_begun_anew};
+use crate::image_place::{ImagePlace, is_begun_anew, may_lead_to};
 use crate::increment::Stretch;
-use crate::job::{End, Job, SETTLE_ATTEMPTS, Seen};
-use crate::live::{Live, Moment};
+use crate::job::{End, Job, Seen};
+use crate::live::{Live, Moment, is_of_checkpoint};
+use crate::patience::SETTLE_ATTEMPTS;
+use crate::remains::is_untouched;
 use crate::request::Captured;
 
 /// The type of the section of a compacted store.
@@ -41,20 +43,36 @@ struct Rest {
     end: LogPosition,
 }
 
-/// Whether an image of generation 2 holds all of the log there is: the engine has only just opened
-/// the database, or the log ended in a crash and was checkpointed.
+/// Whether an image holds all of the log there is. In generation 2 the engine has only just opened the
+/// database, or the log ended in a crash and was checkpointed. In generation 1 a close was killed that
+/// had removed the log file behind the image first.
 fn begins_behind(log: &LogFolder, copy: &ImageCopy<'_>) -> bool {
     let end = log.files().last().map(|file| file.part().end());
-    copy.log_start()
-        .is_some_and(|start| end.is_none_or(|end| end < start))
+    let recorded = log
+        .checkpoint()
+        .filter(|it| is_of_checkpoint(it, copy.image.checkpoint()));
+    let recorded = recorded.map(|it| LogPosition::in_file(it.log_sequence, 0));
+    let start = copy.log_start().or(recorded);
+    start.is_some_and(|start| end.is_none_or(|end| end < start))
+}
+
+/// How much an image holds of the log behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// Nothing: it is exactly the state at the start of the log.
+    Nothing,
+    /// Some of it, maybe.
+    Some,
+    /// All that was there when the image was written: the log is what a close left that was killed.
+    Remains,
 }
 
 /// The log behind an image, once it stands still.
 struct LogBehind {
     log: LogFolder,
     start: LogPosition,
-    /// The image is exactly the state at the start of the log.
-    is_exact: bool,
+    /// How much of it the image holds.
+    held: Held,
     /// Another process than the image's began the log.
     is_reopened: bool,
     /// Its commits, in timelines that are counted from the image on.
@@ -87,6 +105,14 @@ impl LogBehind {
     }
 }
 
+/// What is replayed onto an image that holds so much of its log.
+fn replayed(log: &LogFolder, start: LogPosition, held: Held) -> Result<LogTail<'_>> {
+    if held == Held::Remains {
+        return Ok(log.all());
+    }
+    Ok(log.from(start)?)
+}
+
 /// The timeline behind an image; whether another process than its began the log.
 fn timeline_from(base: Point, is_reopened: bool) -> TimelineState {
     let mut state = TimelineState::at(base);
@@ -104,27 +130,38 @@ impl<'a> Job<'a> {
         let copy = self.database.copy(self.disk, target, self.reading())?;
         let goes_on = seen.goes_on.ok();
         let before = seen.live.moment();
+        let image = ImageIdentity::of(copy.image.headers());
+        // An image that was there when the database was looked at goes with what was seen then. In
+        // generation 1 nothing has to be left beside it.
+        let is_seen = before.image == image && image.generation() == Generation::One;
         match seen.live.log {
-            None if self.database.has_log()? => Ok(None),
+            None if !is_seen && self.database.has_log()? => Ok(None),
             None => self.full_of_closed(copy, None, seen.known, why).map(Some),
-            Some(log) if begins_behind(&log, &copy) => {
+            Some(log) if begins_behind(&log, &copy) && self.is_at_rest(image.generation())? => {
                 let full = self.full_of_closed(copy, Some(&log), seen.known, why);
                 full.map(Some)
             }
             Some(log) => {
-                let image = ImageIdentity::of(copy.image.headers());
-                let moment = self.moment_of(image, &before)?;
+                let Some(moment) = self.moment_of(image, &before)? else {
+                    return Ok(None);
+                };
                 let log = match moment.recorded {
                     Some(recorded) if moment.is_newest => log.at_checkpoint(Some(recorded)),
                     _ => log,
                 };
-                let Some(behind) = self.log_behind(log, &copy)? else {
+                let Some(behind) = self.log_behind(log, &copy, is_seen)? else {
                     return Ok(None);
                 };
                 let full = self.full_of_open(copy, behind, goes_on, seen.known, moment, why);
                 full.map(Some)
             }
         }
+    }
+
+    /// Whether no engine of generation 1 goes on behind the image in a log file that its next open
+    /// would pass over.
+    fn is_at_rest(&self, generation: Generation) -> Result<bool> {
+        Ok(generation == Generation::Two || !self.database.is_being_written()?)
     }
 
     /// The full backup of a database whose image holds all there is: it is closed, or an engine has
@@ -178,8 +215,14 @@ impl<'a> Job<'a> {
     }
 
     /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
-    /// the image may hold is still to be logged. `None` where the database was closed meanwhile.
-    fn log_behind(&self, log: LogFolder, copy: &ImageCopy<'_>) -> Result<Option<LogBehind>> {
+    /// the image may hold is still to be logged. Where the database was closed meanwhile what is held
+    /// of the log is all of it, behind the image with which it was seen; with another image, `None`.
+    fn log_behind(
+        &self,
+        log: LogFolder,
+        copy: &ImageCopy<'_>,
+        is_seen: bool,
+    ) -> Result<Option<LogBehind>> {
         // An image of generation 2 is exactly the state at a position of the log.
         let is_exact_by_format = copy.log_start().is_some();
         if !is_exact_by_format {
@@ -189,13 +232,30 @@ impl<'a> Job<'a> {
         let mut log = log;
         let mut missing_before = None;
         for attempt in 0.. {
-            let Some(refreshed) = log.refreshed(None)? else {
+            let refreshed = if is_seen && !log.folder().is_in_place()? {
+                Some(log.held()?)
+            } else {
+                log.refreshed(None)?
+            };
+            let Some(refreshed) = refreshed else {
                 return Ok(None);
             };
             let headers = copy.image.headers();
+            let written = self.database.written()?;
+            let is_older = self.is_older_than_image(&refreshed, headers, written)?;
             let ImagePlace { start, is_exact } =
-                ImagePlace::find(&refreshed, headers, self.options.threads)?;
-            let tail = refreshed.from(start)?;
+                ImagePlace::find(&refreshed, headers, is_older, self.options.threads)?;
+            let held = match is_exact {
+                true => Held::Nothing,
+                false if is_older => Held::Remains,
+                false => Held::Some,
+            };
+            let tail = replayed(&refreshed, start, held)?;
+            if is_older && self.may_be_closing(&refreshed, &tail, headers, written)? {
+                return Err(CaptureError::Closing {
+                    path: self.database.path().to_owned(),
+                });
+            }
             let may_be_reopened = is_exact && iteration > 0 && !is_exact_by_format;
             let is_reopened = may_be_reopened && is_begun_anew(&tail, copy.epoch())?;
             let base = Point::new(Timeline::FIRST, copy.epoch());
@@ -213,7 +273,7 @@ impl<'a> Job<'a> {
                 return Ok(Some(LogBehind {
                     log: refreshed,
                     start,
-                    is_exact,
+                    held,
                     is_reopened,
                     stretch,
                 }));
@@ -223,6 +283,21 @@ impl<'a> Job<'a> {
             self.pause()?;
         }
         Ok(None)
+    }
+
+    /// Whether an engine may still be removing a log that does not lead to the image: nothing tells
+    /// that from an engine that has opened what such a close left, and committed nothing since.
+    fn may_be_closing(
+        &self,
+        log: &LogFolder,
+        tail: &LogTail<'_>,
+        headers: &DatabaseHeaders,
+        written: Option<SystemTime>,
+    ) -> Result<bool> {
+        let image = headers.checkpoint.epoch;
+        Ok(is_untouched(log, headers, written)
+            && self.database.is_being_written()?
+            && !may_lead_to(tail, image, self.options.threads)?)
     }
 
     fn full_of_open(
@@ -247,7 +322,7 @@ impl<'a> Job<'a> {
         let image = ImageIdentity::of(copy.image.headers());
         // Nothing is between an image and the same one.
         let is_same = rest.is_none() && self.is_last_image(&image);
-        let tail = behind.log.from(behind.start)?;
+        let tail = replayed(&behind.log, behind.start, behind.held)?;
         let timeline = match &rest {
             None if is_same => self.end_timeline(),
             None => self.new_timeline(),
@@ -279,6 +354,12 @@ impl<'a> Job<'a> {
             return Err(stretch.damaged_at_end(&tail));
         }
 
+        if behind.held == Held::Remains && !stretch.is_empty() {
+            let written = self.database.written()?;
+            if is_untouched(&behind.log, copy.image.headers(), written) {
+                self.warn_of_remains(segments.len());
+            }
+        }
         let log_start = Some(behind.start);
         let content = FullContent {
             image,
@@ -300,7 +381,7 @@ impl<'a> Job<'a> {
         if is_written {
             let flags = SegmentFlags {
                 repeats: continues,
-                catches_up: !behind.is_exact && !stretch.is_empty(),
+                catches_up: behind.held != Held::Nothing && !stretch.is_empty(),
                 reopened: behind.is_reopened,
                 continues: true,
                 spans: false,
@@ -320,23 +401,35 @@ impl<'a> Job<'a> {
 
     /// What is written down of an image that was copied, and that may be the one before that. In
     /// generation 1 the log is looked at once more. Where a checkpoint has replaced the image on
-    /// both sides of the copy, the next backup finds no proof.
-    fn moment_of(&self, image: ImageIdentity, before: &Moment) -> Result<Moment> {
+    /// both sides of the copy, the next backup finds no proof. `None` where the database is being opened
+    /// or closed.
+    fn moment_of(&self, image: ImageIdentity, before: &Moment) -> Result<Option<Moment>> {
         if image.generation() == Generation::Two {
-            return Ok(Moment::of_image(image));
+            return Ok(Some(Moment::of_image(image)));
         }
-        let now = Live::of(self.database, None, &|| self.pause())?.moment();
-        let is_now = now.image == image;
-        let moment = if !is_now && before.image == image {
-            *before
-        } else {
-            now
+        let now = match Live::of(self.database, None, self.monitor) {
+            Ok(live) => Some(live.moment()),
+            Err(CaptureError::LogElsewhere { .. }) => None,
+            Err(error) => return Err(error),
         };
-        Ok(Moment {
+        let is_now = now.is_some_and(|now| now.image == image);
+        let before = Some(*before).filter(|before| !is_now && before.image == image);
+        Ok(before.or(now).map(|moment| Moment {
             image,
             is_newest: is_now,
             ..moment
-        })
+        }))
+    }
+
+    /// Says that an engine was killed while it closed the database, and what comes of that.
+    fn warn_of_remains(&self, ahead: usize) {
+        let image = self.name(ahead, SegmentKind::Full);
+        self.monitor.warn(&format!(
+            "the log is older than the database file: its engine was killed while it closed the \
+             database and removed the log. What is left of it is replayed when the database is \
+             opened, and may bring older values back: {image} alone, copied under another name, is \
+             the database as it was closed"
+        ));
     }
 
     /// Writes what the chain lacks of the log so far, and tells the timeline at its end. `None` where

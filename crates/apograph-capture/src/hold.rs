@@ -10,11 +10,12 @@
 //! backup does: the engine keeps its log until the next one.
 
 use apograph_format::{Epoch, UnixMillis};
-use apograph_io::{Disk, Folder, Mode};
+use apograph_io::{Disk, Folder, Mode, Monitor};
 use apograph_manifest::{CURSOR_FILE_NAME, Cursor, Unknown, read_cursor, write_cursor};
 use apograph_wal::LogFolder;
 
 use crate::cursor::cursor_at;
+use crate::log_notes::{has_newest, wait_out_close};
 
 /// A cursor that keeps all of a log, until the one of a backup is in its place.
 pub(crate) struct Hold<'a> {
@@ -32,15 +33,22 @@ impl<'a> Hold<'a> {
         log: &LogFolder,
         mode: Mode,
         now: UnixMillis,
+        monitor: &dyn Monitor,
     ) -> Option<Self> {
         let first = log.files().first()?.start;
+        wait_out_close(Some(log), monitor);
+        if !has_newest(Some(log)) {
+            return None;
+        }
         let cursor = cursor_at(first, Epoch::default(), now, &Unknown::new());
         write_cursor(disk, log.folder(), mode, &cursor).ok()?;
-        Some(Self {
+        let hold = Self {
             disk,
             folder: log.folder().clone(),
             cursor: Some(cursor),
-        })
+        };
+        // In the way of an engine that closes the database it is taken back at once.
+        has_newest(Some(log)).then_some(hold)
     }
 
     /// The backup is done, and its own cursor keeps what has to be kept.

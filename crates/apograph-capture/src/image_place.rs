@@ -16,7 +16,7 @@
 //! is replayed onto it, which leads to the same state at the end of the log, as it does when the
 //! engine opens the database after a crash, but to states before that which never were. So the image
 //! is then not the state at the start of the log, and no point up to the end of the log is offered
-//! from it.
+//! from it. The same counts for what a close left that was killed (`remains.rs`).
 
 use apograph_format::{
     Checkpoint, DatabaseHeaders, Epoch, LogPosition, LogSequence, Point, Timeline,
@@ -42,10 +42,12 @@ pub(crate) struct ImagePlace {
 }
 
 impl ImagePlace {
-    /// Finds the place of an image in the log.
+    /// Finds the place of an image in the log; `is_older` is whether a log that says nothing of a
+    /// checkpoint was there before the image.
     pub(crate) fn find(
         log: &LogFolder,
         headers: &DatabaseHeaders,
+        is_older: bool,
         threads: Threads,
     ) -> Result<Self> {
         let image = &headers.checkpoint;
@@ -57,8 +59,9 @@ impl ImagePlace {
         if image.iteration == 0 || image.log_start.is_some() {
             return Ok(at_recovery(true));
         }
+        let is_fresh = is_fresh(log)? && !is_older;
         if !headers.engines().may_keep_log() {
-            return Ok(at_recovery(is_fresh(log)?));
+            return Ok(at_recovery(is_fresh));
         }
         let tail = log.from(recovery)?;
         if let Some(record) = record_of(image, log, &tail)? {
@@ -68,7 +71,7 @@ impl ImagePlace {
                 is_exact: false,
             });
         }
-        let is_exact = is_fresh(log)? && !may_lead_to(&tail, image.epoch, threads)?;
+        let is_exact = is_fresh && !may_lead_to(&tail, image.epoch, threads)?;
         Ok(at_recovery(is_exact))
     }
 }
@@ -131,7 +134,7 @@ fn behind_image(
 
 /// Whether a process that logged this may have written an image at an epoch: it has logged the
 /// commit of that epoch. One that has committed nothing yet has its image at epoch 0.
-fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> Result<bool> {
+pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> Result<bool> {
     read_ahead(&tail.parts, threads, |groups| {
         for event in groups {
             if let LogEvent::Group(group) = event?

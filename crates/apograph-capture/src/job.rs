@@ -1,11 +1,11 @@
 //! What a capture looks at, what it decides, and the increment.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use apograph_format::{
-    Engines, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind, SegmentName, Timeline,
-    UnixMillis,
+    DatabaseHeaders, Engines, Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentKind,
+    SegmentName, Timeline, UnixMillis,
 };
 use apograph_io::{Disk, Folder, Monitor, Reading, now, random, sums};
 use apograph_manifest::{
@@ -25,13 +25,11 @@ use crate::increment::{Framing, Stretch};
 use crate::indexes::warn_of_new;
 use crate::live::{Live, Moment};
 use crate::log_notes::{Notes, stamp_of};
+use crate::patience::{HELD, Patience, RESTLESS, SETTLE_ATTEMPTS, pause};
+use crate::remains::{is_older_than_image, is_settled};
 use crate::request::{Captured, Kind, Options};
 
-/// A write in flight is given this long to be whole, this often.
-const SETTLE_PAUSE: Duration = Duration::from_millis(20);
-pub(crate) const SETTLE_ATTEMPTS: u32 = 5;
-/// How often a capture begins anew when the database is opened or closed under it, or a checkpoint
-/// removes log files.
+/// How often a capture begins anew when a checkpoint removes log files.
 const ATTEMPTS: u32 = 5;
 
 /// A capture that holds the repository's lock.
@@ -81,11 +79,20 @@ impl<'a> Job<'a> {
     }
 
     fn capture(&self, hold: &mut Option<Hold<'a>>) -> Result<Captured> {
-        for attempt in 1..=ATTEMPTS {
-            let seen = self.look_and_hold(hold);
+        let mut patience = Patience::of(RESTLESS);
+        let mut settling = Patience::of(HELD);
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let seen = self.look_and_hold(hold, &mut settling);
             match seen.and_then(|seen| self.attempt(seen)) {
                 Ok(Some(captured)) => return Ok(captured),
-                Ok(None) => {}
+                Ok(None) if patience.wait(self.monitor)? => {}
+                Ok(None) => {
+                    return Err(CaptureError::Restless {
+                        path: self.database.path().to_owned(),
+                    });
+                }
                 // A checkpoint removes log files while they are looked for, not all at once.
                 Err(CaptureError::Wal(WalError::MissingFile { .. })) if attempt < ATTEMPTS => {
                     self.pause()?;
@@ -93,9 +100,6 @@ impl<'a> Job<'a> {
                 Err(error) => return Err(error),
             }
         }
-        Err(CaptureError::Restless {
-            path: self.database.path().to_owned(),
-        })
     }
 
     pub(crate) fn reading(&self) -> Reading<'a> {
@@ -112,17 +116,17 @@ impl<'a> Job<'a> {
 
     /// Gives a writer time.
     pub(crate) fn pause(&self) -> Result<()> {
-        std::thread::sleep(SETTLE_PAUSE);
-        Ok(self.monitor.go_on()?)
+        pause(self.monitor)
     }
 
     /// Looks again once the log is held: what was removed before that is gone.
-    fn look_and_hold(&self, hold: &mut Option<Hold<'a>>) -> Result<Seen> {
-        let seen = self.look()?;
+    fn look_and_hold(&self, hold: &mut Option<Hold<'a>>, settling: &mut Patience) -> Result<Seen> {
+        let seen = self.look(settling)?;
         match &seen.live.log {
             Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
-                *hold = Hold::begin(self.disk, log, self.database.mode(), self.now);
-                self.look()
+                let (mode, monitor) = (self.database.mode(), self.monitor);
+                *hold = Hold::begin(self.disk, log, mode, self.now, monitor);
+                self.look(settling)
             }
             _ => Ok(seen),
         }
@@ -136,19 +140,48 @@ impl<'a> Job<'a> {
     }
 
     /// A checkpoint that is under way, and a commit that is being logged, look like another history
-    /// for a moment.
-    fn look(&self) -> Result<Seen> {
+    /// for a moment; and what a close has not removed yet, like another log.
+    fn look(&self, settling: &mut Patience) -> Result<Seen> {
         let mut attempt = 0;
         loop {
             let seen = self.look_near()?;
             attempt += 1;
-            match &seen.goes_on {
-                Err(broken) if broken.may_pass() && attempt <= SETTLE_ATTEMPTS => {
-                    self.pause()?;
-                }
-                _ => return Ok(seen),
+            let may_pass = matches!(&seen.goes_on, Err(broken) if broken.may_pass());
+            if may_pass && attempt <= SETTLE_ATTEMPTS {
+                self.pause()?;
+            } else if !(self.is_in_between(&seen)? && settling.wait(self.monitor)?) {
+                return Ok(seen);
             }
         }
+    }
+
+    /// Whether an engine of generation 1 seems to be in the middle of a close, or of a checkpoint
+    /// that has installed its image. A chain that goes on behind an image that the repository knows
+    /// does not depend on that.
+    fn is_in_between(&self, seen: &Seen) -> Result<bool> {
+        let Some(log) = &seen.live.log else {
+            return Ok(false);
+        };
+        let known = self.repository.evidence().map(|known| known.image);
+        if log.generation() == Generation::Two
+            || seen.goes_on.is_ok() && known == Some(seen.live.image)
+        {
+            return Ok(false);
+        }
+        let headers = &seen.live.headers;
+        let is_older = self.is_older_than_image(log, headers, seen.live.written)?;
+        Ok(!is_settled(log, headers, is_older)? && self.database.is_being_written()?)
+    }
+
+    /// Whether a log that says nothing of a checkpoint was there before the image was written.
+    pub(crate) fn is_older_than_image(
+        &self,
+        log: &LogFolder,
+        headers: &DatabaseHeaders,
+        written: Option<SystemTime>,
+    ) -> Result<bool> {
+        let reading = self.reading().again();
+        is_older_than_image(log, headers, written, self.repository, reading)
     }
 
     /// A chain mostly goes on right behind its end: at first only that is read. An increment of an
@@ -170,7 +203,7 @@ impl<'a> Job<'a> {
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
         self.looked_at.set(now());
-        let live = Live::of(self.database, read_from, &|| self.pause())?;
+        let live = Live::of(self.database, read_from, self.monitor)?;
         if self.is_foreign(&live.image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().path().to_owned(),

@@ -31,6 +31,8 @@ mod indexes;
 mod job;
 mod live;
 mod log_notes;
+mod patience;
+mod remains;
 mod request;
 mod spilled;
 

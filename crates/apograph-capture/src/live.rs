@@ -5,15 +5,18 @@
 //! log was looked at, and in generation 1 `checkpoint.meta` is of this image, unless it is not of
 //! it for good.
 
+use std::time::SystemTime;
+
 use apograph_format::v1::CheckpointRecord;
 use apograph_format::{Checkpoint, DatabaseHeaders, Generation, LogPosition, LogSequence, Lsn};
+use apograph_io::Monitor;
 use apograph_manifest::{Cursor, ImageIdentity, ManifestError, read_cursor};
 use apograph_wal::{LogFile, LogFolder};
 
 use crate::continuity::file_of;
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
-use crate::job::SETTLE_ATTEMPTS;
+use crate::patience::{HELD, Patience, SETTLE_ATTEMPTS, pause};
 
 /// The database and its log, as they were at one moment.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(crate) struct Live {
     pub(crate) image: ImageIdentity,
     /// What the database file says of itself and of the image.
     pub(crate) headers: DatabaseHeaders,
+    /// When its file was written, by the clock of the file system.
+    pub(crate) written: Option<SystemTime>,
     /// The log; `None` where there is none: the database was closed.
     pub(crate) log: Option<LogFolder>,
     /// The cursor in its folder, where it can be read.
@@ -38,7 +43,7 @@ pub(crate) struct Moment {
     pub(crate) recorded: Option<CheckpointRecord>,
     /// The highest log file.
     pub(crate) newest: Option<LogSequence>,
-    /// How many log files lay behind the one that `checkpoint.meta` named.
+    /// How many log files lay behind the one that `checkpoint.meta` named, or behind the first.
     pub(crate) pending: u64,
     /// Whether no image has replaced this one by the time of the last look.
     pub(crate) is_newest: bool,
@@ -63,26 +68,27 @@ impl Live {
     pub(crate) fn of(
         database: &Database,
         read_from: Option<Lsn>,
-        pause: &dyn Fn() -> Result<()>,
+        monitor: &dyn Monitor,
     ) -> Result<Self> {
         let mut attempt = 0;
+        let mut patience = Patience::of(HELD);
         loop {
             let headers = database.headers()?;
             let image = ImageIdentity::of(&headers);
+            let written = database.written()?;
             let log = database.open_log(image.generation(), read_from)?;
             let is_one_moment = is_of_image(log.as_ref(), &headers)
                 && ImageIdentity::of(&database.headers()?) == image;
             attempt += 1;
             if !is_one_moment && attempt <= SETTLE_ATTEMPTS {
-                pause()?;
+                pause(monitor)?;
                 continue;
             }
             // A folder without a log file says nothing.
             let log = log.filter(|log| !log.files().is_empty());
             if log.is_none() && database.is_being_written()? {
-                // An engine takes its lock before it makes its log.
-                if attempt <= SETTLE_ATTEMPTS {
-                    pause()?;
+                // An engine takes its lock before it makes its log, and holds it until that is removed.
+                if patience.wait(monitor)? {
                     continue;
                 }
                 return Err(CaptureError::LogElsewhere {
@@ -94,6 +100,7 @@ impl Live {
             return Ok(Self {
                 image,
                 headers,
+                written,
                 log,
                 cursor,
                 is_compacted,
@@ -108,9 +115,10 @@ impl Live {
         let recorded = log.and_then(|log| log.checkpoint().copied());
         let files = || log.iter().flat_map(|log| log.files());
         let sequence = |file: &LogFile| file_of(file.start).0;
-        let is_pending = |file: &&LogFile| {
-            recorded.is_none_or(|recorded| sequence(file) > recorded.log_sequence)
-        };
+        // The first file was begun by no checkpoint.
+        let first = files().next().map(sequence);
+        let before = recorded.map(|recorded| recorded.log_sequence).or(first);
+        let is_pending = |file: &&LogFile| Some(sequence(file)) > before;
         Moment {
             image: self.image,
             recorded,

@@ -7,7 +7,7 @@
 //!
 //! A folder is about to be removed where its newest log file has lost its name: the engine closes
 //! the database. A new name in it would be in the way, so none is made then, and one that was made
-//! in that moment is taken back.
+//! in that moment is taken back. Nor is one made right behind a checkpoint, with which a close begins.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use apograph_format::{Epoch, LogPosition, UnixMillis};
-use apograph_io::{At, Disk, Folder, Mode, Monitor};
+use apograph_io::{At, Disk, Folder, Mode, Monitor, now};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, Evidence, FolderStamp, Keep, ManifestError, Nonce, RepositoryId,
     Slot, marker_name, read_cursor, read_markers, write_cursor, write_slot,
@@ -25,6 +25,7 @@ use apograph_repository::LogNotes;
 use apograph_wal::LogFolder;
 
 use crate::cursor::{cursor_at, kept_from};
+use crate::patience::{HELD, pause};
 
 /// A marker that was not renewed for so long does not hold log back any more.
 const MARKER_AGE: Duration = Duration::from_hours(8 * 24);
@@ -120,27 +121,23 @@ impl Notes<'_> {
         at: At<'_>,
         write: impl FnOnce() -> Result<(), ManifestError>,
     ) -> Result<(), ManifestError> {
+        let is_alive = || self.folder.is_in_place().unwrap_or(true) && has_newest(self.log);
         let is_new = !at.exists()?;
-        if is_new && !self.is_alive() {
-            return Ok(());
+        if is_new {
+            wait_out_close(self.log, self.monitor);
+            if !is_alive() {
+                return Ok(());
+            }
         }
         match write() {
             Err(ManifestError::Io(error)) if error.is_not_found() => return Ok(()),
             written => written?,
         }
-        if is_new && !self.is_alive() {
+        if is_new && !is_alive() {
             // What is left goes with the folder, or is found by whoever opens the database next.
             let _ = self.disk.remove_file(at);
         }
         Ok(())
-    }
-
-    /// Whether the newest log file has a name, and so the folder is not being removed.
-    fn is_alive(&self) -> bool {
-        let newest = self.log.and_then(|log| log.files().last());
-        let has_name = |file: &File| file.metadata().is_ok_and(|found| found.nlink() > 0);
-        newest.is_none_or(|newest| has_name(newest.file()))
-            && self.folder.is_in_place().unwrap_or(true)
     }
 
     fn write_cursor(&self, keep: LogPosition) -> Result<(), ManifestError> {
@@ -216,6 +213,26 @@ impl Notes<'_> {
             "the engine may remove log that is not captured: {error}"
         ));
     }
+}
+
+/// Waits for a moment behind a checkpoint of generation 1. A close is one, and has the names of the
+/// files that it removes: a new one it would find in its way.
+pub(crate) fn wait_out_close(log: Option<&LogFolder>, monitor: &dyn Monitor) {
+    let Some(recorded) = log.and_then(|log| log.newest_checkpoint().ok().flatten()) else {
+        return;
+    };
+    let is_young = || {
+        let age = now().get().checked_sub(recorded.written_at.get());
+        age.is_some_and(|age| Duration::from_millis(age) < HELD)
+    };
+    while is_young() && pause(monitor).is_ok() {}
+}
+
+/// Whether the newest log file has a name, and so the folder is not being removed.
+pub(crate) fn has_newest(log: Option<&LogFolder>) -> bool {
+    let newest = log.and_then(|log| log.files().last());
+    let has_name = |file: &File| file.metadata().is_ok_and(|found| found.nlink() > 0);
+    newest.is_none_or(|newest| has_name(newest.file()))
 }
 
 /// Whether a cursor keeps the same log, in the same form.

@@ -204,6 +204,10 @@ impl From<CaptureError> for Failure {
             CaptureError::NoCommits { path, .. } => failure
                 .about(&path)
                 .hinting("close the database and back it up then, or move on to a later Grafeo"),
+            CaptureError::Closing { path } => failure.about(&path).hinting(
+                "take the backup again; where that does not help, commit something or checkpoint the \
+                 database first",
+            ),
             CaptureError::Database { ref path, .. }
             | CaptureError::WalDamaged { ref path, .. }
             | CaptureError::UnsupportedLog { ref path, .. }

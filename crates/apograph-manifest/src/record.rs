@@ -448,7 +448,7 @@ pub fn append_records(
     let found = found.and_then(|file| HistoryEnd::of(end.lines, &file));
     match end.lines.next(records, evidence) {
         Some((line, behind)) if found == Some(*end) && behind.length <= HISTORY_MAX_BYTES => {
-            disk.rewrite(at, &[(end.lines.length, &line)])?;
+            disk.rewrite(at, behind.length, &[(end.lines.length, &line)])?;
             Ok(true)
         }
         _ => Ok(false),

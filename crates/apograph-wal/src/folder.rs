@@ -181,6 +181,20 @@ impl LogFolder {
         }))
     }
 
+    /// The files that are held, with all that was written into them since: where the folder was removed
+    /// by a close, that is all of the log that was begun by then.
+    ///
+    /// # Errors
+    ///
+    /// [`WalError::Io`].
+    pub fn held(self) -> Result<Self> {
+        let files = self.files.into_iter().map(LogFile::renewed);
+        Ok(Self {
+            files: files.collect::<Result<_>>()?,
+            ..self
+        })
+    }
+
     /// Files that both have must be the same ones, and a log's positions never go back.
     fn is_same_log(&self, now: &Self) -> Result<bool> {
         for held in &self.files {
@@ -231,6 +245,18 @@ impl LogFolder {
     /// Generation 1: what the engine's last checkpoint recorded, read before the files were opened.
     pub const fn checkpoint(&self) -> Option<&CheckpointRecord> {
         self.checkpoint.as_ref()
+    }
+
+    /// Generation 1: what the engine's last checkpoint has recorded by now.
+    ///
+    /// # Errors
+    ///
+    /// [`WalError::Io`]; [`WalError::Checkpoint`] for a `checkpoint.meta` that cannot be read.
+    pub fn newest_checkpoint(&self) -> Result<Option<CheckpointRecord>> {
+        match self.generation {
+            Generation::One => read_checkpoint(&self.folder),
+            Generation::Two => Ok(None),
+        }
     }
 
     /// The same folder, with what a checkpoint recorded that came later.
@@ -317,6 +343,14 @@ impl LogFolder {
         });
         let parts = parts.collect::<Result<Vec<_>>>()?;
         Ok(LogTail { files, parts })
+    }
+
+    /// Every log file that is there, be it that some between them are not: so an engine of generation
+    /// 1 replays what a close left that was killed.
+    pub fn all(&self) -> LogTail<'_> {
+        let files: Vec<&LogFile> = self.files.iter().collect();
+        let parts = files.iter().map(|file| file.part()).collect();
+        LogTail { files, parts }
     }
 
     fn not_behind(&self, before: &LogFile, file: &LogFile) -> WalError {

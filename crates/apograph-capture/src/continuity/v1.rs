@@ -26,6 +26,7 @@ use crate::broken::Broken;
 use crate::error::Result;
 use crate::image_place::{FULL_FILE_BYTES, ImagePlace, begins_with_seal};
 use crate::live::is_of_checkpoint;
+use crate::remains::is_older_than_image;
 
 impl Search<'_> {
     pub(super) fn behind_last_v1(&self, log: &LogFolder) -> Result<Found> {
@@ -59,7 +60,9 @@ impl Search<'_> {
             return Ok(None);
         }
         // Engines that keep their log may have led to the image with it.
-        let place = ImagePlace::find(log, &self.live.headers, self.reading.threads)?;
+        let (headers, written) = (&self.live.headers, self.live.written);
+        let is_older = is_older_than_image(log, headers, written, self.repository, self.reading)?;
+        let place = ImagePlace::find(log, headers, is_older, self.reading.threads)?;
         Ok(place.is_exact.then_some(begins))
     }
 

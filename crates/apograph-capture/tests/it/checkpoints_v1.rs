@@ -223,6 +223,20 @@ fn a_checkpoint_that_is_under_way_is_waited_for() {
     }
 }
 
+/// Where there was none, the first file was begun without one.
+#[test]
+fn a_log_file_that_no_checkpoint_began_is_not_counted() {
+    for begun in 0..3 {
+        let live = Live::of(V1, "10_live/source");
+        fs::remove_file(live.log_folder().join(CHECKPOINT_FILE_NAME)).expect("a record");
+        for _ in 0..begun {
+            live.begin_log_file();
+        }
+        live.added(Kind::Auto);
+        assert_eq!(live.evidence().log.expect("a log").pending, begun);
+    }
+}
+
 /// They may have begun their files before the backup, and install their images behind it.
 #[test]
 fn as_many_checkpoints_may_end_behind_a_backup_as_files_were_begun_before_it() {

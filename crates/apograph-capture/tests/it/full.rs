@@ -3,7 +3,9 @@
 use std::fs;
 
 use apograph_capture::{Captured, Kind};
-use apograph_format::{Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder};
+use apograph_format::{
+    Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, log_folder,
+};
 use apograph_io::RealDisk;
 use apograph_manifest::{HISTORY_FILE_NAME, Keep};
 use apograph_repository::Repository;
@@ -93,12 +95,21 @@ fn a_database_that_is_opened_while_it_is_copied_is_not_taken_for_closed() {
                 fs::rename(&away, &log).expect("a rename");
             }
         });
-        let records = added(live.capture_on(&disk, Kind::Auto));
+        let mut records = added(live.capture_on(&disk, Kind::Auto));
+        // In generation 1 it was closed when it was looked at, with this image. What comes behind it
+        // is for the next backup.
+        if fixtures.generation() == Generation::One {
+            assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
+            records = live.added(Kind::Auto);
+        }
+        let [of_image, of_log] = &records[..] else {
+            panic!("{:?}", names(&records));
+        };
         assert_eq!(
-            names(&records),
-            ["backup_full_0000.grafeo", "backup_incr_0001.wal"]
+            full(of_image).image.iteration,
+            live.headers().checkpoint.iteration
         );
-        assert!(increment(&records[1]).commits > 0);
+        assert!(increment(of_log).commits > 0);
     }
 }
 

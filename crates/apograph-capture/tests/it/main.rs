@@ -22,4 +22,5 @@ mod monitors;
 mod pacing;
 mod places;
 mod publishing;
+mod remains;
 mod words;

@@ -4,13 +4,17 @@
 //! Each backup is judged when it is taken: its latest state has to be what the engine makes of a
 //! plain copy of the database and its log.
 
+#[cfg(feature = "strace")]
+mod closing;
 mod forks;
 #[cfg(feature = "strace")]
 mod killed;
 mod logs;
 mod names;
+mod remains;
 mod replaced;
 mod segments;
+mod short;
 mod times;
 
 use apograph_interop::lives::World;

@@ -36,9 +36,14 @@ fn a_checkpoint_that_is_held(generation: Generation) {
 }
 
 /// Lets a process wait at one of its next calls of these kinds.
-fn hold(process: u32, calls: &str, number: u32, held: Duration) -> Child {
+pub(crate) fn hold(process: u32, calls: &str, number: u32, held: Duration) -> Child {
     let delay = held.as_micros();
-    let inject = format!("inject={calls}:delay_enter={delay}:when={number}");
+    inject(process, calls, number, &format!("delay_enter={delay}"))
+}
+
+/// Lets strace do this to a process at one of its next calls of these kinds.
+pub(crate) fn inject(process: u32, calls: &str, number: u32, what: &str) -> Child {
+    let inject = format!("inject={calls}:{what}:when={number}");
     let mut strace = Command::new("strace");
     strace.args(["-f", "-e", &format!("trace={calls}"), "-e", &inject]);
     strace.args(["-p", &process.to_string()]);

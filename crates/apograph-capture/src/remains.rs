@@ -1,0 +1,121 @@
+//! What is left of a log of generation 1 that a close was removing.
+//!
+//! A close writes the image and `checkpoint.meta`, and then removes the log folder file by file, in
+//! whatever order the file system lists them. Where an engine from 0.5.44 on was backed up, older log
+//! files lie there too, since the cursor keeps them. Once `checkpoint.meta` is gone, an engine that
+//! opens the database replays every log file that is left onto an image that holds all of them. That
+//! leads to the image again where the newest are left, and to older values where they are gone.
+//!
+//! So such a log is no log of a process that began behind the image, as which it would pass where its
+//! first file is left: it is older than the image. A killed close leaves it for the next open, and a
+//! backup takes it as that open does, with no point before its end. While an engine is in the middle
+//! of the close, the image alone counts: the backup looks again until the close is over.
+
+use std::cmp::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use apograph_format::{DatabaseHeaders, Generation};
+use apograph_io::{Reading, sums};
+use apograph_manifest::{Evidence, ImageIdentity, read_markers};
+use apograph_repository::Repository;
+use apograph_wal::{LogFile, LogFolder};
+
+use crate::error::{CaptureError, Result};
+use crate::image_place::is_fresh;
+use crate::live::is_of_checkpoint;
+
+/// Whether a log that says nothing of a checkpoint was there before the image was written.
+///
+/// Its first file says so where it was begun before the image was written: by the clock of the file
+/// system, which wrote both, at `written`, and by the stamp in the image, since a restored log is
+/// written before its image, and long behind that stamp. So does what a backup wrote down beside another
+/// image: a marker in the folder, or the evidence of the repository where the log file is the one that
+/// it captured.
+pub(crate) fn is_older_than_image(
+    log: &LogFolder,
+    headers: &DatabaseHeaders,
+    written: Option<SystemTime>,
+    repository: &Repository,
+    reading: Reading<'_>,
+) -> Result<bool> {
+    let image = ImageIdentity::of(headers);
+    let says_nothing = log.generation() == Generation::One && log.checkpoint().is_none();
+    let Some(first) = log.files().first().filter(|_| says_nothing) else {
+        return Ok(false);
+    };
+    if image.iteration == 0 {
+        return Ok(false);
+    }
+    if behind(begun(first), headers, written).is_some_and(Ordering::is_le) {
+        return Ok(true);
+    }
+    let markers = read_markers(log.folder()).map_err(CaptureError::Cursor)?;
+    let slots = markers.iter().filter_map(|(_, marker)| marker.newest());
+    let is_of_other = |evidence: &Evidence| evidence.image != image;
+    if slots.into_iter().any(|slot| is_of_other(&slot.evidence)) {
+        return Ok(true);
+    }
+    let known = repository.evidence().filter(|known| is_of_other(known));
+    let Some(captured) = known.and_then(|known| known.log?.file) else {
+        return Ok(false);
+    };
+    let bytes = log.file(captured.sequence).map(LogFile::bytes);
+    let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
+    match bytes.filter(|bytes| length > 0 && length <= bytes.len()) {
+        Some(bytes) => Ok(sums(bytes.slice(0..length), reading)?.blake3 == captured.hash),
+        None => Ok(false),
+    }
+}
+
+/// Whether nobody has written to a log since the image, which is older than that by its first file.
+pub(crate) fn is_untouched(
+    log: &LogFolder,
+    headers: &DatabaseHeaders,
+    written: Option<SystemTime>,
+) -> bool {
+    let newest = log.files().last();
+    newest
+        .is_none_or(|newest| behind(changed(newest), headers, written).is_some_and(Ordering::is_lt))
+}
+
+/// Whether image and log are of one moment for good: `checkpoint.meta` is of the image, and the log
+/// file that it names is there; or no checkpoint has begun since the log was, which is no older than
+/// the image. A close and a checkpoint that are under way leave neither.
+pub(crate) fn is_settled(
+    log: &LogFolder,
+    headers: &DatabaseHeaders,
+    is_older: bool,
+) -> Result<bool> {
+    Ok(match log.checkpoint() {
+        Some(recorded) => {
+            is_of_checkpoint(recorded, &headers.checkpoint)
+                && log.file(recorded.log_sequence).is_some()
+        }
+        None => !is_older && is_fresh(log)?,
+    })
+}
+
+/// How the time of a log file compares with that of the image, if it was not after the stamp in the
+/// image.
+fn behind(
+    time: Option<SystemTime>,
+    headers: &DatabaseHeaders,
+    written: Option<SystemTime>,
+) -> Option<Ordering> {
+    let time = time?;
+    // The stamp is in whole milliseconds.
+    let stamp = Duration::from_millis(headers.checkpoint.written_at.get().checked_add(1)?);
+    let is_before = time.duration_since(UNIX_EPOCH).ok()? < stamp;
+    is_before.then_some(time.cmp(&written?))
+}
+
+/// When a log file was last written to.
+fn changed(file: &LogFile) -> Option<SystemTime> {
+    file.file().metadata().ok()?.modified().ok()
+}
+
+/// When it was begun, at the latest: a copy has another birth, and may have kept the other time.
+fn begun(file: &LogFile) -> Option<SystemTime> {
+    let born = file.file().metadata().ok()?.created().ok();
+    born.into_iter().chain(changed(file)).min()
+}

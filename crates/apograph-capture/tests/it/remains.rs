@@ -1,0 +1,125 @@
+//! What a close of generation 1 leaves of a log that it removes: it is no log of a process that began
+//! behind the image.
+
+use std::fs::{self, File};
+use std::time::{Duration, UNIX_EPOCH};
+
+use apograph_capture::Kind;
+use apograph_format::v1::CHECKPOINT_FILE_NAME;
+use apograph_format::{LogPosition, LogSequence, UnixMillis, log_file_name};
+use apograph_manifest::HISTORY_FILE_NAME;
+use apograph_testing::fixtures::V1;
+
+use crate::live::{Live, increment, names};
+
+/// Long before the files of a test are made.
+const CLOSED_AT: UnixMillis = UnixMillis::new(1_600_000_000_000);
+
+/// A database that was backed up and closed, and of whose log the first file is left.
+fn left() -> Live {
+    let live = Live::of(V1, "10_live/source");
+    let log = live.log_folder();
+    let first = log_file_name(LogPosition::in_file(LogSequence::new(0), 0));
+    fs::rename(live.log_file(0), log.join(first)).expect("a rename");
+    fs::remove_file(log.join(CHECKPOINT_FILE_NAME)).expect("a record");
+    live.added(Kind::Auto);
+    live.checkpoint(|it| it.written_at = CLOSED_AT);
+    live
+}
+
+/// Sets the times at which the log and the database file were last written to, in milliseconds
+/// before or behind the close.
+fn set_times(live: &Live, log: i64, database: i64) {
+    for (path, offset) in [(live.log_file(0), log), (live.database(), database)] {
+        let millis = CLOSED_AT.get().checked_add_signed(offset).expect("a time");
+        let time = UNIX_EPOCH + Duration::from_millis(millis);
+        let file = File::options().write(true).open(path).expect("a file");
+        file.set_modified(time).expect("a time");
+    }
+}
+
+/// What is left is replayed, and nothing before its end is offered.
+#[track_caller]
+fn check(live: &Live, is_left: bool) {
+    let records = live.added(Kind::Auto);
+    let last = records.last().expect("a segment");
+    assert!(names(&records).len() > 1, "{:?}", names(&records));
+    assert_eq!(increment(last).catches_up, is_left);
+}
+
+#[test]
+fn a_log_beside_another_image_than_at_a_backup_is_older_than_the_image() {
+    check(&left(), true);
+    // Another repository goes by the marker of the first.
+    let live = left();
+    fs::remove_dir_all(live.repository()).expect("a repository");
+    check(&live, true);
+}
+
+#[test]
+fn a_log_that_was_captured_beside_another_image_is_older_than_the_image() {
+    let live = left();
+    live.remove_marker();
+    check(&live, true);
+    let live = left();
+    live.remove_marker();
+    live.append(b"torn");
+    check(&live, true);
+    // It is another log.
+    let live = left();
+    live.remove_marker();
+    let mut bytes = fs::read(live.log_file(0)).expect("a log file");
+    let second = live.commits()[0];
+    bytes.rotate_left(second);
+    fs::write(live.log_file(0), bytes).expect("a log file");
+    check(&live, false);
+    let live = left();
+    live.remove_marker();
+    fs::remove_file(live.repository().join(HISTORY_FILE_NAME)).expect("a record");
+    check(&live, false);
+}
+
+#[test]
+fn a_log_that_was_written_before_the_image_is_older_than_the_image() {
+    // (The times at which the files were made are those of the test.)
+    for (log, database, is_left) in [
+        (-100, 10, true),
+        (-1, 0, true),
+        (0, 0, true),
+        // Behind the image: by its stamp, or by the clock of the file system.
+        (1, 10, false),
+        (-1, -2, false),
+    ] {
+        let live = left();
+        live.remove_marker();
+        fs::remove_dir_all(live.repository()).expect("a repository");
+        set_times(&live, log, database);
+        check(&live, is_left);
+    }
+}
+
+/// Of several files some may be gone, and an engine replays those that are there.
+#[test]
+fn files_that_are_missing_between_those_that_are_left_are_no_damage() {
+    let live = left();
+    let third = log_file_name(LogPosition::in_file(LogSequence::new(2), 0));
+    fs::write(live.log_folder().join(third), b"").expect("a log file");
+    check(&live, true);
+    // No chain goes on across them.
+    assert_eq!(live.refused(Kind::Incremental).0, "chain-broken");
+    let live = left();
+    let third = log_file_name(LogPosition::in_file(LogSequence::new(2), 0));
+    live.remove_marker();
+    fs::remove_dir_all(live.repository()).expect("a repository");
+    fs::write(live.log_folder().join(third), b"").expect("a log file");
+    assert_eq!(live.refused(Kind::Auto).0, "wal-damaged");
+}
+
+/// `checkpoint.meta` names a log file that is gone: nothing that is left is replayed.
+#[test]
+fn log_files_before_the_one_behind_the_image_are_nothing() {
+    let live = left();
+    live.name_log_file(LogPosition::in_file(LogSequence::new(1), 0));
+    let records = live.added(Kind::Auto);
+    assert_eq!(names(&records).len(), 1);
+}
