@@ -274,6 +274,9 @@ impl<'a> Job<'a> {
 
     /// `None` where the database was opened or closed meanwhile.
     fn attempt(&self, seen: Seen) -> Result<Option<Captured>> {
+        if seen.live.log.is_none() {
+            self.warn_of_other_names()?;
+        }
         let why = match (self.options.kind, &seen.goes_on) {
             (Kind::Incremental, Err(Broken::NoFullBackup)) => {
                 return Err(CaptureError::NoFullBackup);
@@ -318,9 +321,6 @@ impl<'a> Job<'a> {
                 "{broken}; what was captured behind it can be restored, and may not be in this backup"
             )),
             _ => {}
-        }
-        if seen.live.log.is_none() {
-            self.warn_of_other_names()?;
         }
         self.full(seen, &why)
     }

@@ -28,7 +28,9 @@ pub(crate) struct Stage {
 /// A user who owns nothing else.
 const NOBODY: u32 = 65534;
 
-const EMBEDDINGS: &str = "CREATE VECTOR INDEX e ON :E(v) DIMENSION 2 METRIC 'cosine'";
+/// Of a property that nothing else has: what is no embedding the engine loses where it moves those
+/// of the same name out.
+const EMBEDDINGS: &str = "CREATE VECTOR INDEX e ON :E(emb) DIMENSION 2 METRIC 'cosine'";
 
 impl Stage {
     pub(crate) fn new(tools: &Tools, ops: &[Op]) -> Self {
@@ -196,7 +198,7 @@ impl Stage {
         let vectors = (0..number).map(|index| vec![f32::from(index) + 1.0, f32::from(number)]);
         let call = Call::BatchCreateNodes {
             label: "E".into(),
-            property: "v".into(),
+            property: "emb".into(),
             vectors: vectors.collect(),
         };
         let _ = self.world.engine(db.name()).call(call);
