@@ -24,7 +24,7 @@ pub fn backup_full(database: &Path, folder: &Path) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// An increment of so many bytes of a log of large frames, behind an empty database that is made
+/// An increment of so many bytes of a log of large frames, after an empty database that is made
 /// in an empty folder. The log is written past the engine's memory, so that what its process takes
 /// is what the backup takes.
 ///

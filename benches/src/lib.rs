@@ -3,7 +3,7 @@
 //! A [`Workload`] is written once into a folder and used again: logs by the engine's own log
 //! writer, repositories by the capture of these, the database file of a GiB by the engine. Only for
 //! generation 2, whose engine is not in this workspace, frames are written here, byte for byte as
-//! FORMAT.md has them, behind an empty database of a golden fixture.
+//! FORMAT.md has them, after an empty database of a golden fixture.
 //!
 //! Every figure stands beside the engine's own function on the same files, and beside a [`limit`]:
 //! what the machine takes to look at the same bytes, or to copy them durably. Ratios from one run

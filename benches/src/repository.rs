@@ -5,7 +5,7 @@ use std::path::Path;
 
 use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::{Generation, log_folder};
-use apograph_io::{RealDisk, Silent};
+use apograph_io::{NoProgress, RealDisk};
 
 use crate::engine::Source;
 use crate::{Frames, LogWriter, Result, database, log, v1};
@@ -24,7 +24,7 @@ pub(crate) struct Increments {
     pub(crate) commits: u64,
 }
 
-/// Makes an empty database with a log behind it that no backup has yet, and a full backup.
+/// Makes an empty database with a log after it that no backup has yet, and a full backup.
 pub(crate) fn make_uncaptured(
     folder: &Path,
     generation: Generation,
@@ -38,7 +38,7 @@ pub(crate) fn make_uncaptured(
     make_chain(folder, generation, frames, none, commits)
 }
 
-/// Makes an empty database with a log behind it, and no backup.
+/// Makes an empty database with a log after it, and no backup.
 pub(crate) fn make_logged(
     folder: &Path,
     generation: Generation,
@@ -51,7 +51,7 @@ pub(crate) fn make_logged(
 }
 
 /// Lets the engine make a full backup of an empty database of generation 1, and increments of large
-/// frames behind it. The database is not left there.
+/// frames after it. The database is not left there.
 pub(crate) fn make_chain_by_engine(folder: &Path, increments: Increments) -> Result<()> {
     let mut source = Source::create(folder)?;
     let mut target = source.epoch();
@@ -66,7 +66,7 @@ pub(crate) fn make_chain_by_engine(folder: &Path, increments: Increments) -> Res
     Ok(fs::remove_file(folder.join(DATABASE))?)
 }
 
-/// Makes a full backup of an empty database, increments behind it, and so many commits behind
+/// Makes a full backup of an empty database, increments after it, and so many commits after
 /// those that no backup has yet.
 pub(crate) fn make_chain(
     folder: &Path,
@@ -118,7 +118,7 @@ fn add(database: &Path, repository: &Path, kind: Kind) -> Result<()> {
         kind,
         ..Options::default()
     };
-    match capture(&RealDisk, database, repository, &options, &Silent)? {
+    match capture(&RealDisk, database, repository, &options, &NoProgress)? {
         Captured::Added { .. } => Ok(()),
         Captured::UpToDate { .. } => Err("there was nothing to capture".into()),
     }

@@ -25,7 +25,7 @@ impl Writer {
         Ok(Self::behind(log, 0, frames))
     }
 
-    /// A writer that goes on in a log behind an epoch.
+    /// A writer that goes on in a log after an epoch.
     pub(crate) fn behind(log: Arc<LpgWal>, epoch: u64, frames: Frames) -> Self {
         Self {
             log,

@@ -2,7 +2,7 @@
 //! workspace.
 //!
 //! A commit is one frame, as the engine writes a small one: the prologue, the group's first record,
-//! and one record that sets a property. The log begins at LSN 0, behind the empty database of a
+//! and one record that sets a property. The log begins at LSN 0, after the empty database of a
 //! golden fixture, whose header the log files have.
 
 use std::fs::File;
@@ -14,7 +14,7 @@ use apograph_format::{Crc32, LogPosition, Lsn, log_file_name, log_folder};
 
 use crate::{Frames, LogWriter, Result};
 
-/// A log file is left for the next one behind so many bytes.
+/// A log file is left for the next one after so many bytes.
 const LOG_FILE_BYTES: u64 = 64 << 20;
 const FIRST_AND_LAST: u8 = 3;
 const GROUP_BEGIN: u8 = 1;

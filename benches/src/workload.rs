@@ -33,9 +33,9 @@ pub enum Workload {
     Captured,
     /// The same by the engine's own backups.
     Exported,
-    /// A full backup and 10 increments, and a log behind them.
+    /// A full backup and 10 increments, and a log after them.
     Ten,
-    /// A full backup and 1,000 increments, and a log behind them.
+    /// A full backup and 1,000 increments, and a log after them.
     Thousand,
     /// 10,000 segments.
     Fewer,

@@ -5,7 +5,7 @@
 //! measured inside of `bench-worker` (a program of `apograph-benches`), whole commands as
 //! processes. The benchmarks of the layers are criterion's; its estimates stand in the same table.
 //!
-//! What counts are the ratios of one run. Nothing drops the caches; what writes is measured behind
+//! What counts are the ratios of one run. Nothing drops the caches; what writes is measured after
 //! a `sync`.
 
 mod compare;

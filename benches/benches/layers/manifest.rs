@@ -79,7 +79,7 @@ fn chain(criterion: &mut Criterion, workloads: &Workloads) {
     let mut group = criterion.benchmark_group("manifest list");
     for (name, chain) in &chains {
         group.bench_function(*name, |bencher| {
-            bencher.iter(|| (chain.restorable(), chain.holes()));
+            bencher.iter(|| (chain.restorable(), chain.gaps()));
         });
     }
     group.finish();

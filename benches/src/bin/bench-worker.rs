@@ -111,7 +111,7 @@ fn plan(repository: &str) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of one and of the other, in turns, behind one of each that does not count.
+/// Seconds of one and of the other, in turns, after one of each that does not count.
 fn alternate(
     rounds: u32,
     ours: impl Fn() -> Result<()>,

@@ -1,4 +1,4 @@
-//! The cursor that a backup leaves in the log folder, for the engine to keep the log behind it.
+//! The cursor that a backup leaves in the log folder, for the engine to keep the log after it.
 
 use apograph_format::{Epoch, LogPosition, UnixMillis};
 use apograph_manifest::{Cursor, Keep, Unknown};
@@ -10,7 +10,7 @@ pub(crate) fn kept_from(log: &LogFolder, end: LogPosition) -> LogPosition {
     holding.map_or(end, |file| file.start)
 }
 
-/// The cursor that keeps a log file and all behind it.
+/// The cursor that keeps a log file and all after it.
 pub(crate) fn cursor_at(
     keep: LogPosition,
     backed_up_epoch: Epoch,

@@ -199,7 +199,7 @@ impl Database {
             }
             std::thread::sleep(RETRY_PAUSE);
         }
-        Err(CaptureError::Restless {
+        Err(CaptureError::Changing {
             path: self.path.clone(),
         })
     }
@@ -265,7 +265,7 @@ impl Database {
             }
             std::thread::sleep(RETRY_PAUSE);
         }
-        Err(CaptureError::Restless {
+        Err(CaptureError::Changing {
             path: self.path.clone(),
         })
     }

@@ -8,7 +8,7 @@ use apograph_manifest::ManifestError;
 use apograph_repository::RepositoryError;
 use apograph_wal::WalError;
 
-use crate::broken::Broken;
+use crate::chain_break::ChainBreak;
 
 /// Why a database was not captured. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,7 @@ pub enum CaptureError {
     #[error("{broken}")]
     LogLost {
         /// What was seen.
-        broken: Broken,
+        broken: ChainBreak,
     },
     /// The repository belongs to another database.
     #[error("the backups in {} are of another database than {}", repository.display(), database.display())]
@@ -81,7 +81,7 @@ pub enum CaptureError {
     NoFullBackup,
     /// An increment was asked for, and the chain cannot go on.
     #[error("the chain cannot go on: {0}")]
-    ChainBroken(Broken),
+    ChainBroken(ChainBreak),
     /// The live log has a damaged frame in the middle.
     #[error("{} is damaged at byte {offset}: {detail}", path.display())]
     WalDamaged {
@@ -130,7 +130,7 @@ pub enum CaptureError {
     },
     /// The database file changes faster than it can be copied.
     #[error("{} changes faster than it can be copied", path.display())]
-    Restless {
+    Changing {
         /// The database file.
         path: PathBuf,
     },
@@ -141,7 +141,7 @@ impl CaptureError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) | Self::Closing { .. } | Self::Restless { .. } => "io",
+            Self::Io(_) | Self::Closing { .. } | Self::Changing { .. } => "io",
             Self::Repository(error) => error.code(),
             Self::Wal(error) => error.code(),
             Self::Cursor(error) => error.code(),

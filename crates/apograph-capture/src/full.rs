@@ -2,7 +2,7 @@
 //!
 //! No epoch may fall between the last increment and the image, so the log that the chain has not
 //! captured yet goes first, as an increment of the old base. An image of an open database is older
-//! than its log, and may hold a part of it already: what was logged behind it goes last. Why the
+//! than its log, and may hold a part of it already: what was logged after it goes last. Why the
 //! last part is flagged, and from where on the image serves, is told in docs/decisions.md.
 
 use std::time::{Duration, SystemTime};
@@ -18,11 +18,11 @@ use apograph_manifest::{
 use apograph_repository::NewSegment;
 use apograph_wal::{LogFolder, LogTail, TimelineState};
 
-use crate::continuity::GoesOn;
+use crate::continuity::ResumePoint;
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
 use crate::image_place::{ImagePlace, is_begun_anew, may_lead_to};
-use crate::increment::Stretch;
+use crate::increment::CapturedTail;
 use crate::job::{End, Job, Seen};
 use crate::live::{Live, Moment, is_of_checkpoint};
 use crate::patience::SETTLE_ATTEMPTS;
@@ -45,7 +45,7 @@ struct Rest {
 
 /// Whether an image holds all of the log there is. In generation 2 the engine has only just opened the
 /// database, or the log ended in a crash and was checkpointed. In generation 1 a close was killed that
-/// had removed the log file behind the image first.
+/// had removed the log file after the image first.
 fn begins_behind(log: &LogFolder, copy: &ImageCopy<'_>) -> bool {
     let end = log.files().last().map(|file| file.part().end());
     let recorded = log
@@ -56,7 +56,7 @@ fn begins_behind(log: &LogFolder, copy: &ImageCopy<'_>) -> bool {
     start.is_some_and(|start| end.is_none_or(|end| end < start))
 }
 
-/// How much an image holds of the log behind it.
+/// How much an image holds of the log after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Held {
     /// Nothing: it is exactly the state at the start of the log.
@@ -67,7 +67,7 @@ enum Held {
     Remains,
 }
 
-/// The log behind an image, once it stands still.
+/// The log after an image, once it stands still.
 struct LogBehind {
     log: LogFolder,
     start: LogPosition,
@@ -76,11 +76,11 @@ struct LogBehind {
     /// Another process than the image's began the log.
     is_reopened: bool,
     /// Its commits, in timelines that are counted from the image on.
-    stretch: Stretch,
+    stretch: CapturedTail,
 }
 
 impl LogBehind {
-    /// The timeline of the image, from the one at the end of the log: less those that begin behind
+    /// The timeline of the image, from the one at the end of the log: less those that begin after
     /// the image, and the next one where only a seal before the image ended the last.
     fn image_timeline(&self, end: &TimelineState) -> Timeline {
         let sealed_before = end.process_ended && !self.stretch.state.process_ended;
@@ -94,7 +94,7 @@ impl LogBehind {
     ///
     /// In generation 1 a process that went on in a log without a seal may have written the image
     /// before its first epoch: the image then counts from anew, and the chain does not know yet. In
-    /// generation 2 epochs that the image has had may have been given out again behind it: a chain
+    /// generation 2 epochs that the image has had may have been given out again after it: a chain
     /// that did not begin with this image has them as epochs of the same timeline.
     fn is_in_timeline(&self, end: &TimelineState) -> bool {
         match self.start.generation() {
@@ -113,7 +113,7 @@ fn replayed(log: &LogFolder, start: LogPosition, held: Held) -> Result<LogTail<'
     Ok(log.from(start)?)
 }
 
-/// The timeline behind an image; whether another process than its began the log.
+/// The timeline after an image; whether another process than its began the log.
 fn timeline_from(base: Point, is_reopened: bool) -> TimelineState {
     let mut state = TimelineState::at(base);
     if is_reopened {
@@ -128,7 +128,7 @@ impl<'a> Job<'a> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
         let copy = self.database.copy(self.disk, target, self.reading())?;
-        let goes_on = seen.goes_on.ok();
+        let resume = seen.resume.ok();
         let before = seen.live.moment();
         let image = ImageIdentity::of(copy.image.headers());
         // An image that was there when the database was looked at goes with what was seen then. In
@@ -152,13 +152,13 @@ impl<'a> Job<'a> {
                 let Some(behind) = self.log_behind(log, &copy, is_seen)? else {
                     return Ok(None);
                 };
-                let full = self.full_of_open(copy, behind, goes_on, seen.known, moment, why);
+                let full = self.full_of_open(copy, behind, resume, seen.known, moment, why);
                 full.map(Some)
             }
         }
     }
 
-    /// Whether no engine of generation 1 goes on behind the image in a log file that its next open
+    /// Whether no engine of generation 1 goes on after the image in a log file that its next open
     /// would pass over.
     fn is_at_rest(&self, generation: Generation) -> Result<bool> {
         Ok(generation == Generation::Two || !self.database.is_being_written()?)
@@ -214,9 +214,9 @@ impl<'a> Job<'a> {
         published
     }
 
-    /// Waits until the log behind a copy stands still: no write is in flight, and no commit that
+    /// Waits until the log after a copy stands still: no write is in flight, and no commit that
     /// the image may hold is still to be logged. Where the database was closed meanwhile what is held
-    /// of the log is all of it, behind the image with which it was seen; with another image, `None`.
+    /// of the log is all of it, after the image with which it was seen; with another image, `None`.
     fn log_behind(
         &self,
         log: LogFolder,
@@ -260,7 +260,7 @@ impl<'a> Job<'a> {
             let is_reopened = may_be_reopened && is_begun_anew(&tail, copy.epoch())?;
             let base = Point::new(Timeline::FIRST, copy.epoch());
             let state = timeline_from(base, is_reopened);
-            let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
+            let stretch = CapturedTail::read(&tail, start, state, self.reading_again(attempt))?;
             drop(tail);
             let missing = if is_exact_by_format {
                 Vec::new()
@@ -304,16 +304,20 @@ impl<'a> Job<'a> {
         &self,
         copy: ImageCopy<'a>,
         behind: LogBehind,
-        goes_on: Option<GoesOn>,
+        resume: Option<ResumePoint>,
         known: Option<Nonce>,
         moment: Moment,
         why: &str,
     ) -> Result<Captured> {
         let mut segments = Vec::new();
-        let rest = match goes_on {
-            Some(GoesOn::At(start)) => self.rest_of_log(&behind, start, false, &mut segments)?,
-            Some(GoesOn::Before(start)) => self.rest_of_log(&behind, start, true, &mut segments)?,
-            Some(GoesOn::Closed) | None => None,
+        let rest = match resume {
+            Some(ResumePoint::At(start)) => {
+                self.rest_of_log(&behind, start, false, &mut segments)?
+            }
+            Some(ResumePoint::Before(start)) => {
+                self.rest_of_log(&behind, start, true, &mut segments)?
+            }
+            Some(ResumePoint::Closed) | None => None,
         };
         let continues = rest
             .as_ref()
@@ -445,20 +449,20 @@ impl<'a> Job<'a> {
         let log = &behind.log;
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans)?;
-        let rest = match Stretch::read(&tail, start, state, self.reading()) {
+        let rest = match CapturedTail::read(&tail, start, state, self.reading()) {
             Ok(rest) if rest.end < behind.start => match rest.cut_off(&tail)? {
                 None => rest,
                 Some(damage) => return Ok(self.without_rest(&damage)),
             },
             Ok(rest) => rest,
-            // What is behind the image was read before, and is sound.
+            // What is after the image was read before, and is sound.
             Err(damage @ CaptureError::WalDamaged { .. }) => {
                 return Ok(self.without_rest(&damage));
             }
             Err(error) => return Err(error),
         };
         let (state, end) = (rest.state.clone(), rest.end);
-        // A seal alone counts too: the chain goes on behind it. So does another process that has
+        // A seal alone counts too: the chain goes on after it. So does another process that has
         // logged nothing: no segment that follows would say that it is not the one before.
         if rest.has_bytes() || reopened {
             let flags = SegmentFlags {
@@ -481,7 +485,7 @@ impl<'a> Job<'a> {
         None
     }
 
-    /// The timeline behind an image that the chain ends with, for another log behind it.
+    /// The timeline after an image that the chain ends with, for another log after it.
     fn timeline_behind_same(&self, behind: &LogBehind) -> TimelineState {
         let mut state = self.repository.timeline_at_end();
         if behind.is_reopened {

@@ -42,7 +42,7 @@ impl<'d> ImageCopy<'d> {
         self.image.checkpoint().epoch
     }
 
-    /// Generation 2: where the log behind the image begins.
+    /// Generation 2: where the log after the image begins.
     pub(crate) fn log_start(&self) -> Option<LogPosition> {
         self.image.checkpoint().log_start.map(LogPosition::Lsn)
     }

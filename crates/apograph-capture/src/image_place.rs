@@ -1,18 +1,18 @@
-//! Where the log behind an image begins, and whether the image is the state there.
+//! Where the log after an image begins, and whether the image is the state there.
 //!
 //! An image of generation 2 is exactly the state at the position of the log that its slot names. In
 //! generation 1 the two are written by turns, and nothing in the image names a place of the log.
 //!
 //! An engine from 0.5.44 on begins a new log file before it writes an image, and names that file in
-//! `checkpoint.meta`: the log behind the image begins there, or a little before it. The engines up
+//! `checkpoint.meta`: the log after the image begins there, or a little before it. The engines up
 //! to 0.5.43 keep the log and go on in the same file, so that nearly all of a log lies before its
 //! image. They log a checkpoint record once the image is installed, and `checkpoint.meta` says what
-//! the image's slot says. Where the three agree, the log behind the image begins at the first commit
+//! the image's slot says. Where the three agree, the log after the image begins at the first commit
 //! past its epoch, or at the checkpoint record.
 //!
 //! Where they do not agree, nothing tells the place: the engines' own full backups (0.5.35 to
 //! 0.5.43) write an image and neither a record nor a `checkpoint.meta`, as a checkpoint does that is
-//! killed in the middle. Then all of the log is taken to lie behind the image. What is in it already
+//! killed in the middle. Then all of the log is taken to lie after the image. What is in it already
 //! is replayed onto it, which leads to the same state at the end of the log, as it does when the
 //! engine opens the database after a crash, but to states before that which never were. So the image
 //! is then not the state at the start of the log, and no point up to the end of the log is offered
@@ -35,7 +35,7 @@ pub(crate) const FULL_FILE_BYTES: usize = 64 << 20;
 /// Where an image stands in the log that lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ImagePlace {
-    /// Where the log behind the image begins.
+    /// Where the log after the image begins.
     pub(crate) start: LogPosition,
     /// The image is exactly the state there.
     pub(crate) is_exact: bool,
@@ -89,9 +89,9 @@ fn record_of(image: &Checkpoint, log: &LogFolder, tail: &LogTail<'_>) -> Result<
     Ok(agree.then_some(last.place))
 }
 
-/// Where the log behind an image begins that was installed before its checkpoint record: at the
-/// first group of the same process past its epoch, else behind the last group before the record. A
-/// group may begin before the record and end behind it.
+/// Where the log after an image begins that was installed before its checkpoint record: at the
+/// first group of the same process past its epoch, else after the last group before the record. A
+/// group may begin before the record and end after it.
 fn behind_image(
     tail: &LogTail<'_>,
     epoch: Epoch,
@@ -169,7 +169,7 @@ pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether another process than the image's began the log that stands right behind it, and so counts
+/// Whether another process than the image's began the log that stands right after it, and so counts
 /// epochs from the start again. No checkpoint has begun since the log was.
 ///
 /// An image that was closed or killed and opened again has such a log. But so has a restored one: its

@@ -20,18 +20,18 @@ use crate::error::{CaptureError, Result};
 /// The commits from some position of a live log to its end, read and not written yet.
 ///
 /// It holds places in the tail that it was read of, and not that: with the log it can be kept.
-pub(crate) struct Stretch {
+pub(crate) struct CapturedTail {
     /// The timeline at its start.
     begun: TimelineState,
     runs: Runs,
     summary: Summary,
-    /// The timeline behind the last commit.
+    /// The timeline after the last commit.
     pub(crate) state: TimelineState,
     /// How many timelines begin in it.
     pub(crate) timelines_opened: u64,
     /// Whether a write seems to be going on at the end.
     pub(crate) is_unsettled: bool,
-    /// How many whole records stand behind the last commit.
+    /// How many whole records stand after the last commit.
     pub(crate) waiting: u64,
     /// Generation 2: where the log ends torn.
     torn_at: Option<Place>,
@@ -39,7 +39,7 @@ pub(crate) struct Stretch {
     pub(crate) end: LogPosition,
 }
 
-impl Stretch {
+impl CapturedTail {
     /// Reads a log tail, from `start` and the timeline there.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl Stretch {
                 match event {
                     PlacedEvent::Group(group, placement) => {
                         timelines_opened += u64::from(placement.opens_timeline);
-                        // In generation 1 the epoch is a record behind the commit.
+                        // In generation 1 the epoch is a record after the commit.
                         ends_open = group.generation() == Generation::One && group.epoch.is_none();
                         for run in group.runs() {
                             if !reading.pace.is_unlimited() {
@@ -121,7 +121,7 @@ impl Stretch {
     ///
     /// # Errors
     ///
-    /// As [`Stretch::read`].
+    /// As [`CapturedTail::read`].
     pub(crate) fn beginning_at(
         self,
         tail: &LogTail<'_>,
@@ -135,7 +135,7 @@ impl Stretch {
         Self::read(tail, start, state, reading)
     }
 
-    /// Generation 2: the error that whole commits stand behind a torn end, if there are any. An engine
+    /// Generation 2: the error that whole commits stand after a torn end, if there are any. An engine
     /// that has the database open has these commits; one that opens it cuts them off.
     pub(crate) fn cut_off(&self, tail: &LogTail<'_>) -> Result<Option<CaptureError>> {
         let Some(place) = self.torn_at else {
@@ -151,7 +151,7 @@ impl Stretch {
             path: file.path.clone(),
             offset: part.file_offset.saturating_add(place.offset as u64),
             detail: format!(
-                "what stands there is no commit, and {commits} whole ones stand behind it"
+                "what stands there is no commit, and {commits} whole ones stand after it"
             ),
         }))
     }
@@ -162,7 +162,7 @@ impl Stretch {
         let file = tail.files.iter().rfind(holds);
         let offset = file.map(|file| match (self.end, file.start) {
             (LogPosition::Lsn(end), LogPosition::Lsn(first)) => end
-                .behind(first)
+                .distance_from(first)
                 .saturating_add(WAL_SEGMENT_HEADER_BYTES as u64),
             (LogPosition::File { offset, .. }, _) => offset,
             (LogPosition::Lsn(_), LogPosition::File { .. }) => 0,
@@ -203,7 +203,7 @@ pub(crate) struct Framing {
     pub(crate) flags: SegmentFlags,
 }
 
-impl Stretch {
+impl CapturedTail {
     /// Writes the increment under its temporary name, and compares what was written with the log.
     pub(crate) fn write<'d>(
         self,
@@ -336,7 +336,7 @@ impl Stretch {
                 continue;
             };
             let before = if header.is_encrypted {
-                first.behind(header.first_lsn)
+                first.distance_from(header.first_lsn)
             } else {
                 0
             };

@@ -1,7 +1,7 @@
 //! Generation 1: indexes that no log tells of.
 //!
 //! What the direct API of the engine makes, `create_vector_index` and `create_text_index`, is in no
-//! log. An image has it, and a crash before the next checkpoint takes it. So behind a full backup
+//! log. An image has it, and a crash before the next checkpoint takes it. So after a full backup
 //! such an index is in no increment, and a restore comes without it, though with all that it covers.
 //! The first index of a kind can be seen: the image then has a section of a type that it had not.
 

@@ -15,19 +15,21 @@ use apograph_manifest::{
 use apograph_repository::{Addition, LogNotes, NewSegment, Repository, next_name, publish};
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogTail, TimelineState, WalError};
 
-use crate::broken::Broken;
-use crate::continuity::{Beside, GoesOn, file_of, find, known_publish, marks_behind, proved_from};
+use crate::chain_break::ChainBreak;
+use crate::continuity::{
+    Beside, ResumePoint, file_of, find, known_publish, marks_behind, proved_from,
+};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
-use crate::hold::Hold;
 use crate::image_place::{is_begun_anew, is_fresh};
-use crate::increment::{Framing, Stretch};
+use crate::increment::{CapturedTail, Framing};
 use crate::indexes::warn_of_new;
 use crate::live::{Live, Moment};
 use crate::log_notes::{Notes, stamp_of};
 use crate::patience::{HELD, Patience, RESTLESS, SETTLE_ATTEMPTS, pause};
 use crate::remains::{is_older_than_image, is_settled};
 use crate::request::{Captured, Kind, Options};
+use crate::retention_hold::RetentionHold;
 
 /// How often a capture begins anew when a checkpoint removes log files.
 const ATTEMPTS: u32 = 5;
@@ -53,7 +55,7 @@ pub(crate) struct Seen {
     pub(crate) live: Live,
     /// The publish that the repository knows.
     pub(crate) known: Option<Nonce>,
-    pub(crate) goes_on: std::result::Result<GoesOn, Broken>,
+    pub(crate) resume: std::result::Result<ResumePoint, ChainBreak>,
 }
 
 /// The end of the chain in the log, for what a publish leaves beside it.
@@ -78,7 +80,7 @@ impl<'a> Job<'a> {
         Ok(captured)
     }
 
-    fn capture(&self, hold: &mut Option<Hold<'a>>) -> Result<Captured> {
+    fn capture(&self, hold: &mut Option<RetentionHold<'a>>) -> Result<Captured> {
         let mut patience = Patience::of(RESTLESS);
         let mut settling = Patience::of(HELD);
         let mut attempt = 0;
@@ -89,7 +91,7 @@ impl<'a> Job<'a> {
                 Ok(Some(captured)) => return Ok(captured),
                 Ok(None) if patience.wait(self.monitor)? => {}
                 Ok(None) => {
-                    return Err(CaptureError::Restless {
+                    return Err(CaptureError::Changing {
                         path: self.database.path().to_owned(),
                     });
                 }
@@ -120,12 +122,16 @@ impl<'a> Job<'a> {
     }
 
     /// Looks again once the log is held: what was removed before that is gone.
-    fn look_and_hold(&self, hold: &mut Option<Hold<'a>>, settling: &mut Patience) -> Result<Seen> {
+    fn look_and_hold(
+        &self,
+        hold: &mut Option<RetentionHold<'a>>,
+        settling: &mut Patience,
+    ) -> Result<Seen> {
         let seen = self.look(settling)?;
         match &seen.live.log {
             Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
                 let (mode, monitor) = (self.database.mode(), self.monitor);
-                *hold = Hold::begin(self.disk, log, mode, self.now, monitor);
+                *hold = RetentionHold::begin(self.disk, log, mode, self.now, monitor);
                 self.look(settling)
             }
             _ => Ok(seen),
@@ -146,7 +152,7 @@ impl<'a> Job<'a> {
         loop {
             let seen = self.look_near()?;
             attempt += 1;
-            let may_pass = matches!(&seen.goes_on, Err(broken) if broken.may_pass());
+            let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
             if may_pass && attempt <= SETTLE_ATTEMPTS {
                 self.pause()?;
             } else if !(self.is_in_between(&seen)? && settling.wait(self.monitor)?) {
@@ -156,7 +162,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether an engine of generation 1 seems to be in the middle of a close, or of a checkpoint
-    /// that has installed its image. A chain that goes on behind an image that the repository knows
+    /// that has installed its image. A chain that goes on after an image that the repository knows
     /// does not depend on that.
     fn is_in_between(&self, seen: &Seen) -> Result<bool> {
         let Some(log) = &seen.live.log else {
@@ -164,7 +170,7 @@ impl<'a> Job<'a> {
         };
         let known = self.repository.evidence().map(|known| known.image);
         if log.generation() == Generation::Two
-            || seen.goes_on.is_ok() && known == Some(seen.live.image)
+            || seen.resume.is_ok() && known == Some(seen.live.image)
         {
             return Ok(false);
         }
@@ -184,14 +190,14 @@ impl<'a> Job<'a> {
         is_older_than_image(log, headers, written, self.repository, reading)
     }
 
-    /// A chain mostly goes on right behind its end: at first only that is read. An increment of an
+    /// A chain mostly goes on right after its end: at first only that is read. An increment of an
     /// encrypted log repeats what stands before it in its file.
     fn look_near(&self) -> Result<Seen> {
         let from = proved_from(self.repository);
         let near = from.map(|from| self.look_from(Some(from))).transpose();
-        let is_enough = |seen: &Seen| match seen.goes_on {
-            Ok(GoesOn::At(_)) => !seen.live.log.as_ref().is_some_and(LogFolder::is_encrypted),
-            Err(Broken::NoFullBackup) => true,
+        let is_enough = |seen: &Seen| match seen.resume {
+            Ok(ResumePoint::At(_)) => !seen.live.log.as_ref().is_some_and(LogFolder::is_encrypted),
+            Err(ChainBreak::NoFullBackup) => true,
             _ => false,
         };
         match near {
@@ -223,12 +229,12 @@ impl<'a> Job<'a> {
             });
         }
         let beside = self.beside()?;
-        let goes_on = find(self.repository, &live, &beside, self.reading())?;
-        tracing::debug!(?goes_on, "looked for the end of the chain");
+        let resume = find(self.repository, &live, &beside, self.reading())?;
+        tracing::debug!(?resume, "looked for the end of the chain");
         Ok(Seen {
             known: known_publish(self.repository, &beside),
             live,
-            goes_on,
+            resume,
         })
     }
 
@@ -277,13 +283,13 @@ impl<'a> Job<'a> {
         if seen.live.log.is_none() {
             self.warn_of_other_names()?;
         }
-        let why = match (self.options.kind, &seen.goes_on) {
-            (Kind::Incremental, Err(Broken::NoFullBackup)) => {
+        let why = match (self.options.kind, &seen.resume) {
+            (Kind::Incremental, Err(ChainBreak::NoFullBackup)) => {
                 return Err(CaptureError::NoFullBackup);
             }
             (
                 Kind::Auto | Kind::Incremental,
-                Err(Broken::Damaged {
+                Err(ChainBreak::Damaged {
                     path,
                     offset,
                     detail,
@@ -298,27 +304,30 @@ impl<'a> Job<'a> {
             (Kind::Incremental, Err(broken)) => {
                 return Err(CaptureError::ChainBroken(broken.clone()));
             }
-            (Kind::Auto, Err(broken @ Broken::LogLost { .. })) => {
+            (Kind::Auto, Err(broken @ ChainBreak::LogLost { .. })) => {
                 let broken = broken.clone();
                 return Err(CaptureError::LogLost { broken });
             }
-            (Kind::Auto | Kind::Incremental, Ok(GoesOn::Closed)) => {
+            (Kind::Auto | Kind::Incremental, Ok(ResumePoint::Closed)) => {
                 return Ok(Some(self.up_to_date()));
             }
-            (Kind::Auto | Kind::Incremental, Ok(GoesOn::At(start) | GoesOn::Before(start))) => {
+            (
+                Kind::Auto | Kind::Incremental,
+                Ok(ResumePoint::At(start) | ResumePoint::Before(start)),
+            ) => {
                 let start = *start;
                 return self.increment(seen, start);
             }
-            (Kind::Auto, Err(broken)) | (Kind::Full, Err(broken @ Broken::NoFullBackup)) => {
+            (Kind::Auto, Err(broken)) | (Kind::Full, Err(broken @ ChainBreak::NoFullBackup)) => {
                 broken.to_string()
             }
             (Kind::Full, Err(broken)) => format!("a full backup was asked for, and {broken}"),
             (Kind::Full, Ok(_)) => "a full backup was asked for".to_owned(),
         };
-        match &seen.goes_on {
-            Err(Broken::LogLost { .. }) => self.warn_of_lost_log(&seen.live),
-            Err(broken @ Broken::Damaged { .. }) => self.monitor.warn(&format!(
-                "{broken}; what was captured behind it can be restored, and may not be in this backup"
+        match &seen.resume {
+            Err(ChainBreak::LogLost { .. }) => self.warn_of_lost_log(&seen.live),
+            Err(broken @ ChainBreak::Damaged { .. }) => self.monitor.warn(&format!(
+                "{broken}; what was captured after it can be restored, and may not be in this backup"
             )),
             _ => {}
         }
@@ -336,7 +345,7 @@ impl<'a> Job<'a> {
         last.map_or(Epoch::default(), |last| last.segment.end_epoch)
     }
 
-    /// The first epoch of an increment behind the last segment.
+    /// The first epoch of an increment after the last segment.
     pub(crate) fn next_start(&self) -> Epoch {
         self.last_end_epoch().next().unwrap_or_default()
     }
@@ -370,14 +379,14 @@ impl<'a> Job<'a> {
         let (moment, known) = (seen.live.moment(), seen.known);
         let engines = seen.live.headers.engines();
         let mut log = seen.live.log;
-        let spans = matches!(seen.goes_on, Ok(GoesOn::Before(_)));
+        let spans = matches!(seen.resume, Ok(ResumePoint::Before(_)));
         for attempt in 0.. {
             let Some(folder) = log else {
                 break;
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans)?;
-            let stretch = Stretch::read(&tail, start, state, self.reading_again(attempt))?;
+            let stretch = CapturedTail::read(&tail, start, state, self.reading_again(attempt))?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(tail);
                 self.pause()?;
@@ -411,7 +420,7 @@ impl<'a> Job<'a> {
         Ok(None)
     }
 
-    /// Says what an older engine's log does not: how many records stand behind its last commit, where
+    /// Says what an older engine's log does not: how many records stand after its last commit, where
     /// that is more than a write in flight, and that some before it may have been rolled back.
     ///
     /// # Errors
@@ -421,7 +430,7 @@ impl<'a> Job<'a> {
         &self,
         engines: Engines,
         tail: &LogTail<'_>,
-        stretch: &Stretch,
+        stretch: &CapturedTail,
     ) -> Result<()> {
         if let Some(damage) = stretch.cut_off(tail)? {
             if self.database.is_being_written()? {
@@ -497,10 +506,10 @@ impl<'a> Job<'a> {
         next_name(self.repository, ahead as u64, kind)
     }
 
-    /// Writes an increment that will be `ahead` segments behind the next one.
+    /// Writes an increment that will be `ahead` segments after the next one.
     pub(crate) fn write(
         &self,
-        (tail, stretch): (&LogTail<'_>, Stretch),
+        (tail, stretch): (&LogTail<'_>, CapturedTail),
         ahead: usize,
         start_epoch: Epoch,
         start: LogPosition,
@@ -543,7 +552,7 @@ impl<'a> Job<'a> {
         let Some(last) = records.last() else {
             return Ok(self.up_to_date());
         };
-        // All of it was read to look for the end of the chain, or behind that.
+        // All of it was read to look for the end of the chain, or after that.
         let evidence = evidence_of(last, end, moment, self.reading().again())?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {

@@ -5,25 +5,24 @@
 //! of a repository. It needs no help from the engine and does not stop it. It does not restore.
 //!
 //! ```no_run
-//! use apograph_capture::{Captured, Options, RealDisk, Silent, capture};
+//! use apograph_capture::{Captured, Options, RealDisk, NoProgress, capture};
 //!
 //! let (database, repository) = ("people.grafeo".as_ref(), "backups".as_ref());
-//! match capture(&RealDisk, database, repository, &Options::default(), &Silent)? {
+//! match capture(&RealDisk, database, repository, &Options::default(), &NoProgress)? {
 //!     Captured::UpToDate { end_epoch } => println!("nothing new since epoch {end_epoch}"),
 //!     Captured::Added { segments, .. } => println!("{} new segments", segments.len()),
 //! }
 //! # Ok::<(), apograph_capture::CaptureError>(())
 //! ```
 
-mod broken;
 mod capture;
+mod chain_break;
 mod content;
 mod continuity;
 mod cursor;
 mod database;
 mod error;
 mod full;
-mod hold;
 mod image_copy;
 mod image_place;
 mod increment;
@@ -34,6 +33,7 @@ mod log_notes;
 mod patience;
 mod remains;
 mod request;
+mod retention_hold;
 mod spilled;
 
 #[doc(no_inline)]
@@ -41,14 +41,14 @@ pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
 #[doc(no_inline)]
-pub use apograph_io::{CancellationToken, Disk, Monitor, Pace, RealDisk, Silent, Threads};
+pub use apograph_io::{CancellationToken, Disk, Monitor, NoProgress, Pace, RealDisk, Threads};
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
 #[doc(no_inline)]
 pub use apograph_repository as repository;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
-pub use broken::Broken;
 pub use capture::capture;
+pub use chain_break::ChainBreak;
 pub use error::{CaptureError, Result};
 pub use request::{Captured, Kind, Options};

@@ -35,7 +35,7 @@ pub(crate) struct Live {
     pub(crate) is_compacted: bool,
 }
 
-/// What a publish writes down of the image and, in generation 1, of the log behind it.
+/// What a publish writes down of the image and, in generation 1, of the log after it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     pub(crate) image: ImageIdentity,
@@ -43,7 +43,7 @@ pub(crate) struct Moment {
     pub(crate) recorded: Option<CheckpointRecord>,
     /// The highest log file.
     pub(crate) newest: Option<LogSequence>,
-    /// How many log files lay behind the one that `checkpoint.meta` named, or behind the first.
+    /// How many log files lay after the one that `checkpoint.meta` named, or after the first.
     pub(crate) pending: u64,
     /// Whether no image has replaced this one by the time of the last look.
     pub(crate) is_newest: bool,

@@ -7,7 +7,7 @@
 //!
 //! A folder is about to be removed where its newest log file has lost its name: the engine closes
 //! the database. A new name in it would be in the way, so none is made then, and one that was made
-//! in that moment is taken back. Nor is one made right behind a checkpoint, with which a close begins.
+//! in that moment is taken back. Nor is one made right after a checkpoint, with which a close begins.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -215,7 +215,7 @@ impl Notes<'_> {
     }
 }
 
-/// Waits for a moment behind a checkpoint of generation 1. A close is one, and has the names of the
+/// Waits for a moment after a checkpoint of generation 1. A close is one, and has the names of the
 /// files that it removes: a new one it would find in its way.
 pub(crate) fn wait_out_close(log: Option<&LogFolder>, monitor: &dyn Monitor) {
     let Some(recorded) = log.and_then(|log| log.newest_checkpoint().ok().flatten()) else {

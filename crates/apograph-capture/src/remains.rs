@@ -6,7 +6,7 @@
 //! opens the database replays every log file that is left onto an image that holds all of them. That
 //! leads to the image again where the newest are left, and to older values where they are gone.
 //!
-//! So such a log is no log of a process that began behind the image, as which it would pass where its
+//! So such a log is no log of a process that began after the image, as which it would pass where its
 //! first file is left: it is older than the image. A killed close leaves it for the next open, and a
 //! backup takes it as that open does, with no point before its end. While an engine is in the middle
 //! of the close, the image alone counts: the backup looks again until the close is over.
@@ -28,7 +28,7 @@ use crate::live::is_of_checkpoint;
 ///
 /// Its first file says so where it was begun before the image was written: by the clock of the file
 /// system, which wrote both, at `written`, and by the stamp in the image, since a restored log is
-/// written before its image, and long behind that stamp. So does what a backup wrote down beside another
+/// written before its image, and long after that stamp. So does what a backup wrote down beside another
 /// image: a marker in the folder, or the evidence of the repository where the log file is the one that
 /// it captured.
 pub(crate) fn is_older_than_image(

@@ -49,7 +49,7 @@ pub enum Captured {
     },
     /// Segments were added to the repository.
     Added {
-        /// Their records, in order. With a full backup, the increments before and behind it.
+        /// Their records, in order. With a full backup, the increments before and after it.
         segments: Vec<SegmentRecord>,
         /// For a full backup: why it was not an increment.
         why: Option<String>,

@@ -11,7 +11,7 @@
 //! reloaded and moved out again in between: nothing tells, and the backup is refused until the next
 //! checkpoint. Only a database that never had an image needs none of them: its log has all.
 //!
-//! A commit behind the image does not touch such a file, so the increments behind a full backup need
+//! A commit after the image does not touch such a file, so the increments after a full backup need
 //! nothing of this.
 
 use std::fs::{File, Metadata};
@@ -133,7 +133,7 @@ impl Found {
 }
 
 /// How many bytes of a database file are the database: one that the engine restored from a full
-/// backup of ours may still have the embeddings behind it that were captured with that.
+/// backup of ours may still have the embeddings after it that were captured with that.
 pub(crate) fn without_table(file: &File, path: &Path, size: u64) -> Result<u64> {
     let Some(start) = size.checked_sub(SPILL_FOOTER_BYTES as u64) else {
         return Ok(size);

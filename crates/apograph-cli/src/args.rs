@@ -179,7 +179,7 @@ pub(crate) struct TargetArgs {
     /// The last state known to have existed at an instant, such as 2026-11-21T03:00:00Z
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     time: Option<UnixMillis>,
-    /// The state right behind the commit that ends at a log position (Grafeo 0.6)
+    /// The state right after the commit that ends at a log position (Grafeo 0.6)
     #[arg(long, value_name = "LSN")]
     lsn: Option<Lsn>,
 }
@@ -196,7 +196,7 @@ impl TargetArgs {
     }
 }
 
-/// Show the chain: backups, epochs, sizes, times, what can be restored, and holes
+/// Show the chain: backups, epochs, sizes, times, what can be restored, and gaps
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph list backups")]
 pub(crate) struct List {
@@ -268,7 +268,7 @@ pub(crate) struct Log {
     /// Leave out commits before this epoch
     #[arg(long, value_name = "[T:]E")]
     pub(crate) from: Option<PointName>,
-    /// Leave out commits behind this epoch
+    /// Leave out commits after this epoch
     #[arg(long, value_name = "[T:]E")]
     pub(crate) to: Option<PointName>,
     /// Leave out commits that were made before an instant
@@ -277,9 +277,9 @@ pub(crate) struct Log {
     /// before the instant.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(crate) since: Option<UnixMillis>,
-    /// Leave out commits that were made behind an instant
+    /// Leave out commits that were made after an instant
     ///
-    /// One of Grafeo 0.5 is left out where a capture behind the instant did not find it yet.
+    /// One of Grafeo 0.5 is left out where a capture after the instant did not find it yet.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(crate) until: Option<UnixMillis>,
     /// Leave out commits without a record of this kind, such as `delete_node`

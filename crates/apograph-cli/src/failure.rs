@@ -213,7 +213,7 @@ impl From<CaptureError> for Failure {
             | CaptureError::UnsupportedLog { ref path, .. }
             | CaptureError::LogElsewhere { ref path }
             | CaptureError::TwoLogs { ref path, .. }
-            | CaptureError::Restless { ref path } => failure.about(path),
+            | CaptureError::Changing { ref path } => failure.about(path),
             _ => failure,
         }
     }
@@ -289,7 +289,7 @@ fn instants(from: Option<UnixMillis>, until: Option<UnixMillis>) -> String {
         }
         (None, Some(until)) => {
             format!(
-                "what was committed behind {until} was not captured; `--latest` is the last state"
+                "what was committed after {until} was not captured; `--latest` is the last state"
             )
         }
         _ => "`apograph list REPO` shows what can be restored".to_owned(),

@@ -152,7 +152,7 @@ pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
         return wal_segment(path, bytes);
     }
     if front.starts_with(&DATABASE_MAGIC) {
-        if source.is_hollow() {
+        if source.is_sparse() {
             let (path_text, count) = (path.display(), source.len());
             let message =
                 format!("{path_text}: almost all of its {count} bytes were never written");
@@ -429,7 +429,7 @@ fn ending(end: &LogEnd, file_offset: impl Fn(Place) -> u64) -> String {
         LogEndCause::Clean => "clean".to_owned(),
         LogEndCause::TornTail { records } => {
             format!(
-                "torn, {} behind the last commit",
+                "torn, {} after the last commit",
                 words::count(records, "whole record")
             )
         }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline};
 use apograph_manifest::{
-    ChainEntry, FileName, Hole, HoleKind, LsnRange, PointRange, SegmentContent, Unusable,
+    ChainEntry, FileName, Gap, GapKind, LsnRange, PointRange, SegmentContent, Unusable,
 };
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -49,13 +49,13 @@ fn write_object(
         })
     };
     let name = |point: Option<Point>| point.map(|point| point.to_string());
-    let hole = |hole: Hole| {
+    let gap = |gap: Gap| {
         json!({
-            "after": name(hole.after),
-            "before": name(hole.before),
-            "kind": hole.cause.kind().to_string(),
-            "branched_from": name(hole.cause.branched_from()),
-            "cause": hole.cause.to_string(),
+            "after": name(gap.after),
+            "before": name(gap.before),
+            "kind": gap.cause.kind().to_string(),
+            "branched_from": name(gap.cause.branched_from()),
+            "cause": gap.cause.to_string(),
         })
     };
     write!(
@@ -73,14 +73,14 @@ fn write_object(
     write!(out, ",\"file_times_through\":{}", json!(through))?;
     let positions = chain.restorable_lsns();
     write_list(out, "restorable_lsns", positions.iter().map(lsns))?;
-    write_list(out, "holes", chain.holes().map(hole))?;
+    write_list(out, "holes", chain.gaps().map(gap))?;
     let left = temporaries(repository);
     let left = left.map(|(file, size_bytes)| json!({"file": file, "size_bytes": size_bytes}));
     write_list(out, "temporaries", left)?;
     writeln!(out, ",\"warnings\":{}}}", words::line(&json!(warnings)))
 }
 
-/// Writes a list of an object, behind what the object has so far.
+/// Writes a list of an object, after what the object has so far.
 pub(crate) fn write_list(
     out: &mut (impl Write + ?Sized),
     key: &str,
@@ -170,14 +170,14 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
             "Captured times up to {through} are those of the files, since a rebuild."
         )?;
     }
-    for hole in chain.holes() {
+    for gap in chain.gaps() {
         let name = |point: Option<Point>| point.map_or("?".to_owned(), |point| point.to_string());
-        let (after, before) = (name(hole.after), name(hole.before));
-        let what = match hole.cause.kind() {
-            HoleKind::Branch => "Branch",
-            _ => "Hole",
+        let (after, before) = (name(gap.after), name(gap.before));
+        let what = match gap.cause.kind() {
+            GapKind::Branch => "Branch",
+            _ => "Gap",
         };
-        writeln!(out, "{what} between {after} and {before}: {}", hole.cause)?;
+        writeln!(out, "{what} between {after} and {before}: {}", gap.cause)?;
     }
     if let Some(verified) = verified(repository) {
         writeln!(out, "Verified: {verified}")?;

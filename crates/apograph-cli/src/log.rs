@@ -64,11 +64,11 @@ fn check(asked: &Log) -> Result<(), Failure> {
         _ => false,
     };
     if is_empty {
-        return Err(Failure::usage("--from lies behind --to"));
+        return Err(Failure::usage("--from lies after --to"));
     }
     match (asked.since, asked.until) {
         (Some(since), Some(until)) if until < since => {
-            Err(Failure::usage("--since lies behind --until"))
+            Err(Failure::usage("--since lies after --until"))
         }
         _ => Ok(()),
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_restore::{Problem, Verified, VerifyOptions, verify_and_mark};
+use apograph_restore::{Problem, Verified, VerifyOptions, verify_and_record};
 use serde_json::{Value, json};
 
 use crate::args::Verify;
@@ -16,7 +16,7 @@ pub(crate) fn run(session: &Session<'_>, words: &Verify) -> Result<Report, Failu
         threads: words.cores.threads(),
         pace: words.rate.pace(),
     };
-    let verified = verify_and_mark(session.disk, &words.repo, &options, session.terminal)?;
+    let verified = verify_and_record(session.disk, &words.repo, &options, session.terminal)?;
     let exit = exit(&verified.problems);
     let json = object(&verified, words.level.name());
     Ok(Report {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
-use apograph::io::{Disk, Folder, Monitor, Reading, Silent};
+use apograph::io::{Disk, Folder, Monitor, NoProgress, Reading};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, rebuild};
-use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_mark};
+use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
 
 use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
 
@@ -81,7 +81,7 @@ impl Act {
     ///
     /// Those of the library.
     pub fn perform(self, disk: &dyn Disk, place: &Place) -> Result<()> {
-        self.perform_heard(disk, place, &Silent)
+        self.perform_heard(disk, place, &NoProgress)
     }
 
     /// The same, while a monitor lets it.
@@ -113,7 +113,7 @@ impl Act {
             }
             Self::Verify => {
                 let options = VerifyOptions::default();
-                let verified = verify_and_mark(disk, &repository, &options, monitor)?;
+                let verified = verify_and_record(disk, &repository, &options, monitor)?;
                 ensure!(verified.problems.is_empty(), "{:?}", verified.problems);
             }
         }

@@ -1,4 +1,4 @@
-//! What must hold behind a fault.
+//! What must hold after a fault.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, log_folder};
-use apograph::io::{Folder, IoError, Reading, RealDisk, Silent};
+use apograph::io::{Folder, IoError, NoProgress, Reading, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
@@ -57,7 +57,7 @@ pub fn check(stage: &Stage, act: Act, place: &Place, ended: Ended) -> Result<()>
         check_epochs(stage, place, LAST_EPOCH).context("acknowledged")?;
     }
     go_on(act, place).context("the next command")?;
-    check_sound(stage, act, place).context("behind the next command")
+    check_sound(stage, act, place).context("after the next command")
 }
 
 /// What failed changed nothing; but what an earlier command left may be named by then.
@@ -105,7 +105,13 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
         return Ok(());
     }
     let options = Backup::default();
-    capture(&RealDisk, &place.database(), &repository, &options, &Silent)?;
+    capture(
+        &RealDisk,
+        &place.database(),
+        &repository,
+        &options,
+        &NoProgress,
+    )?;
     Ok(())
 }
 
@@ -118,7 +124,7 @@ fn check_sound(stage: &Stage, act: Act, place: &Place) -> Result<()> {
     };
     let left = contents.keys().find(is_temporary);
     ensure!(left.is_none() || act == Act::Rebuild, "{left:?} is left");
-    let verified = verify(&place.repository(), &VerifyOptions::default(), &Silent)?;
+    let verified = verify(&place.repository(), &VerifyOptions::default(), &NoProgress)?;
     let problem = verified.problems.first();
     ensure!(problem.is_none(), "verify says {problem:?}");
     if act != Act::First {
@@ -153,7 +159,13 @@ fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
     );
     if !is_there {
         let options = Options::to(Target::Latest);
-        let restored = restore(&RealDisk, &place.repository(), &output, &options, &Silent);
+        let restored = restore(
+            &RealDisk,
+            &place.repository(),
+            &output,
+            &options,
+            &NoProgress,
+        );
         restored.context("the next restore")?;
     }
     let truth = &stage.truth()[&LAST_EPOCH];
@@ -201,7 +213,7 @@ pub fn state_at(repository: &Path, target: Target) -> Result<Result<State, Resto
     let folder = scratch()?;
     let output = folder.path().join("out.grafeo");
     let options = Options::to(target);
-    match restore(&RealDisk, repository, &output, &options, &Silent) {
+    match restore(&RealDisk, repository, &output, &options, &NoProgress) {
         Ok(_) => Ok(Ok(state_of(&output)?)),
         Err(error) => Ok(Err(error)),
     }

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::careless::{NEGLECTS, Neglect};
 use crate::check::Ended;
+use crate::mutant::{NEGLECTS, Neglect};
 
 /// The environment variables that say where the drivers of the two engines are.
 pub const DRIVERS: [&str; 2] = ["APOGRAPH_DRIVER_1", "APOGRAPH_DRIVER_2"];
@@ -32,7 +32,7 @@ impl Programs {
         let folder = program.parent().unwrap_or(Path::new(""));
         Self {
             sound: folder.join("apograph-sound"),
-            careless: folder.join("apograph-careless"),
+            careless: folder.join("apograph-mutant"),
             drivers: drivers(),
             guest: folder.parent().unwrap_or(folder).join("guest"),
         }

@@ -1,4 +1,4 @@
-//! Every fault that apograph survives: how it is produced, and what must hold behind it.
+//! Every fault that apograph survives: how it is produced, and what must hold after it.
 //!
 //! Not published. A [`Row`] is a kind of fault. Running it brings a database and its backups (a
 //! [`stage`]) to the moment of the fault, in every way in which it can come, and then looks
@@ -11,11 +11,11 @@
 //! `cargo xtask faults` runs all of it; the tests of this crate run what is quick.
 
 pub mod act;
-pub mod careless;
 pub mod check;
 pub mod command;
 mod guest;
 mod mount;
+pub mod mutant;
 mod report;
 mod row;
 pub mod rows;

@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 const PRINTED: usize = 20;
 
 #[derive(Parser)]
-#[command(about = "Every fault, and what must hold behind it")]
+#[command(about = "Every fault, and what must hold after it")]
 struct Arguments {
     /// The rows to run; all of them where none is named
     rows: Vec<Row>,

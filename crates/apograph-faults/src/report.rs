@@ -14,7 +14,7 @@ pub enum Extent {
     Long,
 }
 
-/// Faults, and what did not hold behind them.
+/// Faults, and what did not hold after them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Tally {
     /// How often something was run that a fault could strike.
@@ -30,7 +30,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// A fault struck; `outcome` is what was found behind it.
+    /// A fault struck; `outcome` is what was found after it.
     pub fn struck(&mut self, what: impl FnOnce() -> String, outcome: Result<(), Error>) {
         self.faults += 1;
         if let Err(error) = outcome {

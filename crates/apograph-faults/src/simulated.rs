@@ -5,8 +5,8 @@ use apograph_testing::disk::{Fault, Operation, SimDisk};
 use tempfile::TempDir;
 
 use crate::act::{Act, Place};
-use crate::careless::{CarelessDisk, Neglect};
 use crate::check::Ended;
+use crate::mutant::{MutantDisk, Neglect};
 use crate::scratch::scratch;
 use crate::stage::Stage;
 
@@ -33,7 +33,7 @@ impl Simulated {
         let place = Place::prepared(folder.path(), stage, act)?;
         let disk = prepare(SimDisk::new(folder.path()), &place);
         let outcome = match neglects {
-            Some(neglect) => act.perform(&CarelessDisk::new(&disk, neglect), &place),
+            Some(neglect) => act.perform(&MutantDisk::new(&disk, neglect), &place),
             None => act.perform(&disk, &place),
         };
         Ok(Self {

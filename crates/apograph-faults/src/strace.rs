@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::careless::Neglect;
 use crate::check::Ended;
 use crate::command::{Programs, Run};
+use crate::mutant::Neglect;
 
 /// A fault, and the call that it strikes.
 #[derive(Debug, Clone, Copy)]

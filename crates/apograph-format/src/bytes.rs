@@ -57,7 +57,7 @@ pub(crate) fn bincode_whole<T: bincode::Decode<()>>(what: &'static str, bytes: &
 }
 
 /// An unsigned number in bincode's standard configuration at the front of `bytes`, and what stands
-/// behind it.
+/// after it.
 ///
 /// The numbers of commits and epochs are read by the million: this is [`bincode_prefix`] without
 /// what other types need.

@@ -122,7 +122,7 @@ pub fn generation_of(bytes: &[u8]) -> Result<Generation> {
             found: magic,
         });
     }
-    // Generation 1 writes the version as one byte, and the page size right behind it.
+    // Generation 1 writes the version as one byte, and the page size right after it.
     match version {
         v2::DATABASE_VERSION => Ok(Generation::Two),
         other if other & 0xff == v1::DATABASE_VERSION => Ok(Generation::One),

@@ -71,7 +71,7 @@ pub enum CommitRecords {
 pub enum RolledBack {
     /// Its records and no word of its end, so that the next commit takes them in.
     Records,
-    /// Its records, and an abort record behind them.
+    /// Its records, and an abort record after them.
     Aborted,
     /// Nothing.
     Nothing,
@@ -93,7 +93,7 @@ pub enum LogAtBackup {
     /// There is no such backup.
     NoBackup,
     /// It writes an image, as a checkpoint does, and a cursor. Nothing in the log says so.
-    Silent,
+    NoProgress,
     /// The same, and the log goes on in a new file. The old ones stay.
     NewFile,
     /// It is a checkpoint.
@@ -138,7 +138,7 @@ pub struct EngineTraits {
     pub log_at_checkpoint: LogAtCheckpoint,
     /// What becomes of it at a full backup of the engine's own.
     pub log_at_backup: LogAtBackup,
-    /// What is logged behind `compact()`.
+    /// What is logged after `compact()`.
     pub compacted: Compacted,
     /// What is moved out of the database.
     pub spilled: Spilled,
@@ -163,7 +163,7 @@ const READ_ONLY_COMPACT: EngineTraits = EngineTraits {
 const QUERIES_COMMIT: EngineTraits = EngineTraits {
     since: EngineVersion::new(0, 5, 35),
     commit_records: CommitRecords::Queries,
-    log_at_backup: LogAtBackup::Silent,
+    log_at_backup: LogAtBackup::NoProgress,
     ..READ_ONLY_COMPACT
 };
 const BACKUPS_ROTATE: EngineTraits = EngineTraits {

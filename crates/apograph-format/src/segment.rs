@@ -153,7 +153,7 @@ impl SegmentHeader {
     ///
     /// In generation 1 the engine lays whole log files side by side, torn ends and all. apograph
     /// captures whole groups, so that in its segments no such end can be seen.
-    pub const fn joints(&self) -> u64 {
+    pub const fn file_boundaries(&self) -> u64 {
         let flags = self.flags;
         let is_ours = flags.continues || flags.repeats || flags.catches_up;
         match self.generation {

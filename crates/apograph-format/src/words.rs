@@ -130,7 +130,7 @@ impl TransactionId {
 }
 
 impl Epoch {
-    /// How many places a commit can be logged behind a higher epoch.
+    /// How many places a commit can be logged after a higher epoch.
     ///
     /// Generation 1 takes the epoch before it takes the log's lock. Eight sessions were up to 14
     /// places out of order, four on a busy machine 73: a session that the system puts aside in
@@ -145,8 +145,8 @@ impl Lsn {
         Self(self.0.saturating_add(bytes))
     }
 
-    /// How many bytes this position lies behind another; 0 where it does not.
-    pub const fn behind(self, other: Self) -> u64 {
+    /// How many bytes this position lies after another; 0 where it does not.
+    pub const fn distance_from(self, other: Self) -> u64 {
         self.0.saturating_sub(other.0)
     }
 }
@@ -309,7 +309,7 @@ impl Crc32 {
         Self(crc32fast::hash(bytes))
     }
 
-    /// The checksum of what this is the checksum of, with `bytes` behind it.
+    /// The checksum of what this is the checksum of, with `bytes` after it.
     #[must_use]
     pub fn followed_by(self, bytes: &[u8]) -> Self {
         let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
@@ -543,7 +543,7 @@ mod tests {
         let (near, far) = (Lsn::new(100), Lsn::new(157));
         assert_eq!(near.plus(57), far);
         assert_eq!(far.plus(u64::MAX), Lsn::new(u64::MAX));
-        assert_eq!((far.behind(near), near.behind(far)), (57, 0));
+        assert_eq!((far.distance_from(near), near.distance_from(far)), (57, 0));
         let file = LogPosition::in_file(LogSequence::new(7), 100);
         let rows = [
             (file, file.plus(57), Generation::One, None),

@@ -43,7 +43,7 @@ impl Apograph {
         }
     }
 
-    /// Runs the command with `--json` behind its words.
+    /// Runs the command with `--json` after its words.
     ///
     /// # Panics
     ///

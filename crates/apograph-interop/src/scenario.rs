@@ -1,4 +1,4 @@
-//! The stories behind the golden fixtures, and how to live through them again.
+//! The stories after the golden fixtures, and how to live through them again.
 //!
 //! A [`Scenario`] is data: an ordered list of [`Step`]s. [`run`] executes it on a real engine
 //! and writes down the truth, in the layout of the fixtures:

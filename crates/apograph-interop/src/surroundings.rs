@@ -39,7 +39,7 @@ impl Clock {
         Some(clock)
     }
 
-    /// Sets it to so many seconds behind or before the true time.
+    /// Sets it to so many seconds after or before the true time.
     ///
     /// # Panics
     ///

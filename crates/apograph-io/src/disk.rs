@@ -291,7 +291,7 @@ fn remove(at: At<'_>, flags: AtFlags) -> Result<()> {
 }
 
 /// A file that was removed while it was open lies in its folder until the server, or the process
-/// behind a FUSE file system, hears that it was closed. So long that is waited for.
+/// after a FUSE file system, hears that it was closed. So long that is waited for.
 const SILLY_PAUSE: Duration = Duration::from_millis(20);
 const SILLY_PAUSES: u32 = 50;
 

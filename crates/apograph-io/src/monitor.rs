@@ -41,9 +41,9 @@ impl dyn Monitor + '_ {
 
 /// Hears nothing, and lets everything go on.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
+pub struct NoProgress;
 
-impl Monitor for Silent {}
+impl Monitor for NoProgress {}
 
 /// Hears nothing, and ends an operation when another thread says so.
 ///

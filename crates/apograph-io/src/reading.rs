@@ -2,7 +2,7 @@
 
 use crate::checksum::Threads;
 use crate::error::Result;
-use crate::monitor::{Monitor, Silent};
+use crate::monitor::{Monitor, NoProgress};
 use crate::pace::Pace;
 
 /// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
@@ -26,7 +26,7 @@ impl Default for Reading<'_> {
         Self {
             threads: Threads::default(),
             pace: &Pace::UNLIMITED,
-            monitor: &Silent,
+            monitor: &NoProgress,
         }
     }
 }

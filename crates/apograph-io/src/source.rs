@@ -8,7 +8,7 @@
 //!
 //! So large files are handed on as [`Bytes`], a place in a file or in memory that holds nothing,
 //! and are looked at through a [`Window`], which is one buffer. What is asked for is there, or it
-//! is an error: bytes behind the end of a file that became shorter are never zeros or nothing.
+//! is an error: bytes after the end of a file that became shorter are never zeros or nothing.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoError, Result, failed};
-use crate::holes::is_hollow;
+use crate::sparse::is_sparse;
 use crate::system::nameless_file;
 
 /// How much is read at a time: a core's own cache holds it.
@@ -112,8 +112,8 @@ impl Source {
 
     /// Whether the file is large and almost all of it is a hole, which reads as zeros and takes no
     /// room on the disk. To read it takes as long as if it were stored.
-    pub fn is_hollow(&self) -> bool {
-        is_hollow(&self.file, self.length as u64)
+    pub fn is_sparse(&self) -> bool {
+        is_sparse(&self.file, self.length as u64)
     }
 
     /// All its bytes.

@@ -182,7 +182,7 @@ impl<'d> StagedFile<'d> {
     }
 
     /// Lets `write` write the file, which will have so many bytes, and makes them durable. Meanwhile
-    /// they are read back, right behind, and each step of them is checked: `check` is told where it
+    /// they are read back, right after, and each step of them is checked: `check` is told where it
     /// begins. Tells the sums of what was read.
     ///
     /// # Errors

@@ -103,7 +103,7 @@ impl PartsSums {
     }
 }
 
-/// The checksums of some bytes that somebody reads: they are computed right behind, while what was
+/// The checksums of some bytes that somebody reads: they are computed right after, while what was
 /// read is still in memory, by other threads too, at no pace.
 ///
 /// The reader takes a share where the others cannot follow; on one thread, all of it. Where the

@@ -1,7 +1,7 @@
 //! What a repository can restore: a pure reading of its manifest and records.
 //!
-//! A **run** is a stretch of the manifest in which the log goes on without a hole. A restore
-//! begins at a full backup and replays the increments behind it in the same run. Which points a
+//! A **run** is a stretch of the manifest in which the log goes on without a gap. A restore
+//! begins at a full backup and replays the increments after it in the same run. Which points a
 //! full backup reaches is its **reach**:
 //!
 //! - from the epoch in its header; or, where it was copied while commits went on, from the end of
@@ -10,7 +10,7 @@
 //! - on into the next timeline of the run, where nothing of the one before is missing but what a
 //!   crash can have kept from being logged: late epochs near its end.
 //!
-//! A point is a name only where its timeline is counted. Behind a segment of which nothing is known
+//! A point is a name only where its timeline is counted. After a segment of which nothing is known
 //! a full backup reaches no point, nor does one in front of it of which that segment would tell
 //! whether the log goes on; its latest state can be restored, and those that times and LSNs name.
 //!
@@ -28,7 +28,7 @@ use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMi
 pub use links::{log_end, missing_entry};
 
 use crate::entry::ChainEntry;
-use crate::hole::{Hole, HoleCause, Unusable};
+use crate::gap::{Gap, GapCause, Unusable};
 use crate::run::Run;
 
 /// Points of one timeline, both ends included.
@@ -68,7 +68,7 @@ pub struct LsnRange {
     pub timeline: Option<Timeline>,
     /// The first position: where the full backup's log begins.
     pub from: Lsn,
-    /// The last position: behind the last commit.
+    /// The last position: after the last commit.
     pub to: Lsn,
 }
 
@@ -77,7 +77,7 @@ pub struct LsnRange {
 pub struct Chain {
     entries: Vec<ChainEntry>,
     runs: Vec<Run>,
-    /// The places where the log breaks off, by the entry behind each.
+    /// The places where the log breaks off, by the entry after each.
     breaks: Vec<usize>,
     reaches: Vec<(usize, Vec<PointRange>)>,
     /// Until when commits are known to be in it, as far as that is recorded.
@@ -157,7 +157,7 @@ impl Chain {
         ranges.collect()
     }
 
-    /// The positions of generation 2 between which the state behind every commit can be restored.
+    /// The positions of generation 2 between which the state after every commit can be restored.
     pub fn restorable_lsns(&self) -> Vec<LsnRange> {
         let mut ranges: Vec<(usize, LsnRange)> = Vec::new();
         for full in self.bases() {
@@ -181,7 +181,7 @@ impl Chain {
     }
 
     /// Every place where commits are missing from the chain, or may be, in its order.
-    pub fn holes(&self) -> impl Iterator<Item = Hole> {
+    pub fn gaps(&self) -> impl Iterator<Item = Gap> {
         let behind = self.points_behind_breaks();
         let mut seen = self.entries.iter();
         let (mut index, mut after) = (0, None);
@@ -192,22 +192,22 @@ impl Chain {
                 index = index.saturating_add(1);
             }
             let cause = self.break_at(*at)?;
-            let hole = Hole {
+            let gap = Gap {
                 after,
                 before,
                 cause,
             };
-            Some((*at, hole))
+            Some((*at, gap))
         });
         let runs = self.runs.iter();
         let mut missing = runs
-            .flat_map(|run| self.missing_epochs(run).map(|hole| (run.end, hole)))
+            .flat_map(|run| self.missing_epochs(run).map(|gap| (run.end, gap)))
             .peekable();
         let mut breaks = breaks.peekable();
         std::iter::from_fn(move || {
             let missing_at = missing.peek().map_or(usize::MAX, |(at, _)| *at);
             let next = breaks.next_if(|(at, _)| *at < missing_at);
-            next.or_else(|| missing.next()).map(|(_, hole)| hole)
+            next.or_else(|| missing.next()).map(|(_, gap)| gap)
         })
     }
 
@@ -231,10 +231,10 @@ impl Chain {
 
     /// Why nothing leads to an entry: it is unusable itself, or every full backup of its run is,
     /// or the log before it breaks off.
-    pub(crate) fn obstacle_before(&self, index: usize) -> Option<HoleCause> {
+    pub(crate) fn obstacle_before(&self, index: usize) -> Option<GapCause> {
         let unusable = |index: usize| {
             let entry = self.entries.get(index)?;
-            Some(HoleCause::unusable(
+            Some(GapCause::unusable(
                 &entry.segment.file,
                 entry.unusable.as_ref()?,
             ))
@@ -253,7 +253,7 @@ impl Chain {
             let before = self.entries.get(..=index)?;
             let (entry, before) = before.split_last()?;
             let is_unknown = |entry: &ChainEntry| entry.content.is_none();
-            // Of a full backup the increment behind it tells the timeline.
+            // Of a full backup the increment after it tells the timeline.
             let own = index
                 .checked_add(1)
                 .filter(|own| self.entries.get(*own).is_some_and(is_unknown));
@@ -277,11 +277,11 @@ impl Chain {
             .or_else(broken)
     }
 
-    fn missing_epochs<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Hole> + 'a {
+    fn missing_epochs<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Gap> + 'a {
         run.timelines.iter().flat_map(move |known| {
             let caught_up = self.caught_up_to(run, known.timeline);
             let from = caught_up.map_or(known.base, |epoch| known.base.max(epoch));
-            known.missing_behind(from).map(move |(first, last)| Hole {
+            known.missing_behind(from).map(move |(first, last)| Gap {
                 after: known.point(first.saturating_sub(1)),
                 before: known.point(last.saturating_add(1)),
                 cause: known.lack_of(first, last),
@@ -298,7 +298,7 @@ impl Chain {
             .max()
     }
 
-    /// For each break, the first point behind it.
+    /// For each break, the first point after it.
     fn points_behind_breaks(&self) -> Vec<Option<Point>> {
         let mut first = None;
         let mut points = Vec::with_capacity(self.breaks.len());

@@ -1,6 +1,6 @@
 //! The cursor: a note in the log folder that tells the engine which log files to keep.
 //!
-//! The engine keeps the files behind the cursor's log sequence when a checkpoint clears the log
+//! The engine keeps the files after the cursor's log sequence when a checkpoint clears the log
 //! (FORMAT.md, "Cursor"). It has no way to say "keep file 0 too": sequence 0 means that file 0 is
 //! backed up, and no cursor at all keeps nothing. But a cursor that the engine cannot read keeps
 //! everything, so that is what [`Keep::AllFiles`] writes: the byte 255, which begins no bincode
@@ -50,7 +50,7 @@ pub enum Keep {
     FilesAfter(LogSequence),
     /// Every one, file 0 too.
     AllFiles,
-    /// Generation 2: those that end behind this position. A cursor that generation 1 wrote, and
+    /// Generation 2: those that end after this position. A cursor that generation 1 wrote, and
     /// that was made JSON, says none.
     FromLsn(Option<Lsn>),
 }

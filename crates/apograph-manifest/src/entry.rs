@@ -2,8 +2,8 @@
 
 use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 
-use crate::hole::Unusable;
-use crate::record::{FullContent, IncrementContent, SegmentContent, Stretch};
+use crate::gap::Unusable;
+use crate::record::{FullContent, IncrementContent, SegmentContent, TimelineSpan};
 use crate::segment::Segment;
 
 /// A segment of the chain.
@@ -17,7 +17,7 @@ pub struct ChainEntry {
     pub content: Option<SegmentContent>,
     /// Why a restore cannot use it, where it cannot.
     pub unusable: Option<Box<Unusable>>,
-    /// Whether the numbers of its timelines are known. They are counted along the chain: behind a
+    /// Whether the numbers of its timelines are known. They are counted along the chain: after a
     /// segment that has no record and cannot be read they are a guess, under which other states may
     /// have been known before. So is that of a full backup of which such a segment would have told
     /// whether the log goes on across it, or from where on its image is a state.
@@ -81,7 +81,7 @@ impl ChainEntry {
 
     /// Whether it has a point, or had, as far as its timelines are what they are taken for.
     pub(crate) fn has(&self, point: Point) -> bool {
-        let has = |stretch: &Stretch| {
+        let has = |stretch: &TimelineSpan| {
             stretch.timeline == point.timeline && stretch.epochs.contains(point.epoch.get())
         };
         match &self.content {
@@ -122,7 +122,7 @@ pub(crate) fn end_of(increment: &IncrementContent, start: Point) -> Point {
     }
 }
 
-fn stretch_end(stretch: &Stretch) -> Point {
+fn stretch_end(stretch: &TimelineSpan) -> Point {
     let last = stretch.epochs.last().map_or(stretch.base, Epoch::new);
     Point::new(stretch.timeline, last.max(stretch.base))
 }

@@ -1,6 +1,6 @@
 //! What a backup writes down to prove, the next time, that a log is still the one it captured.
 //!
-//! The engine's state is its image and the log behind it. A chain goes on where its end is proved to
+//! The engine's state is its image and the log after it. A chain goes on where its end is proved to
 //! be one place of that log; what proves it is compared in `apograph-capture`, and the rule is in
 //! FORMAT.md ("Marker") and docs/decisions.md. The record of the newest publish lies in
 //! `apograph.json` and, the same, in a slot of the [marker](crate::Marker) in the log folder: where
@@ -83,7 +83,7 @@ pub struct Evidence {
     pub segment: SegmentStamp,
     /// Where the chain ends in the log; `None` where the database had none.
     pub end: Option<LogPosition>,
-    /// The image that the log is behind, as it was when the log was looked at.
+    /// The image that the log is after, as it was when the log was looked at.
     pub image: ImageIdentity,
     /// Generation 1: what was seen of the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,10 +111,10 @@ pub struct LogEvidence {
     pub checkpoint: Option<CheckpointRecord>,
     /// The highest log file.
     pub newest: LogSequence,
-    /// How many log files there were behind the one that `checkpoint.meta` names, or behind the first
+    /// How many log files there were after the one that `checkpoint.meta` names, or after the first
     /// where there is none: checkpoints that were under way have begun at most so many.
     pub pending: u64,
-    /// How many checkpoint records stood behind the end of the chain.
+    /// How many checkpoint records stood after the end of the chain.
     pub marks: u64,
 }
 

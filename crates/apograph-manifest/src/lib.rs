@@ -3,7 +3,7 @@
 //! For tools that list, check or copy backups without opening a log or a database. It reads and
 //! writes the small files of a repository ([`Manifest`], [`Cursor`], [`History`], [`Notes`]), each
 //! replaced whole and durably, and reads them as a [`Chain`]: which points can be restored, where
-//! the holes are, and which segments a [`Target`] needs. It opens no segment.
+//! the gaps are, and which segments a [`Target`] needs. It opens no segment.
 //!
 //! ```
 //! use apograph_manifest::io::{Folder, Mode, RealDisk};
@@ -31,7 +31,7 @@ mod cursor;
 mod entry;
 mod error;
 mod evidence;
-mod hole;
+mod gap;
 mod manifest;
 mod marker;
 mod notes;
@@ -50,7 +50,7 @@ pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, 
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
 pub use evidence::{CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp};
-pub use hole::{Hole, HoleCause, HoleKind, Unusable};
+pub use gap::{Gap, GapCause, GapKind, Unusable};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };
@@ -62,8 +62,8 @@ pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
     FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead,
     ImageIdentity, IncrementContent, LogRange, Lost, RecordRef, SegmentContent, SegmentRecord,
-    Stretch, Stretches, TimeSpan, append_records, read_history, read_records, write_history,
-    write_records,
+    TimeSpan, TimelineSpan, TimelineSpans, append_records, read_history, read_records,
+    write_history, write_records,
 };
 pub use segment::{FileName, Segment, Unknown};
 pub use verification::{FileStamp, FoundDamage, Level, Verification};

@@ -178,7 +178,7 @@ impl Manifest {
             .rfind(|segment| segment.kind == SegmentKind::Full)
     }
 
-    /// The increments whose first epoch lies behind `epoch`, in order.
+    /// The increments whose first epoch lies after `epoch`, in order.
     ///
     /// That is the engine's notion of what follows a full backup. It is wrong for a repository
     /// with more than one timeline; [`Chain`](crate::Chain) knows better.

@@ -311,7 +311,7 @@ impl Writer {
         self.put(&number.to_le_bytes());
     }
 
-    /// The fields, zeros behind them, and the hash of both.
+    /// The fields, zeros after them, and the hash of both.
     fn finish(mut self) -> [u8; Slot::BYTES] {
         self.0.resize(Slot::HASHED_BYTES, 0);
         let hash = Blake3::of(&self.0);

@@ -79,7 +79,7 @@ pub struct Notes {
     /// Every commit that was made before this time is in the repository, as far as the clocks of
     /// the database's machine and of ours agree; `None` where there was no backup yet.
     pub looked_until: Option<UnixMillis>,
-    /// Behind a rebuild that found no record of when segments were captured: the last one whose
+    /// After a rebuild that found no record of when segments were captured: the last one whose
     /// time is that of its file.
     pub file_times_through: Option<FileName>,
     /// What else the file says.

@@ -14,7 +14,7 @@ pub use error::{ChainError, Nearest};
 
 use crate::chain::{Chain, PointRange};
 use crate::entry::{ChainEntry, end_of};
-use crate::hole::HoleCause;
+use crate::gap::GapCause;
 use crate::record::IncrementContent;
 
 /// What a user asks to restore.
@@ -29,7 +29,7 @@ pub enum Target {
     Before(PointName),
     /// The last state known to have existed at an instant.
     Time(UnixMillis),
-    /// Generation 2: the state behind the commit that ends at a position of the log.
+    /// Generation 2: the state after the commit that ends at a position of the log.
     Lsn(Lsn),
 }
 
@@ -54,7 +54,7 @@ pub enum Cut {
     End,
     /// Generation 2: before the first commit that claims a later time.
     Until(UnixMillis),
-    /// Generation 2: behind the commit that ends there; there is one, or the image itself ends
+    /// Generation 2: after the commit that ends there; there is one, or the image itself ends
     /// there, or it is an error.
     Through(Lsn),
 }
@@ -71,7 +71,7 @@ pub struct ChainPlan {
     /// The point that the restored database is at, where that is known without reading and has a
     /// name.
     pub point: Option<Point>,
-    /// Generation 1, for a cut at a point: every epoch behind this one, up to the point, is in the
+    /// Generation 1, for a cut at a point: every epoch after this one, up to the point, is in the
     /// increments. It is in the timeline of the point.
     pub complete_from: Option<Point>,
     /// For a target in time. Generation 1: when the state was captured, and when the next segment
@@ -224,7 +224,7 @@ impl Chain {
             let is_lost = entry.content.is_none() && segment.kind == SegmentKind::Incremental;
             let has = (segment.start_epoch..=segment.end_epoch).contains(&name.epoch);
             let reason = entry.unusable.as_ref().filter(|_| is_lost && has)?;
-            Some(HoleCause::unusable(&segment.file, reason))
+            Some(GapCause::unusable(&segment.file, reason))
         });
         match lost {
             Some(cause) => ChainError::Unreachable {
@@ -277,7 +277,7 @@ impl Chain {
     fn plan_point(&self, target: &Target, point: Point) -> Result<ChainPlan, ChainError> {
         let reaches = |full: &usize| self.reach(*full).iter().any(|range| range.contains(point));
         let leads_on = |full: &usize| self.leads_on(*full);
-        // What was logged behind an image in its own epoch belongs to the point too.
+        // What was logged after an image in its own epoch belongs to the point too.
         let whole = self.bases().filter(leads_on).rfind(reaches);
         let Some(full) = whole.or_else(|| self.bases().rfind(reaches)) else {
             return Err(self.not_reachable(target, point));
@@ -361,8 +361,8 @@ impl Chain {
         needed
     }
 
-    /// The error that a target lies behind everything that can be restored.
-    fn out_of_reach(&self, target: &Target, cause: Option<HoleCause>) -> ChainError {
+    /// The error that a target lies after everything that can be restored.
+    fn out_of_reach(&self, target: &Target, cause: Option<GapCause>) -> ChainError {
         let last = self.restorable().last().copied();
         let below = last.map(|range| self.name_of(Point::new(range.timeline, range.to)));
         let nearest = Nearest { below, above: None };
@@ -384,7 +384,7 @@ impl Chain {
         let caught_up = |full: &usize| {
             *full == through && !self.needs_more(*full) || *full < through && self.leads_on(*full)
         };
-        let broken = |cause: Option<HoleCause>| self.out_of_reach(target, cause);
+        let broken = |cause: Option<GapCause>| self.out_of_reach(target, cause);
         if self
             .entries()
             .get(through)
@@ -416,8 +416,8 @@ impl Chain {
         })
     }
 
-    /// A gap in the epochs behind a full backup that no late commit explains.
-    fn gap_before(&self, full: usize, increments: &[usize]) -> Option<HoleCause> {
+    /// A gap in the epochs after a full backup that no late commit explains.
+    fn gap_before(&self, full: usize, increments: &[usize]) -> Option<GapCause> {
         let run = self.run_of(full)?;
         let mut from = self.served_from(full)?;
         let end = self.point_behind(full, increments);
@@ -436,7 +436,7 @@ impl Chain {
         None
     }
 
-    /// The current point behind a full backup and some increments.
+    /// The current point after a full backup and some increments.
     fn point_behind(&self, full: usize, increments: &[usize]) -> Point {
         let base = self
             .entries()

@@ -8,7 +8,7 @@
 //! which for an increment of generation 1 follows from the lengths of its frames.
 //!
 //! The file has a line for each publish, `{"crc32":"…","body":{…}}`, where the checksum covers all
-//! bodies up to there. A publish adds its line behind the last one ([`append_records`]); whatever
+//! bodies up to there. A publish adds its line after the last one ([`append_records`]); whatever
 //! else changes writes the file anew ([`write_records`]). From the first line on that does not match
 //! its checksum the file says nothing: then it is as one of an earlier moment, and no line of it is
 //! ever trusted against the manifest.
@@ -57,7 +57,7 @@ pub struct SegmentRecord {
     pub hash: Blake3,
     /// What is in it.
     pub content: SegmentContent,
-    /// The numbers of its timelines are a guess: they were counted behind a segment of which
+    /// The numbers of its timelines are a guess: they were counted after a segment of which
     /// nothing was known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_uncounted: bool,
@@ -127,7 +127,7 @@ pub enum SegmentContent {
 }
 
 impl SegmentContent {
-    /// Whether it says which timeline the chain is in behind it.
+    /// Whether it says which timeline the chain is in after it.
     pub fn names_timeline(&self) -> bool {
         match self {
             Self::Full(_) => true,
@@ -155,19 +155,19 @@ pub struct FullContent {
     pub image: ImageIdentity,
     /// The timeline and the epoch of the image, by its header.
     pub base: Point,
-    /// Whether the log before it goes on behind it, proved.
+    /// Whether the log before it goes on after it, proved.
     pub continues: bool,
-    /// Where the log behind the image begins. An image of generation 2 says it; in generation 1 it
+    /// Where the log after the image begins. An image of generation 2 says it; in generation 1 it
     /// is unknown for what the engine captured, and where the database was closed.
     pub log_start: Option<LogPosition>,
-    /// Generation 2: the increment behind it says that the log goes on across it. Before that, it was
+    /// Generation 2: the increment after it says that the log goes on across it. Before that, it was
     /// a point of a timeline of its own, whose number nothing else gets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spanned: bool,
 }
 
 impl FullContent {
-    /// Whether the image can hold commits behind its epoch: in generation 1 it is written while
+    /// Whether the image can hold commits after its epoch: in generation 1 it is written while
     /// they go on.
     pub fn may_be_ahead(&self) -> bool {
         self.image.generation() == Generation::One && self.image.iteration > 0
@@ -189,7 +189,7 @@ pub struct ImageIdentity {
     /// Generation 2: the id of the database. Restored copies keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<DatabaseId>,
-    /// Whether the image is encrypted, and the log behind it too.
+    /// Whether the image is encrypted, and the log after it too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_encrypted: bool,
 }
@@ -257,7 +257,7 @@ pub struct IncrementContent {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spans: bool,
     /// The stretches of timelines in it, in log order.
-    pub stretches: Stretches,
+    pub stretches: TimelineSpans,
     /// Whether the process that wrote the last stretch is known to have ended.
     pub process_ended: bool,
     /// How many commit groups it has.
@@ -301,16 +301,16 @@ impl TimeSpan {
 pub struct LogRange {
     /// Its first byte.
     pub start: LogPosition,
-    /// Behind its last byte.
+    /// After its last byte.
     pub end: LogPosition,
 }
 
 /// The stretches of an increment: mostly one, which lies in the value itself.
-pub type Stretches = SmallVec<[Stretch; 1]>;
+pub type TimelineSpans = SmallVec<[TimelineSpan; 1]>;
 
 /// The commits of one timeline in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch {
+pub struct TimelineSpan {
     /// The timeline.
     pub timeline: Timeline,
     /// The epoch at which that timeline begins.
@@ -346,7 +346,7 @@ pub struct HistoryEnd {
 }
 
 impl HistoryEnd {
-    /// That of a file whose lines end there; `None` where something stands behind them, as what a
+    /// That of a file whose lines end there; `None` where something stands after them, as what a
     /// killed command left, or where the file has a name outside of this repository: a copy made of
     /// links is not to change with it.
     fn of(lines: LinesEnd, file: &Metadata) -> Option<Self> {
@@ -429,8 +429,8 @@ pub fn read_records(
     }))
 }
 
-/// Adds what a publish says behind the end of `apograph.json`, durably: the records of segments that
-/// lie behind those that it has, and the evidence. `false` where that cannot be: it is another file
+/// Adds what a publish says after the end of `apograph.json`, durably: the records of segments that
+/// lie after those that it has, and the evidence. `false` where that cannot be: it is another file
 /// by now, or would be too long. Cut off in between, the file says what it said before.
 ///
 /// # Errors

@@ -1,9 +1,9 @@
-//! A run: consecutive segments in which the log goes on without a hole.
+//! A run: consecutive segments in which the log goes on without a gap.
 
 use apograph_format::{Epoch, Generation, Point, PointName, RangeSet, SegmentKind, Timeline};
 
 use crate::entry::ChainEntry;
-use crate::hole::HoleCause;
+use crate::gap::GapCause;
 
 /// How late a commit can be where no segment says that the log goes on: a gap further back is taken
 /// for one that the engine's own backup left.
@@ -48,18 +48,18 @@ impl RunTimeline {
     }
 
     /// That some of its epochs are in no segment.
-    pub(crate) fn lack_of(&self, first: u64, last: u64) -> HoleCause {
-        HoleCause::EpochsMissing {
+    pub(crate) fn lack_of(&self, first: u64, last: u64) -> GapCause {
+        GapCause::EpochsMissing {
             first: PointName {
                 timeline: self.is_counted.then_some(self.timeline),
                 epoch: Epoch::new(first),
             },
             last: Epoch::new(last),
-            is_late: self.is_late(Epoch::new(first)),
+            is_out_of_order: self.is_out_of_order(Epoch::new(first)),
         }
     }
 
-    /// The last epoch up to which none is missing behind `from`.
+    /// The last epoch up to which none is missing after `from`.
     pub(crate) fn contiguous_to(&self, from: Epoch) -> Epoch {
         if self.generation == Generation::Two {
             return self.highest().max(from);
@@ -70,19 +70,19 @@ impl RunTimeline {
         next.map_or(from, |(_, end)| Epoch::new(end))
     }
 
-    /// Whether all that is missing behind `from` lies so near to the end that it was never logged,
+    /// Whether all that is missing after `from` lies so near to the end that it was never logged,
     /// or is still to come.
     pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
         self.missing_behind(from)
-            .all(|(first, _)| self.is_late(Epoch::new(first)))
+            .all(|(first, _)| self.is_out_of_order(Epoch::new(first)))
     }
 
     /// Whether an epoch that is missing lies so near to the end.
-    fn is_late(&self, missing: Epoch) -> bool {
+    fn is_out_of_order(&self, missing: Epoch) -> bool {
         self.highest().get().saturating_sub(missing.get()) < self.late_window
     }
 
-    /// The ranges of epochs behind `from` that should be there and are not.
+    /// The ranges of epochs after `from` that should be there and are not.
     pub(crate) fn missing_behind(&self, from: Epoch) -> impl Iterator<Item = (u64, u64)> {
         let first = from.get().saturating_add(1);
         let counts = self.generation == Generation::One;

@@ -91,7 +91,7 @@ pub struct FileStamp {
 
 impl FileStamp {
     /// How coarse the clock of a file system may be. What is changed twice within that time can
-    /// have one stamp before and behind the second change.
+    /// have one stamp before and after the second change.
     pub const GRAIN: Duration = Duration::from_millis(20);
     /// The same where times are whole seconds: vfat has every other one, and the protocol of sshfs
     /// each.

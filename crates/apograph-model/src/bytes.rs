@@ -7,7 +7,7 @@ pub(crate) use apograph_testing::encoding::varint;
 /// A page of a database file.
 pub(crate) const PAGE_BYTES: usize = 4096;
 
-/// A number as bincode writes it, and what stands behind it.
+/// A number as bincode writes it, and what stands after it.
 pub(crate) fn read_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (&first, rest) = bytes.split_first()?;
     let width = match first {

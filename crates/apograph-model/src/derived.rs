@@ -1,4 +1,4 @@
-//! What a repository answers with `apograph.json`, without it, and behind a rebuild.
+//! What a repository answers with `apograph.json`, without it, and after a rebuild.
 //!
 //! `apograph.json` is derived. So what can be restored, what is wrong, and each state that comes
 //! back are the same where it is cut or lost; and a rebuild of a whole repository changes nothing of
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point};
-use apograph_io::{Folder, Reading, RealDisk, Silent, Threads};
+use apograph_io::{Folder, NoProgress, Reading, RealDisk, Threads};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
 use apograph_repository::{Repository, rebuild};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
@@ -19,7 +19,7 @@ use apograph_testing::scratch::scratch;
 pub type Answers = Vec<String>;
 
 /// Asks a whole repository the same questions with `apograph.json`, with the first half of it,
-/// without it and behind a rebuild: what it lists, what a verification finds, and at most so many of the states that it
+/// without it and after a rebuild: what it lists, what a verification finds, and at most so many of the states that it
 /// offers.
 ///
 /// # Errors
@@ -45,7 +45,7 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     remove(MANIFEST_FILE_NAME);
     let opened = Folder::open(&copy).map_err(|error| error.to_string())?;
     rebuild(&RealDisk, &opened, Reading::default()).map_err(|error| error.to_string())?;
-    compare(&with, &answers(&copy, states)?, "behind a rebuild")
+    compare(&with, &answers(&copy, states)?, "after a rebuild")
 }
 
 fn compare(with: &Answers, other: &Answers, when: &str) -> Result<(), String> {
@@ -68,7 +68,7 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
     let mut answers = vec![
         format!("points {:?}", chain.restorable()),
         format!("positions {:?}", chain.restorable_lsns()),
-        format!("holes {:?}", chain.holes().collect::<Vec<_>>()),
+        format!("holes {:?}", chain.gaps().collect::<Vec<_>>()),
     ];
     answers.extend(chain.entries().iter().map(|entry| {
         let name = &entry.segment.file;
@@ -78,7 +78,7 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
         threads: Threads::ONE,
         ..VerifyOptions::default()
     };
-    let verified = verify(repository, &options, &Silent).map_err(|error| error.to_string())?;
+    let verified = verify(repository, &options, &NoProgress).map_err(|error| error.to_string())?;
     answers.push(format!("problems {:?}", verified.problems));
     let points = chain.restorable().into_iter().flat_map(|range| {
         let epochs = range.from.get()..=range.to.get();
@@ -104,7 +104,7 @@ fn state(repository: &Path, target: Target) -> Result<String, String> {
         threads: Threads::ONE,
         ..Options::to(target)
     };
-    if let Err(error) = restore(&RealDisk, repository, &output, &options, &Silent) {
+    if let Err(error) = restore(&RealDisk, repository, &output, &options, &NoProgress) {
         return Ok(format!("{} {error}", error.code()));
     }
     let mut bytes = Vec::new();

@@ -47,7 +47,7 @@ pub(crate) enum Keep {
     Nothing,
     /// It cannot be read.
     Everything,
-    /// What lies behind this log file, or, in generation 2, this LSN.
+    /// What lies after this log file, or, in generation 2, this LSN.
     Behind(u64),
 }
 

@@ -15,6 +15,7 @@
 //! `apograph-interop`.
 
 mod bytes;
+mod corruption;
 mod derived;
 mod engine;
 pub mod fuzz;
@@ -24,7 +25,6 @@ mod op;
 mod read;
 mod run;
 mod truth;
-mod vandal;
 
 pub use derived::{Answers, answers, check_derived};
 pub use op::{Backup, Damage, DamageKind, MAX_OPS, Op, Shape, Story};

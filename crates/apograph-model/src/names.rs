@@ -21,7 +21,7 @@ pub(crate) struct Names(BTreeMap<Point, Named>);
 #[derive(Debug)]
 struct Named {
     state: State,
-    /// Whether nothing behind it was offered in its timeline.
+    /// Whether nothing after it was offered in its timeline.
     is_last: bool,
 }
 

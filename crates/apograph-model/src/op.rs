@@ -1,7 +1,7 @@
 //! What can happen to a database and to its backups, and a story of such things.
 //!
 //! A story is decoded from bytes, and every byte string is one: a fuzzer cannot miss. Each thing
-//! that happens takes three bytes, so a byte that is put in or left out moves all behind it, and
+//! that happens takes three bytes, so a byte that is put in or left out moves all after it, and
 //! one that is changed changes one thing.
 
 use std::fmt;

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Epoch, Point};
-use apograph_io::{Folder, Reading, RealDisk, Silent, Threads};
+use apograph_io::{Folder, NoProgress, Reading, RealDisk, Threads};
 use apograph_manifest::Target;
 use apograph_repository::{Repository, RepositoryError, rebuild};
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
 use apograph_testing::scratch::scratch;
 
+use crate::corruption::{self, Done};
 use crate::derived::check_derived;
 use crate::engine::{Engine, Keep};
 use crate::live::Live;
@@ -22,7 +23,6 @@ use crate::names::{Names, Timelines};
 use crate::op::{Backup, Op, Story};
 use crate::read::state_of;
 use crate::truth::State;
-use crate::vandal::{self, Done};
 
 /// The library that is tested. Tests put a faulty one in the place of the real one.
 pub trait Library {
@@ -37,7 +37,7 @@ pub trait Library {
         repository: &Path,
         options: &Options,
     ) -> Result<Captured, CaptureError> {
-        capture(&RealDisk, database, repository, options, &Silent)
+        capture(&RealDisk, database, repository, options, &NoProgress)
     }
 
     /// Restores a database.
@@ -51,7 +51,7 @@ pub trait Library {
         output: &Path,
         options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
-        restore(&RealDisk, repository, output, options, &Silent).map(drop)
+        restore(&RealDisk, repository, output, options, &NoProgress).map(drop)
     }
 }
 
@@ -71,7 +71,7 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// Every point, and again behind a rebuild.
+    /// Every point, and again after a rebuild.
     pub const ALL: Self = Self {
         points: 64,
         rebuilds: true,
@@ -223,7 +223,7 @@ impl Stage<'_> {
                 self.engine.goes_on = false;
             }
             Op::Damage(damage) if self.has_backup => {
-                vandal::damage(&self.repository, damage, &self.older, &mut self.done)?;
+                corruption::damage(&self.repository, damage, &self.older, &mut self.done)?;
                 self.engine.goes_on = false;
                 self.compare()?;
             }
@@ -258,7 +258,7 @@ impl Stage<'_> {
             self.engine.log_pending();
         }
         self.live.write(self.engine.files())?;
-        let older = vandal::small_files(&self.repository);
+        let older = corruption::small_files(&self.repository);
         let options = Options {
             kind: backup.into(),
             threads: Threads::ONE,
@@ -288,7 +288,7 @@ impl Stage<'_> {
         self.note_names()
     }
 
-    /// An increment may be refused where the log does not go on, and everything behind damage.
+    /// An increment may be refused where the log does not go on, and everything after damage.
     fn judge_refusal(&self, backup: Backup, error: &CaptureError) -> Result<(), String> {
         let may_break = backup == Backup::Incremental && !self.engine.goes_on;
         let is_broken = matches!(
@@ -306,8 +306,8 @@ impl Stage<'_> {
             return Ok(());
         }
         if is_lost {
-            for name in vandal::SMALL_FILES {
-                vandal::remove(&self.repository.join(name));
+            for name in corruption::SMALL_FILES {
+                corruption::remove(&self.repository.join(name));
             }
         }
         self.done.to_manifest = true;
@@ -350,7 +350,7 @@ impl Stage<'_> {
         Ok(state_of(&output, self.story.generation, truth))
     }
 
-    /// Behind a backup the latest state is the live one.
+    /// After a backup the latest state is the live one.
     fn compare_latest(&mut self) -> Result<(), Wrong> {
         let live = self.engine.truth.live().clone();
         match self.restored(Target::Latest)? {

@@ -81,7 +81,7 @@ impl History {
         complete.any(|cut| self.state(epoch, cut) == *state)
     }
 
-    /// The last epoch up to which each behind `from` was taken by one of the first commits.
+    /// The last epoch up to which each after `from` was taken by one of the first commits.
     fn contiguous_to(&self, from: u64, cut: usize) -> u64 {
         let commits = self.commits.get(..cut).unwrap_or_default();
         let is_taken = |epoch: u64| commits.iter().any(|it| it.owns_epoch && it.epoch == epoch);
@@ -92,7 +92,7 @@ impl History {
     }
 }
 
-/// Puts a commit behind all others.
+/// Puts a commit after all others.
 pub(crate) fn apply(state: &mut State, number: u32) {
     state.retain(|it| *it != number);
     state.push(number);
@@ -105,7 +105,7 @@ pub(crate) struct Moment {
     pub(crate) epoch: u64,
 }
 
-/// Backups of one chain without a hole: whatever lies between is captured.
+/// Backups of one chain without a gap: whatever lies between is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Captured {
     from: Moment,
@@ -336,7 +336,7 @@ impl Truth {
     /// An increment was taken though the log need not have gone on from the backup before it.
     ///
     /// Where epochs are not kept counting it serves from the last one that the log leads up to.
-    /// There may be a hole behind that, and nothing at all where the process has logged nothing.
+    /// There may be a gap after that, and nothing at all where the process has logged nothing.
     pub(crate) fn note_lone_increment(&mut self) {
         let now = self.now();
         if self.keeps_counting {
@@ -448,7 +448,7 @@ impl Truth {
     }
 
     /// Whether a history agrees with what a timeline gave back: with its last state as one of its
-    /// epoch, and with every other as the last one. Behind damage each of them can be the last one
+    /// epoch, and with every other as the last one. After damage each of them can be the last one
     /// that is left.
     pub fn agrees(&self, timeline: &[(u64, State)], is_damaged: bool) -> bool {
         let Some((last, others)) = timeline.split_last() else {

@@ -53,11 +53,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     println!("holes");
-    let holes = chain.holes().collect::<Vec<_>>();
-    for hole in &holes {
-        println!("  {}", hole.cause);
+    let gaps = chain.gaps().collect::<Vec<_>>();
+    for gap in &gaps {
+        println!("  {}", gap.cause);
     }
-    if holes.is_empty() {
+    if gaps.is_empty() {
         println!("  none");
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Completing a backup that was cut off before its manifest.
 //!
-//! Such a backup leaves whole segments that no entry names. Those that go on behind the last entry,
+//! Such a backup leaves whole segments that no entry names. Those that go on after the last entry,
 //! number by number, are made entries: nothing that was captured is captured twice or thrown away.
 //! A copy of an increment that has an entry is none of them, whatever its name: in generation 1 an
 //! increment tells of its place only the epoch it begins with, and another process counts it again.
@@ -66,7 +66,7 @@ pub fn adopt(
     Repository::open_or_empty(repository.folder().clone(), reading)
 }
 
-/// Whether a name comes right behind the last entry.
+/// Whether a name comes right after the last entry.
 fn goes_on(manifest: &Manifest, name: SegmentName) -> bool {
     let last = manifest
         .segments
@@ -105,7 +105,7 @@ fn set_aside(
     Ok(disk.sync_folder(folder)?)
 }
 
-/// The entry of a segment, if it is sound and fits behind the last one.
+/// The entry of a segment, if it is sound and fits after the last one.
 fn fitting(
     repository: &Repository,
     manifest: &Manifest,
@@ -132,7 +132,7 @@ fn is_copy(repository: &Repository, hash: Blake3) -> bool {
     known.any(|it| it.hash == Some(hash))
 }
 
-/// Whether an increment can go on behind an entry, by what the manifest says of both. What stands
+/// Whether an increment can go on after an entry, by what the manifest says of both. What stands
 /// in them is compared when the repository is opened.
 fn follows(last: &Segment, increment: &Segment) -> bool {
     match (last.end_lsn, increment.end_lsn) {

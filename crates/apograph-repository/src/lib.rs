@@ -22,7 +22,6 @@ mod check;
 mod encoding;
 mod error;
 mod init;
-mod marks;
 mod opening;
 mod overlap;
 mod place;
@@ -33,6 +32,7 @@ mod repository;
 mod segment;
 mod summary;
 mod timelines;
+mod verification_records;
 
 pub use adopt::adopt;
 #[doc(no_inline)]
@@ -46,7 +46,6 @@ pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 pub use error::{RepositoryError, Result};
 pub use init::{Initialized, create, init, uncreate};
-pub use marks::{Mark, mark};
 pub use place::{check_no_repository, check_outside_logs};
 pub use publish::{Addition, LogNotes, NewSegment, RepositoryLock, next_name, publish};
 pub use rebuild::{Rebuild, plan_rebuild, rebuild};
@@ -54,3 +53,4 @@ pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, check_image, parse_image};
 pub use summary::{Summary, Surroundings};
 pub use timelines::advance;
+pub use verification_records::{VerificationRecord, record_verifications};

@@ -4,7 +4,7 @@
 //! proves the next time that the log is still the one that was captured ([`LogNotes::mark`]), then
 //! the manifest replaced, then a line more in `apograph.json`, then what tells the engine which log to keep
 //! ([`LogNotes::keep`]). Cut off after the first step, there are files that the manifest does not
-//! name; the next backup adopts them (see `adopt.rs`). A full backup is published behind the increments that belong to it: an image whose
+//! name; the next backup adopts them (see `adopt.rs`). A full backup is published after the increments that belong to it: an image whose
 //! increment is missing would be taken for a state of its own.
 
 use std::ffi::OsString;
@@ -215,7 +215,7 @@ pub fn publish(
     Ok(())
 }
 
-/// Says in `apograph.json` what was published: behind what it says so far, where that is what is
+/// Says in `apograph.json` what was published: after what it says so far, where that is what is
 /// known, else all of it anew.
 fn record(
     disk: &dyn Disk,

@@ -12,12 +12,12 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    /// Adds one that lies behind those so far.
+    /// Adds one that lies after those so far.
     pub(crate) fn push(&mut self, index: usize, verification: Verification) {
         self.marks.push((index, verification));
     }
 
-    /// Adds one that was found damaged, which lies behind those so far.
+    /// Adds one that was found damaged, which lies after those so far.
     pub(crate) fn push_damaged(&mut self, index: usize, damage: FoundDamage) {
         self.damaged.push((index, damage));
     }

@@ -52,7 +52,7 @@ pub struct Repository {
 impl Repository {
     /// Opens the repository at `path`.
     ///
-    /// A segment that is missing or damaged is no error here: it is a hole in the chain. Nor are
+    /// A segment that is missing or damaged is no error here: it is a gap in the chain. Nor are
     /// damaged notes, of which the monitor of a reading is told.
     ///
     /// # Errors
@@ -282,7 +282,7 @@ impl Repository {
     }
 
     /// Whether a segment that the manifest does not name is of a backup that was not finished, or is
-    /// not yet: it comes right behind the last one. The next backup makes it part of the chain.
+    /// not yet: it comes right after the last one. The next backup makes it part of the chain.
     pub fn is_unfinished(&self, name: SegmentName) -> bool {
         let last = self.chain.entries().last();
         is_right_behind(last.map(|last| &last.segment), name)
@@ -303,7 +303,7 @@ impl Repository {
         timeline_behind(self.chain.entries().get(..index).unwrap_or_default())
     }
 
-    /// The timeline behind the last entry of the chain.
+    /// The timeline after the last entry of the chain.
     pub fn timeline_at_end(&self) -> TimelineState {
         timeline_behind(self.chain.entries())
     }
@@ -370,7 +370,7 @@ impl Repository {
         self.verified.record(index, entry)
     }
 
-    /// Whether the timelines of what comes behind the last entry can be counted.
+    /// Whether the timelines of what comes after the last entry can be counted.
     pub fn is_counted(&self) -> bool {
         let last = self.chain.entries().last();
         last.is_none_or(|last| last.is_counted && last.content.is_some())
@@ -392,7 +392,7 @@ pub(crate) fn tell_damaged(
     }
 }
 
-/// Whether a name is one of those that a single backup gives behind a segment.
+/// Whether a name is one of those that a single backup gives after a segment.
 pub(crate) fn is_right_behind(last: Option<&Segment>, name: SegmentName) -> bool {
     let last = last.and_then(|last| SegmentName::parse(last.file.as_str()));
     let next = last.map_or(0, |last| last.index.saturating_add(1));

@@ -25,7 +25,7 @@ pub struct StoredFile {
 }
 
 impl StoredFile {
-    /// Opens a segment's file, unless almost all of it is a hole: nobody ever wrote that.
+    /// Opens a segment's file, unless almost all of it is a gap: nobody ever wrote that.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl StoredFile {
     ///
     /// [`SegmentDefect`].
     pub fn of(source: Source) -> Result<Self, SegmentDefect> {
-        if source.is_hollow() {
+        if source.is_sparse() {
             let count = source.len();
             let detail = format!("almost all of its {count} bytes were never written");
             return Err(Unusable::Damaged { offset: 0, detail }.into());
@@ -135,7 +135,7 @@ impl IncrementFile {
             Generation::One => {
                 let part = LogPart {
                     file_offset: SEGMENT_HEADER_BYTES as u64,
-                    joints: self.header.joints(),
+                    file_boundaries: self.header.file_boundaries(),
                     ..LogPart::of_file(LogSequence::default(), 0, self.body())
                 };
                 vec![part.skipping(skip_bytes)]
@@ -145,7 +145,7 @@ impl IncrementFile {
                 let from = start.plus(skip_bytes);
                 let parts = self.pieces.iter().map(|piece| {
                     let part = self.part_of(piece);
-                    part.skipping(from.behind(piece.first()))
+                    part.skipping(from.distance_from(piece.first()))
                 });
                 parts.collect()
             }
@@ -175,7 +175,7 @@ impl IncrementFile {
     pub fn before(&self, lsn: Lsn) -> Bytes<'_> {
         let piece = self.pieces.iter().rfind(|piece| piece.first() < lsn);
         let bytes = piece.and_then(|piece| {
-            let length = usize::try_from(lsn.behind(piece.first())).ok()?;
+            let length = usize::try_from(lsn.distance_from(piece.first())).ok()?;
             let is_there = length <= piece.frames.len();
             let frames = self.bytes().slice(piece.frames.clone());
             is_there.then(|| frames.slice(0..length))
@@ -215,7 +215,7 @@ pub(crate) fn leaves_out(bytes: Bytes<'_>) -> Result<bool, IoError> {
 }
 
 /// After a crash the cursor can name a position in the middle of a log file. Then the engine counts
-/// the groups behind it, and writes none of them into its increment.
+/// the groups after it, and writes none of them into its increment.
 fn left_out(groups: u64) -> Unusable {
     let detail =
         format!("it counts {groups} commit groups and holds none: the engine left them out");
@@ -339,7 +339,7 @@ impl FullFile {
         ImageIdentity::of(self.image.headers())
     }
 
-    /// Generation 2: where the log behind the image begins.
+    /// Generation 2: where the log after the image begins.
     pub fn log_start(&self) -> Option<LogPosition> {
         self.image.checkpoint().log_start.map(LogPosition::Lsn)
     }

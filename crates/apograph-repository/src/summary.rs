@@ -1,13 +1,13 @@
 //! The record of an increment, gathered while its log is read.
 
 use apograph_format::{Epoch, Generation, RangeSet, SegmentFlags, Timeline};
-use apograph_manifest::{IncrementContent, LogRange, Stretch, Stretches, TimeSpan};
+use apograph_manifest::{IncrementContent, LogRange, TimeSpan, TimelineSpan, TimelineSpans};
 use apograph_wal::{Group, PlacedEvent, Placement, TimelineState};
 
 /// Counts and epochs of the groups seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    stretches: Stretches,
+    stretches: TimelineSpans,
     commits: u64,
     records: u64,
     frames: u64,
@@ -30,7 +30,7 @@ pub struct Surroundings {
 }
 
 impl Summary {
-    /// Adds an event; `state` is the timeline behind it.
+    /// Adds an event; `state` is the timeline after it.
     pub fn add(&mut self, event: &PlacedEvent<'_>, state: &TimelineState) {
         match event {
             PlacedEvent::Group(group, placement) => self.add_group(group, placement, state.base),
@@ -61,7 +61,7 @@ impl Summary {
         state.highest()
     }
 
-    /// The record; `state` is the timeline behind the last event.
+    /// The record; `state` is the timeline after the last event.
     pub fn content(self, surroundings: Surroundings, state: &TimelineState) -> IncrementContent {
         IncrementContent {
             range: surroundings.range,
@@ -100,14 +100,14 @@ impl Summary {
         }
     }
 
-    fn stretch(&mut self, timeline: Timeline, base: Epoch, opens: bool) -> &mut Stretch {
+    fn stretch(&mut self, timeline: Timeline, base: Epoch, opens: bool) -> &mut TimelineSpan {
         let current = self
             .stretches
             .last()
             .is_some_and(|last| last.timeline == timeline);
         if !current {
             let (epochs, transactions) = (RangeSet::new(), RangeSet::new());
-            self.stretches.push(Stretch {
+            self.stretches.push(TimelineSpan {
                 timeline,
                 base,
                 opens,

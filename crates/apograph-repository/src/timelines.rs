@@ -4,7 +4,7 @@ use apograph_format::{Epoch, LogPosition, Point, Timeline};
 use apograph_manifest::{ChainEntry, FullContent, SegmentContent};
 use apograph_wal::TimelineState;
 
-/// The timeline behind some entries from the start of a chain.
+/// The timeline after some entries from the start of a chain.
 pub(crate) fn timeline_behind(entries: &[ChainEntry]) -> TimelineState {
     let start = Point::new(Timeline::FIRST, Epoch::default());
     let mut state = TimelineState::at(start);
@@ -17,7 +17,7 @@ pub(crate) fn timeline_behind(entries: &[ChainEntry]) -> TimelineState {
 /// Brings a timeline forward over an entry of a chain.
 ///
 /// An increment that repeats the log before its full backup tells nothing new, unless nothing of
-/// that log is known: where the chain begins with the full backup, or behind a segment that is lost
+/// that log is known: where the chain begins with the full backup, or after a segment that is lost
 /// with its record.
 pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) {
     let content = |index: usize| entries.get(index)?.content.as_ref();

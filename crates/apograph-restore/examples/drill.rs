@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use apograph_restore::{Options, RealDisk, Silent, Target, VerifyOptions, restore, verify};
+use apograph_restore::{NoProgress, Options, RealDisk, Target, VerifyOptions, restore, verify};
 
 const EXAMPLE: [(&str, &[u8]); 5] = [
     (
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut options = Options::to(Target::Latest);
     options.dry_run = true;
     let output = own.path().join("restored.grafeo");
-    let restored = restore(&RealDisk, &repository, &output, &options, &Silent)?;
+    let restored = restore(&RealDisk, &repository, &output, &options, &NoProgress)?;
     match restored.point {
         Some(point) => println!("latest point  {point}"),
         None => println!("latest point  unknown: the commits are encrypted"),
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("to run        {statement}");
     }
 
-    let verified = verify(&repository, &VerifyOptions::default(), &Silent)?;
+    let verified = verify(&repository, &VerifyOptions::default(), &NoProgress)?;
     println!(
         "verified      {} files, {} frames, {} commits",
         verified.files, verified.frames, verified.commits

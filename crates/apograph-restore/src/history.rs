@@ -23,12 +23,12 @@ pub struct Commit {
     pub own_epoch: bool,
     /// Generation 2: when it was written.
     pub committed_at: Option<UnixMillis>,
-    /// The last capture before the one that found it: it was made behind that, as far as times of
+    /// The last capture before the one that found it: it was made after that, as far as times of
     /// captures are known.
     pub captured_after: Option<UnixMillis>,
     /// The capture that found it: it was made by then.
     pub captured_at: UnixMillis,
-    /// Generation 2: the position behind it.
+    /// Generation 2: the position after it.
     pub end_lsn: Option<Lsn>,
     /// Whether its epoch, its time and its records are encrypted.
     pub is_encrypted: bool,

@@ -3,16 +3,16 @@
 //! For programs that restore or check backups by themselves; the `apograph` command is one.
 //! [`restore()`] gives back exactly the state that was asked for, or nothing: once every byte of it
 //! was checked the database appears, whole, where nothing was. [`verify()`] is the same
-//! walk without output ([`verify_and_mark`] remembers what it found), and [`commits`] shows what it
+//! walk without output ([`verify_and_record`] remembers what it found), and [`commits`] shows what it
 //! sees. It does not take backups.
 //!
 //! ```no_run
-//! use apograph_restore::{Options, RealDisk, Silent, Target, restore};
+//! use apograph_restore::{Options, RealDisk, NoProgress, Target, restore};
 //!
 //! let (repository, output) = ("backups".as_ref(), "restored.grafeo".as_ref());
 //! let options = Options::to(Target::Point("57".parse()?));
-//! let restored = restore(&RealDisk, repository, output, &options, &Silent)?;
-//! println!("{} commits behind {}", restored.commits, restored.full.file);
+//! let restored = restore(&RealDisk, repository, output, &options, &NoProgress)?;
+//! println!("{} commits after {}", restored.commits, restored.full.file);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -32,7 +32,7 @@ pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
 #[doc(no_inline)]
-pub use apograph_io::{CancellationToken, Disk, Monitor, Pace, RealDisk, Silent, Threads};
+pub use apograph_io::{CancellationToken, Disk, Monitor, NoProgress, Pace, RealDisk, Threads};
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
 pub use apograph_manifest::{Level, Target};
@@ -43,4 +43,4 @@ pub use apograph_wal as wal;
 pub use error::{RestoreError, Result};
 pub use history::{Commit, Logged, commits};
 pub use restore::{Options, Restored, restore};
-pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_mark};
+pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_record};

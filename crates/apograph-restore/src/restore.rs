@@ -10,7 +10,7 @@ use apograph_format::{
 };
 use apograph_io::{Disk, IoError, Mode, Monitor, Owner, Pace, Reading, Threads};
 use apograph_manifest::{
-    ChainError, ChainPlan, Cut, FullContent, HoleCause, Segment, SegmentContent, Target,
+    ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
 };
 use apograph_repository::Repository;
 
@@ -55,7 +55,7 @@ pub struct Restored {
     pub point: Option<Point>,
     /// The timeline it is in; unknown where it is not counted.
     pub timeline: Option<Timeline>,
-    /// Generation 2: the position in the log behind its last commit.
+    /// Generation 2: the position in the log after its last commit.
     pub lsn: Option<Lsn>,
     /// The full backup it was made from.
     pub full: Segment,
@@ -164,7 +164,7 @@ fn restored(
     maker.beside_a_writer().made(output, Sink::to(staging))
 }
 
-/// Behind a rebuild that found no record of it, when a segment of generation 1 was captured is known
+/// After a rebuild that found no record of it, when a segment of generation 1 was captured is known
 /// from its file alone. That is never too early, so nothing later is in the state; but it can be too
 /// late, and the state older than what was captured by then.
 fn warn_of_file_times(
@@ -336,10 +336,10 @@ impl<'a> Maker<'a> {
             None => Ok(()),
             Some((first, last)) => {
                 let first = Point::new(target.timeline, Epoch::new(first));
-                let cause = HoleCause::EpochsMissing {
+                let cause = GapCause::EpochsMissing {
                     first: first.into(),
                     last: Epoch::new(last),
-                    is_late: false,
+                    is_out_of_order: false,
                 };
                 let nearest = self.repository.chain().nearest(target.into());
                 let (target, cause) = (format!("epoch {target}"), Box::new(cause));
@@ -366,7 +366,7 @@ impl<'a> Maker<'a> {
         Err(ChainError::NotABoundary { lsn, below, above }.into())
     }
 
-    /// Generation 2: the position behind the state.
+    /// Generation 2: the position after the state.
     fn end_lsn(&self) -> Result<Option<Lsn>> {
         let in_log = self.selection.last.and_then(|last| last.end);
         let start = self.full_content()?.log_start.and_then(LogPosition::lsn);

@@ -9,12 +9,12 @@ use crate::statements::Statements;
 
 /// The groups that a restore keeps, gathered over all its increments.
 ///
-/// In generation 2 the state at a point is a prefix of the log: behind the first group that is not
-/// part of it, none is. In generation 1 a group can be logged late, behind one with a higher epoch.
+/// In generation 2 the state at a point is a prefix of the log: after the first group that is not
+/// part of it, none is. In generation 1 a group can be logged late, after one with a higher epoch.
 pub(crate) struct Selection {
     cut: Cut,
     runs: Runs,
-    /// Markers since the last group: they are part of the log where it goes on behind them.
+    /// Markers since the last group: they are part of the log where it goes on after them.
     markers: Runs,
     pub(crate) commits: u64,
     /// The epochs of the target's timeline.

@@ -21,7 +21,7 @@ pub(crate) struct Sink<'d> {
     staging: Option<Staging<'d>>,
     bytes: u64,
     open: Option<Open>,
-    /// Generation 2: the position behind what is written.
+    /// Generation 2: the position after what is written.
     end: Option<Lsn>,
     now: UnixMillis,
 }
@@ -66,7 +66,7 @@ impl<'d> Sink<'d> {
         }
     }
 
-    /// Writes the database file, behind which the log begins, and the embeddings beside it.
+    /// Writes the database file, after which the log begins, and the embeddings beside it.
     fn image(&mut self, full: &FullFile) -> Result<()> {
         let length = full.image_bytes();
         self.bytes += length;

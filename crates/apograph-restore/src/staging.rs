@@ -266,7 +266,7 @@ impl<'d> Staging<'d> {
         Err(RestoreError::OutputExists { path: at.path() })
     }
 
-    /// Begins a log file, behind those that were written.
+    /// Begins a log file, after those that were written.
     pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
         let folder = if let Some(log) = &mut self.log {
             log.close()?;

@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Disk, Monitor, Pace, Reading, Threads, now};
-use apograph_manifest::{FileStamp, FoundDamage, HoleCause, Level, Unusable, Verification};
-use apograph_repository::{Mark, Repository, mark};
+use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
+use apograph_repository::{Repository, VerificationRecord, record_verifications};
 
 use crate::error::{RestoreError, Result, code_of};
 use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
@@ -95,7 +95,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
 /// # Errors
 ///
 /// As [`verify`].
-pub fn verify_and_mark(
+pub fn verify_and_record(
     disk: &dyn Disk,
     folder: &Path,
     options: &VerifyOptions,
@@ -105,7 +105,7 @@ pub fn verify_and_mark(
     let repository = Repository::open_with(folder, reading)?;
     let (verified, marks) = verified(&repository, options, reading, true)?;
     if repository.has_history() || options.only_new {
-        mark(disk, &repository, &marks).unwrap_or_else(|error| {
+        record_verifications(disk, &repository, &marks).unwrap_or_else(|error| {
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
         repository.folder().tell_lacks(monitor);
@@ -118,7 +118,7 @@ fn verified<'a>(
     options: &VerifyOptions,
     reading: Reading<'a>,
     notes: bool,
-) -> Result<(Verified, Vec<Mark<'a>>)> {
+) -> Result<(Verified, Vec<VerificationRecord<'a>>)> {
     let entries = repository.chain().entries();
     let is_new = |index: &usize| {
         let known = repository.verified(*index).filter(|_| options.only_new);
@@ -194,7 +194,7 @@ struct Check<'a> {
 struct Found<'a> {
     verified: Verified,
     problems: Vec<(usize, Problem)>,
-    marks: Vec<(usize, Mark<'a>)>,
+    marks: Vec<(usize, VerificationRecord<'a>)>,
     failed: BTreeMap<usize, RestoreError>,
 }
 
@@ -221,7 +221,7 @@ impl<'a> Check<'a> {
             let verification = stamp.map(|stamp| Verification::new(stamp, self.level, at));
             // A file of which it would not show that it was changed again has no mark.
             if read.is_err() || verification.is_some() {
-                let mark = Mark {
+                let mark = VerificationRecord {
                     segment,
                     verification: verification.filter(|_| read.is_ok()),
                     damage: damage_in(&read, stamp, at),
@@ -276,7 +276,7 @@ impl<'a> Check<'a> {
 
 impl<'a> Found<'a> {
     /// The same in the order of the entries.
-    fn in_order(mut self) -> Result<(Verified, Vec<Mark<'a>>)> {
+    fn in_order(mut self) -> Result<(Verified, Vec<VerificationRecord<'a>>)> {
         if let Some((_, error)) = self.failed.pop_first() {
             return Err(error);
         }
@@ -321,24 +321,26 @@ fn settled_stamp(at: At<'_>) -> Option<FileStamp> {
     })
 }
 
-/// The holes that are no part of a normal life. A database that was closed between two backups
-/// leaves a hole that says so in `list`; damaged and missing files are problems already.
+/// The gaps that are no part of a normal life. A database that was closed between two backups
+/// leaves a gap that says so in `list`; damaged and missing files are problems already.
 fn missing_links(repository: &Repository) -> Vec<Problem> {
-    let holes = repository.chain().holes();
-    let problems = holes.filter(|hole| match &hole.cause {
-        HoleCause::NotContinued { .. }
-        | HoleCause::Damaged { .. }
-        | HoleCause::MissingFile { .. }
-        | HoleCause::Unsupported { .. } => false,
+    let gaps = repository.chain().gaps();
+    let problems = gaps.filter(|gap| match &gap.cause {
+        GapCause::NotContinued { .. }
+        | GapCause::Damaged { .. }
+        | GapCause::MissingFile { .. }
+        | GapCause::Unsupported { .. } => false,
         // Late commits may still come, or were lost in a crash before they were logged.
-        HoleCause::EpochsMissing { is_late, .. } => !is_late,
+        GapCause::EpochsMissing {
+            is_out_of_order, ..
+        } => !is_out_of_order,
         _ => true,
     });
-    let problem = |hole: apograph_manifest::Hole| Problem {
-        code: hole.cause.code(),
-        file: hole.cause.file().map(ToString::to_string),
+    let problem = |gap: apograph_manifest::Gap| Problem {
+        code: gap.cause.code(),
+        file: gap.cause.file().map(ToString::to_string),
         offset: None,
-        detail: hole.cause.to_string(),
+        detail: gap.cause.to_string(),
         epochs: None,
     };
     problems.map(problem).collect()

@@ -154,7 +154,7 @@ impl<'a> Walk<'a> {
         spans && self.first + 1 == index
     }
 
-    /// The current point behind the entries so far.
+    /// The current point after the entries so far.
     pub(crate) fn point(&self) -> Point {
         self.timeline.point()
     }
@@ -199,7 +199,9 @@ impl<'a> Step<'a> {
         let known = self.known_increment();
         let overlap_bytes = match file.range().and_then(|range| range.start.lsn()) {
             Some(_) if file.header.flags.repeats || known.is_some_and(|it| it.diverges) => 0,
-            Some(start) => self.position.map_or(0, |position| position.behind(start)),
+            Some(start) => self
+                .position
+                .map_or(0, |position| position.distance_from(start)),
             None => known.map_or(0, |known| known.overlap_bytes),
         };
         Ok(Increment {

@@ -3,7 +3,7 @@
 //! [`SimDisk`] writes through the real one, below one folder, and keeps two images of it: what a
 //! process sees, which is what really lies there, and what would be left if the power went now.
 //! The second one is strict. Of a file it has the bytes of the last sync, of a folder the names of
-//! the last sync of that folder; a name and the bytes behind it are made durable apart. Whatever
+//! the last sync of that folder; a name and the bytes after it are made durable apart. Whatever
 //! is not synced may be lost, torn, or there after all, in any combination: [`SimDisk::survivals`]
 //! tells which there are, [`SimDisk::cut`] makes the folder that is found when the power is back.
 //!

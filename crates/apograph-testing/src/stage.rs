@@ -87,7 +87,7 @@ impl Stage {
         write_manifest(&RealDisk, &self.folder(), Mode::PRIVATE, &manifest).expect("a manifest");
     }
 
-    /// Puts a segment behind the others: the file, and its entry in the manifest.
+    /// Puts a segment after the others: the file, and its entry in the manifest.
     ///
     /// # Panics
     ///

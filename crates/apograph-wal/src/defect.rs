@@ -62,7 +62,7 @@ pub enum GroupDefect {
     #[error("the group has no prologue")]
     NoPrologue,
     /// The group claims that the log was durable past its own beginning.
-    #[error("the group says that the log was durable up to LSN {synced}, behind its own beginning")]
+    #[error("the group says that the log was durable up to LSN {synced}, after its own beginning")]
     SyncedAhead {
         /// What it claims.
         synced: Lsn,

@@ -64,7 +64,7 @@ pub enum WalError {
         /// The file.
         path: PathBuf,
     },
-    /// A position lies behind the end of its file.
+    /// A position lies after the end of its file.
     #[error("{} has {size} bytes and was {offset} bytes long before", path.display())]
     PastEnd {
         /// The file.

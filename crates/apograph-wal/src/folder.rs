@@ -302,14 +302,14 @@ impl LogFolder {
     ///
     /// [`WalError::MissingFile`] where a file from the position to the newest is not there,
     /// [`WalError::Gap`] where a file of generation 2 ends before the next begins,
-    /// [`WalError::PastEnd`] where the position lies behind the end of its file.
+    /// [`WalError::PastEnd`] where the position lies after the end of its file.
     pub fn from(&self, position: LogPosition) -> Result<LogTail<'_>> {
         let (first, skipped) = match position {
             LogPosition::File { sequence, offset } => (LogPosition::in_file(sequence, 0), offset),
             LogPosition::Lsn(lsn) => {
                 let holds = |file: &&LogFile| file.start <= position;
                 match self.files.iter().rfind(holds).map(|file| file.start) {
-                    Some(start @ LogPosition::Lsn(first)) => (start, lsn.behind(first)),
+                    Some(start @ LogPosition::Lsn(first)) => (start, lsn.distance_from(first)),
                     _ => (position, 0),
                 }
             }
@@ -433,7 +433,7 @@ fn open_files(
         let copy = match start {
             LogPosition::Lsn(start) if files.is_empty() => Some(snapshot(
                 &live,
-                read_from.map_or(0, |from| from.behind(start)),
+                read_from.map_or(0, |from| from.distance_from(start)),
             )?),
             _ => None,
         };

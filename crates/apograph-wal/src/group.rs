@@ -23,7 +23,7 @@ pub struct Group<'a> {
     pub(crate) parts: &'a [LogPart<'a>],
     /// The id that it was committed under.
     pub transaction: TransactionId,
-    /// The epoch that it names: in generation 1 in a record behind the commit, where there is one;
+    /// The epoch that it names: in generation 1 in a record after the commit, where there is one;
     /// in generation 2 in its first record, unless it is encrypted.
     pub epoch: Option<Epoch>,
     /// Whether it took that epoch. In generation 2 a schema change names the current one.
@@ -34,7 +34,7 @@ pub struct Group<'a> {
     pub is_encrypted: bool,
     /// The first byte of its first frame.
     pub start: Place,
-    /// Behind its last frame.
+    /// After its last frame.
     pub end: Place,
     /// How many data records it has; 0 where they are encrypted.
     pub records: u64,
@@ -70,7 +70,7 @@ impl<'a> Group<'a> {
         })
     }
 
-    /// The position behind its last frame.
+    /// The position after its last frame.
     pub fn end_position(&self) -> Option<LogPosition> {
         self.end.position(self.parts)
     }
@@ -227,7 +227,7 @@ pub enum LogEvent<'a> {
 /// Where the readable part of a log ends, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogEnd {
-    /// Behind the last group, seal or marker.
+    /// After the last group, seal or marker.
     pub place: Place,
     /// Why it ends there.
     pub cause: LogEndCause,
@@ -245,7 +245,7 @@ pub enum LogEndCause {
         /// How many whole records belong to no group; of generation 2, how many whole frames.
         records: u64,
     },
-    /// With bytes that are damaged: committed records stand behind them, or no crash leaves them.
+    /// With bytes that are damaged: committed records stand after them, or no crash leaves them.
     Damage {
         /// Where the damaged frame begins.
         place: Place,

@@ -42,7 +42,7 @@ mod v1;
 mod v2;
 mod window;
 
-pub use ahead::{read_ahead, read_stretches};
+pub use ahead::{read_ahead, read_chunks};
 #[doc(no_inline)]
 pub use apograph_format as format;
 #[doc(no_inline)]

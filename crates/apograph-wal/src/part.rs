@@ -19,7 +19,7 @@ pub struct LogPart<'a> {
     pub bytes: Bytes<'a>,
     /// Generation 1: how many ends of log files lie inside, at unknown places. The engine's
     /// segments are log files one behind the other; a log file and a segment of ours have none.
-    pub joints: u64,
+    pub file_boundaries: u64,
     /// Generation 2: whether the records in it are encrypted.
     pub is_encrypted: bool,
     /// Generation 2: whether it must end with a whole group, also as the last part of a log.
@@ -33,19 +33,19 @@ impl<'a> LogPart<'a> {
             start: LogPosition::in_file(sequence, file_offset),
             file_offset,
             bytes: bytes.into(),
-            joints: 0,
+            file_boundaries: 0,
             is_encrypted: false,
             is_sealed: false,
         }
     }
 
-    /// A log file of generation 2: the frames behind its header.
+    /// A log file of generation 2: the frames after its header.
     pub fn of_segment(header: &WalSegmentHeader, frames: impl Into<Bytes<'a>>) -> Self {
         Self {
             start: LogPosition::Lsn(header.first_lsn),
             file_offset: WAL_SEGMENT_HEADER_BYTES as u64,
             bytes: frames.into(),
-            joints: 0,
+            file_boundaries: 0,
             is_encrypted: header.is_encrypted,
             is_sealed: false,
         }
@@ -75,7 +75,7 @@ impl<'a> LogPart<'a> {
         self.start.plus(offset as u64)
     }
 
-    /// The position behind its last byte.
+    /// The position after its last byte.
     pub const fn end(&self) -> LogPosition {
         self.position(self.bytes.len())
     }
@@ -162,7 +162,7 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Adds a run behind the last one.
+    /// Adds a run after the last one.
     pub fn push(&mut self, run: Run) {
         if run.is_empty() {
             return;

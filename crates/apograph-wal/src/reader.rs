@@ -41,7 +41,7 @@ impl<'a> GroupReader<'a> {
         Self(Source::Ahead(ahead))
     }
 
-    /// Behind the last event.
+    /// After the last event.
     pub(crate) const fn place(&self) -> Place {
         match &self.0 {
             Source::One(reader) => reader.place(),

@@ -199,10 +199,10 @@ impl TimelineState {
                 && epoch > Epoch::new(1);
             return !repeats_current;
         }
-        epoch <= self.base && !self.is_late(epoch)
+        epoch <= self.base && !self.is_out_of_order(epoch)
     }
 
-    fn is_late(&self, epoch: Epoch) -> bool {
+    fn is_out_of_order(&self, epoch: Epoch) -> bool {
         let behind_highest = self.highest().get().saturating_sub(epoch.get());
         let past_restart = epoch.get().saturating_sub(1);
         behind_highest < Epoch::LATE_WINDOW && behind_highest < past_restart
@@ -356,13 +356,13 @@ mod tests {
                 "1:1* 1:2* 2:1*",
             ),
             (
-                "restart behind a full",
+                "restart after a full",
                 41,
                 &[(2, Some(1)), (3, Some(2))],
                 "2:1* 2:2*",
             ),
             (
-                "late behind a full",
+                "late after a full",
                 20,
                 &[(21, Some(19)), (24, Some(21))],
                 "1:19* 1:21*",
@@ -471,7 +471,7 @@ mod tests {
                 "2:5 2:5 2:6*",
             ),
             (
-                "a schema change behind an image that is ahead",
+                "a schema change after an image that is ahead",
                 5,
                 &[(Some(4), CURRENT), (Some(5), OWN)],
                 "2:4 2:5*",

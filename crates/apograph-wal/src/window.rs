@@ -14,7 +14,7 @@ pub(crate) struct LogWindow<'a> {
     parts: &'a [LogPart<'a>],
     /// The part that is seen.
     part: Option<usize>,
-    /// Behind what may be seen of it.
+    /// After what may be seen of it.
     end: usize,
     window: Window<'a>,
 }
@@ -29,7 +29,7 @@ impl<'a> LogWindow<'a> {
         }
     }
 
-    /// A window on a run alone: what lies behind it is not read.
+    /// A window on a run alone: what lies after it is not read.
     pub(crate) fn within(parts: &'a [LogPart<'a>], run: Run) -> Self {
         Self {
             end: run.end,

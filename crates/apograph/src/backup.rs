@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use apograph_capture::{CaptureError, Captured, Kind, Options, capture};
-use apograph_io::{Monitor, Pace, RealDisk, Silent, Threads};
+use apograph_io::{Monitor, NoProgress, Pace, RealDisk, Threads};
 
 /// A backup of one database into one repository, an increment where the chain can go on.
 ///
@@ -37,7 +37,7 @@ impl<'a> Backup<'a> {
             database: database.into(),
             repository: repository.into(),
             options: Options::default(),
-            monitor: &Silent,
+            monitor: &NoProgress,
         }
     }
 

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::UnixMillis;
-use apograph_io::{Monitor, Pace, RealDisk, Silent, Threads};
-use apograph_manifest::{Chain, Hole, Level, PointRange, Target};
+use apograph_io::{Monitor, NoProgress, Pace, RealDisk, Threads};
+use apograph_manifest::{Chain, Gap, Level, PointRange, Target};
 use apograph_repository::{self as files, RepositoryError};
 use apograph_restore::{
-    Options, RestoreError, Restored, Verified, VerifyOptions, restore, verify, verify_and_mark,
+    Options, RestoreError, Restored, Verified, VerifyOptions, restore, verify, verify_and_record,
 };
 
 /// A folder of backups, as it was when it was opened.
@@ -51,8 +51,8 @@ impl Repository {
     }
 
     /// Where commits are missing, or may be, and why.
-    pub fn gaps(&self) -> impl Iterator<Item = Hole> {
-        self.found.chain().holes()
+    pub fn gaps(&self) -> impl Iterator<Item = Gap> {
+        self.found.chain().gaps()
     }
 
     /// Every commit before this instant is in the repository; none where that is not known.
@@ -70,7 +70,7 @@ impl Repository {
         Restore {
             repository: &self.path,
             options: Options::to(target),
-            monitor: &Silent,
+            monitor: &NoProgress,
         }
     }
 
@@ -80,7 +80,7 @@ impl Repository {
             repository: &self.path,
             options: VerifyOptions::default(),
             is_recorded: false,
-            monitor: &Silent,
+            monitor: &NoProgress,
         }
     }
 }
@@ -186,7 +186,7 @@ impl<'a> Verify<'a> {
     /// [`Verified::problems`].
     pub fn run(&self) -> Result<Verified, RestoreError> {
         if self.is_recorded {
-            verify_and_mark(&RealDisk, self.repository, &self.options, self.monitor)
+            verify_and_record(&RealDisk, self.repository, &self.options, self.monitor)
         } else {
             verify(self.repository, &self.options, self.monitor)
         }

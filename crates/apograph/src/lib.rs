@@ -34,7 +34,7 @@ mod handle;
 pub use apograph_capture::{CaptureError, Captured};
 pub use apograph_format::{Epoch, Generation, Lsn, Point, PointName, Timeline, UnixMillis};
 pub use apograph_io::{CancellationToken, Monitor, Pace, Threads};
-pub use apograph_manifest::{Chain, Hole, HoleCause, HoleKind, PointRange, Target};
+pub use apograph_manifest::{Chain, Gap, GapCause, GapKind, PointRange, Target};
 pub use apograph_repository::RepositoryError;
 pub use apograph_restore::{Problem, RestoreError, Restored, Verified};
 pub use backup::Backup;
@@ -44,10 +44,10 @@ pub use handle::{Repository, Restore, Verify};
 ///
 /// ```no_run
 /// use apograph::capture::{Kind, Options, capture};
-/// use apograph::io::{RealDisk, Silent};
+/// use apograph::io::{RealDisk, NoProgress};
 ///
 /// let options = Options { kind: Kind::Full, ..Options::default() };
-/// capture(&RealDisk, "people.grafeo".as_ref(), "backups".as_ref(), &options, &Silent)?;
+/// capture(&RealDisk, "people.grafeo".as_ref(), "backups".as_ref(), &options, &NoProgress)?;
 /// # Ok::<(), apograph::capture::CaptureError>(())
 /// ```
 #[doc(inline)]
@@ -94,10 +94,10 @@ pub use apograph_repository as repository;
 /// Restoring and verifying.
 ///
 /// ```no_run
-/// use apograph::io::Silent;
+/// use apograph::io::NoProgress;
 /// use apograph::restore::{VerifyOptions, verify};
 ///
-/// let verified = verify("backups".as_ref(), &VerifyOptions::default(), &Silent)?;
+/// let verified = verify("backups".as_ref(), &VerifyOptions::default(), &NoProgress)?;
 /// assert!(verified.problems.is_empty());
 /// # Ok::<(), apograph::restore::RestoreError>(())
 /// ```

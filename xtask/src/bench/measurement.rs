@@ -96,7 +96,7 @@ fn peak_anon_bytes(id: u32, has_ended: &AtomicBool) -> u64 {
     peak
 }
 
-/// The number behind a word at the front of a line.
+/// The number after a word at the front of a line.
 fn number(text: &str, word: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(word))?;
     line.split_whitespace().next()?.parse().ok()

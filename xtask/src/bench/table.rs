@@ -6,7 +6,7 @@ const HEAD: [&str; 9] = [
     "FIGURE", "OURS", "ENGINE", "LIMIT", "RATIO", "REACH", "MET", "RSSANON", "ENGINE'S",
 ];
 
-/// A line for each figure, behind a head.
+/// A line for each figure, after a head.
 pub(crate) fn text(figures: &[Figure]) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(figures.iter().map(row));

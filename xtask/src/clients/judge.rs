@@ -74,7 +74,7 @@ impl States {
         });
     }
 
-    /// What is found behind a client that was killed in a step: whether it got to its end, and has
+    /// What is found after a client that was killed in a step: whether it got to its end, and has
     /// taken an epoch, only that tells.
     pub(super) fn note_unanswered(&mut self, held: &Value) {
         let Some(last) = self.0.last().map(|state| state.epoch) else {

@@ -186,7 +186,7 @@ impl<'a> Telling<'a> {
     }
 
     fn look(&mut self) -> Result<()> {
-        // Behind `compact()` older releases say nothing any more.
+        // After `compact()` older releases say nothing any more.
         self.last = None;
         if let Answer::Done(dump) = self.ask(&json!({"do": "dump"}))? {
             if std::mem::take(&mut self.is_unanswered) {
@@ -215,7 +215,7 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    /// A query that commits, behind whatever the feature has written.
+    /// A query that commits, after whatever the feature has written.
     fn tick(&mut self) -> Result<()> {
         self.ask(&json!({"do": "tick", "number": self.number}))?;
         self.look()
@@ -234,7 +234,7 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    /// Kills the client in the middle of something, or right behind it.
+    /// Kills the client in the middle of something, or right after it.
     fn kill_in_a_step(&mut self) -> Result<()> {
         let words = json!({"do": "step", "number": self.number});
         self.number += 1;

@@ -24,7 +24,7 @@ use apograph_wal::{
     PlacedReader, TimelineState,
 };
 
-use crate::broken::Broken;
+use crate::chain_break::ChainBreak;
 use crate::error::{CaptureError, Result};
 use crate::live::Live;
 
@@ -33,7 +33,7 @@ const PROOF_BYTES: usize = 64 << 10;
 
 /// Where the next segment begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GoesOn {
+pub(crate) enum ResumePoint {
     /// At this position of the log.
     At(LogPosition),
     /// Generation 2: at this position, which lies before the full backup that is the last segment.
@@ -58,13 +58,13 @@ pub(crate) fn find(
     live: &Live,
     beside: &Beside,
     reading: Reading<'_>,
-) -> Result<std::result::Result<GoesOn, Broken>> {
+) -> Result<std::result::Result<ResumePoint, ChainBreak>> {
     let entries = repository.chain().entries();
     let has_full = entries
         .iter()
         .any(|entry| entry.segment.kind == SegmentKind::Full);
     let Some(last) = entries.last().filter(|_| has_full) else {
-        return Ok(Err(Broken::NoFullBackup));
+        return Ok(Err(ChainBreak::NoFullBackup));
     };
     let search = Search {
         repository,
@@ -78,7 +78,7 @@ pub(crate) fn find(
         // What goes on from there would be out of reach too.
         match repository.chain().plan(&Target::Latest) {
             Ok(_) => Ok(found),
-            Err(error) => Err(Broken::Unreachable {
+            Err(error) => Err(ChainBreak::Unreachable {
                 cause: error.to_string(),
             }),
         }
@@ -86,7 +86,7 @@ pub(crate) fn find(
     if found.is_ok()
         && let Some(start) = search.before_last()?
     {
-        return Ok(Ok(GoesOn::Before(start)));
+        return Ok(Ok(ResumePoint::Before(start)));
     }
     Ok(found)
 }
@@ -122,8 +122,8 @@ fn counting<'a>(
     };
     let evidence = slot.map(|slot| &slot.evidence).or_else(unwritten);
     evidence.ok_or(match marker {
-        Some(_) => Broken::OtherMoment,
-        None => Broken::Unmarked,
+        Some(_) => ChainBreak::OtherMoment,
+        None => ChainBreak::Unmarked,
     })
 }
 
@@ -132,7 +132,7 @@ fn is_of(published: &SegmentStamp, entry: &ChainEntry) -> bool {
     published.file == entry.segment.file && entry.hash == Some(published.hash)
 }
 
-/// From where on a log of generation 2 has to be read to prove that a chain goes on behind its last
+/// From where on a log of generation 2 has to be read to prove that a chain goes on after its last
 /// increment. Where that is not proved, all of the log has to be looked at; where there is no chain,
 /// nothing.
 pub(crate) fn proved_from(repository: &Repository) -> Option<Lsn> {
@@ -155,7 +155,7 @@ struct Search<'a> {
     last: &'a ChainEntry,
 }
 
-type Found<T = GoesOn> = std::result::Result<T, Broken>;
+type Found<T = ResumePoint> = std::result::Result<T, ChainBreak>;
 
 impl<'a> Search<'a> {
     fn behind_last(&self) -> Result<Found> {
@@ -164,7 +164,7 @@ impl<'a> Search<'a> {
             return Ok(Err(self.unusable()));
         }
         if !is_of_live {
-            return Ok(Err(Broken::Migrated));
+            return Ok(Err(ChainBreak::Migrated));
         }
         match &self.live.log {
             None => Ok(self.behind_closed()),
@@ -175,8 +175,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn unusable(&self) -> Broken {
-        Broken::LastSegment {
+    fn unusable(&self) -> ChainBreak {
+        ChainBreak::LastSegment {
             file: self.last.segment.file.clone(),
         }
     }
@@ -187,20 +187,20 @@ impl<'a> Search<'a> {
         let recorded = self.recorded();
         let image = recorded.map(|it| it.image).or(newest);
         if image != Some(self.live.image) {
-            return Err(Broken::Closed);
+            return Err(ChainBreak::Closed);
         }
         let end = recorded.and_then(|it| it.end);
         let end = end.or_else(|| log_end(self.entries));
         let checkpoint = recorded.and_then(|it| it.log?.checkpoint);
         let image_position = self.live.image_position(checkpoint.as_ref());
         match end {
-            Some(end) if end > image_position => Err(Broken::LogLost { end }),
-            // A chain whose end is not known ends behind its image where it has an increment.
+            Some(end) if end > image_position => Err(ChainBreak::LogLost { end }),
+            // A chain whose end is not known ends after its image where it has an increment.
             None if self.last.segment.kind == SegmentKind::Incremental => {
                 let end = image_position;
-                Err(Broken::LogLost { end })
+                Err(ChainBreak::LogLost { end })
             }
-            _ => Ok(GoesOn::Closed),
+            _ => Ok(ResumePoint::Closed),
         }
     }
 
@@ -262,7 +262,7 @@ impl<'a> Search<'a> {
             ..*self
         };
         match (before.behind_last()?, &self.live.log) {
-            (Ok(GoesOn::At(position)), Some(log)) => {
+            (Ok(ResumePoint::At(position)), Some(log)) => {
                 let leads_there = before.leads_to(log, position, start.into())?;
                 Ok(leads_there.then_some(position))
             }
@@ -314,9 +314,9 @@ fn distance(from: LogPosition, to: LogPosition) -> Option<u64> {
 /// What it means that a log file does not hold the bytes that were captured of it up to a position.
 ///
 /// What was whole when it was captured, and cannot be read up to there any more, is damaged, even
-/// where a crash could have left it. Where the image is behind it nobody needs it. Else it is another
+/// where a crash could have left it. Where the image is after it nobody needs it. Else it is another
 /// log.
-fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<Broken> {
+fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<ChainBreak> {
     let parts = [file.part()];
     let [part] = &parts;
     let mut groups = GroupReader::new(&parts);
@@ -342,11 +342,11 @@ fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<B
         None => (Place::default(), String::new()),
     };
     if is_whole || part.position(place.offset) < image {
-        return Ok(Broken::OtherBytes {
+        return Ok(ChainBreak::OtherBytes {
             file: name_of(file),
         });
     }
-    Ok(Broken::Damaged {
+    Ok(ChainBreak::Damaged {
         path: file.path.clone(),
         offset: part.file_offset.saturating_add(place.offset as u64),
         detail,

@@ -5,15 +5,15 @@
 //! publish wrote down is compared with what is there now (docs/decisions.md, "When does a chain go
 //! on?"):
 //!
-//! 1. **the folder**: the marker's nonce. Only an image that the chain knows, with a log behind it
+//! 1. **the folder**: the marker's nonce. Only an image that the chain knows, with a log after it
 //!    that no backup has seen yet, needs none;
 //! 2. **the bytes**: the log file with the last captured byte has the same front, and no file from
 //!    the image to the newest is missing;
 //! 3. **the image against the log**: the image has had as many checkpoints since as the log tells
 //!    of, and holds no epoch that neither the chain nor the log has.
 //!
-//! Behind a segment that the engine captured nothing of that was written down. There the log itself
-//! has to hold all of it, behind what the newest publish of ours wrote down.
+//! After a segment that the engine captured nothing of that was written down. There the log itself
+//! has to hold all of it, after what the newest publish of ours wrote down.
 
 use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet, SegmentKind, log_file_name};
 use apograph_io::{Bytes, sums};
@@ -21,8 +21,8 @@ use apograph_manifest::{Evidence, LogEvidence, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder, LogPart, PlacedEvent, PlacedReader, checkpoint_marks};
 
-use super::{Found, GoesOn, Search, counting, name_of, other_bytes};
-use crate::broken::Broken;
+use super::{Found, ResumePoint, Search, counting, name_of, other_bytes};
+use crate::chain_break::ChainBreak;
 use crate::error::Result;
 use crate::image_place::{FULL_FILE_BYTES, ImagePlace, begins_with_seal};
 use crate::live::is_of_checkpoint;
@@ -35,7 +35,7 @@ impl Search<'_> {
             Err(broken) => broken,
         };
         if let Some(start) = self.begins_at_image(log)? {
-            return Ok(Ok(GoesOn::At(start)));
+            return Ok(Ok(ResumePoint::At(start)));
         }
         match self.behind_engine(log)? {
             Some(found) => Ok(found),
@@ -43,7 +43,7 @@ impl Search<'_> {
         }
     }
 
-    /// The start of a log that no backup has seen yet, behind the image of the last full backup.
+    /// The start of a log that no backup has seen yet, after the image of the last full backup.
     fn begins_at_image(&self, log: &LogFolder) -> Result<Option<LogPosition>> {
         let Some(SegmentContent::Full(full)) = &self.last.content else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Search<'_> {
     /// Whether the log goes on from what a publish wrote down.
     fn follows(&self, log: &LogFolder, evidence: &Evidence) -> Result<Found> {
         let (Some(end), Some(seen)) = (evidence.end, evidence.log) else {
-            return Ok(Err(Broken::Unmarked));
+            return Ok(Err(ChainBreak::Unmarked));
         };
         let (sequence, offset) = file_of(end);
         let mut compared = self.front_is_same(log, &seen, sequence, offset)?;
@@ -85,7 +85,7 @@ impl Search<'_> {
         if compared.is_ok() && self.live.image != evidence.image {
             compared = self.image_is_covered(log, end)?;
         }
-        Ok(compared.map(|()| GoesOn::At(end)))
+        Ok(compared.map(|()| ResumePoint::At(end)))
     }
 
     /// The log file from which on an engine replays the log over the image, where that is known. What
@@ -116,7 +116,7 @@ impl Search<'_> {
         let (bytes, name) = (file.bytes(), || name_of(file));
         let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
         if length > bytes.len() {
-            return Ok(Err(Broken::FileShortened { file: name() }));
+            return Ok(Err(ChainBreak::FileShortened { file: name() }));
         }
         if sums(bytes.slice(0..length), self.reading)?.blake3 != captured.hash {
             let end = file.start.plus(captured.length);
@@ -124,7 +124,7 @@ impl Search<'_> {
         }
         let is_at_next = sequence > captured.sequence && offset == 0;
         Ok(if is_at_next && bytes.len() > length {
-            Err(Broken::FileGrown { file: name() })
+            Err(ChainBreak::FileGrown { file: name() })
         } else {
             Ok(())
         })
@@ -144,7 +144,7 @@ impl Search<'_> {
         let recorded = log.checkpoint();
         let is_unchanged = recorded == seen.checkpoint.as_ref();
         if !is_same && now.iteration <= before.iteration {
-            return Ok(Err(Broken::ImageReplaced {
+            return Ok(Err(ChainBreak::ImageReplaced {
                 before: before.iteration,
                 now: now.iteration,
             }));
@@ -153,7 +153,7 @@ impl Search<'_> {
         // only the log file that it began.
         let is_under_way = is_unchanged && begun_file(log)?.is_some();
         if !(self.is_recorded(log) || is_under_way || is_unchanged && is_same) {
-            return Ok(Err(Broken::OtherCheckpoint));
+            return Ok(Err(ChainBreak::OtherCheckpoint));
         }
         let image = now.iteration.saturating_sub(before.iteration);
         let marks = marks_behind(log, end)?.saturating_sub(seen.marks);
@@ -172,7 +172,7 @@ impl Search<'_> {
         Ok(if (least..=most).contains(&image) {
             Ok(())
         } else {
-            Err(Broken::Checkpoints { image, least, most })
+            Err(ChainBreak::Checkpoints { image, least, most })
         })
     }
 
@@ -198,7 +198,7 @@ impl Search<'_> {
     /// log has.
     fn image_is_covered(&self, log: &LogFolder, end: LogPosition) -> Result<Found<()>> {
         if self.live.is_compacted {
-            return Ok(Err(Broken::Compacted));
+            return Ok(Err(ChainBreak::Compacted));
         }
         let tail = log.from(end)?;
         let place = self.image_place(log, &tail.parts)?;
@@ -224,7 +224,7 @@ impl Search<'_> {
         let first = base.get().saturating_add(1);
         let missing = epochs.missing_in(first, image.get()).next();
         Ok(match missing {
-            Some((missing, _)) => Err(Broken::ImageAhead {
+            Some((missing, _)) => Err(ChainBreak::ImageAhead {
                 image,
                 missing: Epoch::new(missing),
             }),
@@ -232,8 +232,8 @@ impl Search<'_> {
         })
     }
 
-    /// Where the log goes on behind segments of the engine that follow one of ours: each of them
-    /// stands, whole, in the log behind what our publish wrote down. `None` where there is none of
+    /// Where the log goes on after segments of the engine that follow one of ours: each of them
+    /// stands, whole, in the log after what our publish wrote down. `None` where there is none of
     /// ours, or something else follows it.
     fn behind_engine(&self, log: &LogFolder) -> Result<Option<Found>> {
         let known = self
@@ -259,7 +259,7 @@ impl Search<'_> {
             ..*self
         };
         let mut end = match before.follows(log, evidence)? {
-            Ok(GoesOn::At(end)) => end,
+            Ok(ResumePoint::At(end)) => end,
             other => return Ok(Some(other)),
         };
         for entry in theirs {
@@ -273,7 +273,7 @@ impl Search<'_> {
                 None => return Ok(None),
             }
         }
-        Ok(Some(Ok(GoesOn::At(end))))
+        Ok(Some(Ok(ResumePoint::At(end))))
     }
 }
 
@@ -291,7 +291,7 @@ fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Found<()
         expected = found.next();
     }
     match log.files().last() {
-        Some(last) if file_of(last.start).0 < newest => Err(Broken::LogWentBack {
+        Some(last) if file_of(last.start).0 < newest => Err(ChainBreak::LogWentBack {
             file: name_of(last),
         }),
         Some(last) if last.start >= start => Ok(()),
@@ -299,8 +299,8 @@ fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Found<()
     }
 }
 
-fn missing(sequence: LogSequence) -> Broken {
-    Broken::FileMissing {
+fn missing(sequence: LogSequence) -> ChainBreak {
+    ChainBreak::FileMissing {
         file: log_file_name(LogPosition::in_file(sequence, 0)),
     }
 }
@@ -309,13 +309,13 @@ fn missing(sequence: LogSequence) -> Broken {
 #[derive(Default)]
 struct Unexplained {
     count: u64,
-    /// Of these, those that another thread may have begun behind a file that was full.
+    /// Of these, those that another thread may have begun after a file that was full.
     doubtful: u64,
     last: Option<LogSequence>,
 }
 
-/// The log files behind one and up to another that were begun without another cause: a seal begins a
-/// file, and so does a group behind a file that is full.
+/// The log files after one and up to another that were begun without another cause: a seal begins a
+/// file, and so does a group after a file that is full.
 fn files_without_cause(
     log: &LogFolder,
     behind: LogSequence,
@@ -355,7 +355,7 @@ fn begun_file(log: &LogFolder) -> Result<Option<LogSequence>> {
     Ok(begun.last)
 }
 
-/// How many checkpoint records stand behind a position.
+/// How many checkpoint records stand after a position.
 pub(crate) fn marks_behind(log: &LogFolder, end: LogPosition) -> Result<u64> {
     let Ok(tail) = log.from(end) else {
         return Ok(0);

@@ -8,7 +8,7 @@
 //!    segment holds, created at the same time;
 //! 2. **the bytes**: the last captured groups stand right before the place where the next segment
 //!    begins. Every frame has its LSN and a checksum, every group the time of its commit;
-//! 3. where nothing was captured behind a full backup, or the engine has removed the log file, and
+//! 3. where nothing was captured after a full backup, or the engine has removed the log file, and
 //!    where the log is encrypted: the **marker**, which no restore writes. The headers of encrypted
 //!    log files are bound to their key and cannot be made anew, so a restored copy has them too;
 //! 4. **the image against the log**: it is no older one, and the log has a file that begins where
@@ -19,8 +19,8 @@ use apograph_manifest::{Keep, SegmentContent, Unusable};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder};
 
-use super::{Found, GoesOn, PROOF_BYTES, Search, counting, distance, is_of, other_bytes};
-use crate::broken::Broken;
+use super::{Found, PROOF_BYTES, ResumePoint, Search, counting, distance, is_of, other_bytes};
+use crate::chain_break::ChainBreak;
 use crate::error::Result;
 
 impl Search<'_> {
@@ -42,7 +42,7 @@ impl Search<'_> {
             Err(SegmentDefect::Io(error)) => return Err(error.into()),
             Err(SegmentDefect::Unusable(_)) => Err(self.unusable()),
         };
-        Ok(proved.map(|()| GoesOn::At(end.into())))
+        Ok(proved.map(|()| ResumePoint::At(end.into())))
     }
 
     /// The log has what the chain ends with.
@@ -70,13 +70,13 @@ impl Search<'_> {
         }
         Ok(match other_bytes(file, end.into(), image)? {
             // What stands before the bytes that were compared is looked at where it is not much.
-            damaged @ Broken::Damaged { .. } => Err(damaged),
+            damaged @ ChainBreak::Damaged { .. } => Err(damaged),
             _ if is_same => Ok(()),
             other => Err(other),
         })
     }
 
-    /// The folder is the one that the newest publish saw. Behind a backup of the engine it is where
+    /// The folder is the one that the newest publish saw. After a backup of the engine it is where
     /// one of ours marked it before, and the engine's cursor is of this backup.
     fn is_marked(&self) -> Found<()> {
         let Err(broken) = counting(self.repository, self.beside, self.last) else {
@@ -106,7 +106,7 @@ impl Search<'_> {
             && (now.iteration < before.iteration
                 || now.iteration == before.iteration && now != before)
         {
-            return Err(Broken::ImageReplaced {
+            return Err(ChainBreak::ImageReplaced {
                 before: before.iteration,
                 now: now.iteration,
             });
@@ -119,7 +119,7 @@ impl Search<'_> {
         let log_end = last.part().end();
         let begins_there = log.named(image.into()).is_some();
         if log_end < image.into() || !begins_there {
-            return Err(Broken::ImageOffLog {
+            return Err(ChainBreak::ImageOffLog {
                 image,
                 log: log_end,
             });
@@ -153,9 +153,9 @@ fn reaches(log: &LogFolder, lsn: Lsn) -> Found<()> {
         return Ok(());
     };
     if first.start > lsn.into() {
-        Err(Broken::Truncated)
+        Err(ChainBreak::Truncated)
     } else if last.part().end() < lsn.into() {
-        Err(Broken::Shortened)
+        Err(ChainBreak::Shortened)
     } else {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Backups of the engine of generation 1 behind ours.
+//! Backups of the engine of generation 1 after ours.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn start_of(sequence: u64) -> LogPosition {
     LogPosition::in_file(LogSequence::new(sequence), 0)
 }
 
-/// A backup of ours that ends in the log file with number 1, commits behind it, and so many backups
+/// A backup of ours that ends in the log file with number 1, commits after it, and so many backups
 /// of the engine: each holds a log file whole and begins the next one.
 fn backed_up_by_engine(backups: u64) -> Live {
     let live = Live::of(V1, "10_live/source");
@@ -116,7 +116,7 @@ fn behind_backups_of_the_engine_the_marker_is_of_the_last_one_of_ours() {
     check_broken(&live, "is shorter than what was captured of it");
 }
 
-/// It says nothing of the log behind its image.
+/// It says nothing of the log after its image.
 #[test]
 fn a_full_backup_of_the_engine_is_followed_by_one_of_ours() {
     let live = Live::of(V1, "10_live/source");

@@ -176,7 +176,7 @@ fn kept(live: &Live) -> LogPosition {
     }
 }
 
-/// Two repositories, the first of which is one log file behind.
+/// Two repositories, the first of which is one log file after.
 fn two(fixtures: Fixtures) -> (Two, [LogPosition; 2]) {
     let live = Live::of(fixtures, SOURCE);
     let rest = live.hold_back(2);
@@ -300,7 +300,7 @@ fn a_repository_that_needs_more_log_than_a_full_backup_copies_holds_none_back() 
     const LIMIT: u64 = 1 << 30;
     for (size, is_given_up) in [(LIMIT, false), (LIMIT + 1, true)] {
         let (two, [first, second]) = two(V1);
-        // A hole: nobody reads it, the image is behind it.
+        // A gap: nobody reads it, the image is after it.
         let file = fs::OpenOptions::new()
             .write(true)
             .open(two.live.log_file(0));

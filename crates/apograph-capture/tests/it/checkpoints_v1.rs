@@ -18,10 +18,10 @@ const REPLACED: &str = "the database file is another one than at the last backup
 const OTHER_CHECKPOINT: &str = "checkpoint.meta is not of the image in the file";
 const CHECKPOINTS: &str = "of different histories: the file has had";
 const AHEAD: &str = "neither the repository nor the log has epoch";
-/// Behind a file of this size a group begins the next one.
+/// After a file of this size a group begins the next one.
 const FULL_FILE_BYTES: u64 = 64 << 20;
 
-/// A database behind a backup, with all of its log in it: the image at epoch 4, and the log up to 8
+/// A database after a backup, with all of its log in it: the image at epoch 4, and the log up to 8
 /// in the file with number 1.
 fn captured() -> Live {
     let live = Live::of(V1, "10_live/source");
@@ -31,7 +31,7 @@ fn captured() -> Live {
     live
 }
 
-/// A commit of one value. In generation 1 a transaction has the number behind that of its epoch.
+/// A commit of one value. In generation 1 a transaction has the number after that of its epoch.
 fn commit(epoch: u64, value: &[u8]) -> Vec<u8> {
     let value = frame(&[&[4], value].concat());
     [value, control(35, epoch + 1), control(38, epoch)].concat()
@@ -237,10 +237,10 @@ fn a_log_file_that_no_checkpoint_began_is_not_counted() {
     }
 }
 
-/// They may have begun their files before the backup, and install their images behind it.
+/// They may have begun their files before the backup, and install their images after it.
 #[test]
 fn as_many_checkpoints_may_end_behind_a_backup_as_files_were_begun_before_it() {
-    for (begun, ended, goes_on) in [(1, 0, true), (1, 1, true), (1, 2, false), (2, 2, true)] {
+    for (begun, ended, resume) in [(1, 0, true), (1, 1, true), (1, 2, false), (2, 2, true)] {
         let live = Live::of(V1, "10_live/source");
         for _ in 0..begun {
             live.begin_log_file();
@@ -252,7 +252,7 @@ fn as_many_checkpoints_may_end_behind_a_backup_as_files_were_begun_before_it() {
             let start = LogPosition::in_file(LogSequence::new(1 + begun), 0);
             live.name_log_file(start);
         }
-        if goes_on {
+        if resume {
             check_goes_on(&live);
         } else {
             check_full(&live, CHECKPOINTS);
@@ -260,7 +260,7 @@ fn as_many_checkpoints_may_end_behind_a_backup_as_files_were_begun_before_it() {
     }
 }
 
-/// Those that stood behind the last commit then were counted then.
+/// Those that stood after the last commit then were counted then.
 #[test]
 fn checkpoint_records_count_that_were_written_since_the_backup() {
     let chain = || {
@@ -280,12 +280,12 @@ fn checkpoint_records_count_that_were_written_since_the_backup() {
     check_full(&live, CHECKPOINTS);
 }
 
-/// Two threads may begin a file each behind one that is full.
+/// Two threads may begin a file each after one that is full.
 #[test]
 fn a_file_behind_a_full_one_tells_of_no_checkpoint() {
-    // The size of the file in which the chain ends, how many are begun behind it, how many
+    // The size of the file in which the chain ends, how many are begun after it, how many
     // checkpoints the image has had, and whether it goes on.
-    for (size, begun, checkpoints, goes_on) in [
+    for (size, begun, checkpoints, resume) in [
         (FULL_FILE_BYTES, 1, 0, true),
         (FULL_FILE_BYTES, 1, 1, false),
         (FULL_FILE_BYTES, 2, 0, true),
@@ -309,7 +309,7 @@ fn a_file_behind_a_full_one_tells_of_no_checkpoint() {
             live.checkpoint(|it| it.iteration += checkpoints - 1);
         }
         live.name_log_file(start.expect("a file"));
-        if goes_on {
+        if resume {
             live.added(Kind::Incremental);
         } else {
             check_broken(&live, CHECKPOINTS);
@@ -352,7 +352,7 @@ fn the_image_and_checkpoint_meta_are_of_one_checkpoint() {
     let live = captured();
     fs::remove_file(live.log_folder().join(CHECKPOINT_FILE_NAME)).expect("a record");
     check_full(&live, OTHER_CHECKPOINT);
-    // It was killed before it, behind the backup, or in front of it.
+    // It was killed before it, after the backup, or in front of it.
     let live = captured();
     live.begin_log_file();
     live.checkpoint(|it| it.epoch = Epoch::new(8));
@@ -367,16 +367,16 @@ fn the_image_and_checkpoint_meta_are_of_one_checkpoint() {
 
 #[test]
 fn an_image_holds_no_epoch_that_neither_the_chain_nor_the_log_has() {
-    for (epoch, goes_on) in [(8, true), (9, false)] {
+    for (epoch, resume) in [(8, true), (9, false)] {
         let live = captured();
         live.checkpoint_whole(|it| it.epoch = Epoch::new(epoch));
-        if goes_on {
+        if resume {
             check_goes_on(&live);
         } else {
             check_full(&live, AHEAD);
         }
     }
-    // The log has it, before the image's place or behind it.
+    // The log has it, before the image's place or after it.
     let live = captured();
     append(&live.log_file(0), &commit(9, b"value"));
     live.checkpoint_whole(|it| it.epoch = Epoch::new(9));
@@ -401,13 +401,13 @@ fn an_image_holds_no_epoch_that_neither_the_chain_nor_the_log_has() {
 /// The epochs of its own process: those of the one before it are others.
 #[test]
 fn the_epochs_of_an_image_are_those_of_the_process_that_wrote_it() {
-    for (epoch, goes_on) in [(2, true), (3, false), (8, false)] {
+    for (epoch, resume) in [(2, true), (3, false), (8, false)] {
         let live = captured();
         live.begin_log_file();
         let front = [process_end(), commit(1, b"value"), commit(2, b"value")].concat();
         append(&live.log_file(1), &front);
         live.checkpoint_whole(|it| it.epoch = Epoch::new(epoch));
-        if goes_on {
+        if resume {
             live.added(Kind::Incremental);
         } else {
             check_broken(&live, AHEAD);
@@ -436,7 +436,7 @@ fn the_epochs_of_an_image_are_those_of_the_process_that_wrote_it() {
         checkpoint(&live);
         live.added(Kind::Incremental);
     }
-    // A process that begins behind the image did not write it.
+    // A process that begins after the image did not write it.
     let live = captured();
     append(&live.log_file(0), &commit(9, b"value"));
     live.checkpoint_whole(|it| it.epoch = Epoch::new(9));
@@ -449,13 +449,13 @@ fn the_epochs_of_an_image_are_those_of_the_process_that_wrote_it() {
 /// No seal tells of a process that ended between two commits: the next one counts from anew.
 #[test]
 fn an_image_below_the_base_of_the_log_is_of_a_process_that_counts_from_anew() {
-    for (logged, goes_on) in [(3, true), (2, false), (0, false)] {
+    for (logged, resume) in [(3, true), (2, false), (0, false)] {
         let live = captured();
         for epoch in 1..=logged {
             log(&live, &commit(epoch, b"value"));
         }
         live.checkpoint_whole(|it| it.epoch = Epoch::new(3));
-        if goes_on {
+        if resume {
             live.added(Kind::Incremental);
         } else {
             check_full(&live, AHEAD);

@@ -67,11 +67,11 @@ fn a_database_that_was_closed_at_its_backup_goes_on_with_an_increment() {
         (|live| drop(live.added(Kind::Full)), true),
         (|live| live.remove_marker(), false),
     ];
-    for (change, goes_on) in changes {
+    for (change, resume) in changes {
         let live = closed();
         change(&live);
         open(&live);
-        if goes_on {
+        if resume {
             let records = live.added(Kind::Incremental);
             assert_eq!(range(&records[0]).0, IMAGE.into());
             // It was closed again: the engine keeps the log.

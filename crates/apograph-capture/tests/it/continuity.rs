@@ -11,7 +11,7 @@ use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, flip, full, increment, names, range, why};
 
-/// A full backup of the engine and two increments, and the log behind it in the end: in generation
+/// A full backup of the engine and two increments, and the log after it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
 const CHAIN: &str = "12_crash_in_chain";
 pub(crate) const ONE_FILE: &str = "08_torn_tail/source";
@@ -41,7 +41,7 @@ fn with_rest() -> Live {
     live
 }
 
-/// The same behind a full backup that the engine took, with its image at a position and an epoch.
+/// The same after a full backup that the engine took, with its image at a position and an epoch.
 fn with_full_of_engine(log_start: u64, epoch: u64) -> Live {
     let live = with_rest();
     live.checkpoint(|it| {
@@ -297,7 +297,7 @@ fn an_engine_may_remove_the_log_files_that_were_captured_whole() {
             let live = Live::of(fixtures, ONE_FILE);
             live.added(Kind::Auto);
             live.checkpoint_whole(|_| {});
-            // Behind its image there is nothing.
+            // After its image there is nothing.
             live.added(Kind::Full);
             fs::remove_file(live.log_file(0)).expect("a log file");
             live

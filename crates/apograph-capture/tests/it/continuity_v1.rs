@@ -189,7 +189,7 @@ fn a_log_that_begins_behind_a_closed_image_needs_no_marker() {
 fn a_log_that_led_to_its_image_is_not_one_behind_it() {
     let group = |epoch| [control(35, epoch + 1), control(38, epoch)].concat();
     // Up to which epoch the log goes; the image is at 4.
-    for (release, last, goes_on) in [
+    for (release, last, resume) in [
         ("0.5.36", 6, false),
         ("0.5.36", 4, false),
         ("0.5.36", 3, true),
@@ -206,7 +206,7 @@ fn a_log_that_led_to_its_image_is_not_one_behind_it() {
         let log: Vec<u8> = (1..=last).flat_map(group).collect();
         fs::write(live.log_folder().join("wal_00000000.log"), log).expect("a log file");
         live.add_full_of_engine("backup_full_0000.grafeo", &image);
-        if goes_on {
+        if resume {
             check_begins(&live, start_of(0));
         } else {
             check_broken(&live, UNMARKED);
@@ -248,7 +248,7 @@ fn a_commit_without_a_change_is_found_again_for_itself() {
     check_begins(&live, start_of(1).plus(captured as u64));
 }
 
-/// Damage behind the commits that were captured is no reason why they are not there.
+/// Damage after the commits that were captured is no reason why they are not there.
 #[test]
 fn another_log_is_one_also_where_it_is_damaged_behind_the_end_of_the_chain() {
     let live = Live::of(V1, ONE_FILE);

@@ -22,7 +22,7 @@ const IMAGE: Lsn = Lsn::new(296);
 const FRONT: usize = WAL_SEGMENT_HEADER_BYTES;
 
 /// A chain that ends with an image and holds no log: of one full backup, or of more, with an
-/// increment behind each but the first. What is committed then is logged behind it.
+/// increment after each but the first. What is committed then is logged after it.
 fn imaged(fulls: usize) -> Live {
     let live = Live::of(V2, SOURCE);
     let path = live.log_file(0);
@@ -268,8 +268,8 @@ fn of_a_large_log_file_the_end_of_what_was_captured_is_the_proof() {
     assert!(words.starts_with(&place), "{words}");
 }
 
-/// A database of [`SOURCE`] behind so many checkpoints, the last of which a backup has seen, and its
-/// file as it was behind each of them.
+/// A database of [`SOURCE`] after so many checkpoints, the last of which a backup has seen, and its
+/// file as it was after each of them.
 fn checkpointed(checkpoints: usize) -> (Live, Vec<Vec<u8>>) {
     let live = Live::of(V2, SOURCE);
     let rest = live.hold_back(2);
@@ -319,7 +319,7 @@ fn the_image_ends_where_a_log_file_begins() {
     let live = Live::of(V2, ONE_FILE);
     live.added(Kind::Auto);
     let end = live.begin_log_file().lsn().expect("a position").get();
-    for (position, goes_on) in [
+    for (position, resume) in [
         (0, true),
         (end, true),
         (1, false),
@@ -329,7 +329,7 @@ fn the_image_ends_where_a_log_file_begins() {
     ] {
         let image = fs::read(live.database()).expect("a database");
         live.checkpoint(|it| it.log_start = Some(Lsn::new(position)));
-        if goes_on {
+        if resume {
             live.capture(Kind::Incremental)
                 .expect("a chain that goes on");
         } else {

@@ -30,17 +30,17 @@ fn a_chain_goes_on_whatever_the_cursor_says() {
         live.added(Kind::Auto);
         let path = live.log_folder().join(CURSOR_FILE_NAME);
         let sound = fs::read(&path).expect("a cursor");
-        let goes_on = |cursor: &[u8]| {
+        let resume = |cursor: &[u8]| {
             fs::write(&path, cursor).expect("a cursor");
             let captured = live.capture(Kind::Incremental).expect("an answer");
             assert!(matches!(captured, Captured::UpToDate { .. }), "{cursor:?}");
         };
-        every_bit(&sound, |_, flipped| goes_on(flipped));
+        every_bit(&sound, |_, flipped| resume(flipped));
         for length in 0..sound.len() {
-            goes_on(&sound[..length]);
+            resume(&sound[..length]);
         }
-        goes_on(&[0; 27]);
-        goes_on(b"{");
+        resume(&[0; 27]);
+        resume(b"{");
         live.remove_cursor();
         live.capture(Kind::Incremental).expect("an answer");
     }

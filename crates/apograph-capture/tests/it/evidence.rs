@@ -20,7 +20,7 @@ const OTHER_MOMENT: &str = "is not the one that this backup left";
 /// Where the second slot begins in a marker.
 const SECOND_SLOT: usize = 4096;
 
-/// A database behind whose image nothing is logged yet, and what is logged next. Of a backup of it
+/// A database after whose image nothing is logged yet, and what is logged next. Of a backup of it
 /// nothing but the marker proves that the log is the same.
 fn imaged(fixtures: Fixtures) -> (Live, Vec<u8>) {
     let live = Live::of(fixtures, SOURCE);
@@ -28,7 +28,7 @@ fn imaged(fixtures: Fixtures) -> (Live, Vec<u8>) {
     (live, rest)
 }
 
-/// The same behind so many backups.
+/// The same after so many backups.
 fn published(fixtures: Fixtures, backups: usize) -> Live {
     let (live, rest) = imaged(fixtures);
     for _ in 0..backups {
@@ -174,7 +174,7 @@ fn set_evidence(live: &Live, change: impl Fn(&mut Option<Evidence>)) {
 }
 
 /// What is done to a chain of two publishes, and why it does not go on then. The repository and the
-/// log folder as they were behind the first publish lie in two folders.
+/// log folder as they were after the first publish lie in two folders.
 type Row = (&'static str, fn(&Live, &Path, &Path), Option<&'static str>);
 
 const ROWS: [Row; 18] = [
@@ -375,7 +375,7 @@ fn a_backup_that_was_killed_is_followed_by_an_increment() {
     }
 }
 
-/// A database behind a backup that could not write its marker.
+/// A database after a backup that could not write its marker.
 fn unmarked(fixtures: Fixtures) -> Live {
     let (probe, _) = imaged(fixtures);
     let disk = SimDisk::new(&probe.path(""));

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 
 use apograph_capture::{Kind, Options, capture};
-use apograph_io::{FileLock, Folder, Reading, RealDisk, Silent};
+use apograph_io::{FileLock, Folder, NoProgress, Reading, RealDisk};
 use apograph_repository::{Repository, init};
 use apograph_testing::disk::{ContendedDisk, Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
@@ -179,7 +179,7 @@ fn a_repository_that_has_to_be_there_is_not_made() {
             ..Options::default()
         };
         let (database, repository) = (live.database(), live.repository());
-        let captured = || capture(&RealDisk, &database, &repository, &options, &Silent);
+        let captured = || capture(&RealDisk, &database, &repository, &options, &NoProgress);
         let refused = || captured().expect_err("a refusal").code();
         assert_eq!(refused(), "not-a-repository");
         assert!(!repository.exists());

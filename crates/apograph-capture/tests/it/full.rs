@@ -1,4 +1,4 @@
-//! Full backups: of closed and of open databases, and where the log behind them begins.
+//! Full backups: of closed and of open databases, and where the log after them begins.
 
 use std::fs;
 
@@ -96,7 +96,7 @@ fn a_database_that_is_opened_while_it_is_copied_is_not_taken_for_closed() {
             }
         });
         let mut records = added(live.capture_on(&disk, Kind::Auto));
-        // In generation 1 it was closed when it was looked at, with this image. What comes behind it
+        // In generation 1 it was closed when it was looked at, with this image. What comes after it
         // is for the next backup.
         if fixtures.generation() == Generation::One {
             assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
@@ -142,7 +142,7 @@ fn an_image_that_is_exactly_at_the_end_of_its_log_is_followed_by_nothing() {
     );
 }
 
-/// What is known of an image and of the log behind it, and whether the log may be ahead of it.
+/// What is known of an image and of the log after it, and whether the log may be ahead of it.
 #[track_caller]
 fn check(live: &Live, start: LogPosition, reopened: bool, catches_up: bool) {
     let records = live.added(Kind::Auto);
@@ -249,7 +249,7 @@ fn a_log_that_goes_on_from_the_image_was_begun_by_its_process() {
 }
 
 /// The log of a process that has logged nothing is an increment too, or nothing but a record would
-/// tell of it. Behind the same image another log may follow.
+/// tell of it. After the same image another log may follow.
 #[test]
 fn a_process_that_has_logged_nothing_is_told_by_an_increment() {
     let live = reopened(&[&[]]);

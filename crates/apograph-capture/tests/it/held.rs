@@ -63,7 +63,7 @@ fn only_a_log_that_nothing_keeps_is_kept_for_a_chain_that_begins() {
         // In another repository it is a first backup again, of a log that has a cursor.
         fs::remove_dir_all(live.repository()).expect("a repository");
         assert_eq!(cursors(&live, Kind::Auto), (0, true));
-        // Behind a backup there is one mostly.
+        // After a backup there is one mostly.
         live.remove_cursor();
         assert_eq!(cursors(&live, Kind::Full), (1, true));
     }

@@ -54,7 +54,7 @@ fn assert_is_whole(live: &Live) {
     assert_eq!(evidence.segment.file, last.segment.file);
 }
 
-/// The lines that a backup adds behind those that were there; `None` where it wrote them anew.
+/// The lines that a backup adds after those that were there; `None` where it wrote them anew.
 fn lines_added(live: &Live, kind: Kind) -> Option<usize> {
     let before = fs::read(path(live)).ok();
     live.added(kind);

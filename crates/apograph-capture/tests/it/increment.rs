@@ -18,7 +18,7 @@ use crate::live::{Live, added, append, flip, full, increment, names, range};
 
 const SOURCE: &str = "08_torn_tail/source";
 
-/// A position behind so many bytes of the first log file of [`SOURCE`].
+/// A position after so many bytes of the first log file of [`SOURCE`].
 fn position(fixtures: Fixtures, offset: usize) -> LogPosition {
     let offset = offset as u64;
     match fixtures.generation() {
@@ -262,7 +262,7 @@ impl Monitor for InFlight {
 
 #[test]
 fn a_write_in_flight_is_waited_for() {
-    // In generation 1 the epoch of a commit is a frame of its own behind it, of 10 bytes here.
+    // In generation 1 the epoch of a commit is a frame of its own after it, of 10 bytes here.
     let rows = [
         (V1, false, 9),
         (V1, false, 10),

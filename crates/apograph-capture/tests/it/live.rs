@@ -13,7 +13,7 @@ use apograph_format::{
     Checkpoint, Crc32, DatabaseHeaders, Epoch, Generation, LogPosition, LogSequence, SegmentFlags,
     SegmentHeader, SegmentKind, UnixMillis, log_file_name, log_folder,
 };
-use apograph_io::{Disk, Folder, Mode, Monitor, Reading, RealDisk, Silent};
+use apograph_io::{Disk, Folder, Mode, Monitor, NoProgress, Reading, RealDisk};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, Evidence, FullContent, History, IncrementContent, Keep, Manifest,
     Marker, RepositoryId, Segment, SegmentContent, SegmentRecord, Unknown, marker_name,
@@ -97,7 +97,7 @@ impl Live {
     }
 
     pub(crate) fn capture_on(&self, disk: &dyn Disk, kind: Kind) -> Result<Captured> {
-        self.capture_heard(disk, kind, &Silent)
+        self.capture_heard(disk, kind, &NoProgress)
     }
 
     pub(crate) fn capture_heard(
@@ -137,7 +137,7 @@ impl Live {
         self.log().files()[index].path.clone()
     }
 
-    /// Behind which bytes of its only log file each commit ends.
+    /// After which bytes of its only log file each commit ends.
     pub(crate) fn commits(&self) -> Vec<usize> {
         let log = self.log();
         let parts = [log.files()[0].part()];
@@ -188,7 +188,7 @@ impl Live {
         DatabaseHeaders::decode(&bytes).expect("headers")
     }
 
-    /// The database file behind one more checkpoint, which changed nothing but what is said here.
+    /// The database file after one more checkpoint, which changed nothing but what is said here.
     pub(crate) fn checkpointed(&self, change: impl Fn(&mut Checkpoint)) -> Vec<u8> {
         let mut bytes = fs::read(self.database()).expect("a database");
         let mut checkpoint = self.headers().checkpoint;

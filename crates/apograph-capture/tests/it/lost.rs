@@ -15,7 +15,7 @@ const SOURCE: &str = "10_live/source";
 const LOST: &str = "its log was lost, or the file was put back";
 const CLOSED: &str = "was closed since";
 
-/// A database behind a backup, with commits in its log, or with none yet.
+/// A database after a backup, with commits in its log, or with none yet.
 fn backed_up(fixtures: Fixtures, has_commits: bool) -> Live {
     let live = Live::of(fixtures, SOURCE);
     if !has_commits {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apograph_capture::{Options, capture};
 use apograph_format::{LogPosition, SEGMENT_HEADER_BYTES, SegmentKind};
-use apograph_io::{Clock, Pace, RealDisk, Silent};
+use apograph_io::{Clock, NoProgress, Pace, RealDisk};
 use apograph_manifest::SegmentRecord;
 use apograph_testing::fixtures::{V1, V2};
 
@@ -33,7 +33,7 @@ const RATE: NonZero<u64> = NonZero::new(1000).expect("not zero");
 fn log_bytes(record: &SegmentRecord) -> u64 {
     let range = increment(record).range.expect("a range");
     match (range.start, range.end) {
-        (LogPosition::Lsn(start), LogPosition::Lsn(end)) => end.behind(start),
+        (LogPosition::Lsn(start), LogPosition::Lsn(end)) => end.distance_from(start),
         _ => record.segment.size_bytes - SEGMENT_HEADER_BYTES as u64,
     }
 }
@@ -48,7 +48,7 @@ fn the_log_is_counted_once_to_check_it_and_once_to_copy_it() {
             ..Options::default()
         };
         let (database, repository) = (live.database(), live.repository());
-        let captured = capture(&RealDisk, &database, &repository, &options, &Silent);
+        let captured = capture(&RealDisk, &database, &repository, &options, &NoProgress);
         let (mut image, mut log) = (0, 0);
         for record in added(captured) {
             match record.segment.kind {

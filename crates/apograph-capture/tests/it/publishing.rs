@@ -29,7 +29,7 @@ const SEGMENTS: [&str; 3] = [
     "backup_incr_0004.wal",
 ];
 
-/// A database with a backup, and commits behind it that are not captured yet.
+/// A database with a backup, and commits after it that are not captured yet.
 fn with_rest(fixtures: Fixtures) -> Live {
     let live = Live::of(fixtures, SOURCE);
     let rest = live.hold_back(2);
@@ -259,7 +259,7 @@ impl Monitor for Clocked {
     }
 }
 
-/// Nothing in a segment was committed behind its stamp, and everything before the noted instant is
+/// Nothing in a segment was committed after its stamp, and everything before the noted instant is
 /// captured.
 #[test]
 fn a_segment_is_stamped_behind_the_reading_and_the_look_before_it() {

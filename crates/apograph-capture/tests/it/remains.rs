@@ -1,5 +1,5 @@
 //! What a close of generation 1 leaves of a log that it removes: it is no log of a process that began
-//! behind the image.
+//! after the image.
 
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};
@@ -28,7 +28,7 @@ fn left() -> Live {
 }
 
 /// Sets the times at which the log and the database file were last written to, in milliseconds
-/// before or behind the close.
+/// before or after the close.
 fn set_times(live: &Live, log: i64, database: i64) {
     for (path, offset) in [(live.log_file(0), log), (live.database(), database)] {
         let millis = CLOSED_AT.get().checked_add_signed(offset).expect("a time");
@@ -86,7 +86,7 @@ fn a_log_that_was_written_before_the_image_is_older_than_the_image() {
         (-100, 10, true),
         (-1, 0, true),
         (0, 0, true),
-        // Behind the image: by its stamp, or by the clock of the file system.
+        // After the image: by its stamp, or by the clock of the file system.
         (1, 10, false),
         (-1, -2, false),
     ] {

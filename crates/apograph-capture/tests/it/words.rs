@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use apograph_capture::{Broken, CaptureError, Kind, Options, capture};
+use apograph_capture::{CaptureError, ChainBreak, Kind, Options, capture};
 use apograph_format::{Epoch, Lsn};
-use apograph_io::{RealDisk, Silent};
+use apograph_io::{NoProgress, RealDisk};
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, flip};
@@ -17,40 +17,46 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
     let file_name = || "wal_00000002.log".to_owned();
     let position = Lsn::new(296);
     let words = [
-        (Broken::NoFullBackup, "no earlier backup"),
+        (ChainBreak::NoFullBackup, "no earlier backup"),
         (
-            Broken::LastSegment { file },
+            ChainBreak::LastSegment { file },
             "backup_incr_0001.wal, the last segment, cannot be used",
         ),
-        (Broken::Unreachable { cause }, "cannot be restored: a hole"),
-        (Broken::Migrated, "migrated from Grafeo 0.5 to 0.6"),
-        (Broken::Closed, "was closed since"),
         (
-            Broken::LogLost {
+            ChainBreak::Unreachable { cause },
+            "cannot be restored: a hole",
+        ),
+        (ChainBreak::Migrated, "migrated from Grafeo 0.5 to 0.6"),
+        (ChainBreak::Closed, "was closed since"),
+        (
+            ChainBreak::LogLost {
                 end: position.into(),
             },
             "its log was lost, or the file was put back",
         ),
-        (Broken::Unmarked, "the backup left in it is not there"),
-        (Broken::OtherMoment, "is not the one that this backup left"),
+        (ChainBreak::Unmarked, "the backup left in it is not there"),
         (
-            Broken::FileMissing { file: file_name() },
+            ChainBreak::OtherMoment,
+            "is not the one that this backup left",
+        ),
+        (
+            ChainBreak::FileMissing { file: file_name() },
             "wal_00000002.log is not there any more",
         ),
         (
-            Broken::FileShortened { file: file_name() },
+            ChainBreak::FileShortened { file: file_name() },
             "wal_00000002.log is shorter than what was captured of it",
         ),
         (
-            Broken::FileGrown { file: file_name() },
+            ChainBreak::FileGrown { file: file_name() },
             "wal_00000002.log has grown since it was captured whole",
         ),
         (
-            Broken::OtherBytes { file: file_name() },
+            ChainBreak::OtherBytes { file: file_name() },
             "wal_00000002.log does not hold the bytes that were captured of it",
         ),
         (
-            Broken::Damaged {
+            ChainBreak::Damaged {
                 path: "log/wal_00000002.log".into(),
                 offset: 17,
                 detail: "a record has kind 0".to_owned(),
@@ -58,19 +64,19 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
             "log/wal_00000002.log is damaged at byte 17: a record has kind 0",
         ),
         (
-            Broken::LogWentBack { file: file_name() },
+            ChainBreak::LogWentBack { file: file_name() },
             "there was a newer one at the last backup",
         ),
         (
-            Broken::ImageReplaced { before: 3, now: 2 },
+            ChainBreak::ImageReplaced { before: 3, now: 2 },
             "it had had 3 checkpoints then, and has had 2 now",
         ),
         (
-            Broken::OtherCheckpoint,
+            ChainBreak::OtherCheckpoint,
             "checkpoint.meta is not of the image",
         ),
         (
-            Broken::Checkpoints {
+            ChainBreak::Checkpoints {
                 image: 2,
                 least: 1,
                 most: 1,
@@ -78,7 +84,7 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
             "has had 2 checkpoints since the last backup, and the log tells of 1",
         ),
         (
-            Broken::Checkpoints {
+            ChainBreak::Checkpoints {
                 image: 3,
                 least: 1,
                 most: 2,
@@ -86,26 +92,26 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
             "has had 3 checkpoints since the last backup, and the log tells of 1 to 2",
         ),
         (
-            Broken::ImageAhead {
+            ChainBreak::ImageAhead {
                 image: Epoch::new(9),
                 missing: Epoch::new(7),
             },
             "up to epoch 9, and neither the repository nor the log has epoch 7",
         ),
-        (Broken::Compacted, "the database was compacted"),
+        (ChainBreak::Compacted, "the database was compacted"),
         (
-            Broken::ImageOffLog {
+            ChainBreak::ImageOffLog {
                 image: position,
                 log: Lsn::new(222).into(),
             },
             "the file is at position 296, and the log ends at lsn 222",
         ),
         (
-            Broken::Truncated,
+            ChainBreak::Truncated,
             "removed log files that were not captured yet",
         ),
         (
-            Broken::Shortened,
+            ChainBreak::Shortened,
             "the log ends before commits that were captured",
         ),
     ];
@@ -155,7 +161,7 @@ fn an_unknown_version_is_told_from_damage() {
         let (other, repository) = (live.path("letter"), live.repository());
         fs::write(&other, "Dear reader").expect("a file");
         let options = Options::default();
-        let refused = capture(&RealDisk, &other, &repository, &options, &Silent);
+        let refused = capture(&RealDisk, &other, &repository, &options, &NoProgress);
         let refused = refused.expect_err("no database");
         assert_eq!(refused.code(), "not-a-database");
         let words = format!(

@@ -94,7 +94,7 @@ fn each_mistake_has_its_sentence() {
             5,
             "not in the repository",
         ),
-        ("log one --from 20 --to 10", 2, "--from lies behind --to"),
+        ("log one --from 20 --to 10", 2, "--from lies after --to"),
         ("log one --from 60", 0, "No such commit"),
         ("log one --kind drop_everything", 0, "No such commit"),
         ("list none", 4, "there is no such folder"),

@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::act::{Act, Place};
-use crate::careless::Neglect;
 use crate::check::check;
 use crate::command::{Programs, Run};
 use crate::mount::{self, Mount, said_yes};
+use crate::mutant::Neglect;
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::{Stage, copy};
@@ -25,7 +25,7 @@ const CALLS: &[&str] = &["fsync", "renameat2"];
 const MORE_CALLS: &[&str] = &["openat", "write", "copy_file_range", "unlinkat", "mkdirat"];
 const KILL: &str = "signal=KILL";
 
-/// Stops the file system behind each act, and in the middle of it.
+/// Stops the file system after each act, and in the middle of it.
 ///
 /// # Errors
 ///

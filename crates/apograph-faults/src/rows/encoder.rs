@@ -4,8 +4,8 @@ use anyhow::Result;
 use apograph_testing::disk::Fault;
 
 use crate::act::Act;
-use crate::careless::Neglect;
 use crate::check::check;
+use crate::mutant::Neglect;
 use crate::report::{Control, Outcome, Tally};
 use crate::simulated::{Simulated, operations};
 use crate::stage::Stage;

@@ -7,8 +7,8 @@ use anyhow::{Result, ensure};
 use apograph_testing::disk::{Fault, Operation, Survival};
 
 use crate::act::{Act, Place, code_of};
-use crate::careless::Neglect;
 use crate::check::{Ended, check};
+use crate::mutant::Neglect;
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::{Simulated, operations};
@@ -56,7 +56,7 @@ pub fn sync(extent: Extent) -> Result<Outcome> {
         for survival in ways(run, extent) {
             let found = scratch()?;
             run.disk.cut(&survival, found.path());
-            // What failed and was taken back may be half taken back behind a power cut.
+            // What failed and was taken back may be half taken back after a power cut.
             let ended = match ended {
                 Ended::Failed => Ended::CutOff,
                 other => other,

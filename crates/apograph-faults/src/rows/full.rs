@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use apograph::io::RealDisk;
 
 use crate::act::{Act, Place, code_of};
-use crate::careless::{CarelessDisk, Neglect};
 use crate::check::{Ended, check};
 use crate::mount::{self, Mount};
+use crate::mutant::{MutantDisk, Neglect};
 use crate::report::{Control, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::Stage;
@@ -86,7 +86,7 @@ fn struck(
     let place = Place::prepared(folder.path(), stage, act)?;
     mount.remount(&lack.options(used(folder.path())?))?;
     let outcome = match neglects {
-        Some(neglect) => act.perform(&CarelessDisk::new(&RealDisk, neglect), &place),
+        Some(neglect) => act.perform(&MutantDisk::new(&RealDisk, neglect), &place),
         None => act.perform(&RealDisk, &place),
     };
     mount.remount(&format!("rw,{ROOMY}"))?;

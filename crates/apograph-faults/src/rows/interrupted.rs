@@ -12,9 +12,9 @@ use anyhow::{Result, bail, ensure};
 use apograph::io::{Disk, Monitor, RealDisk};
 
 use crate::act::{Act, Place, code_of};
-use crate::careless::{CarelessDisk, Neglect};
 use crate::check::{Ended, check};
 use crate::command::Programs;
+use crate::mutant::{MutantDisk, Neglect};
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::Stage;
@@ -68,7 +68,7 @@ impl Monitor for Patience {
 
 /// Ends an act each time that it asks whether to go on.
 fn asked(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
-    let careless = neglects.map(|neglect| CarelessDisk::new(&RealDisk, neglect));
+    let careless = neglects.map(|neglect| MutantDisk::new(&RealDisk, neglect));
     let disk: &dyn Disk = match &careless {
         Some(disk) => disk,
         None => &RealDisk,

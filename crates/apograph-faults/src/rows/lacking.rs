@@ -8,8 +8,8 @@ use apograph::io::Lack;
 use apograph_testing::disk::{Fault, Operation};
 
 use crate::act::{Act, Place, code_of};
-use crate::careless::Neglect;
 use crate::check::{Ended, check};
+use crate::mutant::Neglect;
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::Simulated;

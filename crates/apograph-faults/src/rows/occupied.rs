@@ -11,7 +11,7 @@ use apograph::format::{checkpoint_image, log_folder};
 use apograph::io::RealDisk;
 
 use crate::act::{Act, Place, code_of};
-use crate::careless::Neglect;
+use crate::mutant::Neglect;
 use crate::report::{Control, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::{Simulated, operations};

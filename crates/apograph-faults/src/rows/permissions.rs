@@ -12,10 +12,10 @@ use anyhow::{Result, ensure};
 use rustix::process::{geteuid, umask};
 
 use crate::act::{Act, Place};
-use crate::careless::Neglect;
 use crate::check::check;
 use crate::command::{Programs, Run};
 use crate::mount::said_yes;
+use crate::mutant::Neglect;
 use crate::report::{Control, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::Simulated;

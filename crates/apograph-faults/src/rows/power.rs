@@ -4,8 +4,8 @@ use anyhow::Result;
 use apograph_testing::disk::{Fault, Survival};
 
 use crate::act::{Act, Place};
-use crate::careless::Neglect;
 use crate::check::{Ended, check};
+use crate::mutant::Neglect;
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::{Simulated, operations};
@@ -34,7 +34,7 @@ pub fn run(extent: Extent) -> Result<Outcome> {
     })
 }
 
-/// The last cut is behind the last operation, when the act is acknowledged.
+/// The last cut is after the last operation, when the act is acknowledged.
 fn sweep(stage: &Stage, act: Act, extent: Extent, neglects: Option<Neglect>) -> Result<Tally> {
     let mut tally = Tally::default();
     let operations = operations(stage, act, neglects)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use apograph::format::{Epoch, Point, Timeline, log_folder};
-use apograph::io::{RealDisk, Silent};
+use apograph::io::{NoProgress, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::Repository;
 use apograph::restore::{Options, VerifyOptions, restore, verify};
@@ -86,7 +86,7 @@ fn back_up(programs: &Programs, driver: &Path, time: Duration) -> Result<Tally> 
     ensure!(last.exit == Some(0), "the last backup: {}", last.json);
     drop(engine);
     ends.push(total);
-    let verified = verify(&repository, &VerifyOptions::default(), &Silent)?;
+    let verified = verify(&repository, &VerifyOptions::default(), &NoProgress)?;
     if !verified.problems.is_empty() {
         println!("KEPT {}", folder.keep().display());
         anyhow::bail!("{:?}", verified.problems);
@@ -150,7 +150,7 @@ fn judge_point(judge: &mut Engine, repository: &Path, folder: &Path, epoch: u64)
     let output = folder.join(format!("{epoch}.grafeo"));
     let point = Point::new(Timeline::FIRST, Epoch::new(epoch));
     let options = Options::to(Target::Point(point.into()));
-    restore(&RealDisk, repository, &output, &options, &Silent)?;
+    restore(&RealDisk, repository, &output, &options, &NoProgress)?;
     let nodes = nodes(judge, &output)?;
     ensure!(nodes == epoch, "it has {nodes} nodes");
     fs::remove_file(&output)?;

@@ -1,7 +1,7 @@
 //! Bytes that cannot be read: an error, and the process lives.
 //!
 //! An ext4 on a loop device that ends early, at each block of each file in turn: whatever lies from
-//! there on is an I/O error. And the same behind a FUSE file system, which answers a read call with
+//! there on is an I/O error. And the same after a FUSE file system, which answers a read call with
 //! that error, as one does whose server is gone. Whoever had such a page mapped would die of a
 //! SIGBUS.
 
@@ -170,7 +170,7 @@ impl<'a> Disk<'a> {
         }
         fs::File::create(disk.image())?.set_len(IMAGE_BYTES)?;
         let mut format = Command::new("mkfs.ext4");
-        // A journal would lie behind the files, and could not be written to.
+        // A journal would lie after the files, and could not be written to.
         format.args(["-q", "-F", "-b", "4096", "-O", "^has_journal"]);
         said_yes(format.arg(disk.image()))?;
         let at = disk.folder.path().join("at");
@@ -255,7 +255,7 @@ impl<'a> Disk<'a> {
         Ok(())
     }
 
-    /// What must hold behind it; what could not be read is there again.
+    /// What must hold after it; what could not be read is there again.
     fn checked(&self, run: &Run, place: &Place) -> Result<()> {
         ensure!(run.exit.is_some(), "a signal ended it");
         if run.ended() == Ended::Failed {

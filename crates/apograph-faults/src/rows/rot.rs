@@ -63,7 +63,7 @@ pub fn run(extent: Extent) -> Result<Outcome> {
         let chains = chains(fixtures, extent)?;
         for (index, chain) in chains.iter().enumerate() {
             let other = &chains[(index + 1) % chains.len()];
-            // The images of the chains behind the first two are made as theirs are.
+            // The images of the chains after the first two are made as theirs are.
             let images = if index < 2 { extent } else { Extent::Quick };
             let others = extent;
             let extents = Extents { images, others };

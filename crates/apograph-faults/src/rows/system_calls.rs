@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::act::{Act, Place};
-use crate::careless::Neglect;
 use crate::check::{Ended, check};
 use crate::command::{Programs, Run};
+use crate::mutant::Neglect;
 use crate::report::{Control, Extent, Outcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::Stage;

@@ -2,7 +2,7 @@
 //!
 //! A database, its repository and the folder of a restore belong to a user. Root runs some of the
 //! commands, that user the others, under any umask, in folders that hand their group or a list of
-//! rights on. Nobody is locked out by what the other one did: behind each command every file is the
+//! rights on. Nobody is locked out by what the other one did: after each command every file is the
 //! user's, the cursor that the engine has to read among them.
 
 use std::fs::{self, Permissions};
@@ -42,7 +42,7 @@ enum HandedOn {
     Rights,
 }
 
-/// Each command is run by root once, and by the user behind that.
+/// Each command is run by root once, and by the user after that.
 const TURNS: [(Who, &str); 13] = [
     (Who::Root, "verify REPO"),
     (Who::User, "verify REPO --new"),
@@ -106,7 +106,7 @@ struct Turns<'a> {
     stage: &'a Stage,
     handed_on: HandedOn,
     umask: &'static str,
-    /// What root has created is root's behind its turn: the control.
+    /// What root has created is root's after its turn: the control.
     takes_away: bool,
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph::format::{Crc32, Generation};
-use apograph::io::{Folder, Monitor, Reading, RealDisk, Silent};
+use apograph::io::{Folder, Monitor, NoProgress, Reading, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, plan_rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, commits, restore, verify};
@@ -88,7 +88,7 @@ fn group_v1(number: u8) -> Vec<u8> {
     [frame_v1(&data), ends.concat()].concat()
 }
 
-/// Groups behind the header of a log file.
+/// Groups after the header of a log file.
 fn log_v2(golden: &[u8]) -> Vec<u8> {
     let header = WalSegmentHeader::decode(golden).expect("a header");
     let mut log = header.bytes().to_vec();
@@ -169,7 +169,7 @@ fn a_log_that_becomes_shorter_while_it_is_captured() {
 fn a_segment_that_becomes_shorter_while_it_is_read() {
     for fixtures in [V1, V2] {
         let place = Place::new(fixtures);
-        assert_eq!(place.backup(&Silent), Ok(()));
+        assert_eq!(place.backup(&NoProgress), Ok(()));
         let (repository, increment) = (place.repository(), place.increment());
         let whole = fs::read(&increment).expect("an increment");
         assert!(whole.len() > usize::from(GROUPS) * PAYLOAD_BYTES);

@@ -1,16 +1,16 @@
-//! The names of points behind a segment that is lost, and what a backup makes of them.
+//! The names of points after a segment that is lost, and what a backup makes of them.
 
 use std::fs;
 
 use apograph::capture::{Options, capture};
 use apograph::format::Timeline;
-use apograph::io::{Reading, RealDisk, Silent};
+use apograph::io::{NoProgress, Reading, RealDisk};
 use apograph::manifest::{HISTORY_FILE_NAME, Target};
 use apograph::repository::{Repository, rebuild};
 use apograph_faults::check::{points, state_at};
 use apograph_faults::stage::Stage;
 
-/// What the log holds behind the second full backup of the stage's `newer`.
+/// What the log holds after the second full backup of the stage's `newer`.
 const LOST: &str = "backup_incr_0004.wal";
 
 #[test]
@@ -26,7 +26,7 @@ fn a_backup_records_no_guess() {
 
         let database = stage.path("live/src.grafeo");
         let options = Options::default();
-        capture(&RealDisk, &database, &path, &options, &Silent).expect("a backup");
+        capture(&RealDisk, &database, &path, &options, &NoProgress).expect("a backup");
         let repository = Repository::open(&path).expect("a repository");
         let left = points(&repository);
         assert!(left.iter().all(|point| sound.contains(point)), "{left:?}");

@@ -24,7 +24,7 @@ pub struct CheckpointRecord {
 }
 
 impl CheckpointRecord {
-    /// Reads the content of `checkpoint.meta`. Bytes behind it are ignored, as the engine does.
+    /// Reads the content of `checkpoint.meta`. Bytes after it are ignored, as the engine does.
     ///
     /// # Errors
     ///

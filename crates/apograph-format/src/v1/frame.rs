@@ -17,7 +17,7 @@ use crate::words::Crc32;
 
 /// Bytes in front of the payload.
 pub const FRAME_LENGTH_BYTES: usize = 4;
-/// Bytes behind the payload.
+/// Bytes after the payload.
 pub const FRAME_CHECKSUM_BYTES: usize = 4;
 /// Bytes of a frame that are not payload.
 pub const FRAME_OVERHEAD_BYTES: usize = FRAME_LENGTH_BYTES + FRAME_CHECKSUM_BYTES;

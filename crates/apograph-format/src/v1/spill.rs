@@ -1,9 +1,9 @@
-//! Spilled vectors behind the image in a full backup (FORMAT.md, "Spilled vectors").
+//! Spilled vectors after the image in a full backup (FORMAT.md, "Spilled vectors").
 //!
 //! Engines of generation 1 move the embeddings of a vector index to `vectors_*.bin` in `DB.spill/`,
-//! and the next image has them no more. A full backup has those files behind the image that they
+//! and the next image has them no more. A full backup has those files after the image that they
 //! belong to: their bytes, one after the other, then this table of them, then a footer of 32 bytes.
-//! The engine looks at no byte behind the image, and the checksum of the segment covers all.
+//! The engine looks at no byte after the image, and the checksum of the segment covers all.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -61,7 +61,7 @@ pub struct SpilledFile {
     pub checksum: Crc32,
 }
 
-/// What the files behind an image are.
+/// What the files after an image are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SpillTable {
     /// The files, in the order of their bytes.
@@ -175,7 +175,7 @@ impl SpillTable {
         }
     }
 
-    /// Where the bytes of each file are, behind an image of so many bytes.
+    /// Where the bytes of each file are, after an image of so many bytes.
     pub fn ranges(&self, image_bytes: u64) -> impl Iterator<Item = (&SpilledFile, Range<u64>)> {
         self.files.iter().scan(image_bytes, |start, file| {
             let end = start.saturating_add(file.size_bytes);

@@ -167,7 +167,7 @@ fn chunk(entry: &[u8]) -> Option<Extent> {
 
 /// Why a run of bytes cannot be where an entry or a pointer says.
 enum Refusal {
-    /// Not at the start of a page behind the headers.
+    /// Not at the start of a page after the headers.
     Misplaced,
     /// On a page that another run has.
     Shared,
@@ -196,7 +196,7 @@ impl Refusal {
     }
 }
 
-/// The pages that are in use: the first byte of each run, and the first byte behind its last page.
+/// The pages that are in use: the first byte of each run, and the first byte after its last page.
 #[derive(Default)]
 struct Pages {
     runs: BTreeMap<u64, u64>,

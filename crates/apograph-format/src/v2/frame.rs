@@ -269,7 +269,7 @@ impl<'a> RawFrame<'a> {
         self.head.flags
     }
 
-    /// The LSN behind the frame.
+    /// The LSN after the frame.
     pub const fn end(&self) -> Lsn {
         self.head.lsn.plus(self.bytes.len() as u64)
     }

@@ -1,6 +1,6 @@
 //! The body of an incremental segment of generation 2 (FORMAT.md, "Incremental segment").
 //!
-//! Behind the GBAK header stand pieces of log files up to the end of the file, each its length (8
+//! After the GBAK header stand pieces of log files up to the end of the file, each its length (8
 //! bytes, little-endian) and then a log file: a header and frames. Each begins at the LSN at which
 //! the one before it ends.
 
@@ -30,7 +30,7 @@ pub struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    /// The LSN behind its last frame.
+    /// The LSN after its last frame.
     pub const fn end(&self) -> Lsn {
         self.header.first_lsn.plus(self.frames.len() as u64)
     }
@@ -75,7 +75,7 @@ impl PieceWalk {
         (!front.is_empty()).then_some(front)
     }
 
-    /// Reads the front of the next piece, and goes behind that.
+    /// Reads the front of the next piece, and goes after that.
     ///
     /// # Errors
     ///

@@ -128,7 +128,7 @@ pub enum RecordDefect {
     /// The first record of the group is not its beginning, or cannot be read.
     #[error("the group does not begin with a readable group_begin record")]
     NoGroupBegin,
-    /// A record behind the first is a beginning too.
+    /// A record after the first is a beginning too.
     #[error("the group has a second group_begin record")]
     SecondGroupBegin,
 }

@@ -177,7 +177,7 @@ impl WalSegmentHeader {
     /// Whether a log file holds no header yet: the engine was cut off while it created it.
     ///
     /// Such a file is shorter than a header, or zero from its first byte to its last. A header of
-    /// zeros with anything behind it is damaged: a header is durable before the first frame.
+    /// zeros with anything after it is damaged: a header is durable before the first frame.
     pub fn is_unfinished(file: &[u8]) -> bool {
         file.len() < WAL_SEGMENT_HEADER_BYTES || file.iter().all(|&byte| byte == 0)
     }

@@ -193,7 +193,7 @@ fn malformed_directories_are_named() {
         ("off a page", offset, b"\x01", "malformed"),
         ("on the directory", offset, b"\0\x30", "malformed"),
         (
-            "far behind the end",
+            "far after the end",
             offset,
             &[0, 0, 0, 0, 0, 0, 0, 0x80],
             "too-short",

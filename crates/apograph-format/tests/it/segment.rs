@@ -170,7 +170,7 @@ fn what_the_engine_captured_has_ends_of_log_files_in_it() {
             count,
             flags,
         };
-        assert_eq!(header.joints(), expected, "{header:?}");
+        assert_eq!(header.file_boundaries(), expected, "{header:?}");
     }
 }
 

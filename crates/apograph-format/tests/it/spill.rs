@@ -1,4 +1,4 @@
-//! Spilled vectors behind an image.
+//! Spilled vectors after an image.
 
 use apograph_format::Crc32;
 use apograph_format::v1::{SPILL_FOOTER_BYTES, SpillTable, SpilledFile, spill_bytes};
@@ -6,7 +6,7 @@ use apograph_testing::damage;
 
 const IMAGE: &[u8] = b"an image";
 
-/// An image with two files behind it.
+/// An image with two files after it.
 fn example() -> (SpillTable, Vec<u8>) {
     let contents: [(&str, &[u8]); 2] =
         [("vectors_A%3Ax.bin", b"first"), ("vectors_B%3Ay.bin", b"")];

@@ -230,7 +230,7 @@ fn a_flipped_byte_of_spilled_vectors_is_found() {
     }
 }
 
-/// A database that the engine restored has the embeddings of its backup behind its image, and does
+/// A database that the engine restored has the embeddings of its backup after its image, and does
 /// not know of them.
 #[test]
 fn what_an_image_drags_along_is_not_captured() {

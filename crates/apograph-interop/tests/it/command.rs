@@ -65,7 +65,7 @@ pub(crate) fn run<'a>(words: impl IntoIterator<Item = &'a str>) -> Output {
     Command::new(program()).args(words).output().unwrap()
 }
 
-/// Runs the command with `--json` behind its words.
+/// Runs the command with `--json` after its words.
 pub(crate) fn apograph<'a>(words: impl IntoIterator<Item = &'a str>) -> Outcome {
     let output = run(words.into_iter().chain(["--json"]));
     let exit = output.status.code().unwrap_or(-1);

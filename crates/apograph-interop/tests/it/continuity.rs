@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph::capture::{Kind, Options, capture};
-use apograph::io::{RealDisk, Silent};
+use apograph::io::{NoProgress, RealDisk};
 use apograph_interop::{Engine, Generation};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -223,7 +223,7 @@ fn code(database: &Path, repository: &Path, kind: Kind) -> Option<&'static str> 
         kind,
         ..Options::default()
     };
-    let outcome = capture(&RealDisk, database, repository, &options, &Silent);
+    let outcome = capture(&RealDisk, database, repository, &options, &NoProgress);
     outcome.err().map(|error| error.code())
 }
 

@@ -35,7 +35,7 @@ fn not_in_chain(truth: &Truth) -> BTreeSet<(u64, u64)> {
         // Between the last increment and the close; the second life begins at its full backup.
         (Generation::One, "13_close_in_chain") => vec![(0, 5), (1, 0)],
         (Generation::One, "19_mixed_lives") => vec![(1, 0)],
-        // Behind the last increment.
+        // After the last increment.
         (_, "11_checkpoints_cursor") => vec![(0, 6), (0, 7), (0, 8)],
         (Generation::Two, "18_sync_markers") => vec![(0, 6)],
         _ => vec![],

@@ -173,7 +173,7 @@ fn increments_of_the_engine_beside(generation: Generation) {
     });
 }
 
-/// Into the same repository. In generation 1 what was captured behind a segment of the engine is
+/// Into the same repository. In generation 1 what was captured after a segment of the engine is
 /// proved by our marker from before it and its whole body in the log, which a checkpoint takes away.
 fn increments_of_the_engine_between(generation: Generation) {
     live(generation, [4, 1], |world| {
@@ -182,7 +182,7 @@ fn increments_of_the_engine_between(generation: Generation) {
     });
 }
 
-/// Where the engine cannot go on, behind a cursor that keeps all (generation 1) or stands further
+/// Where the engine cannot go on, after a cursor that keeps all (generation 1) or stands further
 /// along the log (2), it takes a full backup.
 fn in_turns_with_the_engine(world: &mut World, theirs: &Path) {
     for round in 0..8 {

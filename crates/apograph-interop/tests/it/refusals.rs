@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use apograph::capture::{Kind, capture};
-use apograph::io::{Folder, Mode, RealDisk, Silent};
+use apograph::io::{Folder, Mode, NoProgress, RealDisk};
 use apograph::manifest::{Manifest, Target, read_manifest, write_manifest};
 use apograph::restore::{Options, restore};
 use apograph_interop::{Engine, Generation};
@@ -31,7 +31,7 @@ for_each_generation!(
 fn restore_code(repository: &Path, output: &Path) -> Option<&'static str> {
     let mut options = Options::to(Target::Latest);
     options.dry_run = true;
-    let outcome = restore(&RealDisk, repository, output, &options, &Silent);
+    let outcome = restore(&RealDisk, repository, output, &options, &NoProgress);
     outcome.err().map(|error| error.code())
 }
 
@@ -40,7 +40,7 @@ fn capture_code(database: &Path, repository: &Path, kind: Kind) -> Option<&'stat
         kind,
         ..Default::default()
     };
-    let outcome = capture(&RealDisk, database, repository, &options, &Silent);
+    let outcome = capture(&RealDisk, database, repository, &options, &NoProgress);
     outcome.err().map(|error| error.code())
 }
 

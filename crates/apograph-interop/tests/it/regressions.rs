@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use apograph::capture::{Kind, Options as Backup, capture};
-use apograph::io::{FileLock, Folder, Silent};
+use apograph::io::{FileLock, Folder, NoProgress};
 use apograph::manifest::Target;
 use apograph::restore::{Options, restore as restore_on};
 use apograph_interop::{Engine, Generation};
@@ -66,7 +66,7 @@ fn a_log_that_is_used_again_under_its_name_is_not_nothing_new(generation: Genera
     }
 }
 
-/// A checkpoint, and a commit behind it, right before each operation of a backup.
+/// A checkpoint, and a commit after it, right before each operation of a backup.
 fn a_checkpoint_between_the_copy_of_the_file_and_of_its_log(generation: Generation) {
     for kind in [Kind::Full, Kind::Incremental] {
         let mut operations = 1;
@@ -91,7 +91,7 @@ fn a_checkpoint_between_the_copy_of_the_file_and_of_its_log(generation: Generati
                 kind,
                 ..Backup::default()
             };
-            capture(&disk, &database, &repository, &options, &Silent).unwrap();
+            capture(&disk, &database, &repository, &options, &NoProgress).unwrap();
             operations = disk.operations().len();
             drop(disk);
             backup(&database, &repository, None).ok();
@@ -162,7 +162,7 @@ fn a_lock_is_held_until_all_is_done(generation: Generation) {
         })
     };
     let options = Backup::default();
-    capture(&disk, &stage.database(), &repository, &options, &Silent).unwrap();
+    capture(&disk, &stage.database(), &repository, &options, &NoProgress).unwrap();
     assert!(disk.operations().len() > 3);
     assert_eq!(*taken.lock().unwrap(), Vec::<usize>::new());
 }
@@ -199,7 +199,7 @@ fn a_sync_that_fails_is_an_error(generation: Generation, sync: &str) {
             disk = disk.with_fault(index, Fault::Fails(std::io::ErrorKind::Other));
         }
         let options = Options::to(Target::Latest);
-        let restored = restore_on(&disk, &stage.repository(), &output, &options, &Silent);
+        let restored = restore_on(&disk, &stage.repository(), &output, &options, &NoProgress);
         (disk.operations(), restored.is_ok(), output.exists())
     };
     let (operations, ..) = restore_with(None);
@@ -254,7 +254,7 @@ fn segments_that_vanish_under_a_restore(generation: Generation) {
                 }
             });
             let options = Options::to(Target::Latest);
-            match restore_on(&disk, &repository, &output, &options, &Silent) {
+            match restore_on(&disk, &repository, &output, &options, &NoProgress) {
                 Ok(_) => {
                     let content = stage.engine().dump(&output).unwrap().content;
                     assert_eq!(content, truth, "{segment}, {index}");

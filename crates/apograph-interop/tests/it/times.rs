@@ -196,7 +196,7 @@ fn a_clock_that_went_back_does_not_undo_commits() {
         (29, 14, Some((20, 30))),
         (30, 15, Some((30, 40))),
         (59, 17, Some((50, 60))),
-        // The other increments claim to be older than that, and are behind it all the same.
+        // The other increments claim to be older than that, and are after it all the same.
         (60, 40, None),
     ];
     for (offset, epoch, interval) in rows {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apograph_io::{
-    Clock, Disk, Folder, IoError, Mode, Monitor, Pace, Reading, RealDisk, Silent, StagedFile, Sums,
-    Threads, sums,
+    Clock, Disk, Folder, IoError, Mode, Monitor, NoProgress, Pace, Reading, RealDisk, StagedFile,
+    Sums, Threads, sums,
 };
 
 const MIB: u64 = 1 << 20;
@@ -64,7 +64,7 @@ fn so_many_bytes_take_so_long() {
     ] {
         let (clock, pace) = limited(rate);
         for _ in 0..count {
-            pace.take(piece, &Silent).expect("no end");
+            pace.take(piece, &NoProgress).expect("no end");
         }
         // A debt of less than 10 ms is carried on.
         let (found, least) = (milliseconds(&clock), expected - expected.min(10));
@@ -75,11 +75,11 @@ fn so_many_bytes_take_so_long() {
 #[test]
 fn idle_time_is_not_caught_up_with() {
     let (clock, pace) = limited(MIB);
-    pace.take(MIB, &Silent).expect("no end");
+    pace.take(MIB, &NoProgress).expect("no end");
     assert_eq!(milliseconds(&clock), 1000);
     clock.pass(Duration::from_mins(1));
     // A tenth of a second was saved.
-    pace.take(MIB, &Silent).expect("no end");
+    pace.take(MIB, &NoProgress).expect("no end");
     assert_eq!(milliseconds(&clock), 61_900);
 }
 
@@ -88,8 +88,8 @@ fn clones_share_the_limit() {
     let (clock, pace) = limited(MIB);
     let other = pace.clone();
     for _ in 0..4 {
-        pace.take(MIB / 2, &Silent).expect("no end");
-        other.take(MIB / 2, &Silent).expect("no end");
+        pace.take(MIB / 2, &NoProgress).expect("no end");
+        other.take(MIB / 2, &NoProgress).expect("no end");
     }
     assert_eq!(milliseconds(&clock), 4000);
 }
@@ -112,7 +112,7 @@ fn what_is_asked_for_never_runs_over() {
     }
     assert_eq!(milliseconds(&clock), 1500);
     let (clock, pace) = limited(u64::MAX);
-    pace.take(u64::MAX, &Silent).expect("no end");
+    pace.take(u64::MAX, &NoProgress).expect("no end");
     assert_eq!(milliseconds(&clock), 1000);
 }
 

@@ -221,6 +221,6 @@ fn what_is_almost_all_a_hole_is_told() {
         file.set_len(length).expect("a length");
         let source = folder.at("file").source().expect("a file");
         assert_eq!(source.len() as u64, length);
-        assert_eq!(source.is_hollow(), expected, "{length}");
+        assert_eq!(source.is_sparse(), expected, "{length}");
     }
 }

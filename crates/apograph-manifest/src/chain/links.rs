@@ -4,7 +4,7 @@ use apograph_format::{Generation, LogPosition, Point, SegmentKind, SegmentName};
 
 use super::Chain;
 use crate::entry::ChainEntry;
-use crate::hole::HoleCause;
+use crate::gap::GapCause;
 use crate::record::{ImageIdentity, SegmentContent};
 use crate::run::Run;
 use crate::segment::Segment;
@@ -27,12 +27,12 @@ impl Chain {
         }
     }
 
-    /// Why the log does not go on from the entries before to this one, or behind the last one.
-    pub(super) fn break_at(&self, index: usize) -> Option<HoleCause> {
+    /// Why the log does not go on from the entries before to this one, or after the last one.
+    pub(super) fn break_at(&self, index: usize) -> Option<GapCause> {
         let previous = self.entries.get(index.checked_sub(1)?)?;
         let Some(entry) = self.entries.get(index) else {
             let reason = previous.unusable.as_ref()?;
-            return Some(HoleCause::unusable(&previous.segment.file, reason));
+            return Some(GapCause::unusable(&previous.segment.file, reason));
         };
         if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
             return Some(cause);
@@ -41,20 +41,20 @@ impl Chain {
             && let Some(reason) = &previous.unusable
             && !previous.repeats()
         {
-            return Some(HoleCause::unusable(&previous.segment.file, reason));
+            return Some(GapCause::unusable(&previous.segment.file, reason));
         }
         if previous.content.is_none()
             && let Some(reason) = &previous.unusable
         {
-            return Some(HoleCause::unusable(&previous.segment.file, reason));
+            return Some(GapCause::unusable(&previous.segment.file, reason));
         }
         match &entry.content {
             Some(SegmentContent::Full(full)) if full.continues => None,
-            Some(SegmentContent::Full(full)) => Some(HoleCause::NotContinued {
+            Some(SegmentContent::Full(full)) => Some(GapCause::NotContinued {
                 file: entry.segment.file.clone(),
                 branched_from: self.image_point(index, &full.image),
             }),
-            None if entry.segment.kind == SegmentKind::Full => Some(HoleCause::NotContinued {
+            None if entry.segment.kind == SegmentKind::Full => Some(GapCause::NotContinued {
                 file: entry.segment.file.clone(),
                 branched_from: None,
             }),
@@ -62,16 +62,16 @@ impl Chain {
         }
     }
 
-    /// The point of the first full backup before an entry that has an image: what is behind the
+    /// The point of the first full backup before an entry that has an image: what is after the
     /// image, be it another log, goes on from there. An image that was written while commits went on
-    /// may have some that come behind its point.
+    /// may have some that come after its point.
     fn image_point(&self, index: usize, image: &ImageIdentity) -> Option<Point> {
         let mut before = self.entries.get(..index)?.iter();
         let first = before.find(|entry| entry.full().is_some_and(|it| it.image == *image))?;
         first.is_counted.then_some(first.full()?.base)
     }
 
-    fn unlinked(&self, index: usize) -> Option<HoleCause> {
+    fn unlinked(&self, index: usize) -> Option<GapCause> {
         let entry = self.entries.get(index)?;
         let previous = self.entries.get(index.checked_sub(1)?)?;
         let file = entry.segment.file.clone();
@@ -81,7 +81,7 @@ impl Chain {
         let expected = previous.segment.end_epoch.next()?;
         if entry.segment.start_epoch != expected {
             let found = entry.segment.start_epoch;
-            return Some(HoleCause::UnlinkedEpochs {
+            return Some(GapCause::UnlinkedEpochs {
                 file,
                 expected,
                 found,
@@ -91,12 +91,12 @@ impl Chain {
             return None;
         }
         let start = entry.increment()?.range?.start;
-        // The log behind an image begins where the image says: another log may, behind the same one.
+        // The log after an image begins where the image says: another log may, after the same one.
         if previous.full().and_then(|full| full.log_start) == Some(start) {
             return None;
         }
         let end = self.log_end_before(index)?;
-        (end != start).then_some(HoleCause::UnlinkedPositions {
+        (end != start).then_some(GapCause::UnlinkedPositions {
             file,
             expected: end,
             found: start,
@@ -105,18 +105,18 @@ impl Chain {
 
     /// An increment of generation 2 begins at the end of the log so far or before it, and where it
     /// begins before it, it repeats the same bytes.
-    fn unlinked_lsn(&self, index: usize) -> Option<HoleCause> {
+    fn unlinked_lsn(&self, index: usize) -> Option<GapCause> {
         let entry = self.entries.get(index)?;
         let (file, increment) = (entry.segment.file.clone(), entry.increment()?);
         if increment.diverges {
-            return Some(HoleCause::Diverges { file });
+            return Some(GapCause::Diverges { file });
         }
         let start = increment.range?.start;
         let end = self.log_end_before(index)?;
         if end.generation() != start.generation() {
-            return Some(HoleCause::OtherGeneration { file });
+            return Some(GapCause::OtherGeneration { file });
         }
-        (start > end && !entry.repeats()).then_some(HoleCause::UnlinkedPositions {
+        (start > end && !entry.repeats()).then_some(GapCause::UnlinkedPositions {
             file,
             expected: end,
             found: start,
@@ -146,11 +146,11 @@ pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
 }
 
 /// Names are numbered by the entries before them: a number left out is an entry taken out.
-pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<HoleCause> {
+pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<GapCause> {
     let before = SegmentName::parse(previous.file.as_str())?.index;
     let after = SegmentName::parse(next.file.as_str())?.index;
     let expected = before.saturating_add(1);
-    (after != expected).then(|| HoleCause::MissingEntry {
+    (after != expected).then(|| GapCause::MissingEntry {
         previous: previous.file.clone(),
         next: next.file.clone(),
     })

@@ -59,7 +59,7 @@ impl Chain {
         ranges
     }
 
-    /// Generation 2: where the log behind a full backup begins.
+    /// Generation 2: where the log after a full backup begins.
     pub(super) fn log_start(&self, full: usize) -> Option<Lsn> {
         self.entries.get(full)?.full()?.log_start?.lsn()
     }
@@ -80,7 +80,7 @@ impl Chain {
         })
     }
 
-    /// Whether the log right behind a full backup can be replayed. Where it cannot, later
+    /// Whether the log right after a full backup can be replayed. Where it cannot, later
     /// increments of the run go on from what older full backups lead to, and not from this one.
     pub(crate) fn leads_on(&self, full: usize) -> bool {
         let own = self.entries.get(full.saturating_add(1));

@@ -2,7 +2,7 @@
 
 use apograph_format::{Epoch, Lsn, Point, PointName, UnixMillis};
 
-use crate::hole::HoleCause;
+use crate::gap::GapCause;
 
 /// The restorable points around a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,7 +28,7 @@ pub enum ChainError {
         /// What there is around it.
         nearest: Nearest,
     },
-    /// An instant lies before the first state, or behind the last capture: what was committed by
+    /// An instant lies before the first state, or after the last capture: what was committed by
     /// then is not known.
     #[error("{target} is not in the repository")]
     TimeNotCovered {
@@ -47,7 +47,7 @@ pub enum ChainError {
         /// What was asked for.
         target: String,
         /// Where the way is broken.
-        cause: Box<HoleCause>,
+        cause: Box<GapCause>,
         /// What there is around it.
         nearest: Nearest,
     },
@@ -58,7 +58,7 @@ pub enum ChainError {
         lsn: Lsn,
         /// The last position before it at which one ends.
         below: Option<Lsn>,
-        /// The first position behind it at which one ends.
+        /// The first position after it at which one ends.
         above: Option<Lsn>,
     },
     /// Several timelines have the position.

@@ -6,7 +6,7 @@ use super::{ChainError, ChainPlan, Cut};
 use crate::chain::Chain;
 
 impl Chain {
-    /// Generation 2: the state behind the commit that ends at a position.
+    /// Generation 2: the state after the commit that ends at a position.
     pub(super) fn plan_lsn(&self, lsn: Lsn) -> Result<ChainPlan, ChainError> {
         let covers = |full: &usize| {
             let range = self.lsns_behind(*full);

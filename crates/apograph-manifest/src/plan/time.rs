@@ -43,7 +43,7 @@ impl Chain {
         }
     }
 
-    /// What was committed behind the last capture nobody knows.
+    /// What was committed after the last capture nobody knows.
     fn check_covered(&self, target: &Target, time: UnixMillis) -> Result<(), ChainError> {
         let until = self.covered_until();
         if until.is_some_and(|until| time <= until) {
@@ -123,7 +123,7 @@ impl Chain {
         reached: usize,
     ) -> Result<(), ChainError> {
         let end = self.run_of(reached).map_or(0, |run| run.end);
-        // A full backup behind it begins anew, later than the instant.
+        // A full backup after it begins anew, later than the instant.
         let anew = (end..self.entries().len()).find(|&index| {
             let kind = self.entries().get(index).map(|entry| entry.segment.kind);
             kind == Some(SegmentKind::Full)

@@ -27,7 +27,7 @@ const CHECKSUM_BYTES: usize = 8;
 const CHECKSUM_OFFSET: usize = FRONT.len();
 const CHECKSUM_END: usize = CHECKSUM_OFFSET + CHECKSUM_BYTES;
 const BODY_OFFSET: usize = CHECKSUM_END + FRONT_END.len();
-/// What stands behind the body.
+/// What stands after the body.
 const BACK: &str = "}\n";
 /// The most bytes that a line may have: a record of almost a million gaps.
 const LINE_MAX_BYTES: u64 = 16 << 20;
@@ -74,7 +74,7 @@ impl LinesEnd {
         crc32: Crc32::new(0),
     };
 
-    /// The text of the line behind it that has the body, and where that ends; `None` for a line that
+    /// The text of the line after it that has the body, and where that ends; `None` for a line that
     /// would not be read.
     fn line(self, body: &impl Serialize) -> Option<(Vec<u8>, Self)> {
         let mut line = Vec::with_capacity(1 << 10);
@@ -95,7 +95,7 @@ impl LinesEnd {
         (added <= LINE_MAX_BYTES).then_some((line, Self { length, crc32 }))
     }
 
-    /// The text of the line with which a publish goes on behind it, and where that ends; `None` for
+    /// The text of the line with which a publish goes on after it, and where that ends; `None` for
     /// one that would not be read.
     pub(super) fn next(
         self,
@@ -108,7 +108,7 @@ impl LinesEnd {
         })
     }
 
-    /// Writes the line behind it that has the body, and moves to its end. One that would not be read
+    /// Writes the line after it that has the body, and moves to its end. One that would not be read
     /// is left out: what it is about is read again where it is wanted.
     fn put(&mut self, body: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
         let Some((line, behind)) = self.line(body) else {
@@ -118,7 +118,7 @@ impl LinesEnd {
         out.write_all(&line)
     }
 
-    /// The body of the line behind it, where that is one, and where it ends.
+    /// The body of the line after it, where that is one, and where it ends.
     fn followed_by(self, line: &[u8]) -> Option<(&[u8], Self)> {
         let rest = line.strip_prefix(FRONT.as_bytes())?;
         let (crc32, rest) = rest.split_at_checked(CHECKSUM_BYTES)?;

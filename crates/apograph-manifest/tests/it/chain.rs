@@ -5,16 +5,16 @@ use apograph_format::{
     SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, ChainError, FileName, FullContent, HoleCause, ImageIdentity,
-    IncrementContent, LogRange, Segment, SegmentContent, Stretch, Target, Unknown, Unusable,
+    Chain, ChainEntry, ChainError, FileName, FullContent, GapCause, ImageIdentity,
+    IncrementContent, LogRange, Segment, SegmentContent, Target, TimelineSpan, Unknown, Unusable,
     log_end,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
-/// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. Behind it
+/// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. After it
 /// `r` for one that repeats, `c` for one that catches up, `p` for one that says that the log goes on,
 /// and whose place in it is known, `!` for a missing file, `?` for a damaged one, `v` for one of an unknown version, `x` for a
-/// missing one without a record, behind which timelines are not counted, `u` for one whose own
+/// missing one without a record, after which timelines are not counted, `u` for one whose own
 /// timeline is not. `-` leaves a number out.
 fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
@@ -33,7 +33,7 @@ fn chain(text: &str) -> Chain {
             (SegmentKind::Full, SegmentContent::from(full), base.epoch)
         } else {
             let words = body.split(',').filter(|word| !word.is_empty());
-            let stretches: Vec<Stretch> = words.map(stretch).collect();
+            let stretches: Vec<TimelineSpan> = words.map(stretch).collect();
             let end = stretches
                 .last()
                 .and_then(|it| it.epochs.last())
@@ -88,7 +88,7 @@ fn point(text: &str) -> Point {
     Point::new(timeline.parse().unwrap(), epoch.parse().unwrap())
 }
 
-fn stretch(text: &str) -> Stretch {
+fn stretch(text: &str) -> TimelineSpan {
     let (timeline, epochs) = text.split_once(':').unwrap_or(("1", text));
     let (first, last) = epochs.split_once('-').unwrap_or((epochs, epochs));
     let epochs = RangeSet::from(vec![(first.parse().unwrap(), last.parse().unwrap())]);
@@ -100,7 +100,7 @@ fn stretch(text: &str) -> Stretch {
         first.parse::<u64>().unwrap() - 1
     };
     let transactions = RangeSet::new();
-    Stretch {
+    TimelineSpan {
         timeline,
         base: Epoch::new(base),
         opens,
@@ -128,7 +128,7 @@ fn full(base: Point, continues: bool) -> FullContent {
     }
 }
 
-fn increment(stretches: Vec<Stretch>, flags: &str) -> IncrementContent {
+fn increment(stretches: Vec<TimelineSpan>, flags: &str) -> IncrementContent {
     IncrementContent {
         range: None,
         committed: None,
@@ -197,7 +197,7 @@ fn what_can_be_restored() {
         ("F3 I4-6! F5+ I6rc I7-8", "1:3-3 1:6-8", 1),
         ("F3 I4-6! F3+ I4-6r I7-8", "1:3-8", 1),
         ("F3 I4-6! F3+ I4-6r I7-8 F3+ I4-8r", "1:3-8", 1),
-        // Without the log behind it a full backup leads nowhere; the one before it does.
+        // Without the log after it a full backup leads nowhere; the one before it does.
         ("F3 I4-6 F5+ I6r! I7-8", "1:3-8", 0),
         ("F3! I4-6 F5+ I6r! I7-8", "1:5-5", 0),
         // An image that may hold what follows serves from the end of that on.
@@ -213,17 +213,17 @@ fn what_can_be_restored() {
         ("F3 I80-90p I2:1-2p", "1:3-3 2:0-2", 1),
         ("F3 I5000-5001p I2:1-2p", "1:3-3", 1),
     ];
-    for (text, expected, holes) in rows {
+    for (text, expected, gaps) in rows {
         let chain = chain(text);
         assert_eq!(restorable(&chain), expected, "{text}");
-        let found: Vec<_> = chain.holes().collect();
-        assert_eq!(found.len(), holes, "{text}: {found:?}");
+        let found: Vec<_> = chain.gaps().collect();
+        assert_eq!(found.len(), gaps, "{text}: {found:?}");
     }
 }
 
 #[test]
 fn holes_lie_between_points() {
-    // Chain, and for each hole the last point before it and the first one behind it.
+    // Chain, and for each gap the last point before it and the first one behind it.
     let rows = [
         ("F7 I8-9 F12 I13", "1:9 to 1:12"),
         ("F7 I8-9 I10-11! I12-13 I14", "1:9 to 1:12"),
@@ -248,13 +248,13 @@ fn holes_lie_between_points() {
     }
 }
 
-/// The points around each hole of a chain from words.
+/// The points around each gap of a chain from words.
 fn hole_points(text: &str) -> String {
     let name = |point: Option<Point>| point.map_or_else(|| "-".into(), |it| it.to_string());
     let chain = chain(text);
-    let holes = chain.holes();
-    let holes = holes.map(|hole| format!("{} to {}", name(hole.after), name(hole.before)));
-    holes.collect::<Vec<_>>().join(", ")
+    let gaps = chain.gaps();
+    let gaps = gaps.map(|gap| format!("{} to {}", name(gap.after), name(gap.before)));
+    gaps.collect::<Vec<_>>().join(", ")
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn holes_say_what_is_missing() {
     ];
     for (text, expected) in rows {
         let chain = chain(text);
-        let causes = chain.holes().map(|hole| hole.cause.to_string());
+        let causes = chain.gaps().map(|gap| gap.cause.to_string());
         assert_eq!(causes.collect::<Vec<_>>().join("; "), expected, "{text}");
     }
 }
@@ -294,14 +294,14 @@ fn a_branch_is_a_hole_of_its_own_kind() {
         ("F3 I4v", "missing from -"),
     ];
     let kinds = |chain: &Chain| {
-        let holes = chain.holes().map(|hole| {
-            let from = hole.cause.branched_from();
+        let gaps = chain.gaps().map(|gap| {
+            let from = gap.cause.branched_from();
             let from = from.map_or_else(|| "-".to_owned(), |point| point.to_string());
-            let is_said = hole.cause.to_string().contains(&format!("that of {from}:"));
-            assert_eq!(is_said, from != "-", "{}", hole.cause);
-            format!("{} from {from}", hole.cause.kind())
+            let is_said = gap.cause.to_string().contains(&format!("that of {from}:"));
+            assert_eq!(is_said, from != "-", "{}", gap.cause);
+            format!("{} from {from}", gap.cause.kind())
         });
-        holes.collect::<Vec<_>>().join(", ")
+        gaps.collect::<Vec<_>>().join(", ")
     };
     for (text, expected) in rows {
         assert_eq!(kinds(&chain(text)), expected, "{text}");
@@ -373,7 +373,7 @@ fn which_segments_a_target_needs() {
         (one, "latest", "1:40 from 0 with 1,2,3"),
         (one, "epoch 7", "1:7 from 0 with 1"),
         (one, "epoch 8", "1:8 from 0 with 1"),
-        // A change without an epoch, behind epoch 18, can lie in the next segment.
+        // A change without an epoch, after epoch 18, can lie in the next segment.
         (one, "epoch 18", "1:18 from 0 with 1,2"),
         (one, "epoch 40", "1:40 from 0 with 1,2,3"),
         (one, "epoch 41", "target-not-covered"),
@@ -386,7 +386,7 @@ fn which_segments_a_target_needs() {
         (one, "time 1", "1:7 from 0 with "),
         (one, "time 3", "1:29 from 0 with 1,2"),
         (one, "time 4", "1:40 from 0 with 1,2,3"),
-        // What was committed behind the last capture is in no segment.
+        // What was committed after the last capture is in no segment.
         (one, "time 5", "target-not-covered"),
         (one, "time 99", "target-not-covered"),
         (two, "epoch 2:0", "2:0 from 0 with 1,2"),
@@ -409,7 +409,7 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6! I7-9", "latest", "chain-broken"),
         ("F3 I4-6! I7-9", "epoch 5", "chain-broken"),
         ("F3 I4-6? I7-9", "epoch 8", "corrupt-segment"),
-        // What stands before it is in the way, and not what stands behind.
+        // What stands before it is in the way, and not what stands after.
         ("F3 I4-6? I7-9 - I11-12", "epoch 8", "corrupt-segment"),
         ("F3? I4-6", "latest", "corrupt-segment"),
         ("F3 I4-6x F2:1 I2:2-3", "latest", "? from 2 with 3"),
@@ -489,7 +489,7 @@ fn an_instant_is_covered_up_to_the_last_look_at_the_database() {
 
 #[test]
 fn a_guessed_number_is_not_told() {
-    // Behind what is lost both timelines are guesses, and the second has the number of a known one.
+    // After what is lost both timelines are guesses, and the second has the number of a known one.
     let chain = chain("F3 I4-6 I2:1-3 I2:4x F2:1 I2:3");
     let failed = |name: &str| {
         let planned = chain.plan(&Target::Point(name.parse().unwrap()));
@@ -514,16 +514,16 @@ fn a_guessed_number_is_not_told() {
     let name = chain.name_of(point("2:3"));
     assert_eq!(name.to_string(), "2:3");
 
-    let holes: Vec<_> = chain.holes().collect();
-    let lacking: Vec<_> = holes
+    let gaps: Vec<_> = chain.gaps().collect();
+    let lacking: Vec<_> = gaps
         .iter()
-        .filter(|hole| matches!(hole.cause, HoleCause::EpochsMissing { .. }))
+        .filter(|gap| matches!(gap.cause, GapCause::EpochsMissing { .. }))
         .collect();
-    let [hole] = lacking.as_slice() else {
-        panic!("{holes:?}");
+    let [gap] = lacking.as_slice() else {
+        panic!("{gaps:?}");
     };
-    assert_eq!(hole.cause.to_string(), "epoch 2 is in no segment");
-    assert_eq!((hole.after, hole.before), (None, None));
+    assert_eq!(gap.cause.to_string(), "epoch 2 is in no segment");
+    assert_eq!((gap.after, gap.before), (None, None));
 }
 
 #[test]
@@ -535,8 +535,8 @@ fn so_many_commits_behind_a_gap_it_is_one() {
         ("F3 I4p I6-4100p", true),
         ("F3 I4p I6-4101p", false),
     ];
-    for (text, is_late) in rows {
-        let expected = if is_late {
+    for (text, is_out_of_order) in rows {
+        let expected = if is_out_of_order {
             let last = text.rsplit('-').next().unwrap().trim_end_matches('p');
             format!("1:{last} from 0 with 1,2")
         } else {

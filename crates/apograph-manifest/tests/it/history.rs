@@ -8,7 +8,7 @@ use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
     Evidence, FullContent, HISTORY_FILE_NAME, History, HistoryEnd, HistoryRead, ImageIdentity,
     IncrementContent, LogRange, Lost, Manifest, Nonce, RecordRef, SegmentContent, SegmentRecord,
-    Stretch, Stretches, TimeSpan, append_records, read_records, write_history,
+    TimeSpan, TimelineSpan, TimelineSpans, append_records, read_records, write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -64,7 +64,7 @@ fn example() -> History {
                     repeats: false,
                     catches_up: false,
                     spans: false,
-                    stretches: vec![Stretch {
+                    stretches: vec![TimelineSpan {
                         timeline: Timeline::FIRST,
                         base: Epoch::new(3),
                         opens: false,
@@ -207,7 +207,7 @@ fn another_format_is_no_history() {
     }
 }
 
-/// What a line says counts where it stands behind the lines that it was written behind.
+/// What a line says counts where it stands after the lines that it was written after.
 #[test]
 fn a_line_counts_behind_those_before_it_alone() {
     let lines = [
@@ -287,7 +287,7 @@ impl Kept {
         }
     }
 
-    /// Adds a record behind an end.
+    /// Adds a record after an end.
     fn append(&self, end: &HistoryEnd, record: &SegmentRecord, evidence: &Evidence) -> bool {
         let records = [RecordRef::from(record)];
         append_records(&RealDisk, &self.folder, end, &records, evidence).expect("no error")
@@ -447,7 +447,7 @@ fn two_records() -> [SegmentRecord; 2] {
 #[test]
 fn a_segment_names_its_timeline_where_it_has_a_part_of_one() {
     let empty = IncrementContent {
-        stretches: Stretches::new(),
+        stretches: TimelineSpans::new(),
         ..increment()
     };
     assert!(SegmentContent::from(full()).names_timeline());

@@ -6,7 +6,7 @@ use crate::op::Shape;
 /// A group that is ready to be written.
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
-    /// How many of them make it a commit. In generation 1 the epoch stands behind that.
+    /// How many of them make it a commit. In generation 1 the epoch stands after that.
     pub(super) committed: usize,
 }
 
@@ -39,7 +39,7 @@ pub(super) trait Layout {
     ) -> Encoded;
     /// What says that all before it is synced.
     fn marker(&self, log: &Log) -> Option<Vec<u8>>;
-    /// A new log file behind the others.
+    /// A new log file after the others.
     fn begin_file(&self, log: &mut Log, time: u64);
     /// The database file with another image.
     fn image(&self, database: &[u8], head: Head, log_start: u64, state: &[u32]) -> Vec<u8>;

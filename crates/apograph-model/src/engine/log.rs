@@ -6,7 +6,7 @@ pub(super) struct Event {
     pub(super) number: Option<u32>,
     /// From this length of the file on it is there.
     pub(super) committed: usize,
-    /// The length of the file behind it.
+    /// The length of the file after it.
     pub(super) end: usize,
 }
 
@@ -60,7 +60,7 @@ impl Log {
         });
     }
 
-    /// Generation 2: the position behind the log. (Generation 1 never asks.)
+    /// Generation 2: the position after the log. (Generation 1 never asks.)
     pub(super) fn end(&self) -> u64 {
         let last = self.files.last();
         last.map_or(self.base, |file| {
@@ -110,7 +110,7 @@ impl Log {
             })
     }
 
-    /// Whether the last group has no epoch behind it.
+    /// Whether the last group has no epoch after it.
     pub(super) fn ends_without_epoch(&self) -> bool {
         let ends = self
             .files

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Generation, log_folder};
-use apograph_io::{RealDisk, Silent};
+use apograph_io::{NoProgress, RealDisk};
 use apograph_manifest::Target;
 use apograph_model::{
     Backup, Damage, DamageKind, Effort, Library, Op, Real, Shape, Story, check, run,
@@ -56,7 +56,7 @@ fn what_once_went_wrong_in_generation_1() {
         &[BARE, AUTO, COMMIT, REBUILT, DIES_TORN, BARE, FULL],
         // The cursor keeps the log file at which the next increment begins.
         &[CHECKPOINT, COMMIT, LOSES_ALL, AUTO, CHECKPOINT, AUTO],
-        // A process that has logged nothing is not the one before it, behind a rebuild either.
+        // A process that has logged nothing is not the one before it, after a rebuild either.
         &[
             COMMIT,
             COMMIT,
@@ -69,7 +69,7 @@ fn what_once_went_wrong_in_generation_1() {
         ],
         // A copied increment is no backup that was killed before its manifest.
         &[LATE, AUTO, LOSES_MUCH, CHECKPOINT, AUTO, copied, FULL],
-        // No increment tells of a process that has logged nothing, nor of what lies behind an epoch
+        // No increment tells of a process that has logged nothing, nor of what lies after an epoch
         // that was never logged.
         &[FULL, BARE, REBUILT, LATE, BARE, LOSES_MUCH, AUTO],
         &[FULL, BARE, REBUILT, LATE, DIES, AUTO],
@@ -91,7 +91,7 @@ fn what_once_went_wrong_in_generation_1() {
     }
 }
 
-/// What an increment behind a second full backup repeats counts where the first one is lost.
+/// What an increment after a second full backup repeats counts where the first one is lost.
 #[test]
 fn what_is_there_counts_wherever_it_stands() {
     let remove = |file| {
@@ -150,7 +150,7 @@ fn what_is_there_counts_wherever_it_stands() {
 
 #[test]
 fn what_once_went_wrong_in_generation_2() {
-    // An image ahead of its log, behind which its epochs are given out again.
+    // An image ahead of its log, after which its epochs are given out again.
     let ahead = [
         COMMIT, AUTO, BARE, BARE, CHECKPOINT, DIES, COMMIT, FULL, COMMIT, COMMIT, AUTO,
     ];
@@ -175,7 +175,7 @@ impl Library for Killing {
         if self.backups.get() == 2 {
             let root = database.parent().expect("a folder");
             let disk = SimDisk::new(root).with_fault(self.at, Fault::PowerCut);
-            let killed = capture(&disk, database, repository, options, &Silent);
+            let killed = capture(&disk, database, repository, options, &NoProgress);
             self.is_struck.set(disk.is_struck());
             if !disk.is_struck() {
                 return killed;
@@ -222,7 +222,7 @@ fn a_backup_that_is_killed_anywhere_does_not_stop_the_next() {
     }
 }
 
-/// Notes what the repository offers behind each backup.
+/// Notes what the repository offers after each backup.
 #[derive(Default)]
 struct Noting(RefCell<Vec<String>>);
 
@@ -322,7 +322,7 @@ impl Library for Faulty {
             target: (self.target)(options.target),
             ..options.clone()
         };
-        restore(&RealDisk, repository, output, &options, &Silent)?;
+        restore(&RealDisk, repository, output, &options, &NoProgress)?;
         (self.spoil)(output);
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::thread;
 
 use apograph_capture::{CaptureError, Captured, Options};
 use apograph_format::Generation;
-use apograph_io::{RealDisk, Silent, Threads};
+use apograph_io::{NoProgress, RealDisk, Threads};
 use apograph_manifest::Target;
 use apograph_model::{Backup, Effort, Library, Op, Real, Shape, Story, check};
 use apograph_repository::Repository;
@@ -32,11 +32,11 @@ fn read(repository: &Path, is_done: &AtomicBool) -> usize {
     };
     while !is_done.load(Ordering::Relaxed) {
         let opened = Repository::open(repository).expect("a repository");
-        assert_eq!(opened.chain().holes().collect::<Vec<_>>(), []);
-        let verified = verify(repository, &options, &Silent).expect("a repository");
+        assert_eq!(opened.chain().gaps().collect::<Vec<_>>(), []);
+        let verified = verify(repository, &options, &NoProgress).expect("a repository");
         assert_eq!(verified.problems, []);
         let output = repository.with_file_name("none.grafeo");
-        restore(&RealDisk, repository, &output, &latest, &Silent).expect("a state");
+        restore(&RealDisk, repository, &output, &latest, &NoProgress).expect("a state");
         looks += 1;
     }
     looks

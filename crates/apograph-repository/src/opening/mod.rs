@@ -53,7 +53,7 @@ pub(crate) struct Recorded {
     pub(crate) end: HistoryEnd,
 }
 
-/// The increment right behind a full backup.
+/// The increment right after a full backup.
 #[derive(Clone, Copy)]
 struct Behind<'a> {
     expected: Expected<'a>,
@@ -62,7 +62,7 @@ struct Behind<'a> {
 }
 
 impl<'a> Behind<'a> {
-    /// That behind a segment, of what is next in the manifest.
+    /// That after a segment, of what is next in the manifest.
     fn of(full: &Segment, next: Option<&'a ChainEntry>) -> Option<Self> {
         let is_full = full.kind == SegmentKind::Full;
         let next = next.filter(|it| is_full && it.segment.kind == SegmentKind::Incremental)?;
@@ -205,7 +205,7 @@ impl<'a> Opening<'a> {
     }
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and
-    /// what is behind it was counted without it from the beginning.
+    /// what is after it was counted without it from the beginning.
     fn is_left_out(&self, entry: &ChainEntry) -> Result<bool> {
         if entry.segment.kind == SegmentKind::Full {
             return Ok(false);
@@ -218,7 +218,7 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Where an increment behind a full backup says that it is of the log before it, the log goes on
+    /// Where an increment after a full backup says that it is of the log before it, the log goes on
     /// across both. Returns whether that was not known.
     fn span(
         &self,
@@ -238,7 +238,7 @@ impl<'a> Opening<'a> {
     }
 
     /// Whether it is known if the log goes on across a segment, and from where on it serves. Of a
-    /// full backup it may be the increment behind it that says so.
+    /// full backup it may be the increment after it that says so.
     fn is_told(
         &self,
         content: &SegmentContent,
@@ -374,7 +374,7 @@ fn place_of(
     }
 }
 
-/// Whether an image may be ahead of its epoch, and the manifest leaves out what came right behind
+/// Whether an image may be ahead of its epoch, and the manifest leaves out what came right after
 /// it: that would have told.
 fn may_lack_more(entry: &ChainEntry, next: Option<&Segment>) -> bool {
     matches!(&entry.content, Some(SegmentContent::Full(full)) if full.may_be_ahead())

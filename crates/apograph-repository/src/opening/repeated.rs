@@ -28,7 +28,7 @@ impl Opening<'_> {
         else {
             return Ok((0, false));
         };
-        let overlap = known.behind(start);
+        let overlap = known.distance_from(start);
         if overlap == 0 {
             return Ok((0, false));
         }

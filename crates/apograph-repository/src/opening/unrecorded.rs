@@ -113,7 +113,7 @@ impl Opening<'_> {
         })
     }
 
-    /// The increment behind a full backup, where it says that the log before it goes on.
+    /// The increment after a full backup, where it says that the log before it goes on.
     fn repeated_behind(
         &self,
         behind: Option<Behind<'_>>,

@@ -77,7 +77,7 @@ fn a_first_backup_that_got_no_manifest_gets_one_of_its_generation() {
     }
 }
 
-/// The first full backup behind a migration.
+/// The first full backup after a migration.
 #[test]
 fn a_manifest_that_gets_an_entry_of_generation_2_is_of_generation_2() {
     let stage = Stage::new(V1);
@@ -179,7 +179,7 @@ fn what_is_damaged_gets_no_entry() {
     }
 }
 
-/// A full backup is published behind the increment that belongs to it.
+/// A full backup is published after the increment that belongs to it.
 #[test]
 fn an_increment_whose_image_got_no_name_is_removed() {
     let flags = [(V1, true, false), (V1, false, true), (V2, true, false)];

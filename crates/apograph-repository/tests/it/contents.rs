@@ -94,7 +94,7 @@ fn the_timeline_goes_on_across_a_full_backup_that_says_so() {
 #[test]
 fn the_timeline_at_the_end_is_that_of_the_last_record() {
     let stage = Stage::of(V1, "12_crash_in_chain");
-    // Up to the first commit behind the crash, and the rest.
+    // Up to the first commit after the crash, and the rest.
     let bytes = read(&stage, "backup_incr_0002.wal");
     let repository = open(&stage);
     let stored = file(&repository, 2);

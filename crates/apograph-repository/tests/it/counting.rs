@@ -13,7 +13,7 @@ use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{counted, damage, open, record};
 
-/// Two full backups, and increments behind each.
+/// Two full backups, and increments after each.
 const TWO_FULLS: &str = "03_two_fulls";
 const LAST: &str = "backup_incr_0004.wal";
 
@@ -67,7 +67,7 @@ fn what_an_increment_repeats_of_a_damaged_one_is_not_known() {
     assert_eq!(counted(&open(&stage)), [true, true, true, false]);
 }
 
-/// Of an image that was written while commits went on only the increment behind it tells from where
+/// Of an image that was written while commits went on only the increment after it tells from where
 /// on it serves.
 #[test]
 fn an_image_is_no_point_where_the_increment_that_would_tell_is_lost() {
@@ -110,7 +110,7 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let error = repository.chain().plan(&target).expect_err("no state");
     let expected = "names nothing between backup_full_0000.grafeo and backup_incr_0002.wal";
     assert!(error.to_string().contains(expected), "{error}");
-    // The full backup behind it begins anew, in a timeline that can be counted.
+    // The full backup after it begins anew, in a timeline that can be counted.
     assert_eq!(repository.chain().restorable().len(), 1);
 }
 
@@ -136,7 +136,7 @@ fn what_is_recorded_is_not_read() {
     }
 }
 
-/// A history that is damaged is as one of an earlier moment: what stands behind is read again.
+/// A history that is damaged is as one of an earlier moment: what stands after is read again.
 #[test]
 fn a_history_that_is_cut_or_damaged_changes_nothing() {
     for fixtures in [V1, V2] {

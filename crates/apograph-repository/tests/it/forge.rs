@@ -80,7 +80,7 @@ pub(crate) fn rewrite(stage: &Stage, index: usize, change: impl FnOnce(Vec<u8>) 
     }
 }
 
-/// Puts an increment behind the segments of a repository.
+/// Puts an increment after the segments of a repository.
 pub(crate) fn add_increment(stage: &Stage, bytes: &[u8]) {
     let header = SegmentHeader::decode(bytes).expect("a header");
     let epochs = (header.start_epoch, header.end_epoch);

@@ -14,7 +14,7 @@ use crate::forge::{
     counted, damage, increment, open, read, record, remove, rewrite, with_header, write,
 };
 
-/// Two full backups, and increments behind each.
+/// Two full backups, and increments after each.
 const TWO_FULLS: &str = "03_two_fulls";
 
 #[track_caller]
@@ -57,7 +57,7 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
     }
 }
 
-/// In generation 2 an image is at one position of the log, whatever lies behind it.
+/// In generation 2 an image is at one position of the log, whatever lies after it.
 #[test]
 fn the_first_image_of_generation_2_is_a_point_whatever_is_lost_behind_it() {
     let stage = Stage::new(V2);
@@ -250,7 +250,7 @@ fn a_position_that_the_manifest_lost_is_taken_from_the_record_or_from_the_file()
         assert_ne!(stage.manifest(), before);
         let repository = open(&stage);
         assert_eq!(repository.manifest(), before);
-        assert_eq!(repository.chain().holes().count(), 0);
+        assert_eq!(repository.chain().gaps().count(), 0);
         let generation = |entry: &ChainEntry| entry.generation() == Some(Generation::Two);
         assert!(repository.chain().entries().iter().all(generation));
     }

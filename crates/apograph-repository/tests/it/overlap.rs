@@ -2,7 +2,7 @@
 
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES};
 use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, SegmentHeader};
-use apograph_manifest::HoleCause;
+use apograph_manifest::GapCause;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -47,7 +47,7 @@ fn what_the_engine_captures_again_of_several_increments_of_ours_is_no_commit_mor
     assert_eq!(last.commits, increment(&sound, 3).commits);
 }
 
-/// The engine captures whole log files: behind one of its increments it begins with another.
+/// The engine captures whole log files: after one of its increments it begins with another.
 #[test]
 fn nothing_is_repeated_of_what_lies_before_an_increment_of_the_engine() {
     let stage = Stage::new(V1);
@@ -58,7 +58,7 @@ fn nothing_is_repeated_of_what_lies_before_an_increment_of_the_engine() {
     assert_eq!(counted(&open(&stage)), [true, true, true, false]);
 }
 
-/// That it goes on exactly behind the one before was proved when it was captured.
+/// That it goes on exactly after the one before was proved when it was captured.
 #[test]
 fn an_increment_of_ours_repeats_nothing_of_one_that_is_damaged() {
     let stage = Stage::new(V1);
@@ -139,7 +139,7 @@ fn a_log_of_generation_2_that_ends_before_what_was_captured_of_it_is_another() {
     assert!(!last.diverges && last.overlap_bytes > 0);
     assert_eq!((last.commits, header.count > 0), (0, true));
     assert_eq!(found.chain().restorable(), sound);
-    assert_eq!(found.chain().holes().count(), 0);
+    assert_eq!(found.chain().gaps().count(), 0);
 
     // It lacks the commits of the last one.
     stage.keep_segments(3);
@@ -147,7 +147,7 @@ fn a_log_of_generation_2_that_ends_before_what_was_captured_of_it_is_another() {
     let found = open(&stage);
     let last = increment(&found, 3);
     assert_eq!((last.diverges, last.overlap_bytes), (true, 0));
-    let causes = found.chain().holes().map(|hole| hole.cause);
+    let causes = found.chain().gaps().map(|gap| gap.cause);
     let file = SEGMENTS[3].to_owned().try_into().expect("a name");
-    assert_eq!(causes.collect::<Vec<_>>(), [HoleCause::Diverges { file }]);
+    assert_eq!(causes.collect::<Vec<_>>(), [GapCause::Diverges { file }]);
 }

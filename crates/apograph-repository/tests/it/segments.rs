@@ -84,6 +84,6 @@ fn many_segments_that_are_lost_are_listed() {
         assert_eq!(missing.count(), 20_000 - 4);
         let sound = Repository::open(&Stage::new(fixtures).repository()).expect("a repository");
         assert_eq!(chain.restorable(), sound.chain().restorable());
-        assert!(chain.holes().count() >= 20_000 - 4);
+        assert!(chain.gaps().count() >= 20_000 - 4);
     }
 }

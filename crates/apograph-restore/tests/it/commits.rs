@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use apograph_format::{Epoch, Lsn, Point, Timeline, TransactionId, UnixMillis};
-use apograph_io::Silent;
+use apograph_io::NoProgress;
 use apograph_manifest::{FileName, Unusable};
 use apograph_repository::Repository;
 use apograph_restore::{Commit, Logged, RestoreError, commits};
@@ -21,7 +21,7 @@ pub(crate) fn seen(stage: &Stage) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
 fn in_order(stage: &Stage, newest_first: bool) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
     let repository = Repository::open(&stage.repository()).expect("a repository");
     let (mut seen, mut unusable) = (Vec::new(), Vec::new());
-    let outcome = commits(&repository, newest_first, &Silent, |logged| {
+    let outcome = commits(&repository, newest_first, &NoProgress, |logged| {
         match logged {
             Logged::Commit(commit) => seen.push(commit),
             Logged::Unusable { segment, reason } => unusable.push((segment, reason)),
@@ -123,7 +123,7 @@ fn whoever_has_seen_enough_is_shown_no_more() {
     let stage = Stage::new(V1);
     let mut count = 0;
     let repository = Repository::open(&stage.repository()).expect("a repository");
-    let outcome = commits(&repository, false, &Silent, |_| {
+    let outcome = commits(&repository, false, &NoProgress, |_| {
         count += 1;
         let path = stage.path("enough");
         if count < 3 {

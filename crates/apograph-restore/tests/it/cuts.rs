@@ -6,7 +6,7 @@ use std::fs;
 use apograph_format::v1::RawFrame;
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Crc32, Epoch, Lsn, Point, SEGMENT_HEADER_BYTES, SegmentFlags, Timeline};
-use apograph_io::Silent;
+use apograph_io::NoProgress;
 use apograph_manifest::{IncrementContent, PointRange, SegmentContent, Target};
 use apograph_repository::Repository;
 use apograph_restore::{Verified, VerifyOptions, verify};
@@ -22,7 +22,7 @@ use crate::restore::{planned, point, restored};
 /// A database that was closed between two increments and reopened, with a full backup of each life.
 const TWO_FULLS: &str = "13_close_in_chain";
 
-/// Where the log of [`TWO_FULLS`] is cut: at its first image, behind its first increment, at its
+/// Where the log of [`TWO_FULLS`] is cut: at its first image, after its first increment, at its
 /// second image, at its end.
 const CUTS: [u64; 4] = [222, 296, 477, 551];
 
@@ -52,7 +52,7 @@ fn points(stage: &Stage) -> Vec<Point> {
 }
 
 fn sound(stage: &Stage) -> Verified {
-    let verified = verify(&stage.repository(), &VerifyOptions::default(), &Silent);
+    let verified = verify(&stage.repository(), &VerifyOptions::default(), &NoProgress);
     let verified = verified.expect("a repository");
     assert_eq!(verified.problems, []);
     verified
@@ -196,7 +196,7 @@ fn a_log_goes_on_across_an_image_that_an_increment_spans() {
         continues: true,
         ..SegmentFlags::default()
     };
-    // The image is in the middle of the increment behind it, and at its front.
+    // The image is in the middle of the increment after it, and at its front.
     for begins in [CUTS[1], CUTS[2]] {
         let stage = Stage::of(V2, TWO_FULLS);
         stage.keep_segments(1);

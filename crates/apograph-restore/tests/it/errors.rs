@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use apograph_io::{Monitor, RealDisk, Silent};
-use apograph_manifest::{ChainError, FileName, HoleCause, Target, Unusable};
+use apograph_io::{Monitor, NoProgress, RealDisk};
+use apograph_manifest::{ChainError, FileName, GapCause, Target, Unusable};
 use apograph_restore::{
     Options, Problem, RestoreError, Restored, Result, VerifyOptions, restore, verify,
 };
@@ -34,9 +34,9 @@ fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusa
     assert_eq!(nearest.below.map(|it| it.epoch.get()), Some(18));
     assert!(!stage.path("output").exists());
     let reason = match (**cause).clone() {
-        HoleCause::Damaged { offset, detail, .. } => Unusable::Damaged { offset, detail },
-        HoleCause::Unsupported { detail, .. } => Unusable::Unsupported { detail },
-        HoleCause::MissingFile { .. } => Unusable::Missing,
+        GapCause::Damaged { offset, detail, .. } => Unusable::Damaged { offset, detail },
+        GapCause::Unsupported { detail, .. } => Unusable::Unsupported { detail },
+        GapCause::MissingFile { .. } => Unusable::Missing,
         other => panic!("{other:?}"),
     };
     (error, reason)
@@ -44,7 +44,7 @@ fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusa
 
 /// What a verification says of the one segment that is wrong.
 fn problem(stage: &Stage) -> Problem {
-    let verified = verify(&stage.repository(), &VerifyOptions::default(), &Silent);
+    let verified = verify(&stage.repository(), &VerifyOptions::default(), &NoProgress);
     let mut problems = verified.expect("a repository").problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
     let problem = problems.remove(0);
@@ -142,17 +142,37 @@ fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_behind_names_
             let stage = Stage::new(fixtures);
             let to = |point: &str| Options::to(Target::Point(point.parse().expect("a point")));
             let output = stage.path("sound");
-            restore(&RealDisk, &stage.repository(), &output, &to("18"), &Silent).expect("sound");
+            restore(
+                &RealDisk,
+                &stage.repository(),
+                &output,
+                &to("18"),
+                &NoProgress,
+            )
+            .expect("sound");
             let sound = frames(fixtures.generation(), &output);
             if has_records {
                 record(&stage);
             }
             flip_last_byte(&stage.repository().join(SEGMENTS[2]));
             let output = stage.path("output");
-            restore(&RealDisk, &stage.repository(), &output, &to("18"), &Silent).expect("1:18");
+            restore(
+                &RealDisk,
+                &stage.repository(),
+                &output,
+                &to("18"),
+                &NoProgress,
+            )
+            .expect("1:18");
             assert!(frames(fixtures.generation(), &output) == sound);
-            let behind = stage.path("behind");
-            let outcome = restore(&RealDisk, &stage.repository(), &behind, &to("19"), &Silent);
+            let behind = stage.path("after");
+            let outcome = restore(
+                &RealDisk,
+                &stage.repository(),
+                &behind,
+                &to("19"),
+                &NoProgress,
+            );
             let error = outcome.expect_err("a damaged segment");
             let RestoreError::Chain(ChainError::Unreachable { cause, nearest, .. }) = error else {
                 panic!("{error:?}");
@@ -168,7 +188,7 @@ fn an_error_has_the_code_of_what_failed() {
     let stage = Stage::new(V1);
     let (repository, output) = (stage.repository(), stage.path("output"));
     let code = |repository: &Path, output: &Path| {
-        let outcome = latest(repository, output, &Silent);
+        let outcome = latest(repository, output, &NoProgress);
         outcome.err().map(|error| error.code())
     };
     assert_eq!(
@@ -184,7 +204,7 @@ fn an_error_has_the_code_of_what_failed() {
         &repository,
         &stage.path("other"),
         &options,
-        &Silent,
+        &NoProgress,
     );
     assert_eq!(
         outcome.expect_err("no such point").code(),

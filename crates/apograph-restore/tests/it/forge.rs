@@ -96,7 +96,7 @@ impl Increment {
         }
     }
 
-    /// Puts it behind the segments of a repository.
+    /// Puts it after the segments of a repository.
     pub(crate) fn add_to(&self, stage: &Stage) {
         let manifest = stage.manifest();
         let epochs = (Epoch::new(self.epochs.0), Epoch::new(self.epochs.1));
@@ -112,7 +112,7 @@ impl Increment {
     }
 }
 
-/// Puts a full backup behind the segments of a repository.
+/// Puts a full backup after the segments of a repository.
 pub(crate) fn add_full(stage: &Stage, end_epoch: u64, image: &Path) {
     let bytes = fs::read(image).expect("a file");
     let epochs = (Epoch::default(), Epoch::new(end_epoch));

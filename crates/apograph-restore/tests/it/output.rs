@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{checkpoint_image, log_folder};
-use apograph_io::{Disk, FileLock, Folder, RealDisk, Silent, temporary_name};
+use apograph_io::{Disk, FileLock, Folder, NoProgress, RealDisk, temporary_name};
 use apograph_manifest::Target;
 use apograph_restore::{Options, RestoreError, Restored, Result, restore};
 use apograph_testing::disk::{ContendedDisk, Fault, Operation, SimDisk};
@@ -22,7 +22,7 @@ const OUTPUT: &str = "output.grafeo";
 
 fn restore_to(disk: &dyn Disk, stage: &Stage, output: &Path) -> Result<Restored> {
     let options = Options::to(Target::Latest);
-    restore(disk, &stage.repository(), output, &options, &Silent)
+    restore(disk, &stage.repository(), output, &options, &NoProgress)
 }
 
 fn restore_by(disk: &dyn Disk, stage: &Stage) -> Result<Restored> {
@@ -34,7 +34,13 @@ fn plan_to(stage: &Stage, output: &Path) -> Result<Restored> {
         dry_run: true,
         ..Options::to(Target::Latest)
     };
-    restore(&RealDisk, &stage.repository(), output, &options, &Silent)
+    restore(
+        &RealDisk,
+        &stage.repository(),
+        output,
+        &options,
+        &NoProgress,
+    )
 }
 
 fn sim(stage: &Stage) -> SimDisk {
@@ -326,7 +332,7 @@ fn where_it_would_not_last_or_be_taken_for_a_backup_nothing_is_restored() {
             &repository,
             &database,
             &Options::to(Target::Latest),
-            &Silent,
+            &NoProgress,
         )
         .expect("a database");
         let log = log_folder(&database);
@@ -348,7 +354,7 @@ fn where_it_would_not_last_or_be_taken_for_a_backup_nothing_is_restored() {
                     dry_run,
                     ..Options::to(Target::Latest)
                 };
-                let outcome = restore(&RealDisk, &repository, &output, &options, &Silent);
+                let outcome = restore(&RealDisk, &repository, &output, &options, &NoProgress);
                 let error = outcome.expect_err("a place that does not last");
                 assert_eq!(error.code(), "usage", "{error}");
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apograph_format::{Epoch, UnixMillis};
-use apograph_io::{Clock, Mode, Pace, RealDisk, Silent, Threads};
+use apograph_io::{Clock, Mode, NoProgress, Pace, RealDisk, Threads};
 use apograph_manifest::{
     FullContent, IncrementContent, Level, SegmentContent, TimeSpan, write_manifest,
 };
@@ -25,7 +25,7 @@ fn at(level: Level) -> VerifyOptions {
 }
 
 fn verified(stage: &Stage, level: Level) -> Verified {
-    verify(&stage.repository(), &at(level), &Silent).expect("a repository")
+    verify(&stage.repository(), &at(level), &NoProgress).expect("a repository")
 }
 
 fn total_bytes(stage: &Stage) -> u64 {
@@ -215,7 +215,7 @@ fn a_verification_reads_no_faster_than_it_may() {
                 threads: Threads::ONE,
                 ..at(level)
             };
-            let verified = verify(&stage.repository(), &options, &Silent);
+            let verified = verify(&stage.repository(), &options, &NoProgress);
             assert_eq!(verified.expect("a repository").problems, []);
             let expected = Duration::from_secs(total_bytes(&stage)) / 1000;
             // A debt of less than 10 ms is carried on.

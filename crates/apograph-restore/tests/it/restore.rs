@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use apograph_format::{Epoch, Generation, Lsn, Point, Timeline, UnixMillis, log_folder};
-use apograph_io::{RealDisk, Silent, now};
+use apograph_io::{NoProgress, RealDisk, now};
 use apograph_manifest::{ChainError, Target};
 use apograph_restore::{Options, RestoreError, Restored, Result, restore};
 use apograph_testing::disk::SimDisk;
@@ -28,7 +28,7 @@ fn to(target: Target) -> Options {
 /// Restores to `output.grafeo`.
 pub(crate) fn restored(stage: &Stage, target: Target) -> Restored {
     let (repository, output) = (stage.repository(), stage.path("output.grafeo"));
-    let outcome = restore(&RealDisk, &repository, &output, &to(target), &Silent);
+    let outcome = restore(&RealDisk, &repository, &output, &to(target), &NoProgress);
     outcome.expect("a database")
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn planned(stage: &Stage, target: Target) -> Result<Restored> {
     };
     let disk = SimDisk::new(&stage.path(""));
     let (repository, output) = (stage.repository(), stage.path("output.grafeo"));
-    let outcome = restore(&disk, &repository, &output, &options, &Silent);
+    let outcome = restore(&disk, &repository, &output, &options, &NoProgress);
     assert_eq!(disk.operations(), []);
     outcome
 }
@@ -95,7 +95,7 @@ fn the_log_of_a_point_is_what_was_logged_up_to_it() {
                 &stage.repository(),
                 &output,
                 &to(target),
-                &Silent,
+                &NoProgress,
             );
             assert_eq!(outcome.expect("a database").commits, epoch - 7);
             let log = frames(fixtures.generation(), &output);

@@ -5,13 +5,13 @@ use std::num::NonZero;
 use std::path::Path;
 
 use apograph_format::UnixMillis;
-use apograph_io::{FileLock, Mode, RealDisk, Silent, Threads};
+use apograph_io::{FileLock, Mode, NoProgress, RealDisk, Threads};
 use apograph_manifest::{
     FileStamp, HISTORY_FILE_NAME, History, Level, MANIFEST_FILE_NAME, Manifest, Verification,
     write_history,
 };
 use apograph_repository::Repository;
-use apograph_restore::{Verified, VerifyOptions, verify, verify_and_mark};
+use apograph_restore::{Verified, VerifyOptions, verify, verify_and_record};
 use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -31,7 +31,7 @@ fn new() -> VerifyOptions {
 }
 
 fn marked(stage: &Stage, options: &VerifyOptions) -> Verified {
-    verify_and_mark(&RealDisk, &stage.repository(), options, &Silent).expect("a repository")
+    verify_and_record(&RealDisk, &stage.repository(), options, &NoProgress).expect("a repository")
 }
 
 /// How many segments were read and sound, passed over, and wrong.
@@ -92,7 +92,7 @@ fn a_repository_of_the_engine_alone_stays_as_it_is_unless_it_is_asked_to_remembe
         mode(&manifest)
     );
     // A verification that only reads leaves it alone.
-    verify(&stage.repository(), &all(), &Silent).expect("a repository");
+    verify(&stage.repository(), &all(), &NoProgress).expect("a repository");
     assert_eq!(history(&stage), known);
 }
 
@@ -191,7 +191,7 @@ fn reading_needs_no_lock() {
     let known = history(&stage);
     let lock = FileLock::acquire_folder(&stage.folder()).expect("a lock");
     let hearing = Hearing::new(&|| {});
-    let verified = verify_and_mark(&RealDisk, &stage.repository(), &all(), &hearing);
+    let verified = verify_and_record(&RealDisk, &stage.repository(), &all(), &hearing);
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     let warnings = hearing.warnings();
     assert_eq!(warnings.len(), 1);
@@ -214,7 +214,7 @@ fn a_disk_that_fails_changes_nothing_but_the_memory() {
         let disk = SimDisk::new(&stage.path(""))
             .with_fault(index, Fault::Fails(std::io::ErrorKind::StorageFull));
         let hearing = Hearing::new(&|| {});
-        let verified = verify_and_mark(&disk, &stage.repository(), &all(), &hearing);
+        let verified = verify_and_record(&disk, &stage.repository(), &all(), &hearing);
         assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
         if !disk.is_struck() {
             assert!(index > 3, "it took {index} operations");
@@ -251,7 +251,7 @@ fn a_backup_that_publishes_meanwhile_loses_nothing() {
             put(&stage, &whole);
         };
         let hearing = Hearing::new(&publish);
-        let verified = verify_and_mark(&RealDisk, &stage.repository(), &all(), &hearing);
+        let verified = verify_and_record(&RealDisk, &stage.repository(), &all(), &hearing);
         assert_eq!(counts(&verified.expect("a repository")), (3, 0, 0));
         assert_eq!(hearing.warnings(), Vec::<String>::new());
         let unmarked = |history: &History| {
@@ -279,7 +279,7 @@ fn behind_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back()
     };
     let rebuild = || put(&stage, &(shorter.clone(), History::default()));
     let hearing = Hearing::new(&rebuild);
-    let verified = verify_and_mark(&RealDisk, &stage.repository(), &new(), &hearing);
+    let verified = verify_and_record(&RealDisk, &stage.repository(), &new(), &hearing);
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     assert_eq!(history(&stage), History::default());
 }
@@ -293,7 +293,7 @@ fn a_contradiction_that_comes_up_meanwhile_stays_one() {
     other.segments.pop();
     let change = || put(&stage, &(other.clone(), known.clone()));
     let hearing = Hearing::new(&change);
-    let verified = verify_and_mark(&RealDisk, &stage.repository(), &all(), &hearing);
+    let verified = verify_and_record(&RealDisk, &stage.repository(), &all(), &hearing);
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     assert_eq!(hearing.warnings().len(), 1);
     assert_eq!(history(&stage), known);
@@ -349,7 +349,7 @@ fn one_thread_and_many_find_the_same_in_the_same_order() {
                 threads: Threads::new(threads),
                 ..all()
             };
-            verify(&stage.repository(), &options, &Silent).expect("a repository")
+            verify(&stage.repository(), &options, &NoProgress).expect("a repository")
         };
         let alone = by(1);
         let files: Vec<_> = alone.problems.iter().map(|it| it.file.as_deref()).collect();

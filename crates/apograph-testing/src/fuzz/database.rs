@@ -2,7 +2,7 @@
 
 use apograph_format::{Crc32, DatabaseHeaders, Extent, Generation, Image, PAGE_BYTES, v1, v2};
 
-/// Every extent of an image that is accepted lies in the file, behind the headers.
+/// Every extent of an image that is accepted lies in the file, after the headers.
 ///
 /// # Panics
 ///
@@ -46,7 +46,7 @@ pub fn database_file(data: &[u8]) {
 }
 
 /// A database file of generation 2: as it is, and with the checksums of its headers and of the
-/// chain of its blocks made right as far as the bytes allow, so that what stands behind them is
+/// chain of its blocks made right as far as the bytes allow, so that what stands after them is
 /// reached.
 ///
 /// # Panics
@@ -63,7 +63,7 @@ pub fn database_file_v2(data: &[u8]) {
     database_file(&sealed);
 }
 
-/// Bytes of the file header and of a slot that their checksum covers, and that it stands behind.
+/// Bytes of the file header and of a slot that their checksum covers, and that it stands after.
 const FILE_COVERED_BYTES: usize = 72;
 const SLOT_COVERED_BYTES: usize = 80;
 const ROOT_OFFSET: usize = 40;
@@ -78,7 +78,7 @@ fn seal(file: &mut [u8], start: usize, covered_bytes: usize) {
     checksum.copy_from_slice(&Crc32::of(covered).get().to_le_bytes());
 }
 
-/// Makes the checksum in a pointer that of the block it points to, those behind it first.
+/// Makes the checksum in a pointer that of the block it points to, those after it first.
 fn seal_chain(file: &mut [u8], pointer: usize, blocks: usize) {
     let bytes = file.get(pointer..).unwrap_or_default();
     let offset = bytes

@@ -9,7 +9,7 @@ use apograph_format::{
 use apograph_io::{IoError, Threads};
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, Run,
-    TimelineState, read_stretches,
+    TimelineState, read_chunks,
 };
 
 const IN_MEMORY: &str = "bytes in memory";
@@ -59,7 +59,7 @@ pub fn log_groups_v2(data: &[u8]) {
     let sealed_bytes = seal_frames(&mut sealed, first);
     check_splits(first, &sealed, split);
 
-    // Behind the frames that are whole, a change could make one whole.
+    // After the frames that are whole, a change could make one whole.
     let change = usize::from(u16::from_le_bytes([low, high]));
     let Some(offset) = change.checked_rem(sealed_bytes) else {
         return;
@@ -170,7 +170,7 @@ fn check(parts: &[LogPart<'_>]) {
         assert!(start < end && is_in(parts, end), "{start:?} to {end:?}");
         settled = end;
     }
-    assert!(groups.next().is_none(), "an event behind the end");
+    assert!(groups.next().is_none(), "an event after the end");
     let end = groups.end().expect("a log has an end");
     check_end(parts, settled, end);
     let finished = GroupReader::new(parts).finish();
@@ -183,7 +183,7 @@ fn check(parts: &[LogPart<'_>]) {
 fn check_ahead(parts: &[LogPart<'_>]) {
     const STRETCH_BYTES: NonZero<usize> = NonZero::new(150).expect("not zero");
     let threads = Threads::ONE;
-    read_stretches(parts, threads, STRETCH_BYTES, |mut ahead| {
+    read_chunks(parts, threads, STRETCH_BYTES, |mut ahead| {
         let mut reader = GroupReader::new(parts);
         let (ahead_events, events) = (ahead.by_ref(), reader.by_ref());
         let in_memory = |event: Result<_, IoError>| event.expect(IN_MEMORY);

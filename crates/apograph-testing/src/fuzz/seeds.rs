@@ -11,7 +11,7 @@ use apograph_format::{
 };
 use apograph_manifest::{
     Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    Segment, SegmentContent, SegmentRecord, Stretch, TimeSpan,
+    Segment, SegmentContent, SegmentRecord, TimeSpan, TimelineSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -65,7 +65,7 @@ pub(super) fn logs_v2() -> Vec<Vec<u8>> {
 /// A log file with a group, and not so many that its seed is slow.
 const SMALL_LOG: std::ops::Range<usize> = WAL_SEGMENT_HEADER_BYTES + 1..2048;
 
-/// A log of which each group's records are in a frame of their own, behind its beginning. The fuzz
+/// A log of which each group's records are in a frame of their own, after its beginning. The fuzz
 /// target gives the frames their positions and checksums.
 fn in_two_frames(log: &[u8]) -> Vec<u8> {
     let (mut frames, mut rest) = (Vec::new(), log);
@@ -182,7 +182,7 @@ fn record(segment: Segment) -> SegmentRecord {
             repeats: false,
             catches_up: true,
             spans: false,
-            stretches: vec![Stretch {
+            stretches: vec![TimelineSpan {
                 timeline: Timeline::FIRST,
                 base: Epoch::new(0),
                 opens: false,

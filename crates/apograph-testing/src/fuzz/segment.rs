@@ -28,7 +28,7 @@ pub fn wal_segments(data: &[u8]) {
     wal_header(data);
     let (mut end, mut end_lsn, mut has_failed) = (0, None, false);
     for piece in Pieces::new(data) {
-        assert!(!has_failed, "a piece behind an error");
+        assert!(!has_failed, "a piece after an error");
         let Ok(piece) = piece else {
             has_failed = true;
             continue;
@@ -43,7 +43,7 @@ pub fn wal_segments(data: &[u8]) {
     }
     assert!(
         has_failed || end == data.len(),
-        "bytes behind the last piece"
+        "bytes after the last piece"
     );
 }
 

@@ -2,16 +2,16 @@
 //!
 //! Where a frame begins, only the frame before it tells for certain; but what the end of a group
 //! looks like is known, and so one can be looked for from anywhere in a log. So the log is cut into
-//! *stretches*. A thread looks for the first group that begins in a stretch, and reads on from
-//! there, as any log is read, until a group ends at or behind the end of the stretch. Whoever asked
-//! gets the events of the stretches in the order of the log.
+//! *chunks*. A thread looks for the first group that begins in a chunk, and reads on from
+//! there, as any log is read, until a group ends at or after the end of the chunk. Whoever asked
+//! gets the events of the chunks in the order of the log.
 //!
-//! What looks like a group need not be one. A stretch counts only if it was read from the very
+//! What looks like a group need not be one. A chunk counts only if it was read from the very
 //! place at which what comes before it ends, to its own end, with nothing but sound groups. Any
 //! other is read again, from that place on, as if nothing had been read ahead: what a defect is,
-//! and what stands behind it, is told in one place alone.
+//! and what stands after it, is told in one place alone.
 
-mod stretches;
+mod chunks;
 #[cfg(test)]
 mod tests;
 
@@ -22,15 +22,15 @@ use std::thread;
 
 use apograph_io::{Result, Threads};
 
-use self::stretches::Stretches;
+use self::chunks::Chunks;
 use crate::group::{LogEnd, LogEvent};
 use crate::part::{LogPart, Place};
 use crate::reader::GroupReader;
 use crate::window::LogWindow;
 
-/// The fewest bytes of a stretch: they and the events of small groups stay in a core's own cache.
+/// The fewest bytes of a chunk: they and the events of small groups stay in a core's own cache.
 const STRETCH_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
-/// The most: what is searched for the first group, and what is read by two threads where one stretch
+/// The most: what is searched for the first group, and what is read by two threads where one chunk
 /// ends and the next begins, is little of it.
 const LONG_STRETCH_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
 
@@ -52,9 +52,9 @@ pub fn read_ahead<'a, R>(
     read_lengths(parts, threads, STRETCH_BYTES..=LONG_STRETCH_BYTES, read)
 }
 
-/// The same in stretches of another length than those which were found to be fast, however short
+/// The same in chunks of another length than those which were found to be fast, however short
 /// the log is.
-pub fn read_stretches<'a, R>(
+pub fn read_chunks<'a, R>(
     parts: &'a [LogPart<'a>],
     threads: Threads,
     stretch_bytes: NonZero<usize>,
@@ -69,18 +69,18 @@ fn read_lengths<'a, R>(
     lengths: RangeInclusive<NonZero<usize>>,
     read: impl FnOnce(GroupReader<'a>) -> R,
 ) -> R {
-    let stretches = Arc::new(Stretches::new(parts, lengths, threads));
+    let chunks = Arc::new(Chunks::new(parts, lengths, threads));
     thread::scope(|scope| {
-        let _stop = StopAtEnd(&stretches);
+        let _stop = StopAtEnd(&chunks);
         for _ in 1..threads.get() {
             // Where there is no thread to be had, the others do its work.
-            drop(thread::Builder::new().spawn_scoped(scope, || stretches.read_on()));
+            drop(thread::Builder::new().spawn_scoped(scope, || chunks.read_on()));
         }
-        read(GroupReader::of(Ahead::of(Arc::clone(&stretches))))
+        read(GroupReader::of(Ahead::of(Arc::clone(&chunks))))
     })
 }
 
-struct StopAtEnd<'s, 'a>(&'s Stretches<'a>);
+struct StopAtEnd<'s, 'a>(&'s Chunks<'a>);
 
 impl Drop for StopAtEnd<'_, '_> {
     fn drop(&mut self) {
@@ -91,22 +91,22 @@ impl Drop for StopAtEnd<'_, '_> {
 /// The events of a log that is read ahead.
 #[derive(Debug)]
 pub(crate) struct Ahead<'a> {
-    stretches: Arc<Stretches<'a>>,
+    chunks: Arc<Chunks<'a>>,
     window: LogWindow<'a>,
-    /// Those of a stretch, and how many of them were given out.
+    /// Those of a chunk, and how many of them were given out.
     events: Vec<LogEvent<'a>>,
     given: usize,
-    /// Behind what was read so far.
+    /// After what was read so far.
     place: Place,
     /// Reads what could not be used, up to a place, or to the end of the log.
     again: Option<(Box<GroupReader<'a>>, Option<Place>)>,
 }
 
 impl<'a> Ahead<'a> {
-    fn of(stretches: Arc<Stretches<'a>>) -> Self {
+    fn of(chunks: Arc<Chunks<'a>>) -> Self {
         Self {
-            window: LogWindow::of(stretches.parts),
-            stretches,
+            window: LogWindow::of(chunks.parts),
+            chunks,
             events: Vec::new(),
             given: 0,
             place: Place::default(),
@@ -114,7 +114,7 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Behind what was read so far.
+    /// After what was read so far.
     pub(crate) const fn place(&self) -> Place {
         self.place
     }
@@ -143,28 +143,28 @@ impl<'a> Ahead<'a> {
         }
     }
 
-    /// Takes the next stretch.
+    /// Takes the next chunk.
     fn go_on(&mut self) {
         self.given = 0;
         let used = std::mem::take(&mut self.events);
-        let Some(stretch) = self.stretches.take(used, &mut self.window) else {
+        let Some(chunk) = self.chunks.take(used, &mut self.window) else {
             self.read_again(None);
             return;
         };
-        if self.place >= stretch.limit {
+        if self.place >= chunk.limit {
             return;
         }
-        match stretch.sound {
-            Some(sound) if sound.start == self.stretches.normal(self.place) => {
+        match chunk.sound {
+            Some(sound) if sound.start == self.chunks.normal(self.place) => {
                 self.place = sound.end;
                 self.events = sound.events;
             }
-            _ => self.read_again(Some(stretch.limit)),
+            _ => self.read_again(Some(chunk.limit)),
         }
     }
 
     fn read_again(&mut self, limit: Option<Place>) {
-        let reader = GroupReader::from(self.stretches.parts, self.place);
+        let reader = GroupReader::from(self.chunks.parts, self.place);
         self.again = Some((Box::new(reader), limit));
     }
 }

@@ -1,8 +1,8 @@
-//! Stretches as they are taken, and what of them is read again.
+//! Chunks as they are taken, and what of them is read again.
 
 use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
 
-use super::stretches::{FEW_EVENTS, STRETCHES_PER_THREAD};
+use super::chunks::{FEW_EVENTS, STRETCHES_PER_THREAD};
 use super::*;
 
 const GROUPS: usize = 60;
@@ -48,23 +48,23 @@ fn sealed_part(start: usize, bytes: &[u8]) -> LogPart<'_> {
     }
 }
 
-fn stretches<'a>(parts: &'a [LogPart<'a>], length: usize) -> Stretches<'a> {
+fn chunks<'a>(parts: &'a [LogPart<'a>], length: usize) -> Chunks<'a> {
     let length = NonZero::new(length).expect("not zero");
-    Stretches::new(parts, length..=length, Threads::ONE)
+    Chunks::new(parts, length..=length, Threads::ONE)
 }
 
-/// Takes every stretch of a sound log: each begins where the one before it ended.
+/// Takes every chunk of a sound log: each begins where the one before it ended.
 fn take_all(parts: &[LogPart<'_>], length: usize) {
-    let stretches = stretches(parts, length);
+    let chunks = chunks(parts, length);
     let (mut place, mut events, mut taken) = (Place::default(), 0, 0);
-    while let Some(stretch) = stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)) {
+    while let Some(chunk) = chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)) {
         taken += 1;
-        if place >= stretch.limit {
+        if place >= chunk.limit {
             continue;
         }
-        let sound = stretch.sound.expect("a sound stretch");
-        assert_eq!(sound.start, stretches.normal(place));
-        assert!(sound.end >= stretch.limit);
+        let sound = chunk.sound.expect("a sound chunk");
+        assert_eq!(sound.start, chunks.normal(place));
+        assert!(sound.end >= chunk.limit);
         (place, events) = (sound.end, events + sound.events.len());
     }
     let last = parts.last().expect("a part").bytes.len();
@@ -90,25 +90,25 @@ fn every_stretch_of_a_sound_log_counts() {
         .flat_map(|index| sealed_group((index * length) as u64))
         .collect();
     let (front, back) = log.split_at(length * 31);
-    for stretch in [1, 10, 64, 65, 66, 300, 10_000] {
-        take_all(&[sealed_part(0, &log)], stretch);
+    for chunk in [1, 10, 64, 65, 66, 300, 10_000] {
+        take_all(&[sealed_part(0, &log)], chunk);
         take_all(
             &[sealed_part(0, front), sealed_part(front.len(), back)],
-            stretch,
+            chunk,
         );
     }
 }
 
-/// The lengths of the stretches of a log.
+/// The lengths of the chunks of a log.
 fn lengths(groups: &[&[u8]], lengths: RangeInclusive<usize>) -> Vec<usize> {
     let log = groups.concat();
     let parts = [file(0, &log)];
     let [least, most] = [lengths.start(), lengths.end()].map(|it| NonZero::new(*it));
     let lengths = least.expect("not zero")..=most.expect("not zero");
-    let stretches = Stretches::new(&parts, lengths, Threads::ONE);
+    let chunks = Chunks::new(&parts, lengths, Threads::ONE);
     let mut limits = vec![0];
-    while let Some(stretch) = stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)) {
-        limits.push(stretch.limit.offset);
+    while let Some(chunk) = chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)) {
+        limits.push(chunk.limit.offset);
     }
     let lengths = limits.windows(2).map(|pair| pair[1] - pair[0]);
     lengths.collect()
@@ -138,25 +138,25 @@ fn a_stretch_is_the_longer_the_fewer_groups_are_in_one() {
 fn as_many_stretches_are_read_as_may_be_and_no_more() {
     let log: Vec<u8> = (1..=60).flat_map(group).collect();
     let parts = [file(0, &log)];
-    let stretches = stretches(&parts, 40);
+    let chunks = chunks(&parts, 40);
     thread::scope(|scope| {
-        scope.spawn(|| stretches.read_on());
-        let mut state = stretches.lock();
+        scope.spawn(|| chunks.read_on());
+        let mut state = chunks.lock();
         while state.done.len() < STRETCHES_PER_THREAD {
-            state = stretches.wait(state);
+            state = chunks.wait(state);
         }
         assert_eq!(state.begun, STRETCHES_PER_THREAD);
         drop(state);
-        stretches
-            .take(Vec::new(), &mut LogWindow::of(stretches.parts))
-            .expect("a stretch");
-        let mut state = stretches.lock();
+        chunks
+            .take(Vec::new(), &mut LogWindow::of(chunks.parts))
+            .expect("a chunk");
+        let mut state = chunks.lock();
         while state.done.len() < STRETCHES_PER_THREAD {
-            state = stretches.wait(state);
+            state = chunks.wait(state);
         }
         assert_eq!(state.begun, STRETCHES_PER_THREAD + 1);
         drop(state);
-        stretches.stop();
+        chunks.stop();
     });
 }
 
@@ -164,21 +164,21 @@ fn as_many_stretches_are_read_as_may_be_and_no_more() {
 fn who_asks_for_a_stretch_that_another_reads_waits_for_it() {
     let log = group(1);
     let parts = [file(0, &log)];
-    let stretches = stretches(&parts, log.len());
-    let task = stretches.begin(&mut stretches.lock()).expect("a stretch");
+    let chunks = chunks(&parts, log.len());
+    let task = chunks.begin(&mut chunks.lock()).expect("a chunk");
     thread::scope(|scope| {
-        let asks = scope.spawn(|| stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)));
+        let asks = scope.spawn(|| chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)));
         // It has asked as soon as it has given its list back, under the lock.
-        while stretches.lock().spare.is_empty() {
+        while chunks.lock().spare.is_empty() {
             thread::yield_now();
         }
-        drop(stretches.read(task, &mut LogWindow::of(&parts)));
-        let stretch = asks.join().expect("no panic").expect("a stretch");
-        assert_eq!(stretch.sound.map(|sound| sound.events.len()), Some(1));
+        drop(chunks.read(task, &mut LogWindow::of(&parts)));
+        let chunk = asks.join().expect("no panic").expect("a chunk");
+        assert_eq!(chunk.sound.map(|sound| sound.events.len()), Some(1));
     });
     assert!(
-        stretches
-            .take(Vec::new(), &mut LogWindow::of(stretches.parts))
+        chunks
+            .take(Vec::new(), &mut LogWindow::of(chunks.parts))
             .is_none()
     );
 }
@@ -192,10 +192,10 @@ fn the_stretch_with_a_defect_alone_is_not_sound() {
         .take(1)
         .for_each(|byte| *byte ^= 1);
     let parts = [file(0, &log)];
-    let stretches = stretches(&parts, 200);
+    let chunks = chunks(&parts, 200);
     let mut sound = Vec::new();
-    while let Some(stretch) = stretches.take(Vec::new(), &mut LogWindow::of(stretches.parts)) {
-        sound.push(stretch.sound.is_some());
+    while let Some(chunk) = chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)) {
+        sound.push(chunk.sound.is_some());
     }
     let damaged = wrong / 200;
     let expected: Vec<bool> = (0..sound.len()).map(|index| index != damaged).collect();
@@ -204,7 +204,7 @@ fn the_stretch_with_a_defect_alone_is_not_sound() {
 
 #[test]
 fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
-    // In the place of a group: the front of one that a crash tore, and the seal behind it.
+    // In the place of a group: the front of one that a crash tore, and the seal after it.
     let seal = frame(&[36, 253, 255, 255, 255, 255, 255, 255, 255, 255]);
     let length = group(1).len();
     let sealed = [&group(1)[..length - seal.len()], &seal].concat();
@@ -212,10 +212,10 @@ fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
     groups[25] = sealed;
     let log = groups.concat();
     let parts = [LogPart {
-        joints: 1,
+        file_boundaries: 1,
         ..file(0, &log)
     }];
-    let mut ahead = Ahead::of(Arc::new(stretches(&parts, 10 * length)));
+    let mut ahead = Ahead::of(Arc::new(chunks(&parts, 10 * length)));
     let mut again = Vec::new();
     while let Some(event) = ahead.next() {
         event.expect("bytes in memory");

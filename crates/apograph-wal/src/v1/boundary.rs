@@ -9,7 +9,7 @@ use crate::part::Place;
 use crate::v1::resync::{CONTROL_FRAME_MAX_BYTES, intact_control};
 use crate::window::LogWindow;
 
-/// The most bytes of a commit record's frame and of the epoch record's behind it.
+/// The most bytes of a commit record's frame and of the epoch record's after it.
 const ENDING_MAX_BYTES: usize = 2 * CONTROL_FRAME_MAX_BYTES;
 
 /// The first place in a range of a part at which a group seems to end.

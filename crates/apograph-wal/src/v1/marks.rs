@@ -2,7 +2,7 @@
 //!
 //! They carry no state and may stand anywhere, also inside of a group. Engines up to 0.5.43, which
 //! keep their log at a checkpoint, log one when the image is installed: what stands before it is in
-//! the image, and what stands behind it may be.
+//! the image, and what stands after it may be.
 
 use apograph_format::TransactionId;
 use apograph_format::v1::{FrameHead, Record};
@@ -23,7 +23,7 @@ pub struct CheckpointMark {
 
 /// The checkpoint records of a log of generation 1, in log order.
 ///
-/// Only their own checksums are compared. In a part that has bytes which are no frame, those behind
+/// Only their own checksums are compared. In a part that has bytes which are no frame, those after
 /// them are not found.
 ///
 /// # Errors

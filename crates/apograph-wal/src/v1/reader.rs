@@ -10,8 +10,8 @@
 //! record at the front of a new file.
 //!
 //! **Where frames stop making sense**, three things can be meant, and the first intact control
-//! record behind the defect tells which: a seal, then a crash happened here and the log goes on
-//! behind it; any other, then the bytes in between are damaged; none to the end of the log, then
+//! record after the defect tells which: a seal, then a crash happened here and the log goes on
+//! after it; any other, then the bytes in between are damaged; none to the end of the log, then
 //! this is the torn tail of the last write. The engine itself never asks: it drops the rest of
 //! that file and goes on with the next, whose first commit adopts the records left over.
 //!
@@ -46,7 +46,7 @@ pub(crate) struct Reader<'a> {
     end: Option<LogEnd>,
     /// It could not be read on.
     is_cut_off: bool,
-    /// It reads a stretch of a log, and does not look behind a defect.
+    /// It reads a chunk of a log, and does not look after a defect.
     is_ahead: bool,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same for a stretch whose places are not known to be right: at a defect it ends, and what
+    /// The same for a chunk whose places are not known to be right: at a defect it ends, and what
     /// it then says of the end means nothing.
     pub(crate) fn ahead(window: LogWindow<'a>, parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         self.window
     }
 
-    /// Behind the last event, and whatever was skipped before it.
+    /// After the last event, and whatever was skipped before it.
     pub(crate) const fn place(&self) -> Place {
         self.place
     }

@@ -1,4 +1,4 @@
-//! What stands behind a defect: see the essay in [`crate::v1::reader`].
+//! What stands after a defect: see the essay in [`crate::v1::reader`].
 
 use apograph_format::v1::{
     FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, RawFrame, Record,
@@ -15,17 +15,17 @@ const CONTROL_PAYLOAD_MAX_BYTES: usize = 10;
 /// The longest frame of one.
 pub(super) const CONTROL_FRAME_MAX_BYTES: usize = CONTROL_PAYLOAD_MAX_BYTES + FRAME_OVERHEAD_BYTES;
 
-/// What the bytes behind a defect prove.
+/// What the bytes after a defect prove.
 pub(crate) enum Evidence {
     /// A crash: the engine's seal stands at this place, before any other control record.
     Seal(Place),
-    /// Damage: committed records stand behind the defect.
+    /// Damage: committed records stand after the defect.
     Damage,
     /// Nothing intact follows.
     TornTail,
 }
 
-/// Looks for the first intact control record behind the defective frame at `place`.
+/// Looks for the first intact control record after the defective frame at `place`.
 pub(crate) fn evidence(
     parts: &[LogPart<'_>],
     place: Place,
@@ -33,7 +33,9 @@ pub(crate) fn evidence(
 ) -> Result<Evidence> {
     let mut window = LogWindow::of(parts);
     // A seal begins a file. Elsewhere it is what somebody wrote into a property.
-    let holds_seals = parts.get(place.part).is_some_and(|part| part.joints > 0);
+    let holds_seals = parts
+        .get(place.part)
+        .is_some_and(|part| part.file_boundaries > 0);
     match first_control(&mut window, place, holds_seals)? {
         Some((offset, Record::Abort(TransactionId::INVALID))) => {
             let seal = Place { offset, ..place };
@@ -65,7 +67,7 @@ pub(crate) fn evidence(
     Ok(Evidence::Damage)
 }
 
-/// What the bytes from a defect to `end` are, behind which a seal stands.
+/// What the bytes from a defect to `end` are, after which a seal stands.
 fn before_seal(
     window: &mut LogWindow<'_>,
     place: Place,
@@ -130,7 +132,7 @@ fn control_under_wrong_length(rest: &[u8]) -> bool {
         })
 }
 
-/// The first offset behind a place at which an intact control record stands.
+/// The first offset after a place at which an intact control record stands.
 fn first_control(
     window: &mut LogWindow<'_>,
     place: Place,

@@ -36,7 +36,7 @@ pub(crate) struct Reader<'a> {
     end: Option<LogEnd>,
     /// It could not be read on.
     is_cut_off: bool,
-    /// It reads a stretch of a log, and does not look behind a defect.
+    /// It reads a chunk of a log, and does not look after a defect.
     is_ahead: bool,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The same for a stretch whose places are not known to be right: at a defect it ends, and what
+    /// The same for a chunk whose places are not known to be right: at a defect it ends, and what
     /// it then says of the end means nothing.
     pub(crate) fn ahead(window: LogWindow<'a>, parts: &'a [LogPart<'a>], place: Place) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
         self.window
     }
 
-    /// Behind the last event.
+    /// After the last event.
     pub(crate) const fn place(&self) -> Place {
         self.place
     }

@@ -7,7 +7,7 @@ use crate::part::{LogPart, Place};
 use crate::v2::frame::frame_at;
 use crate::window::LogWindow;
 
-/// What stands behind a bad frame at the end of a log.
+/// What stands after a bad frame at the end of a log.
 pub(crate) enum Behind {
     /// Nothing that proves anything.
     NothingDurable,
@@ -22,7 +22,7 @@ pub(crate) enum Behind {
     },
 }
 
-/// Looks for the first whole frame behind a bad one that tells what the bad one is.
+/// Looks for the first whole frame after a bad one that tells what the bad one is.
 ///
 /// A plain group says how far the log was durable when it began. An encrypted one does not say it
 /// in the clear: there every later group counts.
@@ -62,7 +62,7 @@ pub(crate) fn behind(parts: &[LogPart<'_>], bad: Place) -> Result<Behind> {
     Ok(Behind::NothingDurable)
 }
 
-/// How many whole groups stand behind a place in a log of generation 2, whatever stands before them:
+/// How many whole groups stand after a place in a log of generation 2, whatever stands before them:
 /// an engine that has the database open has them, and one that opens it cuts them off.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! A log that is read on several threads is the log that one reads.
 //!
-//! Every log that another test reads is read in stretches too, by one thread ([`log::text`]). Here
+//! Every log that another test reads is read in chunks too, by one thread ([`log::text`]). Here
 //! several do it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

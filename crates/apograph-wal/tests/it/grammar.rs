@@ -168,10 +168,10 @@ fn log_bytes_inside_of_a_torn_value_are_no_log() {
 #[test]
 fn a_seal_inside_of_a_part_counts_where_files_lie_side_by_side() {
     let bytes = log("c2 d ? s c3").concat();
-    for (joints, groups) in [(0, "2@-x1"), (1, "2@-x1 | 3@-x1")] {
+    for (file_boundaries, groups) in [(0, "2@-x1"), (1, "2@-x1 | 3@-x1")] {
         let sequence = LogSequence::new(0);
         let (found, _) = log::text(&[LogPart {
-            joints,
+            file_boundaries,
             ..LogPart::of_file(sequence, 0, &bytes)
         }]);
         assert_eq!(found, groups);

@@ -11,7 +11,7 @@ use apograph_io::Threads;
 use apograph_testing::fixtures::Golden;
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEvent, LogPart, PlacedEvent, PlacedReader, TimelineState,
-    read_stretches,
+    read_chunks,
 };
 
 pub(crate) const IN_MEMORY: &str = "bytes in memory";
@@ -33,7 +33,7 @@ pub(crate) fn body(segment: &Golden) -> [LogPart<'_>; 1] {
     let bytes = &segment.bytes[SEGMENT_HEADER_BYTES..];
     [LogPart {
         file_offset: SEGMENT_HEADER_BYTES as u64,
-        joints: header.joints(),
+        file_boundaries: header.file_boundaries(),
         ..LogPart::of_file(LogSequence::new(0), 0, bytes)
     }]
 }
@@ -88,7 +88,7 @@ pub(crate) fn text(parts: &[LogPart<'_>]) -> (String, LogEnd) {
     (words.join(" "), end)
 }
 
-/// Reads a log in stretches of a length on some threads.
+/// Reads a log in chunks of a length on some threads.
 pub(crate) fn ahead<'a>(
     parts: &'a [LogPart<'a>],
     stretch_bytes: usize,
@@ -96,14 +96,14 @@ pub(crate) fn ahead<'a>(
 ) -> (Vec<LogEvent<'a>>, LogEnd) {
     let count = |count| NonZero::new(count).expect("not zero");
     let threads = Threads::new(count(threads));
-    read_stretches(parts, threads, count(stretch_bytes), read)
+    read_chunks(parts, threads, count(stretch_bytes), read)
 }
 
 /// The events of a log and its end.
 pub(crate) fn read(mut reader: GroupReader<'_>) -> (Vec<LogEvent<'_>>, LogEnd) {
     let events = reader.by_ref().collect::<Result<_, _>>();
     let events = events.expect("a log that can be read");
-    assert!(reader.next().is_none(), "an event behind the end");
+    assert!(reader.next().is_none(), "an event after the end");
     (events, reader.end().expect("a log has an end"))
 }
 

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
 use apograph_io::{IoError, Source, Threads};
-use apograph_wal::{GroupReader, LogEvent, LogPart, read_stretches};
+use apograph_wal::{GroupReader, LogEvent, LogPart, read_chunks};
 use tempfile::NamedTempFile;
 
 /// What is read at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// The payloads of the groups of a log: small ones, some that end right before and right behind a
+/// The payloads of the groups of a log: small ones, some that end right before and right after a
 /// piece, and some that are longer than one.
 fn payloads() -> Vec<usize> {
     let small = [5, 40, 4000];
@@ -161,10 +161,10 @@ fn a_log_in_files_is_the_log_in_memory() {
         assert_eq!(expected.0.len(), payloads().len());
         assert!(expected.1.contains("Clean"), "{}", expected.1);
         assert_eq!(told(GroupReader::new(&files)).expect("a log"), expected);
-        for stretch in [1000, 70_000, PIECE_BYTES, 2 * PIECE_BYTES + 1] {
-            let stretch = NonZero::new(stretch).expect("not zero");
+        for chunk in [1000, 70_000, PIECE_BYTES, 2 * PIECE_BYTES + 1] {
+            let chunk = NonZero::new(chunk).expect("not zero");
             let threads = Threads::new(NonZero::new(3).expect("not zero"));
-            let found = read_stretches(&files, threads, stretch, told);
+            let found = read_chunks(&files, threads, chunk, told);
             assert_eq!(found.expect("a log"), expected);
         }
     }
@@ -208,9 +208,9 @@ fn a_log_that_is_cut_while_it_is_read_is_an_error() {
             let error = told(groups).expect_err("a log that was cut");
             assert!(matches!(error, IoError::EndedEarly { .. }), "{error}");
             // By whomever it is read.
-            let stretch = NonZero::new(PIECE_BYTES / 2).expect("not zero");
+            let chunk = NonZero::new(PIECE_BYTES / 2).expect("not zero");
             let threads = Threads::new(NonZero::new(3).expect("not zero"));
-            let error = read_stretches(&files, threads, stretch, |mut groups| {
+            let error = read_chunks(&files, threads, chunk, |mut groups| {
                 let error = groups.by_ref().find_map(Result::err);
                 assert!(groups.next().is_none() && groups.end().is_none());
                 error

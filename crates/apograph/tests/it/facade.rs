@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apograph::{
-    Backup, CancellationToken, Captured, HoleKind, Monitor, Point, PointName, Repository, Target,
+    Backup, CancellationToken, Captured, GapKind, Monitor, Point, PointName, Repository, Target,
     Timeline,
 };
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -190,7 +190,7 @@ fn a_database_that_was_restored_in_place_is_a_branch() {
         let [gap] = &gaps[..] else {
             panic!("{gaps:?}");
         };
-        assert_eq!(gap.cause.kind(), HoleKind::Branch);
+        assert_eq!(gap.cause.kind(), GapKind::Branch);
         assert_eq!(gap.cause.branched_from(), Some(image));
         assert_eq!(gap.after, Some(Point::new(last.timeline, last.to)));
         assert!(repository.verify().run().unwrap().problems.is_empty());

@@ -76,7 +76,7 @@ impl Run<'_> {
     }
 
     /// A backup into a repository that it creates, beside a copy of what it writes. What else it
-    /// writes to is as it was, behind each.
+    /// writes to is as it was, after each.
     fn new_repository(&self, database: &Path, beside: &[&Path]) -> Result<[Middle; 2]> {
         let folder = self.workloads.of(1, "full");
         remove(&folder)?;
@@ -147,7 +147,7 @@ impl Run<'_> {
         remove(&folder)
     }
 
-    /// Runs the command, and a durable copy of the files that it writes, in turns. Behind each run
+    /// Runs the command, and a durable copy of the files that it writes, in turns. After each run
     /// all is as it was.
     fn against_copy(&self, state: &State, words: &[&OsStr]) -> Result<[Middle; 2]> {
         let scratch = self.workloads.scratch()?;

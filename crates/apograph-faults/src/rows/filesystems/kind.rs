@@ -131,7 +131,7 @@ impl Kind {
         }
     }
 
-    /// Whether it lacks most of what others have, or is behind a server, so that it is worth more
+    /// Whether it lacks most of what others have, or is after a server, so that it is worth more
     /// faults than others.
     pub(super) fn is_poor(&self) -> bool {
         ["vfat", "exfat", "exfat-fuse", "sshfs", "nfs 3", "smb"].contains(&self.name())
@@ -154,7 +154,7 @@ impl Kind {
         }
         let scratch = scratch()?;
         let [folder, image, behind] =
-            ["mounted", "image", "behind"].map(|name| scratch.path().join(name));
+            ["mounted", "image", "after"].map(|name| scratch.path().join(name));
         fs::create_dir(&folder)?;
         fs::create_dir(&behind)?;
         let (mut mounts, mut server, mut device) = (Vec::new(), None, None);

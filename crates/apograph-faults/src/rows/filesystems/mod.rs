@@ -30,7 +30,7 @@ use crate::scratch::scratch;
 use crate::stage::{Stage, contents};
 use crate::strace;
 
-/// The calls that fail on every file system: behind each of them, something is taken back.
+/// The calls that fail on every file system: after each of them, something is taken back.
 const FAILING_CALLS: &[&str] = &["fsync"];
 /// The calls that fail, and at which the command is killed, on the poorest file systems.
 const POOR_CALLS: &[&str] = &[

@@ -60,7 +60,7 @@ pub(super) enum Node {
 pub(super) enum Trap {
     /// Something else than a file.
     Node(&'static str, Node),
-    /// A file as large as a disk, with its own beginning and nothing behind it.
+    /// A file as large as a disk, with its own beginning and nothing after it.
     Sparse(&'static str),
     /// The same, and the manifest says so.
     DeclaredSparse(&'static str),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use apograph::format::{DATABASE_HEADERS_BYTES, Point, SEGMENT_HEADER_BYTES};
-use apograph::io::Silent;
+use apograph::io::NoProgress;
 use apograph::manifest::Target;
 use apograph::repository::Repository;
 use apograph::restore::{Problem, RestoreError, Verified, VerifyOptions, verify};
@@ -58,7 +58,7 @@ impl Chain {
             let name = entry.file_name().to_string_lossy().into_owned();
             files.insert(name, fs::read(entry.path())?);
         }
-        let verified = verify(repository, &VerifyOptions::default(), &Silent)?;
+        let verified = verify(repository, &VerifyOptions::default(), &NoProgress)?;
         ensure!(verified.problems.is_empty(), "{} is damaged", context());
         let opened = Repository::open(repository)?;
         let mut truth = BTreeMap::new();
@@ -115,7 +115,7 @@ impl Chain {
 
     fn verdict(&self, damage: &Damage, sample: Sample) -> Result<Verdict> {
         let failed = self.restore_all(sample)?;
-        let verified = verify(self.folder.path(), &VerifyOptions::default(), &Silent);
+        let verified = verify(self.folder.path(), &VerifyOptions::default(), &NoProgress);
         match (&verified, failed) {
             (Ok(Verified { problems, .. }), None) if problems.is_empty() => Ok(Verdict::Harmless),
             (Ok(Verified { problems, .. }), Some((target, error))) if problems.is_empty() => {
@@ -177,7 +177,7 @@ impl Chain {
 }
 
 /// Whether a problem is told so that the damage can be found: by its file, and by a place that does
-/// not lie behind it.
+/// not lie after it.
 fn names(problem: &Problem, damage: &Damage) -> bool {
     let Some(file) = problem.file.as_deref() else {
         return false;

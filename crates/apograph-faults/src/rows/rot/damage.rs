@@ -12,11 +12,11 @@ use crate::stage::SMALL_FILES;
 
 /// What is flipped in each byte; in an image, and in a quick run, one of them in turn.
 const MASKS: [u8; 3] = [0x01, 0x80, 0xff];
-/// Of the places in a segment behind its header, a quick run takes about this many.
+/// Of the places in a segment after its header, a quick run takes about this many.
 const QUICK_PLACES: usize = 24;
 /// Of a small file it takes every byte, and about this many lengths.
 const QUICK_LENGTHS: usize = 12;
-/// Of an image, all of which one checksum covers, a long run takes one place in so many behind the
+/// Of an image, all of which one checksum covers, a long run takes one place in so many after the
 /// header. Prime, so that no structure of it is always missed.
 const IMAGE_STEP: usize = 17;
 

@@ -264,12 +264,12 @@ fn every_flip_in_a_slot_is_found() {
     }
 }
 
-/// The engine cuts the file behind the newest image, so an older one may be gone.
+/// The engine cuts the file after the newest image, so an older one may be gone.
 #[test]
 fn the_image_of_an_inactive_slot_may_be_gone() {
     let mut file = read(EXAMPLE);
     file[SLOT_0] ^= 1;
-    let error = check(&file).expect_err("an image behind the end");
+    let error = check(&file).expect_err("an image after the end");
     let text = "database file is too short: 49152 bytes where 57664 are needed";
     assert_eq!(error.to_string(), text);
 

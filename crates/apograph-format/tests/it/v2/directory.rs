@@ -124,7 +124,7 @@ fn entries_are_refused_by_their_place() {
             vec![entry(5, 1), entry(4, 3 * page)],
             "malformed",
         ),
-        ("behind the end", vec![at(10 * 4096)], "too-short"),
+        ("after the end", vec![at(10 * 4096)], "too-short"),
         ("over the end", vec![entry(9, page + 1)], "too-short"),
         (
             "at the end of numbers",
@@ -222,7 +222,7 @@ fn blocks_are_refused_by_their_pointer() {
         ("off a page", (right.0 + 8, right.1, right.2), "malformed"),
         ("on a header", (0, right.1, right.2), "malformed"),
         ("on a slot", (8192, right.1, right.2), "malformed"),
-        ("behind the end", (10 * 4096, right.1, right.2), "too-short"),
+        ("after the end", (10 * 4096, right.1, right.2), "too-short"),
         (
             "at the end of numbers",
             (u64::MAX - 4095, right.1, right.2),

@@ -190,7 +190,7 @@ fn a_frame_can_begin_at_the_places_that_are_named() {
             assert_eq!(places.contains(&offset), is_named, "{}", golden.path);
         }
         count += places.len();
-        // No position is behind the last one.
+        // No position is after the last one.
         for place in RawFrame::places(bytes, Lsn::new(u64::MAX)) {
             assert_eq!(bytes[place + 8..][..8], [0xff; 8]);
         }

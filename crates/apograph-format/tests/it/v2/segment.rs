@@ -38,7 +38,7 @@ fn golden_headers_say_what_they_say() {
         };
         let golden = V2.read(path);
         assert_eq!(SegmentHeader::decode(&golden.bytes), Ok(header), "{path}");
-        assert_eq!(header.joints(), 0, "{path}");
+        assert_eq!(header.file_boundaries(), 0, "{path}");
     }
 }
 

@@ -150,11 +150,11 @@ impl World {
                     content,
                     truth.content
                 );
-                self.find(FindingKind::Silent, detail);
+                self.find(FindingKind::NoProgress, detail);
             }
             Err(detail) => {
                 let detail = format!("{}: latest: {detail}", outcome.word());
-                self.find(FindingKind::Silent, detail);
+                self.find(FindingKind::NoProgress, detail);
             }
         }
         self.judge_offer(name, repository, &place);

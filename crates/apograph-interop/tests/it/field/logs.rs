@@ -24,7 +24,7 @@ fn a_captured_log_file_is_lost(generation: Generation) {
     for round in 0..2 {
         world.insert(DB, round * 2..round * 2 + 2);
         world.kill(DB);
-        // What an engine of generation 1 finds behind its log it seals, and begins a file.
+        // What an engine of generation 1 finds after its log it seals, and begins a file.
         let newest = world.log_files(DB).pop().unwrap();
         let mut bytes = fs::read(&newest).unwrap();
         bytes.extend([0xA5; 100]);
@@ -92,7 +92,7 @@ fn a_page_of_captured_log_is_zeroed(generation: Generation) {
     }
 }
 
-/// Row 15c. The log file that a checkpoint began is lost in the crash behind it.
+/// Row 15c. The log file that a checkpoint began is lost in the crash after it.
 fn a_new_log_file_is_lost(generation: Generation) {
     for is_captured in [true, false] {
         let mut world = world(generation);
@@ -143,7 +143,7 @@ fn nodes(content: &Value) -> usize {
     content["nodes"].as_array().unwrap().len()
 }
 
-/// Row 15f. The live database has what stands behind the defect.
+/// Row 15f. The live database has what stands after the defect.
 fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
     let mut world = world(generation);
     six_commits_and_a_defect(&mut world);
@@ -180,7 +180,7 @@ fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
 /// generation 1 cuts nothing, so it is damage there.)
 fn a_defect_in_the_log_of_no_engine(generation: Generation) {
     let mut world = world(generation);
-    // A sync behind the defect would prove that it was none of a crash.
+    // A sync after the defect would prove that it was none of a crash.
     world.set_options(
         DB,
         OpenOptions {

@@ -159,7 +159,7 @@ fn a_hard_link_to_what_an_engine_left(generation: Generation) {
     all_is_exact(world);
 }
 
-/// A database file that was moved while an engine has it open: the log stays behind.
+/// A database file that was moved while an engine has it open: the log stays after.
 fn a_database_that_an_engine_holds_has_a_log(generation: Generation) {
     let mut world = world(generation);
     world.insert(DB, 0..3);

@@ -9,7 +9,7 @@ use super::{DB, REPO, all_is_exact, done, done_or_refused, world};
 
 /// A repository that has not seen the log.
 const OTHER: &str = "s";
-/// One whose first backup is behind the next open.
+/// One whose first backup is after the next open.
 const LATE: &str = "t";
 
 /// Row 23. A file system lists the files of a folder, and so lets a close of generation 1 remove them,

@@ -33,7 +33,7 @@ fn increments(world: &World, repository: &str) -> Vec<PathBuf> {
     increments
 }
 
-/// Two full backups without a checkpoint: the increment behind the second begins where that behind
+/// Two full backups without a checkpoint: the increment after the second begins where that after
 /// the first does.
 fn two_fulls(world: &mut World) {
     world.insert(DB, 0..3);
@@ -90,7 +90,7 @@ fn chain(world: &mut World) {
 
 /// Flips a bit in the first frame of an increment.
 fn damage(world: &World, increment: usize) -> String {
-    // Behind the header of the segment, and in generation 2 that of the piece.
+    // After the header of the segment, and in generation 2 that of the piece.
     let behind_header = match world.generation() {
         Generation::One => 40,
         Generation::Two => 200,

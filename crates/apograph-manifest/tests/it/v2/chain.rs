@@ -20,8 +20,8 @@ fn restorable_lsns(chain: &Chain) -> String {
     ranges.collect::<Vec<_>>().join(" ")
 }
 
-fn holes(chain: &Chain) -> String {
-    let causes = chain.holes().map(|hole| hole.cause.to_string());
+fn gaps(chain: &Chain) -> String {
+    let causes = chain.gaps().map(|gap| gap.cause.to_string());
     causes.collect::<Vec<_>>().join("; ")
 }
 
@@ -32,11 +32,11 @@ const ANEW: &str = "backup_full_0002.grafeo does not go on from the log before i
 
 #[test]
 fn what_can_be_restored() {
-    // Chain, points, LSNs, holes.
+    // Chain, points, LSNs, gaps.
     let rows = [
         ("F7@100", "1:7-7", "1:100-100", ""),
         ("F7@100 I8-9@100-200 I10@200-300", "1:7-10", "1:100-300", ""),
-        // A gap in the positions is a hole, be the epochs as they may.
+        // A gap in the positions is a gap, be the epochs as they may.
         ("F7@100 I8-9@100-200 I10@201-300", "1:7-9", "1:100-200", GAP),
         (
             "F7@100 I8@101-200",
@@ -55,7 +55,7 @@ fn what_can_be_restored() {
             "backup_incr_0002.wal holds other commits than the log before it has at the same \
              positions: it is of another copy of the database, or a crash took what was captured",
         ),
-        // Epochs that no commit has are no hole, and neither are epochs that are shared.
+        // Epochs that no commit has are no gap, and neither are epochs that are shared.
         ("F7@100 I9-9@100-200 I80@200-300", "1:7-80", "1:100-300", ""),
         (
             "F7@100 I8-9@100-200 I9-10@200-300",
@@ -170,7 +170,7 @@ fn what_can_be_restored() {
     ];
     for (text, points, lsns, expected) in rows {
         let chain = chain(text);
-        assert_eq!(holes(&chain), expected, "{text}");
+        assert_eq!(gaps(&chain), expected, "{text}");
         assert_eq!(restorable(&chain), points, "{text}");
         assert_eq!(restorable_lsns(&chain), lsns, "{text}");
         assert_eq!(chain.is_sealed(), text.contains("-200k"), "{text}");
@@ -186,10 +186,10 @@ fn holes_of_generation_2_break_the_chain() {
         "F7@100 I8@100-200 F9@250 I10@250-300",
     ];
     for text in rows {
-        let holes: Vec<_> = chain(text).holes().collect();
-        assert_eq!(holes.len(), 1, "{text}");
-        assert_eq!(holes[0].cause.code(), "chain-broken", "{text}");
-        assert!(holes[0].cause.file().is_some(), "{text}");
+        let gaps: Vec<_> = chain(text).gaps().collect();
+        assert_eq!(gaps.len(), 1, "{text}");
+        assert_eq!(gaps[0].cause.code(), "chain-broken", "{text}");
+        assert!(gaps[0].cause.file().is_some(), "{text}");
     }
 }
 

@@ -57,7 +57,7 @@ fn cursors_are_read_or_refused() {
             format!("{{{numbers},\"wal_lsn\":18446744073709551615}}"),
             Some(from_lsn(u64::MAX)),
         ),
-        // Generation 1 left it behind, or 0.6.0 wrote it.
+        // Generation 1 left it after, or 0.6.0 wrote it.
         (format!("{{{numbers}}}"), Some(Keep::FromLsn(None))),
         (
             format!("{{{numbers},\"wal_lsn\":null}}"),

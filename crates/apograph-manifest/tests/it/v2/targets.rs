@@ -121,7 +121,7 @@ fn times_of_a_clock_that_went_back() {
             ("time 9000", "0+1,2 until 9000"),
         ],
     );
-    // An image behind a commit that claims a later time holds that commit.
+    // An image after a commit that claims a later time holds that commit.
     check(
         "F7@100t1000 I8@100-200t2000-3000 F8@200t2500+ I9@200-300t2600-4000",
         &[
@@ -267,7 +267,7 @@ fn encrypted_commits_have_positions_only() {
             ("time 1", "target-not-covered"),
         ],
     );
-    // A full backup without commits behind it is at its point.
+    // A full backup without commits after it is at its point.
     check(
         "F7@100k",
         &[
@@ -309,7 +309,7 @@ fn errors_name_what_there_is_around() {
     assert_eq!(nearest.above.expect("the first backup").to_string(), "7");
 
     let ChainError::Unreachable { cause, nearest, .. } = error("time 4000") else {
-        panic!("behind a gap");
+        panic!("after a gap");
     };
     assert!(cause.to_string().contains("begins at log position lsn 300"));
     assert_eq!(nearest.below.expect("before the gap").to_string(), "9");
@@ -325,7 +325,7 @@ fn errors_name_what_there_is_around() {
     );
 }
 
-/// Nothing that was committed behind an instant is in the answer, whatever the clocks did.
+/// Nothing that was committed after an instant is in the answer, whatever the clocks did.
 #[test]
 fn an_instant_counts_by_the_times_of_commits() {
     // Words are captured at 1,000,000. The engine's clock was ahead at the first backup: no image
@@ -349,7 +349,7 @@ fn an_instant_counts_by_the_times_of_commits() {
             ("time 9000", "2+ until 9000"),
         ],
     );
-    // What was logged behind an image is not in it.
+    // What was logged after an image is not in it.
     check(
         "F7@100t1000 I8-9@400-500t2000-9000 F12@300t3000",
         &[("time 3000", "2+ until 3000")],

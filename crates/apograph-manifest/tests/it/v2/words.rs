@@ -6,7 +6,7 @@ use apograph_format::{
 };
 use apograph_manifest::{
     Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, LogRange, Segment,
-    SegmentContent, Stretch, TimeSpan, Unknown, Unusable,
+    SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
 };
 
 /// A chain from words:
@@ -16,7 +16,7 @@ use apograph_manifest::{
 /// - `I8-9@100-200t5-6` is an increment of epochs 8 to 9, from LSN 100 to 200, committed from 5 to
 ///   6 ms; `I@100-200` is one without an epoch of its own.
 ///
-/// Behind it `+` for a full backup that continues the log, `d` for an increment that diverges, `r`
+/// After it `+` for a full backup that continues the log, `d` for an increment that diverges, `r`
 /// for one that repeats, `e` for one without a commit, `u` for one whose place in the log is not
 /// known, `k` for what is encrypted; `!` for a missing file, `?` for a damaged one, `x` for a missing
 /// one of which nothing is known. `-` leaves a number out.
@@ -114,8 +114,8 @@ fn entry(index: u64, word: &str) -> ChainEntry {
     }
 }
 
-fn stretch(timeline: Timeline, (first, last): (u64, u64)) -> Stretch {
-    Stretch {
+fn stretch(timeline: Timeline, (first, last): (u64, u64)) -> TimelineSpan {
+    TimelineSpan {
         timeline,
         base: Epoch::new(first - 1),
         opens: false,

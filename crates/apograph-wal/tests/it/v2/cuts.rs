@@ -107,7 +107,7 @@ fn golden_segments_may_be_cut_after_every_step() {
     assert_eq!(found, SEGMENTS);
 }
 
-/// Whether the log went on behind these parts: what was committed then is not in them.
+/// Whether the log went on after these parts: what was committed then is not in them.
 fn has_later_file(state: &TruthState, parts: &[LogPart<'_>]) -> bool {
     let last = parts.last().map(name);
     let mut later = state.wal.iter();

@@ -12,7 +12,7 @@ use crate::log;
 struct Judge<'a> {
     whole: LogPart<'a>,
     /// Per frame: where it begins and ends, how many frames of its group stand before it, and
-    /// whether a whole first frame behind it says that it was durable.
+    /// whether a whole first frame after it says that it was durable.
     frames: Vec<(usize, usize, u64, bool)>,
     boundaries: Vec<usize>,
 }

@@ -237,7 +237,7 @@ fn an_unfinished_newest_file_is_no_file_yet() {
         };
         assert_eq!(source.code(), code);
     }
-    // Zeros with anything behind them are a damaged header.
+    // Zeros with anything after them are a damaged header.
     let copy = copy_of(SOURCE);
     let mut bytes = [0; 129];
     bytes[128] = 1;

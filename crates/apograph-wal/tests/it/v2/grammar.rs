@@ -10,7 +10,7 @@ use crate::log;
 const START: Lsn = Lsn::new(1000);
 const SESSION: u64 = 9;
 
-/// A log from words, each a frame of transaction 9 unless a digit behind the letter says another:
+/// A log from words, each a frame of transaction 9 unless a digit after the letter says another:
 ///
 /// - `g` a group of one frame, `f`, `m` and `l` the first, a middle and the last of several;
 /// - `~` a sync marker, `e` an encrypted one, `s` a group whose records are encrypted;
@@ -19,7 +19,7 @@ const SESSION: u64 = 9;
 /// - `u` a group with an unknown flag, `r` one with a required record of an unknown kind, `o` one
 ///   with an optional one.
 ///
-/// Behind it `>` says that the log was durable up to the frame, `+` that it was durable past it,
+/// After it `>` says that the log was durable up to the frame, `+` that it was durable past it,
 /// and `!` damages its last byte. `?` is a byte of no frame, `0` sixty zeros; `/` ends a part.
 fn log(text: &str) -> Vec<(Lsn, Vec<u8>)> {
     let mut parts = vec![(START, Vec::new())];

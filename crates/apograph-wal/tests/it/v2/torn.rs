@@ -209,6 +209,6 @@ fn a_group_that_was_durable_before_it_began_is_damaged() {
     assert_eq!(place.offset, 88);
     assert_eq!(
         defect.to_string(),
-        "the group says that the log was durable up to LSN 89, behind its own beginning"
+        "the group says that the log was durable up to LSN 89, after its own beginning"
     );
 }

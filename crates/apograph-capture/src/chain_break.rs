@@ -9,7 +9,7 @@ use apograph_manifest::FileName;
 /// Why a chain cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Broken {
+pub enum ChainBreak {
     /// There is nothing to go on from.
     NoFullBackup,
     /// The last segment cannot be read.
@@ -35,7 +35,7 @@ pub enum Broken {
     Unmarked,
     /// The marker in the log folder is that of another backup than the last one.
     OtherMoment,
-    /// A log file that the chain ends in, or that comes behind it, is not there.
+    /// A log file that the chain ends in, or that comes after it, is not there.
     FileMissing {
         /// Its name.
         file: String,
@@ -105,13 +105,13 @@ pub enum Broken {
         /// The end of the log.
         log: LogPosition,
     },
-    /// Generation 2: the log begins behind the end of the chain.
+    /// Generation 2: the log begins after the end of the chain.
     Truncated,
     /// Generation 2: the log ends before the end of the chain.
     Shortened,
 }
 
-impl Broken {
+impl ChainBreak {
     /// Whether it can be what a checkpoint or a commit looks like that is under way.
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(
@@ -126,7 +126,7 @@ impl Broken {
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ChainBreak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoFullBackup => f.write_str("no earlier backup in the repository"),

@@ -8,7 +8,7 @@ use apograph::io::{Access, At, Disk, DiskFile, Folder, IoError, Mode, Rename, Re
 
 /// A disk over another one, which it uses well but for what it neglects.
 #[derive(Clone, Copy)]
-pub struct CarelessDisk<'d> {
+pub struct MutantDisk<'d> {
     disk: &'d dyn Disk,
     neglects: Neglect,
 }
@@ -66,7 +66,7 @@ impl Neglect {
     }
 }
 
-impl<'d> CarelessDisk<'d> {
+impl<'d> MutantDisk<'d> {
     /// The disk `disk`, used without care.
     pub fn new(disk: &'d dyn Disk, neglects: Neglect) -> Self {
         Self { disk, neglects }
@@ -82,7 +82,7 @@ impl<'d> CarelessDisk<'d> {
     }
 }
 
-impl Disk for CarelessDisk<'_> {
+impl Disk for MutantDisk<'_> {
     fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
         // What it did not clear away is not in its own way.
         if self.neglects == Neglect::Withdrawal && at.exists()? {

@@ -28,29 +28,29 @@ pub enum Unusable {
 
 /// A place where commits are missing from the chain, or may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hole {
+pub struct Gap {
     /// The last point before it.
     pub after: Option<Point>,
-    /// The first point behind it.
+    /// The first point after it.
     pub before: Option<Point>,
     /// Why the chain does not go on.
-    pub cause: HoleCause,
+    pub cause: GapCause,
 }
 
-/// What is lacking at a hole.
+/// What is lacking at a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum HoleKind {
+pub enum GapKind {
     /// What belongs to the chain is not there, or cannot be used: something is wrong with the
     /// repository, or a backup could not capture everything.
     Missing,
-    /// A full backup begins a new timeline, as behind a close of the database in generation 1. What
+    /// A full backup begins a new timeline, as after a close of the database in generation 1. What
     /// the database held then is all in it. Of commits before it that no backup saw the states in
     /// between are lacking, if there were any.
     Branch,
 }
 
-impl fmt::Display for HoleKind {
+impl fmt::Display for GapKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",
@@ -62,12 +62,12 @@ impl fmt::Display for HoleKind {
 /// Why the chain does not go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum HoleCause {
+pub enum GapCause {
     /// The manifest lacks an entry between two others.
     MissingEntry {
         /// The entry before.
         previous: FileName,
-        /// The entry behind.
+        /// The entry after.
         next: FileName,
     },
     /// A segment's file is not there.
@@ -96,7 +96,7 @@ pub enum HoleCause {
         /// The full backup.
         file: FileName,
         /// The point of an earlier full backup that has the same image: the timeline branched off
-        /// there or behind it, as behind a restore in place. `None` where nothing tells.
+        /// there or after it, as after a restore in place. `None` where nothing tells.
         branched_from: Option<Point>,
     },
     /// An increment of the other generation than the log before it.
@@ -104,7 +104,7 @@ pub enum HoleCause {
         /// The increment.
         file: FileName,
     },
-    /// An increment that does not begin with the epoch behind the segment before it.
+    /// An increment that does not begin with the epoch after the segment before it.
     UnlinkedEpochs {
         /// The increment.
         file: FileName,
@@ -136,11 +136,11 @@ pub enum HoleCause {
         /// The last of them.
         last: Epoch,
         /// Whether they were never logged, or are still to come, as far as can be told.
-        is_late: bool,
+        is_out_of_order: bool,
     },
 }
 
-impl HoleCause {
+impl GapCause {
     pub(crate) fn unusable(file: &FileName, reason: &Unusable) -> Self {
         let file = file.clone();
         match reason.clone() {
@@ -155,14 +155,14 @@ impl HoleCause {
     }
 
     /// What is lacking.
-    pub const fn kind(&self) -> HoleKind {
+    pub const fn kind(&self) -> GapKind {
         match self {
-            Self::NotContinued { .. } => HoleKind::Branch,
-            _ => HoleKind::Missing,
+            Self::NotContinued { .. } => GapKind::Branch,
+            _ => GapKind::Missing,
         }
     }
 
-    /// The point at which the timeline behind it branched off at the earliest, as far as that can be
+    /// The point at which the timeline after it branched off at the earliest, as far as that can be
     /// proved.
     pub const fn branched_from(&self) -> Option<Point> {
         match self {
@@ -171,7 +171,7 @@ impl HoleCause {
         }
     }
 
-    /// A stable name for the error that a hole of this cause is.
+    /// A stable name for the error that a gap of this cause is.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Damaged { .. } => "corrupt-segment",
@@ -180,7 +180,7 @@ impl HoleCause {
         }
     }
 
-    /// The file that the hole is about.
+    /// The file that the gap is about.
     pub const fn file(&self) -> Option<&FileName> {
         match self {
             Self::MissingEntry { .. } | Self::EpochsMissing { .. } => None,
@@ -196,7 +196,7 @@ impl HoleCause {
     }
 }
 
-impl fmt::Display for HoleCause {
+impl fmt::Display for GapCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MissingEntry { previous, next } => {
@@ -226,7 +226,7 @@ impl fmt::Display for HoleCause {
                 match branched_from {
                     Some(point) => write!(
                         f,
-                        "; its image is that of {point}: it branched off there, or behind it"
+                        "; its image is that of {point}: it branched off there, or after it"
                     ),
                     None => Ok(()),
                 }

@@ -1,4 +1,4 @@
-//! The stretches of a log, which threads take and read, and give back in the order of the log.
+//! The chunks of a log, which threads take and read, and give back in the order of the log.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -13,16 +13,16 @@ use crate::part::{LogPart, Place};
 use crate::window::LogWindow;
 use crate::{v1, v2};
 
-/// Behind a stretch of fewer events the next ones are longer.
+/// After a chunk of fewer events the next ones are longer.
 pub(super) const FEW_EVENTS: usize = 1 << 10;
-/// How many stretches for each thread are read and not yet asked for, at most: what bounds memory.
+/// How many chunks for each thread are read and not yet asked for, at most: what bounds memory.
 pub(super) const STRETCHES_PER_THREAD: usize = 3;
 
-/// The stretches of a log that are being read.
+/// The chunks of a log that are being read.
 #[derive(Debug)]
-pub(super) struct Stretches<'a> {
+pub(super) struct Chunks<'a> {
     pub(super) parts: &'a [LogPart<'a>],
-    /// The shortest and the longest stretch, in bytes.
+    /// The shortest and the longest chunk, in bytes.
     lengths: RangeInclusive<usize>,
     /// How many are read and not yet asked for, at most.
     most: usize,
@@ -32,24 +32,24 @@ pub(super) struct Stretches<'a> {
 
 #[derive(Debug)]
 pub(super) struct State<'a> {
-    /// Where the next stretch begins; none behind the last one.
+    /// Where the next chunk begins; none behind the last one.
     next: Option<Place>,
     /// How many bytes it has.
     length: usize,
-    /// The number of the next stretch to be begun.
+    /// The number of the next chunk to be begun.
     pub(super) begun: usize,
-    /// The number of the next stretch to be asked for.
+    /// The number of the next chunk to be asked for.
     asked: usize,
     /// What was read, by its number.
-    pub(super) done: BTreeMap<usize, Stretch<'a>>,
+    pub(super) done: BTreeMap<usize, Chunk<'a>>,
     /// Lists of events that were used up.
     pub(super) spare: Vec<Vec<LogEvent<'a>>>,
 }
 
-/// A stretch that was read.
+/// A chunk that was read.
 #[derive(Debug)]
-pub(super) struct Stretch<'a> {
-    /// Where the next stretch begins.
+pub(super) struct Chunk<'a> {
+    /// Where the next chunk begins.
     pub(super) limit: Place,
     /// What is in it; none where it is not sound, or no group begins in it.
     pub(super) sound: Option<Sound<'a>>,
@@ -59,11 +59,11 @@ pub(super) struct Stretch<'a> {
 pub(super) struct Sound<'a> {
     pub(super) start: Place,
     pub(super) events: Vec<LogEvent<'a>>,
-    /// Behind its last group, which ends in a later stretch.
+    /// After its last group, which ends in a later chunk.
     pub(super) end: Place,
 }
 
-/// A stretch that is to be read.
+/// A chunk that is to be read.
 pub(super) struct Task<'a> {
     number: usize,
     part: usize,
@@ -71,7 +71,7 @@ pub(super) struct Task<'a> {
     events: Vec<LogEvent<'a>>,
 }
 
-impl<'a> Stretches<'a> {
+impl<'a> Chunks<'a> {
     pub(super) fn new(
         parts: &'a [LogPart<'a>],
         lengths: RangeInclusive<NonZero<usize>>,
@@ -103,7 +103,7 @@ impl<'a> Stretches<'a> {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads stretch after stretch, until there are no more.
+    /// Reads chunk after chunk, until there are no more.
     pub(super) fn read_on(&self) {
         let mut window = LogWindow::of(self.parts);
         let mut state = self.lock();
@@ -119,21 +119,21 @@ impl<'a> Stretches<'a> {
         }
     }
 
-    /// The next stretch in the order of the log, which this thread reads itself where no other
-    /// does; `None` behind the last one.
+    /// The next chunk in the order of the log, which this thread reads itself where no other
+    /// does; `None` after the last one.
     pub(super) fn take(
         &self,
         used: Vec<LogEvent<'a>>,
         window: &mut LogWindow<'a>,
-    ) -> Option<Stretch<'a>> {
+    ) -> Option<Chunk<'a>> {
         let mut state = self.lock();
         state.spare.push(used);
         let number = state.asked;
         loop {
-            if let Some(stretch) = state.done.remove(&number) {
+            if let Some(chunk) = state.done.remove(&number) {
                 state.asked = number.saturating_add(1);
                 self.changed.notify_all();
-                return Some(stretch);
+                return Some(chunk);
             }
             state = match self.begin(&mut state) {
                 Some(task) => {
@@ -146,7 +146,7 @@ impl<'a> Stretches<'a> {
         }
     }
 
-    /// The next stretch to be read; `None` where enough are, or there is none.
+    /// The next chunk to be read; `None` where enough are, or there is none.
     pub(super) fn begin(&self, state: &mut State<'a>) -> Option<Task<'a>> {
         let Place { part, offset } = state.next?;
         if state.begun.saturating_sub(state.asked) >= self.most {
@@ -165,7 +165,7 @@ impl<'a> Stretches<'a> {
         })
     }
 
-    /// Where a stretch begins that is behind one with this end.
+    /// Where a chunk begins that is after one with this end.
     fn behind(&self, part: usize, end: usize) -> Option<Place> {
         let length = self.parts.get(part)?.bytes.len();
         if end < length {
@@ -180,11 +180,11 @@ impl<'a> Stretches<'a> {
         task: Task<'a>,
         window: &mut LogWindow<'a>,
     ) -> MutexGuard<'_, State<'a>> {
-        // Whatever happens to this thread, the stretch is not waited for in vain.
+        // Whatever happens to this thread, the chunk is not waited for in vain.
         let mut slot = Slot {
-            stretches: self,
+            chunks: self,
             number: task.number,
-            stretch: Some(Stretch {
+            chunk: Some(Chunk {
                 limit: Place {
                     part: task.part,
                     offset: task.range.end,
@@ -193,14 +193,14 @@ impl<'a> Stretches<'a> {
             }),
         };
         let sound = self.sound(task, window);
-        if let Some(stretch) = &mut slot.stretch {
-            stretch.sound = sound;
+        if let Some(chunk) = &mut slot.chunk {
+            chunk.sound = sound;
         }
         drop(slot);
         self.lock()
     }
 
-    /// What is in a stretch. Where it cannot be read, whoever reads it again tells.
+    /// What is in a chunk. Where it cannot be read, whoever reads it again tells.
     fn sound(&self, task: Task<'a>, window: &mut LogWindow<'a>) -> Option<Sound<'a>> {
         let limit = Place {
             part: task.part,
@@ -261,16 +261,16 @@ impl<'a> Stretches<'a> {
         place
     }
 
-    /// A stretch was read.
-    fn end(&self, number: usize, stretch: Stretch<'a>) {
+    /// A chunk was read.
+    fn end(&self, number: usize, chunk: Chunk<'a>) {
         let mut state = self.lock();
-        let events = stretch.sound.as_ref().map_or(0, |sound| sound.events.len());
+        let events = chunk.sound.as_ref().map_or(0, |sound| sound.events.len());
         state.length = if events < FEW_EVENTS {
             state.length.saturating_mul(2).min(*self.lengths.end())
         } else {
             *self.lengths.start()
         };
-        state.done.insert(number, stretch);
+        state.done.insert(number, chunk);
         self.changed.notify_all();
     }
 
@@ -280,17 +280,17 @@ impl<'a> Stretches<'a> {
     }
 }
 
-/// The place of a stretch that is being read.
+/// The place of a chunk that is being read.
 struct Slot<'s, 'a> {
-    stretches: &'s Stretches<'a>,
+    chunks: &'s Chunks<'a>,
     number: usize,
-    stretch: Option<Stretch<'a>>,
+    chunk: Option<Chunk<'a>>,
 }
 
 impl Drop for Slot<'_, '_> {
     fn drop(&mut self) {
-        if let Some(stretch) = self.stretch.take() {
-            self.stretches.end(self.number, stretch);
+        if let Some(chunk) = self.chunk.take() {
+            self.chunks.end(self.number, chunk);
         }
     }
 }

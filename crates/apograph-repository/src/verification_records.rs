@@ -4,7 +4,7 @@
 //! what it found is put beside what the small files say by then, under the lock: a mark goes to the
 //! record of the segment with its name, size and checksum, if there is one, and everything else in
 //! the file stays. Records that this repository read from the segments themselves are added as far
-//! as the manifest only grew since; behind a manifest that was made anew their timelines may be
+//! as the manifest only grew since; after a manifest that was made anew their timelines may be
 //! counted otherwise.
 
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ use crate::repository::Repository;
 
 /// What a verification found of a segment.
 #[derive(Debug, Clone)]
-pub struct Mark<'a> {
+pub struct VerificationRecord<'a> {
     /// The segment, by the manifest.
     pub segment: &'a Segment,
     /// When its file was sound; `None` where it is not.
@@ -40,7 +40,11 @@ pub struct Mark<'a> {
 /// the repository; [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
 /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
 /// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
-pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Result<()> {
+pub fn record_verifications(
+    disk: &dyn Disk,
+    repository: &Repository,
+    marks: &[VerificationRecord<'_>],
+) -> Result<()> {
     let folder = repository.folder();
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
@@ -67,7 +71,7 @@ pub fn mark(disk: &dyn Disk, repository: &Repository, marks: &[Mark<'_>]) -> Res
 fn marked<'a>(
     repository: &'a Repository,
     present: &'a Opened,
-    marks: &'a [Mark<'_>],
+    marks: &'a [VerificationRecord<'_>],
 ) -> Vec<RecordRef<'a>> {
     let known = repository.chain().entries();
     let front = present.entries.get(..known.len());

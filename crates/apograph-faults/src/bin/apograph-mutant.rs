@@ -2,12 +2,12 @@
 //! of the sweeps.
 
 use apograph::io::RealDisk;
-use apograph_faults::careless::{CarelessDisk, NEGLECTS, Neglect};
+use apograph_faults::mutant::{MutantDisk, NEGLECTS, Neglect};
 
 fn main() -> std::process::ExitCode {
     let Some(neglects) = Neglect::of_environment() else {
         eprintln!("{NEGLECTS} does not say what to neglect");
         return std::process::ExitCode::from(64);
     };
-    apograph_cli::main(&CarelessDisk::new(&RealDisk, neglects))
+    apograph_cli::main(&MutantDisk::new(&RealDisk, neglects))
 }

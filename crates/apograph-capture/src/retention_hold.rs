@@ -18,14 +18,14 @@ use crate::cursor::cursor_at;
 use crate::log_notes::{has_newest, wait_out_close};
 
 /// A cursor that keeps all of a log, until the one of a backup is in its place.
-pub(crate) struct Hold<'a> {
+pub(crate) struct RetentionHold<'a> {
     disk: &'a dyn Disk,
     folder: Folder,
     /// Its own cursor; none once another one took its place.
     cursor: Option<Cursor>,
 }
 
-impl<'a> Hold<'a> {
+impl<'a> RetentionHold<'a> {
     /// Keeps a log that has no cursor. `None` where that is not possible, which the backup tells
     /// when it leaves its own.
     pub(crate) fn begin(
@@ -57,7 +57,7 @@ impl<'a> Hold<'a> {
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for RetentionHold<'_> {
     fn drop(&mut self) {
         let Some(cursor) = &self.cursor else {
             return;

@@ -18,7 +18,7 @@ const STRETCHES_MAX: usize = 1 << 12;
 /// Whether a file of that length is large, and almost all of it a hole.
 ///
 /// Where the file system does not tell, it is not. The file's offset changes.
-pub(crate) fn is_hollow(file: &File, length: u64) -> bool {
+pub(crate) fn is_sparse(file: &File, length: u64) -> bool {
     if length < LARGE_BYTES {
         return false;
     }
@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    /// A file that stores so many bytes at its end, behind a hole.
+    /// A file that stores so many bytes at its end, after a hole.
     fn sparse(length: u64, stored: u64) -> File {
         let file = tempfile::tempfile().expect("a file");
         file.set_len(length).expect("a length");
@@ -70,7 +70,7 @@ mod tests {
         ];
         for (length, stored, expected) in rows {
             let file = sparse(length, stored);
-            assert_eq!(is_hollow(&file, length), expected, "{stored} of {length}");
+            assert_eq!(is_sparse(&file, length), expected, "{stored} of {length}");
         }
     }
 
@@ -82,6 +82,6 @@ mod tests {
         for index in 0..stretches {
             file.write_all_at(&bytes, index * step).expect("a write");
         }
-        assert!(!is_hollow(&file, stretches * step));
+        assert!(!is_sparse(&file, stretches * step));
     }
 }
