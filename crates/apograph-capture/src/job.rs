@@ -350,15 +350,15 @@ impl<'a> Job<'a> {
         self.last_end_epoch().next().unwrap_or_default()
     }
 
-    /// Says that the log may lie beside another name of a file without one: nothing tells what names
-    /// those are, and whether an engine that has ended closed the database.
+    /// Says that the log may lie beside another name of a file without one, and what was spilled too:
+    /// nothing tells what names those are, and whether an engine that has ended closed the database.
     fn warn_of_other_names(&self) -> Result<()> {
         let names = self.database.count_of_names()?;
         if names > 1 {
             self.monitor.warn(&format!(
                 "{} has {names} names, and no log is beside this one: if an engine had it open under \
-                 another name and was not closed, what it committed since its last checkpoint lies \
-                 there, and is not in this backup",
+                 another name, what it committed since its last checkpoint and embeddings that it \
+                 moved out of the file may lie there, and are not in this backup",
                 self.database.path().display()
             ));
         }

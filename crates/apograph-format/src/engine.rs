@@ -93,7 +93,7 @@ pub enum LogAtBackup {
     /// There is no such backup.
     NoBackup,
     /// It writes an image, as a checkpoint does, and a cursor. Nothing in the log says so.
-    NoProgress,
+    Silent,
     /// The same, and the log goes on in a new file. The old ones stay.
     NewFile,
     /// It is a checkpoint.
@@ -163,7 +163,7 @@ const READ_ONLY_COMPACT: EngineTraits = EngineTraits {
 const QUERIES_COMMIT: EngineTraits = EngineTraits {
     since: EngineVersion::new(0, 5, 35),
     commit_records: CommitRecords::Queries,
-    log_at_backup: LogAtBackup::NoProgress,
+    log_at_backup: LogAtBackup::Silent,
     ..READ_ONLY_COMPACT
 };
 const BACKUPS_ROTATE: EngineTraits = EngineTraits {

@@ -145,7 +145,8 @@ impl Repository {
         let Some(manifest) = read_manifest(&folder)? else {
             return Self::without_manifest(folder, found, notes);
         };
-        let opening = Opening::of(&folder, reading, sums);
+        let known = notes.as_ref().ok().and_then(Option::as_ref);
+        let opening = Opening::of(&folder, reading, sums, known);
         let Manifest {
             generation,
             segments,
@@ -153,7 +154,6 @@ impl Repository {
         } = manifest;
         let unnamed = unnamed_in(found.segments, &segments);
         let opened = opening.entries(segments)?;
-        let known = notes.as_ref().ok().and_then(Option::as_ref);
         let looked_until = known.and_then(|notes| notes.looked_until);
         Ok(Self {
             folder,

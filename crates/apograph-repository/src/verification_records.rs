@@ -48,7 +48,8 @@ pub fn record_verifications(
     let folder = repository.folder();
     let _lock = RepositoryLock::acquire(folder, Generation::One)?;
     let manifest = read_manifest(folder)?.unwrap_or_default();
-    let opening = Opening::of(folder, Reading::default(), true);
+    let notes = repository.notes().ok().flatten();
+    let opening = Opening::of(folder, Reading::default(), true, notes);
     let present = opening.recorded(manifest.segments)?;
     let before = present.verified.records(&present.entries, 0);
     let after = marked(repository, &present, marks);

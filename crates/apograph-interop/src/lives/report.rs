@@ -40,7 +40,7 @@ pub struct Finding {
 pub enum FindingKind {
     /// A backup says that all is captured, and its latest state is not what the engine makes of a
     /// plain copy.
-    NoProgress,
+    Silent,
     /// A point that is offered is not the state that was there, or cannot be restored.
     Wrong,
     /// A point was offered, and no longer is.
@@ -97,7 +97,7 @@ impl fmt::Display for Report {
             self.increments,
             self.up_to_date,
             self.count_of(FindingKind::Wrong),
-            self.count_of(FindingKind::NoProgress),
+            self.count_of(FindingKind::Silent),
             self.count_of(FindingKind::Lost),
         )
     }

@@ -12,8 +12,8 @@ use std::cell::Cell;
 use apograph_format::{Generation, SegmentFlags, SegmentKind, SegmentName};
 use apograph_io::{Bytes, FileStatus, Folder, IoError, Reading};
 use apograph_manifest::{
-    ChainEntry, Evidence, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost, MANIFEST_FILE_NAME,
-    Segment, SegmentContent, Unusable, missing_entry, read_records,
+    ChainEntry, Evidence, FileName, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost,
+    MANIFEST_FILE_NAME, Notes, Segment, SegmentContent, Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
 
@@ -29,6 +29,9 @@ pub(crate) struct Opening<'a> {
     pub(crate) reading: Reading<'a>,
     /// Whether files without a record are compared with the manifest: all of their bytes.
     pub(crate) sums: bool,
+    /// Up to which segment the manifest's times are those of the files, since a rebuild: a record
+    /// from before it has others.
+    file_times_through: Option<&'a FileName>,
     /// From which entry on none had a record.
     read_from: Cell<usize>,
 }
@@ -75,11 +78,17 @@ impl<'a> Behind<'a> {
 
 impl<'a> Opening<'a> {
     /// At a pace files are summed as they are read: each byte counts once.
-    pub(crate) fn of(folder: &'a Folder, reading: Reading<'a>, sums: bool) -> Self {
+    pub(crate) fn of(
+        folder: &'a Folder,
+        reading: Reading<'a>,
+        sums: bool,
+        notes: Option<&'a Notes>,
+    ) -> Self {
         Self {
             folder,
             reading,
             sums: sums || !reading.pace.is_unlimited(),
+            file_times_through: notes.and_then(|notes| notes.file_times_through.as_ref()),
             read_from: Cell::default(),
         }
     }
@@ -157,6 +166,8 @@ impl<'a> Opening<'a> {
             unusable: None,
             is_counted: true,
         };
+        let has_last_file_time = |segment: &Segment| Some(&segment.file) == self.file_times_through;
+        let last_file_time = segments.iter().position(has_last_file_time);
         let mut entries = Vec::with_capacity(segments.len());
         entries.extend(segments.into_iter().map(bare));
         let mut verified = Verified::default();
@@ -168,7 +179,7 @@ impl<'a> Opening<'a> {
             if contradiction.is_some() {
                 return;
             }
-            match place_of(&record.segment, &entries, next) {
+            match place_of(&record.segment, &entries, next, last_file_time) {
                 Err(detail) => contradiction = Some(detail),
                 Ok(index) => {
                     if let Some(entry) = entries.get_mut(index) {
@@ -357,16 +368,24 @@ impl<'a> Opening<'a> {
 }
 
 /// The place of a recorded segment among the entries from `next` on, or how it contradicts the
-/// manifest. Records are in its order.
+/// manifest. Records are in its order. Up to the last time of a file, times say nothing.
 fn place_of(
     recorded: &Segment,
     entries: &[ChainEntry],
     next: usize,
+    last_file_time: Option<usize>,
 ) -> std::result::Result<usize, String> {
     let file = &recorded.file;
+    let agrees = |index: usize, entry: &ChainEntry| {
+        if last_file_time.is_some_and(|last| index <= last) {
+            entry.segment.is_same_but_for_time(recorded)
+        } else {
+            entry.segment.is_same(recorded)
+        }
+    };
     let mut rest = entries.iter().enumerate().skip(next);
     match rest.find(|(_, entry)| entry.segment.file == *file) {
-        Some((index, entry)) if entry.segment.is_same_but_for_time(recorded) => Ok(index),
+        Some((index, entry)) if agrees(index, entry) => Ok(index),
         Some(_) => Err(format!("{HISTORY_FILE_NAME} has other figures for {file}")),
         None => Err(format!(
             "{HISTORY_FILE_NAME} knows {file}, which it does not name"

@@ -5,7 +5,8 @@ use std::fs;
 use apograph_format::{Point, UnixMillis};
 use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::{
-    HISTORY_FILE_NAME, MANIFEST_FILE_NAME, PointRange, Target, read_history, write_history,
+    HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Notes, PointRange, RepositoryId, Target, read_history,
+    write_history, write_notes,
 };
 use apograph_repository::{Repository, rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -185,21 +186,33 @@ fn a_history_of_other_segments_contradicts_the_manifest() {
     }
 }
 
-/// A manifest that was made anew has the times of the files, and the history may be from before.
+/// A manifest that was made anew has the times of the files, and says so in the notes: the history
+/// may be from before. Any other time that differs is a contradiction.
 #[test]
-fn a_history_counts_whose_times_are_others() {
+fn a_history_counts_whose_times_are_others_since_a_rebuild() {
     for fixtures in [V1, V2] {
         let stage = Stage::of(fixtures, TWO_FULLS);
         let known = open(&stage);
         record(&stage, &known, usize::MAX);
         let mut manifest = known.manifest();
-        for segment in &mut manifest.segments {
-            segment.created_at = UnixMillis::new(segment.created_at.get() + 1);
-        }
+        let (first, rest) = manifest.segments.split_first_mut().expect("a segment");
+        first.created_at = UnixMillis::new(first.created_at.get() + 1);
+        let mut notes = Notes::of(RepositoryId::new(7));
+        notes.file_times_through = Some(first.file.clone());
+        let other = rest.first().expect("another").created_at;
         let file = stage.repository().join(MANIFEST_FILE_NAME);
-        fs::write(file, manifest.encode()).expect("a manifest");
+        fs::write(&file, manifest.encode()).expect("a manifest");
+        let refused = || {
+            let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+            assert_eq!(error.code(), "corrupt-manifest");
+        };
+        refused();
+        write_notes(&RealDisk, &stage.folder(), Mode::PRIVATE, &notes).expect("notes");
         let found = open(&stage);
         assert!(found.has_history());
         assert_eq!(found.chain().restorable(), known.chain().restorable());
+        manifest.segments[1].created_at = UnixMillis::new(other.get() + 1);
+        fs::write(&file, manifest.encode()).expect("a manifest");
+        refused();
     }
 }

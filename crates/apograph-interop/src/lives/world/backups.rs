@@ -135,10 +135,12 @@ impl World {
 
     fn judge_backup(&mut self, name: &str, repository: &str, copy: &Path, outcome: &Outcome) {
         let place = self.repository(repository);
+        // The command has said that files are left out which belong to the image.
+        let is_mixed = self.known(name).is_mixed || outcome.warns_of(OTHER_NAMES);
         // What the engine does not open is nothing to compare with.
         let Ok(truth) = self.dump(copy) else {
             self.report.unjudged += 1;
-            return self.judge_offer(name, repository, &place);
+            return self.judge_offer(repository, &place, is_mixed);
         };
         match self.restored(&place, &["--latest"]) {
             Ok(content) if content == truth.content => {}
@@ -150,18 +152,18 @@ impl World {
                     content,
                     truth.content
                 );
-                self.find(FindingKind::NoProgress, detail);
+                self.find(FindingKind::Silent, detail);
             }
             Err(detail) => {
                 let detail = format!("{}: latest: {detail}", outcome.word());
-                self.find(FindingKind::NoProgress, detail);
+                self.find(FindingKind::Silent, detail);
             }
         }
-        self.judge_offer(name, repository, &place);
+        self.judge_offer(repository, &place, is_mixed);
     }
 
     /// What could be restored still can.
-    fn judge_offer(&mut self, name: &str, repository: &str, place: &Path) {
+    fn judge_offer(&mut self, repository: &str, place: &Path, is_mixed: bool) {
         let points = match self.tools.command.restorable(place) {
             Ok(points) => BTreeSet::from_iter(points),
             Err(refused) => {
@@ -169,7 +171,6 @@ impl World {
                 return self.find(FindingKind::Wrong, detail);
             }
         };
-        let is_mixed = self.known(name).is_mixed;
         let stored = self.stored(repository);
         let lost: Vec<_> = stored.points.difference(&points).copied().collect();
         let timelines = points.iter().map(|(timeline, _)| *timeline);
