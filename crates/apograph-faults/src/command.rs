@@ -1,4 +1,4 @@
-//! The built command, sound or careless.
+//! The built command, and one with a safeguard removed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

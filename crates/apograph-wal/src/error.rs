@@ -76,7 +76,7 @@ pub enum WalError {
     },
     /// The files change faster than they can be opened.
     #[error("the files in {} change faster than they can be opened", path.display())]
-    Restless {
+    Changing {
         /// The folder.
         path: PathBuf,
     },
@@ -87,7 +87,7 @@ impl WalError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) | Self::Restless { .. } => "io",
+            Self::Io(_) | Self::Changing { .. } => "io",
             Self::Checkpoint { .. } => "corrupt-wal",
             Self::Header { source, .. } if source.is_unsupported() => "unsupported-version",
             Self::Header { .. }

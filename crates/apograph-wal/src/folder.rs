@@ -144,7 +144,7 @@ impl LogFolder {
                 }));
             }
         }
-        Err(WalError::Restless {
+        Err(WalError::Changing {
             path: folder.path().to_owned(),
         })
     }

@@ -18,50 +18,29 @@ const LAYERS: &[(&str, &[&str])] = &[
             "apograph-wal",
         ],
     ),
-    (
-        "apograph-capture",
-        &[
-            "apograph-format",
-            "apograph-io",
-            "apograph-manifest",
-            "apograph-wal",
-            "apograph-repository",
-        ],
-    ),
-    (
-        "apograph-restore",
-        &[
-            "apograph-format",
-            "apograph-io",
-            "apograph-manifest",
-            "apograph-wal",
-            "apograph-repository",
-        ],
-    ),
-    (
-        "apograph",
-        &[
-            "apograph-format",
-            "apograph-io",
-            "apograph-manifest",
-            "apograph-wal",
-            "apograph-repository",
-            "apograph-capture",
-            "apograph-restore",
-        ],
-    ),
-    (
-        "apograph-cli",
-        &[
-            "apograph-format",
-            "apograph-io",
-            "apograph-manifest",
-            "apograph-wal",
-            "apograph-repository",
-            "apograph-capture",
-            "apograph-restore",
-        ],
-    ),
+    ("apograph-capture", BELOW_BOTH_WAYS),
+    ("apograph-restore", BELOW_BOTH_WAYS),
+    ("apograph", LIBRARY),
+    ("apograph-cli", LIBRARY),
+];
+
+/// What capture and restore stand on.
+const BELOW_BOTH_WAYS: &[&str] = &[
+    "apograph-format",
+    "apograph-io",
+    "apograph-manifest",
+    "apograph-wal",
+    "apograph-repository",
+];
+/// Every layer of the library.
+const LIBRARY: &[&str] = &[
+    "apograph-format",
+    "apograph-io",
+    "apograph-manifest",
+    "apograph-wal",
+    "apograph-repository",
+    "apograph-capture",
+    "apograph-restore",
 ];
 
 /// Packages for tests alone, which may use every layer.

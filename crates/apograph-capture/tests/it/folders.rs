@@ -58,7 +58,7 @@ fn a_capture_that_fails_takes_back_what_it_created() {
             let disk = disk.with_fault(index, Fault::Fails(ErrorKind::StorageFull));
             let outcome = live.capture_on(&disk, Kind::Auto);
             assert!(disk.is_struck());
-            // A log that cannot be kept is no reason to fail; see `hold.rs`.
+            // A log that cannot be kept is no reason to fail; see `retention_hold.rs`.
             if let Err(error) = outcome {
                 assert_eq!(error.code(), "io", "{error}");
                 assert!(!live.repository().exists(), "{index}: {error}");
