@@ -50,12 +50,12 @@ pub enum ChainBreak {
         /// Its name.
         file: String,
     },
-    /// The log file in which the chain ends holds other bytes than were captured of it.
+    /// A log file holds other bytes than were captured of it.
     OtherBytes {
         /// Its name.
         file: String,
     },
-    /// The log file in which the chain ends is damaged where it was captured.
+    /// A log file is damaged where it was captured.
     Damaged {
         /// Its path.
         path: PathBuf,

@@ -17,7 +17,7 @@ use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogTail, TimelineS
 
 use crate::chain_break::ChainBreak;
 use crate::continuity::{
-    Beside, ResumePoint, file_of, find, known_publish, marks_behind, proved_from,
+    Beside, ResumePoint, file_of, find, known_publish, marks_behind, older_files_hash, proved_from,
 };
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
@@ -553,7 +553,8 @@ impl<'a> Job<'a> {
             return Ok(self.up_to_date());
         };
         // All of it was read to look for the end of the chain, or after that.
-        let evidence = evidence_of(last, end, moment, self.reading().again())?;
+        let (looked_at, reading) = (self.looked_at.get(), self.reading().again());
+        let evidence = evidence_of(last, end, moment, looked_at, reading)?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {
             disk: self.disk,
@@ -593,9 +594,11 @@ fn evidence_of(
     last: &SegmentRecord,
     end: Option<&End<'_>>,
     moment: &Moment,
+    looked_at: UnixMillis,
     reading: Reading<'_>,
 ) -> Result<Evidence> {
     let log = end.and_then(|end| Some((end.log?, end.position)));
+    let older_files = log.and_then(|(log, end)| older_files_hash(log, end, looked_at));
     let log = match (log, moment.newest) {
         (Some((log, position)), Some(newest)) => Some(LogEvidence {
             file: captured_file(log, position, reading)?,
@@ -614,6 +617,7 @@ fn evidence_of(
         },
         end: end.map(|end| end.position),
         image: moment.image,
+        older_files,
         log,
         folder: None,
     })

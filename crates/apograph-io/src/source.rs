@@ -18,6 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoError, Result, failed};
+use crate::folder::FileStatus;
 use crate::sparse::is_sparse;
 use crate::system::nameless_file;
 
@@ -30,6 +31,7 @@ pub struct Source {
     file: File,
     path: PathBuf,
     length: usize,
+    status: FileStatus,
 }
 
 impl Source {
@@ -39,13 +41,15 @@ impl Source {
     ///
     /// [`IoError::Failed`].
     pub fn of(file: File, path: &Path) -> Result<Self> {
-        let length = file.metadata().map_err(failed("inspect", path))?.len();
-        let length =
-            usize::try_from(length).map_err(|_| failed("read", path)(ErrorKind::FileTooLarge))?;
+        let found = file.metadata().map_err(failed("inspect", path))?;
+        let status = FileStatus::from(&found);
+        let length = usize::try_from(status.length)
+            .map_err(|_| failed("read", path)(ErrorKind::FileTooLarge))?;
         Ok(Self {
             file,
             path: path.to_owned(),
             length,
+            status,
         })
     }
 
@@ -98,6 +102,11 @@ impl Source {
     /// The path, for messages.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the file was when it was opened, before any of it was read.
+    pub const fn status(&self) -> FileStatus {
+        self.status
     }
 
     /// How many bytes it has.

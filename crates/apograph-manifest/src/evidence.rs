@@ -85,6 +85,10 @@ pub struct Evidence {
     pub end: Option<LogPosition>,
     /// The image that the log is after, as it was when the log was looked at.
     pub image: ImageIdentity,
+    /// The hash of the [stamps](crate::FileStamp::hash_of) of the log files before the one that holds the
+    /// last captured byte; `None` where one of them had only just been changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub older_files: Option<Blake3>,
     /// Generation 1: what was seen of the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogEvidence>,

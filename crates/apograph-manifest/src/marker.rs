@@ -163,6 +163,8 @@ pub fn write_slot(
 
 /// What stands for a number that there is none of.
 const NONE: u64 = u64::MAX;
+/// What stands for a hash that there is none of.
+const NO_HASH: [u8; Blake3::BYTES] = [0; Blake3::BYTES];
 const MAGIC: [u8; 8] = *b"APOMARK1";
 const LSN: u64 = 1;
 
@@ -205,7 +207,7 @@ impl Slot {
         let file = log.and_then(|log| log.file);
         out.number(file.map_or(NONE, |file| file.sequence.get()));
         out.number(file.map_or(NONE, |file| file.length));
-        out.put(&file.map_or([0; Blake3::BYTES], |file| file.hash.get()));
+        out.put(&file.map_or(NO_HASH, |file| file.hash.get()));
         let checkpoint = log.and_then(|log| log.checkpoint);
         out.number(checkpoint.map_or(NONE, |it| it.epoch.get()));
         out.number(checkpoint.map_or(NONE, |it| it.log_sequence.get()));
@@ -214,6 +216,7 @@ impl Slot {
         out.number(log.map_or(NONE, |log| log.newest.get()));
         out.number(log.map_or(NONE, |log| log.pending));
         out.number(log.map_or(NONE, |log| log.marks));
+        out.put(&evidence.older_files.map_or(NO_HASH, Blake3::get));
         out.finish()
     }
 
@@ -282,6 +285,7 @@ impl Slot {
             pending: from.number()?,
             marks: from.number()?,
         };
+        let older_files = Some(from.take()?).filter(|hash| *hash != NO_HASH);
         Some(Self {
             repository,
             counter,
@@ -291,6 +295,7 @@ impl Slot {
                 segment,
                 end,
                 image,
+                older_files: older_files.map(Blake3::new),
                 log: (newest != NONE).then_some(log),
                 folder: None,
             },
@@ -341,5 +346,5 @@ impl Reader<'_> {
 }
 
 /// The size of all fields: they have room before the hash.
-const FIELDS_BYTES: usize = 8 + 3 * 16 + 22 * 8 + 2 * Blake3::BYTES;
+const FIELDS_BYTES: usize = 8 + 3 * 16 + 22 * 8 + 3 * Blake3::BYTES;
 const _: () = assert!(FIELDS_BYTES <= Slot::HASHED_BYTES);

@@ -11,7 +11,7 @@
 use std::fs::Metadata;
 use std::time::Duration;
 
-use apograph_format::UnixMillis;
+use apograph_format::{Blake3, UnixMillis};
 use apograph_io::FileStatus;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,18 @@ impl FileStamp {
     /// each.
     const WHOLE_GRAIN: Duration = Duration::from_secs(2);
     const SECOND_NS: i64 = 1_000_000_000;
+
+    /// One hash of the stamps of some files: of inode, modification and change of each, as `u64` and
+    /// `i64`, one behind the other.
+    pub fn hash_of(stamps: impl IntoIterator<Item = Self>) -> Blake3 {
+        let mut bytes = Vec::new();
+        for stamp in stamps {
+            bytes.extend(stamp.inode.to_le_bytes());
+            bytes.extend(stamp.modified_ns.to_le_bytes());
+            bytes.extend(stamp.changed_ns.to_le_bytes());
+        }
+        Blake3::of(&bytes)
+    }
 
     /// Whether a change at `now` or later would show.
     pub fn is_settled(&self, now: UnixMillis) -> bool {

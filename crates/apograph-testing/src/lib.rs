@@ -3,21 +3,16 @@
 //! - [`fixtures`]: the files that real engines wrote, and the [`truth`] about them;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
-//! - [`encoding`]: what the engines write, made by other code than what reads it;
-//! - [`effort`]: how much a test does;
+//! - [`encoding`]: numbers as the engines write them;
 //! - [`stage`]: a repository of an engine, to be changed;
 //! - [`scratch`]: a temporary folder in memory;
-//! - `strategies`: values that proptest generates, behind the feature `proptest`;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
 pub mod damage;
 pub mod disk;
-pub mod effort;
 pub mod encoding;
 pub mod fixtures;
 pub mod fuzz;
 pub mod scratch;
 pub mod stage;
-#[cfg(feature = "proptest")]
-pub mod strategies;
 pub mod truth;

@@ -18,7 +18,7 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     DatabaseId, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn, log_file_name,
 };
-use apograph_io::{Bytes, Folder, Identity, Source};
+use apograph_io::{Bytes, FileStatus, Folder, Identity, Source};
 
 use crate::error::{Result, WalError};
 use crate::part::LogPart;
@@ -44,6 +44,11 @@ impl LogFile {
     /// The open file.
     pub const fn file(&self) -> &File {
         self.live.file()
+    }
+
+    /// What tells it from others, and from itself once it was changed, as it was when it was opened.
+    pub const fn status(&self) -> FileStatus {
+        self.live.status()
     }
 
     /// The bytes that it had when it was opened.

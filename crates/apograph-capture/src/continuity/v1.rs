@@ -8,7 +8,7 @@
 //! 1. **the folder**: the marker's nonce. Only an image that the chain knows, with a log after it
 //!    that no backup has seen yet, needs none;
 //! 2. **the bytes**: the log file with the last captured byte has the same front, and no file from
-//!    the image to the newest is missing;
+//!    the image to the newest is missing, and those before it are as they were captured;
 //! 3. **the image against the log**: the image has had as many checkpoints since as the log tells
 //!    of, and holds no epoch that neither the chain nor the log has.
 //!
@@ -78,6 +78,10 @@ impl Search<'_> {
                 .replayed_from(log)
                 .map_or(sequence, |it| it.min(sequence));
             compared = reaches(log, first, seen.newest);
+            if compared.is_ok() {
+                let first = LogPosition::in_file(first, 0);
+                compared = self.older_are_same(log, first, end, evidence.older_files)?;
+            }
         }
         if compared.is_ok() {
             compared = self.same_checkpoints(log, evidence, &seen, end)?;

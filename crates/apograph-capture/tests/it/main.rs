@@ -19,6 +19,7 @@ mod increment;
 mod live;
 mod lost;
 mod monitors;
+mod older_files;
 mod pacing;
 mod places;
 mod publishing;

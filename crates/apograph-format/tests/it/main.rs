@@ -5,7 +5,6 @@ mod database;
 mod error;
 mod frame;
 mod names;
-mod properties;
 mod record;
 mod segment;
 mod spill;

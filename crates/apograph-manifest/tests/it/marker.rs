@@ -32,6 +32,7 @@ pub(crate) fn evidence(file: FileName) -> Evidence {
             database: None,
             is_encrypted: false,
         },
+        older_files: Some(Blake3::of(b"stamps")),
         log: Some(LogEvidence {
             file: Some(CapturedFile {
                 sequence: at(3),

@@ -1,7 +1,6 @@
 //! Commit groups from frames.
 
-use apograph_format::{LogPosition, LogSequence};
-use apograph_testing::encoding::v1::frame;
+use apograph_format::{Crc32, LogPosition, LogSequence};
 use apograph_testing::fixtures::V1;
 use apograph_wal::{LogDefect, LogEndCause, LogPart, Run, Runs, checkpoint_marks};
 
@@ -28,9 +27,10 @@ fn log(text: &str) -> Vec<Vec<u8>> {
                 continue;
             }
             "y" => {
-                let mut frame = frame(&[35, number]);
-                frame[2] = 1;
-                parts.last_mut().expect("a part").extend(frame);
+                let checksum = Crc32::of(&[35, number]).get().to_le_bytes();
+                let part = parts.last_mut().expect("a part");
+                part.extend([2, 0, 1, 0, 35, number]);
+                part.extend(checksum);
                 continue;
             }
             "z" => {
@@ -49,7 +49,10 @@ fn log(text: &str) -> Vec<Vec<u8>> {
                 continue;
             }
         };
-        parts.last_mut().expect("a part").extend(frame(&payload));
+        let part = parts.last_mut().expect("a part");
+        part.extend(u32::try_from(payload.len()).expect("short").to_le_bytes());
+        part.extend(&payload);
+        part.extend(Crc32::of(&payload).get().to_le_bytes());
     }
     parts
 }

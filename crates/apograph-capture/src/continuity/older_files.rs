@@ -1,0 +1,201 @@
+//! The log files that the chain holds, before the one in which it ends.
+//!
+//! An engine replays them over its image, and writes to none of them any more. So a publish writes
+//! down what tells these files from others, and from themselves once they were changed. Where that
+//! is not the same any more (they were exchanged, changed, or copied to another place), their bytes
+//! are compared with what the segments hold of them.
+
+use apograph_format::{Blake3, LogPosition, UnixMillis};
+use apograph_io::Bytes;
+use apograph_manifest::{ChainEntry, FileStamp, SegmentContent};
+use apograph_repository::{IncrementFile, SegmentDefect};
+use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogPart, Runs};
+
+use super::{Found, Search, distance, other_bytes};
+use crate::chain_break::ChainBreak;
+use crate::error::Result;
+
+/// What a publish writes down of the log files before the one that holds the last byte before `end`.
+/// A change at `looked_at` or later has to show.
+pub(crate) fn older_files_hash(
+    log: &LogFolder,
+    end: LogPosition,
+    looked_at: UnixMillis,
+) -> Option<Blake3> {
+    let mut stamps = stamps(older_files(log, end));
+    let are_settled = stamps.clone().all(|stamp| stamp.is_settled(looked_at));
+    are_settled.then(|| FileStamp::hash_of(&mut stamps))
+}
+
+fn stamps(files: &[LogFile]) -> impl Iterator<Item = FileStamp> + Clone {
+    files.iter().map(|file| file.status().into())
+}
+
+fn older_files(log: &LogFolder, end: LogPosition) -> &[LogFile] {
+    let files = log.files();
+    let holding = files.iter().rposition(|file| file.start < end);
+    files.get(..holding.unwrap_or_default()).unwrap_or_default()
+}
+
+impl Search<'_> {
+    /// The log files from the one that holds `first` up to the one in which the chain ends are as
+    /// they were captured; `seen` is what the newest publish wrote down of them.
+    pub(super) fn older_are_same(
+        &self,
+        log: &LogFolder,
+        first: LogPosition,
+        end: LogPosition,
+        seen: Option<Blake3>,
+    ) -> Result<Found<()>> {
+        let older = older_files(log, end);
+        let begins = older.iter().rposition(|file| file.start <= first);
+        let needed = older.get(begins.unwrap_or_default()..).unwrap_or_default();
+        if needed.is_empty() || seen == Some(FileStamp::hash_of(stamps(older))) {
+            return Ok(Ok(()));
+        }
+        tracing::debug!(files = needed.len(), "comparing captured log files");
+        let other = match first {
+            LogPosition::File { .. } => self.other_run(log, needed, end)?,
+            LogPosition::Lsn(_) => self.other_piece(needed)?,
+        };
+        Ok(match other {
+            Ok(None) => Ok(()),
+            Ok(Some(file)) => Err(other_bytes(file, file.part().end(), first)?),
+            Err(broken) => Err(broken),
+        })
+    }
+
+    /// Generation 1: the newest of the files whose frames are not those that the segments end with.
+    ///
+    /// A segment does not say where in the log it lies. But what the segments after a full backup
+    /// hold goes on without a gap, and ends where the chain does.
+    fn other_run<'l>(
+        &self,
+        log: &'l LogFolder,
+        older: &'l [LogFile],
+        end: LogPosition,
+    ) -> Result<Found<Option<&'l LogFile>>> {
+        let holding = log.files().iter().rfind(|file| file.start < end);
+        let parts: Vec<_> = older.iter().chain(holding).map(LogFile::part).collect();
+        let parts: Vec<_> = parts.into_iter().map(|part| until(part, end)).collect();
+        let mut log_runs = runs_of(&parts)?;
+        for entry in self.entries.iter().rev() {
+            let Some(SegmentContent::Increment(increment)) = &entry.content else {
+                break;
+            };
+            let increment_file = match self.increment(entry)? {
+                Ok(file) => file,
+                Err(broken) => return Ok(Err(broken)),
+            };
+            let captured = increment_file.parts(increment.overlap_bytes);
+            for (_, bytes) in runs_of(&captured)?.into_iter().rev() {
+                if let Some(part) = other_part(&mut log_runs, bytes)? {
+                    let file = older.get(part);
+                    // The file in which the chain ends was found to be the one that was captured.
+                    return Ok(file.map(Some).ok_or_else(|| unusable(entry)));
+                }
+            }
+        }
+        Ok(Ok(None))
+    }
+
+    /// Generation 2: one of the files that does not hold the bytes that a segment has of that place.
+    fn other_piece<'l>(&self, older: &'l [LogFile]) -> Result<Found<Option<&'l LogFile>>> {
+        let first = older.first().map(|file| file.start);
+        for entry in self.entries.iter().rev() {
+            let increment = match &entry.content {
+                Some(SegmentContent::Increment(increment)) => increment,
+                Some(SegmentContent::Full(full)) if full.continues => continue,
+                _ => break,
+            };
+            if increment.range.map(|range| range.end) <= first {
+                break;
+            }
+            let captured = match self.increment(entry)? {
+                Ok(file) => file,
+                Err(broken) => return Ok(Err(broken)),
+            };
+            for (index, part) in captured.parts(0).iter().enumerate() {
+                let file = older.iter().rfind(|file| file.start <= part.start);
+                // What lies after them is the file in which the chain ends.
+                let Some(file) = file.filter(|file| part.start < file.part().end()) else {
+                    continue;
+                };
+                let is_same_file = match (&file.header, captured.wal_header(index)) {
+                    (Some(live), Some(known)) => live.is_same_segment(&known),
+                    _ => false,
+                };
+                if !is_same_file || !holds(file, part)? {
+                    return Ok(Ok(Some(file)));
+                }
+            }
+        }
+        Ok(Ok(None))
+    }
+
+    /// An increment, opened.
+    fn increment(&self, entry: &ChainEntry) -> Result<Found<IncrementFile>> {
+        match IncrementFile::open(self.repository.file_of(&entry.segment)) {
+            Ok(file) => Ok(Ok(file)),
+            Err(SegmentDefect::Io(error)) => Err(error.into()),
+            Err(SegmentDefect::Unusable(_)) => Ok(Err(unusable(entry))),
+        }
+    }
+}
+
+fn unusable(entry: &ChainEntry) -> ChainBreak {
+    ChainBreak::Unreachable {
+        cause: format!("{} cannot be used", entry.segment.file),
+    }
+}
+
+/// A part without what stands at a position or after it.
+fn until(part: LogPart<'_>, end: LogPosition) -> LogPart<'_> {
+    let length = distance(part.start, end).and_then(|it| usize::try_from(it).ok());
+    let bytes = part.bytes.slice(0..length.unwrap_or(usize::MAX));
+    LogPart { bytes, ..part }
+}
+
+/// What is taken from a log into an increment, in its order: the part it lies in, and the bytes.
+fn runs_of<'a>(parts: &[LogPart<'a>]) -> Result<Vec<(usize, Bytes<'a>)>> {
+    let mut runs = Runs::default();
+    for event in GroupReader::new(parts) {
+        match event? {
+            LogEvent::Group(group) => group.runs().for_each(|run| runs.push(run)),
+            LogEvent::Seal { run }
+            | LogEvent::LeadingEpoch { run, .. }
+            | LogEvent::SyncMarker { run } => runs.push(run),
+        }
+    }
+    let runs = runs.as_slice().iter();
+    Ok(runs.map(|run| (run.part, run.bytes(parts))).collect())
+}
+
+/// Compares bytes with those that some runs end with, and takes them off: the part in which they
+/// differ. Runs that are shorter are compared as far as they go.
+fn other_part(runs: &mut Vec<(usize, Bytes<'_>)>, mut bytes: Bytes<'_>) -> Result<Option<usize>> {
+    while !bytes.is_empty()
+        && let Some((part, run)) = runs.pop()
+    {
+        let length = run.len().min(bytes.len());
+        if !run.last(length).equal(bytes.last(length))? {
+            return Ok(Some(part));
+        }
+        if length < run.len() {
+            runs.push((part, run.slice(0..run.len() - length)));
+        }
+        bytes = bytes.slice(0..bytes.len() - length);
+    }
+    Ok(None)
+}
+
+/// Whether a log file of generation 2 holds the bytes of a part at the place that the part has.
+fn holds(file: &LogFile, part: &LogPart<'_>) -> Result<bool> {
+    let frames = file.part();
+    let offset = distance(frames.start, part.start).and_then(|it| usize::try_from(it).ok());
+    let Some(offset) = offset else {
+        return Ok(false);
+    };
+    let there = frames.bytes.skip(offset).slice(0..part.bytes.len());
+    Ok(there.equal(part.bytes)?)
+}
