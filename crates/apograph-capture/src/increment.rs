@@ -7,10 +7,9 @@ use apograph_format::{
 };
 use apograph_io::{IoError, Mode, Reading, StagedFile, Steps};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
-use apograph_repository::{NewSegment, Repository, Summary, Surroundings};
+use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
 use apograph_wal::{
-    LogEndCause, LogFile, LogTail, Place, PlacedEvent, PlacedReader, Runs, TimelineState,
-    groups_behind, read_ahead,
+    LogEndCause, LogFile, LogTail, Place, PlacedEvent, Runs, TimelineState, groups_behind,
 };
 
 use crate::content::{Chunk, Content};
@@ -49,43 +48,34 @@ impl CapturedTail {
     pub(crate) fn read(
         tail: &LogTail<'_>,
         start: LogPosition,
-        mut state: TimelineState,
+        begun: TimelineState,
         reading: Reading<'_>,
     ) -> Result<Self> {
-        let begun = state.clone();
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
         reading.monitor.phase("reading the log", total);
         let mut runs = Runs::default();
-        let mut summary = Summary::default();
         let mut timelines_opened = 0;
         let mut ends_open = false;
         let mut steps = Steps::of(reading.monitor);
-        let end = read_ahead(&tail.parts, reading.threads, |groups| {
-            let mut reader = PlacedReader::of(groups, &mut state);
-            while let Some(event) = reader.next() {
-                let event = event?;
-                summary.add(&event, reader.state());
-                match event {
-                    PlacedEvent::Group(group, placement) => {
-                        timelines_opened += u64::from(placement.opens_timeline);
-                        // In generation 1 the epoch is a record after the commit.
-                        ends_open = group.generation() == Generation::One && group.epoch.is_none();
-                        for run in group.runs() {
-                            if !reading.pace.is_unlimited() {
-                                reading.take(run.len() as u64)?;
-                            }
-                            steps.advance(run.len() as u64)?;
-                            runs.push(run);
-                        }
-                    }
-                    PlacedEvent::Seal(run)
-                    | PlacedEvent::LeadingEpoch(_, run)
-                    | PlacedEvent::SyncMarker(run) => runs.push(run),
+        let log = read_log(&tail.parts, begun.clone(), reading.threads, |event| {
+            let PlacedEvent::Group(group, placement) = event else {
+                event.runs().for_each(|run| runs.push(run));
+                return Ok(());
+            };
+            timelines_opened += u64::from(placement.opens_timeline);
+            // In generation 1 the epoch is a record after the commit.
+            ends_open = group.generation() == Generation::One && group.epoch.is_none();
+            for run in group.runs() {
+                if !reading.pace.is_unlimited() {
+                    reading.take(run.len() as u64)?;
                 }
+                steps.advance(run.len() as u64)?;
+                runs.push(run);
             }
-            Ok::<_, IoError>(reader.end())
+            Ok(())
         })?;
         steps.tell();
+        let end = log.end;
         if let Some(error) = end.and_then(|end| damage(&end, &tail.files, &tail.parts)) {
             return Err(error);
         }
@@ -106,8 +96,8 @@ impl CapturedTail {
         Ok(Self {
             begun,
             runs,
-            summary,
-            state,
+            summary: log.summary,
+            state: log.state,
             timelines_opened,
             is_unsettled,
             waiting: torn.unwrap_or_default(),

@@ -17,11 +17,9 @@ use apograph_manifest::{
     Keep, MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
 };
 use apograph_repository::{
-    IncrementFile, SegmentDefect, StoredFile, Summary, check_image, parse_image,
+    IncrementFile, SegmentDefect, StoredFile, Surroundings, check_image, parse_image, read_log,
 };
-use apograph_wal::{
-    GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, TimelineState,
-};
+use apograph_wal::{GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, TimelineState};
 use serde_json::{Map, Value, json};
 
 use crate::args::Inspect;
@@ -145,11 +143,11 @@ pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
     let bytes = source.bytes();
     let front = bytes.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
     if front.starts_with(&SEGMENT_MAGIC) {
-        return increment(path, source);
+        return increment(path, source, session);
     }
     // The magic number of a log file begins with that of a database file.
     if front.starts_with(&WAL_SEGMENT_MAGIC) {
-        return wal_segment(path, bytes);
+        return wal_segment(path, bytes, session);
     }
     if front.starts_with(&DATABASE_MAGIC) {
         if source.is_sparse() {
@@ -161,7 +159,7 @@ pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
         return database(path, bytes, session);
     }
     if LogFolderEntry::of(name, Generation::One) != LogFolderEntry::Other {
-        return log_file(path, bytes);
+        return log_file(path, bytes, session);
     }
     let message = format!("{} is no file of Grafeo or apograph", path.display());
     Err(Failure::new("unsupported-version", message).about(path))
@@ -318,7 +316,7 @@ fn database(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Repo
     Ok(facts.report())
 }
 
-fn increment(path: &Path, source: Source) -> Result<Report, Failure> {
+fn increment(path: &Path, source: Source, session: &Session<'_>) -> Result<Report, Failure> {
     let stored = StoredFile::of(source);
     let file = stored
         .and_then(IncrementFile::of)
@@ -344,7 +342,7 @@ fn increment(path: &Path, source: Source) -> Result<Report, Failure> {
         facts.put("start_lsn", json!(range.start.lsn().map(Lsn::get)));
         facts.put("end_lsn", json!(range.end.lsn().map(Lsn::get)));
     }
-    put_log(&mut facts, &file.parts(0), header.start_epoch)?;
+    put_log(&mut facts, &file.parts(0), header.start_epoch, session)?;
     Ok(facts.report())
 }
 
@@ -361,15 +359,15 @@ fn unusable(path: &Path, reason: &Unusable) -> Failure {
     Failure::new(code, format!("{}: {detail}", path.display())).about(path)
 }
 
-fn log_file(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
+fn log_file(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Report, Failure> {
     let mut facts = Facts::of("log file", path, bytes.len() as u64);
     facts.put("generation", json!(Generation::One.number()));
     let part = LogPart::of_file(LogSequence::default(), 0, bytes);
-    put_log(&mut facts, &[part], Epoch::new(1))?;
+    put_log(&mut facts, &[part], Epoch::new(1), session)?;
     Ok(facts.report())
 }
 
-fn wal_segment(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
+fn wal_segment(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Report, Failure> {
     let front = bytes.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
     let header =
         WalSegmentHeader::decode(&front).map_err(|error| damaged("corrupt-wal", path, &error))?;
@@ -387,22 +385,31 @@ fn wal_segment(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
         Ok(_) => None,
         Err(error) => Some(Err(error)),
     });
-    put_log(&mut facts, &parts, first.transpose()?.unwrap_or_default())?;
+    put_log(
+        &mut facts,
+        &parts,
+        first.transpose()?.unwrap_or_default(),
+        session,
+    )?;
     Ok(facts.report())
 }
 
 /// What a log holds that begins with an epoch, and where it ends. Timelines are counted from 1
 /// here: one file does not know the ones before it.
-fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) -> Result<(), Failure> {
+fn put_log(
+    facts: &mut Facts,
+    parts: &[LogPart<'_>],
+    first: Epoch,
+    session: &Session<'_>,
+) -> Result<(), Failure> {
     let base = Point::new(Timeline::FIRST, first.previous().unwrap_or_default());
-    let mut state = TimelineState::at(base);
-    let mut summary = Summary::default();
-    let mut reader = PlacedReader::new(parts, &mut state);
-    while let Some(event) = reader.next() {
-        summary.add(&event?, reader.state());
-    }
-    let end = reader.end();
-    let content = summary.content(apograph_repository::Surroundings::default(), &state);
+    let log = read_log(
+        parts,
+        TimelineState::at(base),
+        session.reading().threads,
+        |_| Ok(()),
+    )?;
+    let content = log.summary.content(Surroundings::default(), &log.state);
     facts.put("commits", json!(content.commits));
     let records = (!content.is_encrypted).then_some(content.records);
     facts.put("records", json!(records));
@@ -413,7 +420,7 @@ fn put_log(facts: &mut Facts, parts: &[LogPart<'_>], first: Epoch) -> Result<(),
     }
     let points = apograph_manifest::SegmentContent::from(content);
     facts.put("points", json!(segments::points(Some(&points), true)));
-    if let Some(end) = end {
+    if let Some(end) = log.end {
         let file_offset = |place: Place| {
             let part = parts.get(place.part);
             part.map_or(0, |part| part.file_offset + place.offset as u64)

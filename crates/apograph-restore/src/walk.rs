@@ -6,10 +6,10 @@ use apograph_format::{LogPosition, Lsn, Point, SegmentKind};
 use apograph_io::{At, IoError, Reading, Steps};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
-    Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, Summary,
-    advance, check_beside, check_end, check_file,
+    Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile,
+    Surroundings, advance, check_beside, check_end, check_file,
 };
-use apograph_wal::{PlacedEvent, PlacedReader, TimelineState, read_ahead};
+use apograph_wal::{PlacedEvent, TimelineState};
 
 use crate::error::RestoreError;
 
@@ -280,48 +280,24 @@ impl Increment<'_> {
         } = self;
         let (expected, reading, known) = (step.expected(), step.reading, step.known_increment());
         let (segment, header) = (expected.segment, &file.header);
-        let mut state = step.state;
-        if header.flags.reopened {
-            state.end_process();
-        }
-        let parts = file.parts(overlap_bytes);
-        let mut summary = Summary::default();
-        let mut walked = Walked::default();
         let mut steps = Steps::of(reading.monitor);
         let read = |check: &FileCheck<'_>| {
             let may_visit = !step.checks_first || check.is_known_sound();
-            read_ahead(&parts, reading.threads, |groups| {
-                let mut reader = PlacedReader::of(groups, &mut state);
-                while let Some(event) = reader.next() {
-                    let event = event?;
-                    summary.add(&event, reader.state());
-                    if may_visit {
-                        visit(&event)?;
-                    }
-                    if let PlacedEvent::Group(group, _) = &event {
-                        walked.commits += 1;
-                        walked.frames += group.frames;
-                        for run in group.runs() {
-                            check.passed(run, &parts);
-                            steps.advance(run.len() as u64)?;
-                        }
-                    } else {
-                        walked.frames += 1;
-                    }
-                }
-                Ok::<_, IoError>(reader.end())
+            let told = (check, &mut steps);
+            file.read_log(step.state, overlap_bytes, reading, told, |event| {
+                if may_visit { visit(event) } else { Ok(()) }
             })
         };
-        let (end, _, is_as_expected) =
+        let (log, _, is_as_expected) =
             check_beside(file.bytes(), reading, expected, step.checks_first, read)?;
         steps.tell();
         // Where a frame is damaged, its place says more than the checksum of the whole file.
-        check_end(end, &parts)?;
+        check_end(log.end, &file.parts(overlap_bytes))?;
         is_as_expected?;
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(differs("its header has other epochs than the manifest").into());
         }
-        let found = summary.content(apograph_repository::Surroundings::default(), &state);
+        let found = log.summary.content(Surroundings::default(), &log.state);
         let flags = header.flags;
         let is_as_recorded = known.is_none_or(|known| {
             // A base in the middle of it, or at its front, stands for what the record counts.
@@ -337,7 +313,10 @@ impl Increment<'_> {
         if !is_as_recorded {
             return Err(differs("its commits are other ones than recorded").into());
         }
-        Ok(walked)
+        Ok(Walked {
+            commits: found.commits,
+            frames: found.frames,
+        })
     }
 }
 

@@ -3,13 +3,13 @@
 use apograph_format::{Blake3, Epoch, Generation, LogPosition, Lsn, Point, SegmentKind, Timeline};
 use apograph_io::{IoError, Steps};
 use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
-use apograph_wal::{PlacedReader, TimelineState, read_ahead};
+use apograph_wal::{PlacedReader, TimelineState};
 
 use super::{Behind, Opening};
 use crate::check::{Expected, FileCheck, check_beside, check_end, check_size};
 use crate::error::Result;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
-use crate::summary::{Summary, Surroundings};
+use crate::summary::Surroundings;
 
 impl Opening<'_> {
     /// A segment without a record: all of it is read. Where its file is not to be summed, but anything
@@ -166,13 +166,10 @@ impl Opening<'_> {
         check_size(file.bytes().len() as u64, segment)?;
         let header = file.header;
         let flags = header.flags;
-        let mut state = match before.last().map(|last| &last.content) {
+        let state = match before.last().map(|last| &last.content) {
             Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
             _ => state.clone(),
         };
-        if flags.reopened {
-            state.end_process();
-        }
         let mut is_counted = true;
         let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
             (Generation::One, _) if flags.continues => (0, false),
@@ -184,40 +181,31 @@ impl Opening<'_> {
             (Generation::Two, true) => (0, false),
             (Generation::Two, false) => self.lsn_overlap(before, &file)?,
         };
-        let parts = file.parts(overlap_bytes);
-        let mut summary = Summary::default();
-        let mut read = |check: &FileCheck<'_>| {
-            read_ahead(&parts, reading.threads, |groups| {
-                let mut reader = PlacedReader::of(groups, &mut state);
-                let mut steps = Steps::untold(reading.monitor);
-                while let Some(event) = reader.next() {
-                    let event = event?;
-                    summary.add(&event, reader.state());
-                    event.runs().for_each(|run| check.passed(run, &parts));
-                    steps.advance(event.bytes())?;
-                }
-                Ok::<_, IoError>(reader.end())
+        let read = |check: &FileCheck<'_>| {
+            let mut steps = Steps::untold(reading.monitor);
+            file.read_log(state, overlap_bytes, reading, (check, &mut steps), |_| {
+                Ok(())
             })
         };
-        let (end, hash) = if self.sums(expected) {
-            let (end, sums, is_as_expected) =
+        let (log, hash) = if self.sums(expected) {
+            let (log, sums, is_as_expected) =
                 check_beside(file.bytes(), reading, expected, false, read)?;
             is_as_expected?;
-            (end, Some(sums.blake3))
+            (log, Some(sums.blake3))
         } else {
             (read(&FileCheck::Later)?, None)
         };
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(Defect::differs(segment, header.end_epoch));
         }
-        check_end(end, &parts)?;
+        check_end(log.end, &file.parts(overlap_bytes))?;
         let surroundings = Surroundings {
             range: file.range(),
             overlap_bytes,
             flags,
             diverges,
         };
-        let content = SegmentContent::from(summary.content(surroundings, &state));
+        let content = SegmentContent::from(log.summary.content(surroundings, &log.state));
         Ok(Read {
             hash,
             end_lsn: file.range().and_then(|range| range.end.lsn()),
