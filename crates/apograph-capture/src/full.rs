@@ -15,7 +15,7 @@ use apograph_io::{IoError, now};
 use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
-use apograph_repository::NewSegment;
+use apograph_repository::{NewSegment, image_timeline};
 use apograph_wal::{LogFolder, LogTail, TimelineState};
 
 use crate::continuity::ResumePoint;
@@ -23,8 +23,9 @@ use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
 use crate::image_place::{ImagePlace, is_begun_anew, may_lead_to};
 use crate::increment::CapturedTail;
-use crate::job::{End, Job, Seen};
+use crate::job::{End, Job};
 use crate::live::{Live, Moment, is_of_checkpoint};
+use crate::look::Seen;
 use crate::patience::SETTLE_ATTEMPTS;
 use crate::remains::is_untouched;
 use crate::request::Captured;
@@ -80,15 +81,6 @@ struct LogBehind {
 }
 
 impl LogBehind {
-    /// The timeline of the image, from the one at the end of the log: less those that begin after
-    /// the image, and the next one where only a seal before the image ended the last.
-    fn image_timeline(&self, end: &TimelineState) -> Timeline {
-        let sealed_before = end.process_ended && !self.stretch.state.process_ended;
-        let timeline = end.timeline.get().saturating_add(u64::from(sealed_before));
-        let timeline = timeline.saturating_sub(self.stretch.timelines_opened);
-        Timeline::new(timeline.max(Timeline::FIRST.get()))
-    }
-
     /// Whether the image is a point of the timeline that the chain has had so far; `end` is the
     /// timeline at its end.
     ///
@@ -100,7 +92,7 @@ impl LogBehind {
         match self.start.generation() {
             Generation::One if end.process_ended && !self.stretch.state.process_ended => true,
             Generation::One => end.highest() == self.stretch.state.highest(),
-            Generation::Two => self.stretch.timelines_opened == 0,
+            Generation::Two => self.stretch.state.timeline == Timeline::FIRST,
         }
     }
 }
@@ -330,7 +322,7 @@ impl<'a> Job<'a> {
         let timeline = match &rest {
             None if is_same => self.end_timeline(),
             None => self.new_timeline(),
-            Some(rest) if continues => behind.image_timeline(&rest.state),
+            Some(rest) if continues => image_timeline(&rest.state, &behind.stretch.state),
             Some(rest) => rest.state.next_timeline(),
         };
         let base = Point::new(timeline, copy.epoch());

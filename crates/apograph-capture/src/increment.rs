@@ -26,8 +26,6 @@ pub(crate) struct CapturedTail {
     summary: Summary,
     /// The timeline after the last commit.
     pub(crate) state: TimelineState,
-    /// How many timelines begin in it.
-    pub(crate) timelines_opened: u64,
     /// Whether a write seems to be going on at the end.
     pub(crate) is_unsettled: bool,
     /// How many whole records stand after the last commit.
@@ -54,15 +52,13 @@ impl CapturedTail {
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
         reading.monitor.phase("reading the log", total);
         let mut runs = Runs::default();
-        let mut timelines_opened = 0;
         let mut ends_open = false;
         let mut steps = Steps::of(reading.monitor);
         let log = read_log(&tail.parts, begun.clone(), reading.threads, |event| {
-            let PlacedEvent::Group(group, placement) = event else {
+            let PlacedEvent::Group(group, _) = event else {
                 event.runs().for_each(|run| runs.push(run));
                 return Ok(());
             };
-            timelines_opened += u64::from(placement.opens_timeline);
             // In generation 1 the epoch is a record after the commit.
             ends_open = group.generation() == Generation::One && group.epoch.is_none();
             for run in group.runs() {
@@ -98,7 +94,6 @@ impl CapturedTail {
             runs,
             summary: log.summary,
             state: log.state,
-            timelines_opened,
             is_unsettled,
             waiting: torn.unwrap_or_default(),
             torn_at,

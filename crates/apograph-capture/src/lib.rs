@@ -30,11 +30,13 @@ mod indexes;
 mod job;
 mod live;
 mod log_notes;
+mod look;
 mod patience;
 mod remains;
 mod request;
 mod retention_hold;
 mod spilled;
+mod warnings;
 
 #[doc(no_inline)]
 pub use apograph_format as format;

@@ -54,5 +54,5 @@ pub use rebuild::{Rebuild, plan_rebuild, rebuild};
 pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, check_image, parse_image};
 pub use summary::{Summary, Surroundings};
-pub use timelines::advance;
+pub use timelines::{advance, image_timeline};
 pub use verification_records::{VerificationRecord, record_verifications};

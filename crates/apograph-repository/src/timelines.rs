@@ -51,6 +51,17 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
     }
 }
 
+/// The timeline of an image that lies in a log, from the one at the end of that log: less those that
+/// begin after the image, and the next one where only a seal before the image ended the last.
+/// `after` is the end of the same log, read from the image on as from the first timeline.
+pub fn image_timeline(end: &TimelineState, after: &TimelineState) -> Timeline {
+    let opened = after.timeline.get().saturating_sub(Timeline::FIRST.get());
+    let sealed_before = end.process_ended && !after.process_ended;
+    let timeline = end.timeline.get().saturating_add(u64::from(sealed_before));
+    let timeline = timeline.saturating_sub(opened);
+    Timeline::new(timeline.max(Timeline::FIRST.get()))
+}
+
 /// The log goes on across a full backup.
 pub(crate) fn cross(state: &mut TimelineState, full: &FullContent) {
     if full.spanned {

@@ -7,12 +7,13 @@
 //! and it counts where both are of the last segment. What is compared with it differs: see `v1.rs`
 //! and `v2.rs`.
 
+mod evidence;
 mod older_files;
 mod v1;
 mod v2;
 
-pub(crate) use older_files::older_files_hash;
-pub(crate) use v1::{file_of, marks_behind};
+pub(crate) use evidence::evidence_of;
+pub(crate) use v1::file_of;
 
 use apograph_format::{LogPosition, Lsn, SegmentKind};
 use apograph_io::Reading;

@@ -3,13 +3,14 @@
 use apograph_format::{Blake3, Epoch, Generation, LogPosition, Lsn, Point, SegmentKind, Timeline};
 use apograph_io::{IoError, Steps};
 use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
-use apograph_wal::{PlacedReader, TimelineState};
+use apograph_wal::TimelineState;
 
 use super::{Behind, Opening};
 use crate::check::{Expected, FileCheck, check_beside, check_end, check_size};
 use crate::error::Result;
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
 use crate::summary::Surroundings;
+use crate::timelines::image_timeline;
 
 impl Opening<'_> {
     /// A segment without a record: all of it is read. Where its file is not to be summed, but anything
@@ -94,7 +95,7 @@ impl Opening<'_> {
         let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
         let timeline = match (before.is_empty(), continues) {
             (true, _) => Timeline::FIRST,
-            (false, true) => Self::timeline_of(epoch, state, repeated.as_ref())?,
+            (false, true) => self.timeline_of(epoch, state, repeated.as_ref())?,
             (false, false) => state.next_timeline(),
         };
         let base = Point::new(timeline, epoch);
@@ -124,8 +125,9 @@ impl Opening<'_> {
         self.intact(behind.expected, |flags| flags.repeats)
     }
 
-    /// The timeline of an image: the current one, less those that begin in what is repeated.
+    /// The timeline of an image: the current one where nothing after it is repeated.
     fn timeline_of(
+        &self,
         epoch: Epoch,
         current: &TimelineState,
         repeated: Option<&IncrementFile>,
@@ -133,23 +135,11 @@ impl Opening<'_> {
         let Some(file) = repeated else {
             return Ok(current.timeline);
         };
-        let mut state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
-        if file.header.flags.reopened {
-            state.end_process();
-        }
-        let parts = file.parts(0);
-        for event in PlacedReader::new(&parts, &mut state) {
-            event?;
-        }
-        let opened = state.timeline.get().saturating_sub(Timeline::FIRST.get());
-        // Only a seal before the image ended the timeline so far: the image is in the next one.
-        let sealed_before = current.process_ended && !state.process_ended;
-        let timeline = current
-            .timeline
-            .get()
-            .saturating_add(u64::from(sealed_before));
-        let timeline = timeline.saturating_sub(opened);
-        Ok(Timeline::new(timeline.max(Timeline::FIRST.get())))
+        let state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
+        let mut steps = Steps::untold(self.reading.monitor);
+        let told = (&FileCheck::Later, &mut steps);
+        let log = file.read_log(state, 0, self.reading, told, |_| Ok(()))?;
+        Ok(image_timeline(current, &log.state))
     }
 
     /// What is in an increment.

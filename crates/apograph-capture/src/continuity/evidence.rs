@@ -1,0 +1,69 @@
+//! What a publish writes down to prove the next time that the log is the same.
+
+use apograph_format::{LogPosition, UnixMillis};
+use apograph_io::{Reading, random, sums};
+use apograph_manifest::{CapturedFile, Evidence, LogEvidence, Nonce, SegmentRecord, SegmentStamp};
+use apograph_wal::LogFolder;
+
+use super::older_files::older_files_hash;
+use super::v1::{file_of, marks_behind};
+use crate::error::Result;
+use crate::live::Moment;
+
+/// The evidence of a publish whose last segment is `last`, with the end of the chain in the database's
+/// log, where it has one. All that is captured of that was looked at after `looked_at`.
+pub(crate) fn evidence_of(
+    last: &SegmentRecord,
+    end: Option<(Option<&LogFolder>, LogPosition)>,
+    moment: &Moment,
+    looked_at: UnixMillis,
+    reading: Reading<'_>,
+) -> Result<Evidence> {
+    let log = end.and_then(|(log, position)| Some((log?, position)));
+    let older_files = log.and_then(|(log, end)| older_files_hash(log, end, looked_at));
+    let log = match (log, moment.newest) {
+        (Some((log, position)), Some(newest)) => Some(LogEvidence {
+            file: captured_file(log, position, reading)?,
+            checkpoint: moment.recorded,
+            newest,
+            pending: moment.pending,
+            marks: marks_behind(log, position)?,
+        }),
+        _ => None,
+    };
+    Ok(Evidence {
+        nonce: Nonce::new(random()?),
+        segment: SegmentStamp {
+            file: last.segment.file.clone(),
+            hash: last.hash,
+        },
+        end: end.map(|(_, position)| position),
+        image: moment.image,
+        older_files,
+        log,
+        folder: None,
+    })
+}
+
+/// The log file of generation 1 that holds the last byte before a position.
+fn captured_file(
+    log: &LogFolder,
+    end: LogPosition,
+    reading: Reading<'_>,
+) -> Result<Option<CapturedFile>> {
+    let Some(file) = log.files().iter().rfind(|file| file.start < end) else {
+        return Ok(None);
+    };
+    let (sequence, _) = file_of(file.start);
+    let (at, offset) = file_of(end);
+    let bytes = file.bytes();
+    let length = match usize::try_from(offset) {
+        Ok(offset) if at == sequence => offset.min(bytes.len()),
+        _ => bytes.len(),
+    };
+    Ok(Some(CapturedFile {
+        sequence,
+        length: length as u64,
+        hash: sums(bytes.slice(0..length), reading)?.blake3,
+    }))
+}

@@ -1,0 +1,197 @@
+//! What a capture looks at: the database, its log, what lies beside it for this repository.
+
+use std::time::SystemTime;
+
+use apograph_format::{DatabaseHeaders, Generation, Lsn};
+use apograph_io::now;
+use apograph_manifest::{ImageIdentity, ManifestError, Nonce, SegmentContent, read_marker};
+use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder};
+
+use crate::chain_break::ChainBreak;
+use crate::continuity::{Beside, ResumePoint, find, known_publish, proved_from};
+use crate::error::{CaptureError, Result};
+use crate::job::Job;
+use crate::live::Live;
+use crate::log_notes::stamp_of;
+use crate::patience::{Patience, SETTLE_ATTEMPTS};
+use crate::remains::{is_older_than_image, is_settled};
+use crate::request::Kind;
+use crate::retention_hold::RetentionHold;
+
+/// The live database as it was found, and where the chain goes on in it.
+pub(crate) struct Seen {
+    pub(crate) live: Live,
+    /// The publish that the repository knows.
+    pub(crate) known: Option<Nonce>,
+    pub(crate) resume: std::result::Result<ResumePoint, ChainBreak>,
+}
+
+impl<'a> Job<'a> {
+    /// Looks again once the log is held: what was removed before that is gone.
+    pub(crate) fn look_and_hold(
+        &self,
+        hold: &mut Option<RetentionHold<'a>>,
+        settling: &mut Patience,
+    ) -> Result<Seen> {
+        let seen = self.look(settling)?;
+        match &seen.live.log {
+            Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
+                let (mode, monitor) = (self.database.mode(), self.monitor);
+                *hold = RetentionHold::begin(self.disk, log, mode, self.now, monitor);
+                self.look(settling)
+            }
+            _ => Ok(seen),
+        }
+    }
+
+    /// Whether this is the first backup of the log's generation.
+    fn begins_chain(&self, log: &LogFolder) -> bool {
+        let mut entries = self.repository.chain().entries().iter();
+        let has_others = entries.any(|entry| entry.generation() == Some(log.generation()));
+        self.options.kind != Kind::Incremental && !has_others
+    }
+
+    /// A checkpoint that is under way, and a commit that is being logged, look like another history
+    /// for a moment; and what a close has not removed yet, like another log.
+    fn look(&self, settling: &mut Patience) -> Result<Seen> {
+        let mut attempt = 0;
+        loop {
+            let seen = self.look_near()?;
+            attempt += 1;
+            let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
+            if may_pass && attempt <= SETTLE_ATTEMPTS {
+                self.pause()?;
+            } else if !(self.is_in_between(&seen)? && settling.wait(self.monitor)?) {
+                return Ok(seen);
+            }
+        }
+    }
+
+    /// Whether an engine of generation 1 seems to be in the middle of a close, or of a checkpoint
+    /// that has installed its image. A chain that goes on after an image that the repository knows
+    /// does not depend on that.
+    fn is_in_between(&self, seen: &Seen) -> Result<bool> {
+        let Some(log) = &seen.live.log else {
+            return Ok(false);
+        };
+        let known = self.repository.evidence().map(|known| known.image);
+        if log.generation() == Generation::Two
+            || seen.resume.is_ok() && known == Some(seen.live.image)
+        {
+            return Ok(false);
+        }
+        let headers = &seen.live.headers;
+        let is_older = self.is_older_than_image(log, headers, seen.live.written)?;
+        Ok(!is_settled(log, headers, is_older)? && self.database.is_being_written()?)
+    }
+
+    /// Whether a log that says nothing of a checkpoint was there before the image was written.
+    pub(crate) fn is_older_than_image(
+        &self,
+        log: &LogFolder,
+        headers: &DatabaseHeaders,
+        written: Option<SystemTime>,
+    ) -> Result<bool> {
+        let reading = self.reading().again();
+        is_older_than_image(log, headers, written, self.repository, reading)
+    }
+
+    /// A chain mostly goes on right after its end: at first only that is read. An increment of an
+    /// encrypted log repeats what stands before it in its file.
+    fn look_near(&self) -> Result<Seen> {
+        let from = proved_from(self.repository);
+        let near = from.map(|from| self.look_from(Some(from))).transpose();
+        let is_enough = |seen: &Seen| match seen.resume {
+            Ok(ResumePoint::At(_)) => !seen.live.log.as_ref().is_some_and(LogFolder::is_encrypted),
+            Err(ChainBreak::NoFullBackup) => true,
+            _ => false,
+        };
+        match near {
+            Ok(Some(seen)) if is_enough(&seen) => Ok(seen),
+            // What is wrong with it, all of it tells.
+            _ => self.look_from(None),
+        }
+    }
+
+    fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
+        self.looked_at.set(now());
+        let live = Live::of(self.database, read_from, self.monitor)?;
+        if self.is_foreign(&live.image) {
+            return Err(CaptureError::Foreign {
+                repository: self.repository.folder().path().to_owned(),
+                database: self.database.path().to_owned(),
+            });
+        }
+        if let (Some(log), Some(database)) = (&live.log, live.image.database) {
+            log.check_database(database)?;
+        }
+        if let Some(log) = &live.log
+            && live.headers.engines().may_log_no_commits()
+            && !has_commits(log)?
+        {
+            return Err(CaptureError::NoCommits {
+                path: self.database.path().to_owned(),
+                creator: live.headers.file.creator,
+            });
+        }
+        let beside = self.beside()?;
+        let resume = find(self.repository, &live, &beside, self.reading())?;
+        tracing::debug!(?resume, "looked for the end of the chain");
+        Ok(Seen {
+            known: known_publish(self.repository, &beside),
+            live,
+            resume,
+        })
+    }
+
+    /// What lies in the log folder for this repository.
+    fn beside(&self) -> Result<Beside> {
+        let Some(folder) = self.database.log_folder()? else {
+            return Ok(Beside::default());
+        };
+        let marker = read_marker(&folder, self.notes.id).map_err(|error| match error {
+            ManifestError::Io(error) => CaptureError::Io(error),
+            other => CaptureError::Cursor(other),
+        })?;
+        Ok(Beside {
+            marker,
+            folder: stamp_of(&folder),
+        })
+    }
+
+    /// Whether the repository has backups of another database.
+    ///
+    /// A database that was migrated to generation 2 has another identity than before. The file that
+    /// it was migrated from tells that it is the same one; and once that was seen, the repository
+    /// does, by a full backup of generation 2.
+    fn is_foreign(&self, image: &ImageIdentity) -> bool {
+        let entries = self.repository.chain().entries().iter();
+        let known = entries.filter_map(|entry| match &entry.content {
+            Some(SegmentContent::Full(full)) => Some(full.image),
+            _ => None,
+        });
+        let (same, other): (Vec<_>, Vec<_>) =
+            known.partition(|known| known.generation() == image.generation());
+        if !same.is_empty() {
+            return !same.iter().all(|known| known.is_of_same_database(image));
+        }
+        let migrated = || {
+            let original = self.database.migrated_from();
+            original.map(|original| ImageIdentity::of(&original))
+        };
+        other
+            .first()
+            .is_some_and(|known| migrated().is_none_or(|it| !it.is_of_same_database(known)))
+    }
+}
+
+/// Whether a log of generation 1 has a commit.
+fn has_commits(log: &LogFolder) -> Result<bool> {
+    let parts: Vec<_> = log.files().iter().map(LogFile::part).collect();
+    for event in GroupReader::new(&parts) {
+        if matches!(event?, LogEvent::Group(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,80 @@
+//! What a capture warns of.
+
+use apograph_format::Engines;
+use apograph_wal::LogTail;
+
+use crate::error::Result;
+use crate::increment::CapturedTail;
+use crate::job::Job;
+use crate::live::Live;
+
+impl Job<'_> {
+    /// Says that the log may lie beside another name of a file without one, and what was spilled too:
+    /// nothing tells what names those are, and whether an engine that has ended closed the database.
+    pub(crate) fn warn_of_other_names(&self) -> Result<()> {
+        let names = self.database.count_of_names()?;
+        if names > 1 {
+            self.monitor.warn(&format!(
+                "{} has {names} names, and no log is beside this one: if an engine had it open under \
+                 another name, what it committed since its last checkpoint and embeddings that it \
+                 moved out of the file may lie there, and are not in this backup",
+                self.database.path().display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says which captured commits the database does not have any more.
+    pub(crate) fn warn_of_lost_log(&self, live: &Live) {
+        let last = self.repository.timeline_at_end().point();
+        let image = live.headers.checkpoint.epoch;
+        self.monitor.warn(&format!(
+            "the database is at epoch {image} of its image, and commits up to {last} are in the \
+             repository: what lies between can be restored, and is not in this backup"
+        ));
+    }
+
+    /// Says what an older engine's log does not: how many records stand after its last commit, where
+    /// that is more than a write in flight, and that some before it may have been rolled back.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::WalDamaged`] where an engine has commits that cannot be reached in its log.
+    pub(crate) fn warn_of_log(
+        &self,
+        engines: Engines,
+        tail: &LogTail<'_>,
+        stretch: &CapturedTail,
+    ) -> Result<()> {
+        if let Some(damage) = stretch.cut_off(tail)? {
+            if self.database.is_being_written()? {
+                return Err(damage);
+            }
+            self.monitor.warn(&format!(
+                "{damage}; the engine cuts them off when it opens the database, and they are not in \
+                 this backup"
+            ));
+        }
+        let has_gaps = stretch.state.transactions.ranges().len() > 1;
+        if engines.may_commit_rolled_back() && has_gaps && !stretch.is_empty() {
+            self.monitor.warn(
+                "some transactions of this process have no commit in the log. Before Grafeo 0.5.42 \
+                 no log tells which of them were rolled back: what they wrote belongs to the commit \
+                 behind them there, also when the engine replays it",
+            );
+        }
+        let (count, what) = match stretch.waiting {
+            0 => return Ok(()),
+            1 => (1, "record"),
+            count => (count, "records"),
+        };
+        if engines.may_log_before_commit() {
+            self.monitor.warn(&format!(
+                "{count} {what} at the end of the log belong to no commit, and so to no backup. \
+                 Before Grafeo 0.5.44 the direct API and changes of the schema log no commit: the \
+                 next query that writes commits them too"
+            ));
+        }
+        Ok(())
+    }
+}
