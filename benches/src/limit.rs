@@ -76,7 +76,7 @@ pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>> {
 /// # Errors
 ///
 /// What the operating system says.
-pub fn bytes(paths: &[PathBuf], threads: Threads) -> Result<()> {
+pub fn bytes(paths: &[PathBuf], threads: &Threads) -> Result<()> {
     let files = sources(paths)?;
     let chunks = files.iter().flat_map(|file| {
         let starts = (0..file.len()).step_by(CHUNK_BYTES);
@@ -93,7 +93,7 @@ pub fn bytes(paths: &[PathBuf], threads: Threads) -> Result<()> {
 }
 
 /// Every byte of some slices, split over the threads.
-pub fn in_memory(slices: &[&[u8]], threads: Threads) {
+pub fn in_memory(slices: &[&[u8]], threads: &Threads) {
     let chunks = slices.iter().flat_map(|it| it.chunks(CHUNK_BYTES));
     let chunks: Vec<&[u8]> = chunks.collect();
     hash(chunks.len(), threads, |index| {
@@ -139,7 +139,7 @@ impl Payloads {
     /// # Errors
     ///
     /// What the operating system says.
-    pub fn hash(&self, threads: Threads) -> Result<()> {
+    pub fn hash(&self, threads: &Threads) -> Result<()> {
         let files = sources(&self.files)?;
         hash(self.chunks.len(), threads, |index| {
             let mut sum = 0;
@@ -160,7 +160,7 @@ impl Payloads {
 
 fn hash(
     chunks: usize,
-    threads: Threads,
+    threads: &Threads,
     of: impl Fn(usize) -> apograph_io::Result<u32> + Sync,
 ) -> Result<()> {
     let sum = AtomicU32::new(0);

@@ -6,7 +6,7 @@ use std::path::Path;
 use apograph_format::{
     Epoch, Generation, SegmentFlags, SegmentHeader, SegmentKind, SegmentName, log_folder,
 };
-use apograph_io::{Folder, Mode, Reading, RealDisk};
+use apograph_io::{Folder, Mode, Reading, RealDisk, Threads};
 use apograph_manifest::write_records;
 use apograph_repository::{Repository, rebuild};
 use apograph_wal::{GroupReader, LogEvent};
@@ -61,7 +61,12 @@ fn header(epoch: Epoch) -> SegmentHeader {
 
 fn record(repository: &Path) -> Result<()> {
     let folder = Folder::open(repository)?;
-    rebuild(&RealDisk, &folder, Reading::default())?;
+    let threads = Threads::default();
+    let reading = Reading {
+        threads: &threads,
+        ..Reading::default()
+    };
+    rebuild(&RealDisk, &folder, reading)?;
     let repository = Repository::open(repository)?;
     let records = repository.records();
     Ok(write_records(

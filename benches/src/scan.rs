@@ -5,7 +5,7 @@ use std::path::Path;
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Generation, LogSequence};
 use apograph_io::Threads;
-use apograph_wal::{GroupReader, LogEndCause, LogPart, read_ahead};
+use apograph_wal::{LogEndCause, LogPart, read_ahead};
 use grafeo_storage::wal::WalRecovery;
 
 use crate::{Result, limit};
@@ -15,9 +15,13 @@ use crate::{Result, limit};
 /// # Errors
 ///
 /// What cannot be opened; that the log does not end with a whole group.
-pub fn by_apograph(folder: &Path, generation: Generation, threads: Threads) -> Result<()> {
+pub fn by_apograph(folder: &Path, generation: Generation, threads: &Threads) -> Result<()> {
     with_parts(folder, generation, |parts| {
-        let end = read_ahead(parts, threads, GroupReader::finish)?;
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method takes a reader of one lifetime, the closure one of any"
+        )]
+        let end = read_ahead(parts, threads, |groups| groups.finish())?;
         match end.map(|end| end.cause) {
             Some(LogEndCause::Clean) => Ok(()),
             cause => Err(format!("the log ends with {cause:?}").into()),

@@ -12,8 +12,10 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
     let files = limit::logs(&log).expect("the folder can be listed");
     let first = files.first().expect("a log file");
     let bytes = std::fs::read(first).expect("the file can be read");
-    let one = Threads::ONE;
-    for (name, threads) in [("all cores", Threads::default()), ("one core", one)] {
+    for (name, threads) in [
+        ("all cores", &Threads::default()),
+        ("one core", &Threads::ONE),
+    ] {
         let mut group = criterion.benchmark_group(format!("crc, {name}"));
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function("apograph", |bencher| {

@@ -20,7 +20,7 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
             .iter()
             .map(|path| path.metadata().expect("a file").len());
         group.throughput(Throughput::Bytes(sizes.sum()));
-        let one = Threads::ONE;
+        let one = &Threads::ONE;
         group.bench_function("apograph", |bencher| {
             bencher.iter(|| scan::by_apograph(&log, generation, one).expect("a whole log"));
         });

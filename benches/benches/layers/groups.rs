@@ -16,16 +16,16 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
             let mut group = criterion.benchmark_group(name);
             group.bench_function("apograph", |bencher| {
                 bencher.iter(|| {
-                    scan::by_apograph(&log, generation, Threads::default()).expect("a whole log");
+                    scan::by_apograph(&log, generation, &threads).expect("a whole log");
                 });
             });
             group.bench_function("limit", |bencher| {
                 if workload == Workload::Small {
                     let payloads = Payloads::of(&log, generation).expect("a whole log");
-                    bencher.iter(|| payloads.hash(threads).expect("the log can be read"));
+                    bencher.iter(|| payloads.hash(&threads).expect("the log can be read"));
                 } else {
                     let files = logs(&log).expect("the folder can be listed");
-                    bencher.iter(|| bytes(&files, threads).expect("the log can be read"));
+                    bencher.iter(|| bytes(&files, &threads).expect("the log can be read"));
                 }
             });
             group.finish();

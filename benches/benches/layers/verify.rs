@@ -21,7 +21,8 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
         group.bench_function("apograph", |bencher| bencher.iter(check));
         group.bench_function("limit", |bencher| {
             let files = limit::files(&repository).expect("the folder can be listed");
-            bencher.iter(|| limit::bytes(&files, Threads::default()).expect("they are read"));
+            let threads = Threads::default();
+            bencher.iter(|| limit::bytes(&files, &threads).expect("they are read"));
         });
         group.finish();
     }

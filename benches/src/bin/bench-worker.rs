@@ -44,7 +44,7 @@ fn main() -> Result<()> {
             json!({"ours": ours, "limit": limit})
         }
         ["hash", folder] => {
-            limit::bytes(&limit::files(Path::new(folder))?, Threads::default())?;
+            limit::bytes(&limit::files(Path::new(folder))?, &Threads::default())?;
             json!({})
         }
         ["full", database, scratch] => {
@@ -81,18 +81,18 @@ fn measure_scan(folder: &str, frames: &str, generation: &str, rounds: u32) -> Re
         .find(|it| it.name() == frames)
         .ok_or("there are small and large frames")?;
     let threads = Threads::default();
-    let ours = |log: &Path| scan::by_apograph(log, generation, Threads::default());
+    let ours = |log: &Path| scan::by_apograph(log, generation, &threads);
     let (log, [ours, limit]) = match frames {
         Frames::Small => {
             let log = workloads.log(Workload::Small, generation)?;
             let payloads = limit::Payloads::of(&log, generation)?;
-            let times = alternate(rounds, || ours(&log), || payloads.hash(threads))?;
+            let times = alternate(rounds, || ours(&log), || payloads.hash(&threads))?;
             (log, times)
         }
         Frames::Large => {
             let log = workloads.log(Workload::Large, generation)?;
             let files = limit::logs(&log)?;
-            let times = alternate(rounds, || ours(&log), || limit::bytes(&files, threads))?;
+            let times = alternate(rounds, || ours(&log), || limit::bytes(&files, &threads))?;
             (log, times)
         }
     };

@@ -236,7 +236,7 @@ impl<'a> Job<'a> {
             let written = self.database.written()?;
             let is_older = self.is_older_than_image(&refreshed, headers, written)?;
             let ImagePlace { start, is_exact } =
-                ImagePlace::find(&refreshed, headers, is_older, self.options.threads)?;
+                ImagePlace::find(&refreshed, headers, is_older, &self.options.threads)?;
             let held = match is_exact {
                 true => Held::Nothing,
                 false if is_older => Held::Remains,
@@ -289,7 +289,7 @@ impl<'a> Job<'a> {
         let image = headers.checkpoint.epoch;
         Ok(is_untouched(log, headers, written)
             && self.database.is_being_written()?
-            && !may_lead_to(tail, image, self.options.threads)?)
+            && !may_lead_to(tail, image, &self.options.threads)?)
     }
 
     fn full_of_open(

@@ -48,7 +48,7 @@ impl ImagePlace {
         log: &LogFolder,
         headers: &DatabaseHeaders,
         is_older: bool,
-        threads: Threads,
+        threads: &Threads,
     ) -> Result<Self> {
         let image = &headers.checkpoint;
         let recovery = log.recovery_start(image.log_start);
@@ -96,7 +96,7 @@ fn behind_image(
     tail: &LogTail<'_>,
     epoch: Epoch,
     record: Place,
-    threads: Threads,
+    threads: &Threads,
 ) -> Result<Place> {
     let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::default()));
     let mut behind_last = Place::default();
@@ -134,7 +134,7 @@ fn behind_image(
 
 /// Whether a process that logged this may have written an image at an epoch: it has logged the
 /// commit of that epoch. One that has committed nothing yet has its image at epoch 0.
-pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: Threads) -> Result<bool> {
+pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -> Result<bool> {
     read_ahead(&tail.parts, threads, |groups| {
         for event in groups {
             if let LogEvent::Group(group) = event?

@@ -32,7 +32,7 @@ pub struct Options {
 impl Options {
     pub(crate) fn reading<'a>(&'a self, monitor: &'a dyn Monitor) -> Reading<'a> {
         Reading {
-            threads: self.threads,
+            threads: &self.threads,
             pace: &self.pace,
             monitor,
         }

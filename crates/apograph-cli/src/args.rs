@@ -147,7 +147,7 @@ pub(crate) struct Cores {
 
 impl Cores {
     pub(crate) fn threads(&self) -> Threads {
-        self.threads.unwrap_or_default()
+        self.threads.clone().unwrap_or_default()
     }
 }
 

@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use apograph_io::{Disk, Reading};
+use apograph_io::{Disk, Reading, Threads};
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
@@ -72,13 +72,18 @@ impl Report {
 struct Session<'a> {
     disk: &'a dyn Disk,
     terminal: &'a Terminal<'a>,
+    /// For what has no `--threads`.
+    threads: Threads,
     json: bool,
 }
 
 impl Session<'_> {
     /// How something long is read that has no options of its own.
     fn reading(&self) -> Reading<'_> {
-        Reading::heard_by(self.terminal)
+        Reading {
+            threads: &self.threads,
+            ..Reading::heard_by(self.terminal)
+        }
     }
 }
 
@@ -111,6 +116,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
     let session = Session {
         disk,
         terminal: &terminal,
+        threads: Threads::default(),
         json,
     };
     let report = session

@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     publish(&path, b"whole or absent\n")?;
     let bytes = std::fs::read(&path)?;
-    let checksum = crc32(&bytes, Threads::default());
+    let checksum = crc32(&bytes, &Threads::default());
     println!(
         "{}: {} bytes, CRC-32 {checksum}",
         path.display(),

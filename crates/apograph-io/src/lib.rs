@@ -46,13 +46,14 @@ mod sparse;
 mod staged;
 mod sums;
 mod system;
+mod threads;
 #[cfg(target_os = "linux")]
 mod writer;
 
 pub use access::{Access, Mode, Owner};
 #[doc(no_inline)]
 pub use apograph_format as format;
-pub use checksum::{Threads, crc32};
+pub use checksum::crc32;
 pub use clock::now;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
@@ -72,5 +73,6 @@ pub use staged::{
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
 #[cfg(not(target_os = "linux"))]
 pub use system::is_locked_by_writer;
+pub use threads::{Tasks, Threads};
 #[cfg(target_os = "linux")]
 pub use writer::is_locked_by_writer;

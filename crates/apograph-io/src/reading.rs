@@ -1,20 +1,20 @@
 //! How something long is read.
 
-use crate::checksum::Threads;
 use crate::error::Result;
 use crate::monitor::{Monitor, NoProgress};
 use crate::pace::Pace;
+use crate::threads::Threads;
 
 /// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
 const PIECE_BYTES: u64 = 4 << 20;
 
 /// By how many threads something long is read, how fast, and who hears of it and may end it.
 ///
-/// [`Reading::default`] is by every core, without a limit, and nobody hears of it.
+/// [`Reading::default`] is by the caller's own thread, without a limit, and nobody hears of it.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
-    /// How many threads share it.
-    pub threads: Threads,
+    /// The threads that share it.
+    pub threads: &'a Threads,
     /// How many bytes are read in a second.
     pub pace: &'a Pace,
     /// Who hears of it, and is asked whether to go on.
@@ -24,7 +24,7 @@ pub struct Reading<'a> {
 impl Default for Reading<'_> {
     fn default() -> Self {
         Self {
-            threads: Threads::default(),
+            threads: &Threads::ONE,
             pace: &Pace::UNLIMITED,
             monitor: &NoProgress,
         }
@@ -32,7 +32,7 @@ impl Default for Reading<'_> {
 }
 
 impl<'a> Reading<'a> {
-    /// By every core and without a limit, while a monitor does not end it.
+    /// By the caller's own thread and without a limit, while a monitor does not end it.
     pub fn heard_by(monitor: &'a dyn Monitor) -> Self {
         Self {
             monitor,
@@ -44,7 +44,7 @@ impl<'a> Reading<'a> {
     #[must_use]
     pub const fn by_one_thread(self) -> Self {
         Self {
-            threads: Threads::ONE,
+            threads: &Threads::ONE,
             ..self
         }
     }

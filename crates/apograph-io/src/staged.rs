@@ -167,6 +167,7 @@ impl<'d> StagedFile<'d> {
     /// As [`StagedFile::sync`] and [`StagedFile::source`].
     pub fn sync_and_read<R>(&mut self, read: impl FnOnce(Bytes<'_>) -> R) -> Result<R> {
         let written = self.source()?;
+        // No thread of a pool: it waits for the disk, and would be missing to those that read.
         let (synced, read) = thread::scope(|scope| {
             let sync = thread::Builder::new().spawn_scoped(scope, || self.sync());
             let read = read(written.bytes());

@@ -7,18 +7,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apograph_format::{Blake3, Crc32};
 use blake3::hazmat::{
     ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
 };
 
-use crate::checksum::Threads;
 use crate::error::{IoError, Result};
 use crate::reading::Reading;
 use crate::source::{Bytes, Window};
+use crate::threads::{Tasks, Threads};
 
 /// Bytes that one thread takes at a time: large enough that merging costs nothing.
 const CHUNK_BYTES: usize = 2 << 20;
@@ -78,12 +78,14 @@ impl PartsSums {
         let threads = if reading.pace.is_unlimited() {
             reading.threads
         } else {
-            Threads::ONE
+            &Threads::ONE
         };
         let ends = parts.into_iter().flat_map(|part| [part.start, part.end]);
         let chunks = Chunks::of(bytes.into(), ends.collect(), &|_, _| Ok(()));
-        threads.try_for_each(chunks.count(), |index| chunks.read(index, reading))?;
-        Ok(chunks.sums())
+        let read = threads.try_for_each(chunks.count(), |index| chunks.read(index, reading));
+        match read {
+            Ok(()) | Err(Unread) => chunks.sums(),
+        }
     }
 
     /// The CRC-32 of one of the parts; outside of the bytes, that of nothing.
@@ -104,130 +106,101 @@ impl PartsSums {
 }
 
 /// The checksums of some bytes that somebody reads: they are computed right after, while what was
-/// read is still in memory, by other threads too, at no pace.
+/// read is still in memory, by other threads, at no pace.
 ///
 /// The reader takes a share where the others cannot follow; on one thread, all of it. Where the
 /// reader fails, or the reading is interrupted, the rest is not read.
 ///
 /// # Errors
 ///
-/// That of `read`, and as [`sums`].
+/// That of `read`, and as [`sums`]: the first one in the bytes.
 pub fn sums_behind<'a, R, E: From<IoError>>(
     bytes: impl Into<Bytes<'a>>,
-    reading: Reading<'a>,
-    read: impl FnOnce(&SumsBehind<'a>) -> std::result::Result<R, E>,
+    reading: Reading<'_>,
+    read: impl FnOnce(&SumsBehind<'_>) -> std::result::Result<R, E>,
 ) -> std::result::Result<(R, Sums), E> {
     checked_behind(bytes.into(), reading, &|_, _| Ok(()), read)
 }
 
 /// The same, where each step of the bytes is checked too, with its offset, in no order.
-pub(crate) fn checked_behind<'a, R, E: From<IoError>>(
-    bytes: Bytes<'a>,
-    reading: Reading<'a>,
-    check: &'a Check<'a>,
-    read: impl FnOnce(&SumsBehind<'a>) -> std::result::Result<R, E>,
+pub(crate) fn checked_behind<R, E: From<IoError>>(
+    bytes: Bytes<'_>,
+    reading: Reading<'_>,
+    check: &Check<'_>,
+    read: impl FnOnce(&SumsBehind<'_>) -> std::result::Result<R, E>,
 ) -> std::result::Result<(R, Sums), E> {
-    let threads = reading.threads.get();
-    let behind = SumsBehind {
-        chunks: Chunks::of(bytes, BTreeSet::new(), check),
-        reading: reading.again(),
-        lag_chunks: (threads - 1) * LAG_CHUNKS,
-        state: Mutex::default(),
-        changed: Condvar::new(),
-    };
-    let read = thread::scope(|scope| {
-        for _ in 1..threads.min(behind.chunks.count()) {
-            // Where there is no thread to be had, the others do its work.
-            drop(thread::Builder::new().spawn_scoped(scope, || behind.follow()));
+    let followers = Followers::of(Chunks::of(bytes, BTreeSet::new(), check), reading);
+    let read = followers.threads().scope(|tasks| {
+        let read_to = |offset| followers.read_to(offset, tasks);
+        let read = read(&SumsBehind(&read_to));
+        if read.is_ok() {
+            read_to(usize::MAX);
+        } else {
+            followers.limit.store(0, Ordering::Relaxed);
         }
-        let _stop = StopAtEnd(&behind);
-        let read = read(&behind)?;
-        behind.read_to(usize::MAX);
-        behind.follow();
-        Ok::<R, E>(read)
+        read
     })?;
-    let state = behind.state.into_inner();
-    match state.unwrap_or_else(PoisonError::into_inner).failed {
-        Some(error) => Err(error.into()),
-        None => Ok((read, behind.chunks.sums().whole())),
-    }
+    Ok((read, followers.chunks.sums()?.whole()))
 }
 
 /// So many chunks for each other thread may be read and not summed yet.
 const LAG_CHUNKS: usize = 8;
 
 /// The computation that [`sums_behind`] a reader does.
-pub struct SumsBehind<'a> {
-    chunks: Chunks<'a>,
-    reading: Reading<'a>,
-    lag_chunks: usize,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// How many chunks the reader has read.
-    readable: usize,
-    /// The number of the next chunk.
-    next: usize,
-    failed: Option<IoError>,
-    is_over: bool,
-}
+pub struct SumsBehind<'a>(&'a dyn Fn(usize));
 
 impl SumsBehind<'_> {
     /// The reader has read all bytes before an offset.
     pub fn read_to(&self, offset: usize) {
-        let mut state = self.lock();
-        let readable = (offset / CHUNK_BYTES).min(self.chunks.count());
-        if readable <= state.readable {
-            return;
-        }
-        state.readable = readable;
-        self.changed.notify_all();
-        while state.next + self.lag_chunks < state.readable && !state.is_over {
-            state = self.read_next(state);
-        }
-    }
-
-    /// Takes chunk after chunk, as soon as the reader has read it.
-    fn follow(&self) {
-        let mut state = self.lock();
-        while state.next < self.chunks.count() && !state.is_over {
-            state = if state.next < state.readable {
-                self.read_next(state)
-            } else {
-                let waited = self.changed.wait(state);
-                waited.unwrap_or_else(PoisonError::into_inner)
-            };
-        }
-    }
-
-    fn read_next<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        let index = state.next;
-        state.next += 1;
-        drop(state);
-        let read = self.chunks.read(index, self.reading);
-        let mut state = self.lock();
-        if let Err(error) = read {
-            state.failed.get_or_insert(error);
-            state.is_over = true;
-        }
-        state
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        (self.0)(offset);
     }
 }
 
-/// The end of a reading, however it ends: nobody waits for more.
-struct StopAtEnd<'s, 'a>(&'s SumsBehind<'a>);
+/// Those who sum what a reader has read, chunk after chunk.
+struct Followers<'a> {
+    chunks: Chunks<'a>,
+    reading: Reading<'a>,
+    /// How many chunks the reader has read.
+    readable: AtomicUsize,
+    /// From which chunk on none is needed.
+    limit: AtomicUsize,
+}
 
-impl Drop for StopAtEnd<'_, '_> {
-    fn drop(&mut self) {
-        self.0.lock().is_over = true;
-        self.0.changed.notify_all();
+impl<'a> Followers<'a> {
+    fn of(chunks: Chunks<'a>, reading: Reading<'a>) -> Self {
+        Self {
+            chunks,
+            reading: reading.again(),
+            readable: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+        }
+    }
+
+    /// Who is worth it for so many chunks.
+    fn threads(&self) -> &'a Threads {
+        if self.chunks.count() > 1 {
+            self.reading.threads
+        } else {
+            &Threads::ONE
+        }
+    }
+
+    fn read_to<'s>(&'s self, offset: usize, tasks: &Tasks<'_, 's>) {
+        let readable = (offset / CHUNK_BYTES).min(self.chunks.count());
+        let before = self.readable.fetch_max(readable, Ordering::Relaxed);
+        if readable <= before {
+            return;
+        }
+        for index in before..readable {
+            tasks.spawn(move || {
+                let is_needed = index < self.limit.load(Ordering::Relaxed);
+                if is_needed && self.chunks.read(index, self.reading).is_err() {
+                    self.limit.fetch_min(index, Ordering::Relaxed);
+                }
+            });
+        }
+        let lag_chunks = (self.reading.threads.get() - 1) * LAG_CHUNKS;
+        while tasks.waiting() > lag_chunks && tasks.help() {}
     }
 }
 
@@ -240,8 +213,11 @@ struct Chunks<'a> {
     check: &'a Check<'a>,
     /// Where a chunk is cut in two.
     ends: BTreeSet<usize>,
-    read: Vec<OnceLock<Chunk>>,
+    read: Vec<OnceLock<Result<Chunk>>>,
 }
+
+/// A chunk could not be read; why is where the chunk would be.
+struct Unread;
 
 /// A chunk that was read.
 #[derive(Debug)]
@@ -266,10 +242,13 @@ impl<'a> Chunks<'a> {
         self.read.len()
     }
 
-    fn read(&self, index: usize, reading: Reading<'_>) -> Result<()> {
-        let chunk = self.chunk(index * CHUNK_BYTES, reading)?;
-        self.read[index].get_or_init(|| chunk);
-        Ok(())
+    /// Reads one that nobody has read.
+    fn read(&self, index: usize, reading: Reading<'_>) -> std::result::Result<(), Unread> {
+        let chunk = || self.chunk(index * CHUNK_BYTES, reading);
+        match self.read[index].get_or_init(chunk) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Unread),
+        }
     }
 
     fn chunk(&self, start: usize, reading: Reading<'_>) -> Result<Chunk> {
@@ -306,10 +285,12 @@ impl<'a> Chunks<'a> {
         Ok(Chunk { cuts, node })
     }
 
-    fn sums(self) -> PartsSums {
+    /// What all of them make together, or the first error in the bytes.
+    fn sums(self) -> Result<PartsSums> {
         let (mut cuts, mut nodes) = (BTreeMap::new(), Vec::with_capacity(self.count()));
         let mut crc32 = crc32fast::Hasher::new();
         for chunk in self.read.into_iter().filter_map(OnceLock::into_inner) {
+            let chunk = chunk?;
             for (start, cut) in chunk.cuts {
                 crc32.combine(&cut);
                 if !self.ends.is_empty() {
@@ -322,7 +303,7 @@ impl<'a> Chunks<'a> {
             crc32: Crc32::new(crc32.finalize()),
             blake3: Blake3::new(root(&nodes)),
         };
-        PartsSums { cuts, whole }
+        Ok(PartsSums { cuts, whole })
     }
 }
 
@@ -355,7 +336,7 @@ fn halves(
 #[cfg(test)]
 mod tests {
     use std::num::NonZero;
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::AtomicBool;
 
     use super::*;
     use crate::monitor::Monitor;
@@ -364,9 +345,13 @@ mod tests {
         (0..=250).cycle().take(length).collect()
     }
 
-    fn by(threads: usize) -> Reading<'static> {
+    fn threads(count: usize) -> Threads {
+        Threads::new(NonZero::new(count).expect("not zero"))
+    }
+
+    fn by(threads: &Threads) -> Reading<'_> {
         Reading {
-            threads: Threads::new(NonZero::new(threads).expect("not zero")),
+            threads,
             ..Reading::default()
         }
     }
@@ -376,7 +361,7 @@ mod tests {
         let rest = [0, 0, 0, 1, 70_000, 0, 1, 0, 1];
         for (chunks, rest) in rest.into_iter().enumerate() {
             let bytes = bytes(chunks * CHUNK_BYTES + rest);
-            let found = sums(&bytes, by(3)).expect("in memory");
+            let found = sums(&bytes, by(&threads(3))).expect("in memory");
             assert_eq!(found, Sums::of(&bytes), "{chunks}");
         }
     }
@@ -393,7 +378,7 @@ mod tests {
             &[0..10, 10..bytes.len()],
             &[CHUNK_BYTES..CHUNK_BYTES + 1, 0..bytes.len()],
         ] {
-            let sums = PartsSums::of(&bytes, parts.iter().cloned(), by(3));
+            let sums = PartsSums::of(&bytes, parts.iter().cloned(), by(&threads(3)));
             let sums = sums.expect("in memory");
             for part in parts {
                 let expected = Crc32::of(&bytes[part.clone()]);
@@ -406,7 +391,7 @@ mod tests {
     #[test]
     fn a_part_outside_of_the_bytes_is_of_nothing() {
         let parts = [9..12, Range { start: 3, end: 2 }];
-        let sums = PartsSums::of(b"12345", parts.clone(), by(1)).expect("in memory");
+        let sums = PartsSums::of(b"12345", parts.clone(), by(&threads(1))).expect("in memory");
         for part in parts {
             assert_eq!(sums.part(part), Crc32::of(b""));
         }
@@ -415,9 +400,9 @@ mod tests {
     #[test]
     fn what_is_computed_behind_a_reader_is_the_sums_of_all() {
         let bytes = bytes(3 * CHUNK_BYTES + 5);
-        for threads in [1, 3] {
+        for threads in [1, 3].map(threads) {
             for step in [1 << 16, CHUNK_BYTES - 1, CHUNK_BYTES, bytes.len()] {
-                let (read, sums) = sums_behind(&bytes, by(threads), |behind| {
+                let (read, sums) = sums_behind(&bytes, by(&threads), |behind| {
                     let reads = (0..bytes.len()).step_by(step);
                     Ok::<_, IoError>(reads.map(|offset| behind.read_to(offset)).count())
                 })
@@ -431,24 +416,60 @@ mod tests {
     #[test]
     fn nothing_is_summed_that_was_not_read_and_no_reader_runs_far_ahead() {
         let bytes = bytes(20 * CHUNK_BYTES);
-        for (threads, lag) in [(1, 0), (2, 8)] {
-            sums_behind(&bytes, by(threads), |behind| {
+        for (count, lag) in [(1, 0), (2, 8)] {
+            let threads = threads(count);
+            let chunks = Chunks::of((&bytes).into(), BTreeSet::new(), &|_, _| Ok(()));
+            let followers = Followers::of(chunks, by(&threads));
+            threads.scope(|tasks| {
                 for chunk in 0..=20 {
-                    behind.read_to(chunk * CHUNK_BYTES);
-                    let summed = behind.lock().next;
+                    followers.read_to(chunk * CHUNK_BYTES, tasks);
+                    let summed = chunk - tasks.waiting();
                     assert!((chunk.saturating_sub(lag)..=chunk).contains(&summed));
                 }
-                Ok::<_, IoError>(())
-            })
-            .expect("in memory");
+            });
+            let found = followers.chunks.sums().expect("in memory").whole();
+            assert_eq!(found, Sums::of(&bytes));
         }
+    }
+
+    #[test]
+    fn the_first_error_in_the_bytes_is_told_whichever_comes_first() {
+        const LATER: usize = 2 * CHUNK_BYTES;
+        let bytes = bytes(4 * CHUNK_BYTES);
+        let threads = threads(2);
+        let later_failed = AtomicBool::new(false);
+        let failed = |offset: usize| {
+            Err(IoError::EndedEarly {
+                path: "file".into(),
+                expected: 0,
+                read: offset as u64,
+            })
+        };
+        let check = |offset, _: &[u8]| match offset {
+            CHUNK_BYTES => {
+                while !later_failed.load(Ordering::Relaxed) {
+                    std::thread::yield_now();
+                }
+                failed(offset)
+            }
+            LATER => {
+                later_failed.store(true, Ordering::Relaxed);
+                failed(offset)
+            }
+            _ => Ok(()),
+        };
+        let end = checked_behind((&bytes).into(), by(&threads), &check, |_| {
+            Ok::<_, IoError>(())
+        });
+        let first = CHUNK_BYTES as u64;
+        assert!(matches!(end, Err(IoError::EndedEarly { read, .. }) if read == first));
     }
 
     #[test]
     fn where_the_reader_fails_nothing_more_is_read() {
         let bytes = bytes(9 * CHUNK_BYTES);
-        for threads in [1, 3] {
-            let end = sums_behind(&bytes, by(threads), |behind| {
+        for threads in [1, 3].map(threads) {
+            let end = sums_behind(&bytes, by(&threads), |behind| {
                 behind.read_to(CHUNK_BYTES);
                 Err::<(), _>(IoError::Interrupted)
             });
@@ -467,11 +488,11 @@ mod tests {
     #[test]
     fn what_is_interrupted_ends() {
         let bytes = bytes(9 * CHUNK_BYTES);
-        for threads in [1, 3] {
+        for threads in [1, 3].map(threads) {
             let monitor = Ended(AtomicBool::new(false));
             let reading = Reading {
                 monitor: &monitor,
-                ..by(threads)
+                ..by(&threads)
             };
             let end = sums_behind(&bytes, reading, |behind| {
                 monitor.0.store(true, Ordering::Relaxed);

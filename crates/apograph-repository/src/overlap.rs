@@ -23,7 +23,7 @@ const CHUNK_BYTES: usize = 4 << 20;
 pub(crate) fn overlap_bytes(
     before: &[LogPart<'_>],
     body: Bytes<'_>,
-    threads: Threads,
+    threads: &Threads,
 ) -> Result<u64> {
     let front = body.slice(0..FRONT_BYTES).read()?;
     let mut longest = 0;
@@ -48,7 +48,7 @@ pub(crate) fn overlap_bytes(
 }
 
 /// The first place at which bytes are as a front, as far as they go on there.
-fn find_front(bytes: Bytes<'_>, front: &[u8], threads: Threads) -> Result<Option<usize>> {
+fn find_front(bytes: Bytes<'_>, front: &[u8], threads: &Threads) -> Result<Option<usize>> {
     let found = AtomicUsize::new(usize::MAX);
     let finder = Finder::new(front);
     threads.try_for_each(bytes.len().div_ceil(CHUNK_BYTES), |chunk| {
@@ -131,7 +131,7 @@ mod tests {
             (log[1..3].concat(), 0),
         ];
         for (body, expected) in rows {
-            let found = overlap_bytes(&before, (&body).into(), Threads::ONE);
+            let found = overlap_bytes(&before, (&body).into(), &Threads::ONE);
             assert_eq!(found.expect("bytes in memory"), expected);
         }
     }
@@ -154,13 +154,13 @@ mod tests {
             let rest = &mut bytes[start..];
             let length = rest.len().min(front.len());
             rest[..length].copy_from_slice(&front[..length]);
-            for threads in [Threads::ONE, Threads::default()] {
+            for threads in [&Threads::ONE, &Threads::default()] {
                 let found = find_front((&bytes).into(), &front, threads);
                 assert_eq!(found.expect("bytes in memory"), Some(start));
             }
         }
         let bytes = vec![0; CHUNK_BYTES + 1];
-        let found = find_front((&bytes).into(), &front, Threads::default());
+        let found = find_front((&bytes).into(), &front, &Threads::default());
         assert_eq!(found.expect("bytes in memory"), None);
     }
 }

@@ -31,7 +31,7 @@ pub struct LogRead {
 pub fn read_log(
     parts: &[LogPart<'_>],
     mut state: TimelineState,
-    threads: Threads,
+    threads: &Threads,
     mut visit: impl FnMut(&PlacedEvent<'_>) -> Result<(), IoError>,
 ) -> Result<LogRead, IoError> {
     let mut summary = Summary::default();

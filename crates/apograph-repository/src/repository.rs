@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{At, Folder, IoError, Monitor, Reading, is_temporary};
+use apograph_io::{At, Folder, IoError, Monitor, Reading, Threads, is_temporary};
 use apograph_manifest::{
     Chain, ChainEntry, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
@@ -61,7 +61,12 @@ impl Repository {
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
     /// be read; [`RepositoryError::Io`].
     pub fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, Reading::default())
+        let threads = Threads::default();
+        let reading = Reading {
+            threads: &threads,
+            ..Reading::default()
+        };
+        Self::open_with(path, reading)
     }
 
     /// The same, where segments that have no record are read in this way.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
-use apograph_io::{Monitor, Reading};
+use apograph_io::{Monitor, Reading, Threads};
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable};
 use apograph_repository::Repository;
 use apograph_wal::{Group, PlacedEvent, Placement};
@@ -83,7 +83,12 @@ pub fn commits<E: From<RestoreError>>(
             entry.segment.kind == SegmentKind::Incremental && !repeats
         })
     };
-    let mut walk = Walk::from(repository, 0, Reading::heard_by(monitor)).checking_first();
+    let threads = Threads::default();
+    let reading = Reading {
+        threads: &threads,
+        ..Reading::heard_by(monitor)
+    };
+    let mut walk = Walk::from(repository, 0, reading).checking_first();
     let steps = (0..entries.len())
         .filter(is_wanted)
         .map(|index| (index, walk.step(index)));

@@ -1,9 +1,10 @@
 //! The writing of a database, beside the check of what it is made of.
 //!
 //! A thread of its own copies what was just read, while it is still in memory; meanwhile what
-//! follows is checked, and the disk has something to write from the beginning on. So bytes are
-//! written of which it is not known yet whether the file that they are from is the one that is
-//! meant: they go into a staging folder, and the database appears once all of it was found sound.
+//! follows is checked, and the disk has something to write from the beginning on. It is no thread of
+//! the pool that checks: it waits for the disk, and for pieces. So bytes are written of which it is
+//! not known yet whether the file that they are from is the one that is meant: they go into a
+//! staging folder, and the database appears once all of it was found sound.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -110,7 +110,7 @@ pub fn restore(
     place.check_place()?;
     place.check_free_or_left()?;
     let reading = Reading {
-        threads: options.threads,
+        threads: &options.threads,
         pace: &options.pace,
         monitor,
     };
@@ -151,6 +151,8 @@ fn restored(
     reading: Reading<'_>,
 ) -> Result<Restored> {
     let plan = repository.chain().plan(&options.target)?;
+    // A core is left to whoever writes.
+    let beside_a_writer = reading.threads.but_one();
     warn_of_file_times(repository, &plan, options, reading.monitor);
     let maker = Maker::new(repository, &plan, reading);
     if options.dry_run {
@@ -161,7 +163,7 @@ fn restored(
     let model = repository.file_of(maker.full()?);
     let mode = Mode::of(&model.open()?, &model.path())?;
     let staging = Staging::begin(disk, place.clone(), mode, reading.monitor)?;
-    maker.beside_a_writer().made(output, Sink::to(staging))
+    maker.by(&beside_a_writer).made(output, Sink::to(staging))
 }
 
 /// After a rebuild that found no record of it, when a segment of generation 1 was captured is known
@@ -223,10 +225,10 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The same where a core is left to whoever writes.
-    fn beside_a_writer(self) -> Self {
+    /// The same by other threads.
+    fn by(self, threads: &'a Threads) -> Self {
         let reading = Reading {
-            threads: self.reading.threads.but_one(),
+            threads,
             ..self.reading
         };
         Self { reading, ..self }

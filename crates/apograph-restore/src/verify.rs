@@ -35,7 +35,7 @@ pub struct VerifyOptions {
 impl VerifyOptions {
     fn reading<'a>(&'a self, monitor: &'a dyn Monitor) -> Reading<'a> {
         Reading {
-            threads: self.threads,
+            threads: &self.threads,
             pace: &self.pace,
             monitor,
         }

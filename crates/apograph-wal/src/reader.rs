@@ -10,19 +10,19 @@ use crate::part::{LogPart, Place};
 /// Reads a log from its start, group by group, checking every frame.
 ///
 /// The log is of the generation of its first part. [`read_ahead`](crate::read_ahead) gives one
-/// whose frames are checked on several threads. Where the log cannot be read on, the error is the
+/// whose frames are checked on several threads, which are there as long as `'s`. Where the log cannot be read on, the error is the
 /// last that it gives, and no [`end`](GroupReader::end) is known.
 #[derive(Debug)]
-pub struct GroupReader<'a>(Source<'a>);
+pub struct GroupReader<'a, 's>(Source<'a, 's>);
 
 #[derive(Debug)]
-enum Source<'a> {
+enum Source<'a, 's> {
     One(crate::v1::reader::Reader<'a>),
     Two(crate::v2::reader::Reader<'a>),
-    Ahead(Ahead<'a>),
+    Ahead(Ahead<'a, 's>),
 }
 
-impl<'a> GroupReader<'a> {
+impl<'a, 's> GroupReader<'a, 's> {
     /// A reader at the start of the log.
     pub fn new(parts: &'a [LogPart<'a>]) -> Self {
         Self::from(parts, Place::default())
@@ -37,7 +37,7 @@ impl<'a> GroupReader<'a> {
         })
     }
 
-    pub(crate) const fn of(ahead: Ahead<'a>) -> Self {
+    pub(crate) const fn of(ahead: Ahead<'a, 's>) -> Self {
         Self(Source::Ahead(ahead))
     }
 
@@ -84,7 +84,7 @@ impl<'a> GroupReader<'a> {
     }
 }
 
-impl<'a> Iterator for GroupReader<'a> {
+impl<'a> Iterator for GroupReader<'a, '_> {
     type Item = Result<LogEvent<'a>>;
 
     fn next(&mut self) -> Option<Result<LogEvent<'a>>> {

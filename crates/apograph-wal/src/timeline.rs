@@ -256,7 +256,7 @@ impl PlacedEvent<'_> {
 /// Reads a log group by group and tells where in the history each stands.
 #[derive(Debug)]
 pub struct PlacedReader<'a, 's> {
-    groups: GroupReader<'a>,
+    groups: GroupReader<'a, 's>,
     state: &'s mut TimelineState,
 }
 
@@ -268,7 +268,7 @@ impl<'a, 's> PlacedReader<'a, 's> {
     }
 
     /// The same, of groups that are read already or ahead.
-    pub const fn of(groups: GroupReader<'a>, state: &'s mut TimelineState) -> Self {
+    pub const fn of(groups: GroupReader<'a, 's>, state: &'s mut TimelineState) -> Self {
         Self { groups, state }
     }
 

@@ -60,7 +60,7 @@ impl<'a> Backup<'a> {
     }
 
     /// Checks what is read and written on this many threads, in place of one for each core.
-    pub const fn threads(mut self, threads: Threads) -> Self {
+    pub fn threads(mut self, threads: Threads) -> Self {
         self.options.threads = threads;
         self
     }

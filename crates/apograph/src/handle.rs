@@ -102,7 +102,7 @@ impl<'a> Restore<'a> {
     }
 
     /// Checks what is read on this many threads, in place of one for each core.
-    pub const fn threads(mut self, threads: Threads) -> Self {
+    pub fn threads(mut self, threads: Threads) -> Self {
         self.options.threads = threads;
         self
     }
@@ -161,7 +161,7 @@ impl<'a> Verify<'a> {
     }
 
     /// Checks what is read on this many threads, in place of one for each core.
-    pub const fn threads(mut self, threads: Threads) -> Self {
+    pub fn threads(mut self, threads: Threads) -> Self {
         self.options.threads = threads;
         self
     }

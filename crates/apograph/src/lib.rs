@@ -66,7 +66,7 @@ pub use apograph_format as format;
 /// ```
 /// use apograph::io::{Threads, crc32};
 ///
-/// assert_eq!(crc32(b"123456789", Threads::default()).to_string(), "cbf43926");
+/// assert_eq!(crc32(b"123456789", &Threads::default()).to_string(), "cbf43926");
 /// ```
 #[doc(inline)]
 pub use apograph_io as io;

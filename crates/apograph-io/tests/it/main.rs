@@ -1,6 +1,5 @@
 //! What the disk promises.
 
-mod checksum;
 mod clock;
 mod disk;
 mod folder;
@@ -14,3 +13,4 @@ mod portable;
 mod replaced;
 mod source;
 mod staged;
+mod threads;

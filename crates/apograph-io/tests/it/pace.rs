@@ -128,7 +128,7 @@ fn a_reading_ends_when_it_is_interrupted() {
         let (clock, pace) = limited(rate);
         let monitor = Patient(AtomicUsize::new(asked));
         let reading = Reading {
-            threads: Threads::ONE,
+            threads: &Threads::ONE,
             pace: &pace,
             monitor: &monitor,
         };
@@ -155,14 +155,19 @@ fn a_slow_checksum_is_the_same() {
     let bytes: Vec<u8> = (0..=250).cycle().take(3 << 20).collect();
     let expected = Sums::of(&bytes);
     let (clock, pace) = limited(MIB);
+    let threads = Threads::default();
+    let unlimited = Reading {
+        threads: &threads,
+        ..Reading::default()
+    };
     let reading = Reading {
         pace: &pace,
-        ..Reading::default()
+        ..unlimited
     };
     assert_eq!(sums(&bytes, reading).expect("no end"), expected);
     assert_eq!(milliseconds(&clock), 3000);
     clock.check_waits();
-    let found = sums(&bytes, Reading::default());
+    let found = sums(&bytes, unlimited);
     assert_eq!(found.expect("no end"), expected);
 }
 

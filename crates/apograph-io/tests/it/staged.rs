@@ -5,8 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apograph_io::{
-    Disk, Folder, IoError, Mode, Reading, RealDisk, Result, StagedFile, Sums, is_temporary,
-    temporary_name,
+    Disk, Folder, IoError, Mode, Reading, RealDisk, Result, StagedFile, Sums, Threads,
+    is_temporary, temporary_name,
 };
 use tempfile::TempDir;
 
@@ -191,7 +191,11 @@ fn read_back(length: usize, check: &(dyn Fn(usize, &[u8]) -> Result<()> + Sync))
     fs::write(&source, bytes(length)).expect("a file");
     let source = File::open(source).expect("a file");
     let mut file = StagedFile::create(&RealDisk, folder.at("file"), Mode::PRIVATE)?;
-    let reading = Reading::default();
+    let threads = Threads::default();
+    let reading = Reading {
+        threads: &threads,
+        ..Reading::default()
+    };
     let sums = file.write_and_read(length + 1, check, reading, |file| {
         file.copy(&source, 0, length as u64 / 2, reading)?;
         file.copy(

@@ -179,11 +179,11 @@ fn check(parts: &[LogPart<'_>]) {
     check_placed(parts, events, end);
 }
 
-/// Read ahead in stretches, a log is what it is.
+/// Read ahead in chunks, a log is what it is.
 fn check_ahead(parts: &[LogPart<'_>]) {
-    const STRETCH_BYTES: NonZero<usize> = NonZero::new(150).expect("not zero");
-    let threads = Threads::ONE;
-    read_chunks(parts, threads, STRETCH_BYTES, |mut ahead| {
+    const CHUNK_BYTES: NonZero<usize> = NonZero::new(150).expect("not zero");
+    let threads = &Threads::ONE;
+    read_chunks(parts, threads, CHUNK_BYTES, |mut ahead| {
         let mut reader = GroupReader::new(parts);
         let (ahead_events, events) = (ahead.by_ref(), reader.by_ref());
         let in_memory = |event: Result<_, IoError>| event.expect(IN_MEMORY);

@@ -1,12 +1,14 @@
-//! The chunks of a log, which threads take and read, and give back in the order of the log.
+//! The chunks of a log, which threads read, and which are given out in the order of the log.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::num::NonZero;
 use std::ops::{Range, RangeInclusive};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use apograph_format::Generation;
-use apograph_io::Threads;
+use apograph_io::Tasks;
 
 use crate::group::LogEvent;
 use crate::part::{LogPart, Place};
@@ -15,35 +17,32 @@ use crate::{v1, v2};
 
 /// After a chunk of fewer events the next ones are longer.
 pub(super) const FEW_EVENTS: usize = 1 << 10;
-/// How many chunks for each thread are read and not yet asked for, at most: what bounds memory.
-pub(super) const STRETCHES_PER_THREAD: usize = 3;
 
 /// The chunks of a log that are being read.
 #[derive(Debug)]
-pub(super) struct Chunks<'a> {
-    pub(super) parts: &'a [LogPart<'a>],
+pub(super) struct Chunks<'a, 's> {
+    log: Arc<Log<'a>>,
+    tasks: &'s Tasks<'s, 'a>,
     /// The shortest and the longest chunk, in bytes.
     lengths: RangeInclusive<usize>,
-    /// How many are read and not yet asked for, at most.
+    /// How many are read and not yet asked for, at most: what bounds memory.
     most: usize,
-    state: Mutex<State<'a>>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-pub(super) struct State<'a> {
     /// Where the next chunk begins; none behind the last one.
     next: Option<Place>,
     /// How many bytes it has.
     length: usize,
-    /// The number of the next chunk to be begun.
-    pub(super) begun: usize,
-    /// The number of the next chunk to be asked for.
-    asked: usize,
-    /// What was read, by its number.
-    pub(super) done: BTreeMap<usize, Chunk<'a>>,
+    /// Those that were not asked for yet, in the order of the log.
+    pub(super) begun: VecDeque<Begun<'a>>,
     /// Lists of events that were used up.
-    pub(super) spare: Vec<Vec<LogEvent<'a>>>,
+    spare: Vec<Vec<LogEvent<'a>>>,
+    _stop: StopAtEnd,
+}
+
+/// A chunk that some thread reads, or has read.
+#[derive(Debug)]
+pub(super) struct Begun<'a> {
+    limit: Place,
+    sound: Receiver<Option<Sound<'a>>>,
 }
 
 /// A chunk that was read.
@@ -63,165 +62,167 @@ pub(super) struct Sound<'a> {
     pub(super) end: Place,
 }
 
-/// A chunk that is to be read.
-pub(super) struct Task<'a> {
-    number: usize,
-    part: usize,
-    range: Range<usize>,
-    events: Vec<LogEvent<'a>>,
-}
-
-impl<'a> Chunks<'a> {
+impl<'a, 's> Chunks<'a, 's> {
+    /// The chunks of a log, of which the first ones are given to the threads.
     pub(super) fn new(
         parts: &'a [LogPart<'a>],
         lengths: RangeInclusive<NonZero<usize>>,
-        threads: Threads,
+        most: usize,
+        tasks: &'s Tasks<'s, 'a>,
     ) -> Self {
         let length = lengths.start().get();
-        Self {
-            parts,
-            lengths: length..=lengths.end().get(),
-            most: threads.get().saturating_mul(STRETCHES_PER_THREAD),
-            state: Mutex::new(State {
-                next: (!parts.is_empty()).then(Place::default),
-                length,
-                begun: 0,
-                asked: 0,
-                done: BTreeMap::new(),
-                spare: Vec::new(),
+        let is_over = Arc::<AtomicBool>::default();
+        let mut chunks = Self {
+            _stop: StopAtEnd(Arc::clone(&is_over)),
+            log: Arc::new(Log {
+                parts,
+                windows: Mutex::default(),
+                is_over,
             }),
-            changed: Condvar::new(),
-        }
+            tasks,
+            lengths: length..=lengths.end().get(),
+            most,
+            next: (!parts.is_empty()).then(Place::default),
+            length,
+            begun: VecDeque::new(),
+            spare: Vec::new(),
+        };
+        chunks.begin();
+        chunks
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State<'a>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn parts(&self) -> &'a [LogPart<'a>] {
+        self.log.parts
     }
 
-    pub(super) fn wait<'s>(&self, state: MutexGuard<'s, State<'a>>) -> MutexGuard<'s, State<'a>> {
-        let waited = self.changed.wait(state);
-        waited.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads chunk after chunk, until there are no more.
-    pub(super) fn read_on(&self) {
-        let mut window = LogWindow::of(self.parts);
-        let mut state = self.lock();
-        loop {
-            state = match self.begin(&mut state) {
-                Some(task) => {
-                    drop(state);
-                    self.read(task, &mut window)
-                }
-                None if state.next.is_none() => return,
-                None => self.wait(state),
-            };
-        }
-    }
-
-    /// The next chunk in the order of the log, which this thread reads itself where no other
-    /// does; `None` after the last one.
-    pub(super) fn take(
-        &self,
-        used: Vec<LogEvent<'a>>,
-        window: &mut LogWindow<'a>,
-    ) -> Option<Chunk<'a>> {
-        let mut state = self.lock();
-        state.spare.push(used);
-        let number = state.asked;
-        loop {
-            if let Some(chunk) = state.done.remove(&number) {
-                state.asked = number.saturating_add(1);
-                self.changed.notify_all();
-                return Some(chunk);
+    /// The next chunk in the order of the log, once it was read; `None` after the last one.
+    pub(super) fn take(&mut self, used: Vec<LogEvent<'a>>) -> Option<Chunk<'a>> {
+        let Begun { limit, sound } = self.begun.pop_front()?;
+        self.spare.push(used);
+        let sound = loop {
+            match sound.try_recv() {
+                Err(TryRecvError::Empty) if self.tasks.help() => {}
+                Err(TryRecvError::Empty) => break sound.recv().ok().flatten(),
+                // Whoever panics sends nothing.
+                read => break read.ok().flatten(),
             }
-            state = match self.begin(&mut state) {
-                Some(task) => {
-                    drop(state);
-                    self.read(task, window)
-                }
-                None if state.begun <= number => return None,
-                None => self.wait(state),
-            };
-        }
+        };
+        let events = sound.as_ref().map_or(0, |sound| sound.events.len());
+        self.length = if events < FEW_EVENTS {
+            self.length.saturating_mul(2).min(*self.lengths.end())
+        } else {
+            *self.lengths.start()
+        };
+        self.begin();
+        Some(Chunk { limit, sound })
     }
 
-    /// The next chunk to be read; `None` where enough are, or there is none.
-    pub(super) fn begin(&self, state: &mut State<'a>) -> Option<Task<'a>> {
-        let Place { part, offset } = state.next?;
-        if state.begun.saturating_sub(state.asked) >= self.most {
-            return None;
+    /// Gives chunks to the threads, until as many are begun as may be.
+    fn begin(&mut self) {
+        while let Some(Place { part, offset }) = self.next
+            && self.begun.len() < self.most
+        {
+            let length = self.parts().get(part).map_or(0, |part| part.bytes.len());
+            let end = offset.saturating_add(self.length).min(length);
+            self.next = self.after(part, end);
+            let (sender, sound) = sync_channel(1);
+            let limit = Place { part, offset: end };
+            self.begun.push_back(Begun { limit, sound });
+            let log = Arc::clone(&self.log);
+            let events = self.spare.pop().unwrap_or_default();
+            self.tasks.spawn(move || {
+                if !log.is_over.load(Ordering::Relaxed) {
+                    // Who does not ask for it any more does not need it.
+                    let _ = sender.send(log.sound(part, offset..end, events));
+                }
+            });
         }
-        let length = self.parts.get(part).map_or(0, |part| part.bytes.len());
-        let end = offset.saturating_add(state.length).min(length);
-        state.next = self.behind(part, end);
-        let number = state.begun;
-        state.begun = number.saturating_add(1);
-        Some(Task {
-            number,
-            part,
-            range: offset..end,
-            events: state.spare.pop().unwrap_or_default(),
-        })
     }
 
     /// Where a chunk begins that is after one with this end.
-    fn behind(&self, part: usize, end: usize) -> Option<Place> {
-        let length = self.parts.get(part)?.bytes.len();
+    fn after(&self, part: usize, end: usize) -> Option<Place> {
+        let length = self.parts().get(part)?.bytes.len();
         if end < length {
             return Some(Place { part, offset: end });
         }
         let part = part.saturating_add(1);
-        (part < self.parts.len()).then_some(Place { part, offset: 0 })
+        (part < self.parts().len()).then_some(Place { part, offset: 0 })
     }
 
-    pub(super) fn read(
-        &self,
-        task: Task<'a>,
-        window: &mut LogWindow<'a>,
-    ) -> MutexGuard<'_, State<'a>> {
-        // Whatever happens to this thread, the chunk is not waited for in vain.
-        let mut slot = Slot {
-            chunks: self,
-            number: task.number,
-            chunk: Some(Chunk {
-                limit: Place {
-                    part: task.part,
-                    offset: task.range.end,
-                },
-                sound: None,
-            }),
+    /// The place as that of the byte that comes next.
+    pub(super) fn normal(&self, mut place: Place) -> Place {
+        let is_at_end = |place: Place| {
+            let part = self.parts().get(place.part);
+            part.is_some_and(|part| place.offset >= part.bytes.len())
         };
-        let sound = self.sound(task, window);
-        if let Some(chunk) = &mut slot.chunk {
-            chunk.sound = sound;
+        while is_at_end(place) {
+            place = Place {
+                part: place.part.saturating_add(1),
+                offset: 0,
+            };
         }
-        drop(slot);
-        self.lock()
+        place
+    }
+}
+
+/// Nobody asks for more: of what was given to the threads, what is not begun is not read.
+#[derive(Debug)]
+struct StopAtEnd(Arc<AtomicBool>);
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The log, as the threads see it that read chunks of it.
+#[derive(Debug)]
+struct Log<'a> {
+    parts: &'a [LogPart<'a>],
+    /// Those through which no thread looks now.
+    windows: Mutex<Vec<LogWindow<'a>>>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl<'a> Log<'a> {
+    /// What is in a chunk. Where it cannot be read, whoever reads it again tells.
+    fn sound(
+        &self,
+        part: usize,
+        range: Range<usize>,
+        events: Vec<LogEvent<'a>>,
+    ) -> Option<Sound<'a>> {
+        let window = self.windows().pop();
+        let mut window = window.unwrap_or_else(|| LogWindow::of(self.parts));
+        let sound = self.seen(part, range, events, &mut window);
+        self.windows().push(window);
+        sound
     }
 
-    /// What is in a chunk. Where it cannot be read, whoever reads it again tells.
-    fn sound(&self, task: Task<'a>, window: &mut LogWindow<'a>) -> Option<Sound<'a>> {
+    fn windows(&self) -> MutexGuard<'_, Vec<LogWindow<'a>>> {
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(
+        &self,
+        part: usize,
+        range: Range<usize>,
+        mut events: Vec<LogEvent<'a>>,
+        window: &mut LogWindow<'a>,
+    ) -> Option<Sound<'a>> {
         let limit = Place {
-            part: task.part,
-            offset: task.range.end,
+            part,
+            offset: range.end,
         };
-        let mut events = task.events;
         events.clear();
-        let part = self.parts.get(task.part)?;
-        let generation = part.generation();
+        let generation = self.parts.get(part)?.generation();
         let offset = match generation {
             // Most log files begin with a group.
-            _ if task.range.start == 0 => 0,
-            Generation::One => v1::boundary::find(window, task.part, task.range).ok()??,
-            Generation::Two => {
-                v2::boundary::find(window, self.parts, task.part, task.range).ok()??
-            }
+            _ if range.start == 0 => 0,
+            Generation::One => v1::boundary::find(window, part, range).ok()??,
+            Generation::Two => v2::boundary::find(window, self.parts, part, range).ok()??,
         };
-        let start = Place {
-            part: task.part,
-            offset,
-        };
+        let start = Place { part, offset };
         let own = std::mem::replace(window, LogWindow::of(self.parts));
         let end = match generation {
             Generation::One => {
@@ -244,53 +245,5 @@ impl<'a> Chunks<'a> {
             }
         };
         Some(Sound { start, events, end })
-    }
-
-    /// The place as that of the byte that comes next.
-    pub(super) fn normal(&self, mut place: Place) -> Place {
-        let is_at_end = |place: Place| {
-            let part = self.parts.get(place.part);
-            part.is_some_and(|part| place.offset >= part.bytes.len())
-        };
-        while is_at_end(place) {
-            place = Place {
-                part: place.part.saturating_add(1),
-                offset: 0,
-            };
-        }
-        place
-    }
-
-    /// A chunk was read.
-    fn end(&self, number: usize, chunk: Chunk<'a>) {
-        let mut state = self.lock();
-        let events = chunk.sound.as_ref().map_or(0, |sound| sound.events.len());
-        state.length = if events < FEW_EVENTS {
-            state.length.saturating_mul(2).min(*self.lengths.end())
-        } else {
-            *self.lengths.start()
-        };
-        state.done.insert(number, chunk);
-        self.changed.notify_all();
-    }
-
-    pub(super) fn stop(&self) {
-        self.lock().next = None;
-        self.changed.notify_all();
-    }
-}
-
-/// The place of a chunk that is being read.
-struct Slot<'s, 'a> {
-    chunks: &'s Chunks<'a>,
-    number: usize,
-    chunk: Option<Chunk<'a>>,
-}
-
-impl Drop for Slot<'_, '_> {
-    fn drop(&mut self) {
-        if let Some(chunk) = self.chunk.take() {
-            self.chunks.end(self.number, chunk);
-        }
     }
 }

@@ -17,8 +17,6 @@ mod tests;
 
 use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
-use std::thread;
 
 use apograph_io::{Result, Threads};
 
@@ -26,86 +24,72 @@ use self::chunks::Chunks;
 use crate::group::{LogEnd, LogEvent};
 use crate::part::{LogPart, Place};
 use crate::reader::GroupReader;
-use crate::window::LogWindow;
 
 /// The fewest bytes of a chunk: they and the events of small groups stay in a core's own cache.
-const STRETCH_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
+const CHUNK_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
 /// The most: what is searched for the first group, and what is read by two threads where one chunk
 /// ends and the next begins, is little of it.
-const LONG_STRETCH_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
+const LONG_CHUNK_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
+/// How many chunks for each thread are read and not yet asked for, at most.
+const CHUNKS_PER_THREAD: usize = 3;
 
-/// Reads a log group by group, where other threads check frames ahead of the caller.
+/// Reads a log group by group, where threads check frames ahead of the caller.
 ///
-/// `read` gets a reader that is like [`GroupReader::new`] in all it says. `threads` counts the
-/// caller's own. Memory is bounded by the number of threads, some MiB for each; it does not grow
-/// with the log.
+/// `read` gets a reader that is like [`GroupReader::new`] in all it says. Memory is bounded by the
+/// number of threads, some MiB for each; it does not grow with the log.
 pub fn read_ahead<'a, R>(
     parts: &'a [LogPart<'a>],
-    threads: Threads,
-    read: impl FnOnce(GroupReader<'a>) -> R,
+    threads: &Threads,
+    read: impl FnOnce(GroupReader<'a, '_>) -> R,
 ) -> R {
     let bytes = parts.iter().map(|part| part.bytes.len());
     let bytes = bytes.fold(0, usize::saturating_add);
-    if threads.get() == 1 || bytes <= STRETCH_BYTES.get() {
+    if bytes <= CHUNK_BYTES.get() || threads.is_alone() {
         return read(GroupReader::new(parts));
     }
-    read_lengths(parts, threads, STRETCH_BYTES..=LONG_STRETCH_BYTES, read)
+    read_lengths(parts, threads, CHUNK_BYTES..=LONG_CHUNK_BYTES, read)
 }
 
 /// The same in chunks of another length than those which were found to be fast, however short
 /// the log is.
 pub fn read_chunks<'a, R>(
     parts: &'a [LogPart<'a>],
-    threads: Threads,
-    stretch_bytes: NonZero<usize>,
-    read: impl FnOnce(GroupReader<'a>) -> R,
+    threads: &Threads,
+    chunk_bytes: NonZero<usize>,
+    read: impl FnOnce(GroupReader<'a, '_>) -> R,
 ) -> R {
-    read_lengths(parts, threads, stretch_bytes..=stretch_bytes, read)
+    read_lengths(parts, threads, chunk_bytes..=chunk_bytes, read)
 }
 
 fn read_lengths<'a, R>(
     parts: &'a [LogPart<'a>],
-    threads: Threads,
+    threads: &Threads,
     lengths: RangeInclusive<NonZero<usize>>,
-    read: impl FnOnce(GroupReader<'a>) -> R,
+    read: impl FnOnce(GroupReader<'a, '_>) -> R,
 ) -> R {
-    let chunks = Arc::new(Chunks::new(parts, lengths, threads));
-    thread::scope(|scope| {
-        let _stop = StopAtEnd(&chunks);
-        for _ in 1..threads.get() {
-            // Where there is no thread to be had, the others do its work.
-            drop(thread::Builder::new().spawn_scoped(scope, || chunks.read_on()));
-        }
-        read(GroupReader::of(Ahead::of(Arc::clone(&chunks))))
+    let most = threads.get().saturating_mul(CHUNKS_PER_THREAD);
+    threads.scope(|tasks| {
+        let chunks = Chunks::new(parts, lengths, most, tasks);
+        read(GroupReader::of(Ahead::of(chunks)))
     })
-}
-
-struct StopAtEnd<'s, 'a>(&'s Chunks<'a>);
-
-impl Drop for StopAtEnd<'_, '_> {
-    fn drop(&mut self) {
-        self.0.stop();
-    }
 }
 
 /// The events of a log that is read ahead.
 #[derive(Debug)]
-pub(crate) struct Ahead<'a> {
-    chunks: Arc<Chunks<'a>>,
-    window: LogWindow<'a>,
+pub(crate) struct Ahead<'a, 's> {
+    chunks: Chunks<'a, 's>,
     /// Those of a chunk, and how many of them were given out.
     events: Vec<LogEvent<'a>>,
     given: usize,
     /// After what was read so far.
     place: Place,
     /// Reads what could not be used, up to a place, or to the end of the log.
-    again: Option<(Box<GroupReader<'a>>, Option<Place>)>,
+    again: Option<(Box<GroupReader<'a, 's>>, Option<Place>)>,
 }
 
-impl<'a> Ahead<'a> {
-    fn of(chunks: Arc<Chunks<'a>>) -> Self {
+impl<'a, 's> Ahead<'a, 's> {
+    fn of(chunks: Chunks<'a, 's>) -> Self {
         Self {
-            window: LogWindow::of(chunks.parts),
             chunks,
             events: Vec::new(),
             given: 0,
@@ -147,7 +131,7 @@ impl<'a> Ahead<'a> {
     fn go_on(&mut self) {
         self.given = 0;
         let used = std::mem::take(&mut self.events);
-        let Some(chunk) = self.chunks.take(used, &mut self.window) else {
+        let Some(chunk) = self.chunks.take(used) else {
             self.read_again(None);
             return;
         };
@@ -164,7 +148,7 @@ impl<'a> Ahead<'a> {
     }
 
     fn read_again(&mut self, limit: Option<Place>) {
-        let reader = GroupReader::from(self.chunks.parts, self.place);
+        let reader = GroupReader::from(self.chunks.parts(), self.place);
         self.again = Some((Box::new(reader), limit));
     }
 }

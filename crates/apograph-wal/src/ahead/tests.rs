@@ -1,8 +1,11 @@
 //! Chunks as they are taken, and what of them is read again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
 use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
 
-use super::chunks::{FEW_EVENTS, STRETCHES_PER_THREAD};
+use super::chunks::FEW_EVENTS;
 use super::*;
 
 const GROUPS: usize = 60;
@@ -48,25 +51,31 @@ fn sealed_part(start: usize, bytes: &[u8]) -> LogPart<'_> {
     }
 }
 
-fn chunks<'a>(parts: &'a [LogPart<'a>], length: usize) -> Chunks<'a> {
+/// Lets somebody take the chunks of a log, all of this length, which the taker's own thread reads.
+fn with_chunks<'a, R>(
+    parts: &'a [LogPart<'a>],
+    length: usize,
+    take: impl FnOnce(Chunks<'a, '_>) -> R,
+) -> R {
     let length = NonZero::new(length).expect("not zero");
-    Chunks::new(parts, length..=length, Threads::ONE)
+    Threads::ONE.scope(|tasks| take(Chunks::new(parts, length..=length, 3, tasks)))
 }
 
 /// Takes every chunk of a sound log: each begins where the one before it ended.
 fn take_all(parts: &[LogPart<'_>], length: usize) {
-    let chunks = chunks(parts, length);
     let (mut place, mut events, mut taken) = (Place::default(), 0, 0);
-    while let Some(chunk) = chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)) {
-        taken += 1;
-        if place >= chunk.limit {
-            continue;
+    with_chunks(parts, length, |mut chunks| {
+        while let Some(chunk) = chunks.take(Vec::new()) {
+            taken += 1;
+            if place >= chunk.limit {
+                continue;
+            }
+            let sound = chunk.sound.expect("a sound chunk");
+            assert_eq!(sound.start, chunks.normal(place));
+            assert!(sound.end >= chunk.limit);
+            (place, events) = (sound.end, events + sound.events.len());
         }
-        let sound = chunk.sound.expect("a sound chunk");
-        assert_eq!(sound.start, chunks.normal(place));
-        assert!(sound.end >= chunk.limit);
-        (place, events) = (sound.end, events + sound.events.len());
-    }
+    });
     let last = parts.last().expect("a part").bytes.len();
     assert_eq!((place.part, place.offset), (parts.len() - 1, last));
     let expected = parts.iter().map(|part| part.bytes.len().div_ceil(length));
@@ -74,7 +83,7 @@ fn take_all(parts: &[LogPart<'_>], length: usize) {
 }
 
 #[test]
-fn every_stretch_of_a_sound_log_counts() {
+fn every_chunk_of_a_sound_log_counts() {
     let log: Vec<u8> = (1..=60).flat_map(group).collect();
     let (front, back) = log.split_at(group(1).len() * 23);
     for length in [1, 10, 33, 50, 101, 1000, 10_000] {
@@ -99,23 +108,25 @@ fn every_stretch_of_a_sound_log_counts() {
     }
 }
 
-/// The lengths of the chunks of a log.
+/// The lengths of the chunks of a log, of which one is read after the other.
 fn lengths(groups: &[&[u8]], lengths: RangeInclusive<usize>) -> Vec<usize> {
     let log = groups.concat();
     let parts = [file(0, &log)];
     let [least, most] = [lengths.start(), lengths.end()].map(|it| NonZero::new(*it));
     let lengths = least.expect("not zero")..=most.expect("not zero");
-    let chunks = Chunks::new(&parts, lengths, Threads::ONE);
     let mut limits = vec![0];
-    while let Some(chunk) = chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)) {
-        limits.push(chunk.limit.offset);
-    }
+    Threads::ONE.scope(|tasks| {
+        let mut chunks = Chunks::new(&parts, lengths, 1, tasks);
+        while let Some(chunk) = chunks.take(Vec::new()) {
+            limits.push(chunk.limit.offset);
+        }
+    });
     let lengths = limits.windows(2).map(|pair| pair[1] - pair[0]);
     lengths.collect()
 }
 
 #[test]
-fn a_stretch_is_the_longer_the_fewer_groups_are_in_one() {
+fn a_chunk_is_the_longer_the_fewer_groups_are_in_one() {
     let group = group(1);
     let length = group.len();
     let short = group.repeat(FEW_EVENTS * 4);
@@ -135,56 +146,61 @@ fn a_stretch_is_the_longer_the_fewer_groups_are_in_one() {
 }
 
 #[test]
-fn as_many_stretches_are_read_as_may_be_and_no_more() {
+fn as_many_chunks_are_read_as_may_be_and_no_more() {
     let log: Vec<u8> = (1..=60).flat_map(group).collect();
     let parts = [file(0, &log)];
-    let chunks = chunks(&parts, 40);
-    thread::scope(|scope| {
-        scope.spawn(|| chunks.read_on());
-        let mut state = chunks.lock();
-        while state.done.len() < STRETCHES_PER_THREAD {
-            state = chunks.wait(state);
+    with_chunks(&parts, 40, |mut chunks| {
+        let all = log.len().div_ceil(40);
+        for taken in 0..all {
+            assert_eq!(chunks.begun.len(), 3.min(all - taken), "{taken} of {all}");
+            chunks.take(Vec::new()).expect("a chunk");
         }
-        assert_eq!(state.begun, STRETCHES_PER_THREAD);
-        drop(state);
-        chunks
-            .take(Vec::new(), &mut LogWindow::of(chunks.parts))
-            .expect("a chunk");
-        let mut state = chunks.lock();
-        while state.done.len() < STRETCHES_PER_THREAD {
-            state = chunks.wait(state);
-        }
-        assert_eq!(state.begun, STRETCHES_PER_THREAD + 1);
-        drop(state);
-        chunks.stop();
+        assert!(chunks.take(Vec::new()).is_none());
+    });
+}
+
+fn wait_for(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn who_asks_for_a_chunk_that_another_reads_waits_for_it() {
+    let log = group(1).repeat(1000);
+    let parts = [file(0, &log)];
+    let length = NonZero::new(log.len()).expect("not zero");
+    let threads = Threads::new(NonZero::new(2).expect("not zero"));
+    threads.scope(|tasks| {
+        let mut chunks = Chunks::new(&parts, length..=length, 3, tasks);
+        wait_for(|| tasks.waiting() == 0);
+        let chunk = chunks.take(Vec::new()).expect("a chunk");
+        assert_eq!(chunk.sound.map(|sound| sound.events.len()), Some(1000));
+        assert!(chunks.take(Vec::new()).is_none());
     });
 }
 
 #[test]
-fn who_asks_for_a_stretch_that_another_reads_waits_for_it() {
+fn who_asks_for_a_chunk_that_nobody_reads_does_so() {
     let log = group(1);
     let parts = [file(0, &log)];
-    let chunks = chunks(&parts, log.len());
-    let task = chunks.begin(&mut chunks.lock()).expect("a chunk");
-    thread::scope(|scope| {
-        let asks = scope.spawn(|| chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)));
-        // It has asked as soon as it has given its list back, under the lock.
-        while chunks.lock().spare.is_empty() {
-            thread::yield_now();
-        }
-        drop(chunks.read(task, &mut LogWindow::of(&parts)));
-        let chunk = asks.join().expect("no panic").expect("a chunk");
-        assert_eq!(chunk.sound.map(|sound| sound.events.len()), Some(1));
+    let length = NonZero::new(log.len()).expect("not zero");
+    let threads = Threads::new(NonZero::new(2).expect("not zero"));
+    let is_held = AtomicBool::new(true);
+    threads.scope(|held| {
+        held.spawn(|| wait_for(|| !is_held.load(Ordering::Relaxed)));
+        wait_for(|| held.waiting() == 0);
+        threads.scope(|tasks| {
+            let mut chunks = Chunks::new(&parts, length..=length, 3, tasks);
+            let chunk = chunks.take(Vec::new()).expect("a chunk");
+            assert_eq!(chunk.sound.map(|sound| sound.events.len()), Some(1));
+            is_held.store(false, Ordering::Relaxed);
+        });
     });
-    assert!(
-        chunks
-            .take(Vec::new(), &mut LogWindow::of(chunks.parts))
-            .is_none()
-    );
 }
 
 #[test]
-fn the_stretch_with_a_defect_alone_is_not_sound() {
+fn the_chunk_with_a_defect_alone_is_not_sound() {
     let mut log: Vec<u8> = (1..=60).flat_map(group).collect();
     let wrong = group(1).len() * 30 + 5;
     log.iter_mut()
@@ -192,18 +208,19 @@ fn the_stretch_with_a_defect_alone_is_not_sound() {
         .take(1)
         .for_each(|byte| *byte ^= 1);
     let parts = [file(0, &log)];
-    let chunks = chunks(&parts, 200);
     let mut sound = Vec::new();
-    while let Some(chunk) = chunks.take(Vec::new(), &mut LogWindow::of(chunks.parts)) {
-        sound.push(chunk.sound.is_some());
-    }
+    with_chunks(&parts, 200, |mut chunks| {
+        while let Some(chunk) = chunks.take(Vec::new()) {
+            sound.push(chunk.sound.is_some());
+        }
+    });
     let damaged = wrong / 200;
     let expected: Vec<bool> = (0..sound.len()).map(|index| index != damaged).collect();
     assert_eq!(sound, expected);
 }
 
 #[test]
-fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
+fn what_is_not_sound_is_read_again_up_to_the_next_chunk() {
     // In the place of a group: the front of one that a crash tore, and the seal after it.
     let seal = frame(&[36, 253, 255, 255, 255, 255, 255, 255, 255, 255]);
     let length = group(1).len();
@@ -215,12 +232,14 @@ fn what_is_not_sound_is_read_again_up_to_the_next_stretch() {
         file_boundaries: 1,
         ..file(0, &log)
     }];
-    let mut ahead = Ahead::of(Arc::new(chunks(&parts, 10 * length)));
     let mut again = Vec::new();
-    while let Some(event) = ahead.next() {
-        event.expect("bytes in memory");
-        again.push(ahead.again.is_some());
-    }
+    with_chunks(&parts, 10 * length, |chunks| {
+        let mut ahead = Ahead::of(chunks);
+        while let Some(event) = ahead.next() {
+            event.expect("bytes in memory");
+            again.push(ahead.again.is_some());
+        }
+    });
     let expected: Vec<bool> = (0..GROUPS).map(|index| index / 10 == 2).collect();
     assert_eq!(again, expected);
 }

@@ -77,7 +77,7 @@ fn what_is_torn_and_sealed_is_read_on_behind() {
 }
 
 #[test]
-fn a_group_longer_than_many_stretches_is_one() {
+fn a_group_longer_than_many_chunks_is_one() {
     let values: Vec<u8> = (0..200).flat_map(|_| frame(b"\x01long")).collect();
     let large = [values, group(b"end", 3)].concat();
     let log = [group(b"a", 1), group(b"b", 2), large, group(b"c", 4)].concat();
@@ -102,7 +102,7 @@ fn long_logs_are_the_same_wherever_a_byte_is_wrong() {
         let parts = log::parts([log.as_slice()]);
         let alone = log::read(GroupReader::new(&parts));
         assert_eq!(
-            read_ahead(&parts, threads, log::read),
+            read_ahead(&parts, &threads, log::read),
             alone,
             "byte {wrong}"
         );
@@ -114,11 +114,11 @@ fn who_asks_may_stop_at_any_event() {
     let log: Vec<u8> = (0..9000_u32).flat_map(|_| group(&[7; 90], 9)).collect();
     let parts = log::parts([log.as_slice()]);
     for count in [0, 1, 5000] {
-        let read = read_ahead(&parts, Threads::default(), |reader| {
+        let read = read_ahead(&parts, &Threads::default(), |reader| {
             reader.take(count).count()
         });
         assert_eq!(read, count);
     }
-    let panics = || read_ahead(&parts, Threads::default(), |_| panic!("the caller's own"));
+    let panics = || read_ahead(&parts, &Threads::default(), |_| panic!("the caller's own"));
     assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
 }

@@ -91,16 +91,16 @@ pub(crate) fn text(parts: &[LogPart<'_>]) -> (String, LogEnd) {
 /// Reads a log in chunks of a length on some threads.
 pub(crate) fn ahead<'a>(
     parts: &'a [LogPart<'a>],
-    stretch_bytes: usize,
+    chunk_bytes: usize,
     threads: usize,
 ) -> (Vec<LogEvent<'a>>, LogEnd) {
     let count = |count| NonZero::new(count).expect("not zero");
     let threads = Threads::new(count(threads));
-    read_chunks(parts, threads, count(stretch_bytes), read)
+    read_chunks(parts, &threads, count(chunk_bytes), read)
 }
 
 /// The events of a log and its end.
-pub(crate) fn read(mut reader: GroupReader<'_>) -> (Vec<LogEvent<'_>>, LogEnd) {
+pub(crate) fn read<'a>(mut reader: GroupReader<'a, '_>) -> (Vec<LogEvent<'a>>, LogEnd) {
     let events = reader.by_ref().collect::<Result<_, _>>();
     let events = events.expect("a log that can be read");
     assert!(reader.next().is_none(), "an event after the end");

@@ -134,7 +134,7 @@ fn logs() -> [(Vec<u8>, Laid); 3] {
 }
 
 /// All that is told of a log, group by group, and how it ends.
-fn told(groups: GroupReader<'_>) -> Result<(Vec<String>, String), IoError> {
+fn told(groups: GroupReader<'_, '_>) -> Result<(Vec<String>, String), IoError> {
     let mut groups = groups;
     let mut told = Vec::new();
     for event in groups.by_ref() {
@@ -164,7 +164,7 @@ fn a_log_in_files_is_the_log_in_memory() {
         for chunk in [1000, 70_000, PIECE_BYTES, 2 * PIECE_BYTES + 1] {
             let chunk = NonZero::new(chunk).expect("not zero");
             let threads = Threads::new(NonZero::new(3).expect("not zero"));
-            let found = read_chunks(&files, threads, chunk, told);
+            let found = read_chunks(&files, &threads, chunk, told);
             assert_eq!(found.expect("a log"), expected);
         }
     }
@@ -210,7 +210,7 @@ fn a_log_that_is_cut_while_it_is_read_is_an_error() {
             // By whomever it is read.
             let chunk = NonZero::new(PIECE_BYTES / 2).expect("not zero");
             let threads = Threads::new(NonZero::new(3).expect("not zero"));
-            let error = read_chunks(&files, threads, chunk, |mut groups| {
+            let error = read_chunks(&files, &threads, chunk, |mut groups| {
                 let error = groups.by_ref().find_map(Result::err);
                 assert!(groups.next().is_none() && groups.end().is_none());
                 error
