@@ -18,7 +18,7 @@ struct Read {
     looks: AtomicUsize,
 }
 
-/// Lists, verifies and restores a repository, as long as backups are taken.
+/// Lists, verifies and restores a repository, as long as a backup is taken, and once at least.
 fn read(repository: &Path, is_done: &AtomicBool) -> usize {
     let mut looks = 0;
     let options = VerifyOptions {
@@ -30,7 +30,7 @@ fn read(repository: &Path, is_done: &AtomicBool) -> usize {
         threads: Threads::ONE,
         ..RestoreOptions::to(Target::Latest)
     };
-    while !is_done.load(Ordering::Relaxed) {
+    loop {
         let opened = Repository::open(repository).expect("a repository");
         assert_eq!(opened.chain().gaps().collect::<Vec<_>>(), []);
         let verified = verify(repository, &options, &NoProgress).expect("a repository");
@@ -38,8 +38,10 @@ fn read(repository: &Path, is_done: &AtomicBool) -> usize {
         let output = repository.with_file_name("none.grafeo");
         restore(&RealDisk, repository, &output, &latest, &NoProgress).expect("a state");
         looks += 1;
+        if is_done.load(Ordering::Relaxed) {
+            return looks;
+        }
     }
-    looks
 }
 
 impl Library for Read {
