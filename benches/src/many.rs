@@ -8,7 +8,7 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, Reading, RealDisk, Threads};
 use apograph_manifest::write_records;
-use apograph_repository::{Repository, rebuild};
+use apograph_repository::{Repository, Writer};
 use apograph_wal::{GroupReader, LogEvent};
 
 use crate::repository::{DATABASE, REPOSITORY};
@@ -66,7 +66,7 @@ fn record(repository: &Path) -> Result<()> {
         threads: &threads,
         ..Reading::default()
     };
-    rebuild(&RealDisk, &folder, reading)?;
+    Writer::lock(&RealDisk, &folder)?.rebuild(reading)?;
     let repository = Repository::open(repository)?;
     let records = repository.records();
     Ok(write_records(

@@ -9,9 +9,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now, random};
-use apograph_manifest::{Notes, RepositoryId, write_notes};
+use apograph_manifest::{Notes, RepositoryId};
 use apograph_repository::{
-    Repository, RepositoryError, RepositoryLock, adopt, check_outside_logs, create, uncreate,
+    Repository, RepositoryError, Writer, check_outside_logs, create, uncreate,
 };
 
 use crate::database::Database;
@@ -39,14 +39,21 @@ pub fn capture(
     let database = Database::find(database)?;
     database.headers()?;
     let place = Place::find_or_create(disk, repository, database.mode(), options.existing)?;
-    let lock = RepositoryLock::acquire(&place.folder, database.generation());
-    let mut lock = lock.inspect_err(|_| {
+    let writer = Writer::lock_for(disk, &place.folder, database.generation());
+    let mut writer = writer.inspect_err(|_| {
         // A folder that another command has locked in the meantime is that command's.
         if let Ok(_lock) = FileLock::acquire_folder(&place.folder) {
             place.undo(disk);
         }
     })?;
-    let captured = captured(disk, &database, place.folder.clone(), options, monitor);
+    let captured = captured(
+        &writer,
+        disk,
+        &database,
+        place.folder.clone(),
+        options,
+        monitor,
+    );
     if let Err(error) = &captured {
         // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
         // one that its name leads to.
@@ -55,7 +62,7 @@ pub fn capture(
             CaptureError::Repository(RepositoryError::NotARepository { .. })
         );
         if place.created.is_some() || is_no_repository {
-            lock.undo(disk);
+            writer.undo();
         }
         place.undo(disk);
     }
@@ -127,6 +134,7 @@ impl<'a> Place<'a> {
 }
 
 fn captured(
+    writer: &Writer<'_>,
     disk: &dyn Disk,
     database: &Database,
     folder: Folder,
@@ -139,22 +147,14 @@ fn captured(
         let detail = "it is empty; it may be where a disk is not mounted".to_owned();
         return Err(RepositoryError::NotARepository { path, detail }.into());
     }
-    let repository = adopt(disk, repository, database.mode(), options.reading(monitor))?;
-    for temporary in repository.temporaries() {
-        // A folder with such a name is nothing that a backup leaves.
-        match temporary.metadata()? {
-            Some(found) if found.is_dir() => {
-                let path = temporary.path();
-                monitor.warn(&format!("{} is a folder, and stays", path.display()));
-            }
-            _ => disk.remove_file(temporary)?,
-        }
-    }
+    let repository = writer.adopt(repository, database.mode(), options.reading(monitor))?;
+    writer.clear(&repository, monitor)?;
     let (notes, are_notes_new) = notes_of(&repository, monitor)?;
     let job = Job {
         notes,
         are_notes_new,
         disk,
+        writer,
         database,
         repository: &repository,
         options,
@@ -169,8 +169,7 @@ fn captured(
         looked_until: Some(job.looked_at.get()),
         ..job.notes.clone()
     };
-    let folder = repository.folder();
-    if let Err(error) = write_notes(disk, folder, database.mode(), &notes) {
+    if let Err(error) = writer.write_notes(database.mode(), &notes) {
         monitor.warn(&format!(
             "until when the repository has every commit is not noted: {error}"
         ));

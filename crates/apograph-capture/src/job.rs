@@ -7,7 +7,7 @@ use apograph_format::{
 };
 use apograph_io::{Disk, Folder, Monitor, Reading, now};
 use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
-use apograph_repository::{Addition, LogNotes, NewSegment, Repository, next_name, publish};
+use apograph_repository::{Addition, LogNotes, NewSegment, Repository, Writer, next_name};
 use apograph_wal::{LogFolder, LogTail, TimelineState, WalError};
 
 use crate::chain_break::ChainBreak;
@@ -27,9 +27,10 @@ use crate::retention_hold::RetentionHold;
 /// How often a capture begins anew when a checkpoint removes log files.
 const ATTEMPTS: u32 = 5;
 
-/// A capture that holds the repository's lock.
+/// A capture that has the right to write to the repository.
 pub(crate) struct Job<'a> {
     pub(crate) disk: &'a dyn Disk,
+    pub(crate) writer: &'a Writer<'a>,
     pub(crate) database: &'a Database,
     pub(crate) repository: &'a Repository,
     pub(crate) options: &'a Options,
@@ -341,7 +342,8 @@ impl<'a> Job<'a> {
             log,
             mode: self.database.mode(),
         };
-        publish(self.disk, self.repository, addition, self.monitor)?;
+        self.writer
+            .publish(self.repository, addition, self.monitor)?;
         Ok(Captured::Added {
             segments: records,
             why: why.map(str::to_owned),

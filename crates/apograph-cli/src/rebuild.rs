@@ -5,7 +5,7 @@ use std::fmt::Write;
 use apograph_format::SegmentKind;
 use apograph_io::{Folder, IoError};
 use apograph_manifest::{Segment, Unusable};
-use apograph_repository::{Rebuild as Plan, RepositoryError, plan_rebuild, rebuild};
+use apograph_repository::{Rebuild as Plan, RepositoryError, Writer, plan_rebuild};
 use serde_json::{Value, json};
 
 use crate::args::Rebuild;
@@ -27,7 +27,8 @@ pub(crate) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Fail
     let plan = if words.dry_run {
         plan_rebuild(&folder, reading)?
     } else {
-        let rebuilt = rebuild(session.disk, &folder, reading)?;
+        let writer = Writer::lock(session.disk, &folder)?;
+        let rebuilt = writer.rebuild(reading)?;
         folder.tell_lacks(reading.monitor);
         rebuilt
     };

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
 use apograph::io::{Disk, Folder, Monitor, NoProgress, Reading};
 use apograph::manifest::Target;
-use apograph::repository::{RepositoryError, rebuild};
+use apograph::repository::{RepositoryError, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
 
 use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
@@ -109,7 +109,8 @@ impl Act {
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
-                rebuild(disk, &repository, Reading::heard_by(monitor))?;
+                Writer::lock(disk, &repository)
+                    .and_then(|it| it.rebuild(Reading::heard_by(monitor)))?;
             }
             Self::Verify => {
                 let options = VerifyOptions::default();

@@ -9,7 +9,7 @@ use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, log_folder};
 use apograph::io::{Folder, IoError, NoProgress, Reading, RealDisk};
 use apograph::manifest::Target;
-use apograph::repository::{Repository, rebuild};
+use apograph::repository::{Repository, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
 use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
 
@@ -101,7 +101,7 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
-        rebuild(&RealDisk, &repository, Reading::default())?;
+        Writer::lock(&RealDisk, &repository).and_then(|it| it.rebuild(Reading::default()))?;
         return Ok(());
     }
     let options = Backup::default();

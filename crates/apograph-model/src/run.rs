@@ -11,7 +11,7 @@ use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Epoch, Point};
 use apograph_io::{Folder, NoProgress, Reading, RealDisk, Threads};
 use apograph_manifest::Target;
-use apograph_repository::{Repository, RepositoryError, rebuild};
+use apograph_repository::{Repository, RepositoryError, Writer};
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
 use apograph_testing::scratch::scratch;
 
@@ -314,7 +314,9 @@ impl Stage<'_> {
         self.engine.goes_on = false;
         self.names.forget();
         let folder = Folder::open(&self.repository).map_err(RepositoryError::from);
-        let rebuilt = folder.and_then(|folder| rebuild(&RealDisk, &folder, Reading::default()));
+        let rebuilt = folder.and_then(|folder| {
+            Writer::lock(&RealDisk, &folder).and_then(|it| it.rebuild(Reading::default()))
+        });
         match rebuilt {
             Err(error) if !self.done.any => Err(format!("the rebuild fails: {error}").into()),
             _ => Ok(()),

@@ -10,7 +10,7 @@
 //! set aside under another one, and told: the next backup always works, and nobody's file is lost.
 
 use apograph_format::{Blake3, SegmentKind, SegmentName};
-use apograph_io::{Disk, Mode, Reading};
+use apograph_io::{Disk, Mode, Monitor, Reading};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::encoding::encode_for_segments;
@@ -18,52 +18,75 @@ use crate::error::Result;
 use crate::rebuild::read_segment;
 use crate::repository::{Repository, is_right_behind};
 use crate::segment::{FullFile, IncrementFile, usable};
+use crate::writer::Writer;
 
-/// Makes whole what a killed backup left; returns the repository as it is then.
-///
-/// # Errors
-///
-/// [`RepositoryError::Io`](crate::RepositoryError::Io), and as [`Repository::open_or_empty`].
-pub fn adopt(
-    disk: &dyn Disk,
-    repository: Repository,
-    mode: Mode,
-    reading: Reading<'_>,
-) -> Result<Repository> {
-    if repository.unnamed().is_empty() {
-        return Ok(repository);
-    }
-    let mut manifest = repository.manifest();
-    let mut left: Vec<SegmentName> = repository.unnamed().to_vec();
-    left.sort_by_key(|name| name.index);
-    while let Some(next) = left
-        .first()
-        .copied()
-        .filter(|name| goes_on(&manifest, *name))
-    {
-        let Some(segment) = fitting(&repository, &manifest, next, reading)? else {
-            break;
-        };
-        manifest.segments.push(segment);
-        left.remove(0);
-    }
-    let mut has_moved = false;
-    for name in left {
-        if is_stranded(&repository, &manifest, name)? {
-            disk.remove_file(repository.folder().at(&name.to_string()))?;
-            has_moved = true;
-        } else if is_right_behind(manifest.segments.last(), name) {
-            set_aside(disk, &repository, name, reading)?;
-            has_moved = true;
+impl Writer<'_> {
+    /// Makes whole what a killed backup left; returns the repository as it is then.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Io`](crate::RepositoryError::Io), and as [`Repository::open_or_empty`].
+    pub fn adopt(
+        &self,
+        repository: Repository,
+        mode: Mode,
+        reading: Reading<'_>,
+    ) -> Result<Repository> {
+        let disk = self.disk;
+        if repository.unnamed().is_empty() {
+            return Ok(repository);
         }
+        let mut manifest = repository.manifest();
+        let mut left: Vec<SegmentName> = repository.unnamed().to_vec();
+        left.sort_by_key(|name| name.index);
+        while let Some(next) = left
+            .first()
+            .copied()
+            .filter(|name| goes_on(&manifest, *name))
+        {
+            let Some(segment) = fitting(&repository, &manifest, next, reading)? else {
+                break;
+            };
+            manifest.segments.push(segment);
+            left.remove(0);
+        }
+        let mut has_moved = false;
+        for name in left {
+            if is_stranded(&repository, &manifest, name)? {
+                disk.remove_file(repository.folder().at(&name.to_string()))?;
+                has_moved = true;
+            } else if is_right_behind(manifest.segments.last(), name) {
+                set_aside(disk, &repository, name, reading)?;
+                has_moved = true;
+            }
+        }
+        if manifest != repository.manifest() {
+            encode_for_segments(&mut manifest);
+            write_manifest(disk, repository.folder(), mode, &manifest)?;
+        } else if !has_moved {
+            return Ok(repository);
+        }
+        Repository::open_or_empty(repository.folder().clone(), reading)
     }
-    if manifest != repository.manifest() {
-        encode_for_segments(&mut manifest);
-        write_manifest(disk, repository.folder(), mode, &manifest)?;
-    } else if !has_moved {
-        return Ok(repository);
+
+    /// Removes what killed commands left under temporary names, and tells of a folder with such a
+    /// name, which is nothing that a backup leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Io`](crate::RepositoryError::Io).
+    pub fn clear(&self, repository: &Repository, monitor: &dyn Monitor) -> Result<()> {
+        for temporary in repository.temporaries() {
+            match temporary.metadata()? {
+                Some(found) if found.is_dir() => {
+                    let path = temporary.path();
+                    monitor.warn(&format!("{} is a folder, and stays", path.display()));
+                }
+                _ => self.disk.remove_file(temporary)?,
+            }
+        }
+        Ok(())
     }
-    Repository::open_or_empty(repository.folder().clone(), reading)
 }
 
 /// Whether a name comes right after the last entry.

@@ -8,7 +8,6 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use apograph_format::Generation;
 use apograph_io::{
     At, Disk, FileLock, Folder, IoError, Mode, Reading, exists, is_temporary, random,
     temporary_name,
@@ -17,8 +16,8 @@ use apograph_manifest::{NOTES_FILE_NAME, Notes, RepositoryId, write_notes};
 
 use crate::error::{RepositoryError, Result};
 use crate::place::check_outside_logs;
-use crate::publish::{ENGINE_LOCK_FILE_NAME, RepositoryLock};
 use crate::repository::Repository;
+use crate::writer::{ENGINE_LOCK_FILE_NAME, Writer};
 
 /// How a repository came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +53,7 @@ pub fn init(disk: &dyn Disk, path: &Path, reading: Reading<'_>) -> Result<Initia
         Err(error) => return Err(error.into()),
     };
     check_outside_logs(&folder, path)?;
-    let _lock = RepositoryLock::acquire(&folder, Generation::One)?;
+    let _writer = Writer::lock(disk, &folder)?;
     if Repository::open_or_empty(folder.clone(), reading)?.is_initialized() {
         return Ok(Initialized::Present);
     }

@@ -34,8 +34,8 @@ mod segment;
 mod summary;
 mod timelines;
 mod verification_records;
+mod writer;
 
-pub use adopt::adopt;
 #[doc(no_inline)]
 pub use apograph_format as format;
 #[doc(no_inline)]
@@ -48,11 +48,12 @@ pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_
 pub use error::{RepositoryError, Result};
 pub use init::{Initialized, create, init, uncreate};
 pub use place::{check_no_repository, check_outside_logs};
-pub use publish::{Addition, LogNotes, NewSegment, RepositoryLock, next_name, publish};
+pub use publish::{Addition, LogNotes, NewSegment, next_name};
 pub use read_log::{LogRead, read_log};
-pub use rebuild::{Rebuild, plan_rebuild, rebuild};
+pub use rebuild::{Rebuild, plan_rebuild};
 pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, check_image, parse_image};
 pub use summary::{Summary, Surroundings};
 pub use timelines::{advance, image_timeline};
-pub use verification_records::{VerificationRecord, record_verifications};
+pub use verification_records::VerificationRecord;
+pub use writer::Writer;

@@ -9,8 +9,8 @@
 
 use std::ffi::OsString;
 
-use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, RealDisk, StagedFile};
+use apograph_format::{SegmentKind, SegmentName};
+use apograph_io::{Disk, Folder, Mode, Monitor, StagedFile};
 use apograph_manifest::{
     Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, append_records, read_manifest,
     write_manifest, write_notes, write_records,
@@ -19,76 +19,7 @@ use apograph_manifest::{
 use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
 use crate::repository::Repository;
-
-/// The lock file of generation 2's engine.
-pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
-
-/// The right to write to a repository, held from the first look to the last sync.
-///
-/// It is a lock on the folder, and on the file that the engine of generation 2 locks during a
-/// backup, so that the two keep out of each other's way. Where folders cannot be locked, that file
-/// is locked for either generation.
-#[derive(Debug)]
-pub struct RepositoryLock {
-    _own: Option<FileLock>,
-    engine: Option<FileLock>,
-    folder: Folder,
-    is_created: bool,
-}
-
-impl RepositoryLock {
-    /// Takes the lock of a folder. The engine's lock file is created for a database of generation
-    /// 2, and taken wherever it is. A file system without any lock is noted in the folder
-    /// ([`Lack::Exclusion`](apograph_io::Lack::Exclusion)).
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError::Busy`] at once where another process holds it, and where the path of the
-    /// folder leads to another one by now: somebody is putting a repository there.
-    pub fn acquire(folder: &Folder, generation: Generation) -> Result<Self> {
-        let is_busy = || RepositoryError::Busy {
-            path: folder.path().to_owned(),
-        };
-        let busy = |error| match error {
-            IoError::Busy { .. } => is_busy(),
-            other => RepositoryError::Io(other),
-        };
-        let own = FileLock::acquire_folder(folder).map_err(busy)?;
-        if !folder.is_in_place()? {
-            return Err(is_busy());
-        }
-        let lock_file = folder.at(ENGINE_LOCK_FILE_NAME);
-        let is_there = lock_file.exists()?;
-        let wanted = is_there || generation == Generation::Two || own.is_none();
-        let mode = folder.mode()?.for_writers();
-        let engine = wanted.then(|| FileLock::acquire(lock_file, mode));
-        let engine = engine.transpose().map(Option::flatten).map_err(busy);
-        if !is_there && matches!(engine, Err(RepositoryError::Io(_))) {
-            // The error that led here is the one to report.
-            let _ = RealDisk.remove_file(lock_file);
-        }
-        Ok(Self {
-            _own: own,
-            engine: engine?,
-            folder: folder.clone(),
-            is_created: wanted && !is_there,
-        })
-    }
-
-    /// Leaves the folder as it was before the lock was taken. The lock on the folder is still held.
-    ///
-    /// An engine that has opened the lock file in the meantime gets a lock on a file that no name
-    /// leads to, and keeps nobody out. So this is for a folder that goes too, and for one in which
-    /// nothing of ours is ever written.
-    pub fn undo(&mut self, disk: &dyn Disk) {
-        if self.is_created {
-            // It is closed before it goes.
-            self.engine = None;
-            // The error that led here is the one to report.
-            let _ = disk.remove_file(self.folder.at(ENGINE_LOCK_FILE_NAME));
-        }
-    }
-}
+use crate::writer::Writer;
 
 /// A segment that is written under its temporary name.
 pub struct NewSegment<'d> {
@@ -149,70 +80,74 @@ pub struct Addition<'d, 'a> {
     pub mode: Mode,
 }
 
-/// Publishes new segments and says so in the manifest, in `apograph.json` and beside the log.
-///
-/// # Errors
-///
-/// [`RepositoryError::InTheWay`] where a file that could not be adopted has a segment's name;
-/// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before the error, and is not named by a manifest,
-/// is removed again. Once the manifest is replaced the backup is done: a later step that does not
-/// succeed is told to the monitor and is no error.
-pub fn publish(
-    disk: &dyn Disk,
-    repository: &Repository,
-    addition: Addition<'_, '_>,
-    monitor: &dyn Monitor,
-) -> Result<()> {
-    let Addition {
-        segments,
-        notes,
-        evidence,
-        log,
-        mode,
-    } = addition;
-    monitor.go_on()?;
-    let mut manifest = repository.manifest();
-    let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();
-    let additions = added.iter().map(|record| record.segment.clone());
-    manifest.segments.extend(additions);
-    encode_for_segments(&mut manifest);
-    let folder = repository.folder();
-    let mut published: Vec<OsString> = Vec::new();
-    if let Some(notes) = &notes {
-        let is_new = !folder.at(NOTES_FILE_NAME).exists()?;
-        write_notes(disk, folder, mode, notes)?;
-        published.extend(is_new.then(|| NOTES_FILE_NAME.into()));
-    }
-    let is_increment = |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;
-    let (increments, fulls): (Vec<_>, Vec<_>) = segments.into_iter().partition(is_increment);
-    for segment in increments.into_iter().chain(fulls) {
-        let name = segment.file.target().name().to_owned();
-        if let Err(error) = publish_file(segment) {
-            withdraw(disk, folder, &published);
-            return Err(error);
+impl Writer<'_> {
+    /// Publishes new segments and says so in the manifest, in `apograph.json` and beside the log.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::InTheWay`] where a file that could not be adopted has a segment's name;
+    /// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before the error, and is not named by a manifest,
+    /// is removed again. Once the manifest is replaced the backup is done: a later step that does not
+    /// succeed is told to the monitor and is no error.
+    pub fn publish(
+        &self,
+        repository: &Repository,
+        addition: Addition<'_, '_>,
+        monitor: &dyn Monitor,
+    ) -> Result<()> {
+        let Addition {
+            segments,
+            notes,
+            evidence,
+            log,
+            mode,
+        } = addition;
+        let disk = self.disk;
+        monitor.go_on()?;
+        let mut manifest = repository.manifest();
+        let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();
+        let additions = added.iter().map(|record| record.segment.clone());
+        manifest.segments.extend(additions);
+        encode_for_segments(&mut manifest);
+        let folder = repository.folder();
+        let mut published: Vec<OsString> = Vec::new();
+        if let Some(notes) = &notes {
+            let is_new = !folder.at(NOTES_FILE_NAME).exists()?;
+            write_notes(disk, folder, mode, notes)?;
+            published.extend(is_new.then(|| NOTES_FILE_NAME.into()));
         }
-        published.push(name);
-    }
-    let evidence = log.mark(evidence);
-    if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
-        // Segments that the manifest may name after all stay; the next backup adopts them.
-        let present = read_manifest(folder);
-        let before = repository.manifest();
-        let is_as_before = present.is_ok_and(|it| it.unwrap_or_default().is_same(&before));
-        if is_as_before {
-            log.unmark();
-            withdraw(disk, folder, &published);
+        let is_increment =
+            |new: &NewSegment<'_>| new.record.segment.kind == SegmentKind::Incremental;
+        let (increments, fulls): (Vec<_>, Vec<_>) = segments.into_iter().partition(is_increment);
+        for segment in increments.into_iter().chain(fulls) {
+            let name = segment.file.target().name().to_owned();
+            if let Err(error) = publish_file(segment) {
+                withdraw(disk, folder, &published);
+                return Err(error);
+            }
+            published.push(name);
         }
-        return Err(error.into());
+        let evidence = log.mark(evidence);
+        if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
+            // Segments that the manifest may name after all stay; the next backup adopts them.
+            let present = read_manifest(folder);
+            let before = repository.manifest();
+            let is_as_before = present.is_ok_and(|it| it.unwrap_or_default().is_same(&before));
+            if is_as_before {
+                log.unmark();
+                withdraw(disk, folder, &published);
+            }
+            return Err(error.into());
+        }
+        drop(manifest);
+        if let Err(error) = record(disk, repository, mode, &added, &evidence) {
+            monitor.warn(&format!(
+                "the next command has to read the new segments: {error}"
+            ));
+        }
+        log.keep();
+        Ok(())
     }
-    drop(manifest);
-    if let Err(error) = record(disk, repository, mode, &added, &evidence) {
-        monitor.warn(&format!(
-            "the next command has to read the new segments: {error}"
-        ));
-    }
-    log.keep();
-    Ok(())
 }
 
 /// Says in `apograph.json` what was published: after what it says so far, where that is what is

@@ -5,9 +5,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
-use apograph_format::{
-    Blake3, Epoch, Generation, LogPosition, SegmentKind, SegmentName, UnixMillis,
-};
+use apograph_format::{Blake3, Epoch, LogPosition, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, random, sums, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME,
@@ -19,9 +17,9 @@ use apograph_wal::{LogEvent, read_ahead};
 use crate::check::check_end;
 use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
-use crate::publish::RepositoryLock;
 use crate::repository::{check_count, tell_damaged};
 use crate::segment::{FullFile, IncrementFile, SegmentDefect};
+use crate::writer::Writer;
 
 /// What a rebuild found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,22 +157,21 @@ impl Known {
     }
 }
 
-/// Makes the manifest of a repository anew and writes it, where it differs from the one that is
-/// there.
-///
-/// The repository is locked from the first look to the last sync.
-///
-/// # Errors
-///
-/// [`RepositoryError::Busy`], and as [`plan_rebuild`]; the repository is then as it was.
-pub fn rebuild(disk: &dyn Disk, folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
-    let _lock = RepositoryLock::acquire(folder, Generation::One)?;
-    let plan = plan_rebuild(folder, reading)?;
-    reading.monitor.go_on()?;
-    if !plan.unchanged {
-        write_rebuild(disk, folder, &plan)?;
+impl Writer<'_> {
+    /// Makes the manifest of the repository anew and writes it, where it differs from the one that is
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan_rebuild`]; the repository is then as it was.
+    pub fn rebuild(&self, reading: Reading<'_>) -> Result<Rebuild> {
+        let plan = plan_rebuild(&self.folder, reading)?;
+        reading.monitor.go_on()?;
+        if !plan.unchanged {
+            write_rebuild(self.disk, &self.folder, &plan)?;
+        }
+        Ok(plan)
     }
-    Ok(plan)
 }
 
 /// Writes the manifest of a rebuild, and forgets what was recorded under the old one.

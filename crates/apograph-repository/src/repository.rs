@@ -28,9 +28,9 @@ use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
 use crate::opening::{Opening, Recorded};
-use crate::publish::ENGINE_LOCK_FILE_NAME;
 use crate::records::Verified;
 use crate::timelines::{cross, timeline_behind};
+use crate::writer::ENGINE_LOCK_FILE_NAME;
 
 /// A repository as it was found.
 #[derive(Debug)]

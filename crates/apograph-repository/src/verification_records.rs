@@ -9,8 +9,7 @@
 
 use std::collections::HashMap;
 
-use apograph_format::Generation;
-use apograph_io::{Disk, Mode, Reading, temporary_name};
+use apograph_io::{Mode, Reading, temporary_name};
 use apograph_manifest::{
     FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification,
     read_manifest, write_records,
@@ -18,8 +17,8 @@ use apograph_manifest::{
 
 use crate::error::Result;
 use crate::opening::{Opened, Opening};
-use crate::publish::RepositoryLock;
 use crate::repository::Repository;
+use crate::writer::Writer;
 
 /// What a verification found of a segment.
 #[derive(Debug, Clone)]
@@ -32,40 +31,40 @@ pub struct VerificationRecord<'a> {
     pub damage: Option<FoundDamage>,
 }
 
-/// Puts marks into `apograph.json`, durably, where that changes anything.
-///
-/// # Errors
-///
-/// [`RepositoryError::Busy`](crate::RepositoryError::Busy) at once where another process writes to
-/// the repository; [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
-/// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
-/// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
-pub fn record_verifications(
-    disk: &dyn Disk,
-    repository: &Repository,
-    marks: &[VerificationRecord<'_>],
-) -> Result<()> {
-    let folder = repository.folder();
-    let _lock = RepositoryLock::acquire(folder, Generation::One)?;
-    let manifest = read_manifest(folder)?.unwrap_or_default();
-    let notes = repository.notes().ok().flatten();
-    let opening = Opening::of(folder, Reading::default(), true, notes);
-    let present = opening.recorded(manifest.segments)?;
-    let before = present.verified.records(&present.entries, 0);
-    let after = marked(repository, &present, marks);
-    if before.eq(after.iter().copied()) {
-        return Ok(());
+impl Writer<'_> {
+    /// Puts marks into `apograph.json`, durably, where that changes anything.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
+    /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
+    /// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
+    pub fn record_verifications(
+        &self,
+        repository: &Repository,
+        marks: &[VerificationRecord<'_>],
+    ) -> Result<()> {
+        let (disk, folder) = (self.disk, &self.folder);
+        let manifest = read_manifest(folder)?.unwrap_or_default();
+        let notes = repository.notes().ok().flatten();
+        let opening = Opening::of(folder, Reading::default(), true, notes);
+        let present = opening.recorded(manifest.segments)?;
+        let before = present.verified.records(&present.entries, 0);
+        let after = marked(repository, &present, marks);
+        if before.eq(after.iter().copied()) {
+            return Ok(());
+        }
+        let aside = temporary_name(HISTORY_FILE_NAME.as_ref());
+        let aside = folder.at(&aside);
+        // What a killed command left would be in the way.
+        if aside.exists()? {
+            disk.remove_file(aside)?;
+        }
+        let model = folder.at(MANIFEST_FILE_NAME);
+        let mode = Mode::of(&model.open()?, &model.path())?;
+        let (records, evidence) = (after.iter().copied(), present.evidence.as_ref());
+        Ok(write_records(disk, folder, mode, records, evidence)?)
     }
-    let aside = temporary_name(HISTORY_FILE_NAME.as_ref());
-    let aside = folder.at(&aside);
-    // What a killed command left would be in the way.
-    if aside.exists()? {
-        disk.remove_file(aside)?;
-    }
-    let model = folder.at(MANIFEST_FILE_NAME);
-    let mode = Mode::of(&model.open()?, &model.path())?;
-    let (records, evidence) = (after.iter().copied(), present.evidence.as_ref());
-    Ok(write_records(disk, folder, mode, records, evidence)?)
 }
 
 /// The records by now, in the order of the manifest, with the marks.

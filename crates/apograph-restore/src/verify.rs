@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use apograph_format::{Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Disk, Monitor, Pace, Reading, Threads, now};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
-use apograph_repository::{Repository, VerificationRecord, record_verifications};
+use apograph_repository::{Repository, VerificationRecord, Writer};
 
 use crate::error::{RestoreError, Result, code_of};
 use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
@@ -105,7 +105,9 @@ pub fn verify_and_record(
     let repository = Repository::open_with(folder, reading)?;
     let (verified, marks) = verified(&repository, options, reading, true)?;
     if repository.has_history() || options.only_new {
-        record_verifications(disk, &repository, &marks).unwrap_or_else(|error| {
+        let writer = Writer::lock(disk, repository.folder());
+        let recorded = writer.and_then(|it| it.record_verifications(&repository, &marks));
+        recorded.unwrap_or_else(|error| {
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
         repository.folder().tell_lacks(monitor);

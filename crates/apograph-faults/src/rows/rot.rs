@@ -27,7 +27,7 @@ use anyhow::{Context, Result, anyhow};
 use apograph::format::SegmentName;
 use apograph::io::{Folder, Reading, RealDisk};
 use apograph::manifest::read_manifest;
-use apograph::repository::rebuild;
+use apograph::repository::Writer;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
 use self::chain::{Chain, Sample, Verdict};
@@ -118,7 +118,7 @@ fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
             index += 1;
         }
     }
-    rebuild(&RealDisk, &Folder::open(folder)?, Reading::default())?;
+    Writer::lock(&RealDisk, &Folder::open(folder)?)?.rebuild(Reading::default())?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use apograph::capture::{Options, capture};
 use apograph::format::Timeline;
 use apograph::io::{NoProgress, Reading, RealDisk};
 use apograph::manifest::{HISTORY_FILE_NAME, Target};
-use apograph::repository::{Repository, rebuild};
+use apograph::repository::{Repository, Writer};
 use apograph_faults::check::{points, state_at};
 use apograph_faults::stage::Stage;
 
@@ -36,7 +36,9 @@ fn a_backup_records_no_guess() {
         assert!(restored.expect("the latest state") == latest);
         assert!(path.join(HISTORY_FILE_NAME).exists());
 
-        rebuild(&RealDisk, repository.folder(), Reading::default()).expect("a rebuild");
+        Writer::lock(&RealDisk, repository.folder())
+            .and_then(|it| it.rebuild(Reading::default()))
+            .expect("a rebuild");
         let rebuilt = points(&Repository::open(&path).expect("a repository"));
         assert!(rebuilt.len() > left.len(), "{rebuilt:?}");
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use apograph::io::Folder;
-use apograph::repository::RepositoryLock;
+use apograph::repository::Writer;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
 use apograph_interop::{Call, Engine, Generation, Taken};
 
@@ -200,7 +200,12 @@ fn while_one_writes_the_other_is_told() {
     backup(&database, &repository, None).ok();
 
     let folder = Folder::open(&repository).unwrap();
-    let ours = RepositoryLock::acquire(&folder, apograph::format::Generation::Two).unwrap();
+    let ours = Writer::lock_for(
+        &apograph::io::RealDisk,
+        &folder,
+        apograph::format::Generation::Two,
+    )
+    .unwrap();
     let error = engine.backup_full(&repository).unwrap_err();
     assert!(error.to_string().contains("busy"), "{error}");
     drop(ours);

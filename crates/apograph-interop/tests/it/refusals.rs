@@ -412,7 +412,8 @@ fn names_in_a_manifest_are_no_paths(generation: Generation) {
 
 fn a_repository_is_written_by_one_command(generation: Generation) {
     let stage = Stage::new(generation);
-    let lock = apograph::repository::RepositoryLock::acquire(
+    let lock = apograph::repository::Writer::lock_for(
+        &RealDisk,
         &folder(&stage),
         apograph::format::Generation::One,
     )

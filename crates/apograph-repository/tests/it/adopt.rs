@@ -3,7 +3,7 @@
 use apograph_format::Generation;
 use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::MANIFEST_FILE_NAME;
-use apograph_repository::{Repository, adopt};
+use apograph_repository::{Repository, Writer};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -11,7 +11,9 @@ use crate::forge::{open, read, remove, with_header, write};
 
 /// The repository as the next backup would go on with it.
 fn adopted(stage: &Stage) -> Repository {
-    adopt(&RealDisk, open(stage), Mode::PRIVATE, Reading::default()).expect("a repository")
+    Writer::lock(&RealDisk, &stage.folder())
+        .and_then(|it| it.adopt(open(stage), Mode::PRIVATE, Reading::default()))
+        .expect("a repository")
 }
 
 /// Leaves only the first segments their entries, as if what added the others had been killed.

@@ -8,7 +8,7 @@ use apograph_manifest::{
     HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Notes, PointRange, RepositoryId, Target, read_history,
     write_history, write_notes,
 };
-use apograph_repository::{Repository, rebuild};
+use apograph_repository::{Repository, Writer};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -105,7 +105,9 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let stage = Stage::of(V1, TWO_FULLS);
     let sound = open(&stage).chain().restorable();
     fs::remove_file(stage.repository().join("backup_incr_0001.wal")).expect("a file");
-    rebuild(&RealDisk, &stage.folder(), Reading::default()).expect("a manifest");
+    Writer::lock(&RealDisk, &stage.folder())
+        .and_then(|it| it.rebuild(Reading::default()))
+        .expect("a manifest");
     let repository = open(&stage);
     let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());
     let error = repository.chain().plan(&target).expect_err("no state");

@@ -8,7 +8,7 @@ use std::path::Path;
 use apograph_format::Generation;
 use apograph_io::{FileLock, Folder, Mode, Reading, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
-use apograph_repository::{Repository, RepositoryLock, plan_rebuild};
+use apograph_repository::{Repository, Writer, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 use rustix::fs::{CWD, FileType, mknodat};
@@ -84,7 +84,7 @@ fn the_lock_is_no_link_either() {
     for (found, make) in KINDS {
         let stage = Stage::new(V1);
         replaced(&stage, "backup.lock", make);
-        let error = RepositoryLock::acquire(&stage.folder(), Generation::Two).expect_err(found);
+        let error = Writer::lock_for(&RealDisk, &stage.folder(), Generation::Two).expect_err(found);
         assert_eq!(error.code(), "io", "{error}");
         assert!(error.to_string().ends_with("not a regular file"), "{error}");
         // It is not ours to remove.
@@ -98,8 +98,8 @@ fn a_lock_file_that_was_there_stays() {
     let file = stage.repository().join("backup.lock");
     fs::write(&file, "").expect("a file");
     for generation in [Generation::One, Generation::Two] {
-        let mut lock = RepositoryLock::acquire(&stage.folder(), generation).expect("the lock");
-        lock.undo(&RealDisk);
+        let mut lock = Writer::lock_for(&RealDisk, &stage.folder(), generation).expect("the lock");
+        lock.undo();
         assert!(file.exists());
     }
 }
@@ -146,10 +146,10 @@ fn a_repository_is_the_folder_that_was_opened() {
         Repository::open_or_empty(folder.clone(), Reading::default()).expect("a repository");
     assert_eq!(again.manifest(), repository.manifest());
 
-    let error = RepositoryLock::acquire(&folder, Generation::Two).expect_err("another one");
+    let error = Writer::lock_for(&RealDisk, &folder, Generation::Two).expect_err("another one");
     assert_eq!(error.code(), "repository-busy");
     assert!(!stage.path("away/backup.lock").exists());
-    RepositoryLock::acquire(&stage.folder(), Generation::Two).expect("the lock");
+    Writer::lock_for(&RealDisk, &stage.folder(), Generation::Two).expect("the lock");
 }
 
 #[test]
@@ -158,19 +158,19 @@ fn the_lock_is_on_the_folder_and_on_the_file_of_the_engine() {
     let folder = stage.folder();
     let of_the_engine =
         |folder: &Folder| FileLock::acquire(folder.at("backup.lock"), Mode::PRIVATE);
-    let mut lock = RepositoryLock::acquire(&folder, Generation::Two).expect("the lock");
+    let mut lock = Writer::lock_for(&RealDisk, &folder, Generation::Two).expect("the lock");
     let busy = [
         FileLock::acquire_folder(&stage.folder()).expect_err("locked"),
         of_the_engine(&folder).expect_err("locked"),
     ];
     assert!(busy.iter().all(|error| error.code() == "busy"));
-    lock.undo(&RealDisk);
+    lock.undo();
     assert!(!stage.repository().join("backup.lock").exists());
     drop(lock);
 
     let engine = of_the_engine(&folder).expect("the engine's");
-    let error = RepositoryLock::acquire(&folder, Generation::One).expect_err("locked");
+    let error = Writer::lock_for(&RealDisk, &folder, Generation::One).expect_err("locked");
     assert_eq!(error.code(), "repository-busy");
     drop(engine);
-    RepositoryLock::acquire(&folder, Generation::One).expect("the lock");
+    Writer::lock_for(&RealDisk, &folder, Generation::One).expect("the lock");
 }

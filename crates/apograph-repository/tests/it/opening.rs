@@ -6,7 +6,7 @@ use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::{
     ChainEntry, PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
-use apograph_repository::{Repository, rebuild};
+use apograph_repository::{Repository, Writer};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -32,7 +32,9 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
         stage.keep_segments(1);
         write(&stage, "backup_full_0001.grafeo", &later);
         write(&stage, "backup_full_0002.grafeo", &later);
-        rebuild(&RealDisk, &stage.folder(), Reading::default()).expect("a manifest");
+        Writer::lock(&RealDisk, &stage.folder())
+            .and_then(|it| it.rebuild(Reading::default()))
+            .expect("a manifest");
         let repository = open(&stage);
         assert_eq!(counted(&repository), [true; 3]);
         let entries = repository.chain().entries();

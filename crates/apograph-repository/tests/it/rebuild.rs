@@ -7,7 +7,7 @@ use apograph_io::{Mode, Reading, RealDisk, now};
 use apograph_manifest::{
     MANIFEST_FILE_NAME, Notes, RepositoryId, Unknown, Unusable, read_notes, write_notes,
 };
-use apograph_repository::{plan_rebuild, rebuild};
+use apograph_repository::{Writer, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -39,7 +39,8 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
         manifest.segments.pop();
     });
     assert!(
-        !rebuild(&RealDisk, &stage.folder(), Reading::default())
+        !Writer::lock(&RealDisk, &stage.folder())
+            .and_then(|it| it.rebuild(Reading::default()))
             .expect("a manifest")
             .unchanged
     );
@@ -73,7 +74,9 @@ fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted()
         };
         write_notes(&RealDisk, &stage.folder(), Mode::PRIVATE, &before).expect("notes");
         remove(&stage, MANIFEST_FILE_NAME);
-        rebuild(&RealDisk, &stage.folder(), Reading::default()).expect("a manifest");
+        Writer::lock(&RealDisk, &stage.folder())
+            .and_then(|it| it.rebuild(Reading::default()))
+            .expect("a manifest");
         for segment in stage.manifest().segments {
             // The clock of a file system is a little behind.
             assert!(
@@ -113,8 +116,9 @@ fn a_repository_of_which_nothing_can_be_used_is_told_why() {
         stage.keep_segments(2);
         let error = |name: &str, bytes: &[u8]| {
             write(&stage, name, bytes);
-            let error =
-                rebuild(&RealDisk, &stage.folder(), Reading::default()).expect_err("no segment");
+            let error = Writer::lock(&RealDisk, &stage.folder())
+                .and_then(|it| it.rebuild(Reading::default()))
+                .expect_err("no segment");
             let path = stage.repository().join(name);
             let text = error.to_string();
             let front = format!("{} cannot be used: ", path.display());

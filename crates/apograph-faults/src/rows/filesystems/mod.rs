@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use apograph::format::Generation;
 use apograph::io::{Disk, FileLock, Folder, Lack, Mode, RealDisk, is_silly_renamed, is_temporary};
-use apograph::repository::RepositoryLock;
+use apograph::repository::Writer;
 
 use self::kind::{Kind, Machine, Made};
 use self::missing::{EACH, Missing};
@@ -184,7 +184,7 @@ impl OnIt<'_> {
         let folder = self.made.folder()?;
         let place = Place::prepared(&folder.path().join("place"), stage, act)?;
         let repository = Folder::open(&place.repository())?;
-        let lock = RepositoryLock::acquire(&repository, Generation::Two)?;
+        let lock = Writer::lock_for(&RealDisk, &repository, Generation::Two)?;
         let mut command = self.programs.command(None);
         let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
         drop(lock);

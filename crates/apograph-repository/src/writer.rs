@@ -1,0 +1,108 @@
+//! The right to write to a repository.
+
+use std::fmt;
+
+use apograph_format::Generation;
+use apograph_io::{Disk, FileLock, Folder, IoError, Mode, RealDisk};
+use apograph_manifest::{Notes, write_notes};
+
+use crate::error::{RepositoryError, Result};
+
+/// The lock file of generation 2's engine.
+pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
+
+/// The right to write to a repository, held from the first look to the last sync.
+///
+/// All that changes a repository is a method of it: [`publish`](Writer::publish),
+/// [`adopt`](Writer::adopt), [`clear`](Writer::clear), [`rebuild`](Writer::rebuild),
+/// [`record_verifications`](Writer::record_verifications) and [`write_notes`](Writer::write_notes).
+/// It is a lock on the folder, and on the file that the engine of generation 2 locks during a
+/// backup, so that the two keep out of each other's way. Where folders cannot be locked, that file
+/// is locked for either generation.
+pub struct Writer<'d> {
+    pub(crate) disk: &'d dyn Disk,
+    _own: Option<FileLock>,
+    engine: Option<FileLock>,
+    pub(crate) folder: Folder,
+    is_created: bool,
+}
+
+impl<'d> Writer<'d> {
+    /// Takes the lock of a folder, and that of the engine's lock file where it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_for`](Writer::lock_for).
+    pub fn lock(disk: &'d dyn Disk, folder: &Folder) -> Result<Self> {
+        Self::lock_for(disk, folder, Generation::One)
+    }
+
+    /// Takes the lock of a folder. The engine's lock file is created for a database of generation
+    /// 2, and taken wherever it is. A file system without any lock is noted in the folder
+    /// ([`Lack::Exclusion`](apograph_io::Lack::Exclusion)).
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Busy`] at once where another process holds it, and where the path of the
+    /// folder leads to another one by now: somebody is putting a repository there.
+    pub fn lock_for(disk: &'d dyn Disk, folder: &Folder, generation: Generation) -> Result<Self> {
+        let is_busy = || RepositoryError::Busy {
+            path: folder.path().to_owned(),
+        };
+        let busy = |error| match error {
+            IoError::Busy { .. } => is_busy(),
+            other => RepositoryError::Io(other),
+        };
+        let own = FileLock::acquire_folder(folder).map_err(busy)?;
+        if !folder.is_in_place()? {
+            return Err(is_busy());
+        }
+        let lock_file = folder.at(ENGINE_LOCK_FILE_NAME);
+        let is_there = lock_file.exists()?;
+        let wanted = is_there || generation == Generation::Two || own.is_none();
+        let mode = folder.mode()?.for_writers();
+        let engine = wanted.then(|| FileLock::acquire(lock_file, mode));
+        let engine = engine.transpose().map(Option::flatten).map_err(busy);
+        if !is_there && matches!(engine, Err(RepositoryError::Io(_))) {
+            // The error that led here is the one to report.
+            let _ = RealDisk.remove_file(lock_file);
+        }
+        Ok(Self {
+            disk,
+            _own: own,
+            engine: engine?,
+            folder: folder.clone(),
+            is_created: wanted && !is_there,
+        })
+    }
+
+    /// Writes the notes of the repository, durably.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Manifest`]; the notes are then as they were.
+    pub fn write_notes(&self, mode: Mode, notes: &Notes) -> Result<()> {
+        Ok(write_notes(self.disk, &self.folder, mode, notes)?)
+    }
+
+    /// Leaves the folder as it was before the lock was taken. The lock on the folder is still held.
+    ///
+    /// An engine that has opened the lock file in the meantime gets a lock on a file that no name
+    /// leads to, and keeps nobody out. So this is for a folder that goes too, and for one in which
+    /// nothing of ours is ever written.
+    pub fn undo(&mut self) {
+        if self.is_created {
+            // It is closed before it goes.
+            self.engine = None;
+            // The error that led here is the one to report.
+            let _ = self.disk.remove_file(self.folder.at(ENGINE_LOCK_FILE_NAME));
+        }
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let folder = self.folder.path();
+        f.debug_struct("Writer").field("folder", &folder).finish()
+    }
+}
