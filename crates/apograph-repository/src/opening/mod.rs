@@ -4,6 +4,7 @@
 //! entry as soon as it is read, and what is not recorded comes into the same place: what is in such
 //! a segment is told in `unrecorded.rs`, and what it repeats of those before it in `repeated.rs`.
 
+mod numbering;
 mod repeated;
 mod unrecorded;
 
@@ -22,6 +23,8 @@ use crate::error::{RepositoryError, Result};
 use crate::records::Verified;
 use crate::segment::{IncrementFile, StoredFile, leaves_out, usable};
 use crate::timelines::{advance, timeline_behind};
+
+use numbering::{Found, Numbering};
 
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
@@ -101,7 +104,7 @@ impl<'a> Opening<'a> {
         let mut is_as_recorded = true;
         let mut changed = Vec::new();
         let mut state = timeline_behind(&[]);
-        let mut is_counted = true;
+        let mut numbering = Numbering::Known;
         for index in 0..opened.entries.len() {
             let (before, rest) = opened.entries.split_at_mut(index);
             let Some((entry, rest)) = rest.split_first_mut() else {
@@ -111,39 +114,44 @@ impl<'a> Opening<'a> {
             let behind = Behind::of(&entry.segment, next);
             let is_first = before.is_empty();
             let (had_content, was_counted) = (entry.content.is_some(), entry.is_counted);
-            if is_counted
-                && !entry.is_counted
+            if numbering.is_known()
+                && !was_counted
                 && let Some(guess) = &entry.content
                 && self.is_told(guess, false, behind, is_first)?
             {
                 entry.content = None;
             }
-            let is_recorded = entry.content.is_some();
-            let is_known = is_recorded && entry.is_counted;
-            let recorded = entry.content.as_ref().filter(|_| is_known);
+            let has_record = entry.content.is_some();
+            let is_recorded = has_record && was_counted;
+            let recorded = entry.content.as_ref().filter(|_| is_recorded);
             let names_timeline = recorded.is_some_and(SegmentContent::names_timeline);
-            let stamp = if is_recorded {
+            let (stamp, has_overlap) = if has_record {
                 self.read_from.set(index.saturating_add(1));
-                self.look_at_recorded(entry)?
+                (self.look_at_recorded(entry)?, true)
             } else {
-                self.read(entry, behind, before, &state)?;
-                None
+                (None, self.read(entry, behind, before, &state)?)
             };
             let mark = verified.stamp(index);
             if mark.is_some() && mark != stamp {
                 changed.push(index);
             }
             let is_spanned = self.span(entry, behind, &state)?;
-            is_counted |= names_timeline;
-            is_counted &= entry.is_counted;
-            if let Some(content) = &entry.content {
-                is_counted &= self.is_told(content, is_known, behind, is_first)?;
-            }
-            let next = next.map(|next| &next.segment);
-            entry.is_counted = is_counted && (is_known || !may_lack_more(entry, next));
-            is_counted &= entry.content.is_some() || self.is_left_out(entry)?;
+            let content = entry.content.as_ref();
+            let is_told = content.map(|it| self.is_told(it, is_recorded, behind, is_first));
+            let found = Found {
+                is_recorded,
+                names_timeline,
+                has_content: content.is_some(),
+                has_overlap,
+                is_told: is_told.transpose()?.unwrap_or_default(),
+                may_lack_more: may_lack_more(entry, next.map(|next| &next.segment)),
+                is_left_out: content.is_none() && self.is_left_out(entry)?,
+            };
+            let (own, after) = numbering.across(found);
+            entry.is_counted = own.is_known();
+            numbering = after;
             let is_changed = if had_content {
-                !is_recorded || is_spanned || entry.is_counted != was_counted
+                !has_record || is_spanned || entry.is_counted != was_counted
             } else {
                 entry.content.is_some() && index < recorded_count
             };
@@ -322,7 +330,6 @@ impl<'a> Opening<'a> {
         let found = self.look_at(&entry.segment)?;
         let stamp = found.as_ref().ok().copied().map(FileStamp::from);
         entry.unusable = found.err().map(Box::new);
-        entry.is_counted = true;
         Ok(stamp)
     }
 

@@ -21,7 +21,7 @@ impl Opening<'_> {
         behind: Option<Behind<'_>>,
         before: &[ChainEntry],
         state: &TimelineState,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let expected = Expected::from(&*entry);
         let mut read = self.read_file(expected, behind, before, state)?;
         if read.is_err() && !self.sums {
@@ -37,16 +37,16 @@ impl Opening<'_> {
                 entry.hash = read.hash;
                 entry.segment.end_lsn = entry.segment.end_lsn.or(read.end_lsn);
                 entry.content = Some(read.content);
-                (entry.unusable, entry.is_counted) = (None, read.is_counted);
+                entry.unusable = None;
+                Ok(read.has_overlap)
             }
             Err(Defect::Segment(SegmentDefect::Unusable(reason))) => {
                 (entry.content, entry.unusable) = (None, Some(Box::new(reason)));
-                entry.is_counted = true;
+                Ok(true)
             }
-            Err(Defect::Segment(SegmentDefect::Io(error))) => return Err(error.into()),
-            Err(Defect::Contradiction(detail)) => return Err(self.contradiction(detail)),
+            Err(Defect::Segment(SegmentDefect::Io(error))) => Err(error.into()),
+            Err(Defect::Contradiction(detail)) => Err(self.contradiction(detail)),
         }
-        Ok(())
     }
 
     /// Whether a file is to be summed now. Of one with a record that is not believed the hash is.
@@ -110,7 +110,7 @@ impl Opening<'_> {
             hash,
             end_lsn: file.log_start().and_then(LogPosition::lsn),
             content,
-            is_counted: true,
+            has_overlap: true,
         })
     }
 
@@ -160,12 +160,12 @@ impl Opening<'_> {
             Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
             _ => state.clone(),
         };
-        let mut is_counted = true;
+        let mut has_overlap = true;
         let (overlap_bytes, diverges) = match (header.generation, flags.repeats) {
             (Generation::One, _) if flags.continues => (0, false),
             (Generation::One, _) => {
                 let overlap = self.overlap(before, file.body())?;
-                is_counted = overlap.is_some();
+                has_overlap = overlap.is_some();
                 (overlap.unwrap_or_default(), false)
             }
             (Generation::Two, true) => (0, false),
@@ -200,7 +200,7 @@ impl Opening<'_> {
             hash,
             end_lsn: file.range().and_then(|range| range.end.lsn()),
             content,
-            is_counted,
+            has_overlap,
         })
     }
 }
@@ -216,8 +216,8 @@ struct Read {
     /// Generation 2: where in the log it ends.
     end_lsn: Option<Lsn>,
     content: SegmentContent,
-    /// Whether its timelines can be counted.
-    is_counted: bool,
+    /// Whether it is known how much of it repeats the segments before it.
+    has_overlap: bool,
 }
 
 enum Defect {
