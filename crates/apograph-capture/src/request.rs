@@ -34,7 +34,7 @@ impl Options {
         Reading {
             threads: &self.threads,
             pace: &self.pace,
-            monitor,
+            ..Reading::heard_by(monitor)
         }
     }
 }

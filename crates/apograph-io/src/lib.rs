@@ -10,8 +10,8 @@
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of, on file systems that have everything and on those that do not ([`Lack`]);
 //! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Reading`] that says by how many
-//!   threads something long is read, at what [`Pace`], and which [`Monitor`] hears of it and may end
-//!   it.
+//!   threads something long is read, at what [`Pace`], which [`Monitor`] hears of it and may end it,
+//!   and by which [`Clock`] is waited for others.
 //!
 //! ```
 //! use apograph_io::{Folder, Mode, RealDisk, StagedFile};
@@ -54,7 +54,7 @@ pub use access::{Access, Mode, Owner};
 #[doc(no_inline)]
 pub use apograph_format as format;
 pub use checksum::crc32;
-pub use clock::now;
+pub use clock::{Clock, SystemClock, now};
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
 pub use folder::{At, FileStatus, Folder, Identity, Names};
@@ -62,7 +62,7 @@ pub use lack::Lack;
 pub use lock::FileLock;
 pub use monitor::{CancellationToken, Monitor, NoProgress, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
-pub use pace::{Clock, Pace};
+pub use pace::Pace;
 pub use random::random;
 pub use reading::Reading;
 pub use source::{Bytes, BytesReader, Source, Window};

@@ -8,9 +8,9 @@
 use std::fmt;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::monitor::Monitor;
 
@@ -26,15 +26,6 @@ const BURST: Duration = Duration::from_millis(100);
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 /// Nobody waits for longer without asking whether to go on.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
-
-/// What a [`Pace`] goes by.
-pub trait Clock: Send + Sync {
-    /// The time since some instant.
-    fn now(&self) -> Duration;
-
-    /// Waits.
-    fn wait(&self, time: Duration);
-}
 
 /// How many bytes may be read in a second. Clones share the limit.
 ///
@@ -55,12 +46,12 @@ impl Pace {
 
     /// At most this many bytes in a second.
     pub fn new(bytes_per_second: NonZero<u64>) -> Self {
-        Self::by(bytes_per_second, Box::new(Running(Instant::now())))
+        Self::by(bytes_per_second, Box::new(SystemClock))
     }
 
     /// The same, by another clock.
     pub fn by(bytes_per_second: NonZero<u64>, clock: Box<dyn Clock>) -> Self {
-        let even_at = Mutex::new(clock.now());
+        let even_at = Mutex::new(clock.running());
         Self(Some(Arc::new(Bucket {
             bytes_per_second,
             clock,
@@ -107,7 +98,7 @@ impl Bucket {
         let cost = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
         let mut wait = {
             let mut even_at = self.even_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = self.clock.now();
+            let now = self.clock.running();
             let begun = now.saturating_sub(BURST).max(*even_at);
             *even_at = begun.saturating_add(cost);
             even_at.saturating_sub(now)
@@ -119,32 +110,5 @@ impl Bucket {
             monitor.go_on()?;
         }
         Ok(())
-    }
-}
-
-struct Running(Instant);
-
-impl Clock for Running {
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn wait(&self, time: Duration) {
-        thread::sleep(time);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_clock_runs_from_its_start_and_waits_no_shorter_than_it_is_told() {
-        let hour = Duration::from_hours(1);
-        let start = Instant::now().checked_sub(hour).expect("an instant");
-        assert!(Running(start).now() >= hour);
-        let (clock, time) = (Running(Instant::now()), Duration::from_millis(2));
-        clock.wait(time);
-        assert!(clock.0.elapsed() >= time);
     }
 }

@@ -1,5 +1,8 @@
 //! How something long is read.
 
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::monitor::{Monitor, NoProgress};
 use crate::pace::Pace;
@@ -8,7 +11,8 @@ use crate::threads::Threads;
 /// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
 const PIECE_BYTES: u64 = 4 << 20;
 
-/// By how many threads something long is read, how fast, and who hears of it and may end it.
+/// By how many threads something long is read, how fast, who hears of it and may end it, and by which
+/// clock is waited for what others write meanwhile.
 ///
 /// [`Reading::default`] is by the caller's own thread, without a limit, and nobody hears of it.
 #[derive(Clone, Copy)]
@@ -19,6 +23,8 @@ pub struct Reading<'a> {
     pub pace: &'a Pace,
     /// Who hears of it, and is asked whether to go on.
     pub monitor: &'a dyn Monitor,
+    /// What is waited by.
+    pub clock: &'a dyn Clock,
 }
 
 impl Default for Reading<'_> {
@@ -27,6 +33,7 @@ impl Default for Reading<'_> {
             threads: &Threads::ONE,
             pace: &Pace::UNLIMITED,
             monitor: &NoProgress,
+            clock: &SystemClock,
         }
     }
 }
@@ -65,6 +72,16 @@ impl<'a> Reading<'a> {
     /// [`IoError::Interrupted`](crate::IoError::Interrupted).
     pub fn take(&self, bytes: u64) -> Result<()> {
         self.pace.take(bytes, self.monitor)
+    }
+
+    /// Waits for what others do, and asks whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub fn wait(&self, time: Duration) -> Result<()> {
+        self.clock.wait(time);
+        self.monitor.go_on()
     }
 
     /// Into how large pieces a long reading is cut.

@@ -22,6 +22,7 @@ mod check;
 mod encoding;
 mod error;
 mod init;
+mod moment;
 mod opening;
 mod overlap;
 mod place;

@@ -14,19 +14,18 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
 use apograph_io::{At, Folder, IoError, Monitor, Reading, Threads, is_temporary};
 use apograph_manifest::{
-    Chain, ChainEntry, Evidence, FileName, FileStamp, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
+    Chain, ChainEntry, Evidence, FileName, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
     Segment, SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
 };
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
+use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
 use crate::records::Verified;
 use crate::timelines::{cross, timeline_behind};
@@ -406,58 +405,6 @@ pub(crate) fn is_right_behind(last: Option<&Segment>, name: SegmentName) -> bool
 
 /// The rest of the log, the image, and the log since the image.
 const SEGMENTS_OF_BACKUP: u64 = 3;
-
-/// How long what was read of two moments is read again.
-const AGREE_WITHIN: Duration = Duration::from_secs(5);
-/// How long a repository without a manifest is looked at again: its first backup may be just about
-/// to write one.
-const FIRST_WITHIN: Duration = Duration::from_millis(300);
-const AGREE_PAUSE: Duration = Duration::from_millis(10);
-
-/// Reads a repository that others may write to meanwhile. Where manifest and files do not agree, and
-/// it was not one moment that they are of, they are read again.
-fn at_one_moment(
-    folder: &Folder,
-    reading: Reading<'_>,
-    read: impl Fn() -> Result<Repository>,
-) -> Result<Repository> {
-    let begun = Instant::now();
-    loop {
-        let before = Moment::of(folder)?;
-        let found = read();
-        if !matches!(found, Err(RepositoryError::Contradiction { .. })) {
-            return found;
-        }
-        let after = Moment::of(folder)?;
-        let may_begin = after.manifest.is_none() && begun.elapsed() < FIRST_WITHIN;
-        let has_changed = before != after && begun.elapsed() < AGREE_WITHIN;
-        if !may_begin && !has_changed {
-            return found;
-        }
-        reading.monitor.go_on()?;
-        thread::sleep(AGREE_PAUSE);
-    }
-}
-
-/// Which small files lie in a repository's folder.
-#[derive(PartialEq, Eq)]
-struct Moment {
-    manifest: Option<FileStamp>,
-    history: Option<FileStamp>,
-}
-
-impl Moment {
-    fn of(folder: &Folder) -> Result<Self> {
-        let stamp = |name| -> Result<Option<FileStamp>> {
-            let found = folder.at(name).metadata()?;
-            Ok(found.as_ref().map(FileStamp::from))
-        };
-        Ok(Self {
-            manifest: stamp(MANIFEST_FILE_NAME)?,
-            history: stamp(HISTORY_FILE_NAME)?,
-        })
-    }
-}
 
 /// What may lie in a repository's folder before its manifest. The last is made by who makes a file
 /// system, at its root.

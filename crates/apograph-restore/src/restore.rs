@@ -112,7 +112,7 @@ pub fn restore(
     let reading = Reading {
         threads: &options.threads,
         pace: &options.pace,
-        monitor,
+        ..Reading::heard_by(monitor)
     };
     let mut repository = Repository::open_unsummed(folder, reading)?;
     let mut passed_over = Vec::new();

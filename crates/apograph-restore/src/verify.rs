@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Epoch, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Disk, Monitor, Pace, Reading, Threads, now};
+use apograph_io::{At, Clock, Disk, Monitor, Pace, Reading, Threads};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
 use apograph_repository::{Repository, VerificationRecord, Writer};
 
@@ -37,7 +37,7 @@ impl VerifyOptions {
         Reading {
             threads: &self.threads,
             pace: &self.pace,
-            monitor,
+            ..Reading::heard_by(monitor)
         }
     }
 }
@@ -137,7 +137,7 @@ fn verified<'a>(
         repository,
         level: options.level,
         notes,
-        monitor: reading.monitor,
+        reading,
         found: Mutex::default(),
     };
     let mut walk = Walk::from(repository, 0, reading);
@@ -187,7 +187,7 @@ struct Check<'a> {
     repository: &'a Repository,
     level: Level,
     notes: bool,
-    monitor: &'a dyn Monitor,
+    reading: Reading<'a>,
     found: Mutex<Found<'a>>,
 }
 
@@ -209,14 +209,17 @@ impl<'a> Check<'a> {
         if self.found().failed.range(..index).next().is_some() {
             return;
         }
-        if let Err(error) = self.monitor.go_on() {
+        if let Err(error) = self.reading.monitor.go_on() {
             self.found().failed.insert(index, error.into());
             return;
         }
         let segment = &entry.segment;
         let file = self.repository.file_of(segment);
-        let stamp = self.notes.then(|| settled_stamp(file)).flatten();
-        let at = now();
+        let stamp = self
+            .notes
+            .then(|| settled_stamp(file, self.reading.clock))
+            .flatten();
+        let at = self.reading.clock.now();
         let read = step.and_then(|step| self.read(step, segment.kind));
         let mut found = self.found();
         if self.notes {
@@ -311,14 +314,14 @@ fn damage_in<T>(
 }
 
 /// The stamp of a file that is about to be read, once a change from then on would show in it.
-fn settled_stamp(at: At<'_>) -> Option<FileStamp> {
+fn settled_stamp(at: At<'_>, clock: &dyn Clock) -> Option<FileStamp> {
     let settled = || {
         let metadata = at.metadata().ok()??;
-        Some(FileStamp::from(&metadata)).filter(|stamp| stamp.is_settled(now()))
+        Some(FileStamp::from(&metadata)).filter(|stamp| stamp.is_settled(clock.now()))
     };
     settled().or_else(|| {
         // The clock here has milliseconds, and cuts off what is less.
-        std::thread::sleep(2 * FileStamp::GRAIN);
+        clock.wait(2 * FileStamp::GRAIN);
         settled()
     })
 }

@@ -1,6 +1,7 @@
 //! Test support for the apograph crates. Not published.
 //!
 //! - [`fixtures`]: the files that real engines wrote, and the [`truth`] about them;
+//! - [`clock`]: a clock that nobody waits for;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
 //! - [`encoding`]: numbers as the engines write them;
@@ -8,6 +9,7 @@
 //! - [`scratch`]: a temporary folder in memory;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
+pub mod clock;
 pub mod damage;
 pub mod disk;
 pub mod encoding;

@@ -1,30 +1,15 @@
 //! How many bytes a slow backup is counted for.
 
 use std::num::NonZero;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use apograph_capture::{Options, capture};
 use apograph_format::{LogPosition, SEGMENT_HEADER_BYTES, SegmentKind};
 use apograph_io::{Clock, NoProgress, Pace, RealDisk};
 use apograph_manifest::SegmentRecord;
+use apograph_testing::clock::ManualClock;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, added, increment};
-
-/// Time passes where somebody waits.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Duration>>);
-
-impl Clock for Told {
-    fn now(&self) -> Duration {
-        *self.0.lock().expect("a clock")
-    }
-
-    fn wait(&self, time: Duration) {
-        *self.0.lock().expect("a clock") += time;
-    }
-}
 
 /// At this rate a millisecond is a byte.
 const RATE: NonZero<u64> = NonZero::new(1000).expect("not zero");
@@ -42,7 +27,7 @@ fn log_bytes(record: &SegmentRecord) -> u64 {
 fn the_log_is_counted_once_to_check_it_and_once_to_copy_it() {
     for fixtures in [V1, V2] {
         let live = Live::of(fixtures, "04_rotation/source");
-        let clock = Told::default();
+        let clock = ManualClock::default();
         let options = Options {
             pace: Pace::by(RATE, Box::new(clock.clone())),
             ..Options::default()
@@ -57,7 +42,7 @@ fn the_log_is_counted_once_to_check_it_and_once_to_copy_it() {
             }
         }
         assert!(log > 500, "{log}");
-        let counted = u64::try_from(clock.now().as_millis()).expect("a number");
+        let counted = u64::try_from(clock.running().as_millis()).expect("a number");
         // A tenth of a second is for free at first.
         let (least, most) = (image + 2 * log - 110, image + 2 * log);
         assert!(

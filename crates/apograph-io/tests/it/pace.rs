@@ -2,56 +2,31 @@
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apograph_io::{
     Clock, Disk, Folder, IoError, Mode, Monitor, NoProgress, Pace, Reading, RealDisk, StagedFile,
     Sums, Threads, sums,
 };
+use apograph_testing::clock::ManualClock;
 
 const MIB: u64 = 1 << 20;
 
-/// Time passes where somebody waits, and where a test says so.
-#[derive(Clone, Default)]
-struct Told {
-    now: Arc<Mutex<Duration>>,
-    longest_wait: Arc<Mutex<Duration>>,
+/// Nobody waited for longer than one piece takes.
+fn check_waits(clock: &ManualClock) {
+    let longest = clock.longest_wait();
+    assert!(longest <= Duration::from_millis(125), "{longest:?}");
 }
 
-impl Told {
-    fn pass(&self, time: Duration) {
-        *self.now.lock().expect("a clock") += time;
-    }
-
-    /// Nobody waited for longer than one piece takes.
-    fn check_waits(&self) {
-        let longest = *self.longest_wait.lock().expect("a clock");
-        assert!(longest <= Duration::from_millis(125), "{longest:?}");
-    }
-}
-
-impl Clock for Told {
-    fn now(&self) -> Duration {
-        *self.now.lock().expect("a clock")
-    }
-
-    fn wait(&self, time: Duration) {
-        self.pass(time);
-        let mut longest = self.longest_wait.lock().expect("a clock");
-        *longest = time.max(*longest);
-    }
-}
-
-fn limited(bytes_per_second: u64) -> (Told, Pace) {
-    let clock = Told::default();
+fn limited(bytes_per_second: u64) -> (ManualClock, Pace) {
+    let clock = ManualClock::default();
     let rate = NonZero::new(bytes_per_second).expect("a rate");
     let pace = Pace::by(rate, Box::new(clock.clone()));
     (clock, pace)
 }
 
-fn milliseconds(clock: &Told) -> u128 {
-    clock.now().as_millis()
+fn milliseconds(clock: &ManualClock) -> u128 {
+    clock.running().as_millis()
 }
 
 #[test]
@@ -131,6 +106,7 @@ fn a_reading_ends_when_it_is_interrupted() {
             threads: &Threads::ONE,
             pace: &pace,
             monitor: &monitor,
+            ..Reading::default()
         };
         let end = sums(&bytes, reading);
         assert!(matches!(end, Err(IoError::Interrupted)), "{end:?}");
@@ -166,7 +142,7 @@ fn a_slow_checksum_is_the_same() {
     };
     assert_eq!(sums(&bytes, reading).expect("no end"), expected);
     assert_eq!(milliseconds(&clock), 3000);
-    clock.check_waits();
+    check_waits(&clock);
     let found = sums(&bytes, unlimited);
     assert_eq!(found.expect("no end"), expected);
 }
@@ -201,7 +177,7 @@ fn a_slow_copy_is_the_same() {
         assert!(target.source().and_then(|it| it.read()).expect("a file") == bytes[range.clone()]);
         let found = milliseconds(&clock);
         assert!(expected.contains(&found), "{range:?}: {found} ms");
-        clock.check_waits();
+        check_waits(&clock);
         RealDisk.remove_file(target).expect("a removal");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apograph_format::{Epoch, UnixMillis};
@@ -11,6 +10,7 @@ use apograph_manifest::{
     FullContent, IncrementContent, Level, SegmentContent, TimeSpan, write_manifest,
 };
 use apograph_restore::{Problem, Result, Verified, VerifyOptions, verify};
+use apograph_testing::clock::ManualClock;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -187,20 +187,6 @@ fn a_database_that_was_closed_between_two_backups_is_no_problem() {
     }
 }
 
-/// Time passes where somebody waits.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<Duration>>);
-
-impl Clock for Told {
-    fn now(&self) -> Duration {
-        *self.0.lock().expect("a clock")
-    }
-
-    fn wait(&self, time: Duration) {
-        *self.0.lock().expect("a clock") += time;
-    }
-}
-
 #[test]
 fn a_verification_reads_no_faster_than_it_may() {
     const BYTES_PER_SECOND: u64 = 1000;
@@ -208,7 +194,7 @@ fn a_verification_reads_no_faster_than_it_may() {
         for level in [Level::Files, Level::Frames] {
             let stage = Stage::new(fixtures);
             record(&stage);
-            let clock = Told::default();
+            let clock = ManualClock::default();
             let rate = NonZero::new(BYTES_PER_SECOND).expect("a rate");
             let options = VerifyOptions {
                 pace: Pace::by(rate, Box::new(clock.clone())),
@@ -220,7 +206,7 @@ fn a_verification_reads_no_faster_than_it_may() {
             let expected = Duration::from_secs(total_bytes(&stage)) / 1000;
             // A debt of less than 10 ms is carried on.
             let least = expected.saturating_sub(Duration::from_millis(10));
-            let found = clock.now();
+            let found = clock.running();
             assert!((least..=expected).contains(&found), "{level:?}: {found:?}");
         }
     }
