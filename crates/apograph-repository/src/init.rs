@@ -91,18 +91,15 @@ pub fn create(disk: &dyn Disk, parent: &Folder, name: &OsStr, mode: Mode) -> Res
     if !aside.is_of(&folder)? {
         return Err(RepositoryError::Busy { path: at.path() });
     }
-    let created = new_notes().and_then(|notes| {
+    let named = new_notes().and_then(|notes| {
         write_notes(disk, &folder, mode, &notes)?;
-        disk.publish(aside, at).map_err(busy)?;
-        // The error that led here is the one to report.
-        let synced = disk.sync_folder(parent);
-        synced.inspect_err(|_| drop(disk.publish(at, aside)))?;
-        Ok(folder.renamed(at.path()))
+        disk.publish(aside, at).map_err(busy)
     });
-    if created.is_err() {
-        let _ = clear(disk, &folder, aside);
-    }
-    created
+    // The error that led here is the one to report.
+    named.inspect_err(|_| drop(clear(disk, &folder, aside)))?;
+    let synced = disk.sync_folder(parent);
+    synced.inspect_err(|_| drop(take_back(disk, &folder, at, aside)))?;
+    Ok(folder.renamed(at.path()))
 }
 
 /// Takes back a repository that was just made, in which nothing is yet, unless it was moved away.
@@ -120,7 +117,14 @@ pub fn uncreate(disk: &dyn Disk, parent: &Folder, name: &OsStr, folder: &Folder)
     if has_others || !at.is_of(folder)? {
         return Ok(());
     }
+    take_back(disk, folder, at, aside)
+}
+
+/// Removes a repository in which nothing is yet. It loses its name first, durably: an empty folder
+/// under that name is never seen, whenever the power goes.
+fn take_back(disk: &dyn Disk, folder: &Folder, at: At<'_>, aside: At<'_>) -> Result<()> {
     disk.publish(at, aside)?;
+    disk.sync_folder(at.folder())?;
     clear(disk, folder, aside)
 }
 

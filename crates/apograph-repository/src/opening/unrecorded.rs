@@ -14,7 +14,8 @@ use crate::timelines::image_timeline;
 
 impl Opening<'_> {
     /// A segment without a record: all of it is read. Where its file is not to be summed, but anything
-    /// is wrong with it, it is: another file than the manifest means says nothing.
+    /// is wrong with it, it is: another file than the manifest means says nothing. Returns whether it
+    /// is known how much of it repeats those before it.
     pub(super) fn read(
         &self,
         entry: &mut ChainEntry,
