@@ -23,7 +23,8 @@ use apograph_format::{
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{
-    At, Disk, Folder, IoError, Mode, Reading, StagedFile, is_locked_by_writer, read_front,
+    At, Clock, Disk, Folder, IoError, Mode, Reading, StagedFile, SystemClock, is_locked_by_writer,
+    read_front,
 };
 use apograph_wal::LogFolder;
 
@@ -197,7 +198,7 @@ impl Database {
                     outcome => return outcome,
                 }
             }
-            std::thread::sleep(RETRY_PAUSE);
+            SystemClock.wait(RETRY_PAUSE);
         }
         Err(CaptureError::Changing {
             path: self.path.clone(),
@@ -263,7 +264,7 @@ impl Database {
                 }
                 Err(_) => drop(staged),
             }
-            std::thread::sleep(RETRY_PAUSE);
+            reading.wait(RETRY_PAUSE)?;
         }
         Err(CaptureError::Changing {
             path: self.path.clone(),

@@ -5,7 +5,7 @@
 //! than its log, and may hold a part of it already: what was logged after it goes last. Why the
 //! last part is flagged, and from where on the image serves, is told in docs/decisions.md.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use apograph_format::{
     DatabaseHeaders, Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags,
@@ -26,15 +26,12 @@ use crate::increment::CapturedTail;
 use crate::job::{End, Job};
 use crate::live::{Live, Moment, is_of_checkpoint};
 use crate::look::Seen;
-use crate::patience::SETTLE_ATTEMPTS;
+use crate::patience::{SETTLE_ATTEMPTS, wait_until_aged};
 use crate::remains::is_untouched;
 use crate::request::Captured;
 
 /// The type of the section of a compacted store.
 const COMPACT_SECTION: u32 = 4;
-/// An image is trusted to hold no commit that its log lacks once it is this old: a session makes
-/// its commit visible before it logs it.
-const IMAGE_AGE: Duration = Duration::from_millis(250);
 
 /// What the chain lacked of the log, once it is captured.
 struct Rest {
@@ -218,7 +215,7 @@ impl<'a> Job<'a> {
         // An image of generation 2 is exactly the state at a position of the log.
         let is_exact_by_format = copy.log_start().is_some();
         if !is_exact_by_format {
-            wait_until_aged(copy.image.checkpoint().written_at);
+            wait_until_aged(copy.image.checkpoint().written_at, self.reading().clock);
         }
         let iteration = copy.image.checkpoint().iteration;
         let mut log = log;
@@ -403,7 +400,7 @@ impl<'a> Job<'a> {
         if image.generation() == Generation::Two {
             return Ok(Some(Moment::of_image(image)));
         }
-        let now = match Live::of(self.database, None, self.monitor) {
+        let now = match Live::of(self.database, None, self.reading()) {
             Ok(live) => Some(live.moment()),
             Err(CaptureError::LogElsewhere { .. }) => None,
             Err(error) => return Err(error),
@@ -542,14 +539,4 @@ impl<'a> Job<'a> {
 fn is_compacted(copy: &ImageCopy<'_>) -> bool {
     let mut extents = copy.image.extents().iter();
     extents.any(|extent| extent.content == ExtentContent::Section(COMPACT_SECTION))
-}
-
-fn wait_until_aged(written_at: UnixMillis) {
-    let age = now()
-        .get()
-        .checked_sub(written_at.get())
-        .map(Duration::from_millis);
-    if let Some(rest) = age.and_then(|age| IMAGE_AGE.checked_sub(age)) {
-        std::thread::sleep(rest);
-    }
 }

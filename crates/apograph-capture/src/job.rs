@@ -75,7 +75,7 @@ impl<'a> Job<'a> {
             let seen = self.look_and_hold(hold, &mut settling);
             match seen.and_then(|seen| self.attempt(seen)) {
                 Ok(Some(captured)) => return Ok(captured),
-                Ok(None) if patience.wait(self.monitor)? => {}
+                Ok(None) if patience.wait(self.reading())? => {}
                 Ok(None) => {
                     return Err(CaptureError::Changing {
                         path: self.database.path().to_owned(),
@@ -104,7 +104,7 @@ impl<'a> Job<'a> {
 
     /// Gives a writer time.
     pub(crate) fn pause(&self) -> Result<()> {
-        pause(self.monitor)
+        pause(self.reading())
     }
 
     /// `None` where the database was opened or closed meanwhile.

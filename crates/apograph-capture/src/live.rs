@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use apograph_format::v1::CheckpointRecord;
 use apograph_format::{Checkpoint, DatabaseHeaders, Generation, LogPosition, LogSequence, Lsn};
-use apograph_io::Monitor;
+use apograph_io::Reading;
 use apograph_manifest::{Cursor, ImageIdentity, ManifestError, read_cursor};
 use apograph_wal::{LogFile, LogFolder};
 
@@ -68,7 +68,7 @@ impl Live {
     pub(crate) fn of(
         database: &Database,
         read_from: Option<Lsn>,
-        monitor: &dyn Monitor,
+        reading: Reading<'_>,
     ) -> Result<Self> {
         let mut attempt = 0;
         let mut patience = Patience::of(HELD);
@@ -81,14 +81,14 @@ impl Live {
                 && ImageIdentity::of(&database.headers()?) == image;
             attempt += 1;
             if !is_one_moment && attempt <= SETTLE_ATTEMPTS {
-                pause(monitor)?;
+                pause(reading)?;
                 continue;
             }
             // A folder without a log file says nothing.
             let log = log.filter(|log| !log.files().is_empty());
             if log.is_none() && database.is_being_written()? {
                 // An engine takes its lock before it makes its log, and holds it until that is removed.
-                if patience.wait(monitor)? {
+                if patience.wait(reading)? {
                     continue;
                 }
                 return Err(CaptureError::LogElsewhere {

@@ -61,7 +61,7 @@ impl<'a> Job<'a> {
             let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
             if may_pass && attempt <= SETTLE_ATTEMPTS {
                 self.pause()?;
-            } else if !(self.is_in_between(&seen)? && settling.wait(self.monitor)?) {
+            } else if !(self.is_in_between(&seen)? && settling.wait(self.reading())?) {
                 return Ok(seen);
             }
         }
@@ -115,7 +115,7 @@ impl<'a> Job<'a> {
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
         self.looked_at.set(now());
-        let live = Live::of(self.database, read_from, self.monitor)?;
+        let live = Live::of(self.database, read_from, self.reading())?;
         if self.is_foreign(&live.image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().path().to_owned(),
