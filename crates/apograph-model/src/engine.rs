@@ -17,6 +17,7 @@ mod v2;
 use std::collections::BTreeMap;
 
 use apograph_format::Generation;
+use apograph_testing::encoding::v1::process_end;
 
 use crate::op::Shape;
 use crate::truth::Truth;
@@ -245,7 +246,7 @@ impl Engine {
         } else if self.is_first_generation() {
             if std::mem::take(&mut self.is_torn) {
                 self.begin_file();
-                self.log.append(&v1::seal(), None);
+                self.log.append(&process_end(), None);
                 self.truth.begin_history();
             } else {
                 self.truth.go_on_unknown();

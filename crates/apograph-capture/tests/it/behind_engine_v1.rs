@@ -4,10 +4,11 @@ use std::fs;
 
 use apograph_capture::Kind;
 use apograph_format::{LogPosition, LogSequence};
+use apograph_testing::encoding::v1::commit;
 use apograph_testing::fixtures::V1;
 
 use crate::continuity::{UNMARKED, check_broken};
-use crate::frames::commit;
+
 use crate::live::{Live, append, copy, put_back, range, why};
 
 const OTHER_MOMENT: &str = "is not the one that this backup left";

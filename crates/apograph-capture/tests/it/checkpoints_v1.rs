@@ -7,10 +7,11 @@ use apograph_format::v1::CHECKPOINT_FILE_NAME;
 use apograph_format::{Epoch, LogPosition, LogSequence, UnixMillis};
 use apograph_io::RealDisk;
 use apograph_manifest::{Cursor, Keep, Unknown};
+use apograph_testing::encoding::v1::{COMMIT, EPOCH, control, data, process_end};
 use apograph_testing::fixtures::V1;
 
 use crate::continuity::check_broken;
-use crate::frames::{compacted, control, frame, process_end};
+use crate::frames::compacted;
 use crate::live::{Live, append, why};
 use crate::monitors::Later;
 
@@ -33,8 +34,12 @@ fn captured() -> Live {
 
 /// A commit of one value. In generation 1 a transaction has the number after that of its epoch.
 fn commit(epoch: u64, value: &[u8]) -> Vec<u8> {
-    let value = frame(&[&[4], value].concat());
-    [value, control(35, epoch + 1), control(38, epoch)].concat()
+    [
+        data(value),
+        control(COMMIT, epoch + 1),
+        control(EPOCH, epoch),
+    ]
+    .concat()
 }
 
 /// Appends to the newest log file.

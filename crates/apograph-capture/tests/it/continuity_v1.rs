@@ -5,10 +5,11 @@ use std::fs;
 use apograph_capture::Kind;
 use apograph_format::{LogPosition, LogSequence};
 use apograph_manifest::HISTORY_FILE_NAME;
+use apograph_testing::encoding::v1::{COMMIT, EPOCH, commit, control, empty_commit, process_end};
 use apograph_testing::fixtures::V1;
 
 use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken};
-use crate::frames::{commit, control, created_by, empty_commit, process_end};
+use crate::frames::created_by;
 use crate::live::{Live, append, flip, full, names, range, why};
 
 fn start_of(sequence: u64) -> LogPosition {
@@ -187,7 +188,7 @@ fn a_log_that_begins_behind_a_closed_image_needs_no_marker() {
 /// Engines before 0.5.44 keep it, and their own full backup writes an image and nothing of it.
 #[test]
 fn a_log_that_led_to_its_image_is_not_one_behind_it() {
-    let group = |epoch| [control(35, epoch + 1), control(38, epoch)].concat();
+    let group = |epoch| [control(COMMIT, epoch + 1), control(EPOCH, epoch)].concat();
     // Up to which epoch the log goes; the image is at 4.
     for (release, last, resume) in [
         ("0.5.36", 6, false),

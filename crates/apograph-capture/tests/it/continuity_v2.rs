@@ -8,10 +8,11 @@ use apograph_format::{Epoch, LogPosition, Lsn, UnixMillis, log_file_name};
 use apograph_io::RealDisk;
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_repository::Repository;
+use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::V2;
 
 use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken, create_anew};
-use crate::frames::sealed_frame;
+
 use crate::live::{Live, append, flip, increment, names, range};
 use crate::monitors::Later;
 
@@ -153,7 +154,8 @@ fn a_full_backup_of_the_engine_behind_epochs_that_were_given_out_again_is_of_its
 fn moved(mut frame: Vec<u8>, to: LogPosition) -> Vec<u8> {
     let lsn = to.lsn().expect("a position").get();
     frame[8..16].copy_from_slice(&lsn.to_le_bytes());
-    sealed_frame(frame)
+    seal_frame(&mut frame);
+    frame
 }
 
 /// The database file has changed since, and the marker is gone. The log that was captured before the
@@ -196,7 +198,8 @@ fn a_commit_that_was_logged_where_a_captured_one_was_is_another() {
     let ends = live.commits();
     let mut frame = live.hold_back(ends.len() - 1);
     *frame.last_mut().expect("a value") ^= 1;
-    live.append(&sealed_frame(frame));
+    seal_frame(&mut frame);
+    live.append(&frame);
     assert_eq!(live.commits(), ends);
     check_broken(&live, OTHER_BYTES);
 }
@@ -208,7 +211,8 @@ fn a_captured_commit_that_contradicts_itself_is_told_with_its_defect() {
     let ends = live.commits();
     let mut frame = live.hold_back(ends.len() - 1);
     frame[50] = 0;
-    live.append(&sealed_frame(frame));
+    seal_frame(&mut frame);
+    live.append(&frame);
     let (code, words) = live.refused(Kind::Incremental);
     assert_eq!(code, "wal-damaged");
     assert!(words.ends_with("a record has kind 0"), "{words}");
@@ -225,7 +229,8 @@ fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
     let length = u32::try_from(value.len()).expect("a length");
     frame.extend([&[16, 1], length.to_le_bytes().as_slice(), &value].concat());
     *frame.last_mut().expect("a value") = fs::read(&path).expect("a log file")[FRONT];
-    live.append(&sealed_frame(frame));
+    seal_frame(&mut frame);
+    live.append(&frame);
     live.added(Kind::Auto);
 
     let log = live.log();

@@ -1,15 +1,14 @@
 //! What engines write, and what they could have written.
 
-use apograph_format::v2::{FRAME_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{Checkpoint, Crc32, DatabaseHeaders, FileHeader};
-use apograph_testing::encoding::varint;
-
-pub(crate) const PAGE_BYTES: usize = 4096;
+use apograph_testing::encoding::v2::{seal_file_header, seal_log_header, seal_slot};
+use apograph_testing::encoding::{PAGE_BYTES, v1};
 
 /// The same database file, said to be encrypted.
 pub(crate) fn encrypted(mut image: Vec<u8>) -> Vec<u8> {
     image[12] |= 1;
-    seal(&mut image, 72);
+    seal_file_header(&mut image);
     let headers = DatabaseHeaders::decode(&image).expect("headers");
     assert!(matches!(
         headers.file,
@@ -49,38 +48,10 @@ pub(crate) fn created_by(mut image: Vec<u8>, release: &str) -> Vec<u8> {
 /// The same log file of generation 2, said to be encrypted.
 pub(crate) fn encrypted_log(mut file: Vec<u8>) -> Vec<u8> {
     file[12] |= 1;
-    seal(&mut file, 124);
+    seal_log_header(&mut file);
     let header = WalSegmentHeader::decode(&file).expect("a header");
     assert!(header.is_encrypted);
     file
-}
-
-/// A frame of generation 1.
-pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a short payload");
-    let checksum = Crc32::of(payload).get();
-    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
-}
-
-/// A control record of generation 1.
-pub(crate) fn control(tag: u8, number: u64) -> Vec<u8> {
-    frame(&[vec![tag], varint(number)].concat())
-}
-
-/// A commit of generation 1 without a change.
-pub(crate) fn empty_commit(number: u64) -> Vec<u8> {
-    [control(35, number), control(38, number)].concat()
-}
-
-/// A commit of generation 1 of one value.
-pub(crate) fn commit(number: u64, value: &[u8]) -> Vec<u8> {
-    let value = frame(&[&[4], value].concat());
-    [value, empty_commit(number)].concat()
-}
-
-/// What an engine of generation 1 writes when it opens a database that was not closed.
-pub(crate) fn process_end() -> Vec<u8> {
-    control(36, u64::MAX)
 }
 
 /// Where the slot of a checkpoint stands in a database file.
@@ -90,7 +61,7 @@ pub(crate) fn slot(iteration: u64) -> usize {
 }
 
 pub(crate) fn slot_v1(checkpoint: &Checkpoint) -> Vec<u8> {
-    let numbers = [
+    v1::slot([
         checkpoint.iteration,
         checkpoint.checksum.get().into(),
         0,
@@ -99,10 +70,7 @@ pub(crate) fn slot_v1(checkpoint: &Checkpoint) -> Vec<u8> {
         checkpoint.node_count,
         checkpoint.edge_count,
         checkpoint.written_at.get(),
-    ];
-    let mut slot: Vec<u8> = numbers.into_iter().flat_map(varint).collect();
-    slot.resize(PAGE_BYTES, 0);
-    slot
+    ])
 }
 
 pub(crate) fn slot_v2(active: &[u8], checkpoint: &Checkpoint) -> Vec<u8> {
@@ -116,21 +84,6 @@ pub(crate) fn slot_v2(active: &[u8], checkpoint: &Checkpoint) -> Vec<u8> {
     for (offset, number) in numbers {
         slot[offset..offset + 8].copy_from_slice(&number.to_le_bytes());
     }
-    seal(&mut slot, 80);
+    seal_slot(&mut slot);
     slot
-}
-
-/// A frame of generation 2 with the length and the checksum of what it has.
-pub(crate) fn sealed_frame(mut frame: Vec<u8>) -> Vec<u8> {
-    let length = u32::try_from(frame.len() - FRAME_HEADER_BYTES).expect("a short payload");
-    frame[..4].copy_from_slice(&length.to_le_bytes());
-    let checksum = Crc32::of(&[&frame[..4], &frame[8..]].concat()).get();
-    frame[4..8].copy_from_slice(&checksum.to_le_bytes());
-    frame
-}
-
-/// Writes the checksum of what stands before it.
-fn seal(bytes: &mut [u8], offset: usize) {
-    let checksum = Crc32::of(&bytes[..offset]).get();
-    bytes[offset..offset + 4].copy_from_slice(&checksum.to_le_bytes());
 }

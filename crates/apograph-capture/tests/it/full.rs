@@ -10,9 +10,9 @@ use apograph_io::RealDisk;
 use apograph_manifest::{HISTORY_FILE_NAME, Keep};
 use apograph_repository::Repository;
 use apograph_testing::disk::SimDisk;
+use apograph_testing::encoding::v1::{COMMIT, control, empty_commit, process_end};
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::frames::{control, empty_commit, process_end};
 use crate::live::{Live, added, append, full, increment, names, range, why};
 use crate::monitors::Phases;
 
@@ -223,7 +223,7 @@ fn a_log_that_has_seen_no_checkpoint_begins_at_the_image_of_another_process() {
 #[test]
 fn a_log_that_goes_on_from_the_image_was_begun_by_its_process() {
     let image = Live::of(V1, LIVE).headers().checkpoint.epoch.get();
-    let schema = control(35, 1);
+    let schema = control(COMMIT, 1);
     let next = empty_commit(image + 1);
     let restart = [empty_commit(1), empty_commit(2)].concat();
     let rows = [

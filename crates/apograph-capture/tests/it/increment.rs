@@ -10,10 +10,10 @@ use apograph_io::{Folder, Monitor, RealDisk};
 use apograph_manifest::Keep;
 use apograph_repository::IncrementFile;
 use apograph_testing::disk::{Fault, Operation, SimDisk};
+use apograph_testing::encoding::v1::process_end;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_wal::{GroupReader, LogEvent, LogPart};
 
-use crate::frames::process_end;
 use crate::live::{Live, added, append, flip, full, increment, names, range};
 
 const SOURCE: &str = "08_torn_tail/source";

@@ -21,13 +21,14 @@ use apograph_manifest::{
     write_manifest,
 };
 use apograph_repository::init;
-use apograph_testing::encoding::varint;
+use apograph_testing::encoding::v2::seal_frame;
+use apograph_testing::encoding::{PAGE_BYTES, varint};
 use apograph_testing::fixtures::Fixtures;
 use apograph_testing::scratch::scratch;
 use apograph_wal::{GroupReader, LogEvent, LogFolder};
 use tempfile::TempDir;
 
-use crate::frames::{PAGE_BYTES, encrypted, encrypted_log, sealed_frame, slot, slot_v1, slot_v2};
+use crate::frames::{encrypted, encrypted_log, slot, slot_v1, slot_v2};
 
 /// `src.grafeo` and its log, and the place of a repository.
 pub(crate) struct Live {
@@ -279,7 +280,8 @@ impl Live {
         frame.extend(record.repeat(records));
         let lsn = log.len() - WAL_SEGMENT_HEADER_BYTES;
         frame[8..16].copy_from_slice(&(lsn as u64).to_le_bytes());
-        self.append(&sealed_frame(frame));
+        seal_frame(&mut frame);
+        self.append(&frame);
     }
 
     pub(crate) fn cursor(&self) -> Option<Cursor> {

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apograph::capture::{Options as Backup, capture};
+use apograph::format::Generation;
 use apograph::format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph::format::{Crc32, Generation};
 use apograph::io::{Folder, Monitor, NoProgress, Reading, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, plan_rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, commits, restore, verify};
 use apograph_faults::stage::copy;
+use apograph_testing::encoding::v1::{COMMIT, EPOCH, control, data};
+use apograph_testing::encoding::v2::{FIRST, LAST, SET_NODE_PROPERTY, frame, group_begin, record};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use tempfile::TempDir;
 
@@ -75,17 +77,12 @@ impl Place {
     }
 }
 
-fn frame_v1(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a length");
-    let checksum = Crc32::of(payload).get();
-    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
-}
-
 fn group_v1(number: u8) -> Vec<u8> {
-    let mut data = vec![number; PAYLOAD_BYTES];
-    data[0] = 4;
-    let ends = [[35, number + 1], [38, number]].map(|end| frame_v1(&end));
-    [frame_v1(&data), ends.concat()].concat()
+    let number = number.into();
+    let value = vec![7; PAYLOAD_BYTES];
+    let ends = [(COMMIT, number + 1), (EPOCH, number)];
+    let ends = ends.map(|(tag, number)| control(tag, number));
+    [data(&value), ends.concat()].concat()
 }
 
 /// Groups after the header of a log file.
@@ -94,24 +91,14 @@ fn log_v2(golden: &[u8]) -> Vec<u8> {
     let mut log = header.bytes().to_vec();
     for number in 1..=GROUPS {
         let lsn = header.first_lsn.get() + (log.len() - WAL_SEGMENT_HEADER_BYTES) as u64;
-        let begin = [1, 1, 3, 0, 0, 0, number, 6, 0];
-        let length = u32::try_from(PAYLOAD_BYTES).expect("a length");
-        let record = [
-            &[16, 0],
-            &length.to_le_bytes()[..],
-            &vec![number; PAYLOAD_BYTES],
-        ]
-        .concat();
-        let payload = [&[0; 8], &begin[..], &record].concat();
-        let length = u32::try_from(payload.len()).expect("a length");
-        let mut frame = length.to_le_bytes().to_vec();
-        frame.extend(lsn.to_le_bytes());
-        frame.extend((u64::from(number) + 1).to_le_bytes());
-        frame.push(3);
-        frame.extend(payload);
-        let checksum = Crc32::of(&frame).get().to_le_bytes();
-        frame.splice(4..4, checksum);
-        log.extend(frame);
+        let number = u64::from(number);
+        let value = vec![7; PAYLOAD_BYTES];
+        let payload = [
+            vec![0; 8],
+            group_begin(number, 6, 0),
+            record(SET_NODE_PROPERTY, 0, &value),
+        ];
+        log.extend(frame(lsn, number + 1, FIRST | LAST, &payload.concat()));
     }
     log
 }

@@ -3,18 +3,10 @@
 use std::collections::BTreeSet;
 
 use apograph_format::v1::{FrameDefect, IndexRecord, RawFrame, Record, RecordKind};
-use apograph_format::{Crc32, Epoch, TransactionId};
+use apograph_format::{Epoch, TransactionId};
 use apograph_testing::damage;
+use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::V1;
-
-/// A frame around a payload.
-fn frame(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a short payload");
-    let mut bytes = length.to_le_bytes().to_vec();
-    bytes.extend(payload);
-    bytes.extend(Crc32::of(payload).get().to_le_bytes());
-    bytes
-}
 
 fn record(payload: &[u8]) -> Result<Record, FrameDefect> {
     Record::of(&RawFrame::parse(&frame(payload)).expect("a frame"))

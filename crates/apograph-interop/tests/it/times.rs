@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use apograph::format::SEGMENT_HEADER_BYTES;
 use apograph::format::v2::{
     FRAME_HEADER_BYTES, PIECE_LENGTH_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
 };
-use apograph::format::{Crc32, SEGMENT_HEADER_BYTES};
 use apograph_interop::{Engine, Generation, Truth};
+use apograph_testing::encoding::v2::seal_frame;
 use jiff::{Timestamp, ToSpan};
 
 use crate::command::{apograph, restore, text};
@@ -159,8 +160,7 @@ fn with_times(frames: &mut [u8], times: &mut impl Iterator<Item = u64>) {
         assert_eq!(frame[begin + 1], 253);
         let time = times.next().unwrap();
         frame[begin + 2..begin + 10].copy_from_slice(&time.to_le_bytes());
-        let checked = [&frame[..4], &frame[8..]].concat();
-        frame[4..8].copy_from_slice(&Crc32::of(&checked).get().to_le_bytes());
+        seal_frame(frame);
         start = end;
     }
 }

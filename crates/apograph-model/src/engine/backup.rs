@@ -1,8 +1,9 @@
 //! What a backup finds, and what it has to give back.
 
 use apograph_format::Generation;
+use apograph_testing::encoding::v1::process_end;
 
-use super::{Engine, log, v1};
+use super::{Engine, log};
 use crate::op::Shape;
 use crate::truth::Moment;
 
@@ -64,7 +65,7 @@ impl Engine {
 
     /// Whether no checkpoint can have begun since the log was.
     fn is_fresh(&self) -> bool {
-        let is_sealed = |file: &log::LogFile| file.bytes.starts_with(&v1::seal());
+        let is_sealed = |file: &log::LogFile| file.bytes.starts_with(&process_end());
         self.meta.is_none()
             && self.log.files.first().is_some_and(|first| first.start == 0)
             && self.log.files.iter().skip(1).all(is_sealed)

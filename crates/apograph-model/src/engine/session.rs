@@ -1,9 +1,10 @@
 //! What sessions do: commits, changes, and what of them is in the log.
 
 use apograph_format::Generation;
+use apograph_testing::encoding::v1::process_end;
 
 use super::layout::{Encoded, Heads};
-use super::{Engine, Pending, SYSTEM, Unfinished, log, v1};
+use super::{Engine, Pending, SYSTEM, Unfinished, log};
 use crate::op::Shape;
 
 impl Engine {
@@ -185,7 +186,7 @@ fn records(number: u32, shape: Shape) -> Vec<Vec<u8>> {
         let value: Vec<u8> = value.collect();
         record.extend(value);
         if shape.is_forged {
-            record.extend(v1::seal());
+            record.extend(process_end());
             record.extend(b"GRAFWAL\0");
         }
         record

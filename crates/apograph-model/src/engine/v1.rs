@@ -1,15 +1,14 @@
 //! The files of generation 1.
 
+use apograph_testing::encoding::v1::{
+    COMMIT, EPOCH, Section, control, data, directory, file_header, slot,
+};
+
 use super::layout::{Encoded, Head, Heads, Layout};
 use super::log::Log;
-use crate::bytes::{PAGE_BYTES, checksum, image_content, length, put, varint};
+use crate::bytes::{PAGE_BYTES, checksum, image_content, put, varint};
 use crate::op::Shape;
 
-const SET_NODE_PROPERTY: u8 = 4;
-const COMMIT: u8 = 35;
-const ABORT: u8 = 36;
-const EPOCH: u8 = 38;
-const NOBODY: u64 = u64::MAX;
 const GRAPH_SECTION: [u8; 8] = [2, 0, 0, 0, 1, 1, 0, 0];
 const CREATED_AT_MS: u64 = 1_690_000_000_000;
 const SLOTS: [usize; 2] = [PAGE_BYTES, 2 * PAGE_BYTES];
@@ -17,25 +16,6 @@ const DIRECTORY: usize = 3 * PAGE_BYTES;
 const SECTIONS: usize = 4 * PAGE_BYTES;
 
 pub(super) struct Layout1;
-
-fn frame(payload: &[u8]) -> Vec<u8> {
-    [&length(payload.len()), payload, &checksum(payload)].concat()
-}
-
-fn control(tag: u8, number: u64) -> Vec<u8> {
-    frame(&[vec![tag], varint(number)].concat())
-}
-
-fn data(records: &[Vec<u8>]) -> Vec<u8> {
-    let frames = records.iter();
-    let frames = frames.map(|record| frame(&[&[SET_NODE_PROPERTY], &record[..]].concat()));
-    frames.collect::<Vec<_>>().concat()
-}
-
-/// The abort record that closes a torn log.
-pub(super) fn seal() -> Vec<u8> {
-    control(ABORT, NOBODY)
-}
 
 pub(super) fn commit_frame(transaction: u64) -> Vec<u8> {
     control(COMMIT, transaction)
@@ -49,7 +29,8 @@ pub(super) fn checkpoint_record(head: Head, sequence: u64) -> Vec<u8> {
 
 impl Layout for Layout1 {
     fn encode(&self, _: &Log, heads: Heads, _: Shape, records: &[Vec<u8>], _: u64) -> Encoded {
-        let mut bytes = data(records);
+        let frames = records.iter().map(|record| data(record));
+        let mut bytes = frames.collect::<Vec<_>>().concat();
         bytes.extend(commit_frame(heads.transaction));
         let committed = bytes.len();
         if heads.owns_epoch {
@@ -70,25 +51,18 @@ impl Layout for Layout1 {
     fn image(&self, database: &[u8], head: Head, _: u64, state: &[u32]) -> Vec<u8> {
         let mut file = database.get(..3 * PAGE_BYTES).unwrap_or_default().to_vec();
         if file.is_empty() {
-            let fields = [
-                b"GRAF".to_vec(),
-                varint(1),
-                varint(PAGE_BYTES as u64),
-                varint(CREATED_AT_MS),
-                b"0.5.44".to_vec(),
-            ];
-            put(&mut file, 0, &fields.concat());
+            file = file_header(CREATED_AT_MS, "0.5.44");
             file.resize(3 * PAGE_BYTES, 0);
             return file;
         }
         let content = image_content(state);
-        let mut directory = vec![0; PAGE_BYTES];
-        put(&mut directory, 0, &1_u32.to_le_bytes());
-        put(&mut directory, 8, &GRAPH_SECTION);
-        put(&mut directory, 16, &(SECTIONS as u64).to_le_bytes());
-        put(&mut directory, 24, &(content.len() as u64).to_le_bytes());
-        put(&mut directory, 32, &checksum(&content));
-        let fields = [
+        let directory = directory(&[Section {
+            kind: GRAPH_SECTION,
+            offset: SECTIONS as u64,
+            length: content.len() as u64,
+            checksum: checksum(&content),
+        }]);
+        let slot = slot([
             head.iteration,
             u32::from_le_bytes(checksum(&directory)).into(),
             0,
@@ -97,9 +71,7 @@ impl Layout for Layout1 {
             state.len() as u64,
             0,
             head.written_at,
-        ];
-        let mut slot = fields.map(varint).concat();
-        slot.resize(PAGE_BYTES, 0);
+        ]);
         put(
             &mut file,
             SLOTS[usize::from(head.iteration % 2 == 1)],

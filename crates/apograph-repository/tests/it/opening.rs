@@ -1,12 +1,13 @@
 //! What opening a repository tells of its segments, and what it takes their files for.
 
 use apograph_format::v2::Pieces;
-use apograph_format::{Crc32, Generation, SEGMENT_HEADER_BYTES, Timeline};
+use apograph_format::{Generation, SEGMENT_HEADER_BYTES, Timeline};
 use apograph_io::{Mode, Reading, RealDisk};
 use apograph_manifest::{
     ChainEntry, PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
 use apograph_repository::{Repository, Writer};
+use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -207,8 +208,7 @@ fn a_frame_of_a_later_version_is_no_damage() {
         let length = u32::from_le_bytes(*frame.first_chunk().expect("a length"));
         let end = FLAGS + 1 + usize::try_from(length).expect("a length");
         frame[FLAGS] |= 4;
-        let summed = [&frame[..4], &frame[8..end]].concat();
-        frame[4..8].copy_from_slice(&Crc32::of(&summed).get().to_le_bytes());
+        seal_frame(&mut frame[..end]);
         bytes
     });
     let repository = open(&stage);

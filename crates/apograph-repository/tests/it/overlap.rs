@@ -1,8 +1,9 @@
 //! What an engine's increment repeats of the segments before it.
 
 use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES};
-use apograph_format::{Crc32, SEGMENT_HEADER_BYTES, SegmentHeader};
+use apograph_format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use apograph_manifest::GapCause;
+use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -76,10 +77,7 @@ fn no_increment_is_looked_at_that_lies_further_back_than_a_log_file_is_long() {
         let stage = Stage::new(V1);
         record(&stage, &open(&stage), 3);
         make_ours(&stage, 1);
-        let payload = vec![0; bytes - 8];
-        let length = u32::try_from(payload.len()).expect("a length");
-        let checksum = Crc32::of(&payload).get().to_le_bytes();
-        let log = [&length.to_le_bytes()[..], &payload, &checksum].concat();
+        let log = frame(&vec![0; bytes - 8]);
         rewrite(&stage, 2, |old| {
             let ours = with_header(&old, |header| header.flags.continues = true);
             with_body(&ours, &log)

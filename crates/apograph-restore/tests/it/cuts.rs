@@ -4,12 +4,13 @@
 use std::fs;
 
 use apograph_format::v1::RawFrame;
-use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph_format::{Crc32, Epoch, Lsn, Point, SEGMENT_HEADER_BYTES, SegmentFlags, Timeline};
+use apograph_format::v2::WalSegmentHeader;
+use apograph_format::{Epoch, Lsn, Point, SEGMENT_HEADER_BYTES, SegmentFlags, Timeline};
 use apograph_io::NoProgress;
 use apograph_manifest::{IncrementContent, PointRange, SegmentContent, Target};
 use apograph_repository::Repository;
 use apograph_restore::{Verified, VerifyOptions, verify};
+use apograph_testing::encoding::v2::seal_log_header;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -282,8 +283,7 @@ fn encrypted(plain: WalSegmentHeader) -> WalSegmentHeader {
     const FLAGS_OFFSET: usize = 12;
     let mut bytes = *plain.bytes();
     bytes[FLAGS_OFFSET] |= 1;
-    let (front, checksum) = bytes.split_at_mut(WAL_SEGMENT_HEADER_BYTES - 4);
-    checksum.copy_from_slice(&Crc32::of(front).get().to_le_bytes());
+    seal_log_header(&mut bytes);
     header(&bytes)
 }
 

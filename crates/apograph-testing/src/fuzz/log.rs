@@ -4,13 +4,15 @@ use std::num::NonZero;
 
 use apograph_format::v2::FRAME_HEADER_BYTES;
 use apograph_format::{
-    Crc32, Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
+    Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
 };
 use apograph_io::{IoError, Threads};
 use apograph_wal::{
     Group, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, Run,
     TimelineState, read_chunks,
 };
+
+use crate::encoding::v2::seal_frame;
 
 const IN_MEMORY: &str = "bytes in memory";
 
@@ -122,8 +124,7 @@ fn seal_frames(log: &mut [u8], first: Lsn) -> usize {
         };
         let lsn = first.plus(start as u64);
         frame[8..16].copy_from_slice(&lsn.get().to_le_bytes());
-        let covered = [&frame[..4], &frame[8..]].concat();
-        frame[4..8].copy_from_slice(&Crc32::of(&covered).get().to_le_bytes());
+        seal_frame(frame);
         start += frame.len();
     }
     start

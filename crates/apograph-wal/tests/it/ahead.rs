@@ -5,8 +5,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use apograph_format::Crc32;
 use apograph_io::Threads;
+use apograph_testing::encoding::v1::{commit, frame, process_end};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_wal::{GroupReader, LogEvent, LogPart, read_ahead};
 
@@ -33,24 +33,12 @@ fn golden_logs_are_the_same() {
     }
 }
 
-fn frame(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a payload");
-    let checksum = Crc32::of(payload).get();
-    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
-}
-
-/// A group of a value, its commit and its epoch, all numbers under 250.
-fn group(value: &[u8], number: u8) -> Vec<u8> {
-    let value = [&[4], value].concat();
-    [frame(&value), frame(&[35, number]), frame(&[38, number])].concat()
-}
-
 #[test]
 fn what_looks_like_a_group_in_a_value_is_none() {
-    let inner: Vec<u8> = (1..9).flat_map(|number| group(b"inner", number)).collect();
+    let inner: Vec<u8> = (1..9).flat_map(|number| commit(number, b"inner")).collect();
     let mut log = Vec::new();
     for number in 1..40 {
-        log.extend(group(&inner, number));
+        log.extend(commit(number, &inner));
     }
     let parts = log::parts([log.as_slice()]);
     let count = |(events, _): (Vec<LogEvent<'_>>, _)| events.len();
@@ -62,10 +50,10 @@ fn what_looks_like_a_group_in_a_value_is_none() {
 
 #[test]
 fn what_is_torn_and_sealed_is_read_on_behind() {
-    let seal = frame(&[36, 253, 255, 255, 255, 255, 255, 255, 255, 255]);
-    let first: Vec<u8> = (1..60).flat_map(|number| group(b"one", number)).collect();
-    let torn = [&first[..], &group(b"torn", 60)[..11]].concat();
-    let second: Vec<u8> = (1..60).flat_map(|number| group(b"two", number)).collect();
+    let seal = process_end();
+    let first: Vec<u8> = (1..60).flat_map(|number| commit(number, b"one")).collect();
+    let torn = [&first[..], &commit(60, b"torn")[..11]].concat();
+    let second: Vec<u8> = (1..60).flat_map(|number| commit(number, b"two")).collect();
     let second = [seal, second].concat();
     for parts in [
         log::parts([torn.as_slice(), &second]),
@@ -79,8 +67,8 @@ fn what_is_torn_and_sealed_is_read_on_behind() {
 #[test]
 fn a_group_longer_than_many_chunks_is_one() {
     let values: Vec<u8> = (0..200).flat_map(|_| frame(b"\x01long")).collect();
-    let large = [values, group(b"end", 3)].concat();
-    let log = [group(b"a", 1), group(b"b", 2), large, group(b"c", 4)].concat();
+    let large = [values, commit(3, b"end")].concat();
+    let log = [commit(1, b"a"), commit(2, b"b"), large, commit(4, b"c")].concat();
     // It may also lie in two files.
     let (old, new) = log.split_at(1000);
     assert_same(&log::parts([log.as_slice()]), &[10, 64, 1000]);
@@ -89,8 +77,8 @@ fn a_group_longer_than_many_chunks_is_one() {
 
 #[test]
 fn long_logs_are_the_same_wherever_a_byte_is_wrong() {
-    let log: Vec<u8> = (0..9000_u32)
-        .flat_map(|index| group(&[7; 90], index.to_le_bytes()[0] % 250))
+    let log: Vec<u8> = (0..9000_u64)
+        .flat_map(|index| commit(index % 250, &[7; 90]))
         .collect();
     let threads = Threads::default();
     for wrong in [0, 300_000, log.len() - 200, log.len()] {
@@ -111,7 +99,7 @@ fn long_logs_are_the_same_wherever_a_byte_is_wrong() {
 
 #[test]
 fn who_asks_may_stop_at_any_event() {
-    let log: Vec<u8> = (0..9000_u32).flat_map(|_| group(&[7; 90], 9)).collect();
+    let log: Vec<u8> = (0..9000_u32).flat_map(|_| commit(9, &[7; 90])).collect();
     let parts = log::parts([log.as_slice()]);
     for count in [0, 1, 5000] {
         let read = read_ahead(&parts, &Threads::default(), |reader| {

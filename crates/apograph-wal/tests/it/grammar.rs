@@ -1,6 +1,7 @@
 //! Commit groups from frames.
 
-use apograph_format::{Crc32, LogPosition, LogSequence};
+use apograph_format::{LogPosition, LogSequence};
+use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::V1;
 use apograph_wal::{LogDefect, LogEndCause, LogPart, Run, Runs, checkpoint_marks};
 
@@ -27,10 +28,9 @@ fn log(text: &str) -> Vec<Vec<u8>> {
                 continue;
             }
             "y" => {
-                let checksum = Crc32::of(&[35, number]).get().to_le_bytes();
-                let part = parts.last_mut().expect("a part");
-                part.extend([2, 0, 1, 0, 35, number]);
-                part.extend(checksum);
+                let mut frame = frame(&[35, number]);
+                frame[2] = 1;
+                parts.last_mut().expect("a part").extend(frame);
                 continue;
             }
             "z" => {
@@ -49,10 +49,7 @@ fn log(text: &str) -> Vec<Vec<u8>> {
                 continue;
             }
         };
-        let part = parts.last_mut().expect("a part");
-        part.extend(u32::try_from(payload.len()).expect("short").to_le_bytes());
-        part.extend(&payload);
-        part.extend(Crc32::of(&payload).get().to_le_bytes());
+        parts.last_mut().expect("a part").extend(frame(&payload));
     }
     parts
 }

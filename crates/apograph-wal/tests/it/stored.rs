@@ -5,8 +5,9 @@ use std::fs::File;
 use std::num::NonZero;
 use std::path::Path;
 
-use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
+use apograph_format::{LogPosition, LogSequence, Lsn};
 use apograph_io::{IoError, Source, Threads};
+use apograph_testing::encoding::{v1, v2};
 use apograph_wal::{GroupReader, LogEvent, LogPart, read_chunks};
 use tempfile::NamedTempFile;
 
@@ -31,25 +32,17 @@ fn payloads() -> Vec<usize> {
     rows.collect()
 }
 
-fn frame_v1(payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).expect("a length");
-    let checksum = Crc32::of(payload).get();
-    [&length.to_le_bytes(), payload, &checksum.to_le_bytes()].concat()
-}
-
 /// A log of generation 1, in which every tenth group creates an index.
 fn log_v1() -> Vec<u8> {
     let groups = payloads().into_iter().enumerate().map(|(index, length)| {
-        let mut data = vec![7; length];
-        data[0] = 4;
-        let number = u8::try_from(index % 250).expect("a byte");
-        let index = if index % 10 == 0 {
-            frame_v1(b"\x0e\x04name\x05Label\x01p\x05btree")
+        let number = (index % 250) as u64;
+        let created = if index % 10 == 0 {
+            v1::frame(b"\x0e\x04name\x05Label\x01p\x05btree")
         } else {
             Vec::new()
         };
-        let ends = [[35, number], [38, number]].map(|end| frame_v1(&end));
-        [frame_v1(&data), index, ends.concat()].concat()
+        let data = v1::data(&vec![7; length - 1]);
+        [data, created, v1::empty_commit(number)].concat()
     });
     groups.collect::<Vec<_>>().concat()
 }
@@ -58,14 +51,7 @@ fn log_v1() -> Vec<u8> {
 fn log_v2(is_encrypted: bool) -> Vec<u8> {
     let mut log = Vec::new();
     for (number, length) in payloads().into_iter().enumerate() {
-        let begin = b"\x01\x01\x03\x00\x00\x00\x05\x06\x00";
-        let record = |length: usize| {
-            let head = [
-                &[16, 0][..],
-                &u32::try_from(length).expect("a length").to_le_bytes(),
-            ];
-            [&head.concat(), &vec![9; length][..]].concat()
-        };
+        let record = |length: usize| v2::record(16, 0, &vec![9; length]);
         let records = match number % 2 {
             0 => record(length),
             _ => record(10).repeat(length / 16 + 1),
@@ -73,19 +59,11 @@ fn log_v2(is_encrypted: bool) -> Vec<u8> {
         let payload = if is_encrypted {
             vec![1; length + 36]
         } else {
-            [&[0; 8][..], begin, &records].concat()
+            [vec![0; 8], v2::group_begin(5, 6, 0), records].concat()
         };
-        let mut frame = u32::try_from(payload.len())
-            .expect("a length")
-            .to_le_bytes()
-            .to_vec();
-        frame.extend((log.len() as u64).to_le_bytes());
-        frame.extend((number as u64 + 2).to_le_bytes());
-        frame.push(3);
-        frame.extend(payload);
-        let checksum = Crc32::of(&frame).get().to_le_bytes();
-        frame.splice(4..4, checksum);
-        log.extend(frame);
+        let transaction = number as u64 + 2;
+        let flags = v2::FIRST | v2::LAST;
+        log.extend(v2::frame(log.len() as u64, transaction, flags, &payload));
     }
     log
 }
@@ -103,7 +81,7 @@ type Laid = for<'a> fn(apograph_io::Bytes<'a>) -> Vec<LogPart<'a>>;
 
 /// Two log files, of which the second begins somewhere in the middle.
 fn laid_v1(bytes: apograph_io::Bytes<'_>) -> Vec<LogPart<'_>> {
-    let start = frame_v1(&vec![4; PIECE_BYTES - 60]).len();
+    let start = v1::frame(&vec![4; PIECE_BYTES - 60]).len();
     let front = bytes.slice(0..start);
     let part = |number, bytes| LogPart::of_file(LogSequence::new(number), 0, bytes);
     vec![part(0, front), part(1, bytes.skip(start))]

@@ -12,6 +12,8 @@ use apograph::format::{
 };
 use apograph::manifest::{HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifest};
 
+use apograph_testing::encoding::{checksum, v2::seal_frame};
+
 use super::chain::Files;
 use super::damage::{Changes, Damage};
 
@@ -35,15 +37,13 @@ impl Frame {
 
     /// Makes its checksum right.
     fn seal(&self, bytes: &mut [u8]) {
-        let (place, covered) = match self.generation {
-            Generation::One => (self.payload().end, bytes[self.payload()].to_vec()),
-            Generation::Two => {
-                let frame = &bytes[self.whole.clone()];
-                (self.whole.start + 4, [&frame[..4], &frame[8..]].concat())
+        match self.generation {
+            Generation::One => {
+                let sum = checksum(&bytes[self.payload()]);
+                bytes[self.payload().end..self.whole.end].copy_from_slice(&sum);
             }
-        };
-        let checksum = Crc32::of(&covered).get().to_le_bytes();
-        bytes[place..place + checksum.len()].copy_from_slice(&checksum);
+            Generation::Two => seal_frame(&mut bytes[self.whole.clone()]),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use apograph_format::{
     PAGE_BYTES,
 };
 use apograph_testing::damage;
+use apograph_testing::encoding::{self, v2::seal_file_header};
 use apograph_testing::fixtures::{Golden, V2};
 
 use super::read;
@@ -37,16 +38,9 @@ pub(super) fn put(file: &mut [u8], offset: usize, bytes: &[u8]) {
     file[offset..offset + bytes.len()].copy_from_slice(bytes);
 }
 
-/// Makes the checksum of the file header right.
-fn seal_header(file: &mut [u8]) {
-    let checksum = Crc32::of(&file[..72]).get();
-    put(file, 72, &checksum.to_le_bytes());
-}
-
 /// Makes the checksum of a slot right.
 pub(super) fn seal_slot(file: &mut [u8], slot: usize) {
-    let checksum = Crc32::of(&file[slot..slot + 80]).get();
-    put(file, slot + 80, &checksum.to_le_bytes());
+    encoding::v2::seal_slot(&mut file[slot..]);
 }
 
 /// The first directory block that a slot names: where it begins and ends.
@@ -339,12 +333,12 @@ fn file_headers_are_refused_by_name() {
     for (what, offset, bytes, expected) in rows {
         let mut file = read(EXAMPLE);
         put(&mut file, offset, bytes);
-        seal_header(&mut file);
+        seal_file_header(&mut file);
         assert_eq!(code(&file), expected, "{what}, {offset}");
     }
     let mut file = read(EXAMPLE);
     file[FLAGS] = 5;
-    seal_header(&mut file);
+    seal_file_header(&mut file);
     let error = FileHeader::decode(&file).expect_err("a feature");
     let text = "database file header uses the flags 0x0004, which is not known here";
     assert_eq!(error.to_string(), text);
@@ -362,7 +356,7 @@ fn file_headers_are_refused_by_name() {
 fn an_encrypted_file_has_headers_only() {
     let mut file = read(EXAMPLE);
     file[FLAGS] = 1;
-    seal_header(&mut file);
+    seal_file_header(&mut file);
     let block = root_block(&file, SLOT_0);
     file[block].fill(0xee);
     let image = check(&file).expect("headers");

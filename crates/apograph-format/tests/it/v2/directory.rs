@@ -2,19 +2,10 @@
 
 use apograph_format::{Crc32, ExtentContent, PAGE_BYTES};
 use apograph_testing::damage;
+use apograph_testing::encoding::v2::{self as encoding, Entry, Pointer, block};
 
 use super::database::{DATA, EXAMPLE, SLOT_0, check, code, put, seal_slot};
 use super::read;
-
-/// An entry of a directory block.
-#[derive(Clone, Copy)]
-struct Entry {
-    section: u8,
-    offset: u64,
-    length: u64,
-    checksum: u32,
-    flags: u8,
-}
 
 /// A chunk of `length` bytes on the page with a number, with the right checksum.
 fn entry(page: u64, length: usize) -> Entry {
@@ -30,32 +21,10 @@ fn entry(page: u64, length: usize) -> Entry {
 /// Every byte of the files below that is not in a header or a block.
 const CHUNK: u8 = 0x5a;
 
-/// Where a block is, how many bytes it has, and their checksum.
-type Pointer = (u64, u32, u32);
-
 const END: Pointer = (0, 0, 0);
 
-fn block(entries: &[Entry], next: Pointer) -> Vec<u8> {
-    let mut block = b"GDIR".to_vec();
-    block.extend(u32::try_from(entries.len()).expect("few").to_le_bytes());
-    block.extend(next.0.to_le_bytes());
-    block.extend(next.1.to_le_bytes());
-    block.extend(next.2.to_le_bytes());
-    block.extend([0; 8]);
-    for entry in entries {
-        block.extend([entry.section, 1, 0, 0]);
-        block.extend([0; 20]);
-        block.extend(entry.offset.to_le_bytes());
-        block.extend(entry.length.to_le_bytes());
-        block.extend(entry.checksum.to_le_bytes());
-        block.extend([entry.flags, 0, 0, 0]);
-    }
-    block
-}
-
 fn pointer(page: u64, block: &[u8]) -> Pointer {
-    let length = u32::try_from(block.len()).expect("a small block");
-    (page * PAGE_BYTES as u64, length, Crc32::of(block).get())
+    encoding::pointer(page * PAGE_BYTES as u64, block)
 }
 
 /// A file of so many pages with blocks on some, whose active slot names `root`.

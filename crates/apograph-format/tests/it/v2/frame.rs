@@ -5,9 +5,10 @@ use apograph_format::v2::{
 };
 use apograph_format::{Lsn, TransactionId};
 use apograph_testing::damage;
+use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::V2;
 
-use super::{log_file, seal_frame, walk};
+use super::{log_file, walk};
 
 const LSN: Lsn = Lsn::new(148);
 

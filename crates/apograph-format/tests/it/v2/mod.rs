@@ -9,7 +9,6 @@ mod record;
 mod segment;
 mod wal_segment;
 
-use apograph_format::Crc32;
 use apograph_format::v2::{FrameDefect, RawFrame, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_testing::fixtures::V2;
 
@@ -40,16 +39,4 @@ fn walk(file: &[u8]) -> (Vec<RawFrame<'_>>, Option<FrameDefect>) {
         }
     }
     (frames, None)
-}
-
-/// Makes the checksum of a WAL segment header right.
-fn seal_header(header: &mut [u8]) {
-    let checksum = Crc32::of(&header[..124]).get();
-    header[124..128].copy_from_slice(&checksum.to_le_bytes());
-}
-
-/// Makes the checksum of a frame right.
-fn seal_frame(frame: &mut [u8]) {
-    let covered = [&frame[..4], &frame[8..]].concat();
-    frame[4..8].copy_from_slice(&Crc32::of(&covered).get().to_le_bytes());
 }

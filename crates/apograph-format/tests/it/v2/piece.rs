@@ -3,9 +3,10 @@
 use apograph_format::v2::{PIECE_LENGTH_BYTES, Pieces, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{FormatError, Lsn, SEGMENT_HEADER_BYTES};
 use apograph_testing::damage;
+use apograph_testing::encoding::v2::{piece, seal_log_header};
 use apograph_testing::fixtures::V2;
 
-use super::{read, seal_header};
+use super::read;
 
 /// A segment of four pieces.
 const EXAMPLE: &str = "11_checkpoints_cursor/backup/backup_incr_0001.wal";
@@ -28,7 +29,7 @@ fn with_header(piece: usize, offset: usize, field: &[u8]) -> Vec<u8> {
     let start = piece * PIECE + PIECE_LENGTH_BYTES;
     let header = &mut body[start..start + WAL_SEGMENT_HEADER_BYTES];
     header[offset..offset + field.len()].copy_from_slice(field);
-    seal_header(header);
+    seal_log_header(header);
     body
 }
 
@@ -176,11 +177,7 @@ fn a_piece_may_begin_in_the_middle_of_a_log_file() {
     let frames = &file[WAL_SEGMENT_HEADER_BYTES..];
     let (before, behind) = frames.split_at(74);
     let made = header.beginning_at(header.first_lsn.plus(74));
-    let piece = |header: &WalSegmentHeader, frames: &[u8]| {
-        let length = (WAL_SEGMENT_HEADER_BYTES + frames.len()) as u64;
-        [&length.to_le_bytes(), &header.bytes()[..], frames].concat()
-    };
-    let body = [piece(&header, before), piece(&made, behind)].concat();
+    let body = [piece(header.bytes(), before), piece(made.bytes(), behind)].concat();
     assert_eq!(ranges(&body), Ok(vec![(107, 181), (181, 535)]));
     assert_eq!(made.first_lsn, Lsn::new(181));
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{DatabaseHeaders, LogPosition, Lsn, UnixMillis, log_file_name};
 use apograph_testing::damage;
+use apograph_testing::encoding::v2::seal_log_header;
 use apograph_testing::fixtures::V2;
 
-use super::{log_file, seal_header};
+use super::log_file;
 
 /// The header of [`log_file`].
 fn example() -> [u8; WAL_SEGMENT_HEADER_BYTES] {
@@ -155,7 +156,7 @@ fn headers_with_the_right_checksum_are_refused_by_name() {
     for (what, offset, field, expected) in rows {
         let mut bytes = example();
         bytes[offset..offset + field.len()].copy_from_slice(field);
-        seal_header(&mut bytes);
+        seal_log_header(&mut bytes);
         let found = WalSegmentHeader::decode(&bytes);
         let found = found.map_or_else(|error| error.to_string(), |_| String::new());
         assert_eq!(found, expected, "{what}");
@@ -170,7 +171,7 @@ fn headers_with_the_right_checksum_are_refused_by_name() {
 fn encryption_is_a_flag() {
     let mut bytes = example();
     bytes[12] = 1;
-    seal_header(&mut bytes);
+    seal_log_header(&mut bytes);
     assert!(decode(&bytes).is_encrypted);
 }
 
@@ -192,7 +193,7 @@ fn a_header_made_for_another_position_is_of_the_same_segment() {
 
     let mut foreign = example();
     foreign[16] ^= 1;
-    seal_header(&mut foreign);
+    seal_log_header(&mut foreign);
     assert!(!decode(&foreign).is_same_segment(&golden));
 }
 

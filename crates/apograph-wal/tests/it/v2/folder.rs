@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{DatabaseId, Generation, LogPosition, Lsn};
+use apograph_testing::encoding::v2::seal_log_header;
 use apograph_testing::fixtures::V2;
 use apograph_wal::{LogFolder, WalError};
 
-use super::seal_header;
 use crate::log;
 
 const SOURCE: &str = "11_checkpoints_cursor/source_before_incr";
@@ -49,7 +49,7 @@ fn starts(folder: &LogFolder) -> Vec<LogPosition> {
 fn with_header(path: &Path, offset: usize, field: &[u8]) {
     let mut bytes = fs::read(path).expect("a file");
     bytes[offset..offset + field.len()].copy_from_slice(field);
-    seal_header(&mut bytes);
+    seal_log_header(&mut bytes);
     fs::write(path, bytes).expect("a file");
 }
 

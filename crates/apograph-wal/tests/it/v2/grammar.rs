@@ -1,9 +1,9 @@
 //! Commit groups from frames.
 
 use apograph_format::{LogPosition, LogSequence, Lsn};
+use apograph_testing::encoding::v2 as encoding;
 use apograph_wal::{LogDefect, LogEndCause, LogPart, Place};
 
-use super::seal_frame;
 use crate::log;
 
 /// Where the logs below begin.
@@ -65,16 +65,7 @@ fn frame(word: &str, lsn: Lsn) -> Vec<u8> {
         "o" => (3, [&prologue[..], begin, b"\x02\0\0\0\0\0"].concat()),
         other => panic!("{other}"),
     };
-    let mut frame = u32::try_from(payload.len())
-        .expect("short")
-        .to_le_bytes()
-        .to_vec();
-    frame.extend([0; 4]);
-    frame.extend(lsn.get().to_le_bytes());
-    frame.extend(u64::to_le_bytes(transaction));
-    frame.push(flags);
-    frame.extend(payload);
-    seal_frame(&mut frame);
+    let mut frame = encoding::frame(lsn.get(), transaction, flags, &payload);
     if rest.contains('!') {
         *frame.last_mut().expect("a byte") ^= 1;
     }

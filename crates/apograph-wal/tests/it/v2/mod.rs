@@ -8,7 +8,7 @@ mod grammar;
 mod torn;
 
 use apograph_format::v2::{Pieces, RawFrame, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph_format::{Crc32, LogPosition, SEGMENT_HEADER_BYTES};
+use apograph_format::{LogPosition, SEGMENT_HEADER_BYTES};
 use apograph_testing::fixtures::{Golden, V2};
 use apograph_wal::LogPart;
 
@@ -76,16 +76,4 @@ fn boundaries(part: &LogPart<'_>) -> Vec<usize> {
     let lasts = lasts.filter(|(_, frame)| frame.flags().is_last());
     let ends = lasts.map(|(offset, frame)| offset + frame.bytes().len());
     [0].into_iter().chain(ends).collect()
-}
-
-/// Makes the checksum of a frame right.
-fn seal_frame(frame: &mut [u8]) {
-    let covered = [&frame[..4], &frame[8..]].concat();
-    frame[4..8].copy_from_slice(&Crc32::of(&covered).get().to_le_bytes());
-}
-
-/// Makes the checksum of the header of a log file right.
-fn seal_header(file: &mut [u8]) {
-    let checksum = Crc32::of(&file[..124]).get();
-    file[124..128].copy_from_slice(&checksum.to_le_bytes());
 }

@@ -1,10 +1,11 @@
 //! Logs that a crash tore.
 
 use apograph_testing::damage;
+use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::V2;
 use apograph_wal::{LogDefect, LogEnd, LogEndCause, LogPart, Place};
 
-use super::{boundaries, frames, log_file, part, piece, seal_frame, source};
+use super::{boundaries, frames, log_file, part, piece, source};
 use crate::log;
 
 const WHOLE: &str = "2@1x1 3@2x1 4@3x1 5@4x1 6@5x1";
