@@ -4,17 +4,22 @@
 //! - [`clock`]: a clock that nobody waits for;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
-//! - [`encoding`]: numbers as the engines write them;
+//! - [`encoding`]: what the engines write, made by other code than what reads it;
+//! - [`effort`]: how much a test does;
 //! - [`stage`]: a repository of an engine, to be changed;
 //! - [`scratch`]: a temporary folder in memory;
+//! - `strategies`: values that proptest generates, behind the feature `proptest`;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
 pub mod clock;
 pub mod damage;
 pub mod disk;
+pub mod effort;
 pub mod encoding;
 pub mod fixtures;
 pub mod fuzz;
 pub mod scratch;
 pub mod stage;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod truth;

@@ -5,6 +5,7 @@ mod database;
 mod error;
 mod frame;
 mod names;
+mod properties;
 mod record;
 mod segment;
 mod spill;

@@ -2,22 +2,14 @@
 
 use apograph_testing::damage;
 use apograph_testing::fuzz::TARGETS;
+use apograph_testing::strategies::cases;
+use proptest::prelude::*;
+use proptest::sample::Index;
 
 /// Cuts and flips of a seed, at least, spread over it.
 const PLACES: usize = 100;
-
-/// Numbers that look random and are not.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(self.0 >> 33).expect("31 bits") % end.max(1)
-    }
-}
+/// Fronts and backs of seeds that are put together, of each target.
+const SPLICES: u32 = 100;
 
 #[test]
 fn seeds_hold() {
@@ -31,15 +23,14 @@ fn seeds_hold() {
 
 #[test]
 fn damaged_seeds_hold() {
-    let mut numbers = Numbers(1);
     for target in TARGETS {
         for mut seed in (target.seeds)() {
             let step = (seed.len() / PLACES).max(1);
             for length in (0..seed.len()).step_by(step) {
                 (target.run)(&seed[..length]);
             }
-            for offset in (0..seed.len()).step_by(step) {
-                let mask = 1 << numbers.below(8);
+            for (bit, offset) in (0..8).cycle().zip((0..seed.len()).step_by(step)) {
+                let mask = 1 << bit;
                 seed[offset] ^= mask;
                 (target.run)(&seed);
                 seed[offset] ^= mask;
@@ -57,18 +48,16 @@ fn short_seeds_hold_whatever_bit_is_flipped() {
     }
 }
 
-#[test]
-fn spliced_seeds_hold() {
-    let mut numbers = Numbers(2);
-    for target in TARGETS {
-        let seeds = (target.seeds)();
-        for _ in 0..PLACES {
-            let (first, second) = (
-                &seeds[numbers.below(seeds.len())],
-                &seeds[numbers.below(seeds.len())],
-            );
-            let front = &first[..numbers.below(first.len() + 1)];
-            let back = &second[numbers.below(second.len() + 1)..];
+proptest! {
+    #![proptest_config(cases(SPLICES))]
+
+    #[test]
+    fn spliced_seeds_hold(seeds in any::<[Index; 2]>(), places in any::<[Index; 2]>()) {
+        for target in TARGETS {
+            let all = (target.seeds)();
+            let [first, second] = seeds.map(|seed| seed.get(&all));
+            let front = &first[..places[0].index(first.len() + 1)];
+            let back = &second[places[1].index(second.len() + 1)..];
             (target.run)(&[front, back].concat());
         }
     }

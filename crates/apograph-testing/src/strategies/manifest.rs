@@ -1,0 +1,349 @@
+//! What the small files of a repository say.
+
+use std::collections::HashSet;
+
+use apograph_format::v1::CheckpointRecord;
+use apograph_format::{
+    Epoch, Generation, LogSequence, Lsn, SegmentName, Timeline, TransactionId, UnixMillis,
+};
+use apograph_io::FileStatus;
+use apograph_manifest::{
+    CapturedFile, Cursor, Evidence, FileName, FileStamp, FolderStamp, FoundDamage, FullContent,
+    History, ImageIdentity, IncrementContent, Keep, Level, LogEvidence, LogRange, Manifest, Nonce,
+    Notes, RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TimeSpan,
+    TimelineSpan, Unknown, Verification,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use super::words::{
+    blake3, crc32, database_id, log_position, number, point, range_set, segment_kind, segment_name,
+    text, word,
+};
+
+fn millis() -> impl Strategy<Value = UnixMillis> {
+    word(UnixMillis::new)
+}
+
+fn file_name() -> impl Strategy<Value = FileName> {
+    let ours = segment_name().prop_map(|name: SegmentName| name.to_string());
+    let name = prop_oneof![ours, "[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,40}"];
+    name.prop_map(|name| plain(&name))
+}
+
+fn plain(name: &str) -> FileName {
+    FileName::try_from(name).expect("a plain name")
+}
+
+/// Fields that are not known, whose names no known one has.
+fn unknown() -> impl Strategy<Value = Unknown> {
+    let value = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+        vec(number().prop_map(Value::from), 0..3).prop_map(Value::from),
+    ];
+    let name = text().prop_map(|name| format!("more-{name}"));
+    let fields = vec((name, value), 0..3);
+    fields.prop_map(|fields| Unknown::from(Map::from_iter(fields)))
+}
+
+/// A segment of a manifest of a generation.
+pub fn segment(generation: Generation) -> impl Strategy<Value = Segment> {
+    let end_lsn = option::of(word(Lsn::new));
+    let front = (
+        segment_kind(),
+        file_name(),
+        word(Epoch::new),
+        word(Epoch::new),
+    );
+    let back = (crc32(), number(), millis(), end_lsn, unknown());
+    (front, back).prop_map(move |(front, back)| {
+        let (kind, file, start_epoch, end_epoch) = front;
+        let (checksum, size_bytes, created_at, end_lsn, unknown) = back;
+        let is_json = generation == Generation::Two;
+        Segment {
+            kind,
+            file,
+            start_epoch,
+            end_epoch,
+            checksum,
+            size_bytes,
+            created_at,
+            end_lsn: end_lsn.filter(|_| is_json),
+            unknown: if is_json { unknown } else { Unknown::new() },
+        }
+    })
+}
+
+fn segments(generation: Generation) -> impl Strategy<Value = Vec<Segment>> {
+    vec(segment(generation), 0..6).prop_map(|mut segments| {
+        let mut names = HashSet::new();
+        segments.retain(|segment| names.insert(segment.file.clone()));
+        segments
+    })
+}
+
+/// A manifest of a generation.
+pub fn manifest(generation: Generation) -> impl Strategy<Value = Manifest> {
+    let unknown = match generation {
+        Generation::One => Just(Unknown::new()).boxed(),
+        Generation::Two => unknown().boxed(),
+    };
+    (segments(generation), unknown).prop_map(move |(segments, unknown)| Manifest {
+        generation,
+        segments,
+        unknown,
+    })
+}
+
+/// A cursor as an engine or apograph writes it.
+pub fn cursor() -> impl Strategy<Value = Cursor> {
+    let after = (word(LogSequence::new), any::<bool>());
+    let keep = prop_oneof![
+        after.prop_map(|(sequence, is_wide)| (Keep::FilesAfter(sequence), is_wide)),
+        Just((Keep::AllFiles, true)),
+        option::of(word(Lsn::new)).prop_map(|lsn| (Keep::FromLsn(lsn), false)),
+    ];
+    let fields = (word(Epoch::new), keep, millis(), unknown());
+    fields.prop_map(|(backed_up_epoch, (keep, is_wide), written_at, unknown)| {
+        let mut cursor = Cursor {
+            backed_up_epoch,
+            keep,
+            written_at,
+            is_wide,
+            unknown: Unknown::new(),
+        };
+        match keep {
+            Keep::FromLsn(_) => cursor.unknown = unknown,
+            // Where its numbers need all bytes, a cursor of the engine is as one of ours.
+            _ => cursor.is_wide |= cursor.encode().len() == 27,
+        }
+        cursor
+    })
+}
+
+/// The notes of a repository.
+pub fn notes() -> impl Strategy<Value = Notes> {
+    let id = any::<u128>().prop_map(RepositoryId::new);
+    let times = (option::of(millis()), option::of(file_name()));
+    (id, times, unknown()).prop_map(|(id, (looked_until, file_times_through), unknown)| Notes {
+        id,
+        looked_until,
+        file_times_through,
+        unknown,
+    })
+}
+
+fn image() -> impl Strategy<Value = ImageIdentity> {
+    let times = (millis(), millis());
+    let database = (option::of(database_id()), any::<bool>());
+    (times, number(), crc32(), database).prop_map(|(times, iteration, checksum, database)| {
+        ImageIdentity {
+            database_created_at: times.0,
+            iteration,
+            checksum,
+            written_at: times.1,
+            database: database.0,
+            is_encrypted: database.1,
+        }
+    })
+}
+
+/// Not the number that stands for none in a slot.
+fn counted() -> impl Strategy<Value = u64> {
+    number().prop_map(|number| number.min(u64::MAX - 1))
+}
+
+fn log_evidence() -> impl Strategy<Value = LogEvidence> {
+    let file = (counted(), number(), blake3()).prop_map(|(sequence, length, hash)| CapturedFile {
+        sequence: LogSequence::new(sequence),
+        length,
+        hash,
+    });
+    let checkpoint = (
+        word(Epoch::new),
+        counted(),
+        millis(),
+        word(TransactionId::new),
+    );
+    let checkpoint =
+        checkpoint.prop_map(
+            |(epoch, sequence, written_at, transaction)| CheckpointRecord {
+                epoch,
+                log_sequence: LogSequence::new(sequence),
+                written_at,
+                transaction,
+            },
+        );
+    let counts = (counted(), number(), number());
+    (option::of(file), option::of(checkpoint), counts).prop_map(|(file, checkpoint, counts)| {
+        let (newest, pending, marks) = counts;
+        LogEvidence {
+            file,
+            checkpoint,
+            newest: LogSequence::new(newest),
+            pending,
+            marks,
+        }
+    })
+}
+
+/// What a publish writes down.
+pub fn evidence() -> impl Strategy<Value = Evidence> {
+    let segment = (segment_name(), blake3());
+    let segment = segment.prop_map(|(name, hash)| SegmentStamp {
+        file: plain(&name.to_string()),
+        hash,
+    });
+    let folder =
+        (number(), any::<i64>()).prop_map(|(inode, created_ns)| FolderStamp { inode, created_ns });
+    let nonce = any::<u128>().prop_map(Nonce::new);
+    let log = (
+        option::of(log_position()),
+        image(),
+        option::of(log_evidence()),
+    );
+    (nonce, segment, log, option::of(folder)).prop_map(
+        |(nonce, segment, (end, image, log), folder)| Evidence {
+            nonce,
+            segment,
+            end,
+            image,
+            log,
+            folder,
+        },
+    )
+}
+
+/// A slot of a marker.
+pub fn slot() -> impl Strategy<Value = Slot> {
+    let repository = any::<u128>().prop_map(RepositoryId::new);
+    (repository, number(), millis(), evidence()).prop_map(
+        |(repository, counter, written_at, evidence)| Slot {
+            repository,
+            counter,
+            written_at,
+            evidence: Evidence {
+                folder: None,
+                ..evidence
+            },
+        },
+    )
+}
+
+fn full() -> impl Strategy<Value = FullContent> {
+    let flags = any::<[bool; 2]>();
+    (image(), point(), option::of(log_position()), flags).prop_map(
+        |(image, base, log_start, [continues, spanned])| FullContent {
+            image,
+            base,
+            continues,
+            log_start,
+            spanned,
+        },
+    )
+}
+
+fn timeline_span() -> impl Strategy<Value = TimelineSpan> {
+    let sets = (range_set(), range_set());
+    (word(Timeline::new), word(Epoch::new), any::<bool>(), sets).prop_map(
+        |(timeline, base, opens, (epochs, transactions))| TimelineSpan {
+            timeline,
+            base,
+            opens,
+            epochs,
+            transactions,
+        },
+    )
+}
+
+fn increment() -> impl Strategy<Value = IncrementContent> {
+    let range = (log_position(), log_position()).prop_map(|(start, end)| LogRange { start, end });
+    let committed = (millis(), millis()).prop_map(|(first, last)| TimeSpan { first, last });
+    let place = (option::of(range), option::of(committed));
+    let counts = (number(), number(), number(), number());
+    let stretches = vec(timeline_span(), 0..3);
+    (place, any::<[bool; 7]>(), counts, stretches).prop_map(|(place, flags, counts, stretches)| {
+        let [
+            is_encrypted,
+            diverges,
+            continues,
+            repeats,
+            catches_up,
+            spans,
+            process_ended,
+        ] = flags;
+        IncrementContent {
+            range: place.0,
+            committed: place.1,
+            is_encrypted,
+            diverges,
+            overlap_bytes: counts.0,
+            continues,
+            repeats,
+            catches_up,
+            spans,
+            stretches: stretches.into(),
+            process_ended,
+            commits: counts.1,
+            records: counts.2,
+            frames: counts.3,
+        }
+    })
+}
+
+fn file_stamp() -> impl Strategy<Value = FileStamp> {
+    (number(), any::<[i64; 2]>()).prop_map(|(inode, [modified_ns, changed_ns])| {
+        FileStamp::from(FileStatus {
+            inode,
+            modified_ns,
+            changed_ns,
+            is_regular: true,
+            length: 0,
+        })
+    })
+}
+
+/// What is known of a segment.
+pub fn segment_record() -> impl Strategy<Value = SegmentRecord> {
+    let segment = segment(Generation::Two).prop_map(|segment| Segment {
+        unknown: Unknown::new(),
+        ..segment
+    });
+    let content = prop_oneof![
+        full().prop_map(SegmentContent::from),
+        increment().prop_map(SegmentContent::from),
+    ];
+    let level = prop_oneof![Just(Level::Files), Just(Level::Frames)];
+    let verified = (file_stamp(), level, millis());
+    let verified = verified.prop_map(|(stamp, level, at)| Verification::new(stamp, level, at));
+    let damaged = (file_stamp(), millis(), number(), text());
+    let damaged = damaged.prop_map(|(stamp, at, offset, detail)| FoundDamage {
+        stamp,
+        at,
+        offset,
+        detail,
+    });
+    let found = (option::of(verified), option::of(damaged));
+    (segment, blake3(), content, any::<bool>(), found).prop_map(
+        |(segment, hash, content, is_uncounted, (verified, damaged))| SegmentRecord {
+            segment,
+            hash,
+            content,
+            is_uncounted,
+            verified,
+            damaged,
+        },
+    )
+}
+
+/// What is known of a repository.
+pub fn history() -> impl Strategy<Value = History> {
+    (vec(segment_record(), 0..4), option::of(evidence()))
+        .prop_map(|(records, evidence)| History { records, evidence })
+}
