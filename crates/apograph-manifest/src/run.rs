@@ -178,5 +178,7 @@ fn timelines_in(
             }
         }
     }
+    // An increment that repeats goes back to earlier ones.
+    timelines.sort_by_key(|known| known.timeline);
     timelines
 }

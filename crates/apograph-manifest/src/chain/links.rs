@@ -95,7 +95,9 @@ impl Chain {
         if previous.full().and_then(|full| full.log_start) == Some(start) {
             return None;
         }
-        let end = self.log_end_before(index)?;
+        let Some(end) = self.log_end_before(index) else {
+            return self.unlinked_image(index, start);
+        };
         (end != start).then_some(GapCause::UnlinkedPositions {
             file,
             expected: end,
@@ -112,7 +114,9 @@ impl Chain {
             return Some(GapCause::Diverges { file });
         }
         let start = increment.range?.start;
-        let end = self.log_end_before(index)?;
+        let Some(end) = self.log_end_before(index) else {
+            return self.unlinked_image(index, start);
+        };
         if end.generation() != start.generation() {
             return Some(GapCause::OtherGeneration { file });
         }
@@ -123,8 +127,28 @@ impl Chain {
         })
     }
 
+    /// Where it is not known where the log before a full backup ended, what follows has to begin
+    /// where the log after the image does, or before that.
+    fn unlinked_image(&self, index: usize, found: LogPosition) -> Option<GapCause> {
+        let previous = self.entries.get(index.checked_sub(1)?)?;
+        let expected = previous.full()?.log_start?;
+        let is_after = expected.generation() == found.generation() && found > expected;
+        is_after.then_some(GapCause::UnlinkedPositions {
+            file: self.entries.get(index)?.segment.file.clone(),
+            expected,
+            found,
+        })
+    }
+
+    /// Where the log ended before an entry. What lies before an entry that the manifest lacks says
+    /// nothing of it.
     fn log_end_before(&self, index: usize) -> Option<LogPosition> {
-        log_end(self.entries.get(..index)?)
+        let goes_on = |index: usize| {
+            let full = self.entries.get(index).and_then(ChainEntry::full);
+            full.is_some_and(|full| full.continues) && !self.lacks_before(index)
+        };
+        let first = (0..index).rev().find(|&before| !goes_on(before))?;
+        log_end(self.entries.get(first..index)?)
     }
 }
 

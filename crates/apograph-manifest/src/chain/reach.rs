@@ -83,8 +83,20 @@ impl Chain {
     /// Whether the log right after a full backup can be replayed. Where it cannot, later
     /// increments of the run go on from what older full backups lead to, and not from this one.
     pub(crate) fn leads_on(&self, full: usize) -> bool {
-        let own = self.entries.get(full.saturating_add(1));
-        own.is_none_or(|own| own.segment.kind == SegmentKind::Full || own.unusable.is_none())
+        let next = full.saturating_add(1);
+        let own = self.entries.get(next);
+        let is_usable =
+            |own: &ChainEntry| own.segment.kind == SegmentKind::Full || own.unusable.is_none();
+        own.is_none_or(is_usable) && !self.lacks_before(next)
+    }
+
+    /// Whether the manifest lacks an entry right before this one.
+    pub(crate) fn lacks_before(&self, index: usize) -> bool {
+        let pair = index.checked_sub(1).and_then(|before| {
+            let before = self.entries.get(before)?;
+            Some((before, self.entries.get(index)?))
+        });
+        pair.is_some_and(|(before, entry)| missing_entry(&before.segment, &entry.segment).is_some())
     }
 
     fn has_increments(&self, full: usize) -> bool {
@@ -106,18 +118,21 @@ impl Chain {
 
     /// The increment that an image copied under commits needs before it is a state.
     pub(crate) fn catch_up_of(&self, full: usize) -> Option<&IncrementContent> {
+        let entry = self.entries.get(full)?;
         let next = self.entries.get(full.checked_add(1)?)?.increment()?;
-        next.catches_up.then_some(next)
+        let is_its_own = entry.segment.kind == SegmentKind::Full && next.catches_up;
+        is_its_own.then_some(next)
     }
 
     /// Whether the image of a full backup is no state by itself, or may be none: what was captured
     /// with it has to follow, or would tell and is lost.
     pub(crate) fn needs_more(&self, full: usize) -> bool {
         let is_unknown = || {
-            let next = self.entries.get(full.checked_add(1)?)?;
+            let index = full.checked_add(1)?;
+            let next = self.entries.get(index)?;
             let entry = self.entries.get(full)?;
             let is_lost = next.segment.kind == SegmentKind::Incremental && next.content.is_none()
-                || missing_entry(&entry.segment, &next.segment).is_some();
+                || self.lacks_before(index);
             Some(entry.full()?.may_be_ahead() && is_lost && !entry.is_counted)
         };
         self.catch_up_of(full).is_some() || is_unknown().unwrap_or_default()

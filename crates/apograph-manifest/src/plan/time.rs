@@ -61,12 +61,7 @@ impl Chain {
 
     /// Generation 2: the commits say when they were written.
     fn plan_until(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
-        let is_in_time = |full: &usize| {
-            let image = self.entries().get(*full).and_then(|entry| entry.full());
-            let written = image.is_some_and(|full| full.image.written_at <= time);
-            let last = || self.last_commit_before(*full);
-            written && last().is_none_or(|last| last <= time)
-        };
+        let is_in_time = |full: &usize| self.is_in_time(*full, time).unwrap_or_default();
         let Some(full) = self.bases().rfind(is_in_time) else {
             let images = self
                 .bases()
@@ -77,7 +72,11 @@ impl Chain {
         if self.run_of(full).is_some_and(|run| run.is_sealed) {
             return Err(self.encrypted(target));
         }
-        let leads_on = |full: &usize| is_in_time(full) && self.leads_on(*full);
+        let run = self.run_of(full).map(|run| run.first..run.end);
+        let leads_on = |full: &usize| {
+            let is_of_run = run.as_ref().is_some_and(|run| run.contains(full));
+            is_of_run && is_in_time(full) && self.leads_on(*full)
+        };
         let full = self.bases().rfind(leads_on).unwrap_or(full);
         let behind = self.increments_behind(full);
         let first_commit = |index: usize| {
@@ -115,7 +114,16 @@ impl Chain {
         })
     }
 
-    /// Where the way to an instant ends: what follows must not be commits that cannot be reached.
+    /// Whether the image of a full backup holds nothing that claims a later time than an instant;
+    /// `None` where it is not known.
+    fn is_in_time(&self, full: usize, time: UnixMillis) -> Option<bool> {
+        let written_at = self.entries().get(full)?.full()?.image.written_at;
+        let last = || self.last_commit_before(full);
+        Some(written_at <= time && last().is_none_or(|last| last <= time))
+    }
+
+    /// Where the way to an instant ends: what follows must not be a state or commits that cannot be
+    /// reached.
     fn check_goes_on(
         &self,
         target: &Target,
@@ -123,21 +131,26 @@ impl Chain {
         reached: usize,
     ) -> Result<(), ChainError> {
         let end = self.run_of(reached).map_or(0, |run| run.end);
-        // A full backup after it begins anew, later than the instant.
-        let anew = (end..self.entries().len()).find(|&index| {
-            let kind = self.entries().get(index).map(|entry| entry.segment.kind);
-            kind == Some(SegmentKind::Full)
-        });
-        let anew = anew.unwrap_or(self.entries().len());
-        let lost = (reached.saturating_add(1)..anew).find(|&index| {
+        let later = (end..self.entries().len())
+            .find(|&index| self.is_in_time(index, time) == Some(false))
+            .unwrap_or(self.entries().len());
+        let lost = (reached.saturating_add(1)..=later).find(|&index| {
             let Some(entry) = self.entries().get(index) else {
                 return false;
             };
-            let is_increment = entry.segment.kind == SegmentKind::Incremental;
+            if self.lacks_before(index) {
+                return true;
+            }
+            if index == later {
+                return false;
+            }
+            if entry.segment.kind == SegmentKind::Full {
+                // One that goes on has no more than the log before it.
+                return index >= end && entry.full().is_none_or(|full| !full.continues);
+            }
             let is_out_of_reach = entry.unusable.is_some() || index >= end;
             let committed = entry.increment().and_then(|it| it.committed);
-            is_increment
-                && is_out_of_reach
+            is_out_of_reach
                 && (!entry.repeats() || index == reached.saturating_add(1))
                 && committed.is_none_or(|span| span.first <= time)
         });

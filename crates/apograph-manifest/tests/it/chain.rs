@@ -197,6 +197,8 @@ fn what_can_be_restored() {
         ("F3 I4-6! F5+ I6rc I7-8", "1:3-3 1:6-8", 1),
         ("F3 I4-6! F3+ I4-6r I7-8", "1:3-8", 1),
         ("F3 I4-6! F3+ I4-6r I7-8 F3+ I4-8r", "1:3-8", 1),
+        // Timelines follow one another in their order, wherever what repeats them stands.
+        ("F3 - I3:1 F3+ I4,2:1,3:1r", "1:3-4 2:0-1 3:0-1", 1),
         // Without the log after it a full backup leads nowhere; the one before it does.
         ("F3 I4-6 F5+ I6r! I7-8", "1:3-8", 0),
         ("F3! I4-6 F5+ I6r! I7-8", "1:5-5", 0),
@@ -423,6 +425,8 @@ fn which_segments_a_target_needs() {
         ("F3 I4-6 F2:6u I2:7x", "epoch 2:6", "chain-broken"),
         ("F3u I4-6x", "epoch 3", "chain-broken"),
         ("F3u I4-6x", "time 1", "chain-broken"),
+        // An increment is a state, whatever is left of the full backup after it.
+        ("F3 I4-6 - I7-9rc", "time 2", "1:6 from 0 with 1"),
         ("F3u - I7-9", "epoch 3", "chain-broken"),
         ("F3u - I7-9", "time 1", "chain-broken"),
         ("F3 I4-6 - I9-9", "epoch 9", "chain-broken"),

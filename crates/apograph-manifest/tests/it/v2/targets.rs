@@ -180,6 +180,35 @@ fn times_that_lost_commits_may_have() {
         "F7@100! I8-9@100-200t2000-3000 F8@150t2500+ I9@150-200t2800-3000r!",
         &[("time 3500", "chain-broken")],
     );
+    // One that cannot be used is none, and the state before it is an older one.
+    check(
+        "F7@100t1000 I8@100-200t2000-3000 F9@300t6000? I10@300-400t7000-7000",
+        &[
+            ("time 5999", "0+1 until 5999"),
+            ("time 6000", "corrupt-segment"),
+            ("time 7000", "corrupt-segment"),
+        ],
+    );
+    // Nor does one lead on that lost its own increment, and still no older one serves.
+    check(
+        "F7@100t1000 I8@100-200t2000-3000 F9@300t6000 I10@300-400t7000-7000!",
+        &[
+            ("time 6999", "2+ until 6999"),
+            ("time 7000", "chain-broken"),
+        ],
+    );
+    // What the manifest lacks may have any commit.
+    check(
+        "F7@100t1000 I8@100-200t2000-3000 - I10@300-400t7000-7000",
+        &[
+            ("time 2999", "0+1 until 2999"),
+            ("time 3000", "chain-broken"),
+        ],
+    );
+    check(
+        "F7@100t1000 I8@100-200t2000-3000 F8@100t1000+ - I9@200-300t4000-4000",
+        &[("time 2500", "0+1 until 2500")],
+    );
     // A full backup that is lost itself is no new beginning.
     check(
         "F7@100t1000 I8@100-200t2000-3000 F8@200t3000+! I9@200-300t4000-5000!",
@@ -188,6 +217,29 @@ fn times_that_lost_commits_may_have() {
             ("time 6000", "chain-broken"),
         ],
     );
+}
+
+#[test]
+fn the_log_after_an_image_begins_where_the_image_says() {
+    // Where the log before it ended is not known: of nothing before it, or of what the manifest
+    // lacks.
+    for before in ["F7@100x", "F7@100 I8@100-150 -"] {
+        check(
+            &format!("{before} F8@200+ I9@200-300"),
+            &[(
+                "lsn 300",
+                if before.len() < 9 {
+                    "1+2 through 300"
+                } else {
+                    "2+3 through 300"
+                },
+            )],
+        );
+        check(
+            &format!("{before} F8@200+ I9@201-300"),
+            &[("latest", "chain-broken")],
+        );
+    }
 }
 
 #[test]
