@@ -413,7 +413,29 @@ fn instant(word: &str) -> Result<UnixMillis, String> {
 
 #[cfg(test)]
 mod tests {
+    use apograph_testing::strategies::cases;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::words;
+
+    /// The last one that is shown.
+    const LAST_MS: u64 = 253_402_207_200_999;
+
+    proptest! {
+        #![proptest_config(cases(1000))]
+
+        #[test]
+        fn an_instant_is_read_as_it_is_shown(millis in 0..=LAST_MS, minutes in -1439..=1439_i64) {
+            let shown = words::time(UnixMillis::new(millis));
+            prop_assert_eq!(instant(&shown), Ok(UnixMillis::new(millis)));
+            let (sign, ahead) = if minutes < 0 { ('-', -minutes) } else { ('+', minutes) };
+            let offset = format!("{sign}{:02}:{:02}", ahead / 60, ahead % 60);
+            let expected = millis.checked_add_signed(-minutes * 60_000);
+            let found = instant(&shown.replace('Z', &offset)).ok();
+            prop_assert_eq!(found, expected.map(UnixMillis::new));
+        }
+    }
 
     #[test]
     fn an_instant_has_an_offset() {

@@ -264,33 +264,24 @@ fn changes(present: &[u8], bytes: &[u8]) -> Vec<(u64, [u8; 1])> {
 
 #[cfg(test)]
 mod tests {
+    use apograph_testing::strategies::{cases, number};
+    use proptest::prelude::*;
+
     use super::*;
 
-    /// What an engine reads of a cursor, at any moment while it is changed.
-    #[test]
-    fn a_cursor_that_is_changed_never_gives_up_a_file_that_is_needed() {
-        let epoch = Epoch::new(7);
-        let of = |sequence| {
-            let keep = Keep::FilesAfter(LogSequence::new(sequence));
-            Cursor::note(epoch, keep, UnixMillis::new(sequence + 9))
-        };
-        let numbers = [
-            0,
-            1,
-            5,
-            255,
-            256,
-            300,
-            511,
-            65_535,
-            65_536,
-            1 << 40,
-            u64::MAX >> 1,
-        ];
-        for (old, new) in numbers
-            .iter()
-            .flat_map(|old| numbers.map(|new| (*old, new)))
-        {
+    proptest! {
+        #![proptest_config(cases(500))]
+
+        /// What an engine reads of a cursor, at any moment while it is changed.
+        #[test]
+        fn a_cursor_that_is_changed_never_gives_up_a_file_that_is_needed(
+            old in number(),
+            new in number(),
+        ) {
+            let of = |sequence: u64| {
+                let keep = Keep::FilesAfter(LogSequence::new(sequence));
+                Cursor::note(Epoch::new(7), keep, UnixMillis::new(!sequence))
+            };
             let mut bytes = of(old).encode();
             let wanted = of(new).encode();
             for (offset, byte) in changes(&bytes.clone(), &wanted) {
@@ -301,9 +292,9 @@ mod tests {
                 let Keep::FilesAfter(sequence) = read.keep else {
                     panic!("{read:?}");
                 };
-                assert!(sequence.get() <= old.max(new), "{old} to {new}: {sequence}");
+                prop_assert!(sequence.get() <= old.max(new), "{}", sequence);
             }
-            assert_eq!(bytes, wanted, "{old} to {new}");
+            prop_assert_eq!(bytes, wanted);
         }
     }
 

@@ -8,10 +8,10 @@ use apograph_capture::Kind;
 use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
 use apograph_format::{Crc32, Generation};
 use apograph_manifest::FileStamp;
+use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
 use crate::continuity::{ONE_FILE, OTHER_BYTES, check_broken};
-use crate::frames::sealed_frame;
 use crate::live::{Live, append, flip};
 
 /// The chain ends in the second log file, and all of the first was captured.
@@ -40,9 +40,9 @@ fn exchange(live: &Live) {
         }
         Generation::Two => {
             let group = WAL_SEGMENT_HEADER_BYTES..live.commits()[0];
-            let mut frame = bytes[group.clone()].to_vec();
+            let frame = &mut bytes[group];
             *frame.last_mut().expect("a value") ^= 1;
-            bytes[group].copy_from_slice(&sealed_frame(frame));
+            seal_frame(frame);
         }
     }
     fs::write(&path, bytes).expect("a log file");

@@ -1,4 +1,7 @@
 //! What the small files of a repository say.
+//!
+//! The strategies are boxed: those of a record are made of so many that they do not fit the stack of
+//! a test.
 
 use std::collections::HashSet;
 
@@ -38,7 +41,7 @@ fn plain(name: &str) -> FileName {
 }
 
 /// Fields that are not known, whose names no known one has.
-fn unknown() -> impl Strategy<Value = Unknown> {
+fn unknown() -> BoxedStrategy<Unknown> {
     let value = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -49,11 +52,13 @@ fn unknown() -> impl Strategy<Value = Unknown> {
     ];
     let name = text().prop_map(|name| format!("more-{name}"));
     let fields = vec((name, value), 0..3);
-    fields.prop_map(|fields| Unknown::from(Map::from_iter(fields)))
+    fields
+        .prop_map(|fields| Unknown::from(Map::from_iter(fields)))
+        .boxed()
 }
 
 /// A segment of a manifest of a generation.
-pub fn segment(generation: Generation) -> impl Strategy<Value = Segment> {
+pub fn segment(generation: Generation) -> BoxedStrategy<Segment> {
     let end_lsn = option::of(word(Lsn::new));
     let front = (
         segment_kind(),
@@ -62,22 +67,24 @@ pub fn segment(generation: Generation) -> impl Strategy<Value = Segment> {
         word(Epoch::new),
     );
     let back = (crc32(), number(), millis(), end_lsn, unknown());
-    (front, back).prop_map(move |(front, back)| {
-        let (kind, file, start_epoch, end_epoch) = front;
-        let (checksum, size_bytes, created_at, end_lsn, unknown) = back;
-        let is_json = generation == Generation::Two;
-        Segment {
-            kind,
-            file,
-            start_epoch,
-            end_epoch,
-            checksum,
-            size_bytes,
-            created_at,
-            end_lsn: end_lsn.filter(|_| is_json),
-            unknown: if is_json { unknown } else { Unknown::new() },
-        }
-    })
+    (front, back)
+        .prop_map(move |(front, back)| {
+            let (kind, file, start_epoch, end_epoch) = front;
+            let (checksum, size_bytes, created_at, end_lsn, unknown) = back;
+            let is_json = generation == Generation::Two;
+            Segment {
+                kind,
+                file,
+                start_epoch,
+                end_epoch,
+                checksum,
+                size_bytes,
+                created_at,
+                end_lsn: end_lsn.filter(|_| is_json),
+                unknown: if is_json { unknown } else { Unknown::new() },
+            }
+        })
+        .boxed()
 }
 
 fn segments(generation: Generation) -> impl Strategy<Value = Vec<Segment>> {
@@ -139,19 +146,19 @@ pub fn notes() -> impl Strategy<Value = Notes> {
     })
 }
 
-fn image() -> impl Strategy<Value = ImageIdentity> {
+fn image() -> BoxedStrategy<ImageIdentity> {
     let times = (millis(), millis());
     let database = (option::of(database_id()), any::<bool>());
-    (times, number(), crc32(), database).prop_map(|(times, iteration, checksum, database)| {
-        ImageIdentity {
+    (times, number(), crc32(), database)
+        .prop_map(|(times, iteration, checksum, database)| ImageIdentity {
             database_created_at: times.0,
             iteration,
             checksum,
             written_at: times.1,
             database: database.0,
             is_encrypted: database.1,
-        }
-    })
+        })
+        .boxed()
 }
 
 /// Not the number that stands for none in a slot.
@@ -159,7 +166,7 @@ fn counted() -> impl Strategy<Value = u64> {
     number().prop_map(|number| number.min(u64::MAX - 1))
 }
 
-fn log_evidence() -> impl Strategy<Value = LogEvidence> {
+fn log_evidence() -> BoxedStrategy<LogEvidence> {
     let file = (counted(), number(), blake3()).prop_map(|(sequence, length, hash)| CapturedFile {
         sequence: LogSequence::new(sequence),
         length,
@@ -181,20 +188,22 @@ fn log_evidence() -> impl Strategy<Value = LogEvidence> {
             },
         );
     let counts = (counted(), number(), number());
-    (option::of(file), option::of(checkpoint), counts).prop_map(|(file, checkpoint, counts)| {
-        let (newest, pending, marks) = counts;
-        LogEvidence {
-            file,
-            checkpoint,
-            newest: LogSequence::new(newest),
-            pending,
-            marks,
-        }
-    })
+    (option::of(file), option::of(checkpoint), counts)
+        .prop_map(|(file, checkpoint, counts)| {
+            let (newest, pending, marks) = counts;
+            LogEvidence {
+                file,
+                checkpoint,
+                newest: LogSequence::new(newest),
+                pending,
+                marks,
+            }
+        })
+        .boxed()
 }
 
 /// What a publish writes down.
-pub fn evidence() -> impl Strategy<Value = Evidence> {
+pub fn evidence() -> BoxedStrategy<Evidence> {
     let segment = (segment_name(), blake3());
     let segment = segment.prop_map(|(name, hash)| SegmentStamp {
         file: plain(&name.to_string()),
@@ -206,25 +215,27 @@ pub fn evidence() -> impl Strategy<Value = Evidence> {
     let log = (
         option::of(log_position()),
         image(),
+        option::of(blake3()),
         option::of(log_evidence()),
     );
-    (nonce, segment, log, option::of(folder)).prop_map(
-        |(nonce, segment, (end, image, log), folder)| Evidence {
+    (nonce, segment, log, option::of(folder))
+        .prop_map(|(nonce, segment, log, folder)| Evidence {
             nonce,
             segment,
-            end,
-            image,
-            log,
+            end: log.0,
+            image: log.1,
+            older_files: log.2,
+            log: log.3,
             folder,
-        },
-    )
+        })
+        .boxed()
 }
 
 /// A slot of a marker.
-pub fn slot() -> impl Strategy<Value = Slot> {
+pub fn slot() -> BoxedStrategy<Slot> {
     let repository = any::<u128>().prop_map(RepositoryId::new);
-    (repository, number(), millis(), evidence()).prop_map(
-        |(repository, counter, written_at, evidence)| Slot {
+    (repository, number(), millis(), evidence())
+        .prop_map(|(repository, counter, written_at, evidence)| Slot {
             repository,
             counter,
             written_at,
@@ -232,69 +243,75 @@ pub fn slot() -> impl Strategy<Value = Slot> {
                 folder: None,
                 ..evidence
             },
-        },
-    )
+        })
+        .boxed()
 }
 
-fn full() -> impl Strategy<Value = FullContent> {
+fn full() -> BoxedStrategy<FullContent> {
     let flags = any::<[bool; 2]>();
-    (image(), point(), option::of(log_position()), flags).prop_map(
-        |(image, base, log_start, [continues, spanned])| FullContent {
-            image,
-            base,
-            continues,
-            log_start,
-            spanned,
-        },
-    )
+    (image(), point(), option::of(log_position()), flags)
+        .prop_map(
+            |(image, base, log_start, [continues, spanned])| FullContent {
+                image,
+                base,
+                continues,
+                log_start,
+                spanned,
+            },
+        )
+        .boxed()
 }
 
-fn timeline_span() -> impl Strategy<Value = TimelineSpan> {
+fn timeline_span() -> BoxedStrategy<TimelineSpan> {
     let sets = (range_set(), range_set());
-    (word(Timeline::new), word(Epoch::new), any::<bool>(), sets).prop_map(
-        |(timeline, base, opens, (epochs, transactions))| TimelineSpan {
-            timeline,
-            base,
-            opens,
-            epochs,
-            transactions,
-        },
-    )
+    (word(Timeline::new), word(Epoch::new), any::<bool>(), sets)
+        .prop_map(
+            |(timeline, base, opens, (epochs, transactions))| TimelineSpan {
+                timeline,
+                base,
+                opens,
+                epochs,
+                transactions,
+            },
+        )
+        .boxed()
 }
 
-fn increment() -> impl Strategy<Value = IncrementContent> {
+fn increment() -> BoxedStrategy<IncrementContent> {
     let range = (log_position(), log_position()).prop_map(|(start, end)| LogRange { start, end });
     let committed = (millis(), millis()).prop_map(|(first, last)| TimeSpan { first, last });
     let place = (option::of(range), option::of(committed));
     let counts = (number(), number(), number(), number());
     let stretches = vec(timeline_span(), 0..3);
-    (place, any::<[bool; 7]>(), counts, stretches).prop_map(|(place, flags, counts, stretches)| {
-        let [
-            is_encrypted,
-            diverges,
-            continues,
-            repeats,
-            catches_up,
-            spans,
-            process_ended,
-        ] = flags;
-        IncrementContent {
-            range: place.0,
-            committed: place.1,
-            is_encrypted,
-            diverges,
-            overlap_bytes: counts.0,
-            continues,
-            repeats,
-            catches_up,
-            spans,
-            stretches: stretches.into(),
-            process_ended,
-            commits: counts.1,
-            records: counts.2,
-            frames: counts.3,
-        }
-    })
+    (place, any::<[bool; 7]>(), counts, stretches)
+        .prop_map(|(place, flags, counts, stretches)| {
+            let [
+                is_encrypted,
+                diverges,
+                continues,
+                repeats,
+                catches_up,
+                spans,
+                process_ended,
+            ] = flags;
+            IncrementContent {
+                range: place.0,
+                committed: place.1,
+                is_encrypted,
+                diverges,
+                overlap_bytes: counts.0,
+                continues,
+                repeats,
+                catches_up,
+                spans,
+                stretches: stretches.into(),
+                process_ended,
+                commits: counts.1,
+                records: counts.2,
+                frames: counts.3,
+            }
+        })
+        .boxed()
 }
 
 fn file_stamp() -> impl Strategy<Value = FileStamp> {
@@ -310,7 +327,7 @@ fn file_stamp() -> impl Strategy<Value = FileStamp> {
 }
 
 /// What is known of a segment.
-pub fn segment_record() -> impl Strategy<Value = SegmentRecord> {
+pub fn segment_record() -> BoxedStrategy<SegmentRecord> {
     let segment = segment(Generation::Two).prop_map(|segment| Segment {
         unknown: Unknown::new(),
         ..segment
@@ -330,16 +347,18 @@ pub fn segment_record() -> impl Strategy<Value = SegmentRecord> {
         detail,
     });
     let found = (option::of(verified), option::of(damaged));
-    (segment, blake3(), content, any::<bool>(), found).prop_map(
-        |(segment, hash, content, is_uncounted, (verified, damaged))| SegmentRecord {
-            segment,
-            hash,
-            content,
-            is_uncounted,
-            verified,
-            damaged,
-        },
-    )
+    (segment, blake3(), content, any::<bool>(), found)
+        .prop_map(
+            |(segment, hash, content, is_uncounted, (verified, damaged))| SegmentRecord {
+                segment,
+                hash,
+                content,
+                is_uncounted,
+                verified,
+                damaged,
+            },
+        )
+        .boxed()
 }
 
 /// What is known of a repository.
