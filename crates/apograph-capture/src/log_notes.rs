@@ -28,7 +28,7 @@ use crate::cursor::{cursor_at, kept_from};
 use crate::patience::{HELD, pause};
 
 /// A marker that was not renewed for so long does not hold log back any more.
-const MARKER_AGE: Duration = Duration::from_hours(8 * 24);
+const MARKER_AGE: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 /// Nor one that keeps more log than the image is large, and than this.
 const MARKER_LOG_BYTES: u64 = 1 << 30;
 /// How often the markers are read anew where another backup writes one meanwhile.

@@ -17,8 +17,8 @@ pub const DRIVERS: [&str; 2] = ["APOGRAPH_DRIVER_1", "APOGRAPH_DRIVER_2"];
 pub struct Programs {
     /// The command as it is.
     pub sound: PathBuf,
-    /// The command over a careless disk.
-    pub careless: PathBuf,
+    /// The command over a mutant disk.
+    pub mutant: PathBuf,
     /// The drivers of the two engines, where they were built.
     pub drivers: Option<[PathBuf; 2]>,
     /// Where what a guest is made of is kept.
@@ -32,7 +32,7 @@ impl Programs {
         let folder = program.parent().unwrap_or(Path::new(""));
         Self {
             sound: folder.join("apograph-sound"),
-            careless: folder.join("apograph-mutant"),
+            mutant: folder.join("apograph-mutant"),
             drivers: drivers(),
             guest: folder.parent().unwrap_or(folder).join("guest"),
         }
@@ -42,7 +42,7 @@ impl Programs {
     pub(crate) fn command(&self, neglects: Option<Neglect>) -> Command {
         match neglects {
             Some(neglect) => {
-                let mut command = Command::new(&self.careless);
+                let mut command = Command::new(&self.mutant);
                 command.env(NEGLECTS, neglect.word());
                 command
             }
@@ -53,7 +53,7 @@ impl Programs {
     /// Adds one of them to a command line that runs what is at its end.
     pub(crate) fn add_to(&self, command: &mut Command, neglects: Option<Neglect>) {
         match neglects {
-            Some(neglect) => command.env(NEGLECTS, neglect.word()).arg(&self.careless),
+            Some(neglect) => command.env(NEGLECTS, neglect.word()).arg(&self.mutant),
             None => command.arg(&self.sound),
         };
     }

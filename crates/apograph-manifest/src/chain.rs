@@ -2,7 +2,7 @@
 //!
 //! A **run** is a stretch of the manifest in which the log goes on without a gap. A restore
 //! begins at a full backup and replays the increments after it in the same run. Which points a
-//! full backup reaches is its **reach**:
+//! full backup reaches is its **coverage**:
 //!
 //! - from the epoch in its header; or, where it was copied while commits went on, from the end of
 //!   the increment that catches up with it;
@@ -18,8 +18,8 @@
 //! alone proves that no commit is missing. Epochs of an encrypted log are not known here; then a
 //! full backup reaches no point, and every LSN between two commits.
 
+mod coverage;
 mod links;
-mod reach;
 
 use std::fmt;
 
@@ -79,7 +79,7 @@ pub struct Chain {
     runs: Vec<Run>,
     /// The places where the log breaks off, by the entry after each.
     breaks: Vec<usize>,
-    reaches: Vec<(usize, Vec<PointRange>)>,
+    coverages: Vec<(usize, Vec<PointRange>)>,
     /// Until when commits are known to be in it, as far as that is recorded.
     looked_until: Option<UnixMillis>,
 }
@@ -91,11 +91,11 @@ impl Chain {
             entries,
             runs: Vec::new(),
             breaks: Vec::new(),
-            reaches: Vec::new(),
+            coverages: Vec::new(),
             looked_until: None,
         };
         chain.find_runs();
-        chain.find_reaches();
+        chain.find_coverages();
         chain
     }
 
@@ -135,7 +135,7 @@ impl Chain {
     /// Every point that can be restored, by timeline.
     pub fn restorable(&self) -> Vec<PointRange> {
         let mut timelines: Vec<(Timeline, RangeSet)> = Vec::new();
-        for range in self.reaches.iter().flat_map(|(_, ranges)| ranges) {
+        for range in self.coverages.iter().flat_map(|(_, ranges)| ranges) {
             let index = timelines.partition_point(|(timeline, _)| *timeline < range.timeline);
             if timelines
                 .get(index)
@@ -212,15 +212,17 @@ impl Chain {
     }
 
     /// The points that a restore from the full backup at `index` reaches.
-    pub(crate) fn reach(&self, index: usize) -> &[PointRange] {
-        let found = self.reaches.binary_search_by_key(&index, |(full, _)| *full);
-        let found = found.ok().and_then(|found| self.reaches.get(found));
+    pub(crate) fn coverage(&self, index: usize) -> &[PointRange] {
+        let found = self
+            .coverages
+            .binary_search_by_key(&index, |(full, _)| *full);
+        let found = found.ok().and_then(|found| self.coverages.get(found));
         found.map_or(&[], |(_, ranges)| ranges)
     }
 
     /// The usable full backups, in order.
     pub(crate) fn bases(&self) -> impl DoubleEndedIterator<Item = usize> {
-        self.reaches.iter().map(|(full, _)| *full)
+        self.coverages.iter().map(|(full, _)| *full)
     }
 
     /// The run that an entry belongs to.

@@ -237,8 +237,11 @@ impl Chain {
     }
 
     fn is_restorable(&self, point: Point) -> bool {
-        self.bases()
-            .any(|full| self.reach(full).iter().any(|range| range.contains(point)))
+        self.bases().any(|full| {
+            self.coverage(full)
+                .iter()
+                .any(|range| range.contains(point))
+        })
     }
 
     fn entry_with(&self, point: Point) -> Option<usize> {
@@ -275,7 +278,11 @@ impl Chain {
     }
 
     fn plan_point(&self, target: &Target, point: Point) -> Result<ChainPlan, ChainError> {
-        let reaches = |full: &usize| self.reach(*full).iter().any(|range| range.contains(point));
+        let reaches = |full: &usize| {
+            self.coverage(*full)
+                .iter()
+                .any(|range| range.contains(point))
+        };
         let leads_on = |full: &usize| self.leads_on(*full);
         // What was logged after an image in its own epoch belongs to the point too.
         let whole = self.bases().filter(leads_on).rfind(reaches);

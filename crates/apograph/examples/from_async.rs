@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let backup = Backup::new("people.grafeo", "backups");
         backup.monitor(&monitor).run()
     });
-    let within = timeout(Duration::from_mins(1), &mut backup).await;
+    let within = timeout(Duration::from_secs(60), &mut backup).await;
     let captured = if let Ok(captured) = within {
         captured??
     } else {

@@ -68,8 +68,8 @@ impl Monitor for Patience {
 
 /// Ends an act each time that it asks whether to go on.
 fn asked(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
-    let careless = neglects.map(|neglect| MutantDisk::new(&RealDisk, neglect));
-    let disk: &dyn Disk = match &careless {
+    let mutant = neglects.map(|neglect| MutantDisk::new(&RealDisk, neglect));
+    let disk: &dyn Disk = match &mutant {
         Some(disk) => disk,
         None => &RealDisk,
     };

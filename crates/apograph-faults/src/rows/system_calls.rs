@@ -63,11 +63,11 @@ const LIE: &str = "retval=7";
 /// Where a stage cannot be made.
 pub fn kill(programs: &Programs, extent: Extent) -> Result<Outcome> {
     let faults: Vec<_> = calls(extent).map(|call| (call, KILL)).collect();
-    let careless = (
+    let mutant = (
         Neglect::Publication,
         "a build whose files have names before they have bytes",
     );
-    run(programs, &faults, careless)
+    run(programs, &faults, mutant)
 }
 
 /// The call fails, or does less than it says.
@@ -85,11 +85,11 @@ pub fn error(programs: &Programs, extent: Extent) -> Result<Outcome> {
         .flat_map(|error| calls(extent).map(move |call| (call, error)));
     let lying = PARTIAL_CALLS.iter().map(|call| (*call, LIE));
     let faults: Vec<_> = failing.chain(lying).collect();
-    let careless = (
+    let mutant = (
         Neglect::Withdrawal,
         "a build that does not take back what it published",
     );
-    run(programs, &faults, careless)
+    run(programs, &faults, mutant)
 }
 
 fn calls(extent: Extent) -> impl Iterator<Item = &'static str> {

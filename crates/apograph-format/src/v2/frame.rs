@@ -216,9 +216,10 @@ impl<'a> RawFrame<'a> {
     /// Where in `bytes`, which stand at `lsn` in the log, a frame can begin: at every place that is
     /// named where a frame would name it.
     pub fn places(bytes: &'a [u8], lsn: Lsn) -> impl Iterator<Item = usize> + use<'a> {
-        let named = bytes.get(LSN_OFFSET..).unwrap_or_default().array_windows();
-        let is_named = move |(offset, named): &(usize, &[u8; 8])| {
-            lsn.plus(*offset as u64).get() == u64::from_le_bytes(**named)
+        let named = bytes.get(LSN_OFFSET..).unwrap_or_default().windows(8);
+        let is_named = move |(offset, named): &(usize, &[u8])| {
+            let named = named.first_chunk().copied().map(u64::from_le_bytes);
+            named == Some(lsn.plus(*offset as u64).get())
         };
         named.enumerate().filter(is_named).map(|(offset, _)| offset)
     }

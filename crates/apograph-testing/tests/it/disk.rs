@@ -159,8 +159,8 @@ fn a_staged_file_is_whole_or_absent_and_a_replaced_one_old_or_new() {
         let folder = self::folder();
         let disk = SimDisk::new(folder.path()).with_fault(index, Fault::PowerCut);
         let here = opened(&folder);
-        let careless = disk.create_new(here.at("t"), Mode::PRIVATE.into());
-        let _ = careless.and_then(|mut file| {
+        let mutant = disk.create_new(here.at("t"), Mode::PRIVATE.into());
+        let _ = mutant.and_then(|mut file| {
             file.write(b"1234")?;
             disk.publish(here.at("t"), here.at("new"))
         });

@@ -8,15 +8,15 @@ use crate::entry::{ChainEntry, end_of};
 use crate::record::IncrementContent;
 
 impl Chain {
-    pub(super) fn find_reaches(&mut self) {
+    pub(super) fn find_coverages(&mut self) {
         let fulls = (0..self.entries.len()).filter(|&index| {
             let entry = self.entries.get(index);
             entry.is_some_and(|entry| entry.full().is_some() && entry.unusable.is_none())
         });
-        self.reaches = fulls.map(|full| (full, self.find_reach(full))).collect();
+        self.coverages = fulls.map(|full| (full, self.find_coverage(full))).collect();
     }
 
-    fn find_reach(&self, full: usize) -> Vec<PointRange> {
+    fn find_coverage(&self, full: usize) -> Vec<PointRange> {
         let mut ranges = Vec::new();
         let (Some(mut from), Some(run)) = (self.served_from(full), self.run_of(full)) else {
             return ranges;
