@@ -30,7 +30,12 @@ struct Arguments {
 enum Command {
     /// Everything that must hold before a change goes in: format, lints, tests, docs, examples,
     /// tidy
-    Verify,
+    Verify {
+        /// Every value of every byte in the sweeps over damage, more generated inputs and others, and
+        /// the first command of the README as it stands there
+        #[arg(long)]
+        long: bool,
+    },
     /// The rules of the workspace that no compiler checks
     Tidy,
     /// Runs the fuzz targets, each from seeds made of the golden fixtures
@@ -116,7 +121,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
-        Command::Verify => verify::verify(),
+        Command::Verify { long } => verify::verify(long),
         Command::Tidy => tidy::tidy(),
         Command::Release { dry_run } => release::release(dry_run),
         Command::Platforms => release::platforms(),

@@ -1,22 +1,29 @@
 //! Everything that must hold before a change goes in, from the quick to the slow.
 
+use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::driver;
 use crate::metadata::packages;
 use crate::run::{cargo, describe, root, run};
 use crate::tidy::tidy;
 
-/// The example that needs a database to back up.
-const NEEDS_A_DATABASE: (&str, &str) = ("apograph", "first_backup");
+/// The example that the README begins with.
+const OF_README: (&str, &str) = ("apograph", "first_backup");
+/// What tells the tests that there is time, as `apograph_testing::effort` reads it.
+const LONG: &str = "APOGRAPH_LONG";
 
-pub(crate) fn verify() -> Result<()> {
+pub(crate) fn verify(is_long: bool) -> Result<()> {
     let begun = Instant::now();
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
+    let mut tests = cargo(["test", "--workspace"]);
+    if is_long {
+        tests.env(LONG, "1");
+    }
     let steps: [(&str, Command); 8] = [
         ("format", cargo(["fmt", "--all", "--check"])),
         ("format of engine-0.6", driver::format_newer()),
@@ -33,7 +40,7 @@ pub(crate) fn verify() -> Result<()> {
         ),
         ("lints of engine-0.6", driver::lint_newer()?),
         ("build of engine-0.6", driver::build_newer()?),
-        ("tests", cargo(["test", "--workspace"])),
+        ("tests", tests),
         ("docs", docs),
         ("examples", cargo(["build", "--workspace", "--examples"])),
     ];
@@ -41,6 +48,8 @@ pub(crate) fn verify() -> Result<()> {
         println!("==> {name}: {}", describe(&command));
         timed(name, || run(&mut command))?;
     }
+    println!("==> first command of the README");
+    timed("first command of the README", || first_command(is_long))?;
     for (package, example) in runnable()? {
         let name = format!("example {example} of {package}");
         println!("==> {name}");
@@ -68,14 +77,47 @@ fn runnable() -> Result<Vec<(String, String)>> {
         own.map(|example| (package.name.clone(), example.to_owned()))
     });
     let mut examples: Vec<_> = examples.collect();
-    examples.retain(|(package, example)| (package.as_str(), example.as_str()) != NEEDS_A_DATABASE);
+    examples.retain(|(package, example)| (package.as_str(), example.as_str()) != OF_README);
     Ok(examples)
+}
+
+/// Runs what the README says to run first. Without `--release`, which takes minutes to build, where
+/// there is no time.
+fn first_command(is_long: bool) -> Result<()> {
+    let path = root().join("README.md");
+    let text = fs::read_to_string(&path);
+    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("$ cargo "));
+    let line = line.context("the README has no command of cargo")?;
+    let words = line
+        .split('#')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let words: Vec<_> = words
+        .filter(|word| is_long || *word != "--release")
+        .collect();
+    ensure!(
+        words.contains(&OF_README.1),
+        "the README begins with another example: `{line}`"
+    );
+    in_an_empty_folder(cargo(words))
 }
 
 /// Runs an example without arguments in an empty folder.
 fn run_example(package: &str, example: &str) -> Result<()> {
+    in_an_empty_folder(cargo([
+        "run",
+        "--quiet",
+        "--package",
+        package,
+        "--example",
+        example,
+    ]))
+}
+
+fn in_an_empty_folder(mut command: Command) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let mut command = cargo(["run", "--quiet", "--package", package, "--example", example]);
     command
         .arg("--manifest-path")
         .arg(root().join("Cargo.toml"));

@@ -363,7 +363,7 @@ fn a_damaged_line_ends_what_is_said() {
         evidence: None,
         ..before.clone()
     };
-    damage::every_bit(&kept.bytes(), |offset, bytes| {
+    damage::bits(&kept.bytes(), |offset, bytes| {
         kept.write(bytes);
         let (found, end) = kept.read();
         let is_earlier = [&none, &first, &before].contains(&&found);

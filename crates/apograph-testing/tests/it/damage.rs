@@ -34,3 +34,32 @@ fn every_damage_is_done_once() {
     });
     assert_eq!(offsets, [1, 2]);
 }
+
+/// A part of a sweep leaves no byte out, and none of the ends.
+#[test]
+fn a_part_of_a_sweep_is_spread_over_all_bytes() {
+    let bytes = [0; 600];
+    let mut bits = vec![BTreeSet::new(); bytes.len()];
+    damage::bits(&bytes, |offset, changed| {
+        assert!(bits[offset].insert(changed[offset]));
+    });
+    assert!(
+        bits.iter()
+            .all(|found| found.len() == 8 || found.len() == 1)
+    );
+    let ends = [&bits[..32], &bits[600 - 32..]].concat();
+    assert!(ends.iter().all(|found| found.len() == 8));
+    let all: BTreeSet<u8> = bits.iter().flatten().copied().collect();
+    assert_eq!(all.len(), 8);
+    let mut values = vec![BTreeSet::new(); bytes.len()];
+    damage::values(&bytes, |offset, changed| {
+        assert!(values[offset].insert(changed[offset]));
+    });
+    assert!(
+        values
+            .iter()
+            .all(|found| found.is_superset(&bits[0]) && found.contains(&255))
+    );
+    let all: BTreeSet<u8> = values.iter().flatten().copied().collect();
+    assert_eq!(all.len(), 255);
+}

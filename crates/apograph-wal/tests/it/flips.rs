@@ -44,7 +44,7 @@ fn every_flipped_bit_of_a_segment_is_damage_at_its_frame() {
     for name in ["0001", "0002", "0003"] {
         let golden = V1.read(&format!("02_chain40/backup/backup_incr_{name}.wal"));
         let log = &golden.bytes[SEGMENT_HEADER_BYTES..];
-        damage::every_bit(log, |offset, changed| check(log, offset, changed));
+        damage::bits(log, |offset, changed| check(log, offset, changed));
     }
 }
 
@@ -52,7 +52,7 @@ fn every_flipped_bit_of_a_segment_is_damage_at_its_frame() {
 fn every_other_value_of_a_byte_of_the_newest_log_file_is_damage_at_its_frame() {
     let golden = V1.read("08_torn_tail/source/src.grafeo.wal/wal_00000000.log");
     let log = &golden.bytes[..];
-    damage::every_value(log, |offset, changed| check(log, offset, changed));
+    damage::values(log, |offset, changed| check(log, offset, changed));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn every_flipped_bit_of_an_older_log_file_is_damage_at_its_frame() {
         V1.read(&format!("04_rotation/source/src.grafeo.wal/{name}"))
             .bytes
     });
-    damage::every_bit(&old, |offset, changed| {
+    damage::bits(&old, |offset, changed| {
         let (start, kind) = frame_at(&old, offset);
         let (groups, end) = log::text(&log::parts([changed, &new]));
         let LogEndCause::Damage { place, .. } = end.cause else {
@@ -78,7 +78,7 @@ fn a_flip_before_a_seal_is_never_clean_over_the_commits_behind_it() {
     let log = &golden.bytes[SEGMENT_HEADER_BYTES..];
     let (whole, _) = log::text(&log::parts([log]));
     let torn_at = 0x74 - SEGMENT_HEADER_BYTES;
-    damage::every_bit(log, |offset, changed| {
+    damage::bits(log, |offset, changed| {
         let (groups, end) = log::text(&log::parts([changed]));
         let in_torn_frame = (torn_at..torn_at + 7).contains(&offset);
         if end.cause == LogEndCause::Clean {

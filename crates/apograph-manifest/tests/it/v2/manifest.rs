@@ -367,7 +367,7 @@ fn no_cut_manifest_is_read() {
 #[test]
 fn a_changed_manifest_is_refused_or_says_what_it_says() {
     for golden in V2.manifests() {
-        damage::every_bit(&golden.bytes, |offset, bytes| {
+        damage::bits(&golden.bytes, |offset, bytes| {
             fuzz::manifest(bytes);
             // An older version is read as the known one.
             let is_version = golden.bytes[..offset].ends_with(b"\"version\": ");

@@ -127,7 +127,7 @@ fn every_flipped_bit_is_a_torn_tail_or_damage_by_the_engines_rule() {
         let judge = Judge::of(part(&file));
         assert_eq!(judge.whole.bytes.len(), bytes, "row {row}");
         let mut found = [0_usize; 2];
-        damage::every_bit(log::slice(&judge.whole), |offset, changed| {
+        damage::bits(log::slice(&judge.whole), |offset, changed| {
             found[usize::from(judge.check(offset, changed))] += 1;
         });
         assert_eq!((found[0] > 0, found[1] > 0), (torn, damaged), "row {row}");
@@ -138,7 +138,7 @@ fn every_flipped_bit_is_a_torn_tail_or_damage_by_the_engines_rule() {
 fn every_other_value_of_a_byte_is_found() {
     let file = piece("18_sync_markers/backup/backup_incr_0001.wal", 0);
     let judge = Judge::of(part(&file));
-    damage::every_value(log::slice(&judge.whole), |offset, changed| {
+    damage::values(log::slice(&judge.whole), |offset, changed| {
         judge.check(offset, changed);
     });
 }
