@@ -1,8 +1,9 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
-//! `lives`, `clients`, `bench`, `release`, `platforms`.
+//! `lives`, `clients`, `bench`, `release`, `dist`, `platforms`.
 
 mod bench;
 mod clients;
+mod dist;
 mod driver;
 mod lives;
 mod metadata;
@@ -104,6 +105,12 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Builds what a package ships: the command, man pages, completions, documents
+    Dist {
+        /// Where to
+        #[arg(default_value = "target/dist")]
+        out: PathBuf,
+    },
     /// Lints the published crates for systems that they compile for and no test runs on
     Platforms,
     /// Measures how fast apograph is, beside the engine and the limit of the machine
@@ -124,6 +131,7 @@ fn main() -> anyhow::Result<()> {
         Command::Verify { long } => verify::verify(long),
         Command::Tidy => tidy::tidy(),
         Command::Release { dry_run } => release::release(dry_run),
+        Command::Dist { out } => dist::dist(&out),
         Command::Platforms => release::platforms(),
         Command::Fuzz {
             seconds,

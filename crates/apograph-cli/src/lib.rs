@@ -87,6 +87,11 @@ impl Session<'_> {
     }
 }
 
+/// The command and its arguments, of which man pages and completions are made.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// Runs the command that the process was started with, and says how it ended. Whatever it writes,
 /// but its result, it writes to `disk`.
 pub fn main(disk: &dyn Disk) -> ExitCode {
@@ -175,7 +180,7 @@ impl Session<'_> {
 
 fn completions(shell: clap_complete::Shell) -> Report {
     let mut script = Vec::new();
-    let mut command = Arguments::command();
+    let mut command = command();
     clap_complete::generate(shell, &mut command, "apograph", &mut script);
     Report::answer(String::from_utf8_lossy(&script).into_owned(), Value::Null)
 }
