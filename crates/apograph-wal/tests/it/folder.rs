@@ -65,8 +65,10 @@ fn a_golden_folder_is_its_files_in_order() {
 #[test]
 fn a_closed_database_has_no_folder() {
     let copy = tempfile::tempdir().expect("a temporary folder");
-    let none = LogFolder::open(&copy.path().join("src.grafeo.wal"), Generation::One);
-    assert!(none.expect("no error").is_none());
+    for generation in [Generation::One, Generation::Two] {
+        let none = LogFolder::open(&copy.path().join("src.grafeo.wal"), generation);
+        assert!(none.expect("no error").is_none());
+    }
 }
 
 #[test]

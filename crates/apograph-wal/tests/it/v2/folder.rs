@@ -75,13 +75,6 @@ fn a_golden_folder_is_its_files_in_order() {
 }
 
 #[test]
-fn a_closed_database_has_no_folder() {
-    let copy = tempfile::tempdir().expect("a temporary folder");
-    let none = LogFolder::open(&copy.path().join("src.grafeo.wal"), Generation::Two);
-    assert!(none.expect("no error").is_none());
-}
-
-#[test]
 fn a_log_is_read_from_any_position() {
     let copy = copy_of("04_rotation/source");
     let folder = open(copy.path());
