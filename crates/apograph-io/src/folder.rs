@@ -477,14 +477,8 @@ impl FileStatus {
             is_regular: FileType::from_raw_mode(found.st_mode) == FileType::RegularFile,
             length: u64::try_from(found.st_size).unwrap_or_default(),
             inode: found.st_ino,
-            modified_ns: nanoseconds(
-                found.st_mtime,
-                i64::try_from(found.st_mtime_nsec).unwrap_or_default(),
-            ),
-            changed_ns: nanoseconds(
-                found.st_ctime,
-                i64::try_from(found.st_ctime_nsec).unwrap_or_default(),
-            ),
+            modified_ns: nanoseconds(found.st_mtime, found.st_mtime_nsec),
+            changed_ns: nanoseconds(found.st_ctime, found.st_ctime_nsec),
         }
     }
 }
@@ -501,8 +495,9 @@ impl From<&Metadata> for FileStatus {
     }
 }
 
-/// A time of a file, in nanoseconds since 1970.
-fn nanoseconds(seconds: i64, rest: i64) -> i64 {
+/// A time of a file, in nanoseconds since 1970. (Systems have other types for the rest.)
+fn nanoseconds(seconds: i64, rest: impl TryInto<i64>) -> i64 {
+    let rest = rest.try_into().unwrap_or_default();
     seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
