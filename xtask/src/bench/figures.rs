@@ -26,6 +26,8 @@ const FIRST: f64 = 1.15;
 const ENGINE: f64 = 10.0;
 /// Of a tenth of the segments.
 const TENTH: f64 = 12.0;
+/// Of a hundredth of the segments, where the engine's manifest is written anew.
+const HUNDREDTH: f64 = 10.0;
 
 /// Measures each figure whose name has the filter in it.
 pub(crate) fn measure(workloads: &Workloads, filter: Option<&str>) -> Result<Vec<Figure>> {
@@ -58,6 +60,9 @@ pub(crate) fn measure(workloads: &Workloads, filter: Option<&str>) -> Result<Vec
     run.verify("verify of 490 MB, generation 1".to_owned(), 1, "captured")?;
     run.list()?;
     run.plan()?;
+    for generation in GENERATIONS {
+        run.one_commit(generation)?;
+    }
     for generation in GENERATIONS {
         run.memory(generation)?;
     }
@@ -215,6 +220,26 @@ impl Run<'_> {
                 ..Reach::default()
             },
         );
+        Ok(())
+    }
+
+    /// A backup of one commit after 1,000 segments, beside one after 10.
+    fn one_commit(&mut self, generation: u32) -> Result<()> {
+        let name = format!("backup after 1,000 segments, generation {generation}");
+        if !self.begin(&name) {
+            return Ok(());
+        }
+        let [thousand, ten] = ["thousand", "ten"].map(|name| self.workloads.of(generation, name));
+        let times = alternate(
+            || self.short(&thousand, "backup"),
+            || self.short(&ten, "backup"),
+        )?;
+        let reach = Reach {
+            ratio: Some(HUNDREDTH),
+            engine: None,
+            anon_bytes: Some(ANON_BYTES),
+        };
+        self.add(name, times, Sense::Times, None, reach);
         Ok(())
     }
 
