@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
         let target = self.repository.folder().at(&name);
         let copy = self.database.copy(self.disk, target, self.reading())?;
         let resume = seen.resume.ok();
-        let before = seen.live.moment();
+        let before = self.moment(&seen.live)?;
         let image = ImageIdentity::of(copy.image.headers());
         // An image that was there when the database was looked at goes with what was seen then. In
         // generation 1 nothing has to be left beside it.
@@ -401,7 +401,7 @@ impl<'a> Job<'a> {
             return Ok(Some(Moment::of_image(image)));
         }
         let now = match Live::of(self.database, None, self.reading()) {
-            Ok(live) => Some(live.moment()),
+            Ok(live) => Some(self.moment(&live)?),
             Err(CaptureError::LogElsewhere { .. }) => None,
             Err(error) => return Err(error),
         };

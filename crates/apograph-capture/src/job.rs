@@ -180,7 +180,7 @@ impl<'a> Job<'a> {
     }
 
     fn increment(&self, seen: Seen, start: LogPosition) -> Result<Option<Captured>> {
-        let (moment, known) = (seen.live.moment(), seen.known);
+        let (moment, known) = (self.moment(&seen.live)?, seen.known);
         let engines = seen.live.headers.engines();
         let mut log = seen.live.log;
         let spans = matches!(seen.resume, Ok(ResumePoint::Before(_)));

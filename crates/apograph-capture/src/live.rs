@@ -45,6 +45,8 @@ pub(crate) struct Moment {
     pub(crate) newest: Option<LogSequence>,
     /// How many log files lay after the one that `checkpoint.meta` named, or after the first.
     pub(crate) pending: u64,
+    /// Whether the log was there before the image (`remains.rs`).
+    pub(crate) is_older: bool,
     /// Whether no image has replaced this one by the time of the last look.
     pub(crate) is_newest: bool,
 }
@@ -57,6 +59,7 @@ impl Moment {
             recorded: None,
             newest: None,
             pending: 0,
+            is_older: false,
             is_newest: true,
         }
     }
@@ -108,8 +111,8 @@ impl Live {
         }
     }
 
-    /// What a publish writes down of it.
-    pub(crate) fn moment(&self) -> Moment {
+    /// What a publish writes down of it, with whether the log was there before the image.
+    pub(crate) fn moment(&self, is_older: bool) -> Moment {
         let log = self.log.as_ref();
         let log = log.filter(|log| log.generation() == Generation::One);
         let recorded = log.and_then(|log| log.checkpoint().copied());
@@ -124,6 +127,7 @@ impl Live {
             recorded,
             newest: files().last().map(sequence),
             pending: files().filter(is_pending).count() as u64,
+            is_older,
             is_newest: true,
         }
     }

@@ -11,7 +11,7 @@ use crate::chain_break::ChainBreak;
 use crate::continuity::{Beside, ResumePoint, find, known_publish, proved_from};
 use crate::error::{CaptureError, Result};
 use crate::job::Job;
-use crate::live::Live;
+use crate::live::{Live, Moment};
 use crate::log_notes::stamp_of;
 use crate::patience::{Patience, SETTLE_ATTEMPTS};
 use crate::remains::{is_older_than_image, is_settled};
@@ -83,6 +83,13 @@ impl<'a> Job<'a> {
         let headers = &seen.live.headers;
         let is_older = self.is_older_than_image(log, headers, seen.live.written)?;
         Ok(!is_settled(log, headers, is_older)? && self.database.is_being_written()?)
+    }
+
+    /// What a publish writes down of the image and the log.
+    pub(crate) fn moment(&self, live: &Live) -> Result<Moment> {
+        let is_older = |log| self.is_older_than_image(log, &live.headers, live.written);
+        let is_older = live.log.as_ref().map(is_older).transpose()?;
+        Ok(live.moment(is_older.unwrap_or_default()))
     }
 
     /// Whether a log that says nothing of a checkpoint was there before the image was written.

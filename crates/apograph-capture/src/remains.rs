@@ -29,8 +29,8 @@ use crate::live::is_of_checkpoint;
 /// Its first file says so where it was begun before the image was written: by the clock of the file
 /// system, which wrote both, at `written`, and by the stamp in the image, since a restored log is
 /// written before its image, and long after that stamp. So does what a backup wrote down beside another
-/// image: a marker in the folder, or the evidence of the repository where the log file is the one that
-/// it captured.
+/// image, or beside this one where it found the log to be older itself: a marker in the folder, or the
+/// evidence of the repository where the log file is the one that it captured.
 pub(crate) fn is_older_than_image(
     log: &LogFolder,
     headers: &DatabaseHeaders,
@@ -51,11 +51,13 @@ pub(crate) fn is_older_than_image(
     }
     let markers = read_markers(log.folder()).map_err(CaptureError::Cursor)?;
     let slots = markers.iter().filter_map(|(_, marker)| marker.newest());
-    let is_of_other = |evidence: &Evidence| evidence.image != image;
-    if slots.into_iter().any(|slot| is_of_other(&slot.evidence)) {
+    let is_doubt = |evidence: &Evidence| {
+        evidence.image != image || evidence.log.is_some_and(|log| log.is_older)
+    };
+    if slots.into_iter().any(|slot| is_doubt(&slot.evidence)) {
         return Ok(true);
     }
-    let known = repository.evidence().filter(|known| is_of_other(known));
+    let known = repository.evidence().filter(|known| is_doubt(known));
     let Some(captured) = known.and_then(|known| known.log?.file) else {
         return Ok(false);
     };

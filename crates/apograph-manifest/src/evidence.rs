@@ -120,6 +120,9 @@ pub struct LogEvidence {
     pub pending: u64,
     /// How many checkpoint records stood after the end of the chain.
     pub marks: u64,
+    /// Whether the log was there before the image, and says nothing of a checkpoint: what a close left
+    /// that was killed.
+    pub is_older: bool,
 }
 
 /// The front of a log file.

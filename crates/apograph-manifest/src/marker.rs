@@ -217,6 +217,7 @@ impl Slot {
         out.number(log.map_or(NONE, |log| log.pending));
         out.number(log.map_or(NONE, |log| log.marks));
         out.put(&evidence.older_files.map_or(NO_HASH, Blake3::get));
+        out.number(log.map_or(0, |log| u64::from(log.is_older)));
         out.finish()
     }
 
@@ -278,14 +279,16 @@ impl Slot {
         };
         let checkpoint = (checkpoint.log_sequence.get() != NONE).then_some(checkpoint);
         let newest = from.number()?;
+        let (pending, marks) = (from.number()?, from.number()?);
+        let older_files = Some(from.take()?).filter(|hash| *hash != NO_HASH);
         let log = LogEvidence {
             file,
             checkpoint,
             newest: LogSequence::new(newest),
-            pending: from.number()?,
-            marks: from.number()?,
+            pending,
+            marks,
+            is_older: from.number()? == 1,
         };
-        let older_files = Some(from.take()?).filter(|hash| *hash != NO_HASH);
         Some(Self {
             repository,
             counter,
@@ -346,5 +349,5 @@ impl Reader<'_> {
 }
 
 /// The size of all fields: they have room before the hash.
-const FIELDS_BYTES: usize = 8 + 3 * 16 + 22 * 8 + 3 * Blake3::BYTES;
+const FIELDS_BYTES: usize = 8 + 3 * 16 + 23 * 8 + 3 * Blake3::BYTES;
 const _: () = assert!(FIELDS_BYTES <= Slot::HASHED_BYTES);

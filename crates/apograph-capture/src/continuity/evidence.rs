@@ -28,6 +28,7 @@ pub(crate) fn evidence_of(
             newest,
             pending: moment.pending,
             marks: marks_behind(log, position)?,
+            is_older: moment.is_older,
         }),
         _ => None,
     };

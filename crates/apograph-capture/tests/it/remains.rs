@@ -56,6 +56,27 @@ fn a_log_beside_another_image_than_at_a_backup_is_older_than_the_image() {
     check(&live, true);
 }
 
+/// The marker has then seen this image, too.
+#[test]
+fn a_log_that_a_backup_found_older_than_the_image_stays_older() {
+    let check_again = |live: &Live| {
+        let records = live.added(Kind::Full);
+        let last = records.last().expect("a segment");
+        assert!(increment(last).catches_up, "{:?}", names(&records));
+    };
+    let live = left();
+    check(&live, true);
+    for _ in 0..2 {
+        check_again(&live);
+    }
+    // By the evidence of the repository.
+    live.remove_marker();
+    check_again(&live);
+    // Another repository goes by the marker of the first.
+    fs::remove_dir_all(live.repository()).expect("a repository");
+    check(&live, true);
+}
+
 #[test]
 fn a_log_that_was_captured_beside_another_image_is_older_than_the_image() {
     let live = left();

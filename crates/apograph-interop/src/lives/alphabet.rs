@@ -47,7 +47,7 @@ const SOMETIMES: &[&[Kind]] = &[
     &[(2, |random, db| Op::Tear(db, random.u16(1..2000)))],
     &[(2, |random, db| Op::Garbage(db, random.u8(1..)))],
     &[(2, |random, db| {
-        Op::Zero(db, random.u8(..), random.u8(1..40))
+        Op::Zero(db, random.u8(..), random.u8(..), random.u8(1..40))
     })],
     &[(3, |random, db| Op::CloseKilled(db, random.u8(..)))],
     // What people do to the files.

@@ -50,8 +50,8 @@ pub(crate) enum Op {
     Tear(Db, u16),
     /// Bytes that are no record follow the newest log file.
     Garbage(Db, u8),
-    /// A few bytes of a log file are zeroed in a crash.
-    Zero(Db, u8, u8),
+    /// A few bytes of a log file are zeroed in a crash: which file, from where on, how many.
+    Zero(Db, u8, u8, u8),
     /// Each of the two databases gets a log file of the other.
     ExchangeLogFile(u8),
     /// The two databases get each other's place, file, log and all.

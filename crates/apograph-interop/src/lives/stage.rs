@@ -105,7 +105,7 @@ impl Stage {
                 self.world.kill(db.name());
                 self.change_newest(db, |there| there.extend(vec![0xA5; bytes.into()]));
             }
-            Op::Zero(db, place, bytes) => self.zero(db, place, bytes),
+            Op::Zero(db, which, place, bytes) => self.zero(db, which, place, bytes),
             Op::Snapshot(db) => {
                 let snapshot = self.world.snapshot(db.name());
                 self.snapshots[db as usize] = Some(snapshot);

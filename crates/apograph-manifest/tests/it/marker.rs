@@ -48,6 +48,7 @@ pub(crate) fn evidence(file: FileName) -> Evidence {
             newest: at(3),
             pending: 1,
             marks: 0,
+            is_older: false,
         }),
         folder: None,
     }
@@ -77,6 +78,7 @@ fn slots() -> Vec<Slot> {
         newest: LogSequence::default(),
         pending: 1,
         marks: 2,
+        is_older: true,
     };
     let fresh = Evidence {
         end: Some(LogPosition::in_file(LogSequence::default(), 0)),

@@ -188,8 +188,13 @@ fn log_evidence() -> BoxedStrategy<LogEvidence> {
             },
         );
     let counts = (counted(), number(), number());
-    (option::of(file), option::of(checkpoint), counts)
-        .prop_map(|(file, checkpoint, counts)| {
+    (
+        option::of(file),
+        option::of(checkpoint),
+        counts,
+        any::<bool>(),
+    )
+        .prop_map(|(file, checkpoint, counts, is_older)| {
             let (newest, pending, marks) = counts;
             LogEvidence {
                 file,
@@ -197,6 +202,7 @@ fn log_evidence() -> BoxedStrategy<LogEvidence> {
                 newest: LogSequence::new(newest),
                 pending,
                 marks,
+                is_older,
             }
         })
         .boxed()

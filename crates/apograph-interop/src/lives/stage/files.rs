@@ -23,9 +23,13 @@ impl Stage {
         });
     }
 
-    pub(super) fn zero(&mut self, db: Db, place: u8, bytes: u8) {
+    pub(super) fn zero(&mut self, db: Db, which: u8, place: u8, bytes: u8) {
         self.mix(db);
-        self.change_newest(db, |there| {
+        let files = self.world.log_files(db.name());
+        let Some(which) = usize::from(which).checked_rem(files.len()) else {
+            return;
+        };
+        change(&files[which], |there| {
             let start = there.len() * usize::from(place) / 256;
             let end = there.len().min(start + usize::from(bytes));
             there[start..end].fill(0);
@@ -38,9 +42,7 @@ impl Stage {
             return;
         }
         if let Some(newest) = self.world.log_files(name).pop() {
-            let mut bytes = fs::read(&newest).expect("a log file can be read");
-            change(&mut bytes);
-            fs::write(&newest, bytes).expect("a log file can be written");
+            self::change(&newest, change);
         }
     }
 
@@ -140,6 +142,13 @@ impl Stage {
             exchange(&a[which], &b[which], &self.world.path("between"));
         }
     }
+}
+
+/// Changes the bytes of a log file.
+fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(file).expect("a log file can be read");
+    change(&mut bytes);
+    fs::write(file, bytes).expect("a log file can be written");
 }
 
 /// Exchanges two files or folders by way of a third place.
