@@ -15,9 +15,9 @@
 //! After a segment that the engine captured nothing of that was written down. There the log itself
 //! has to hold all of it, after what the newest publish of ours wrote down.
 
-use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet, SegmentKind, log_file_name};
+use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet, log_file_name};
 use apograph_io::{Bytes, sums};
-use apograph_manifest::{Evidence, LogEvidence, SegmentContent};
+use apograph_manifest::{ChainEntry, Evidence, LogEvidence, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder, LogPart, PlacedEvent, PlacedReader, checkpoint_marks};
 
@@ -248,9 +248,12 @@ impl Search<'_> {
         else {
             return Ok(None);
         };
-        let is_increment = |entry: &super::ChainEntry| {
-            entry.segment.kind == SegmentKind::Incremental && entry.unusable.is_none()
+        // One of ours says that it continues, and that it follows no counting publish is doubt.
+        let is_of_engine = |entry: &ChainEntry| match &entry.content {
+            Some(SegmentContent::Increment(increment)) => !increment.continues,
+            _ => false,
         };
+        let is_increment = |entry| is_of_engine(entry) && entry.unusable.is_none();
         let (Some(last), true) = (ours.last(), theirs.iter().all(is_increment)) else {
             return Ok(None);
         };

@@ -65,6 +65,25 @@ fn an_increment_of_the_engine_is_followed_where_the_log_holds_all_of_it() {
     assert_eq!(range(&records[0]).0, start_of(4));
 }
 
+/// The marker was put back, to that of the publish before. The increment after it is no engine's, though
+/// it is a whole log file.
+#[test]
+fn an_increment_of_ours_is_not_taken_for_one_of_the_engine() {
+    let live = Live::of(V1, "10_live/source");
+    live.added(Kind::Auto);
+    live.checkpoint_whole(|_| {});
+    live.added(Kind::Full);
+    let begun = live.log_file(live.log().files().len() - 1);
+    let marker = fs::read(live.marker_path()).expect("a marker");
+    append(&begun, &commit(9, b"value"));
+    live.added(Kind::Incremental);
+    fs::write(live.marker_path(), marker).expect("a marker");
+    live.begin_log_file();
+    let next = live.log_file(live.log().files().len() - 1);
+    append(&next, &commit(10, b"value"));
+    check_broken(&live, OTHER_MOMENT);
+}
+
 #[test]
 fn an_increment_of_the_engine_that_the_log_does_not_hold_is_of_another_log() {
     type Change<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
