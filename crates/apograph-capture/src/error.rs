@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_format::FormatError;
+use apograph_format::{Code, FormatError};
 use apograph_io::IoError;
 use apograph_manifest::ManifestError;
 use apograph_repository::RepositoryError;
@@ -137,26 +137,26 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
-    /// A stable name for the kind of the error, as the command prints it.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name that the command prints.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) | Self::Closing { .. } | Self::Changing { .. } => "io",
+            Self::Io(IoError::Interrupted) => Code::Interrupted,
+            Self::Io(_) | Self::Closing { .. } | Self::Changing { .. } => Code::Io,
             Self::Repository(error) => error.code(),
             Self::Wal(error) => error.code(),
             Self::Cursor(error) => error.code(),
-            Self::Database { source, .. } if source.is_unsupported() => "unsupported-version",
+            Self::Database { source, .. } if source.is_unsupported() => Code::UnsupportedVersion,
             Self::WalDirectory { .. } | Self::UnsupportedLog { .. } | Self::NoCommits { .. } => {
-                "unsupported-version"
+                Code::UnsupportedVersion
             }
-            Self::Database { .. } => "corrupt-database",
-            Self::SpilledVectors { .. } | Self::ForeignVectors { .. } => "spilled-vectors",
-            Self::NotADatabase { .. } => "not-a-database",
-            Self::Foreign { .. } => "foreign-database",
-            Self::NoFullBackup => "no-full-backup",
-            Self::ChainBroken(_) | Self::LogLost { .. } => "chain-broken",
-            Self::LogElsewhere { .. } | Self::TwoLogs { .. } => "log-not-found",
-            Self::WalDamaged { .. } => "wal-damaged",
+            Self::Database { .. } => Code::CorruptDatabase,
+            Self::SpilledVectors { .. } | Self::ForeignVectors { .. } => Code::SpilledVectors,
+            Self::NotADatabase { .. } => Code::NotADatabase,
+            Self::Foreign { .. } => Code::ForeignDatabase,
+            Self::NoFullBackup => Code::NoFullBackup,
+            Self::ChainBroken(_) | Self::LogLost { .. } => Code::ChainBroken,
+            Self::LogElsewhere { .. } | Self::TwoLogs { .. } => Code::LogNotFound,
+            Self::WalDamaged { .. } => Code::WalDamaged,
         }
     }
 }

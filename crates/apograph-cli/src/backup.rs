@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use apograph_capture::{CaptureError, Captured, Kind, Options, capture};
-use apograph_format::SegmentKind;
+use apograph_format::{Code, SegmentKind};
 use apograph_io::exists;
 use apograph_manifest::SegmentRecord;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ fn explained(error: CaptureError, asked: &Backup) -> Failure {
     };
     if missing == asked.database {
         let message = format!("there is no database {}", missing.display());
-        let failure = Failure::new("io", message).about(&missing);
+        let failure = Failure::new(Code::Io, message).about(&missing);
         return failure.hinting("name the .grafeo file of the database");
     }
     if missing == asked.repo {
@@ -71,7 +71,7 @@ fn explained(error: CaptureError, asked: &Backup) -> Failure {
             missing.display(),
             parent.display()
         );
-        let failure = Failure::new("io", message).about(&missing);
+        let failure = Failure::new(Code::Io, message).about(&missing);
         return failure.hinting("make that folder first, or mount what it is on");
     }
     error.into()

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_capture::CaptureError;
-use apograph_format::UnixMillis;
+use apograph_format::{Code, UnixMillis};
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, Nearest};
 use apograph_repository::RepositoryError;
@@ -15,7 +15,7 @@ use crate::words;
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    code: &'static str,
+    code: Code,
     message: String,
     hint: Option<String>,
     nearest: Option<Box<Nearest>>,
@@ -25,12 +25,12 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let hint = hint(code).map(str::to_owned);
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        let hint = contract_of(code).and_then(|row| row.advice);
         Self {
             code,
             message: message.into(),
-            hint,
+            hint: hint.map(str::to_owned),
             nearest: None,
             file: None,
             exit: None,
@@ -38,7 +38,7 @@ impl Failure {
     }
 
     pub(crate) fn usage(message: &str) -> Self {
-        Self::new("usage", message)
+        Self::new(Code::Usage, message)
     }
 
     pub(crate) fn about(mut self, path: &Path) -> Self {
@@ -48,7 +48,7 @@ impl Failure {
 
     /// The same where a signal was the reason.
     pub(crate) fn interrupted_by(mut self, signal: &str, exit: u8) -> Self {
-        if self.code == "interrupted" {
+        if self.code == Code::Interrupted {
             self.message = format!("interrupted by {signal}");
             self.exit = Some(exit);
         }
@@ -71,7 +71,7 @@ impl Failure {
         });
         let mut error = Map::new();
         let mut put = |key: &str, value| error.insert(key.to_owned(), value);
-        put("code", json!(self.code));
+        put("code", json!(self.code.as_str()));
         put("message", json!(self.message));
         put("hint", json!(self.hint));
         put("nearest", json!(nearest));
@@ -93,63 +93,123 @@ impl Failure {
     }
 }
 
-/// The exit status that belongs to an error code.
-pub(crate) fn exit_status(code: &str) -> u8 {
-    match code {
-        "usage" => 2,
-        "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"
-        | "corrupt-database" | "corrupt-wal" => 3,
-        "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
-        | "encrypted" | "not-a-database" | "log-not-found" => 4,
-        "target-not-covered" | "ambiguous-target" => 5,
-        "output-exists" => 6,
-        "repository-busy" => 7,
-        "unsupported-version" | "spilled-vectors" => 8,
-        "wal-damaged" => 9,
-        _ => 1,
+/// What the contract has for an error code.
+struct Row {
+    code: Code,
+    exit: u8,
+    /// What to do about the error, where the code alone tells it.
+    advice: Option<&'static str>,
+}
+
+const fn row(code: Code, exit: u8, advice: &'static str) -> Row {
+    Row {
+        code,
+        exit,
+        advice: Some(advice),
     }
 }
 
-fn hint(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "usage" => "`apograph help` lists the commands",
-        "corrupt-segment" => {
-            "`apograph verify REPO` lists all damage, and `restore` with `--dry-run` tries a target"
-        }
-        "corrupt-manifest" => {
-            "`apograph rebuild REPO` writes the manifest anew from the segment files"
-        }
-        "corrupt-cursor" => "remove the file, and take the backup again",
-        "corrupt-wal" => "close the database and open it again, then take a full backup",
-        "corrupt-database" => "restore the database from its last backup",
-        "chain-broken" | "no-full-backup" => {
-            "take a full backup: `apograph backup DB --repo REPO --full`"
-        }
-        "not-a-repository" => {
-            "name the folder that holds the backups; `apograph init REPO` makes a repository of an \
-             empty folder, or where nothing is"
-        }
-        "log-not-found" => {
-            "name the database as the program does that has it open: its log folder is beside that \
-             name"
-        }
-        "foreign-database" => "name another repository for this database",
-        "interrupted" => "nothing was changed",
-        "output-exists" => "name an OUTPUT that does not exist; nothing is ever overwritten",
-        "repository-busy" => "try again when the other command has ended",
-        "wal-damaged" => {
-            "nothing was captured; let the engine checkpoint or close the database in order if it is \
-             open, which writes what it has in memory to its file, and take a full backup then"
-        }
-        _ => return None,
-    })
+const fn bare(code: Code, exit: u8) -> Row {
+    Row {
+        code,
+        exit,
+        advice: None,
+    }
+}
+
+const TAKE_A_FULL_BACKUP: &str = "take a full backup: `apograph backup DB --repo REPO --full`";
+
+/// The exit status and the advice of each code that a command ends with; docs/cli.md has the
+/// statuses. A signal has a status of its own.
+const CONTRACT: &[Row] = &[
+    bare(Code::Io, 1),
+    row(Code::Interrupted, 1, "nothing was changed"),
+    row(Code::Usage, 2, "`apograph help` lists the commands"),
+    row(
+        Code::CorruptSegment,
+        3,
+        "`apograph verify REPO` lists all damage, and `restore` with `--dry-run` tries a target",
+    ),
+    row(
+        Code::CorruptManifest,
+        3,
+        "`apograph rebuild REPO` writes the manifest anew from the segment files",
+    ),
+    bare(Code::CorruptNotes, 3),
+    row(
+        Code::CorruptCursor,
+        3,
+        "remove the file, and take the backup again",
+    ),
+    row(
+        Code::CorruptDatabase,
+        3,
+        "restore the database from its last backup",
+    ),
+    row(
+        Code::CorruptWal,
+        3,
+        "close the database and open it again, then take a full backup",
+    ),
+    row(Code::ChainBroken, 4, TAKE_A_FULL_BACKUP),
+    row(Code::NoFullBackup, 4, TAKE_A_FULL_BACKUP),
+    row(
+        Code::NotARepository,
+        4,
+        "name the folder that holds the backups; `apograph init REPO` makes a repository of an \
+         empty folder, or where nothing is",
+    ),
+    bare(Code::NotADatabase, 4),
+    row(
+        Code::ForeignDatabase,
+        4,
+        "name another repository for this database",
+    ),
+    row(
+        Code::LogNotFound,
+        4,
+        "name the database as the program does that has it open: its log folder is beside that \
+         name",
+    ),
+    bare(Code::Encrypted, 4),
+    bare(Code::TargetNotCovered, 5),
+    bare(Code::AmbiguousTarget, 5),
+    row(
+        Code::OutputExists,
+        6,
+        "name an OUTPUT that does not exist; nothing is ever overwritten",
+    ),
+    row(
+        Code::RepositoryBusy,
+        7,
+        "try again when the other command has ended",
+    ),
+    bare(Code::UnsupportedVersion, 8),
+    bare(Code::SpilledVectors, 8),
+    row(
+        Code::WalDamaged,
+        9,
+        "nothing was captured; let the engine checkpoint or close the database in order if it is \
+         open, which writes what it has in memory to its file, and take a full backup then",
+    ),
+];
+
+/// What the contract has for a code. Codes of the codecs and locks are none that a command ends
+/// with: they are the causes of others.
+fn contract_of(code: Code) -> Option<&'static Row> {
+    CONTRACT.iter().find(|row| row.code == code)
+}
+
+/// The exit status that belongs to an error code.
+pub(crate) fn exit_status(code: Code) -> u8 {
+    contract_of(code).map_or(1, |row| row.exit)
 }
 
 impl From<IoError> for Failure {
     fn from(error: IoError) -> Self {
         let code = match error {
-            IoError::Interrupted => "interrupted",
-            _ => "io",
+            IoError::Interrupted => Code::Interrupted,
+            _ => Code::Io,
         };
         let failure = Self::new(code, error.to_string());
         match error {
@@ -318,5 +378,63 @@ impl From<RestoreError> for Failure {
             }
             _ => failure,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = include_str!("../../../docs/cli.md");
+    /// A signal's row has the status of each signal.
+    const OF_SIGNALS: &str = "130, 143, 129";
+
+    /// The codes of a text in which each is a code span.
+    fn spans(text: &str) -> impl Iterator<Item = &str> {
+        text.split('`').skip(1).step_by(2)
+    }
+
+    /// The codes of the document's table, each with its status.
+    fn documented() -> Vec<(&'static str, &'static str)> {
+        let (_, table) = DOCUMENT.split_once("| exit | codes |").expect("a table");
+        let lines = table
+            .lines()
+            .skip(2)
+            .take_while(|line| line.starts_with('|'));
+        let cells = lines.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+        let codes = cells.map(|cells| spans(cells[2]).map(move |code| (code, cells[1])));
+        let mut found: Vec<_> = codes.flat_map(Iterator::collect::<Vec<_>>).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn the_document_has_each_code_with_its_status_and_no_other() {
+        let exit = |row: &Row| match row.code {
+            Code::Interrupted => OF_SIGNALS.to_owned(),
+            _ => row.exit.to_string(),
+        };
+        let ours = CONTRACT.iter().map(|row| (row.code.as_str(), exit(row)));
+        let mut ours: Vec<_> = ours.collect();
+        ours.sort_unstable();
+        let documented = documented().into_iter();
+        let documented: Vec<_> = documented
+            .map(|(code, exit)| (code, exit.to_owned()))
+            .collect();
+        assert_eq!(ours, documented);
+    }
+
+    #[test]
+    fn a_code_is_of_the_command_or_of_the_library_alone() {
+        let sentence = DOCUMENT
+            .lines()
+            .find(|line| line.starts_with("The library has"));
+        let inner = spans(sentence.expect("a sentence"));
+        let codes = CONTRACT.iter().map(|row| row.code.as_str());
+        let mut documented: Vec<_> = codes.chain(inner).collect();
+        documented.sort_unstable();
+        let mut all: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        all.sort_unstable();
+        assert_eq!(documented, all);
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_format::{
-    DATABASE_MAGIC, Epoch, FormatError, Generation, LogFolderEntry, LogSequence, Lsn, Point,
+    Code, DATABASE_MAGIC, Epoch, FormatError, Generation, LogFolderEntry, LogSequence, Lsn, Point,
     SEGMENT_MAGIC, Timeline,
 };
 use apograph_io::{Bytes, IoError, Source, open_named, open_regular, read_limited};
@@ -154,7 +154,7 @@ pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
             let (path_text, count) = (path.display(), source.len());
             let message =
                 format!("{path_text}: almost all of its {count} bytes were never written");
-            return Err(Failure::new("corrupt-database", message).about(path));
+            return Err(Failure::new(Code::CorruptDatabase, message).about(path));
         }
         return database(path, bytes, session);
     }
@@ -162,7 +162,7 @@ pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Fail
         return log_file(path, bytes, session);
     }
     let message = format!("{} is no file of Grafeo or apograph", path.display());
-    Err(Failure::new("unsupported-version", message).about(path))
+    Err(Failure::new(Code::UnsupportedVersion, message).about(path))
 }
 
 fn small(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
@@ -174,15 +174,15 @@ fn opened(path: &Path) -> Result<File, Failure> {
         Ok(file) => Ok(file),
         Err(error) if error.is_not_found() => {
             let message = format!("{} does not exist", path.display());
-            Err(Failure::new("io", message).about(path))
+            Err(Failure::new(Code::Io, message).about(path))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn damaged(code: &'static str, path: &Path, error: &FormatError) -> Failure {
+fn damaged(code: Code, path: &Path, error: &FormatError) -> Failure {
     let code = if error.is_unsupported() {
-        "unsupported-version"
+        Code::UnsupportedVersion
     } else {
         code
     };
@@ -224,8 +224,8 @@ fn cursor(path: &Path) -> Result<Report, Failure> {
 
 fn checkpoint(path: &Path) -> Result<Report, Failure> {
     let bytes = small(path, CHECKPOINT_FILE_MAX_BYTES)?;
-    let record =
-        CheckpointRecord::decode(&bytes).map_err(|error| damaged("corrupt-wal", path, &error))?;
+    let record = CheckpointRecord::decode(&bytes)
+        .map_err(|error| damaged(Code::CorruptWal, path, &error))?;
     let mut facts = Facts::of("checkpoint record", path, bytes.len() as u64);
     facts.put("epoch", json!(record.epoch.get()));
     facts.put("log_sequence", json!(record.log_sequence.get()));
@@ -244,7 +244,7 @@ fn history(path: &Path, json: bool) -> Result<Report, Failure> {
     }
     let Some(history) = History::read(source.bytes())? else {
         let message = format!("{} is damaged; it will be made anew", path.display());
-        return Err(Failure::new("corrupt-manifest", message).about(path));
+        return Err(Failure::new(Code::CorruptManifest, message).about(path));
     };
     let facts = Facts::of("history of a repository", path, size_bytes);
     let segments = history.records.iter().map(|record| {
@@ -281,7 +281,7 @@ fn database(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Repo
     });
     let image = image.map_err(|defect| match defect {
         Defect::Io(error) => error.into(),
-        Defect::Format(error) => damaged("corrupt-database", path, &error),
+        Defect::Format(error) => damaged(Code::CorruptDatabase, path, &error),
     })?;
     let mut facts = Facts::of("database file", path, bytes.len() as u64);
     let file = &image.headers().file;
@@ -348,13 +348,13 @@ fn increment(path: &Path, source: Source, session: &Session<'_>) -> Result<Repor
 
 fn unusable(path: &Path, reason: &Unusable) -> Failure {
     let (code, detail) = match reason {
-        Unusable::Missing => ("io", "it is missing".to_owned()),
-        Unusable::Unsupported { detail } => ("unsupported-version", detail.clone()),
+        Unusable::Missing => (Code::Io, "it is missing".to_owned()),
+        Unusable::Unsupported { detail } => (Code::UnsupportedVersion, detail.clone()),
         Unusable::Damaged { offset, detail } => (
-            "corrupt-segment",
+            Code::CorruptSegment,
             format!("damaged at byte {offset}: {detail}"),
         ),
-        _ => ("corrupt-segment", "damaged".to_owned()),
+        _ => (Code::CorruptSegment, "damaged".to_owned()),
     };
     Failure::new(code, format!("{}: {detail}", path.display())).about(path)
 }
@@ -369,8 +369,8 @@ fn log_file(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Repo
 
 fn wal_segment(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Report, Failure> {
     let front = bytes.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
-    let header =
-        WalSegmentHeader::decode(&front).map_err(|error| damaged("corrupt-wal", path, &error))?;
+    let header = WalSegmentHeader::decode(&front)
+        .map_err(|error| damaged(Code::CorruptWal, path, &error))?;
     let mut facts = Facts::of("log file", path, bytes.len() as u64);
     facts.put("generation", json!(Generation::Two.number()));
     facts.put("database_id", json!(header.database.to_string()));

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use apograph_format::{Point, PointName, UnixMillis};
+use apograph_format::{Code, Point, PointName, UnixMillis};
 use apograph_manifest::{FileName, Unusable};
 use apograph_repository::Repository;
 use apograph_restore::{Commit, Logged, RestoreError, commits};
@@ -19,7 +19,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
     if repository.chain().is_sealed() && asked.needs_plain_commits() {
         let message = "the epochs of encrypted commits, and what is in them, cannot be read \
                        without the database's key";
-        return Err(Failure::new("encrypted", message));
+        return Err(Failure::new(Code::Encrypted, message));
     }
     let mut list = List::default();
     let mut ended = Ok(());
@@ -139,7 +139,7 @@ impl List {
         }
         let unusable = self.unusable.iter().map(|(segment, reason)| {
             let (code, offset, detail) = in_words(reason);
-            json!({"file": segment.as_str(), "code": code, "offset": offset, "detail": detail})
+            json!({"file": segment.as_str(), "code": code.as_str(), "offset": offset, "detail": detail})
         });
         let (unusable, warnings) = (unusable.collect(), json!(session.terminal.warnings()));
         let (unusable, warnings) = (words::line(&unusable), words::line(&warnings));
@@ -157,11 +157,11 @@ impl List {
     }
 }
 
-fn in_words(reason: &Unusable) -> (&'static str, Option<u64>, &str) {
+fn in_words(reason: &Unusable) -> (Code, Option<u64>, &str) {
     match reason {
-        Unusable::Damaged { offset, detail } => ("corrupt-segment", Some(*offset), detail),
-        Unusable::Unsupported { detail } => ("unsupported-version", None, detail),
-        _ => ("chain-broken", None, "it is missing"),
+        Unusable::Damaged { offset, detail } => (Code::CorruptSegment, Some(*offset), detail),
+        Unusable::Unsupported { detail } => (Code::UnsupportedVersion, None, detail),
+        _ => (Code::ChainBroken, None, "it is missing"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Standard output, which carries the result alone.
 
+use apograph_format::Code;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
 use crate::failure::Failure;
@@ -33,5 +34,8 @@ fn write_to(
 
 /// What could not be written.
 pub(crate) fn unwritten(error: &io::Error) -> Failure {
-    Failure::new("io", format!("cannot write to standard output: {error}"))
+    Failure::new(
+        Code::Io,
+        format!("cannot write to standard output: {error}"),
+    )
 }

@@ -38,7 +38,7 @@ fn exit(problems: &[Problem]) -> u8 {
 fn object(verified: &Verified, level: &str) -> Value {
     let problem = |problem: &Problem| {
         json!({
-            "code": problem.code,
+            "code": problem.code.as_str(),
             "file": problem.file,
             "offset": problem.offset,
             "detail": problem.detail,

@@ -145,7 +145,8 @@ pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
     let capture = || error.downcast_ref().map(CaptureError::code);
     let restore = || error.downcast_ref().map(RestoreError::code);
     let repository = || error.downcast_ref().map(RepositoryError::code);
-    capture().or_else(restore).or_else(repository)
+    let code = capture().or_else(restore).or_else(repository)?;
+    Some(code.as_str())
 }
 
 /// A folder in which one act is done: `live/src.grafeo`, `repository` and `out.grafeo`.

@@ -1,5 +1,6 @@
 //! The one error type of the codecs.
 
+use crate::code::Code;
 use crate::words::Crc32;
 
 /// Why bytes are not what their reader expects.
@@ -69,16 +70,16 @@ pub enum FormatError {
 }
 
 impl FormatError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::TooShort { .. } => "too-short",
-            Self::WrongMagic { .. } => "wrong-magic",
+            Self::TooShort { .. } => Code::TooShort,
+            Self::WrongMagic { .. } => Code::WrongMagic,
             Self::UnsupportedVersion { .. } | Self::UnsupportedFeature { .. } => {
-                "unsupported-version"
+                Code::UnsupportedVersion
             }
-            Self::Malformed { .. } => "malformed",
-            Self::ChecksumMismatch { .. } => "checksum-mismatch",
+            Self::Malformed { .. } => Code::Malformed,
+            Self::ChecksumMismatch { .. } => Code::ChecksumMismatch,
         }
     }
 

@@ -34,6 +34,7 @@
 
 mod blake3;
 mod bytes;
+mod code;
 mod database;
 mod engine;
 mod error;
@@ -46,6 +47,7 @@ pub mod v2;
 mod words;
 
 pub use blake3::Blake3;
+pub use code::Code;
 pub use database::{
     Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, Image,
     PAGE_BYTES, generation_of,

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use apograph_format::Code;
 use rustix::io::Errno;
 
 use crate::lack::is_unsupported;
@@ -104,12 +105,12 @@ pub enum IoError {
 }
 
 impl IoError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Busy { .. } => "busy",
-            Self::Interrupted => "interrupted",
-            _ => "io",
+            Self::Busy { .. } => Code::Busy,
+            Self::Interrupted => Code::Interrupted,
+            _ => Code::Io,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use apograph_format::Code;
 use apograph_io::IoError;
 
 /// Why a manifest, a cursor or a history file cannot be read or written.
@@ -58,15 +59,15 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) | Self::Full { .. } => "io",
-            Self::CorruptManifest { .. } => "corrupt-manifest",
-            Self::CorruptCursor { .. } => "corrupt-cursor",
-            Self::CorruptNotes { .. } => "corrupt-notes",
-            Self::UnsupportedVersion { .. } => "unsupported-version",
+            Self::Io(IoError::Interrupted) => Code::Interrupted,
+            Self::Io(_) | Self::Full { .. } => Code::Io,
+            Self::CorruptManifest { .. } => Code::CorruptManifest,
+            Self::CorruptCursor { .. } => Code::CorruptCursor,
+            Self::CorruptNotes { .. } => Code::CorruptNotes,
+            Self::UnsupportedVersion { .. } => Code::UnsupportedVersion,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apograph_format::{Epoch, LogPosition, Point, PointName};
+use apograph_format::{Code, Epoch, LogPosition, Point, PointName};
 
 use crate::segment::FileName;
 
@@ -172,11 +172,11 @@ impl GapCause {
     }
 
     /// A stable name for the error that a gap of this cause is.
-    pub const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Damaged { .. } => "corrupt-segment",
-            Self::Unsupported { .. } => "unsupported-version",
-            _ => "chain-broken",
+            Self::Damaged { .. } => Code::CorruptSegment,
+            Self::Unsupported { .. } => Code::UnsupportedVersion,
+            _ => Code::ChainBroken,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use apograph_format::Code;
 use apograph_io::IoError;
 use apograph_manifest::{ManifestError, Unusable};
 
@@ -62,22 +63,22 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) => "io",
+            Self::Io(IoError::Interrupted) => Code::Interrupted,
+            Self::Io(_) => Code::Io,
             Self::Manifest(error) => error.code(),
-            Self::NotARepository { .. } => "not-a-repository",
-            Self::Contradiction { .. } => "corrupt-manifest",
-            Self::Misplaced { .. } => "usage",
-            Self::Busy { .. } => "repository-busy",
-            Self::InTheWay { .. } => "chain-broken",
+            Self::NotARepository { .. } => Code::NotARepository,
+            Self::Contradiction { .. } => Code::CorruptManifest,
+            Self::Misplaced { .. } => Code::Usage,
+            Self::Busy { .. } => Code::RepositoryBusy,
+            Self::InTheWay { .. } => Code::ChainBroken,
             Self::NoneUsable {
                 reason: Unusable::Unsupported { .. },
                 ..
-            } => "unsupported-version",
-            Self::NoneUsable { .. } => "corrupt-segment",
+            } => Code::UnsupportedVersion,
+            Self::NoneUsable { .. } => Code::CorruptSegment,
         }
     }
 }

@@ -129,7 +129,7 @@ mod tests {
         let looked = Looked::at(&[]);
         let end = looked.look(|_| looked.contradiction());
         assert_eq!(
-            end.err().map(|error| error.code()),
+            end.err().map(|error| error.code().as_str()),
             Some("corrupt-manifest")
         );
         assert_eq!((looked.waited(), looked.looks.get()), (300, 31));
@@ -182,7 +182,10 @@ mod tests {
             }
             looked.contradiction()
         });
-        assert_eq!(end.err().map(|error| error.code()), Some("interrupted"));
+        assert_eq!(
+            end.err().map(|error| error.code().as_str()),
+            Some("interrupted")
+        );
         assert_eq!((looked.waited(), looked.looks.get()), (40, 4));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use apograph_format::Code;
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, FileName, Unusable};
 use apograph_repository::RepositoryError;
@@ -52,26 +53,26 @@ fn describe(file: &FileName, reason: &Unusable) -> String {
 }
 
 impl RestoreError {
-    /// A stable name for the kind of the error, as the command prints it.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name that the command prints.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) => "io",
+            Self::Io(IoError::Interrupted) => Code::Interrupted,
+            Self::Io(_) => Code::Io,
             Self::Repository(error) => error.code(),
             Self::Chain(error) => error.code(),
             Self::Segment { reason, .. } => code_of(reason),
-            Self::OutputExists { .. } => "output-exists",
-            Self::OutputBusy { .. } => "repository-busy",
+            Self::OutputExists { .. } => Code::OutputExists,
+            Self::OutputBusy { .. } => Code::RepositoryBusy,
         }
     }
 }
 
 /// The error that an unusable segment is.
-pub(crate) const fn code_of(reason: &Unusable) -> &'static str {
+pub(crate) const fn code_of(reason: &Unusable) -> Code {
     match reason {
-        Unusable::Missing => "chain-broken",
-        Unusable::Unsupported { .. } => "unsupported-version",
-        _ => "corrupt-segment",
+        Unusable::Missing => Code::ChainBroken,
+        Unusable::Unsupported { .. } => Code::UnsupportedVersion,
+        _ => Code::CorruptSegment,
     }
 }
 

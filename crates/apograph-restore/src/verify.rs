@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use apograph_format::{Epoch, SegmentKind, SegmentName, UnixMillis};
+use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Clock, Disk, Monitor, Pace, Reading, Threads};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
 use apograph_repository::{Repository, VerificationRecord, Writer};
@@ -63,7 +63,7 @@ pub struct Verified {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The code of the error that a restore of the epochs would be.
-    pub code: &'static str,
+    pub code: Code,
     /// The file that it is about.
     pub file: Option<String>,
     /// Where in the file, in bytes.
@@ -173,7 +173,7 @@ fn verified<'a>(
     verified
         .problems
         .extend(unnamed.into_iter().map(|name| Problem {
-            code: "corrupt-manifest",
+            code: Code::CorruptManifest,
             file: Some(name.to_string()),
             offset: None,
             detail: "no entry of the manifest names it".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_format::{FormatError, LogPosition, Lsn};
+use apograph_format::{Code, FormatError, LogPosition, Lsn};
 use apograph_io::IoError;
 
 /// Why a log folder cannot be read.
@@ -83,20 +83,20 @@ pub enum WalError {
 }
 
 impl WalError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::Io(IoError::Interrupted) => "interrupted",
-            Self::Io(_) | Self::Changing { .. } => "io",
-            Self::Checkpoint { .. } => "corrupt-wal",
-            Self::Header { source, .. } if source.is_unsupported() => "unsupported-version",
+            Self::Io(IoError::Interrupted) => Code::Interrupted,
+            Self::Io(_) | Self::Changing { .. } => Code::Io,
+            Self::Checkpoint { .. } => Code::CorruptWal,
+            Self::Header { source, .. } if source.is_unsupported() => Code::UnsupportedVersion,
             Self::Header { .. }
             | Self::Renamed { .. }
             | Self::ForeignFile { .. }
             | Self::Gap { .. }
             | Self::MissingFile { .. }
             | Self::StrayFile { .. }
-            | Self::PastEnd { .. } => "wal-damaged",
+            | Self::PastEnd { .. } => Code::WalDamaged,
         }
     }
 }

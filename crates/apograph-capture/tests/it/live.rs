@@ -125,7 +125,7 @@ impl Live {
     #[track_caller]
     pub(crate) fn refused(&self, kind: Kind) -> (&'static str, String) {
         let error = self.capture(kind).expect_err("a refusal");
-        (error.code(), error.to_string())
+        (error.code().as_str(), error.to_string())
     }
 
     pub(crate) fn log(&self) -> LogFolder {

@@ -68,7 +68,7 @@ impl Place {
             &Backup::default(),
             monitor,
         );
-        taken.map(drop).map_err(|error| error.code())
+        taken.map(drop).map_err(|error| error.code().as_str())
     }
 
     /// The increment, which holds the log.
@@ -166,29 +166,29 @@ fn a_segment_that_becomes_shorter_while_it_is_read() {
             ("verify", |place, monitor| {
                 let options = VerifyOptions::default();
                 let verified = verify(&place.repository(), &options, monitor);
-                verified.map(drop).map_err(|error| error.code())
+                verified.map(drop).map_err(|error| error.code().as_str())
             }),
             ("restore", |place, monitor| {
                 let output = place.folder.path().join("out.grafeo");
                 let (disk, options) = (&RealDisk, Options::to(Target::Latest));
                 let restored = restore(disk, &place.repository(), &output, &options, monitor);
-                restored.map(drop).map_err(|error| error.code())
+                restored.map(drop).map_err(|error| error.code().as_str())
             }),
             ("log", |place, monitor| {
                 let opened = Repository::open(&place.repository()).expect("a repository");
                 let read = commits(&opened, false, monitor, |_| Ok::<_, RestoreError>(()));
-                read.map(drop).map_err(|error| error.code())
+                read.map(drop).map_err(|error| error.code().as_str())
             }),
             ("open without records", |place, monitor| {
                 fs::remove_file(place.repository().join("apograph.json")).expect("a removal");
                 let reading = Reading::heard_by(monitor);
                 let opened = Repository::open_with(&place.repository(), reading);
-                opened.map(drop).map_err(|error| error.code())
+                opened.map(drop).map_err(|error| error.code().as_str())
             }),
             ("rebuild", |place, monitor| {
                 let folder = Folder::open(&place.repository()).expect("a repository");
                 let planned = plan_rebuild(&folder, Reading::heard_by(monitor));
-                planned.map(drop).map_err(|error| error.code())
+                planned.map(drop).map_err(|error| error.code().as_str())
             }),
         ];
         for (what, read) in reads {

@@ -205,7 +205,7 @@ fn malformed_directories_are_named() {
         file[offset..offset + bytes.len()].copy_from_slice(bytes);
         let checksum = Crc32::of(&file[DIRECTORY..DIRECTORY + PAGE_BYTES]).get();
         file[SLOT_0 + 2..SLOT_0 + 6].copy_from_slice(&checksum.to_le_bytes());
-        let found = Image::parse(&file).map_or_else(|error| error.code(), |_| "ok");
+        let found = Image::parse(&file).map_or_else(|error| error.code().as_str(), |_| "ok");
         assert_eq!(found, expected, "{what}");
     }
 }
@@ -241,7 +241,11 @@ fn a_version_of_neither_generation_is_named() {
     ];
     for (version, expected) in rows {
         let found = generation_of(&[b"GRAF", version].concat());
-        assert_eq!(found.map_err(|it| it.code()), expected, "{version:?}");
+        assert_eq!(
+            found.map_err(|it| it.code().as_str()),
+            expected,
+            "{version:?}"
+        );
     }
 }
 

@@ -116,7 +116,7 @@ fn index_records_are_whole() {
     damage::every_cut(create, |payload| match IndexRecord::decode(payload) {
         Ok(None) => assert!(payload.is_empty()),
         Ok(Some(record)) => panic!("{record:?} in {payload:02x?}"),
-        Err(error) => assert_eq!((error.code(), error.offset()), ("malformed", 1)),
+        Err(error) => assert_eq!((error.code().as_str(), error.offset()), ("malformed", 1)),
     });
     let dropped = IndexRecord::Drop { name: "n".into() };
     assert_eq!(IndexRecord::decode(b"\x0f\x01n"), Ok(Some(dropped)));

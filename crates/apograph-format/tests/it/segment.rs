@@ -218,7 +218,10 @@ fn a_malformed_header_is_named() {
     ];
     for (bytes, code, text) in rows {
         let error = SegmentHeader::decode(&bytes).expect_err(text);
-        assert_eq!((error.code(), error.to_string().as_str()), (code, text));
+        assert_eq!(
+            (error.code().as_str(), error.to_string().as_str()),
+            (code, text)
+        );
     }
 }
 

@@ -224,7 +224,7 @@ fn code(database: &Path, repository: &Path, kind: Kind) -> Option<&'static str> 
         ..Options::default()
     };
     let outcome = capture(&RealDisk, database, repository, &options, &NoProgress);
-    outcome.err().map(|error| error.code())
+    outcome.err().map(|error| error.code().as_str())
 }
 
 /// What was captured is known to the byte. What was not is a torn tail where it is not whole, which

@@ -32,7 +32,7 @@ fn restore_code(repository: &Path, output: &Path) -> Option<&'static str> {
     let mut options = Options::to(Target::Latest);
     options.dry_run = true;
     let outcome = restore(&RealDisk, repository, output, &options, &NoProgress);
-    outcome.err().map(|error| error.code())
+    outcome.err().map(|error| error.code().as_str())
 }
 
 fn capture_code(database: &Path, repository: &Path, kind: Kind) -> Option<&'static str> {
@@ -41,7 +41,7 @@ fn capture_code(database: &Path, repository: &Path, kind: Kind) -> Option<&'stat
         ..Default::default()
     };
     let outcome = capture(&RealDisk, database, repository, &options, &NoProgress);
-    outcome.err().map(|error| error.code())
+    outcome.err().map(|error| error.code().as_str())
 }
 
 /// Runs a command that must fail with this code and leave everything as it was.

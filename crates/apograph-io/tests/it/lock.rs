@@ -10,7 +10,7 @@ fn a_lock_is_taken_by_one_and_makes_its_file() {
     for _ in 0..2 {
         let lock = FileLock::acquire(at, Mode::PRIVATE).expect("the lock");
         let busy = FileLock::acquire(at, Mode::PRIVATE).expect_err("another one's");
-        assert_eq!((busy.code(), busy.path()), ("busy", &*at.path()));
+        assert_eq!((busy.code().as_str(), busy.path()), ("busy", &*at.path()));
         drop(lock);
     }
     let found = at.metadata().expect("no error").expect("a lock file");

@@ -159,7 +159,7 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
     for way in ways(&source) {
         let error = way.expect_err("a folder");
         assert!(matches!(&error, IoError::Unreadable { offset: 0, .. }));
-        assert_eq!((error.code(), error.path()), ("io", path));
+        assert_eq!((error.code().as_str(), error.path()), ("io", path));
     }
 }
 

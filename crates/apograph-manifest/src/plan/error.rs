@@ -1,6 +1,6 @@
 //! Why a chain has no plan for a target.
 
-use apograph_format::{Epoch, Lsn, Point, PointName, UnixMillis};
+use apograph_format::{Code, Epoch, Lsn, Point, PointName, UnixMillis};
 
 use crate::gap::GapCause;
 
@@ -92,16 +92,16 @@ pub enum ChainError {
 }
 
 impl ChainError {
-    /// A stable name for the kind of the error.
-    pub const fn code(&self) -> &'static str {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
         match self {
-            Self::NoFullBackup => "no-full-backup",
+            Self::NoFullBackup => Code::NoFullBackup,
             Self::NotCovered { .. } | Self::TimeNotCovered { .. } | Self::NotABoundary { .. } => {
-                "target-not-covered"
+                Code::TargetNotCovered
             }
-            Self::Encrypted { .. } => "encrypted",
+            Self::Encrypted { .. } => Code::Encrypted,
             Self::Unreachable { cause, .. } => cause.code(),
-            Self::Ambiguous { .. } | Self::AmbiguousLsn { .. } => "ambiguous-target",
+            Self::Ambiguous { .. } | Self::AmbiguousLsn { .. } => Code::AmbiguousTarget,
         }
     }
 }

@@ -361,7 +361,7 @@ fn plan(text: &str, wanted: &str) -> String {
             let point = plan.point.map_or("?".to_owned(), |point| point.to_string());
             format!("{point} from {} with {}", plan.full, increments.join(","))
         }
-        Err(error) => error.code().to_owned(),
+        Err(error) => error.code().to_string(),
     }
 }
 

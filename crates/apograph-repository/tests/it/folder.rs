@@ -58,7 +58,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
                 let error = Repository::open(&stage.repository()).expect_err(name);
                 let path = stage.repository().join(name);
                 let expected = format!("{} is {found}, not a regular file", path.display());
-                assert_eq!((error.code(), error.to_string()), ("io", expected));
+                assert_eq!((error.code().as_str(), error.to_string()), ("io", expected));
             }
             for name in SEGMENTS {
                 let stage = Stage::new(fixtures);

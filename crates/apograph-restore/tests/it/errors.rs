@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use apograph_format::Code;
 use apograph_io::{Monitor, NoProgress, RealDisk};
 use apograph_manifest::{ChainError, FileName, GapCause, Target, Unusable};
 use apograph_restore::{
@@ -71,7 +72,7 @@ fn damage_is_told_with_its_place() {
         let expected = format!("the latest state cannot be reached: {cause}");
         assert_eq!(
             (error.code(), error.to_string()),
-            ("corrupt-segment", expected)
+            (Code::CorruptSegment, expected)
         );
         assert!(detail.contains("checksum"), "{detail}");
         let size_bytes = fs::metadata(&file).expect("a file").len();
@@ -99,7 +100,7 @@ fn a_segment_of_another_version_is_not_called_damaged() {
         );
         assert_eq!(
             (error.code(), error.to_string()),
-            ("unsupported-version", expected)
+            (Code::UnsupportedVersion, expected)
         );
         assert!(detail.contains("version 3"), "{detail}");
 
@@ -124,11 +125,14 @@ fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
         );
         assert_eq!(
             (error.code(), error.to_string()),
-            ("chain-broken", expected)
+            (Code::ChainBroken, expected)
         );
 
         let problem = problem(&stage);
-        assert_eq!((problem.code, problem.offset), ("chain-broken", None));
+        assert_eq!(
+            (problem.code.as_str(), problem.offset),
+            ("chain-broken", None)
+        );
         assert_eq!(problem.detail, "it is missing");
     }
 }
@@ -193,11 +197,14 @@ fn an_error_has_the_code_of_what_failed() {
     };
     assert_eq!(
         code(&stage.path("nowhere"), &output),
-        Some("not-a-repository")
+        Some(Code::NotARepository)
     );
-    assert_eq!(code(&repository, &stage.path("nowhere/output")), Some("io"));
+    assert_eq!(
+        code(&repository, &stage.path("nowhere/output")),
+        Some(Code::Io)
+    );
     assert_eq!(code(&repository, &output), None);
-    assert_eq!(code(&repository, &output), Some("output-exists"));
+    assert_eq!(code(&repository, &output), Some(Code::OutputExists));
     let options = Options::to(Target::Point("41".parse().expect("a point")));
     let outcome = restore(
         &RealDisk,

@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZero;
 use std::time::Duration;
 
-use apograph_format::{Epoch, UnixMillis};
+use apograph_format::{Code, Epoch, UnixMillis};
 use apograph_io::{Clock, Mode, NoProgress, Pace, RealDisk, Threads};
 use apograph_manifest::{
     FullContent, IncrementContent, Level, SegmentContent, TimeSpan, write_manifest,
@@ -76,7 +76,7 @@ fn first_problem(stage: &Stage) -> Problem {
 fn check_differs(stage: &Stage, index: usize, expected: &str) {
     let segment = &stage.manifest().segments[index];
     let expected = Problem {
-        code: "corrupt-segment",
+        code: Code::CorruptSegment,
         file: Some(SEGMENTS[index].to_owned()),
         offset: Some(0),
         detail: expected.to_owned(),
@@ -154,14 +154,14 @@ fn an_entry_that_the_manifest_lacks_is_a_missing_link() {
         manifest.segments.remove(2);
         write_manifest(&RealDisk, &stage.folder(), Mode::PRIVATE, &manifest).expect("a manifest");
         let unnamed = Problem {
-            code: "corrupt-manifest",
+            code: Code::CorruptManifest,
             file: Some(SEGMENTS[2].to_owned()),
             offset: None,
             detail: "no entry of the manifest names it".to_owned(),
             epochs: None,
         };
         let missing = Problem {
-            code: "chain-broken",
+            code: Code::ChainBroken,
             file: None,
             detail: format!(
                 "the manifest names nothing between {} and {}",

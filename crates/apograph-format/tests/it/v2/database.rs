@@ -31,7 +31,7 @@ pub(super) fn check(file: &[u8]) -> Result<Image, FormatError> {
 }
 
 pub(super) fn code(file: &[u8]) -> &'static str {
-    check(file).map_or_else(|error| error.code(), |_| "ok")
+    check(file).map_or_else(|error| error.code().as_str(), |_| "ok")
 }
 
 pub(super) fn put(file: &mut [u8], offset: usize, bytes: &[u8]) {

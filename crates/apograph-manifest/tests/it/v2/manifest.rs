@@ -24,7 +24,7 @@ fn decode_value(value: &Value) -> Result<Manifest, ManifestError> {
 
 /// The code of the error, or nothing.
 fn code(value: &Value) -> &'static str {
-    decode_value(value).map_or_else(|error| error.code(), |_| "")
+    decode_value(value).map_or_else(|error| error.code().as_str(), |_| "")
 }
 
 fn segment(name: &str) -> Value {

@@ -20,7 +20,7 @@ fn target(text: &str) -> Target {
 fn plan(text: &str, wanted: &str) -> String {
     let plan = match chain(text).plan(&target(wanted)) {
         Ok(plan) => plan,
-        Err(error) => return error.code().to_owned(),
+        Err(error) => return error.code().to_string(),
     };
     let increments: Vec<String> = plan.increments.iter().map(ToString::to_string).collect();
     let cut = match plan.cut {
