@@ -315,6 +315,9 @@ impl<'a> Job<'a> {
         let image = ImageIdentity::of(copy.image.headers());
         // Nothing is between an image and the same one.
         let is_same = rest.is_none() && self.is_last_image(&image);
+        // What a log leads to that is older than an image was never in the timeline of that.
+        let is_foreign = is_same && behind.held == Held::Remains && !behind.stretch.is_empty();
+        let is_reopened = behind.is_reopened || is_foreign;
         let tail = replayed(&behind.log, behind.start, behind.held)?;
         let timeline = match &rest {
             None if is_same => self.end_timeline(),
@@ -324,9 +327,9 @@ impl<'a> Job<'a> {
         };
         let base = Point::new(timeline, copy.epoch());
         let state = if is_same {
-            self.timeline_behind_same(&behind)
+            self.timeline_behind_same(is_reopened)
         } else {
-            timeline_from(base, behind.is_reopened)
+            timeline_from(base, is_reopened)
         };
         // It was read to see whether it stands still.
         let (start, reading) = (behind.start, self.reading().again());
@@ -364,7 +367,7 @@ impl<'a> Job<'a> {
         segments.push(self.full_segment(copy, segments.len(), content)?);
         // Without it no segment would say that the log goes on across the image, or that another
         // process has begun it, which has logged nothing yet.
-        let is_written = continues || behind.is_reopened || !stretch.is_empty();
+        let is_written = continues || is_reopened || !stretch.is_empty();
         // What is not written is read again by the next increment.
         let end = if is_written {
             stretch.end
@@ -375,7 +378,7 @@ impl<'a> Job<'a> {
             let flags = SegmentFlags {
                 repeats: continues,
                 catches_up: behind.held != Held::Nothing && !stretch.is_empty(),
-                reopened: behind.is_reopened,
+                reopened: is_reopened,
                 continues: true,
                 spans: false,
             };
@@ -475,9 +478,9 @@ impl<'a> Job<'a> {
     }
 
     /// The timeline after an image that the chain ends with, for another log after it.
-    fn timeline_behind_same(&self, behind: &LogBehind) -> TimelineState {
+    fn timeline_behind_same(&self, is_reopened: bool) -> TimelineState {
         let mut state = self.repository.timeline_at_end();
-        if behind.is_reopened {
+        if is_reopened {
             state.end_process();
         }
         state

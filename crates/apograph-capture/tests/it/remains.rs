@@ -10,7 +10,7 @@ use apograph_format::{LogPosition, LogSequence, UnixMillis, log_file_name};
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::V1;
 
-use crate::live::{Live, increment, names};
+use crate::live::{Live, full, increment, names};
 
 /// Long before the files of a test are made.
 const CLOSED_AT: UnixMillis = UnixMillis::new(1_600_000_000_000);
@@ -75,6 +75,29 @@ fn a_log_that_a_backup_found_older_than_the_image_stays_older() {
     // Another repository goes by the marker of the first.
     fs::remove_dir_all(live.repository()).expect("a repository");
     check(&live, true);
+}
+
+/// The image is in a timeline already, and the log was never a part of that.
+#[test]
+fn what_an_older_log_leads_to_is_in_a_timeline_of_its_own() {
+    let live = Live::of(V1, "10_live/source");
+    let first = log_file_name(LogPosition::in_file(LogSequence::new(0), 0));
+    fs::rename(live.log_file(0), live.log_folder().join(first)).expect("a rename");
+    fs::remove_file(live.log_folder().join(CHECKPOINT_FILE_NAME)).expect("a record");
+    live.checkpoint(|it| it.written_at = CLOSED_AT);
+    let elsewhere = live.path("elsewhere");
+    fs::rename(live.log_folder(), &elsewhere).expect("a rename");
+    let before = live.added(Kind::Auto);
+    fs::rename(&elsewhere, live.log_folder()).expect("a rename");
+    set_times(&live, -100, 10);
+    let records = live.added(Kind::Auto);
+    assert!(increment(&records[1]).catches_up);
+    // The image is the same one, and the timeline that begins after it is another.
+    let base = full(&before[0]).base;
+    assert_eq!(full(&records[0]).base, base);
+    let log = increment(&records[1]);
+    assert!(log.stretches.iter().all(|it| it.timeline > base.timeline));
+    assert!(live.segment_header(&records[1]).flags.reopened);
 }
 
 #[test]
