@@ -3,9 +3,11 @@
 //! For the engines that capture and restore, and for whoever inspects repositories. It joins the
 //! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
 //! is a manifest whose every entry was looked at, read as a chain. It also holds the ways in which
-//! a repository changes: [`init()`] makes one, [`publish`] adds segments (and [`adopt`] completes
-//! what a killed backup left), [`record_verifications`] notes what was verified, [`plan_rebuild`] and
-//! [`rebuild()`] make a manifest anew. It knows neither live databases nor restored ones.
+//! a repository changes: [`init()`] makes one; a [`Writer`] adds segments ([`publish`](Writer::publish)),
+//! completes what a killed backup left ([`adopt`](Writer::adopt)), notes what was verified
+//! ([`record_verifications`](Writer::record_verifications)) and makes a manifest anew
+//! ([`rebuild`](Writer::rebuild), which [`plan_rebuild`] shows first). It knows neither live
+//! databases nor restored ones.
 //!
 //! ```no_run
 //! use apograph_repository::Repository;
