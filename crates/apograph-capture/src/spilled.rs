@@ -11,8 +11,11 @@
 //! reloaded and moved out again in between: nothing tells, and the backup is refused until the next
 //! checkpoint. Only a database that never had an image needs none of them: its log has all.
 //!
-//! A commit after the image does not touch such a file, so the increments after a full backup need
-//! nothing of this.
+//! A commit after the image does not touch such a file, so the increments after a full backup take
+//! nothing of this. There is one case in which that is not enough: an open takes the embeddings from
+//! every such file, whatever the log says. Where a crash took commits out of the log, a file that was
+//! written in between still has their embeddings, and the engine shows them on nodes that get the same
+//! ids. An increment has what the log says.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};

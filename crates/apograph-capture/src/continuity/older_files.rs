@@ -22,12 +22,12 @@ pub(crate) fn older_files_hash(
     end: LogPosition,
     looked_at: UnixMillis,
 ) -> Option<Blake3> {
-    let mut stamps = stamps(older_files(log, end));
-    let are_settled = stamps.clone().all(|stamp| stamp.is_settled(looked_at));
-    are_settled.then(|| FileStamp::hash_of(&mut stamps))
+    let older = older_files(log, end);
+    let are_settled = stamps(older).all(|stamp| stamp.is_settled(looked_at));
+    are_settled.then(|| FileStamp::hash_of(stamps(older)))
 }
 
-fn stamps(files: &[LogFile]) -> impl Iterator<Item = FileStamp> + Clone {
+fn stamps(files: &[LogFile]) -> impl Iterator<Item = FileStamp> {
     files.iter().map(|file| file.status().into())
 }
 
