@@ -46,14 +46,7 @@ pub fn capture(
             place.undo(disk);
         }
     })?;
-    let captured = captured(
-        &writer,
-        disk,
-        &database,
-        place.folder.clone(),
-        options,
-        monitor,
-    );
+    let captured = captured(&writer, &database, place.folder.clone(), options, monitor);
     if let Err(error) = &captured {
         // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
         // one that its name leads to.
@@ -135,7 +128,6 @@ impl<'a> Place<'a> {
 
 fn captured(
     writer: &Writer<'_>,
-    disk: &dyn Disk,
     database: &Database,
     folder: Folder,
     options: &Options,
@@ -153,7 +145,6 @@ fn captured(
     let job = Job {
         notes,
         are_notes_new,
-        disk,
         writer,
         database,
         repository: &repository,

@@ -116,7 +116,9 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
-        let copy = self.database.copy(self.disk, target, self.reading())?;
+        let copy = self
+            .database
+            .copy(self.writer.disk(), target, self.reading())?;
         let resume = seen.resume.ok();
         let before = self.moment(&seen.live)?;
         let image = ImageIdentity::of(copy.image.headers());
@@ -184,7 +186,7 @@ impl<'a> Job<'a> {
         // engine's next close does not remove the log.
         let present = self.database.log_folder()?;
         let made = match (&present, log_start) {
-            (None, Some(_)) => self.database.make_log_folder(self.disk).ok(),
+            (None, Some(_)) => self.database.make_log_folder(self.writer.disk()).ok(),
             _ => None,
         };
         let folder = present.as_ref().or(made.as_ref());
@@ -198,7 +200,7 @@ impl<'a> Job<'a> {
         let published = self.publish(vec![full], copied_at, end.as_ref(), &moment, Some(why));
         if published.is_err() && made.is_some() {
             // The error that led here is the one to report.
-            let _ = self.database.remove_log_folder(self.disk);
+            let _ = self.database.remove_log_folder(self.writer.disk());
         }
         published
     }

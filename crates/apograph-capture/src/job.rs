@@ -5,7 +5,7 @@ use std::cell::Cell;
 use apograph_format::{
     Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
-use apograph_io::{Disk, Folder, Monitor, Reading, now};
+use apograph_io::{Folder, Monitor, Reading, now};
 use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
 use apograph_repository::{Addition, LogNotes, NewSegment, Repository, Writer, next_name};
 use apograph_wal::{LogFolder, LogTail, TimelineState, WalError};
@@ -29,7 +29,6 @@ const ATTEMPTS: u32 = 5;
 
 /// A capture that has the right to write to the repository.
 pub(crate) struct Job<'a> {
-    pub(crate) disk: &'a dyn Disk,
     pub(crate) writer: &'a Writer<'a>,
     pub(crate) database: &'a Database,
     pub(crate) repository: &'a Repository,
@@ -285,7 +284,7 @@ impl<'a> Job<'a> {
         let mode = self.database.mode();
         stretch.write(
             tail,
-            self.disk,
+            self.writer.disk(),
             self.repository,
             mode,
             &framing,
@@ -318,7 +317,7 @@ impl<'a> Job<'a> {
         let evidence = evidence_of(last, chain_end, moment, looked_at, reading)?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {
-            disk: self.disk,
+            disk: self.writer.disk(),
             monitor: self.monitor,
             folder: end.folder,
             log: end.log,

@@ -37,7 +37,7 @@ impl<'a> Job<'a> {
         match &seen.live.log {
             Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
                 let (mode, monitor) = (self.database.mode(), self.monitor);
-                *hold = RetentionHold::begin(self.disk, log, mode, self.now, monitor);
+                *hold = RetentionHold::begin(self.writer.disk(), log, mode, self.now, monitor);
                 self.look(settling)
             }
             _ => Ok(seen),

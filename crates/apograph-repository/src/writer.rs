@@ -76,6 +76,11 @@ impl<'d> Writer<'d> {
         })
     }
 
+    /// The disk that it writes to.
+    pub const fn disk(&self) -> &'d dyn Disk {
+        self.disk
+    }
+
     /// Writes the notes of the repository, durably.
     ///
     /// # Errors

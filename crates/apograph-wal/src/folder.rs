@@ -280,6 +280,11 @@ impl LogFolder {
         self.files.iter().find(|file| file.start == start)
     }
 
+    /// The file that holds the last byte before a position.
+    pub fn holding(&self, end: LogPosition) -> Option<&LogFile> {
+        self.files.iter().rfind(|file| file.start < end)
+    }
+
     /// The file of generation 1 with this number.
     pub fn file(&self, sequence: LogSequence) -> Option<&LogFile> {
         self.named(LogPosition::in_file(sequence, 0))

@@ -52,7 +52,7 @@ fn captured_file(
     end: LogPosition,
     reading: Reading<'_>,
 ) -> Result<Option<CapturedFile>> {
-    let Some(file) = log.files().iter().rfind(|file| file.start < end) else {
+    let Some(file) = log.holding(end) else {
         return Ok(None);
     };
     let (sequence, _) = file_of(file.start);

@@ -33,8 +33,9 @@ fn stamps(files: &[LogFile]) -> impl Iterator<Item = FileStamp> {
 
 fn older_files(log: &LogFolder, end: LogPosition) -> &[LogFile] {
     let files = log.files();
-    let holding = files.iter().rposition(|file| file.start < end);
-    files.get(..holding.unwrap_or_default()).unwrap_or_default()
+    let holding = log.holding(end).map(|file| file.start);
+    let count = files.partition_point(|file| Some(file.start) < holding);
+    files.get(..count).unwrap_or_default()
 }
 
 impl Search<'_> {
@@ -75,7 +76,7 @@ impl Search<'_> {
         older: &'l [LogFile],
         end: LogPosition,
     ) -> Result<Found<Option<&'l LogFile>>> {
-        let holding = log.files().iter().rfind(|file| file.start < end);
+        let holding = log.holding(end);
         let parts: Vec<_> = older.iter().chain(holding).map(LogFile::part).collect();
         let parts: Vec<_> = parts.into_iter().map(|part| until(part, end)).collect();
         let mut log_runs = runs_of(&parts)?;

@@ -61,7 +61,7 @@ impl Search<'_> {
         end: Lsn,
     ) -> Result<Found<()>> {
         // The file that holds the last captured byte; the engine may have removed it.
-        let file = log.files().iter().rfind(|file| file.start < end.into());
+        let file = log.holding(end.into());
         let (Some(file), Some(captured)) = (file, captured) else {
             return Ok(self.is_marked());
         };
