@@ -6,7 +6,7 @@ use std::path::Path;
 use apograph_format::{
     Epoch, Generation, SegmentFlags, SegmentHeader, SegmentKind, SegmentName, log_folder,
 };
-use apograph_io::{Folder, Mode, Reading, RealDisk, Threads};
+use apograph_io::{Context, Folder, Mode, RealDisk, Threads};
 use apograph_manifest::write_records;
 use apograph_repository::{Repository, Writer};
 use apograph_wal::{GroupReader, LogEvent};
@@ -62,11 +62,11 @@ fn header(epoch: Epoch) -> SegmentHeader {
 fn record(repository: &Path) -> Result<()> {
     let folder = Folder::open(repository)?;
     let threads = Threads::default();
-    let reading = Reading {
+    let context = Context {
         threads: &threads,
-        ..Reading::default()
+        ..Context::default()
     };
-    Writer::lock(&RealDisk, &folder)?.rebuild(reading)?;
+    Writer::lock(&RealDisk, &folder)?.rebuild(context)?;
     let repository = Repository::open(repository)?;
     let records = repository.records();
     Ok(write_records(

@@ -133,13 +133,13 @@ fn captured(
     options: &Options,
     monitor: &dyn Monitor,
 ) -> Result<Captured> {
-    let repository = Repository::open_or_empty(folder, options.reading(monitor))?;
+    let repository = Repository::open_or_empty(folder, options.context(monitor))?;
     if !repository.is_initialized() {
         let path = repository.folder().path().to_owned();
         let detail = "it is empty; it may be where a disk is not mounted".to_owned();
         return Err(RepositoryError::NotARepository { path, detail }.into());
     }
-    let repository = writer.adopt(repository, database.mode(), options.reading(monitor))?;
+    let repository = writer.adopt(repository, database.mode(), options.context(monitor))?;
     writer.clear(&repository, monitor)?;
     let (notes, are_notes_new) = notes_of(&repository, monitor)?;
     let job = Job {

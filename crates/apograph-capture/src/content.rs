@@ -1,6 +1,6 @@
 //! What an increment's file consists of: bytes that are made for it, and runs of the live log.
 
-use apograph_io::{Bytes, IoError, Reading, StagedWriter};
+use apograph_io::{Bytes, Context, IoError, StagedWriter};
 use apograph_wal::LogTail;
 
 /// A piece of an increment's file.
@@ -48,7 +48,7 @@ impl<'a> Content<'a> {
     pub(crate) fn write(
         &self,
         file: &mut StagedWriter<'_, '_>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<(), IoError> {
         for (_, chunk) in &self.chunks {
             match chunk {
@@ -59,9 +59,9 @@ impl<'a> Content<'a> {
                     length,
                 } => {
                     if let Some(source) = self.tail.files.get(*index) {
-                        file.copy(source.file(), *offset, *length, reading)?;
+                        file.copy(source.file(), *offset, *length, context)?;
                     }
-                    reading.monitor.advance(*length);
+                    context.monitor.advance(*length);
                 }
             }
         }

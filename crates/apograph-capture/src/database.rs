@@ -23,7 +23,7 @@ use apograph_format::{
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{
-    At, Clock, Disk, Folder, IoError, Mode, Reading, StagedFile, SystemClock, is_locked_by_writer,
+    At, Clock, Context, Disk, Folder, IoError, Mode, StagedFile, SystemClock, is_locked_by_writer,
     read_front,
 };
 use apograph_wal::LogFolder;
@@ -232,7 +232,7 @@ impl Database {
         &self,
         disk: &'d dyn Disk,
         target: At<'_>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<ImageCopy<'d>> {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
@@ -241,17 +241,17 @@ impl Database {
             let of_image = self.of_image(&spilled, &before)?;
             let mut staged = StagedFile::create(disk, target, self.mode)?;
             let size = without_table(&source.file, &source.path, source.size()?)?;
-            reading.monitor.go_on()?;
-            reading.monitor.phase("copying the database", size);
+            context.monitor.go_on()?;
+            context.monitor.phase("copying the database", size);
             let copied = staged
-                .copy(&source.file, 0, size, reading)
-                .and_then(|()| of_image.append(&mut staged, reading));
-            reading.monitor.advance(size);
+                .copy(&source.file, 0, size, context)
+                .and_then(|()| of_image.append(&mut staged, context));
+            context.monitor.advance(size);
             let unchanged = self.is_unchanged(&source, &before)? && self.spilled()?.is_as(&spilled);
             match copied {
                 Ok(()) => {
-                    reading.monitor.phase("checking the copy", size);
-                    match self.prove(staged, unchanged, reading.again()) {
+                    context.monitor.phase("checking the copy", size);
+                    match self.prove(staged, unchanged, context.again()) {
                         Ok(Some(copy)) => return Ok(copy),
                         Ok(None) => {}
                         Err(error) if self.may_be_writing(attempt) => drop(error),
@@ -264,7 +264,7 @@ impl Database {
                 }
                 Err(_) => drop(staged),
             }
-            reading.wait(RETRY_PAUSE)?;
+            context.wait(RETRY_PAUSE)?;
         }
         Err(CaptureError::Changing {
             path: self.path.clone(),
@@ -297,12 +297,12 @@ impl Database {
         &self,
         staged: StagedFile<'d>,
         unchanged: bool,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Option<ImageCopy<'d>>> {
         if !unchanged && self.generation == Generation::One {
             return Ok(None);
         }
-        match ImageCopy::read_back(staged, reading)? {
+        match ImageCopy::read_back(staged, context)? {
             Ok(copy) if unchanged => {
                 self.sound(Ok(copy.image.headers().clone()))?;
                 Ok(Some(copy))

@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
         let target = self.repository.folder().at(&name);
         let copy = self
             .database
-            .copy(self.writer.disk(), target, self.reading())?;
+            .copy(self.writer.disk(), target, self.context())?;
         let resume = seen.resume.ok();
         let before = self.moment(&seen.live)?;
         let image = ImageIdentity::of(copy.image.headers());
@@ -217,7 +217,7 @@ impl<'a> Job<'a> {
         // An image of generation 2 is exactly the state at a position of the log.
         let is_exact_by_format = copy.log_start().is_some();
         if !is_exact_by_format {
-            wait_until_aged(copy.image.checkpoint().written_at, self.reading().clock);
+            wait_until_aged(copy.image.checkpoint().written_at, self.context().clock);
         }
         let iteration = copy.image.checkpoint().iteration;
         let mut log = log;
@@ -251,7 +251,7 @@ impl<'a> Job<'a> {
             let is_reopened = may_be_reopened && is_begun_anew(&tail, copy.epoch())?;
             let base = Point::new(Timeline::FIRST, copy.epoch());
             let state = timeline_from(base, is_reopened);
-            let stretch = CapturedTail::read(&tail, start, state, self.reading_again(attempt))?;
+            let stretch = CapturedTail::read(&tail, start, state, self.context_again(attempt))?;
             drop(tail);
             let missing = if is_exact_by_format {
                 Vec::new()
@@ -334,8 +334,8 @@ impl<'a> Job<'a> {
             timeline_from(base, is_reopened)
         };
         // It was read to see whether it stands still.
-        let (start, reading) = (behind.start, self.reading().again());
-        let stretch = behind.stretch.beginning_at(&tail, start, state, reading)?;
+        let (start, again) = (behind.start, self.context().again());
+        let stretch = behind.stretch.beginning_at(&tail, start, state, again)?;
         let read_at = now();
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
@@ -405,7 +405,7 @@ impl<'a> Job<'a> {
         if image.generation() == Generation::Two {
             return Ok(Some(Moment::of_image(image)));
         }
-        let now = match Live::of(self.database, None, self.reading()) {
+        let now = match Live::of(self.database, None, self.context()) {
             Ok(live) => Some(self.moment(&live)?),
             Err(CaptureError::LogElsewhere { .. }) => None,
             Err(error) => return Err(error),
@@ -443,7 +443,7 @@ impl<'a> Job<'a> {
         let log = &behind.log;
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans)?;
-        let rest = match CapturedTail::read(&tail, start, state, self.reading()) {
+        let rest = match CapturedTail::read(&tail, start, state, self.context()) {
             Ok(rest) if rest.end < behind.start => match rest.cut_off(&tail)? {
                 None => rest,
                 Some(damage) => return Ok(self.without_rest(&damage)),

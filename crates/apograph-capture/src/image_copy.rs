@@ -1,7 +1,7 @@
 //! A copy of a database file, read back.
 
 use apograph_format::{Epoch, FormatError, Image, LogPosition};
-use apograph_io::{IoError, Reading, StagedFile, Sums};
+use apograph_io::{Context, IoError, StagedFile, Sums};
 use apograph_repository::{check_image, parse_image};
 
 use crate::error::Result;
@@ -19,11 +19,11 @@ impl<'d> ImageCopy<'d> {
     /// Makes a copy durable, and reads it back meanwhile, once, for all its checksums.
     pub(crate) fn read_back(
         mut file: StagedFile<'d>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<std::result::Result<Self, FormatError>> {
         let read = file.sync_and_read(|bytes| {
             let image = parse_image::<Defect>(bytes)?;
-            let sums = check_image::<Defect>(&image, bytes, reading)?;
+            let sums = check_image::<Defect>(&image, bytes, context)?;
             Ok((image, bytes.len() as u64, sums))
         })?;
         match read {

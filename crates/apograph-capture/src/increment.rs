@@ -5,7 +5,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{IoError, Mode, Reading, StagedFile, Steps};
+use apograph_io::{Context, IoError, Mode, StagedFile, Steps};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
 use apograph_wal::{
@@ -47,14 +47,14 @@ impl CapturedTail {
         tail: &LogTail<'_>,
         start: LogPosition,
         begun: TimelineState,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Self> {
         let total = tail.parts.iter().map(|part| part.bytes.len() as u64).sum();
-        reading.monitor.phase("reading the log", total);
+        context.monitor.phase("reading the log", total);
         let mut runs = Runs::default();
         let mut ends_open = false;
-        let mut steps = Steps::of(reading.monitor);
-        let log = read_log(&tail.parts, begun.clone(), reading.threads, |event| {
+        let mut steps = Steps::of(context.monitor);
+        let log = read_log(&tail.parts, begun.clone(), context.threads, |event| {
             let PlacedEvent::Group(group, _) = event else {
                 event.runs().for_each(|run| runs.push(run));
                 return Ok(());
@@ -62,8 +62,8 @@ impl CapturedTail {
             // In generation 1 the epoch is a record after the commit.
             ends_open = group.generation() == Generation::One && group.epoch.is_none();
             for run in group.runs() {
-                if !reading.pace.is_unlimited() {
-                    reading.take(run.len() as u64)?;
+                if !context.pace.is_unlimited() {
+                    context.take(run.len() as u64)?;
                 }
                 steps.advance(run.len() as u64)?;
                 runs.push(run);
@@ -112,12 +112,12 @@ impl CapturedTail {
         tail: &LogTail<'_>,
         start: LogPosition,
         state: TimelineState,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Self> {
         if self.begun == state {
             return Ok(self);
         }
-        Self::read(tail, start, state, reading)
+        Self::read(tail, start, state, context)
     }
 
     /// Generation 2: the error that whole commits stand after a torn end, if there are any. An engine
@@ -197,7 +197,7 @@ impl CapturedTail {
         repository: &Repository,
         mode: Mode,
         framing: &Framing,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<NewSegment<'d>> {
         let flags = framing.flags;
         let generation = framing.start.generation();
@@ -216,28 +216,28 @@ impl CapturedTail {
             count,
             flags,
         };
-        let mut content = Content::of(tail);
-        content.push(Chunk::Made(header.encode().to_vec()));
+        let mut composed = Content::of(tail);
+        composed.push(Chunk::Made(header.encode().to_vec()));
         let repeated = match generation {
-            Generation::One => self.frames(&mut content),
-            Generation::Two => self.pieces(&mut content),
+            Generation::One => self.frames(&mut composed),
+            Generation::Two => self.pieces(&mut composed),
         };
 
         let name = framing.name.to_string();
         let target = repository.folder().at(&name);
         let mut file = StagedFile::create(disk, target, mode)?;
-        reading
+        context
             .monitor
             .phase("writing the increment", self.runs.total_bytes());
         let path = file.temporary().path();
         let check = |offset, written: &[u8]| {
-            if content.is_at(offset, written)? {
+            if composed.is_at(offset, written)? {
                 return Ok(());
             }
             Err(IoError::NotAsWritten { path: path.clone() })
         };
-        let sums = file.write_and_read(content.length, &check, reading, |file| {
-            content.write(file, reading)
+        let sums = file.write_and_read(composed.length, &check, context, |file| {
+            composed.write(file, context)
         })?;
         let Ok(name) = FileName::try_from(name.clone()) else {
             let path = target.path();
@@ -249,7 +249,7 @@ impl CapturedTail {
             start_epoch,
             end_epoch,
             checksum: sums.crc32,
-            size_bytes: content.length as u64,
+            size_bytes: composed.length as u64,
             created_at: UnixMillis::default(),
             end_lsn: self.end.lsn(),
             unknown: Unknown::new(),
@@ -265,13 +265,13 @@ impl CapturedTail {
             flags,
             diverges: false,
         };
-        let content = SegmentContent::from(self.summary.content(surroundings, &self.state));
+        let found = self.summary.content(surroundings, &self.state);
         Ok(NewSegment {
             file,
             record: SegmentRecord {
                 segment,
                 hash: sums.blake3,
-                content,
+                content: SegmentContent::from(found),
                 is_uncounted: false,
                 verified: None,
                 damaged: None,

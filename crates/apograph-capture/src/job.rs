@@ -5,7 +5,7 @@ use std::cell::Cell;
 use apograph_format::{
     Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
-use apograph_io::{Folder, Monitor, Reading, now};
+use apograph_io::{Context, Folder, Monitor, now};
 use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
 use apograph_repository::{Addition, LogNotes, NewSegment, Repository, Writer, next_name};
 use apograph_wal::{LogFolder, LogTail, TimelineState, WalError};
@@ -74,7 +74,7 @@ impl<'a> Job<'a> {
             let seen = self.look_and_hold(hold, &mut settling);
             match seen.and_then(|seen| self.attempt(seen)) {
                 Ok(Some(captured)) => return Ok(captured),
-                Ok(None) if patience.wait(self.reading())? => {}
+                Ok(None) if patience.wait(self.context())? => {}
                 Ok(None) => {
                     return Err(CaptureError::Changing {
                         path: self.database.path().to_owned(),
@@ -89,21 +89,21 @@ impl<'a> Job<'a> {
         }
     }
 
-    pub(crate) fn reading(&self) -> Reading<'a> {
-        self.options.reading(self.monitor)
+    pub(crate) fn context(&self) -> Context<'a> {
+        self.options.context(self.monitor)
     }
 
     /// The same for another attempt: what was read in the one before is at hand.
-    pub(crate) fn reading_again(&self, attempt: u32) -> Reading<'a> {
+    pub(crate) fn context_again(&self, attempt: u32) -> Context<'a> {
         match attempt {
-            0 => self.reading(),
-            _ => self.reading().again(),
+            0 => self.context(),
+            _ => self.context().again(),
         }
     }
 
     /// Gives a writer time.
     pub(crate) fn pause(&self) -> Result<()> {
-        pause(self.reading())
+        pause(self.context())
     }
 
     /// `None` where the database was opened or closed meanwhile.
@@ -189,7 +189,7 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans)?;
-            let stretch = CapturedTail::read(&tail, start, state, self.reading_again(attempt))?;
+            let stretch = CapturedTail::read(&tail, start, state, self.context_again(attempt))?;
             if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(tail);
                 self.pause()?;
@@ -288,7 +288,7 @@ impl<'a> Job<'a> {
             self.repository,
             mode,
             &framing,
-            self.reading(),
+            self.context(),
         )
     }
 
@@ -312,9 +312,9 @@ impl<'a> Job<'a> {
             return Ok(self.up_to_date());
         };
         // All of it was read to look for the end of the chain, or after that.
-        let (looked_at, reading) = (self.looked_at.get(), self.reading().again());
+        let (looked_at, context) = (self.looked_at.get(), self.context().again());
         let chain_end = end.map(|end| (end.log, end.position));
-        let evidence = evidence_of(last, chain_end, moment, looked_at, reading)?;
+        let evidence = evidence_of(last, chain_end, moment, looked_at, context)?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {
             disk: self.writer.disk(),

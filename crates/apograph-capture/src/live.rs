@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use apograph_format::v1::CheckpointRecord;
 use apograph_format::{Checkpoint, DatabaseHeaders, Generation, LogPosition, LogSequence, Lsn};
-use apograph_io::Reading;
+use apograph_io::Context;
 use apograph_manifest::{Cursor, ImageIdentity, ManifestError, read_cursor};
 use apograph_wal::{LogFile, LogFolder};
 
@@ -71,7 +71,7 @@ impl Live {
     pub(crate) fn of(
         database: &Database,
         read_from: Option<Lsn>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Self> {
         let mut attempt = 0;
         let mut patience = Patience::of(HELD);
@@ -84,14 +84,14 @@ impl Live {
                 && ImageIdentity::of(&database.headers()?) == image;
             attempt += 1;
             if !is_one_moment && attempt <= SETTLE_ATTEMPTS {
-                pause(reading)?;
+                pause(context)?;
                 continue;
             }
             // A folder without a log file says nothing.
             let log = log.filter(|log| !log.files().is_empty());
             if log.is_none() && database.is_being_written()? {
                 // An engine takes its lock before it makes its log, and holds it until that is removed.
-                if patience.wait(reading)? {
+                if patience.wait(context)? {
                     continue;
                 }
                 return Err(CaptureError::LogElsewhere {

@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use apograph_format::{Epoch, LogPosition, UnixMillis};
-use apograph_io::{At, Disk, Folder, Mode, Monitor, Reading};
+use apograph_io::{At, Context, Disk, Folder, Mode, Monitor};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, Evidence, FolderStamp, Keep, ManifestError, Nonce, RepositoryId,
     Slot, marker_name, read_cursor, read_markers, write_cursor, write_slot,
@@ -221,16 +221,16 @@ pub(crate) fn wait_out_close(log: Option<&LogFolder>, monitor: &dyn Monitor) {
     let Some(recorded) = log.and_then(|log| log.newest_checkpoint().ok().flatten()) else {
         return;
     };
-    let reading = Reading::heard_by(monitor);
+    let context = Context::heard_by(monitor);
     let is_young = || {
-        let age = reading
+        let age = context
             .clock
             .now()
             .get()
             .checked_sub(recorded.written_at.get());
         age.is_some_and(|age| Duration::from_millis(age) < HELD)
     };
-    while is_young() && pause(reading).is_ok() {}
+    while is_young() && pause(context).is_ok() {}
 }
 
 /// Whether the newest log file has a name, and so the folder is not being removed.

@@ -61,7 +61,7 @@ impl<'a> Job<'a> {
             let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
             if may_pass && attempt <= SETTLE_ATTEMPTS {
                 self.pause()?;
-            } else if !(self.is_in_between(&seen)? && settling.wait(self.reading())?) {
+            } else if !(self.is_in_between(&seen)? && settling.wait(self.context())?) {
                 return Ok(seen);
             }
         }
@@ -99,8 +99,8 @@ impl<'a> Job<'a> {
         headers: &DatabaseHeaders,
         written: Option<SystemTime>,
     ) -> Result<bool> {
-        let reading = self.reading().again();
-        is_older_than_image(log, headers, written, self.repository, reading)
+        let context = self.context().again();
+        is_older_than_image(log, headers, written, self.repository, context)
     }
 
     /// A chain mostly goes on right after its end: at first only that is read. An increment of an
@@ -122,7 +122,7 @@ impl<'a> Job<'a> {
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
         self.looked_at.set(now());
-        let live = Live::of(self.database, read_from, self.reading())?;
+        let live = Live::of(self.database, read_from, self.context())?;
         if self.is_foreign(&live.image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().path().to_owned(),
@@ -142,7 +142,7 @@ impl<'a> Job<'a> {
             });
         }
         let beside = self.beside()?;
-        let resume = find(self.repository, &live, &beside, self.reading())?;
+        let resume = find(self.repository, &live, &beside, self.context())?;
         tracing::debug!(?resume, "looked for the end of the chain");
         Ok(Seen {
             known: known_publish(self.repository, &beside),

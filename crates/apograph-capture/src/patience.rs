@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use apograph_format::UnixMillis;
-use apograph_io::{Clock, Reading, random};
+use apograph_io::{Clock, Context, random};
 
 use crate::error::Result;
 
@@ -28,8 +28,8 @@ const FIRST: Duration = Duration::from_millis(4);
 const LONGEST: Duration = Duration::from_millis(256);
 
 /// Gives a writer time.
-pub(crate) fn pause(reading: Reading<'_>) -> Result<()> {
-    Ok(reading.wait(SETTLE_PAUSE)?)
+pub(crate) fn pause(context: Context<'_>) -> Result<()> {
+    Ok(context.wait(SETTLE_PAUSE)?)
 }
 
 /// Waits until an image is that old. One that is from later than now, by a clock that was set, is not
@@ -62,8 +62,8 @@ impl Patience {
     }
 
     /// Waits for a moment; `false` once the total is over.
-    pub(crate) fn wait(&mut self, reading: Reading<'_>) -> Result<bool> {
-        let now = reading.clock.running();
+    pub(crate) fn wait(&mut self, context: Context<'_>) -> Result<bool> {
+        let now = context.clock.running();
         let until = *self.until.get_or_insert(now + self.total);
         let left = until.saturating_sub(now);
         if left.is_zero() {
@@ -72,7 +72,7 @@ impl Patience {
         let half = self.next / 2;
         let cut = random()? % half.as_nanos().max(1);
         let cut = Duration::from_nanos(u64::try_from(cut).unwrap_or_default());
-        reading.wait((half + cut).min(left))?;
+        context.wait((half + cut).min(left))?;
         self.next = (self.next * 2).min(LONGEST);
         Ok(true)
     }
@@ -86,10 +86,10 @@ mod tests {
     use super::*;
     use crate::error::CaptureError;
 
-    fn by(clock: &ManualClock) -> Reading<'_> {
-        Reading {
+    fn by(clock: &ManualClock) -> Context<'_> {
+        Context {
             clock,
-            ..Reading::default()
+            ..Context::default()
         }
     }
 
@@ -132,14 +132,14 @@ mod tests {
     #[test]
     fn whoever_waits_can_be_interrupted() {
         let (clock, token) = (ManualClock::default(), CancellationToken::default());
-        let reading = Reading {
+        let context = Context {
             monitor: &token,
             ..by(&clock)
         };
-        pause(reading).expect("no end");
+        pause(context).expect("no end");
         assert_eq!(clock.running(), SETTLE_PAUSE);
         token.cancel();
-        let ends = [pause(reading), Patience::of(HELD).wait(reading).map(drop)];
+        let ends = [pause(context), Patience::of(HELD).wait(context).map(drop)];
         for end in ends {
             let error = end.expect_err("an interruption");
             assert!(matches!(error, CaptureError::Io(_)), "{error}");

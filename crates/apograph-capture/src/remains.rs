@@ -15,7 +15,7 @@ use std::cmp::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apograph_format::{DatabaseHeaders, Generation};
-use apograph_io::{Reading, sums};
+use apograph_io::{Context, sums};
 use apograph_manifest::{Evidence, ImageIdentity, read_markers};
 use apograph_repository::Repository;
 use apograph_wal::{LogFile, LogFolder};
@@ -36,7 +36,7 @@ pub(crate) fn is_older_than_image(
     headers: &DatabaseHeaders,
     written: Option<SystemTime>,
     repository: &Repository,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<bool> {
     let image = ImageIdentity::of(headers);
     let says_nothing = log.generation() == Generation::One && log.checkpoint().is_none();
@@ -64,7 +64,7 @@ pub(crate) fn is_older_than_image(
     let bytes = log.file(captured.sequence).map(LogFile::bytes);
     let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
     match bytes.filter(|bytes| length > 0 && length <= bytes.len()) {
-        Some(bytes) => Ok(sums(bytes.slice(0..length), reading)?.blake3 == captured.hash),
+        Some(bytes) => Ok(sums(bytes.slice(0..length), context)?.blake3 == captured.hash),
         None => Ok(false),
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of a capture, and what it answers.
 
 use apograph_format::Epoch;
-use apograph_io::{Monitor, Pace, Reading, Threads};
+use apograph_io::{Context, Monitor, Pace, Threads};
 use apograph_manifest::SegmentRecord;
 
 /// What kind of backup to take.
@@ -30,11 +30,11 @@ pub struct Options {
 }
 
 impl Options {
-    pub(crate) fn reading<'a>(&'a self, monitor: &'a dyn Monitor) -> Reading<'a> {
-        Reading {
+    pub(crate) fn context<'a>(&'a self, monitor: &'a dyn Monitor) -> Context<'a> {
+        Context {
             threads: &self.threads,
             pace: &self.pace,
-            ..Reading::heard_by(monitor)
+            ..Context::heard_by(monitor)
         }
     }
 }

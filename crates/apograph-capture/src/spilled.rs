@@ -25,7 +25,7 @@ use apograph_format::v1::{
     SPILL_FOOTER_BYTES, SpillTable, SpilledFile, is_spilled_vectors, spill_bytes,
 };
 use apograph_format::{Checkpoint, UnixMillis};
-use apograph_io::{At, Folder, IoError, Reading, StagedFile, sums};
+use apograph_io::{At, Context, Folder, IoError, StagedFile, sums};
 
 use crate::error::{CaptureError, Result};
 
@@ -99,7 +99,7 @@ impl Spilled {
     pub(crate) fn append(
         &self,
         copy: &mut StagedFile<'_>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> apograph_io::Result<()> {
         let Some(folder) = self.folder.as_ref().filter(|_| !self.is_empty()) else {
             return Ok(());
@@ -108,11 +108,11 @@ impl Spilled {
         for found in &self.files {
             let source = folder.at(&found.name).source()?;
             let size_bytes = source.len() as u64;
-            copy.copy(source.file(), 0, size_bytes, reading)?;
+            copy.copy(source.file(), 0, size_bytes, context)?;
             table.files.push(SpilledFile {
                 name: found.name.clone(),
                 size_bytes,
-                checksum: sums(&source, reading)?.crc32,
+                checksum: sums(&source, context)?.crc32,
             });
         }
         copy.write(&table.encode())

@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use apograph_io::{Disk, Reading, Threads};
+use apograph_io::{Context, Disk, Threads};
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
@@ -79,10 +79,10 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// How something long is read that has no options of its own.
-    fn reading(&self) -> Reading<'_> {
-        Reading {
+    fn context(&self) -> Context<'_> {
+        Context {
             threads: &self.threads,
-            ..Reading::heard_by(self.terminal)
+            ..Context::heard_by(self.terminal)
         }
     }
 }

@@ -23,13 +23,13 @@ pub(crate) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Fail
         Ok(Some(folder)) => folder,
         Err(error) => return Err(error.into()),
     };
-    let reading = session.reading();
+    let context = session.context();
     let plan = if words.dry_run {
-        plan_rebuild(&folder, reading)?
+        plan_rebuild(&folder, context)?
     } else {
         let writer = Writer::lock(session.disk, &folder)?;
-        let rebuilt = writer.rebuild(reading)?;
-        folder.tell_lacks(reading.monitor);
+        let rebuilt = writer.rebuild(context)?;
+        folder.tell_lacks(context.monitor);
         rebuilt
     };
     let outcome = match (plan.unchanged, words.dry_run) {

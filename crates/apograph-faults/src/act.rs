@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
-use apograph::io::{Disk, Folder, Monitor, NoProgress, Reading};
+use apograph::io::{Context, Disk, Folder, Monitor, NoProgress};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
@@ -110,7 +110,7 @@ impl Act {
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
                 Writer::lock(disk, &repository)
-                    .and_then(|it| it.rebuild(Reading::heard_by(monitor)))?;
+                    .and_then(|it| it.rebuild(Context::heard_by(monitor)))?;
             }
             Self::Verify => {
                 let options = VerifyOptions::default();

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, log_folder};
-use apograph::io::{Folder, IoError, NoProgress, Reading, RealDisk};
+use apograph::io::{Context, Folder, IoError, NoProgress, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
@@ -101,7 +101,7 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
-        Writer::lock(&RealDisk, &repository).and_then(|it| it.rebuild(Reading::default()))?;
+        Writer::lock(&RealDisk, &repository).and_then(|it| it.rebuild(Context::default()))?;
         return Ok(());
     }
     let options = Backup::default();

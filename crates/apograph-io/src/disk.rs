@@ -21,12 +21,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::access::{Access, Mode, give};
+use crate::context::Context;
 use crate::error::{IoError, Result, failed};
 use crate::folder::{At, Folder};
 use crate::lack::{Lack, is_unsupported};
 use crate::open::regular;
 use crate::portable;
-use crate::reading::Reading;
 use crate::system::{sync_file_system, write_back};
 
 /// What becomes of whatever has the new name.
@@ -159,7 +159,7 @@ pub trait DiskFile: Send {
 }
 
 impl dyn DiskFile + '_ {
-    /// Appends a part of another file, as a reading reads it.
+    /// Appends a part of another file, read as a context says.
     ///
     /// # Errors
     ///
@@ -169,9 +169,9 @@ impl dyn DiskFile + '_ {
         source: &File,
         offset: u64,
         length: u64,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<()> {
-        reading.for_each_piece(offset, length, |offset, length| {
+        context.for_each_piece(offset, length, |offset, length| {
             self.copy_from(source, offset, length)
         })
     }

@@ -9,7 +9,7 @@
 //!   [`Window`]): no file is mapped, and none that is cut or cannot be read ends the process;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of, on file systems that have everything and on those that do not ([`Lack`]);
-//! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Reading`] that says by how many
+//! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Context`] that says by how many
 //!   threads something long is read, at what [`Pace`], which [`Monitor`] hears of it and may end it,
 //!   and by which [`Clock`] is waited for others.
 //!
@@ -30,6 +30,7 @@
 mod access;
 mod checksum;
 mod clock;
+mod context;
 mod disk;
 mod error;
 mod folder;
@@ -40,7 +41,6 @@ mod open;
 mod pace;
 mod portable;
 mod random;
-mod reading;
 mod source;
 mod sparse;
 mod staged;
@@ -55,6 +55,7 @@ pub use access::{Access, Mode, Owner};
 pub use apograph_format as format;
 pub use checksum::crc32;
 pub use clock::{Clock, SystemClock, now};
+pub use context::Context;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
 pub use folder::{At, FileStatus, Folder, Identity, Names};
@@ -64,7 +65,6 @@ pub use monitor::{CancellationToken, Monitor, NoProgress, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::Pace;
 pub use random::random;
-pub use reading::Reading;
 pub use source::{Bytes, BytesReader, Source, Window};
 pub use staged::{
     StagedFile, StagedWriter, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file,

@@ -16,10 +16,10 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::access::{Access, Mode};
+use crate::context::Context;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{IoError, Result};
 use crate::folder::{At, Folder};
-use crate::reading::Reading;
 use crate::source::{Bytes, Source, Window};
 use crate::sums::{Sums, SumsBehind, checked_behind};
 
@@ -134,7 +134,7 @@ impl<'d> StagedFile<'d> {
             .map_or(Ok(()), |file| file.copy_from(source, offset, length))
     }
 
-    /// Appends a part of another file, as a reading reads it.
+    /// Appends a part of another file, read as a context says.
     ///
     /// # Errors
     ///
@@ -144,11 +144,11 @@ impl<'d> StagedFile<'d> {
         source: &File,
         offset: u64,
         length: u64,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<()> {
         self.file
             .as_mut()
-            .map_or(Ok(()), |file| file.copy(source, offset, length, reading))
+            .map_or(Ok(()), |file| file.copy(source, offset, length, context))
     }
 
     /// Makes the bytes durable under the temporary name.
@@ -193,11 +193,11 @@ impl<'d> StagedFile<'d> {
         &mut self,
         length: usize,
         check: &(dyn Fn(usize, &[u8]) -> Result<()> + Sync),
-        reading: Reading<'_>,
+        context: Context<'_>,
         write: impl FnOnce(&mut StagedWriter<'_, '_>) -> Result<()>,
     ) -> Result<Sums> {
         let written = self.source()?.growing_to(length);
-        let ((), sums) = checked_behind(written.bytes(), reading, check, |behind| {
+        let ((), sums) = checked_behind(written.bytes(), context, check, |behind| {
             let mut writer = StagedWriter {
                 file: self.file.as_deref_mut(),
                 behind,
@@ -281,7 +281,7 @@ impl StagedWriter<'_, '_> {
         Ok(())
     }
 
-    /// Appends a part of another file, as a reading reads it.
+    /// Appends a part of another file, read as a context says.
     ///
     /// # Errors
     ///
@@ -291,9 +291,9 @@ impl StagedWriter<'_, '_> {
         source: &File,
         offset: u64,
         length: u64,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<()> {
-        reading.for_each_piece(offset, length, |offset, length| {
+        context.for_each_piece(offset, length, |offset, length| {
             if let Some(file) = &mut self.file {
                 file.copy_from(source, offset, length)?;
             }

@@ -15,8 +15,8 @@ use blake3::hazmat::{
     ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
 };
 
+use crate::context::Context;
 use crate::error::{IoError, Result};
-use crate::reading::Reading;
 use crate::source::{Bytes, Window};
 use crate::threads::{Tasks, Threads};
 
@@ -45,13 +45,13 @@ impl Sums {
     }
 }
 
-/// The checksums of some bytes, as a reading reads them.
+/// The checksums of some bytes, read as a context says.
 ///
 /// # Errors
 ///
 /// As [`Bytes::read`], and [`IoError::Interrupted`](crate::IoError::Interrupted).
-pub fn sums<'a>(bytes: impl Into<Bytes<'a>>, reading: Reading<'_>) -> Result<Sums> {
-    Ok(PartsSums::of(bytes, [], reading)?.whole())
+pub fn sums<'a>(bytes: impl Into<Bytes<'a>>, context: Context<'_>) -> Result<Sums> {
+    Ok(PartsSums::of(bytes, [], context)?.whole())
 }
 
 /// The checksums of some bytes and the CRC-32 of parts of them, for which each byte is read once.
@@ -73,16 +73,16 @@ impl PartsSums {
     pub fn of<'a>(
         bytes: impl Into<Bytes<'a>>,
         parts: impl IntoIterator<Item = Range<usize>>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Self> {
-        let threads = if reading.pace.is_unlimited() {
-            reading.threads
+        let threads = if context.pace.is_unlimited() {
+            context.threads
         } else {
             &Threads::ONE
         };
         let ends = parts.into_iter().flat_map(|part| [part.start, part.end]);
         let chunks = Chunks::of(bytes.into(), ends.collect(), &|_, _| Ok(()));
-        let read = threads.try_for_each(chunks.count(), |index| chunks.read(index, reading));
+        let read = threads.try_for_each(chunks.count(), |index| chunks.read(index, context));
         match read {
             Ok(()) | Err(Unread) => chunks.sums(),
         }
@@ -116,20 +116,20 @@ impl PartsSums {
 /// That of `read`, and as [`sums`]: the first one in the bytes.
 pub fn sums_behind<'a, R, E: From<IoError>>(
     bytes: impl Into<Bytes<'a>>,
-    reading: Reading<'_>,
+    context: Context<'_>,
     read: impl FnOnce(&SumsBehind<'_>) -> std::result::Result<R, E>,
 ) -> std::result::Result<(R, Sums), E> {
-    checked_behind(bytes.into(), reading, &|_, _| Ok(()), read)
+    checked_behind(bytes.into(), context, &|_, _| Ok(()), read)
 }
 
 /// The same, where each step of the bytes is checked too, with its offset, in no order.
 pub(crate) fn checked_behind<R, E: From<IoError>>(
     bytes: Bytes<'_>,
-    reading: Reading<'_>,
+    context: Context<'_>,
     check: &Check<'_>,
     read: impl FnOnce(&SumsBehind<'_>) -> std::result::Result<R, E>,
 ) -> std::result::Result<(R, Sums), E> {
-    let followers = Followers::of(Chunks::of(bytes, BTreeSet::new(), check), reading);
+    let followers = Followers::of(Chunks::of(bytes, BTreeSet::new(), check), context);
     let read = followers.threads().scope(|tasks| {
         let read_to = |offset| followers.read_to(offset, tasks);
         let read = read(&SumsBehind(&read_to));
@@ -159,7 +159,7 @@ impl SumsBehind<'_> {
 /// Those who sum what a reader has read, chunk after chunk.
 struct Followers<'a> {
     chunks: Chunks<'a>,
-    reading: Reading<'a>,
+    context: Context<'a>,
     /// How many chunks the reader has read.
     readable: AtomicUsize,
     /// From which chunk on none is needed.
@@ -167,10 +167,10 @@ struct Followers<'a> {
 }
 
 impl<'a> Followers<'a> {
-    fn of(chunks: Chunks<'a>, reading: Reading<'a>) -> Self {
+    fn of(chunks: Chunks<'a>, context: Context<'a>) -> Self {
         Self {
             chunks,
-            reading: reading.again(),
+            context: context.again(),
             readable: AtomicUsize::new(0),
             limit: AtomicUsize::new(usize::MAX),
         }
@@ -179,7 +179,7 @@ impl<'a> Followers<'a> {
     /// Who is worth it for so many chunks.
     fn threads(&self) -> &'a Threads {
         if self.chunks.count() > 1 {
-            self.reading.threads
+            self.context.threads
         } else {
             &Threads::ONE
         }
@@ -194,12 +194,12 @@ impl<'a> Followers<'a> {
         for index in before..readable {
             tasks.spawn(move || {
                 let is_needed = index < self.limit.load(Ordering::Relaxed);
-                if is_needed && self.chunks.read(index, self.reading).is_err() {
+                if is_needed && self.chunks.read(index, self.context).is_err() {
                     self.limit.fetch_min(index, Ordering::Relaxed);
                 }
             });
         }
-        let lag_chunks = (self.reading.threads.get() - 1) * LAG_CHUNKS;
+        let lag_chunks = (self.context.threads.get() - 1) * LAG_CHUNKS;
         while tasks.waiting() > lag_chunks && tasks.help() {}
     }
 }
@@ -243,16 +243,16 @@ impl<'a> Chunks<'a> {
     }
 
     /// Reads one that nobody has read.
-    fn read(&self, index: usize, reading: Reading<'_>) -> std::result::Result<(), Unread> {
-        let chunk = || self.chunk(index * CHUNK_BYTES, reading);
+    fn read(&self, index: usize, context: Context<'_>) -> std::result::Result<(), Unread> {
+        let chunk = || self.chunk(index * CHUNK_BYTES, context);
         match self.read[index].get_or_init(chunk) {
             Ok(_) => Ok(()),
             Err(_) => Err(Unread),
         }
     }
 
-    fn chunk(&self, start: usize, reading: Reading<'_>) -> Result<Chunk> {
-        let step_bytes = reading.pace.piece_bytes().map_or(STEP_BYTES, |bytes| {
+    fn chunk(&self, start: usize, context: Context<'_>) -> Result<Chunk> {
+        let step_bytes = context.pace.piece_bytes().map_or(STEP_BYTES, |bytes| {
             usize::try_from(bytes).map_or(STEP_BYTES, |bytes| bytes.min(STEP_BYTES))
         });
         let end = self.bytes.len().min(start + CHUNK_BYTES);
@@ -267,7 +267,7 @@ impl<'a> Chunks<'a> {
             let mut at = from;
             while at < end {
                 let length = step_bytes.min(end - at);
-                reading.take(length as u64)?;
+                context.take(length as u64)?;
                 let step = &window.at(at - start, length)?[..length];
                 (self.check)(at, step)?;
                 crc32.update(step);
@@ -349,10 +349,10 @@ mod tests {
         Threads::new(NonZero::new(count).expect("not zero"))
     }
 
-    fn by(threads: &Threads) -> Reading<'_> {
-        Reading {
+    fn by(threads: &Threads) -> Context<'_> {
+        Context {
             threads,
-            ..Reading::default()
+            ..Context::default()
         }
     }
 
@@ -490,17 +490,17 @@ mod tests {
         let bytes = bytes(9 * CHUNK_BYTES);
         for threads in [1, 3].map(threads) {
             let monitor = Ended(AtomicBool::new(false));
-            let reading = Reading {
+            let context = Context {
                 monitor: &monitor,
                 ..by(&threads)
             };
-            let end = sums_behind(&bytes, reading, |behind| {
+            let end = sums_behind(&bytes, context, |behind| {
                 monitor.0.store(true, Ordering::Relaxed);
                 behind.read_to(usize::MAX);
                 Ok::<_, IoError>(())
             });
             assert!(matches!(end, Err(IoError::Interrupted)));
-            let end = sums(&bytes, reading);
+            let end = sums(&bytes, context);
             assert!(matches!(end, Err(IoError::Interrupted)));
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point};
-use apograph_io::{Folder, NoProgress, Reading, RealDisk, Threads};
+use apograph_io::{Context, Folder, NoProgress, RealDisk, Threads};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
 use apograph_repository::{Repository, Writer};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
@@ -45,7 +45,7 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     remove(MANIFEST_FILE_NAME);
     let opened = Folder::open(&copy).map_err(|error| error.to_string())?;
     Writer::lock(&RealDisk, &opened)
-        .and_then(|it| it.rebuild(Reading::default()))
+        .and_then(|it| it.rebuild(Context::default()))
         .map_err(|error| error.to_string())?;
     compare(&with, &answers(&copy, states)?, "after a rebuild")
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Epoch, Point};
-use apograph_io::{Folder, NoProgress, Reading, RealDisk, Threads};
+use apograph_io::{Context, Folder, NoProgress, RealDisk, Threads};
 use apograph_manifest::Target;
 use apograph_repository::{Repository, RepositoryError, Writer};
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
@@ -315,7 +315,7 @@ impl Stage<'_> {
         self.names.forget();
         let folder = Folder::open(&self.repository).map_err(RepositoryError::from);
         let rebuilt = folder.and_then(|folder| {
-            Writer::lock(&RealDisk, &folder).and_then(|it| it.rebuild(Reading::default()))
+            Writer::lock(&RealDisk, &folder).and_then(|it| it.rebuild(Context::default()))
         });
         match rebuilt {
             Err(error) if !self.done.any => Err(format!("the rebuild fails: {error}").into()),

@@ -10,7 +10,7 @@
 //! set aside under another one, and told: the next backup always works, and nobody's file is lost.
 
 use apograph_format::{Blake3, SegmentKind, SegmentName};
-use apograph_io::{Disk, Mode, Monitor, Reading};
+use apograph_io::{Context, Disk, Mode, Monitor};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::encoding::encode_for_segments;
@@ -30,7 +30,7 @@ impl Writer<'_> {
         &self,
         repository: Repository,
         mode: Mode,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Repository> {
         let disk = self.disk;
         if repository.unnamed().is_empty() {
@@ -44,7 +44,7 @@ impl Writer<'_> {
             .copied()
             .filter(|name| goes_on(&manifest, *name))
         {
-            let Some(segment) = fitting(&repository, &manifest, next, reading)? else {
+            let Some(segment) = fitting(&repository, &manifest, next, context)? else {
                 break;
             };
             manifest.segments.push(segment);
@@ -56,7 +56,7 @@ impl Writer<'_> {
                 disk.remove_file(repository.folder().at(&name.to_string()))?;
                 has_moved = true;
             } else if is_right_behind(manifest.segments.last(), name) {
-                set_aside(disk, &repository, name, reading)?;
+                set_aside(disk, &repository, name, context)?;
                 has_moved = true;
             }
         }
@@ -66,7 +66,7 @@ impl Writer<'_> {
         } else if !has_moved {
             return Ok(repository);
         }
-        Repository::open_or_empty(repository.folder().clone(), reading)
+        Repository::open_or_empty(repository.folder().clone(), context)
     }
 
     /// Removes what killed commands left under temporary names, and tells of a folder with such a
@@ -104,7 +104,7 @@ fn set_aside(
     disk: &dyn Disk,
     repository: &Repository,
     name: SegmentName,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<()> {
     let folder = repository.folder();
     let name = name.to_string();
@@ -115,7 +115,7 @@ fn set_aside(
         };
         match disk.publish(folder.at(&name), folder.at(&aside)) {
             Ok(()) => {
-                reading.monitor.warn(&format!(
+                context.monitor.warn(&format!(
                     "{name} does not go on behind the last segment, and had the name of the next: \
                      it is {aside} now"
                 ));
@@ -133,9 +133,9 @@ fn fitting(
     repository: &Repository,
     manifest: &Manifest,
     name: SegmentName,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<Option<Segment>> {
-    let Some((segment, hash)) = usable(read_segment(repository.folder(), name, reading))? else {
+    let Some((segment, hash)) = usable(read_segment(repository.folder(), name, context))? else {
         return Ok(None);
     };
     let last = manifest.segments.last();

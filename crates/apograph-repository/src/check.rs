@@ -2,7 +2,7 @@
 //! what an increment's must be.
 
 use apograph_format::Blake3;
-use apograph_io::{Bytes, IoError, Reading, Sums, SumsBehind, sums, sums_behind};
+use apograph_io::{Bytes, Context, IoError, Sums, SumsBehind, sums, sums_behind};
 use apograph_manifest::{ChainEntry, HISTORY_FILE_NAME, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
 
@@ -57,10 +57,10 @@ impl Expected<'_> {
 pub fn check_file(
     bytes: Bytes<'_>,
     expected: Expected<'_>,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<Sums, SegmentDefect> {
     check_size(bytes.len() as u64, expected.segment)?;
-    let found = sums(bytes, reading)?;
+    let found = sums(bytes, context)?;
     expected.check(bytes.len(), found)?;
     Ok(found)
 }
@@ -118,19 +118,19 @@ impl FileCheck<'_> {
 /// That of `read`, and that of the operating system.
 pub fn check_beside<R, E: From<IoError>>(
     bytes: Bytes<'_>,
-    reading: Reading<'_>,
+    context: Context<'_>,
     expected: Expected<'_>,
     first: bool,
     read: impl FnOnce(&FileCheck<'_>) -> Result<R, E>,
 ) -> Result<(R, Sums, Result<(), Unusable>), E> {
-    if first || !reading.pace.is_unlimited() {
-        let found = sums(bytes, reading)?;
+    if first || !context.pace.is_unlimited() {
+        let found = sums(bytes, context)?;
         let is_as_expected = expected.check(bytes.len(), found);
         let is_sound = is_as_expected.is_ok();
         let read = read(&FileCheck::Known { is_sound })?;
         return Ok((read, found, is_as_expected));
     }
-    let (read, found) = sums_behind(bytes, reading, |sums| read(&FileCheck::Behind(sums)))?;
+    let (read, found) = sums_behind(bytes, context, |sums| read(&FileCheck::Behind(sums)))?;
     Ok((read, found, expected.check(bytes.len(), found)))
 }
 

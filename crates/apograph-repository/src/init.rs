@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use apograph_io::{
-    At, Disk, FileLock, Folder, IoError, Mode, Reading, exists, is_temporary, random,
+    At, Context, Disk, FileLock, Folder, IoError, Mode, exists, is_temporary, random,
     temporary_name,
 };
 use apograph_manifest::{NOTES_FILE_NAME, Notes, RepositoryId, write_notes};
@@ -37,7 +37,7 @@ pub enum Initialized {
 /// [`RepositoryError::NotARepository`] where there is anything else but a repository;
 /// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Busy`]; and as
 /// [`Repository::open_or_empty`].
-pub fn init(disk: &dyn Disk, path: &Path, reading: Reading<'_>) -> Result<Initialized> {
+pub fn init(disk: &dyn Disk, path: &Path, context: Context<'_>) -> Result<Initialized> {
     let folder = match Folder::find(path) {
         Ok(Some(folder)) => folder,
         Ok(None) if !exists(path)? => {
@@ -54,7 +54,7 @@ pub fn init(disk: &dyn Disk, path: &Path, reading: Reading<'_>) -> Result<Initia
     };
     check_outside_logs(&folder, path)?;
     let _writer = Writer::lock(disk, &folder)?;
-    if Repository::open_or_empty(folder.clone(), reading)?.is_initialized() {
+    if Repository::open_or_empty(folder.clone(), context)?.is_initialized() {
         return Ok(Initialized::Present);
     }
     write_notes(disk, &folder, Mode::PRIVATE, &new_notes()?)?;

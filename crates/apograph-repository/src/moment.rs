@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apograph_io::{Folder, Reading};
+use apograph_io::{Context, Folder};
 use apograph_manifest::{FileStamp, HISTORY_FILE_NAME, MANIFEST_FILE_NAME};
 
 use crate::error::{RepositoryError, Result};
@@ -18,10 +18,10 @@ const AGREE_PAUSE: Duration = Duration::from_millis(10);
 /// it was not one moment that they are of, they are read again.
 pub(crate) fn at_one_moment<T>(
     folder: &Folder,
-    reading: Reading<'_>,
+    context: Context<'_>,
     read: impl Fn() -> Result<T>,
 ) -> Result<T> {
-    let begun = reading.clock.running();
+    let begun = context.clock.running();
     loop {
         let before = Moment::of(folder)?;
         let found = read();
@@ -29,13 +29,13 @@ pub(crate) fn at_one_moment<T>(
             return found;
         }
         let after = Moment::of(folder)?;
-        let elapsed = reading.clock.running().saturating_sub(begun);
+        let elapsed = context.clock.running().saturating_sub(begun);
         let may_begin = after.manifest.is_none() && elapsed < FIRST_WITHIN;
         let has_changed = before != after && elapsed < AGREE_WITHIN;
         if !may_begin && !has_changed {
             return found;
         }
-        reading.wait(AGREE_PAUSE)?;
+        context.wait(AGREE_PAUSE)?;
     }
 }
 
@@ -101,11 +101,11 @@ mod tests {
 
         /// Looks, and finds what `found` says of each look by its number.
         fn look(&self, found: impl Fn(u32) -> Result<()>) -> Result<()> {
-            let reading = Reading {
+            let context = Context {
                 clock: &self.clock,
-                ..Reading::heard_by(&self.monitor)
+                ..Context::heard_by(&self.monitor)
             };
-            at_one_moment(&self.folder, reading, || {
+            at_one_moment(&self.folder, context, || {
                 self.looks.set(self.looks.get() + 1);
                 found(self.looks.get())
             })

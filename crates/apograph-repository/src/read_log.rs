@@ -4,7 +4,7 @@
 //! in a segment. What they do with the groups differs, and who judges the end: a live log may end
 //! torn, and a segment may not.
 
-use apograph_io::{IoError, Reading, Steps, Threads};
+use apograph_io::{Context, IoError, Steps, Threads};
 use apograph_wal::{LogEnd, LogPart, PlacedEvent, PlacedReader, TimelineState, read_ahead};
 
 use crate::check::FileCheck;
@@ -62,7 +62,7 @@ impl IncrementFile {
         &self,
         mut before: TimelineState,
         overlap_bytes: u64,
-        reading: Reading<'_>,
+        context: Context<'_>,
         (check, steps): (&FileCheck<'_>, &mut Steps<'_>),
         mut visit: impl FnMut(&PlacedEvent<'_>) -> Result<(), IoError>,
     ) -> Result<LogRead, IoError> {
@@ -70,7 +70,7 @@ impl IncrementFile {
             before.end_process();
         }
         let parts = self.parts(overlap_bytes);
-        read_log(&parts, before, reading.threads, |event| {
+        read_log(&parts, before, context.threads, |event| {
             visit(event)?;
             event.runs().for_each(|run| check.passed(run, &parts));
             steps.advance(event.bytes())

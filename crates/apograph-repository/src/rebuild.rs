@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
 use apograph_format::{Blake3, Epoch, LogPosition, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Disk, Folder, IoError, Mode, Reading, Steps, random, sums, temporary_name};
+use apograph_io::{At, Context, Disk, Folder, IoError, Mode, Steps, random, sums, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME,
     Notes, RepositoryId, Segment, Unknown, Unusable, read_history, read_manifest, read_notes,
@@ -48,7 +48,7 @@ pub struct Rebuild {
 /// [`RepositoryError::NoneUsable`] where none can be read, or one is of a version that is not known
 /// here; [`RepositoryError::Contradiction`] where there are more than
 /// [`SEGMENTS_MAX`](apograph_manifest::SEGMENTS_MAX); [`RepositoryError::Io`].
-pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
+pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
     let mut names: Vec<SegmentName> = Vec::new();
     for name in folder.names()? {
         names.extend(name?.to_str().and_then(SegmentName::parse));
@@ -73,7 +73,7 @@ pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
     };
     let (mut skipped, mut file_times_through) = (Vec::new(), None);
     for name in names {
-        match read_segment(folder, name, reading) {
+        match read_segment(folder, name, context) {
             Ok((segment, hash)) if known.is_replaced(&segment, hash) => {
                 let detail = format!("it is another file than {HISTORY_FILE_NAME} knows");
                 skipped.push((name, Unusable::Damaged { offset: 0, detail }));
@@ -106,7 +106,7 @@ pub fn plan_rebuild(folder: &Folder, reading: Reading<'_>) -> Result<Rebuild> {
     encode_for_segments(&mut manifest);
     match read_notes(folder) {
         Err(ManifestError::Io(error)) => return Err(error.into()),
-        notes => tell_damaged(&notes, reading.monitor),
+        notes => tell_damaged(&notes, context.monitor),
     }
     let unchanged = present.as_ref() == Some(&manifest);
     Ok(Rebuild {
@@ -164,9 +164,9 @@ impl Writer<'_> {
     /// # Errors
     ///
     /// As [`plan_rebuild`]; the repository is then as it was.
-    pub fn rebuild(&self, reading: Reading<'_>) -> Result<Rebuild> {
-        let plan = plan_rebuild(&self.folder, reading)?;
-        reading.monitor.go_on()?;
+    pub fn rebuild(&self, context: Context<'_>) -> Result<Rebuild> {
+        let plan = plan_rebuild(&self.folder, context)?;
+        context.monitor.go_on()?;
         if !plan.unchanged {
             write_rebuild(self.disk, &self.folder, &plan)?;
         }
@@ -245,14 +245,14 @@ fn segment_mode(folder: &Folder, manifest: &Manifest) -> Result<Mode> {
 pub(crate) fn read_segment(
     folder: &Folder,
     name: SegmentName,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> std::result::Result<(Segment, Blake3), SegmentDefect> {
     let text = name.to_string();
     let at = folder.at(&text);
     let (start_epoch, end_epoch, sums, size, end) = match name.kind {
         SegmentKind::Full => {
             let file = FullFile::open(at)?;
-            let sums = file.check_sections(reading)?;
+            let sums = file.check_sections(context)?;
             (
                 Epoch::default(),
                 file.image.checkpoint().epoch,
@@ -264,9 +264,9 @@ pub(crate) fn read_segment(
         SegmentKind::Incremental => {
             let file = IncrementFile::open(at)?;
             let parts = file.parts(0);
-            let sums = sums(file.bytes(), reading)?;
-            let mut steps = Steps::untold(reading.monitor);
-            let end = read_ahead(&parts, reading.threads, |groups| {
+            let sums = sums(file.bytes(), context)?;
+            let mut steps = Steps::untold(context.monitor);
+            let end = read_ahead(&parts, context.threads, |groups| {
                 groups.finish_seeing(|event| match event {
                     LogEvent::Group(group) => steps.advance(group.bytes()),
                     _ => Ok::<_, IoError>(()),

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{At, Folder, IoError, Monitor, Reading, Threads, is_temporary};
+use apograph_io::{At, Context, Folder, IoError, Monitor, Threads, is_temporary};
 use apograph_manifest::{
     Chain, ChainEntry, Evidence, FileName, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
@@ -52,7 +52,7 @@ impl Repository {
     /// Opens the repository at `path`.
     ///
     /// A segment that is missing or damaged is no error here: it is a gap in the chain. Nor are
-    /// damaged notes, of which the monitor of a reading is told.
+    /// damaged notes, of which the monitor of a context is told.
     ///
     /// # Errors
     ///
@@ -61,11 +61,11 @@ impl Repository {
     /// be read; [`RepositoryError::Io`].
     pub fn open(path: &Path) -> Result<Self> {
         let threads = Threads::default();
-        let reading = Reading {
+        let context = Context {
             threads: &threads,
-            ..Reading::default()
+            ..Context::default()
         };
-        Self::open_with(path, reading)
+        Self::open_with(path, context)
     }
 
     /// The same, where segments that have no record are read in this way.
@@ -73,8 +73,8 @@ impl Repository {
     /// # Errors
     ///
     /// As [`Repository::open`].
-    pub fn open_with(path: &Path, reading: Reading<'_>) -> Result<Self> {
-        Self::open_by(path, reading, true)
+    pub fn open_with(path: &Path, context: Context<'_>) -> Result<Self> {
+        Self::open_by(path, context, true)
     }
 
     /// The same for who reads the files that matter to the end: one without a record is read for what
@@ -85,11 +85,11 @@ impl Repository {
     /// # Errors
     ///
     /// As [`Repository::open`].
-    pub fn open_unsummed(path: &Path, reading: Reading<'_>) -> Result<Self> {
-        Self::open_by(path, reading, false)
+    pub fn open_unsummed(path: &Path, context: Context<'_>) -> Result<Self> {
+        Self::open_by(path, context, false)
     }
 
-    fn open_by(path: &Path, reading: Reading<'_>, sums: bool) -> Result<Self> {
+    fn open_by(path: &Path, context: Context<'_>, sums: bool) -> Result<Self> {
         let no_repository = |detail: &str| RepositoryError::NotARepository {
             path: path.to_owned(),
             detail: detail.to_owned(),
@@ -100,8 +100,8 @@ impl Repository {
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        let found = Self::of_some_backup(&folder, reading, sums)?;
-        tell_damaged(&found.notes, reading.monitor);
+        let found = Self::of_some_backup(&folder, context, sums)?;
+        tell_damaged(&found.notes, context.monitor);
         Ok(found)
     }
 
@@ -111,13 +111,13 @@ impl Repository {
     /// # Errors
     ///
     /// As [`Repository::open`].
-    pub fn summed(self, reading: Reading<'_>) -> Result<Self> {
-        Self::of_some_backup(&self.folder, reading, true)
+    pub fn summed(self, context: Context<'_>) -> Result<Self> {
+        Self::of_some_backup(&self.folder, context, true)
     }
 
-    fn of_some_backup(folder: &Folder, reading: Reading<'_>, sums: bool) -> Result<Self> {
-        at_one_moment(folder, reading, || {
-            let repository = Self::of(folder.clone(), reading, sums)?;
+    fn of_some_backup(folder: &Folder, context: Context<'_>, sums: bool) -> Result<Self> {
+        at_one_moment(folder, context, || {
+            let repository = Self::of(folder.clone(), context, sums)?;
             if !repository.is_initialized() {
                 let path = folder.path().to_owned();
                 let detail = "there is no backup in it".to_owned();
@@ -136,11 +136,11 @@ impl Repository {
     ///
     /// As [`Repository::open`]; a folder with other files in it and no manifest is
     /// [`RepositoryError::NotARepository`].
-    pub fn open_or_empty(folder: Folder, reading: Reading<'_>) -> Result<Self> {
-        Self::of(folder, reading, true)
+    pub fn open_or_empty(folder: Folder, context: Context<'_>) -> Result<Self> {
+        Self::of(folder, context, true)
     }
 
-    fn of(folder: Folder, reading: Reading<'_>, sums: bool) -> Result<Self> {
+    fn of(folder: Folder, context: Context<'_>, sums: bool) -> Result<Self> {
         let found = Found::in_folder(&folder)?;
         let notes = match read_notes(&folder) {
             Err(ManifestError::Io(error)) => return Err(error.into()),
@@ -150,7 +150,7 @@ impl Repository {
             return Self::without_manifest(folder, found, notes);
         };
         let known = notes.as_ref().ok().and_then(Option::as_ref);
-        let opening = Opening::of(&folder, reading, sums, known);
+        let opening = Opening::of(&folder, context, sums, known);
         let Manifest {
             generation,
             segments,

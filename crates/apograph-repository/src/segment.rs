@@ -9,7 +9,7 @@ use apograph_format::{
     Extent, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
     SegmentHeader,
 };
-use apograph_io::{At, Bytes, IoError, PartsSums, Reading, Source, Sums};
+use apograph_io::{At, Bytes, Context, IoError, PartsSums, Source, Sums};
 use apograph_manifest::{ImageIdentity, LogRange, Unusable};
 use apograph_wal::LogPart;
 
@@ -312,8 +312,8 @@ impl FullFile {
     /// # Errors
     ///
     /// [`SegmentDefect`].
-    pub fn check_sections(&self, reading: Reading<'_>) -> Result<Sums, SegmentDefect> {
-        check_image(&self.image, self.bytes(), reading)
+    pub fn check_sections(&self, context: Context<'_>) -> Result<Sums, SegmentDefect> {
+        check_image(&self.image, self.bytes(), context)
     }
 
     /// Compares every section with its checksum, and the file with the manifest and its record;
@@ -325,11 +325,11 @@ impl FullFile {
     pub fn check(
         &self,
         expected: Expected<'_>,
-        reading: Reading<'_>,
+        context: Context<'_>,
     ) -> Result<Sums, SegmentDefect> {
         check_size(self.bytes().len() as u64, expected.segment)?;
         // Where a section is damaged, its place says more than the checksum of the whole file.
-        let found = self.check_sections(reading)?;
+        let found = self.check_sections(context)?;
         expected.check(self.bytes().len(), found)?;
         Ok(found)
     }
@@ -365,10 +365,10 @@ pub fn parse_image<E: From<FormatError> + From<IoError>>(file: Bytes<'_>) -> Res
 pub fn check_image<E: From<FormatError> + From<IoError>>(
     image: &Image,
     file: Bytes<'_>,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<Sums, E> {
     let sections = image.extents().iter().filter_map(Extent::range);
-    let sums = PartsSums::of(file, sections, reading)?;
+    let sums = PartsSums::of(file, sections, context)?;
     image.check_by(file.len() as u64, |range| Ok::<_, E>(sums.part(range)))?;
     Ok(sums.whole())
 }
@@ -402,12 +402,12 @@ impl SegmentDefect {
     /// What the defect is in the file of a segment that the manifest knows: a version that is not
     /// known here is damage where the checksum is another one too.
     #[must_use]
-    pub fn in_file(self, at: At<'_>, expected: Expected<'_>, reading: Reading<'_>) -> Self {
+    pub fn in_file(self, at: At<'_>, expected: Expected<'_>, context: Context<'_>) -> Self {
         if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
             return self;
         }
         match StoredFile::open(at) {
-            Ok(file) => match check_file(file.bytes(), expected, reading) {
+            Ok(file) => match check_file(file.bytes(), expected, context) {
                 Ok(_) => self,
                 Err(defect) => defect,
             },

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
-use apograph_io::{Monitor, Reading, Threads};
+use apograph_io::{Context, Monitor, Threads};
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable};
 use apograph_repository::Repository;
 use apograph_wal::{Group, PlacedEvent, Placement};
@@ -84,11 +84,11 @@ pub fn commits<E: From<RestoreError>>(
         })
     };
     let threads = Threads::default();
-    let reading = Reading {
+    let context = Context {
         threads: &threads,
-        ..Reading::heard_by(monitor)
+        ..Context::heard_by(monitor)
     };
-    let mut walk = Walk::from(repository, 0, reading).checking_first();
+    let mut walk = Walk::from(repository, 0, context).checking_first();
     let steps = (0..entries.len())
         .filter(is_wanted)
         .map(|index| (index, walk.step(index)));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis,
 };
-use apograph_io::{Disk, IoError, Mode, Monitor, Owner, Pace, Reading, Threads};
+use apograph_io::{Context, Disk, IoError, Mode, Monitor, Owner, Pace, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
 };
@@ -109,20 +109,20 @@ pub fn restore(
     let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
     place.check_place()?;
     place.check_free_or_left()?;
-    let reading = Reading {
+    let context = Context {
         threads: &options.threads,
         pace: &options.pace,
-        ..Reading::heard_by(monitor)
+        ..Context::heard_by(monitor)
     };
-    let mut repository = Repository::open_unsummed(folder, reading)?;
+    let mut repository = Repository::open_unsummed(folder, context)?;
     let mut passed_over = Vec::new();
     loop {
-        match restored(disk, &repository, &place, output, options, reading) {
+        match restored(disk, &repository, &place, output, options, context) {
             // Some file is another one than the manifest means, or may be.
             Err(RestoreError::Segment { .. } | RestoreError::Chain(_))
                 if repository.unsummed().next().is_some() =>
             {
-                repository = repository.summed(reading)?;
+                repository = repository.summed(context)?;
             }
             // What cannot be used is as if that had been seen when the repository was opened: other
             // segments may do, and if none do, the plan says how near others come.
@@ -148,13 +148,13 @@ fn restored(
     place: &Output,
     output: &Path,
     options: &Options,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<Restored> {
     let plan = repository.chain().plan(&options.target)?;
     // A core is left to whoever writes.
-    let beside_a_writer = reading.threads.but_one();
-    warn_of_file_times(repository, &plan, options, reading.monitor);
-    let maker = Maker::new(repository, &plan, reading);
+    let beside_a_writer = context.threads.but_one();
+    warn_of_file_times(repository, &plan, options, context.monitor);
+    let maker = Maker::new(repository, &plan, context);
     if options.dry_run {
         let mut restored = maker.made(output, Sink::counting())?;
         restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
@@ -162,7 +162,7 @@ fn restored(
     }
     let model = repository.file_of(maker.full()?);
     let mode = Mode::of(&model.open()?, &model.path())?;
-    let staging = Staging::begin(disk, place.clone(), mode, reading.monitor)?;
+    let staging = Staging::begin(disk, place.clone(), mode, context.monitor)?;
     maker.by(&beside_a_writer).made(output, Sink::to(staging))
 }
 
@@ -209,17 +209,17 @@ fn no_folder_for(output: &Path) -> IoError {
 struct Maker<'a> {
     repository: &'a Repository,
     plan: &'a ChainPlan,
-    reading: Reading<'a>,
+    context: Context<'a>,
     selection: Selection,
     bytes_read: u64,
 }
 
 impl<'a> Maker<'a> {
-    fn new(repository: &'a Repository, plan: &'a ChainPlan, reading: Reading<'a>) -> Self {
+    fn new(repository: &'a Repository, plan: &'a ChainPlan, context: Context<'a>) -> Self {
         Self {
             repository,
             plan,
-            reading,
+            context,
             selection: Selection::new(plan.cut),
             bytes_read: 0,
         }
@@ -227,11 +227,11 @@ impl<'a> Maker<'a> {
 
     /// The same by other threads.
     fn by(self, threads: &'a Threads) -> Self {
-        let reading = Reading {
+        let context = Context {
             threads,
-            ..self.reading
+            ..self.context
         };
-        Self { reading, ..self }
+        Self { context, ..self }
     }
 
     fn segment(&self, index: usize) -> Result<&'a Segment> {
@@ -278,9 +278,9 @@ impl<'a> Maker<'a> {
         let read = self.indexes().chain(others.iter().copied());
         let sizes = read.map(|index| self.segment(index).map(|it| it.size_bytes));
         let sizes = sizes.collect::<Result<Vec<u64>>>()?;
-        let monitor = self.reading.monitor;
+        let monitor = self.context.monitor;
         monitor.phase("restoring", total_bytes(sizes));
-        let mut walk = Walk::from(self.repository, self.plan.full, self.reading);
+        let mut walk = Walk::from(self.repository, self.plan.full, self.context);
         let full = self.plan.full;
         let read = walk.step(full).and_then(|step| {
             let opened = step.full()?;
@@ -316,7 +316,7 @@ impl<'a> Maker<'a> {
 
     /// Compares other files with the manifest: the plan was made of what is in them too.
     fn check_others(&self, others: &[usize]) -> Result<()> {
-        let mut walk = Walk::from(self.repository, 0, self.reading);
+        let mut walk = Walk::from(self.repository, 0, self.context);
         for &index in others {
             let checked = walk.step(index).and_then(|step| match step.kind() {
                 SegmentKind::Full => step.full()?.check(),

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use apograph_format::v1::is_spilled_vectors;
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder, spill_folder};
 use apograph_io::{
-    At, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Monitor, Owner, Reading, exists,
+    At, Context, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Monitor, Owner, exists,
     is_silly_renamed, temporary_name,
 };
 use apograph_repository::{check_no_repository, check_outside_logs};
@@ -226,7 +226,7 @@ impl<'d> Staging<'d> {
     pub(crate) fn copy_image(&mut self, source: &File, length: u64) -> Result<()> {
         let at = self.folder.at(IMAGE);
         let mut image = self.disk.create_new(at, self.mode.into())?;
-        image.copy(source, 0, length, Reading::heard_by(self.monitor))?;
+        image.copy(source, 0, length, Context::heard_by(self.monitor))?;
         self.image = Some(image);
         Ok(())
     }
@@ -248,7 +248,7 @@ impl<'d> Staging<'d> {
             self.spill.insert(folder)
         };
         let mut file = self.disk.create_new(folder.at(name), self.mode.into())?;
-        file.copy(source, offset, length, Reading::heard_by(self.monitor))?;
+        file.copy(source, offset, length, Context::heard_by(self.monitor))?;
         Ok(file.sync()?)
     }
 
@@ -285,9 +285,9 @@ impl<'d> Staging<'d> {
 
     /// Copies a part of a file to the end of the log file.
     pub(crate) fn copy_log(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
-        let reading = Reading::heard_by(self.monitor);
+        let context = Context::heard_by(self.monitor);
         match self.log_file() {
-            Some(file) => Ok(file.copy(source, offset, length, reading)?),
+            Some(file) => Ok(file.copy(source, offset, length, context)?),
             None => Ok(()),
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Clock, Disk, Monitor, Pace, Reading, Threads};
+use apograph_io::{At, Clock, Context, Disk, Monitor, Pace, Threads};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
 use apograph_repository::{Repository, VerificationRecord, Writer};
 
@@ -33,11 +33,11 @@ pub struct VerifyOptions {
 }
 
 impl VerifyOptions {
-    fn reading<'a>(&'a self, monitor: &'a dyn Monitor) -> Reading<'a> {
-        Reading {
+    fn context<'a>(&'a self, monitor: &'a dyn Monitor) -> Context<'a> {
+        Context {
             threads: &self.threads,
             pace: &self.pace,
-            ..Reading::heard_by(monitor)
+            ..Context::heard_by(monitor)
         }
     }
 }
@@ -81,9 +81,9 @@ pub struct Problem {
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
 pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
-    let reading = options.reading(monitor);
-    let repository = Repository::open_with(folder, reading)?;
-    Ok(verified(&repository, options, reading, false)?.0)
+    let context = options.context(monitor);
+    let repository = Repository::open_with(folder, context)?;
+    Ok(verified(&repository, options, context, false)?.0)
 }
 
 /// The same, and notes in `apograph.json` which segments were found sound, and when.
@@ -101,9 +101,9 @@ pub fn verify_and_record(
     options: &VerifyOptions,
     monitor: &dyn Monitor,
 ) -> Result<Verified> {
-    let reading = options.reading(monitor);
-    let repository = Repository::open_with(folder, reading)?;
-    let (verified, marks) = verified(&repository, options, reading, true)?;
+    let context = options.context(monitor);
+    let repository = Repository::open_with(folder, context)?;
+    let (verified, marks) = verified(&repository, options, context, true)?;
     if repository.has_history() || options.only_new {
         let writer = Writer::lock(disk, repository.folder());
         let recorded = writer.and_then(|it| it.record_verifications(&repository, &marks));
@@ -118,7 +118,7 @@ pub fn verify_and_record(
 fn verified<'a>(
     repository: &'a Repository,
     options: &VerifyOptions,
-    reading: Reading<'a>,
+    context: Context<'a>,
     notes: bool,
 ) -> Result<(Verified, Vec<VerificationRecord<'a>>)> {
     let entries = repository.chain().entries();
@@ -132,20 +132,20 @@ fn verified<'a>(
     };
     let new = || (0..entries.len()).filter(is_new);
     let sizes = new().filter_map(|index| Some(entries.get(index)?.segment.size_bytes));
-    reading.monitor.phase("verifying", total_bytes(sizes));
+    context.monitor.phase("verifying", total_bytes(sizes));
     let check = Check {
         repository,
         level: options.level,
         notes,
-        reading,
+        context,
         found: Mutex::default(),
     };
-    let mut walk = Walk::from(repository, 0, reading);
+    let mut walk = Walk::from(repository, 0, context);
     for index in new().filter(is_large) {
         check.segment(index, walk.step(index));
     }
     let small = || new().filter(|index| !is_large(index));
-    let alone = Walk::from(repository, 0, reading.by_one_thread());
+    let alone = Walk::from(repository, 0, context.by_one_thread());
     let ahead = Mutex::new((alone, small()));
     options.threads.for_each(small().count(), |_| {
         let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,7 +166,7 @@ fn verified<'a>(
     let (unfinished, unnamed): (Vec<_>, Vec<&SegmentName>) =
         unnamed.partition(|name| repository.is_unfinished(**name));
     for name in unfinished {
-        reading.monitor.warn(&format!(
+        context.monitor.warn(&format!(
             "{name} is of a backup that was not finished; the next one makes it part of the chain"
         ));
     }
@@ -187,7 +187,7 @@ struct Check<'a> {
     repository: &'a Repository,
     level: Level,
     notes: bool,
-    reading: Reading<'a>,
+    context: Context<'a>,
     found: Mutex<Found<'a>>,
 }
 
@@ -209,7 +209,7 @@ impl<'a> Check<'a> {
         if self.found().failed.range(..index).next().is_some() {
             return;
         }
-        if let Err(error) = self.reading.monitor.go_on() {
+        if let Err(error) = self.context.monitor.go_on() {
             self.found().failed.insert(index, error.into());
             return;
         }
@@ -217,9 +217,9 @@ impl<'a> Check<'a> {
         let file = self.repository.file_of(segment);
         let stamp = self
             .notes
-            .then(|| settled_stamp(file, self.reading.clock))
+            .then(|| settled_stamp(file, self.context.clock))
             .flatten();
-        let at = self.reading.clock.now();
+        let at = self.context.clock.now();
         let read = step.and_then(|step| self.read(step, segment.kind));
         let mut found = self.found();
         if self.notes {

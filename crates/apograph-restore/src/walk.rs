@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind};
-use apograph_io::{At, IoError, Reading, Steps};
+use apograph_io::{At, Context, IoError, Steps};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile,
@@ -58,7 +58,7 @@ impl From<Unusable> for WalkError {
 /// A walk over the entries of a chain, in order.
 pub(crate) struct Walk<'a> {
     repository: &'a Repository,
-    reading: Reading<'a>,
+    context: Context<'a>,
     checks_first: bool,
     timeline: TimelineState,
     /// Generation 2: the position in the log up to which the entries so far hold it.
@@ -70,12 +70,12 @@ pub(crate) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk that begins at the first entry, or at a full backup: what that holds, it holds
     /// whatever was captured before it.
-    pub(crate) fn from(repository: &'a Repository, first: usize, reading: Reading<'a>) -> Self {
+    pub(crate) fn from(repository: &'a Repository, first: usize, context: Context<'a>) -> Self {
         Self {
             timeline: repository.timeline_before(first),
             position: None,
             repository,
-            reading,
+            context,
             checks_first: false,
             first,
             next: first,
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
         let entry = entry.ok_or(Unusable::Missing)?;
         let step = Step {
             repository: self.repository,
-            reading: self.reading,
+            context: self.context,
             checks_first: self.checks_first,
             entry,
             state: self.state_at(index, entry),
@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
 /// An entry of a chain, with what those before it say of where it is. It can be read beside others.
 pub(crate) struct Step<'a> {
     repository: &'a Repository,
-    reading: Reading<'a>,
+    context: Context<'a>,
     checks_first: bool,
     entry: &'a ChainEntry,
     state: TimelineState,
@@ -179,8 +179,8 @@ impl<'a> Step<'a> {
     /// Checks a file as such: size and checksum.
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
         let file = StoredFile::open(self.at())?;
-        check_file(file.bytes(), self.expected(), self.reading)?;
-        self.reading.monitor.advance(file.bytes().len() as u64);
+        check_file(file.bytes(), self.expected(), self.context)?;
+        self.context.monitor.advance(file.bytes().len() as u64);
         Ok(file)
     }
 
@@ -219,7 +219,7 @@ impl<'a> Step<'a> {
     }
 
     fn in_file(&self, defect: SegmentDefect) -> SegmentDefect {
-        defect.in_file(self.at(), self.expected(), self.reading)
+        defect.in_file(self.at(), self.expected(), self.context)
     }
 
     fn expected(&self) -> Expected<'a> {
@@ -241,8 +241,8 @@ impl Full<'_> {
     /// Checks it: size, checksum, and the checksum of every section.
     pub(crate) fn check(&self) -> Result<(), WalkError> {
         let (step, file) = (&self.step, &self.file);
-        file.check(step.expected(), step.reading)?;
-        step.reading.monitor.advance(file.bytes().len() as u64);
+        file.check(step.expected(), step.context)?;
+        step.context.monitor.advance(file.bytes().len() as u64);
         let known = match &step.entry.content {
             Some(SegmentContent::Full(full)) => {
                 let epoch = file.image.checkpoint().epoch;
@@ -278,18 +278,18 @@ impl Increment<'_> {
             file,
             overlap_bytes,
         } = self;
-        let (expected, reading, known) = (step.expected(), step.reading, step.known_increment());
+        let (expected, context, known) = (step.expected(), step.context, step.known_increment());
         let (segment, header) = (expected.segment, &file.header);
-        let mut steps = Steps::of(reading.monitor);
+        let mut steps = Steps::of(context.monitor);
         let read = |check: &FileCheck<'_>| {
             let may_visit = !step.checks_first || check.is_known_sound();
             let told = (check, &mut steps);
-            file.read_log(step.state, overlap_bytes, reading, told, |event| {
+            file.read_log(step.state, overlap_bytes, context, told, |event| {
                 if may_visit { visit(event) } else { Ok(()) }
             })
         };
         let (log, _, is_as_expected) =
-            check_beside(file.bytes(), reading, expected, step.checks_first, read)?;
+            check_beside(file.bytes(), context, expected, step.checks_first, read)?;
         steps.tell();
         // Where a frame is damaged, its place says more than the checksum of the whole file.
         check_end(log.end, &file.parts(overlap_bytes))?;

@@ -1,7 +1,7 @@
 //! What a publish writes down to prove the next time that the log is the same.
 
 use apograph_format::{LogPosition, UnixMillis};
-use apograph_io::{Reading, random, sums};
+use apograph_io::{Context, random, sums};
 use apograph_manifest::{CapturedFile, Evidence, LogEvidence, Nonce, SegmentRecord, SegmentStamp};
 use apograph_wal::LogFolder;
 
@@ -17,13 +17,13 @@ pub(crate) fn evidence_of(
     end: Option<(Option<&LogFolder>, LogPosition)>,
     moment: &Moment,
     looked_at: UnixMillis,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<Evidence> {
     let log = end.and_then(|(log, position)| Some((log?, position)));
     let older_files = log.and_then(|(log, end)| older_files_hash(log, end, looked_at));
     let log = match (log, moment.newest) {
         (Some((log, position)), Some(newest)) => Some(LogEvidence {
-            file: captured_file(log, position, reading)?,
+            file: captured_file(log, position, context)?,
             checkpoint: moment.recorded,
             newest,
             pending: moment.pending,
@@ -50,7 +50,7 @@ pub(crate) fn evidence_of(
 fn captured_file(
     log: &LogFolder,
     end: LogPosition,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<Option<CapturedFile>> {
     let Some(file) = log.holding(end) else {
         return Ok(None);
@@ -65,6 +65,6 @@ fn captured_file(
     Ok(Some(CapturedFile {
         sequence,
         length: length as u64,
-        hash: sums(bytes.slice(0..length), reading)?.blake3,
+        hash: sums(bytes.slice(0..length), context)?.blake3,
     }))
 }

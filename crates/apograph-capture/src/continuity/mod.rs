@@ -16,7 +16,7 @@ pub(crate) use evidence::evidence_of;
 pub(crate) use v1::file_of;
 
 use apograph_format::{LogPosition, Lsn, SegmentKind};
-use apograph_io::Reading;
+use apograph_io::Context;
 use apograph_manifest::{
     ChainEntry, Evidence, FolderStamp, FullContent, ImageIdentity, Marker, Nonce, SegmentContent,
     SegmentStamp, Target, log_end,
@@ -60,7 +60,7 @@ pub(crate) fn find(
     repository: &Repository,
     live: &Live,
     beside: &Beside,
-    reading: Reading<'_>,
+    context: Context<'_>,
 ) -> Result<std::result::Result<ResumePoint, ChainBreak>> {
     let entries = repository.chain().entries();
     let has_full = entries
@@ -73,7 +73,7 @@ pub(crate) fn find(
         repository,
         live,
         beside,
-        reading,
+        context,
         entries,
         last,
     };
@@ -153,7 +153,7 @@ struct Search<'a> {
     repository: &'a Repository,
     live: &'a Live,
     beside: &'a Beside,
-    reading: Reading<'a>,
+    context: Context<'a>,
     entries: &'a [ChainEntry],
     last: &'a ChainEntry,
 }

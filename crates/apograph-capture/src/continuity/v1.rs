@@ -61,8 +61,8 @@ impl Search<'_> {
         }
         // Engines that keep their log may have led to the image with it.
         let (headers, written) = (&self.live.headers, self.live.written);
-        let is_older = is_older_than_image(log, headers, written, self.repository, self.reading)?;
-        let place = ImagePlace::find(log, headers, is_older, self.reading.threads)?;
+        let is_older = is_older_than_image(log, headers, written, self.repository, self.context)?;
+        let place = ImagePlace::find(log, headers, is_older, self.context.threads)?;
         Ok(place.is_exact.then_some(begins))
     }
 
@@ -122,7 +122,7 @@ impl Search<'_> {
         if length > bytes.len() {
             return Ok(Err(ChainBreak::FileShortened { file: name() }));
         }
-        if sums(bytes.slice(0..length), self.reading)?.blake3 != captured.hash {
+        if sums(bytes.slice(0..length), self.context)?.blake3 != captured.hash {
             let end = file.start.plus(captured.length);
             return Ok(Err(other_bytes(file, end, log.recovery_start(None))?));
         }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 
 use apograph_capture::{Kind, Options, capture};
-use apograph_io::{FileLock, Folder, NoProgress, Reading, RealDisk};
+use apograph_io::{Context, FileLock, Folder, NoProgress, RealDisk};
 use apograph_repository::{Repository, init};
 use apograph_testing::disk::{ContendedDisk, Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
@@ -112,7 +112,7 @@ fn a_folder_that_another_command_created_meanwhile_is_the_repository() {
         let disk = SimDisk::new(live.path("").as_path());
         let disk = disk.meanwhile(move |index| {
             if index == 0 {
-                init(&RealDisk, &path, Reading::default()).expect("a repository");
+                init(&RealDisk, &path, Context::default()).expect("a repository");
             }
         });
         live.capture_on(&disk, Kind::Auto).expect("a backup");

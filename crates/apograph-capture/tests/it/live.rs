@@ -13,7 +13,7 @@ use apograph_format::{
     Checkpoint, Crc32, DatabaseHeaders, Epoch, Generation, LogPosition, LogSequence, SegmentFlags,
     SegmentHeader, SegmentKind, UnixMillis, log_file_name, log_folder,
 };
-use apograph_io::{Disk, Folder, Mode, Monitor, NoProgress, Reading, RealDisk};
+use apograph_io::{Context, Disk, Folder, Mode, Monitor, NoProgress, RealDisk};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, Evidence, FullContent, History, IncrementContent, Keep, Manifest,
     Marker, RepositoryId, Segment, SegmentContent, SegmentRecord, Unknown, marker_name,
@@ -90,7 +90,7 @@ impl Live {
     /// Makes the repository, without a backup.
     pub(crate) fn initialized(&self) {
         let path = self.repository();
-        init(&RealDisk, &path, Reading::default()).expect("a repository");
+        init(&RealDisk, &path, Context::default()).expect("a repository");
     }
 
     pub(crate) fn capture(&self, kind: Kind) -> Result<Captured> {

@@ -23,9 +23,9 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use apograph::format::SegmentName;
-use apograph::io::{Folder, Reading, RealDisk};
+use apograph::io::{Context, Folder, RealDisk};
 use apograph::manifest::read_manifest;
 use apograph::repository::Writer;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -118,7 +118,7 @@ fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
             index += 1;
         }
     }
-    Writer::lock(&RealDisk, &Folder::open(folder)?)?.rebuild(Reading::default())?;
+    Writer::lock(&RealDisk, &Folder::open(folder)?)?.rebuild(Context::default())?;
     Ok(())
 }
 

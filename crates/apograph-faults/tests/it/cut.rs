@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::Generation;
 use apograph::format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph::io::{Folder, Monitor, NoProgress, Reading, RealDisk};
+use apograph::io::{Context, Folder, Monitor, NoProgress, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, plan_rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, commits, restore, verify};
@@ -181,13 +181,13 @@ fn a_segment_that_becomes_shorter_while_it_is_read() {
             }),
             ("open without records", |place, monitor| {
                 fs::remove_file(place.repository().join("apograph.json")).expect("a removal");
-                let reading = Reading::heard_by(monitor);
-                let opened = Repository::open_with(&place.repository(), reading);
+                let context = Context::heard_by(monitor);
+                let opened = Repository::open_with(&place.repository(), context);
                 opened.map(drop).map_err(|error| error.code().as_str())
             }),
             ("rebuild", |place, monitor| {
                 let folder = Folder::open(&place.repository()).expect("a repository");
-                let planned = plan_rebuild(&folder, Reading::heard_by(monitor));
+                let planned = plan_rebuild(&folder, Context::heard_by(monitor));
                 planned.map(drop).map_err(|error| error.code().as_str())
             }),
         ];

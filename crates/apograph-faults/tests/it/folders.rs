@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use anyhow::{Result, ensure};
 use apograph::capture::CaptureError;
-use apograph::io::{FileLock, Folder, Mode, Reading, RealDisk};
+use apograph::io::{Context, FileLock, Folder, Mode, RealDisk};
 use apograph::repository::init;
 use apograph_faults::act::{Act, Place, code_of};
 use apograph_faults::check::{Ended, check};
@@ -154,7 +154,7 @@ fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
             let nothing = |_| {};
             let create = |operation| {
                 if operation == 0 {
-                    init(&RealDisk, &repository, Reading::default()).expect("a repository");
+                    init(&RealDisk, &repository, Context::default()).expect("a repository");
                     lock(&Folder::open(&repository).expect("a folder"));
                 }
             };
@@ -206,7 +206,7 @@ fn a_failed_backup_leaves_the_lock_file_where_an_engine_may_have_it() {
 
         fs::remove_file(repository.join("letter")).expect("a file");
         fail("not-a-repository");
-        init(&RealDisk, &repository, Reading::default()).expect("a repository");
+        init(&RealDisk, &repository, Context::default()).expect("a repository");
         let folder = Folder::open(&repository).expect("a folder");
         let engine = || FileLock::acquire(folder.at(lock), Mode::PRIVATE);
         fail("no-full-backup");

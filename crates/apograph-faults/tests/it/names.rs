@@ -4,7 +4,7 @@ use std::fs;
 
 use apograph::capture::{Options, capture};
 use apograph::format::Timeline;
-use apograph::io::{NoProgress, Reading, RealDisk};
+use apograph::io::{Context, NoProgress, RealDisk};
 use apograph::manifest::{HISTORY_FILE_NAME, Target};
 use apograph::repository::{Repository, Writer};
 use apograph_faults::check::{points, state_at};
@@ -37,7 +37,7 @@ fn a_backup_records_no_guess() {
         assert!(path.join(HISTORY_FILE_NAME).exists());
 
         Writer::lock(&RealDisk, repository.folder())
-            .and_then(|it| it.rebuild(Reading::default()))
+            .and_then(|it| it.rebuild(Context::default()))
             .expect("a rebuild");
         let rebuilt = points(&Repository::open(&path).expect("a repository"));
         assert!(rebuilt.len() > left.len(), "{rebuilt:?}");

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apograph_io::{
-    Clock, Disk, Folder, IoError, Mode, Monitor, NoProgress, Pace, Reading, RealDisk, StagedFile,
+    Clock, Context, Disk, Folder, IoError, Mode, Monitor, NoProgress, Pace, RealDisk, StagedFile,
     Sums, Threads, sums,
 };
 use apograph_testing::clock::ManualClock;
@@ -102,23 +102,23 @@ fn a_reading_ends_when_it_is_interrupted() {
     for (rate, asked, expected) in [(1000, 0, 0), (1000, 1, 100), (1000, 5, 500)] {
         let (clock, pace) = limited(rate);
         let monitor = Patient(AtomicUsize::new(asked));
-        let reading = Reading {
+        let context = Context {
             threads: &Threads::ONE,
             pace: &pace,
             monitor: &monitor,
-            ..Reading::default()
+            ..Context::default()
         };
-        let end = sums(&bytes, reading);
+        let end = sums(&bytes, context);
         assert!(matches!(end, Err(IoError::Interrupted)), "{end:?}");
         assert_eq!(milliseconds(&clock), expected);
         let monitor = Patient(AtomicUsize::new(asked));
-        let reading = Reading {
+        let context = Context {
             monitor: &monitor,
-            ..reading
+            ..context
         };
         let target = folder.at("target");
         let mut staged = StagedFile::create(&RealDisk, target, Mode::PRIVATE).expect("a file");
-        let end = staged.copy(&source, 0, bytes.len() as u64, reading);
+        let end = staged.copy(&source, 0, bytes.len() as u64, context);
         assert!(matches!(end, Err(IoError::Interrupted)), "{end:?}");
         drop(staged);
         let names = folder.names().expect("a folder").count();
@@ -132,15 +132,15 @@ fn a_slow_checksum_is_the_same() {
     let expected = Sums::of(&bytes);
     let (clock, pace) = limited(MIB);
     let threads = Threads::default();
-    let unlimited = Reading {
+    let unlimited = Context {
         threads: &threads,
-        ..Reading::default()
+        ..Context::default()
     };
-    let reading = Reading {
+    let context = Context {
         pace: &pace,
         ..unlimited
     };
-    assert_eq!(sums(&bytes, reading).expect("no end"), expected);
+    assert_eq!(sums(&bytes, context).expect("no end"), expected);
     assert_eq!(milliseconds(&clock), 3000);
     check_waits(&clock);
     let found = sums(&bytes, unlimited);
@@ -166,12 +166,12 @@ fn a_slow_copy_is_the_same() {
         let target = folder.at("target");
         let mut staged = StagedFile::create(&RealDisk, target, Mode::PRIVATE).expect("a file");
         let (offset, length) = (range.start as u64, range.len() as u64);
-        let reading = Reading {
+        let context = Context {
             pace: &pace,
-            ..Reading::default()
+            ..Context::default()
         };
         staged
-            .copy(&source, offset, length, reading)
+            .copy(&source, offset, length, context)
             .expect("a copy");
         staged.publish().expect("a file");
         assert!(target.source().and_then(|it| it.read()).expect("a file") == bytes[range.clone()]);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use apograph_io::{Bytes, Folder, IoError, Reading, Source, Threads, Window, sums, sums_behind};
+use apograph_io::{Bytes, Context, Folder, IoError, Source, Threads, Window, sums, sums_behind};
 use tempfile::NamedTempFile;
 
 /// What is read at a time.
@@ -104,17 +104,17 @@ fn bytes_are_compared_wherever_they_are() {
 /// What reads some bytes to their end, in every way that there is.
 fn ways(source: &Source) -> [Result<(), IoError>; 5] {
     let threads = Threads::default();
-    let reading = Reading {
+    let context = Context {
         threads: &threads,
-        ..Reading::default()
+        ..Context::default()
     };
     let mut window = Window::of(source.bytes());
     [
         source.read().map(drop),
         source.bytes().for_each(|_| {}),
         window.at(0, usize::MAX).map(drop),
-        sums(source, reading).map(drop),
-        sums_behind(source, reading, |_| Ok::<_, IoError>(())).map(drop),
+        sums(source, context).map(drop),
+        sums_behind(source, context, |_| Ok::<_, IoError>(())).map(drop),
     ]
 }
 

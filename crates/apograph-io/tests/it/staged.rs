@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use apograph_io::{
-    Disk, Folder, IoError, Mode, Reading, RealDisk, Result, StagedFile, Sums, Threads,
+    Context, Disk, Folder, IoError, Mode, RealDisk, Result, StagedFile, Sums, Threads,
     is_temporary, temporary_name,
 };
 use tempfile::TempDir;
@@ -192,17 +192,17 @@ fn read_back(length: usize, check: &(dyn Fn(usize, &[u8]) -> Result<()> + Sync))
     let source = File::open(source).expect("a file");
     let mut file = StagedFile::create(&RealDisk, folder.at("file"), Mode::PRIVATE)?;
     let threads = Threads::default();
-    let reading = Reading {
+    let context = Context {
         threads: &threads,
-        ..Reading::default()
+        ..Context::default()
     };
-    let sums = file.write_and_read(length + 1, check, reading, |file| {
-        file.copy(&source, 0, length as u64 / 2, reading)?;
+    let sums = file.write_and_read(length + 1, check, context, |file| {
+        file.copy(&source, 0, length as u64 / 2, context)?;
         file.copy(
             &source,
             length as u64 / 2,
             length.div_ceil(2) as u64,
-            reading,
+            context,
         )?;
         file.write(b"!")
     })?;
@@ -250,7 +250,7 @@ fn a_file_that_is_written_shorter_than_it_must_be_is_told() {
     let file = StagedFile::create(&RealDisk, folder.at("file"), Mode::PRIVATE);
     let end = file
         .expect("a file")
-        .write_and_read(7, &|_, _| Ok(()), Reading::default(), |file| {
+        .write_and_read(7, &|_, _| Ok(()), Context::default(), |file| {
             file.write(b"bytes")
         });
     assert!(matches!(end, Err(IoError::EndedEarly { expected: 7, .. })));

@@ -11,7 +11,7 @@ mod unrecorded;
 use std::cell::Cell;
 
 use apograph_format::{Generation, SegmentFlags, SegmentKind, SegmentName};
-use apograph_io::{Bytes, FileStatus, Folder, IoError, Reading};
+use apograph_io::{Bytes, Context, FileStatus, Folder, IoError};
 use apograph_manifest::{
     ChainEntry, Evidence, FileName, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost,
     MANIFEST_FILE_NAME, Notes, Segment, SegmentContent, Unusable, missing_entry, read_records,
@@ -29,7 +29,7 @@ use numbering::{Found, Numbering};
 /// The reading of a manifest's entries.
 pub(crate) struct Opening<'a> {
     pub(crate) folder: &'a Folder,
-    pub(crate) reading: Reading<'a>,
+    pub(crate) context: Context<'a>,
     /// Whether files without a record are compared with the manifest: all of their bytes.
     pub(crate) sums: bool,
     /// Up to which segment the manifest's times are those of the files, since a rebuild: a record
@@ -83,14 +83,14 @@ impl<'a> Opening<'a> {
     /// At a pace files are summed as they are read: each byte counts once.
     pub(crate) fn of(
         folder: &'a Folder,
-        reading: Reading<'a>,
+        context: Context<'a>,
         sums: bool,
         notes: Option<&'a Notes>,
     ) -> Self {
         Self {
             folder,
-            reading,
-            sums: sums || !reading.pace.is_unlimited(),
+            context,
+            sums: sums || !context.pace.is_unlimited(),
             file_times_through: notes.and_then(|notes| notes.file_times_through.as_ref()),
             read_from: Cell::default(),
         }
@@ -370,7 +370,7 @@ impl<'a> Opening<'a> {
         bytes: Bytes<'_>,
         expected: Expected<'_>,
     ) -> std::result::Result<bool, IoError> {
-        Ok(usable(check_file(bytes, expected, self.reading))?.is_some())
+        Ok(usable(check_file(bytes, expected, self.context))?.is_some())
     }
 }
 

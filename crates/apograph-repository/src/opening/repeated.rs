@@ -84,7 +84,7 @@ impl Opening<'_> {
             }
         }
         let parts: Vec<_> = files.iter().rev().flat_map(|file| file.parts(0)).collect();
-        Ok(Some(overlap_bytes(&parts, body, self.reading.threads)?))
+        Ok(Some(overlap_bytes(&parts, body, self.context.threads)?))
     }
 }
 

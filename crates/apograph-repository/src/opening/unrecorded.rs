@@ -80,10 +80,11 @@ impl Opening<'_> {
         state: &TimelineState,
     ) -> std::result::Result<Read, Defect> {
         let segment = expected.segment;
-        let (at, reading) = (self.folder.at(&segment.file), self.reading);
-        let file = FullFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
+        let at = self.folder.at(&segment.file);
+        let file =
+            FullFile::open(at).map_err(|defect| defect.in_file(at, expected, self.context))?;
         let hash = if self.sums(expected) {
-            Some(file.check(expected, reading)?.blake3)
+            Some(file.check(expected, self.context)?.blake3)
         } else {
             None
         };
@@ -137,9 +138,9 @@ impl Opening<'_> {
             return Ok(current.timeline);
         };
         let state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
-        let mut steps = Steps::untold(self.reading.monitor);
+        let mut steps = Steps::untold(self.context.monitor);
         let told = (&FileCheck::Later, &mut steps);
-        let log = file.read_log(state, 0, self.reading, told, |_| Ok(()))?;
+        let log = file.read_log(state, 0, self.context, told, |_| Ok(()))?;
         Ok(image_timeline(current, &log.state))
     }
 
@@ -151,9 +152,9 @@ impl Opening<'_> {
         state: &TimelineState,
     ) -> std::result::Result<Read, Defect> {
         let segment = expected.segment;
-        let (at, reading) = (self.folder.at(&segment.file), self.reading);
+        let at = self.folder.at(&segment.file);
         let file =
-            IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, reading))?;
+            IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, self.context))?;
         check_size(file.bytes().len() as u64, segment)?;
         let header = file.header;
         let flags = header.flags;
@@ -173,14 +174,18 @@ impl Opening<'_> {
             (Generation::Two, false) => self.lsn_overlap(before, &file)?,
         };
         let read = |check: &FileCheck<'_>| {
-            let mut steps = Steps::untold(reading.monitor);
-            file.read_log(state, overlap_bytes, reading, (check, &mut steps), |_| {
-                Ok(())
-            })
+            let mut steps = Steps::untold(self.context.monitor);
+            file.read_log(
+                state,
+                overlap_bytes,
+                self.context,
+                (check, &mut steps),
+                |_| Ok(()),
+            )
         };
         let (log, hash) = if self.sums(expected) {
             let (log, sums, is_as_expected) =
-                check_beside(file.bytes(), reading, expected, false, read)?;
+                check_beside(file.bytes(), self.context, expected, false, read)?;
             is_as_expected?;
             (log, Some(sums.blake3))
         } else {

@@ -1,7 +1,7 @@
 //! The comparison of a file with what the manifest and its record say of it.
 
 use apograph_format::{Blake3, LogSequence, SEGMENT_HEADER_BYTES};
-use apograph_io::{IoError, Reading, Sums};
+use apograph_io::{Context, IoError, Sums};
 use apograph_manifest::Unusable;
 use apograph_repository::{Expected, FileCheck, check_beside};
 use apograph_testing::fixtures::{V1, V2};
@@ -26,9 +26,9 @@ fn both(bytes: &[u8], expected: Expected<'_>) -> [Result<(), Unusable>; 2] {
             check.passed(whole, &part);
             Ok::<_, IoError>(check.is_known_sound())
         };
-        let reading = Reading::default();
+        let context = Context::default();
         let (is_known, sums, found) =
-            check_beside(bytes.into(), reading, expected, first, read).expect("bytes in memory");
+            check_beside(bytes.into(), context, expected, first, read).expect("bytes in memory");
         assert_eq!(is_known, first && found.is_ok());
         assert_eq!(sums, Sums::of(bytes));
         found

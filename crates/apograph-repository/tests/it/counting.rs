@@ -3,7 +3,7 @@
 use std::fs;
 
 use apograph_format::{Point, UnixMillis};
-use apograph_io::{Mode, Reading, RealDisk};
+use apograph_io::{Context, Mode, RealDisk};
 use apograph_manifest::{
     HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Notes, PointRange, RepositoryId, Target, read_history,
     write_history, write_notes,
@@ -106,7 +106,7 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let sound = open(&stage).chain().restorable();
     fs::remove_file(stage.repository().join("backup_incr_0001.wal")).expect("a file");
     Writer::lock(&RealDisk, &stage.folder())
-        .and_then(|it| it.rebuild(Reading::default()))
+        .and_then(|it| it.rebuild(Context::default()))
         .expect("a manifest");
     let repository = open(&stage);
     let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());

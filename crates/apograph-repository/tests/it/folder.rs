@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use apograph_format::Generation;
-use apograph_io::{FileLock, Folder, Mode, Reading, RealDisk};
+use apograph_io::{Context, FileLock, Folder, Mode, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, Writer, plan_rebuild};
 use apograph_testing::fixtures::{V1, V2};
@@ -68,7 +68,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
                 let expected = format!("{name} is not a regular file");
                 assert!(error.to_string().ends_with(&expected), "{error}");
 
-                let plan = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
+                let plan = plan_rebuild(&stage.folder(), Context::default()).expect("a plan");
                 let skipped = plan.skipped.iter();
                 let skipped: Vec<_> = skipped.map(|(name, why)| (name.to_string(), why)).collect();
                 let detail = format!("it is {found}");
@@ -138,12 +138,12 @@ fn a_repository_is_the_folder_that_was_opened() {
     }
     let folder = repository.folder().clone();
     assert!(
-        plan_rebuild(&folder, Reading::default())
+        plan_rebuild(&folder, Context::default())
             .expect("a plan")
             .unchanged
     );
     let again =
-        Repository::open_or_empty(folder.clone(), Reading::default()).expect("a repository");
+        Repository::open_or_empty(folder.clone(), Context::default()).expect("a repository");
     assert_eq!(again.manifest(), repository.manifest());
 
     let error = Writer::lock_for(&RealDisk, &folder, Generation::Two).expect_err("another one");

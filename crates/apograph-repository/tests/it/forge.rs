@@ -3,7 +3,7 @@
 use std::fs;
 
 use apograph_format::{Blake3, Crc32, SEGMENT_HEADER_BYTES, SegmentHeader, SegmentKind};
-use apograph_io::{Mode, Reading, RealDisk};
+use apograph_io::{Context, Mode, RealDisk};
 use apograph_manifest::{
     IncrementContent, SegmentContent, read_history, write_history, write_records,
 };
@@ -11,7 +11,7 @@ use apograph_repository::Repository;
 use apograph_testing::stage::Stage;
 
 pub(crate) fn open(stage: &Stage) -> Repository {
-    Repository::open_or_empty(stage.folder(), Reading::default()).expect("a repository")
+    Repository::open_or_empty(stage.folder(), Context::default()).expect("a repository")
 }
 
 /// Which of the entries have timelines that are counted.

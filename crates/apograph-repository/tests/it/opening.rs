@@ -2,7 +2,7 @@
 
 use apograph_format::v2::Pieces;
 use apograph_format::{Generation, SEGMENT_HEADER_BYTES, Timeline};
-use apograph_io::{Mode, Reading, RealDisk};
+use apograph_io::{Context, Mode, RealDisk};
 use apograph_manifest::{
     ChainEntry, PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
@@ -34,7 +34,7 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
         write(&stage, "backup_full_0001.grafeo", &later);
         write(&stage, "backup_full_0002.grafeo", &later);
         Writer::lock(&RealDisk, &stage.folder())
-            .and_then(|it| it.rebuild(Reading::default()))
+            .and_then(|it| it.rebuild(Context::default()))
             .expect("a manifest");
         let repository = open(&stage);
         assert_eq!(counted(&repository), [true; 3]);

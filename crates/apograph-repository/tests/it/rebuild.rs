@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use apograph_io::{Mode, Reading, RealDisk, now};
+use apograph_io::{Context, Mode, RealDisk, now};
 use apograph_manifest::{
     MANIFEST_FILE_NAME, Notes, RepositoryId, Unknown, Unusable, read_notes, write_notes,
 };
@@ -22,7 +22,7 @@ fn of_two_segments_with_one_number_the_full_backup_is_first() {
             "backup_full_0001.grafeo",
             &read(&stage, SEGMENTS[0]),
         );
-        let plan = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
+        let plan = plan_rebuild(&stage.folder(), Context::default()).expect("a plan");
         let files = plan.manifest.segments.iter().map(|it| it.file.as_str());
         let [first, rest @ ..] = SEGMENTS;
         let expected = [&[first, "backup_full_0001.grafeo"], &rest[..]].concat();
@@ -40,7 +40,7 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
     });
     assert!(
         !Writer::lock(&RealDisk, &stage.folder())
-            .and_then(|it| it.rebuild(Reading::default()))
+            .and_then(|it| it.rebuild(Context::default()))
             .expect("a manifest")
             .unchanged
     );
@@ -65,7 +65,7 @@ fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted()
             file.expect("a file").set_modified(earlier).expect("a time");
         }
         // What the manifest knows stays.
-        let known = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
+        let known = plan_rebuild(&stage.folder(), Context::default()).expect("a plan");
         assert_eq!((known.manifest, known.file_times_through), (sound, None));
 
         let before = Notes {
@@ -75,7 +75,7 @@ fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted()
         write_notes(&RealDisk, &stage.folder(), Mode::PRIVATE, &before).expect("notes");
         remove(&stage, MANIFEST_FILE_NAME);
         Writer::lock(&RealDisk, &stage.folder())
-            .and_then(|it| it.rebuild(Reading::default()))
+            .and_then(|it| it.rebuild(Context::default()))
             .expect("a manifest");
         for segment in stage.manifest().segments {
             // The clock of a file system is a little behind.
@@ -99,7 +99,7 @@ fn a_file_that_was_put_in_the_place_of_another_is_skipped() {
         record(&stage, &open(&stage), 4);
         write(&stage, SEGMENTS[2], &read(&stage, SEGMENTS[1]));
         remove(&stage, MANIFEST_FILE_NAME);
-        let plan = plan_rebuild(&stage.folder(), Reading::default()).expect("a plan");
+        let plan = plan_rebuild(&stage.folder(), Context::default()).expect("a plan");
         let [(name, Unusable::Damaged { detail, .. })] = plan.skipped.as_slice() else {
             panic!("{:?}", plan.skipped);
         };
@@ -117,7 +117,7 @@ fn a_repository_of_which_nothing_can_be_used_is_told_why() {
         let error = |name: &str, bytes: &[u8]| {
             write(&stage, name, bytes);
             let error = Writer::lock(&RealDisk, &stage.folder())
-                .and_then(|it| it.rebuild(Reading::default()))
+                .and_then(|it| it.rebuild(Context::default()))
                 .expect_err("no segment");
             let path = stage.repository().join(name);
             let text = error.to_string();

@@ -1,4 +1,4 @@
-//! How something long is read.
+//! What a command works with.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::threads::Threads;
 /// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
 const PIECE_BYTES: u64 = 4 << 20;
 
-/// By how many threads something long is read, how fast, who hears of it and may end it, and by which
-/// clock is waited for what others write meanwhile.
+/// What a command works with: the threads that share what is long, how fast is read, who hears of it and
+/// may end it, and the clock by which it waits for what others write.
 ///
-/// [`Reading::default`] is by the caller's own thread, without a limit, and nobody hears of it.
+/// [`Context::default`] is by the caller's own thread, without a limit, and nobody hears of it.
 #[derive(Clone, Copy)]
-pub struct Reading<'a> {
+pub struct Context<'a> {
     /// The threads that share it.
     pub threads: &'a Threads,
     /// How many bytes are read in a second.
@@ -27,7 +27,7 @@ pub struct Reading<'a> {
     pub clock: &'a dyn Clock,
 }
 
-impl Default for Reading<'_> {
+impl Default for Context<'_> {
     fn default() -> Self {
         Self {
             threads: &Threads::ONE,
@@ -38,7 +38,7 @@ impl Default for Reading<'_> {
     }
 }
 
-impl<'a> Reading<'a> {
+impl<'a> Context<'a> {
     /// By the caller's own thread and without a limit, while a monitor does not end it.
     pub fn heard_by(monitor: &'a dyn Monitor) -> Self {
         Self {
