@@ -272,7 +272,7 @@ impl Database {
     }
 
     /// The embeddings beside the database.
-    fn spilled(&self) -> Result<Spilled> {
+    pub(crate) fn spilled(&self) -> Result<Spilled> {
         Spilled::find(self.folder.at(&self.beside(spill_folder)))
     }
 

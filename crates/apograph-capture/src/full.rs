@@ -342,6 +342,7 @@ impl<'a> Job<'a> {
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         let engines = copy.image.headers().engines();
         self.warn_of_log(engines, &tail, &stretch)?;
+        self.warn_of_spilled(copy.image.checkpoint())?;
         if engines.may_not_log_compacted() && is_compacted(&copy) {
             self.monitor.warn(
                 "compact() was called on this database. Grafeo 0.5 logs nothing of what queries \

@@ -180,7 +180,7 @@ impl<'a> Job<'a> {
 
     fn increment(&self, seen: Seen, start: LogPosition) -> Result<Option<Captured>> {
         let (moment, known) = (self.moment(&seen.live)?, seen.known);
-        let engines = seen.live.headers.engines();
+        let (engines, image) = (seen.live.headers.engines(), seen.live.headers.checkpoint);
         let mut log = seen.live.log;
         let spans = matches!(seen.resume, Ok(ResumePoint::Before(_)));
         for attempt in 0.. {
@@ -198,6 +198,7 @@ impl<'a> Job<'a> {
                 continue;
             }
             self.warn_of_log(engines, &tail, &stretch)?;
+            self.warn_of_spilled(&image)?;
             warn_of_new(self.database, self.repository, self.monitor);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));

@@ -15,7 +15,8 @@
 //! nothing of this. There is one case in which that is not enough: an open takes the embeddings from
 //! every such file, whatever the log says. Where a crash took commits out of the log, a file that was
 //! written in between still has their embeddings, and the engine shows them on nodes that get the same
-//! ids. An increment has what the log says.
+//! ids. An increment has what the log says, and no file tells whether there was such a crash: a
+//! backup of the log beside a file that is younger than the image warns of it.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -82,17 +83,21 @@ impl Spilled {
 
     /// Those that belong to an image of a database that is open, or was not closed in order.
     pub(crate) fn of_image(&self, image: &Checkpoint, database: &Path) -> Result<Self> {
-        if image.iteration == 0 {
-            return Ok(Self::default());
-        }
-        let mut files = self.files.iter();
-        match files.find(|file| file.modified >= image.written_at) {
+        match self.younger_than(image) {
+            _ if image.iteration == 0 => Ok(Self::default()),
             None => Ok(self.clone()),
             Some(file) => Err(CaptureError::SpilledVectors {
                 path: database.to_owned(),
-                file: file.name.clone(),
+                file: file.to_owned(),
             }),
         }
+    }
+
+    /// The name of one that an engine wrote after the image, or with no image yet.
+    pub(crate) fn younger_than(&self, image: &Checkpoint) -> Option<&str> {
+        let mut files = self.files.iter();
+        let file = files.find(|file| image.iteration == 0 || file.modified >= image.written_at)?;
+        Some(&file.name)
     }
 
     /// Appends them to the copy of an image, with their table.

@@ -1,6 +1,6 @@
 //! What a capture warns of.
 
-use apograph_format::Engines;
+use apograph_format::{Checkpoint, Engines};
 use apograph_wal::LogTail;
 
 use crate::error::Result;
@@ -18,6 +18,21 @@ impl Job<'_> {
                 "{} has {names} names, and no log is beside this one: if an engine had it open under \
                  another name, what it committed since its last checkpoint and embeddings that it \
                  moved out of the file may lie there, and are not in this backup",
+                self.database.path().display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Says that the engine may show embeddings that no log has: it takes them from a spilled file
+    /// also where a crash has cut the commits that they are of.
+    pub(crate) fn warn_of_spilled(&self, image: &Checkpoint) -> Result<()> {
+        if let Some(file) = self.database.spilled()?.younger_than(image) {
+            self.monitor.warn(&format!(
+                "{} has embeddings in {file} of its spill folder that are younger than its last \
+                 checkpoint. This backup has those that the log has; where a crash took commits out \
+                 of the log, the engine may show theirs as well: a full backup after the next \
+                 checkpoint has what it shows",
                 self.database.path().display()
             ));
         }

@@ -6,6 +6,7 @@
 //! there. What a life came to is its [`Report`].
 
 mod alphabet;
+mod comparison;
 mod history;
 mod op;
 mod random;

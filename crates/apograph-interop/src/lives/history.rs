@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
+use super::comparison::Comparison;
 use crate::generation::Generation;
 
 /// The states of a database, as far back as its epochs go: in generation 1 to where it was opened,
@@ -40,16 +41,21 @@ impl History {
 
     /// Whether these are its last states at these epochs. A timeline may break off before a change
     /// without an epoch, so its last point may be any state there was.
-    pub(crate) fn disagreement(&self, points: &[(u64, Value)]) -> Option<String> {
+    pub(crate) fn disagreement(
+        &self,
+        points: &[(u64, Value)],
+        comparison: Comparison,
+    ) -> Option<String> {
         let last = points.last().map(|(epoch, _)| *epoch);
         points.iter().find_map(|(epoch, content)| {
             let Some(states) = self.0.get(epoch) else {
                 return Some(format!("epoch {epoch} was never seen"));
             };
+            let is_this = |state: &Rc<Value>| comparison.is_same(state, content);
             let is_so = if Some(*epoch) == last {
-                self.has(*epoch, content)
+                states.iter().any(is_this)
             } else {
-                states.last().is_some_and(|state| **state == *content)
+                states.last().is_some_and(is_this)
             };
             let wanted = || states.last().map(ToString::to_string);
             (!is_so).then(|| {

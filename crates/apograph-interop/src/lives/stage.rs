@@ -4,6 +4,7 @@ mod backups;
 mod files;
 
 use super::alphabet::REPOSITORIES;
+use super::comparison::EMBEDDING;
 use super::op::{Db, Op, Work};
 use super::report::Report;
 use super::world::{Snapshot, Tools, World};
@@ -198,7 +199,7 @@ impl Stage {
         let vectors = (0..number).map(|index| vec![f32::from(index) + 1.0, f32::from(number)]);
         let call = Call::BatchCreateNodes {
             label: "E".into(),
-            property: "emb".into(),
+            property: EMBEDDING.into(),
             vectors: vectors.collect(),
         };
         let _ = self.world.engine(db.name()).call(call);

@@ -15,6 +15,7 @@ mod remains;
 mod replaced;
 mod segments;
 mod short;
+mod spilled;
 mod times;
 
 use apograph_interop::lives::World;

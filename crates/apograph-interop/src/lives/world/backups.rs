@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::World;
 use super::files::remove_database;
 use crate::command::Outcome;
+use crate::lives::comparison::Comparison;
 use crate::lives::report::FindingKind;
 
 /// So many points of a repository are restored at most, spread over all of them.
@@ -17,12 +18,17 @@ const MOST_POINTS: usize = 40;
 
 const OTHER_NAMES: &str = "names, and no log is beside this one";
 
+/// What a crash cut from the log may still be shown by the engine.
+const SPILLED: &str = "of its spill folder that are younger than its last checkpoint";
+
 /// What is known of a repository.
 #[derive(Debug, Default)]
 pub(super) struct Repository {
     points: BTreeSet<(u64, u64)>,
     /// Timelines that were captured from mixed files.
     mixed: BTreeSet<u64>,
+    /// What has to be the same in what it restores and in what was there.
+    comparison: Comparison,
     /// Derived files or segments were changed by somebody.
     is_changed: bool,
 }
@@ -126,7 +132,8 @@ impl World {
             }
         }
         for (timeline, points) in timelines {
-            if let Some(detail) = self.disagreement(&points) {
+            let comparison = self.stored(repository).comparison;
+            if let Some(detail) = self.disagreement(&points, comparison) {
                 let detail = format!("{repository}, timeline {timeline}: {detail}");
                 self.find(FindingKind::Wrong, detail);
             }
@@ -142,8 +149,15 @@ impl World {
             self.report.unjudged += 1;
             return self.judge_offer(repository, &place, is_mixed);
         };
+        let comparison = match outcome.warns_of(SPILLED) {
+            true => Comparison::WithoutEmbeddings,
+            false => Comparison::Exact,
+        };
+        if comparison != Comparison::Exact {
+            self.stored(repository).comparison = comparison;
+        }
         match self.restored(&place, &["--latest"]) {
-            Ok(content) if content == truth.content => {}
+            Ok(content) if comparison.is_same(&content, &truth.content) => {}
             Ok(content) => {
                 let detail = format!(
                     "{} ({}): {} is there, and not {}",
@@ -201,11 +215,11 @@ impl World {
         }
     }
 
-    fn disagreement(&self, points: &[(u64, Value)]) -> Option<String> {
+    fn disagreement(&self, points: &[(u64, Value)], comparison: Comparison) -> Option<String> {
         let here = self.databases.values().map(|it| &it.history);
         let mut why = Vec::new();
         for history in here.chain(self.past.iter().rev()) {
-            why.push(history.disagreement(points)?);
+            why.push(history.disagreement(points, comparison)?);
         }
         let first = points.first().map(|(epoch, _)| *epoch);
         let last = points.last().map(|(epoch, _)| *epoch);
