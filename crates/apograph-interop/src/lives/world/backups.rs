@@ -149,11 +149,9 @@ impl World {
             self.report.unjudged += 1;
             return self.judge_offer(repository, &place, is_mixed);
         };
-        let comparison = match outcome.warns_of(SPILLED) {
-            true => Comparison::WithoutEmbeddings,
-            false => Comparison::Exact,
-        };
-        if comparison != Comparison::Exact {
+        let mut comparison = Comparison::Exact;
+        if outcome.warns_of(SPILLED) {
+            comparison = Comparison::WithoutEmbeddings;
             self.stored(repository).comparison = comparison;
         }
         match self.restored(&place, &["--latest"]) {
