@@ -6,7 +6,7 @@ use apograph_manifest::{CapturedFile, Evidence, LogEvidence, Nonce, SegmentRecor
 use apograph_wal::LogFolder;
 
 use super::older_files::older_files_hash;
-use super::v1::{file_of, marks_behind};
+use super::v1::{file_of, marks_after};
 use crate::error::Result;
 use crate::live::Moment;
 
@@ -27,7 +27,7 @@ pub(crate) fn evidence_of(
             checkpoint: moment.recorded,
             newest,
             pending: moment.pending,
-            marks: marks_behind(log, position)?,
+            marks: marks_after(log, position)?,
             is_older: moment.is_older,
         }),
         _ => None,

@@ -9,13 +9,14 @@
 
 mod evidence;
 mod older_files;
+mod proof;
 mod v1;
 mod v2;
 
 pub(crate) use evidence::evidence_of;
 pub(crate) use v1::file_of;
 
-use apograph_format::{LogPosition, Lsn, SegmentKind};
+use apograph_format::{Generation, LogPosition, Lsn, SegmentKind};
 use apograph_io::Context;
 use apograph_manifest::{
     ChainEntry, Evidence, FolderStamp, FullContent, ImageIdentity, Marker, Nonce, SegmentContent,
@@ -27,6 +28,7 @@ use apograph_wal::{
     PlacedReader, TimelineState,
 };
 
+use self::proof::{Proof, tried};
 use crate::chain_break::ChainBreak;
 use crate::error::{CaptureError, Result};
 use crate::live::Live;
@@ -77,21 +79,7 @@ pub(crate) fn find(
         entries,
         last,
     };
-    let found = search.behind_last()?.and_then(|found| {
-        // What goes on from there would be out of reach too.
-        match repository.chain().plan(&Target::Latest) {
-            Ok(_) => Ok(found),
-            Err(error) => Err(ChainBreak::Unreachable {
-                cause: error.to_string(),
-            }),
-        }
-    });
-    if found.is_ok()
-        && let Some(start) = search.before_last()?
-    {
-        return Ok(Ok(ResumePoint::Before(start)));
-    }
-    Ok(found)
+    tried(search.find())
 }
 
 /// The publish that the repository knows: its slot in the marker is not overwritten.
@@ -107,7 +95,7 @@ fn counting<'a>(
     repository: &'a Repository,
     beside: &'a Beside,
     entry: &ChainEntry,
-) -> Found<&'a Evidence> {
+) -> std::result::Result<&'a Evidence, ChainBreak> {
     let record = repository.evidence().filter(|it| is_of(&it.segment, entry));
     let marker = beside.marker.as_ref();
     let mut slots = marker
@@ -158,23 +146,29 @@ struct Search<'a> {
     last: &'a ChainEntry,
 }
 
-type Found<T = ResumePoint> = std::result::Result<T, ChainBreak>;
-
 impl<'a> Search<'a> {
-    fn behind_last(&self) -> Result<Found> {
+    fn find(&self) -> Proof<ResumePoint> {
+        let found = self.after_last()?;
+        // What goes on from there would be out of reach too.
+        let plan = self.repository.chain().plan(&Target::Latest);
+        plan.map_err(|error| ChainBreak::Unreachable {
+            cause: error.to_string(),
+        })?;
+        Ok(self.before_last()?.map_or(found, ResumePoint::Before))
+    }
+
+    fn after_last(&self) -> Proof<ResumePoint> {
         let is_of_live = self.last.generation() == Some(self.live.image.generation());
         if self.last.unusable.is_some() || self.last.content.is_none() {
-            return Ok(Err(self.unusable()));
+            return Err(self.unusable().into());
         }
         if !is_of_live {
-            return Ok(Err(ChainBreak::Migrated));
+            return Err(ChainBreak::Migrated.into());
         }
         match &self.live.log {
-            None => Ok(self.behind_closed()),
-            Some(log) if log.generation() == apograph_format::Generation::One => {
-                self.behind_last_v1(log)
-            }
-            Some(log) => self.behind_last_v2(log),
+            None => self.after_closed(),
+            Some(log) if log.generation() == Generation::One => self.after_last_v1(log),
+            Some(log) => self.after_last_v2(log),
         }
     }
 
@@ -185,23 +179,23 @@ impl<'a> Search<'a> {
     }
 
     /// There is no log.
-    fn behind_closed(&self) -> Found {
+    fn after_closed(&self) -> Proof<ResumePoint> {
         let newest = self.newest_full().map(|full| full.image);
         let recorded = self.recorded();
         let image = recorded.map(|it| it.image).or(newest);
         if image != Some(self.live.image) {
-            return Err(ChainBreak::Closed);
+            return Err(ChainBreak::Closed.into());
         }
         let end = recorded.and_then(|it| it.end);
         let end = end.or_else(|| log_end(self.entries));
         let checkpoint = recorded.and_then(|it| it.log?.checkpoint);
         let image_position = self.live.image_position(checkpoint.as_ref());
         match end {
-            Some(end) if end > image_position => Err(ChainBreak::LogLost { end }),
+            Some(end) if end > image_position => Err(ChainBreak::LogLost { end }.into()),
             // A chain whose end is not known ends after its image where it has an increment.
             None if self.last.segment.kind == SegmentKind::Incremental => {
                 let end = image_position;
-                Err(ChainBreak::LogLost { end })
+                Err(ChainBreak::LogLost { end }.into())
             }
             _ => Ok(ResumePoint::Closed),
         }
@@ -264,7 +258,7 @@ impl<'a> Search<'a> {
             last,
             ..*self
         };
-        match (before.behind_last()?, &self.live.log) {
+        match (tried(before.after_last())?, &self.live.log) {
             (Ok(ResumePoint::At(position)), Some(log)) => {
                 let leads_there = before.leads_to(log, position, start.into())?;
                 Ok(leads_there.then_some(position))

@@ -11,7 +11,8 @@ use apograph_manifest::{ChainEntry, FileStamp, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogPart, Runs};
 
-use super::{Found, Search, distance, other_bytes};
+use super::proof::Proof;
+use super::{Search, distance, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
 
@@ -47,23 +48,22 @@ impl Search<'_> {
         first: LogPosition,
         end: LogPosition,
         seen: Option<Blake3>,
-    ) -> Result<Found<()>> {
+    ) -> Proof {
         let older = older_files(log, end);
         let begins = older.iter().rposition(|file| file.start <= first);
         let needed = older.get(begins.unwrap_or_default()..).unwrap_or_default();
         if needed.is_empty() || seen == Some(FileStamp::hash_of(stamps(older))) {
-            return Ok(Ok(()));
+            return Ok(());
         }
         tracing::debug!(files = needed.len(), "comparing captured log files");
         let other = match first {
             LogPosition::File { .. } => self.other_run(log, needed, end)?,
             LogPosition::Lsn(_) => self.other_piece(needed)?,
         };
-        Ok(match other {
-            Ok(None) => Ok(()),
-            Ok(Some(file)) => Err(other_bytes(file, file.part().end(), first)?),
-            Err(broken) => Err(broken),
-        })
+        match other {
+            None => Ok(()),
+            Some(file) => Err(other_bytes(file, file.part().end(), first)?.into()),
+        }
     }
 
     /// Generation 1: the newest of the files whose frames are not those that the segments end with.
@@ -75,7 +75,7 @@ impl Search<'_> {
         log: &'l LogFolder,
         older: &'l [LogFile],
         end: LogPosition,
-    ) -> Result<Found<Option<&'l LogFile>>> {
+    ) -> Proof<Option<&'l LogFile>> {
         let holding = log.holding(end);
         let parts: Vec<_> = older.iter().chain(holding).map(LogFile::part).collect();
         let parts: Vec<_> = parts.into_iter().map(|part| until(part, end)).collect();
@@ -84,24 +84,21 @@ impl Search<'_> {
             let Some(SegmentContent::Increment(increment)) = &entry.content else {
                 break;
             };
-            let increment_file = match self.increment(entry)? {
-                Ok(file) => file,
-                Err(broken) => return Ok(Err(broken)),
-            };
+            let increment_file = self.increment(entry)?;
             let captured = increment_file.parts(increment.overlap_bytes);
             for (_, bytes) in runs_of(&captured)?.into_iter().rev() {
                 if let Some(part) = other_part(&mut log_runs, bytes)? {
                     let file = older.get(part);
                     // The file in which the chain ends was found to be the one that was captured.
-                    return Ok(file.map(Some).ok_or_else(|| unusable(entry)));
+                    return Ok(Some(file.ok_or_else(|| unusable(entry))?));
                 }
             }
         }
-        Ok(Ok(None))
+        Ok(None)
     }
 
     /// Generation 2: one of the files that does not hold the bytes that a segment has of that place.
-    fn other_piece<'l>(&self, older: &'l [LogFile]) -> Result<Found<Option<&'l LogFile>>> {
+    fn other_piece<'l>(&self, older: &'l [LogFile]) -> Proof<Option<&'l LogFile>> {
         let first = older.first().map(|file| file.start);
         for entry in self.entries.iter().rev() {
             let increment = match &entry.content {
@@ -112,10 +109,7 @@ impl Search<'_> {
             if increment.range.map(|range| range.end) <= first {
                 break;
             }
-            let captured = match self.increment(entry)? {
-                Ok(file) => file,
-                Err(broken) => return Ok(Err(broken)),
-            };
+            let captured = self.increment(entry)?;
             for (index, part) in captured.parts(0).iter().enumerate() {
                 let file = older.iter().rfind(|file| file.start <= part.start);
                 // What lies after them is the file in which the chain ends.
@@ -127,20 +121,20 @@ impl Search<'_> {
                     _ => false,
                 };
                 if !is_same_file || !holds(file, part)? {
-                    return Ok(Ok(Some(file)));
+                    return Ok(Some(file));
                 }
             }
         }
-        Ok(Ok(None))
+        Ok(None)
     }
 
     /// An increment, opened.
-    fn increment(&self, entry: &ChainEntry) -> Result<Found<IncrementFile>> {
-        match IncrementFile::open(self.repository.file_of(&entry.segment)) {
-            Ok(file) => Ok(Ok(file)),
-            Err(SegmentDefect::Io(error)) => Err(error.into()),
-            Err(SegmentDefect::Unusable(_)) => Ok(Err(unusable(entry))),
-        }
+    fn increment(&self, entry: &ChainEntry) -> Proof<IncrementFile> {
+        let opened = IncrementFile::open(self.repository.file_of(&entry.segment));
+        opened.map_err(|defect| match defect {
+            SegmentDefect::Io(error) => error.into(),
+            SegmentDefect::Unusable(_) => unusable(entry).into(),
+        })
     }
 }
 

@@ -21,7 +21,8 @@ use apograph_manifest::{ChainEntry, Evidence, LogEvidence, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder, LogPart, PlacedEvent, PlacedReader, checkpoint_marks};
 
-use super::{Found, ResumePoint, Search, counting, name_of, other_bytes};
+use super::proof::Proof;
+use super::{ResumePoint, Search, counting, name_of, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
 use crate::image_place::{FULL_FILE_BYTES, ImagePlace, begins_with_seal};
@@ -29,17 +30,17 @@ use crate::live::is_of_checkpoint;
 use crate::remains::is_older_than_image;
 
 impl Search<'_> {
-    pub(super) fn behind_last_v1(&self, log: &LogFolder) -> Result<Found> {
+    pub(super) fn after_last_v1(&self, log: &LogFolder) -> Proof<ResumePoint> {
         let broken = match counting(self.repository, self.beside, self.last) {
-            Ok(evidence) => return self.follows(log, evidence),
+            Ok(evidence) => return Ok(ResumePoint::At(self.follows(log, evidence)?)),
             Err(broken) => broken,
         };
         if let Some(start) = self.begins_at_image(log)? {
-            return Ok(Ok(ResumePoint::At(start)));
+            return Ok(ResumePoint::At(start));
         }
-        match self.behind_engine(log)? {
-            Some(found) => Ok(found),
-            None => Ok(Err(broken)),
+        match self.after_engine(log)? {
+            Some(end) => Ok(ResumePoint::At(end)),
+            None => Err(broken.into()),
         }
     }
 
@@ -66,30 +67,23 @@ impl Search<'_> {
         Ok(place.is_exact.then_some(begins))
     }
 
-    /// Whether the log goes on from what a publish wrote down.
-    fn follows(&self, log: &LogFolder, evidence: &Evidence) -> Result<Found> {
+    /// Where the log goes on from what a publish wrote down.
+    fn follows(&self, log: &LogFolder, evidence: &Evidence) -> Proof<LogPosition> {
         let (Some(end), Some(seen)) = (evidence.end, evidence.log) else {
-            return Ok(Err(ChainBreak::Unmarked));
+            return Err(ChainBreak::Unmarked.into());
         };
         let (sequence, offset) = file_of(end);
-        let mut compared = self.front_is_same(log, &seen, sequence, offset)?;
-        if compared.is_ok() {
-            let first = self
-                .replayed_from(log)
-                .map_or(sequence, |it| it.min(sequence));
-            compared = reaches(log, first, seen.newest);
-            if compared.is_ok() {
-                let first = LogPosition::in_file(first, 0);
-                compared = self.older_are_same(log, first, end, evidence.older_files)?;
-            }
+        self.front_is_same(log, &seen, sequence, offset)?;
+        let replayed = self.replayed_from(log);
+        let first = replayed.map_or(sequence, |it| it.min(sequence));
+        reaches(log, first, seen.newest)?;
+        let first = LogPosition::in_file(first, 0);
+        self.older_are_same(log, first, end, evidence.older_files)?;
+        self.same_checkpoints(log, evidence, &seen, end)?;
+        if self.live.image != evidence.image {
+            self.image_is_covered(log, end)?;
         }
-        if compared.is_ok() {
-            compared = self.same_checkpoints(log, evidence, &seen, end)?;
-        }
-        if compared.is_ok() && self.live.image != evidence.image {
-            compared = self.image_is_covered(log, end)?;
-        }
-        Ok(compared.map(|()| ResumePoint::At(end)))
+        Ok(end)
     }
 
     /// The log file from which on an engine replays the log over the image, where that is known. What
@@ -107,31 +101,31 @@ impl Search<'_> {
         seen: &LogEvidence,
         sequence: LogSequence,
         offset: u64,
-    ) -> Result<Found<()>> {
+    ) -> Proof {
         let Some(captured) = seen.file else {
-            return Ok(Ok(()));
+            return Ok(());
         };
         let Some(file) = log.file(captured.sequence) else {
             // All of it was captured: the engine may have removed it.
-            let is_whole = sequence > captured.sequence;
-            let missing = || Err(missing(captured.sequence));
-            return Ok(if is_whole { Ok(()) } else { missing() });
+            if sequence > captured.sequence {
+                return Ok(());
+            }
+            return Err(missing(captured.sequence).into());
         };
         let (bytes, name) = (file.bytes(), || name_of(file));
         let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
         if length > bytes.len() {
-            return Ok(Err(ChainBreak::FileShortened { file: name() }));
+            return Err(ChainBreak::FileShortened { file: name() }.into());
         }
         if sums(bytes.slice(0..length), self.context)?.blake3 != captured.hash {
             let end = file.start.plus(captured.length);
-            return Ok(Err(other_bytes(file, end, log.recovery_start(None))?));
+            return Err(other_bytes(file, end, log.recovery_start(None))?.into());
         }
         let is_at_next = sequence > captured.sequence && offset == 0;
-        Ok(if is_at_next && bytes.len() > length {
-            Err(ChainBreak::FileGrown { file: name() })
-        } else {
-            Ok(())
-        })
+        if is_at_next && bytes.len() > length {
+            return Err(ChainBreak::FileGrown { file: name() }.into());
+        }
+        Ok(())
     }
 
     /// The image and `checkpoint.meta` are of one checkpoint, or neither has changed; and the image
@@ -142,25 +136,26 @@ impl Search<'_> {
         evidence: &Evidence,
         seen: &LogEvidence,
         end: LogPosition,
-    ) -> Result<Found<()>> {
+    ) -> Proof {
         let (before, now) = (&evidence.image, &self.live.image);
         let is_same = before == now;
         let recorded = log.checkpoint();
         let is_unchanged = recorded == seen.checkpoint.as_ref();
         if !is_same && now.iteration <= before.iteration {
-            return Ok(Err(ChainBreak::ImageReplaced {
+            return Err(ChainBreak::ImageReplaced {
                 before: before.iteration,
                 now: now.iteration,
-            }));
+            }
+            .into());
         }
         // Between its image and its `checkpoint.meta`, a checkpoint that is under way or was killed has
         // only the log file that it began.
         let is_under_way = is_unchanged && begun_file(log)?.is_some();
         if !(self.is_recorded(log) || is_under_way || is_unchanged && is_same) {
-            return Ok(Err(ChainBreak::OtherCheckpoint));
+            return Err(ChainBreak::OtherCheckpoint.into());
         }
         let image = now.iteration.saturating_sub(before.iteration);
-        let marks = marks_behind(log, end)?.saturating_sub(seen.marks);
+        let marks = marks_after(log, end)?.saturating_sub(seen.marks);
         // A checkpoint begins a file, installs its image and then writes `checkpoint.meta`. One that
         // was under way at the publish may have begun its file before.
         let begun = files_without_cause(log, seen.newest, LogSequence::new(u64::MAX))?;
@@ -173,11 +168,11 @@ impl Search<'_> {
         // A backup of the engine's own begins a file too.
         let by_engine = self.live.cursor.as_ref().is_some_and(|it| !it.is_wide);
         let least = if by_engine { 0 } else { least };
-        Ok(if (least..=most).contains(&image) {
+        if (least..=most).contains(&image) {
             Ok(())
         } else {
-            Err(ChainBreak::Checkpoints { image, least, most })
-        })
+            Err(ChainBreak::Checkpoints { image, least, most }.into())
+        }
     }
 
     /// Whether `checkpoint.meta` is of the image.
@@ -200,9 +195,9 @@ impl Search<'_> {
 
     /// An image that was written since holds no epoch of its process that neither the chain nor the
     /// log has.
-    fn image_is_covered(&self, log: &LogFolder, end: LogPosition) -> Result<Found<()>> {
+    fn image_is_covered(&self, log: &LogFolder, end: LogPosition) -> Proof {
         if self.live.is_compacted {
-            return Ok(Err(ChainBreak::Compacted));
+            return Err(ChainBreak::Compacted.into());
         }
         let tail = log.from(end)?;
         let place = self.image_place(log, &tail.parts)?;
@@ -227,19 +222,20 @@ impl Search<'_> {
         let base = if image < base { Epoch::default() } else { base };
         let first = base.get().saturating_add(1);
         let missing = epochs.missing_in(first, image.get()).next();
-        Ok(match missing {
+        match missing {
             Some((missing, _)) => Err(ChainBreak::ImageAhead {
                 image,
                 missing: Epoch::new(missing),
-            }),
+            }
+            .into()),
             None => Ok(()),
-        })
+        }
     }
 
     /// Where the log goes on after segments of the engine that follow one of ours: each of them
     /// stands, whole, in the log after what our publish wrote down. `None` where there is none of
     /// ours, or something else follows it.
-    fn behind_engine(&self, log: &LogFolder) -> Result<Option<Found>> {
+    fn after_engine(&self, log: &LogFolder) -> Proof<Option<LogPosition>> {
         let known = self
             .entries
             .iter()
@@ -265,10 +261,7 @@ impl Search<'_> {
             last,
             ..*self
         };
-        let mut end = match before.follows(log, evidence)? {
-            Ok(ResumePoint::At(end)) => end,
-            other => return Ok(Some(other)),
-        };
+        let mut end = before.follows(log, evidence)?;
         for entry in theirs {
             let file = match IncrementFile::open(self.repository.file_of(&entry.segment)) {
                 Ok(file) => file,
@@ -276,23 +269,23 @@ impl Search<'_> {
                 Err(SegmentDefect::Unusable(_)) => return Ok(None),
             };
             match end_of_files(log, file.body(), end)? {
-                Some(behind) => end = behind,
+                Some(after) => end = after,
                 None => return Ok(None),
             }
         }
-        Ok(Some(Ok(ResumePoint::At(end))))
+        Ok(Some(end))
     }
 }
 
 /// No file from one to the newest is missing, and the newest is no older one.
-fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Found<()> {
+fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Proof {
     let start = LogPosition::in_file(first, 0);
     let mut expected = Some(first);
     for file in log.files().iter().filter(|file| file.start >= start) {
         let (found, _) = file_of(file.start);
         match expected {
             Some(expected) if expected == found => {}
-            Some(expected) => return Err(missing(expected)),
+            Some(expected) => return Err(missing(expected).into()),
             None => {}
         }
         expected = found.next();
@@ -300,9 +293,10 @@ fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Found<()
     match log.files().last() {
         Some(last) if file_of(last.start).0 < newest => Err(ChainBreak::LogWentBack {
             file: name_of(last),
-        }),
+        }
+        .into()),
         Some(last) if last.start >= start => Ok(()),
-        _ => Err(missing(first)),
+        _ => Err(missing(first).into()),
     }
 }
 
@@ -363,7 +357,7 @@ fn begun_file(log: &LogFolder) -> Result<Option<LogSequence>> {
 }
 
 /// How many checkpoint records stand after a position.
-pub(crate) fn marks_behind(log: &LogFolder, end: LogPosition) -> Result<u64> {
+pub(crate) fn marks_after(log: &LogFolder, end: LogPosition) -> Result<u64> {
     let Ok(tail) = log.from(end) else {
         return Ok(0);
     };

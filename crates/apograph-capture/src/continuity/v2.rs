@@ -15,78 +15,62 @@
 //!    the image ends.
 
 use apograph_format::{LogPosition, Lsn};
-use apograph_manifest::{Keep, SegmentContent, Unusable};
+use apograph_manifest::{Keep, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder};
 
-use super::{Found, PROOF_BYTES, ResumePoint, Search, counting, distance, is_of, other_bytes};
+use super::proof::{Proof, Unproved};
+use super::{PROOF_BYTES, ResumePoint, Search, counting, distance, is_of, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
 
 impl Search<'_> {
-    pub(super) fn behind_last_v2(&self, log: &LogFolder) -> Result<Found> {
+    pub(super) fn after_last_v2(&self, log: &LogFolder) -> Proof<ResumePoint> {
         let end = match &self.last.content {
             Some(SegmentContent::Full(full)) => full.log_start,
             Some(SegmentContent::Increment(increment)) => increment.range.map(|range| range.end),
             None => None,
         };
         let Some(end) = end.and_then(LogPosition::lsn) else {
-            return Ok(Err(self.unusable()));
+            return Err(self.unusable().into());
         };
-        let proved = match self.last_captured(end) {
-            Ok(captured) => match reaches(log, end) {
-                Ok(()) => self.holds(log, captured.as_ref(), end)?,
-                broken => broken,
-            }
-            .and_then(|()| self.image_fits(log)),
-            Err(SegmentDefect::Io(error)) => return Err(error.into()),
-            Err(SegmentDefect::Unusable(_)) => Err(self.unusable()),
-        };
-        let proved = match proved {
-            Ok(()) => {
-                let seen = counting(self.repository, self.beside, self.last).ok();
-                let seen = seen.and_then(|evidence| evidence.older_files);
-                self.older_are_same(log, self.live.image_position(None), end.into(), seen)?
-            }
-            broken => broken,
-        };
-        Ok(proved.map(|()| ResumePoint::At(end.into())))
+        let captured = self.last_captured(end)?;
+        reaches(log, end)?;
+        self.holds(log, captured.as_ref(), end)?;
+        self.image_fits(log)?;
+        let seen = counting(self.repository, self.beside, self.last).ok();
+        let seen = seen.and_then(|evidence| evidence.older_files);
+        self.older_are_same(log, self.live.image_position(None), end.into(), seen)?;
+        Ok(ResumePoint::At(end.into()))
     }
 
     /// The log has what the chain ends with.
-    fn holds(
-        &self,
-        log: &LogFolder,
-        captured: Option<&IncrementFile>,
-        end: Lsn,
-    ) -> Result<Found<()>> {
+    fn holds(&self, log: &LogFolder, captured: Option<&IncrementFile>, end: Lsn) -> Proof {
         // The file that holds the last captured byte; the engine may have removed it.
         let file = log.holding(end.into());
         let (Some(file), Some(captured)) = (file, captured) else {
-            return Ok(self.is_marked());
+            return self.is_marked();
         };
-        if log.is_encrypted()
-            && let Err(broken) = self.is_marked()
-        {
-            return Ok(Err(broken));
+        if log.is_encrypted() {
+            self.is_marked()?;
         }
         let image = self.live.image_position(None);
         let is_short = distance(file.start, end.into()) <= Some(PROOF_BYTES as u64);
         let is_same = holds_end_of(file, captured, end)?;
         if is_same && !is_short {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        Ok(match other_bytes(file, end.into(), image)? {
+        match other_bytes(file, end.into(), image)? {
             // What stands before the bytes that were compared is looked at where it is not much.
-            damaged @ ChainBreak::Damaged { .. } => Err(damaged),
+            damaged @ ChainBreak::Damaged { .. } => Err(damaged.into()),
             _ if is_same => Ok(()),
-            other => Err(other),
-        })
+            other => Err(other.into()),
+        }
     }
 
     /// The folder is the one that the newest publish saw. After a backup of the engine it is where
     /// one of ours marked it before, and the engine's cursor is of this backup.
-    fn is_marked(&self) -> Found<()> {
+    fn is_marked(&self) -> Proof {
         let Err(broken) = counting(self.repository, self.beside, self.last) else {
             return Ok(());
         };
@@ -103,12 +87,12 @@ impl Search<'_> {
         if names_last && ours.any(is_marked) {
             Ok(())
         } else {
-            Err(broken)
+            Err(broken.into())
         }
     }
 
     /// The image is no older one than was seen, and the log goes on from it.
-    fn image_fits(&self, log: &LogFolder) -> Found<()> {
+    fn image_fits(&self, log: &LogFolder) -> Proof {
         let now = self.live.image;
         if let Some(before) = self.known_image()
             && (now.iteration < before.iteration
@@ -117,7 +101,8 @@ impl Search<'_> {
             return Err(ChainBreak::ImageReplaced {
                 before: before.iteration,
                 now: now.iteration,
-            });
+            }
+            .into());
         }
         let (Some(image), Some(last)) =
             (self.live.headers.checkpoint.log_start, log.files().last())
@@ -130,18 +115,23 @@ impl Search<'_> {
             return Err(ChainBreak::ImageOffLog {
                 image,
                 log: log_end,
-            });
+            }
+            .into());
         }
         Ok(())
     }
 
     /// The newest segment that holds log before a position; `None` where it is the end of a full
     /// backup that begins a timeline.
-    fn last_captured(&self, end: Lsn) -> std::result::Result<Option<IncrementFile>, SegmentDefect> {
+    fn last_captured(&self, end: Lsn) -> Proof<Option<IncrementFile>> {
         for entry in self.entries.iter().rev() {
             match &entry.content {
                 Some(SegmentContent::Increment(_)) => {
-                    let file = IncrementFile::open(self.repository.file_of(&entry.segment))?;
+                    let opened = IncrementFile::open(self.repository.file_of(&entry.segment));
+                    let file = opened.map_err(|defect| match defect {
+                        SegmentDefect::Io(error) => error.into(),
+                        SegmentDefect::Unusable(_) => Unproved::from(self.unusable()),
+                    })?;
                     if !file.before(end).is_empty() {
                         return Ok(Some(file));
                     }
@@ -151,19 +141,19 @@ impl Search<'_> {
                 None => break,
             }
         }
-        Err(Unusable::Missing.into())
+        Err(self.unusable().into())
     }
 }
 
 /// Whether a log has the position, or a file that begins there.
-fn reaches(log: &LogFolder, lsn: Lsn) -> Found<()> {
+fn reaches(log: &LogFolder, lsn: Lsn) -> Proof {
     let (Some(first), Some(last)) = (log.files().first(), log.files().last()) else {
         return Ok(());
     };
     if first.start > lsn.into() {
-        Err(ChainBreak::Truncated)
+        Err(ChainBreak::Truncated.into())
     } else if last.part().end() < lsn.into() {
-        Err(ChainBreak::Shortened)
+        Err(ChainBreak::Shortened.into())
     } else {
         Ok(())
     }
