@@ -280,15 +280,32 @@ impl Chain {
     }
 
     fn missing_epochs<'a>(&'a self, run: &'a Run) -> impl Iterator<Item = Gap> + 'a {
+        let entered = self.entered_at(run);
         run.timelines.iter().flat_map(move |known| {
+            let before = entered.filter(|point| point.timeline == known.timeline);
+            let before = before.map(|point| point.epoch);
             let caught_up = self.caught_up_to(run, known.timeline);
-            let from = caught_up.map_or(known.base, |epoch| known.base.max(epoch));
+            let from = known.base.max(caught_up.max(before).unwrap_or_default());
             known.missing_behind(from).map(move |(first, last)| Gap {
                 after: known.point(first.saturating_sub(1)),
                 before: known.point(last.saturating_add(1)),
                 cause: known.lack_of(first, last),
             })
         })
+    }
+
+    /// The point before the first one of a run that begins in the middle of a timeline: what is
+    /// missing up to there is the gap before the run.
+    fn entered_at(&self, run: &Run) -> Option<Point> {
+        let first = self
+            .entries
+            .get(run.first)?
+            .increment()?
+            .stretches
+            .first()?;
+        let (epoch, _) = first.epochs.ranges().first()?;
+        let before = Point::new(first.timeline, Epoch::new(epoch.saturating_sub(1)));
+        (run.first > 0).then_some(before)
     }
 
     /// The epoch up to which an image that was copied under commits stands in for missing ones.

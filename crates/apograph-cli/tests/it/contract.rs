@@ -93,7 +93,7 @@ fn errors() {
         5,
         &json!({"error": {
             "code": "target-not-covered", "message": "epoch 999 is not in the repository",
-            "hint": "restore to 40, or take a backup first",
+            "hint": "restore with `--epoch 40`, or take a backup first",
             "nearest": {"below": 40, "above": null}, "file": null,
         }}),
     );

@@ -278,6 +278,39 @@ fn holes_say_what_is_missing() {
     }
 }
 
+/// A run that begins in the middle of a timeline lacks what the gap before it has told already.
+#[test]
+fn one_lost_increment_is_one_hole() {
+    let rows = [
+        ("F3 I4-6 I7-8x I9", "backup_incr_0002.wal is missing"),
+        ("F3 I4-6 I7-8! I9", "backup_incr_0002.wal is missing"),
+        (
+            "F3 I4-6 - I9",
+            "the manifest names nothing between backup_incr_0001.wal and backup_incr_0003.wal",
+        ),
+        (
+            "F3 I4-6 I7-8! I9 I11-12",
+            "backup_incr_0002.wal is missing; epoch 1:10 is in no segment",
+        ),
+    ];
+    for (text, expected) in rows {
+        let mut entries = chain(text).entries().to_vec();
+        for entry in &mut entries {
+            if let Some(SegmentContent::Increment(increment)) = &mut entry.content {
+                let stretches: Vec<_> = increment.stretches.iter().cloned().collect();
+                let from_image = stretches.into_iter().map(|stretch| TimelineSpan {
+                    base: Epoch::new(3),
+                    ..stretch
+                });
+                increment.stretches = from_image.collect();
+            }
+        }
+        let chain = Chain::new(entries);
+        let causes = chain.gaps().map(|gap| gap.cause.to_string());
+        assert_eq!(causes.collect::<Vec<_>>().join("; "), expected, "{text}");
+    }
+}
+
 /// Of a full backup with the same image as an earlier one the histories are the same up to there.
 #[test]
 fn a_branch_is_a_hole_of_its_own_kind() {
