@@ -358,7 +358,9 @@ fn instants(from: Option<UnixMillis>, until: Option<UnixMillis>) -> String {
 
 fn advice(nearest: Nearest) -> String {
     match (nearest.below, nearest.above) {
-        (Some(below), Some(above)) => format!("restore with `--epoch {below}` or `--epoch {above}`"),
+        (Some(below), Some(above)) => {
+            format!("restore with `--epoch {below}` or `--epoch {above}`")
+        }
         (Some(below), None) => format!("restore with `--epoch {below}`, or take a backup first"),
         (None, Some(above)) => format!("restore with `--epoch {above}`"),
         (None, None) => "`apograph list REPO` shows what can be restored".to_owned(),

@@ -18,8 +18,8 @@ use rustix::fs::{Gid, Uid, fchmod, fchown};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::at::At;
 use crate::error::{IoError, Result, failed};
-use crate::folder::At;
 use crate::lack::{Lack, is_unsupported};
 
 /// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.

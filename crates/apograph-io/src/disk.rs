@@ -21,9 +21,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::access::{Access, Mode, give};
+use crate::at::At;
 use crate::context::Context;
 use crate::error::{IoError, Result, failed};
-use crate::folder::{At, Folder};
+use crate::folder::Folder;
 use crate::lack::{Lack, is_unsupported};
 use crate::open::regular;
 use crate::portable;

@@ -14,30 +14,26 @@
 //! A handle is for looking up (`O_PATH`): that takes no right to list the folder.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{Read, Take};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{
-    AtFlags, Dir, FileType, Mode as RawMode, OFlags, Stat, fstatvfs, open, openat, statat,
-};
+use rustix::fs::{Dir, Mode as RawMode, OFlags, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::access::{Mode, Owner};
+use crate::at::At;
 use crate::error::{IoError, Result, failed};
+use crate::identity::Identity;
 use crate::lack::{Lack, Lacks};
 use crate::monitor::Monitor;
-use crate::open::{check_limit, read_limited, regular};
-use crate::source::Source;
-use crate::system::{INSPECT, LOOK_UP};
+use crate::system::LOOK_UP;
 
 /// How a folder is opened to look names up in it.
-const HANDLE: OFlags = LOOK_UP.union(OFlags::CLOEXEC);
+pub(crate) const HANDLE: OFlags = LOOK_UP.union(OFlags::CLOEXEC);
 
 /// A folder, held open: names are looked up in it whatever becomes of its path.
 ///
@@ -110,10 +106,7 @@ impl Folder {
 
     /// A name in the folder.
     pub fn at<'a, N: AsRef<OsStr> + ?Sized>(&'a self, name: &'a N) -> At<'a> {
-        At {
-            folder: self,
-            name: name.as_ref(),
-        }
+        At::new(self, name.as_ref())
     }
 
     /// The names in the folder, in no order. Those that come or go meanwhile may be among them.
@@ -189,6 +182,21 @@ impl Folder {
         metadata.map_err(failed("inspect", self.path()))
     }
 
+    /// The path of a name in it, for messages.
+    pub(crate) fn path_of(&self, name: &OsStr) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// A folder that was opened by a name in this one.
+    pub(crate) fn inner(&self, handle: Result<File>, path: PathBuf) -> Result<Self> {
+        let mut found = Self::of(handle.map_err(no_folder)?, path);
+        // What is found out of a file system is found out once.
+        if found.metadata()?.dev() == self.metadata()?.dev() {
+            found.lacks = Arc::clone(&self.lacks);
+        }
+        Ok(found)
+    }
+
     fn of(handle: File, path: PathBuf) -> Self {
         Self {
             handle: Arc::new(handle),
@@ -245,262 +253,6 @@ impl AsFd for Folder {
     }
 }
 
-/// A name in a folder: what it stands for is looked up when it is asked for.
-#[derive(Debug, Clone, Copy)]
-pub struct At<'a> {
-    folder: &'a Folder,
-    name: &'a OsStr,
-}
-
-impl<'a> At<'a> {
-    /// The folder.
-    pub const fn folder(self) -> &'a Folder {
-        self.folder
-    }
-
-    /// The name.
-    pub const fn name(self) -> &'a OsStr {
-        self.name
-    }
-
-    /// The path, for messages.
-    pub fn path(self) -> PathBuf {
-        self.folder.path.join(self.name)
-    }
-
-    /// Opens a regular file for reading.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::NotARegularFile`] for a symbolic link, folder, device, pipe or socket,
-    /// [`IoError::NotAName`], and [`IoError::Failed`].
-    pub fn open(self) -> Result<File> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-        regular(self.opened("open", flags, RawMode::empty()), &self.path())
-    }
-
-    /// Opens a regular file that a person named, be it through a symbolic link.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::open`], but for links.
-    pub fn open_named(self) -> Result<File> {
-        let (folder, name) = self.step()?;
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = retry_on_intr(|| openat(folder, name, flags, RawMode::empty()));
-        let opened = opened.map(File::from);
-        regular(opened.map_err(failed("open", &self.path())), &self.path())
-    }
-
-    /// Opens a regular file to read it by the piece.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::open`].
-    pub fn source(self) -> Result<Source> {
-        Source::of(self.open()?, &self.path())
-    }
-
-    /// Reads a small file whole; `None` where nothing has the name.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::TooLarge`] past `limit` bytes, and as [`At::open`].
-    pub fn read_small(self, limit: u64) -> Result<Option<Vec<u8>>> {
-        match self.open() {
-            Ok(file) => read_limited(&file, &self.path(), limit).map(Some),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Opens a small file to read it little by little; `None` where nothing has the name. What it
-    /// grows by meanwhile is not read.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::read_small`].
-    pub fn open_small(self, limit: u64) -> Result<Option<Take<File>>> {
-        let file = match self.open() {
-            Ok(file) => file,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let size_bytes = check_limit(&file, &self.path(), limit)?;
-        Ok(Some(file.take(size_bytes)))
-    }
-
-    /// Opens a folder in the folder; `None` where nothing has the name.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::NotAFolder`] for a file, and for a symbolic link wherever it leads;
-    /// [`IoError::NotAName`], and [`IoError::Failed`].
-    pub fn find_folder(self) -> Result<Option<Folder>> {
-        match self.open_folder() {
-            Ok(folder) => Ok(Some(folder)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Opens a folder in the folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::find_folder`].
-    pub fn open_folder(self) -> Result<Folder> {
-        let handle = self.opened("open", HANDLE, RawMode::empty());
-        self.folder_of(handle)
-    }
-
-    /// Opens a folder that a person named, be it through a symbolic link; `None` where nothing has
-    /// the name.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::find_folder`], but for links.
-    pub fn find_named_folder(self) -> Result<Option<Folder>> {
-        let (folder, name) = self.step()?;
-        match retry_on_intr(|| openat(folder, name, HANDLE, RawMode::empty())) {
-            Err(Errno::NOENT) => Ok(None),
-            opened => {
-                let opened = opened.map(File::from);
-                let handle = opened.map_err(failed("open", &self.path()));
-                self.folder_of(handle).map(Some)
-            }
-        }
-    }
-
-    fn folder_of(self, handle: Result<File>) -> Result<Folder> {
-        let mut found = Folder::of(handle.map_err(no_folder)?, self.path());
-        // What is found out of a file system is found out once.
-        if found.metadata()?.dev() == self.folder.metadata()?.dev() {
-            found.lacks = Arc::clone(&self.folder.lacks);
-        }
-        Ok(found)
-    }
-
-    /// What is known of the file, folder or link with the name; `None` where nothing has it.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::NotAName`] and [`IoError::Failed`].
-    pub fn metadata(self) -> Result<Option<Metadata>> {
-        let file = match self.opened("inspect", INSPECT, RawMode::empty()) {
-            Ok(file) => file,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let metadata = file.metadata().map_err(failed("inspect", &self.path()))?;
-        Ok(Some(metadata))
-    }
-
-    /// The same in one call and no more than what tells one file from another: for who asks of
-    /// thousands of names.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::metadata`].
-    pub fn status(self) -> Result<Option<FileStatus>> {
-        let (folder, name) = self.step()?;
-        match retry_on_intr(|| statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)) {
-            Ok(found) => Ok(Some(FileStatus::of(&found))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(errno) => Err(failed("inspect", &self.path())(errno)),
-        }
-    }
-
-    /// Whether anything at all has the name, be it a dangling link.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::metadata`].
-    pub fn exists(self) -> Result<bool> {
-        Ok(self.metadata()?.is_some())
-    }
-
-    /// Whether the name is that of an open folder.
-    ///
-    /// # Errors
-    ///
-    /// As [`At::metadata`].
-    pub fn is_of(self, folder: &Folder) -> Result<bool> {
-        let identity = folder.identity()?;
-        let found = self.metadata()?;
-        Ok(found.is_some_and(|found| Identity::from(&found) == identity))
-    }
-
-    /// Opens whatever has the name, beneath the folder. A link is not followed.
-    pub(crate) fn opened(
-        self,
-        operation: &'static str,
-        flags: OFlags,
-        mode: RawMode,
-    ) -> Result<File> {
-        let (folder, name) = self.step()?;
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = retry_on_intr(|| openat(folder, name, flags, mode));
-        opened
-            .map(File::from)
-            .map_err(failed(operation, &self.path()))
-    }
-
-    /// The handle and the name, which is one step from it.
-    pub(crate) fn step(self) -> Result<(BorrowedFd<'a>, &'a OsStr)> {
-        let name = self.name.as_bytes();
-        if [b"".as_slice(), b".", b".."].contains(&name) || name.contains(&b'/') {
-            return Err(IoError::NotAName { path: self.path() });
-        }
-        Ok((self.folder.handle.as_fd(), self.name))
-    }
-}
-
-/// What tells a file from another, and from itself once it was changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStatus {
-    /// Whether it is a regular file.
-    pub is_regular: bool,
-    /// Its size in bytes.
-    pub length: u64,
-    /// Its number on its device.
-    pub inode: u64,
-    /// When its bytes were last modified, in nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// When it was last changed in any way.
-    pub changed_ns: i64,
-}
-
-impl FileStatus {
-    fn of(found: &Stat) -> Self {
-        Self {
-            is_regular: FileType::from_raw_mode(found.st_mode) == FileType::RegularFile,
-            length: u64::try_from(found.st_size).unwrap_or_default(),
-            inode: found.st_ino,
-            modified_ns: nanoseconds(found.st_mtime, found.st_mtime_nsec),
-            changed_ns: nanoseconds(found.st_ctime, found.st_ctime_nsec),
-        }
-    }
-}
-
-impl From<&Metadata> for FileStatus {
-    fn from(found: &Metadata) -> Self {
-        Self {
-            is_regular: found.is_file(),
-            length: found.len(),
-            inode: found.ino(),
-            modified_ns: nanoseconds(found.mtime(), found.mtime_nsec()),
-            changed_ns: nanoseconds(found.ctime(), found.ctime_nsec()),
-        }
-    }
-}
-
-/// A time of a file, in nanoseconds since 1970. (Systems have other types for the rest.)
-fn nanoseconds(seconds: i64, rest: impl TryInto<i64>) -> i64 {
-    let rest = rest.try_into().unwrap_or_default();
-    seconds.saturating_mul(1_000_000_000).saturating_add(rest)
-}
-
 /// The names in a folder, read little by little.
 #[derive(Debug)]
 pub struct Names {
@@ -522,40 +274,6 @@ impl Iterator for Names {
                 return Some(Ok(OsString::from_vec(name.to_owned())));
             }
         }
-    }
-}
-
-/// What tells one file or folder of this machine from another, as long as it is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-impl Identity {
-    /// The identity of an open file; `path` is for messages.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Failed`].
-    pub fn of(file: &File, path: &Path) -> Result<Self> {
-        let metadata = file.metadata().map_err(failed("inspect", path))?;
-        Ok(Self::from(&metadata))
-    }
-}
-
-impl From<&Metadata> for Identity {
-    fn from(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.device, self.inode)
     }
 }
 

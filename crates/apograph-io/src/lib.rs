@@ -28,12 +28,14 @@
 //! ```
 
 mod access;
+mod at;
 mod checksum;
 mod clock;
 mod context;
 mod disk;
 mod error;
 mod folder;
+mod identity;
 mod lack;
 mod lock;
 mod monitor;
@@ -53,12 +55,14 @@ mod writer;
 pub use access::{Access, Mode, Owner};
 #[doc(no_inline)]
 pub use apograph_format as format;
+pub use at::At;
 pub use checksum::crc32;
 pub use clock::{Clock, SystemClock, now};
 pub use context::Context;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};
-pub use folder::{At, FileStatus, Folder, Identity, Names};
+pub use folder::{Folder, Names};
+pub use identity::{FileStatus, Identity};
 pub use lack::Lack;
 pub use lock::FileLock;
 pub use monitor::{CancellationToken, Monitor, NoProgress, Steps};

@@ -18,8 +18,10 @@ use rustix::fs::{FlockOperation, OFlags, fcntl_lock, flock};
 use rustix::io::Errno;
 
 use crate::access::{Mode, give};
+use crate::at::At;
 use crate::error::{IoError, Result, failed};
-use crate::folder::{At, Folder, Identity};
+use crate::folder::Folder;
+use crate::identity::Identity;
 use crate::lack::{Lack, is_unsupported};
 use crate::open::regular;
 

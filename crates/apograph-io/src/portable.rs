@@ -33,9 +33,10 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 
 use crate::access::Mode;
+use crate::at::At;
 use crate::disk::{Disk, Rename};
 use crate::error::{IoError, Result, failed};
-use crate::folder::{At, Identity};
+use crate::identity::Identity;
 use crate::lack::Lack;
 use crate::staged::temporary_name;
 

@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoError, Result, failed};
-use crate::folder::FileStatus;
+use crate::identity::FileStatus;
 use crate::sparse::is_sparse;
 use crate::system::nameless_file;
 

@@ -16,10 +16,11 @@ use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
 
 use crate::access::{Access, Mode};
+use crate::at::At;
 use crate::context::Context;
 use crate::disk::{Disk, DiskFile};
 use crate::error::{IoError, Result};
-use crate::folder::{At, Folder};
+use crate::folder::Folder;
 use crate::source::{Bytes, Source, Window};
 use crate::sums::{Sums, SumsBehind, checked_behind};
 
