@@ -159,7 +159,7 @@ fn a_cut_history_is_an_earlier_one_or_none() {
 }
 
 /// A file of these bodies, each with the checksum of all of them up to it.
-fn sealed(bodies: &[&str]) -> Vec<u8> {
+pub(crate) fn sealed(bodies: &[&str]) -> Vec<u8> {
     let mut said = Vec::new();
     let lines = bodies.iter().map(|body| {
         said.extend(body.as_bytes());

@@ -4,6 +4,7 @@ mod chain;
 mod cursor;
 mod files;
 mod history;
+mod history_lines;
 mod manifest;
 mod marker;
 mod model;
