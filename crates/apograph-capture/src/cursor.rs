@@ -2,12 +2,12 @@
 
 use apograph_format::{Epoch, LogPosition, UnixMillis};
 use apograph_manifest::{Cursor, Keep, Unknown};
-use apograph_wal::LogFolder;
+use apograph_wal::{LogFile, LogFolder};
 
 /// The start of the first log file that the chain does not hold whole.
 pub(crate) fn kept_from(log: &LogFolder, end: LogPosition) -> LogPosition {
-    let holding = log.files().iter().rfind(|file| file.start <= end);
-    holding.map_or(end, |file| file.start)
+    let holding = log.files().iter().rfind(|file| file.start() <= end);
+    holding.map_or(end, LogFile::start)
 }
 
 /// The cursor that keeps a log file and all after it.
@@ -18,8 +18,11 @@ pub(crate) fn cursor_at(
     unknown: &Unknown,
 ) -> Cursor {
     match keep {
-        LogPosition::File { sequence, .. } => {
-            let keep = sequence.previous().map_or(Keep::AllFiles, Keep::FilesAfter);
+        LogPosition::File(place) => {
+            let keep = place
+                .sequence
+                .previous()
+                .map_or(Keep::AllFiles, Keep::FilesAfter);
             Cursor::note(backed_up_epoch, keep, now)
         }
         LogPosition::Lsn(lsn) => Cursor::from_lsn(backed_up_epoch, lsn, now, unknown),

@@ -138,7 +138,7 @@ pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -
     read_ahead(&tail.parts, threads, |groups| {
         for event in groups {
             if let LogEvent::Group(group) = event?
-                && (epoch == Epoch::default() || group.epoch == Some(epoch))
+                && (epoch == Epoch::default() || group.head.epoch() == Some(epoch))
             {
                 return Ok(true);
             }
@@ -154,7 +154,7 @@ pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -
 pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
     let files = log.files();
     let beginning = LogPosition::in_file(LogSequence::new(0), 0);
-    let from_the_start = files.first().is_none_or(|first| first.start == beginning);
+    let from_the_start = files.first().is_none_or(|first| first.start() == beginning);
     if log.checkpoint().is_some() || !from_the_start {
         return Ok(false);
     }
@@ -178,7 +178,7 @@ pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
 pub(crate) fn is_begun_anew(tail: &LogTail<'_>, image: Epoch) -> Result<bool> {
     for event in GroupReader::new(&tail.parts) {
         if let LogEvent::Group(group) = event?
-            && let Some(first) = group.epoch
+            && let Some(first) = group.head.epoch()
         {
             return Ok(first <= image);
         }

@@ -9,7 +9,8 @@ use apograph_io::{Context, IoError, Mode, StagedFile, Steps};
 use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
 use apograph_wal::{
-    LogEndCause, LogFile, LogTail, Place, PlacedEvent, Runs, TimelineState, groups_behind,
+    GroupHead, LogEndCause, LogFile, LogTail, Place, PlacedEvent, Runs, TimelineState,
+    groups_behind,
 };
 
 use crate::content::{Chunk, Content};
@@ -60,7 +61,7 @@ impl CapturedTail {
                 return Ok(());
             };
             // In generation 1 the epoch is a record after the commit.
-            ends_open = group.generation() == Generation::One && group.epoch.is_none();
+            ends_open = matches!(group.head, GroupHead::One { epoch: None, .. });
             for run in group.runs() {
                 if !context.pace.is_unlimited() {
                     context.take(run.len() as u64)?;
@@ -143,14 +144,14 @@ impl CapturedTail {
 
     /// The error that it ends before commits that were captured from the same log.
     pub(crate) fn damaged_at_end(&self, tail: &LogTail<'_>) -> CaptureError {
-        let holds = |file: &&&LogFile| file.start <= self.end;
+        let holds = |file: &&&LogFile| file.start() <= self.end;
         let file = tail.files.iter().rfind(holds);
-        let offset = file.map(|file| match (self.end, file.start) {
+        let offset = file.map(|file| match (self.end, file.start()) {
             (LogPosition::Lsn(end), LogPosition::Lsn(first)) => end
                 .distance_from(first)
                 .saturating_add(WAL_SEGMENT_HEADER_BYTES as u64),
-            (LogPosition::File { offset, .. }, _) => offset,
-            (LogPosition::Lsn(_), LogPosition::File { .. }) => 0,
+            (LogPosition::File(end), _) => end.offset,
+            (LogPosition::Lsn(_), LogPosition::File(_)) => 0,
         });
         CaptureError::WalDamaged {
             path: file.map(|file| file.path.clone()).unwrap_or_default(),
@@ -256,7 +257,7 @@ impl CapturedTail {
         };
         let start = match framing.start {
             LogPosition::Lsn(lsn) => Lsn::new(lsn.get().saturating_sub(repeated)).into(),
-            start @ LogPosition::File { .. } => start,
+            start @ LogPosition::File(_) => start,
         };
         let end = self.end;
         let surroundings = Surroundings {
@@ -308,7 +309,7 @@ impl CapturedTail {
         let mut repeated = 0;
         let (runs, tail) = (self.runs.as_slice(), content.tail);
         for (index, file) in tail.files.iter().enumerate() {
-            let (Some(header), Some(part)) = (file.header, tail.parts.get(index)) else {
+            let (Some(header), Some(part)) = (file.header(), tail.parts.get(index)) else {
                 continue;
             };
             let run = runs.iter().find(|run| run.part == index);
@@ -317,7 +318,7 @@ impl CapturedTail {
                 continue;
             }
             let captured = run.map_or(0, |run| run.len() as u64);
-            let Some(first) = part.start.lsn() else {
+            let Some(first) = part.start().lsn() else {
                 continue;
             };
             let before = if header.is_encrypted {
@@ -329,7 +330,7 @@ impl CapturedTail {
                 repeated = before;
             }
             let header = if header.is_encrypted {
-                header
+                *header
             } else {
                 header.beginning_at(first)
             };

@@ -117,7 +117,7 @@ impl Live {
         let log = log.filter(|log| log.generation() == Generation::One);
         let recorded = log.and_then(|log| log.checkpoint().copied());
         let files = || log.iter().flat_map(|log| log.files());
-        let sequence = |file: &LogFile| file_of(file.start).0;
+        let sequence = |file: &LogFile| file_of(file.start()).0;
         // The first file was begun by no checkpoint.
         let first = files().next().map(sequence);
         let before = recorded.map(|recorded| recorded.log_sequence).or(first);

@@ -187,7 +187,7 @@ impl Notes<'_> {
         let age = Duration::from_millis(age);
         let kept = self.kept_from(end);
         let files = self.log.iter().flat_map(|log| log.files());
-        let held = files.filter(|file| file.start >= kept);
+        let held = files.filter(|file| file.start() >= kept);
         let held_bytes: u64 = held.map(|file| file.bytes().len() as u64).sum();
         let limit = self.image_bytes.max(MARKER_LOG_BYTES);
         let why = if age > MARKER_AGE {

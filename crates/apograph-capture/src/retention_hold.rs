@@ -35,7 +35,7 @@ impl<'a> RetentionHold<'a> {
         now: UnixMillis,
         monitor: &dyn Monitor,
     ) -> Option<Self> {
-        let first = log.files().first()?.start;
+        let first = log.files().first()?.start();
         wait_out_close(Some(log), monitor);
         if !has_newest(Some(log)) {
             return None;

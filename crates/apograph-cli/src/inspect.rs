@@ -381,7 +381,7 @@ fn wal_segment(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<R
     let parts = [LogPart::of_segment(&header, frames)];
     // One file does not know the epoch in front of it: that of its first commit takes the place.
     let first = GroupReader::new(&parts).find_map(|event| match event {
-        Ok(LogEvent::Group(group)) => group.epoch.map(Ok),
+        Ok(LogEvent::Group(group)) => group.head.epoch().map(Ok),
         Ok(_) => None,
         Err(error) => Some(Err(error)),
     });

@@ -65,6 +65,6 @@ pub use names::{
 pub use ranges::RangeSet;
 pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader};
 pub use words::{
-    Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Lsn, ParseWordError, Point,
-    PointName, SegmentKind, Timeline, TransactionId, UnixMillis,
+    Crc32, DatabaseId, Epoch, FilePosition, Generation, LogPosition, LogSequence, Lsn,
+    ParseWordError, Point, PointName, SegmentKind, Timeline, TransactionId, UnixMillis,
 };

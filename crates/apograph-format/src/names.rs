@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::words::{Generation, LogPosition, LogSequence, Lsn, SegmentKind};
+use crate::words::{FilePosition, Generation, LogPosition, LogSequence, Lsn, SegmentKind};
 
 /// The log folder of a database file: the same path with `.wal` appended.
 pub fn log_folder(database: &Path) -> PathBuf {
@@ -37,7 +37,9 @@ fn appended(path: &Path, suffix: &str) -> PathBuf {
 /// At least 8 digits of the sequence in generation 1, exactly 20 of the LSN in generation 2.
 pub fn log_file_name(start: LogPosition) -> String {
     match start {
-        LogPosition::File { sequence, .. } => format!("wal_{:08}.log", sequence.get()),
+        LogPosition::File(FilePosition { sequence, .. }) => {
+            format!("wal_{:08}.log", sequence.get())
+        }
         LogPosition::Lsn(lsn) => format!("wal_{:0LSN_DIGITS$}.log", lsn.get()),
     }
 }

@@ -224,6 +224,27 @@ impl FromStr for PointName {
     }
 }
 
+/// A place in a log of generation 1: a log file, and the byte in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct FilePosition {
+    /// The number in the file's name.
+    pub sequence: LogSequence,
+    /// The offset in the file, in bytes.
+    pub offset: u64,
+}
+
+impl FilePosition {
+    /// The position so many bytes further on, in the same log file.
+    #[must_use]
+    pub const fn plus(self, bytes: u64) -> Self {
+        Self {
+            sequence: self.sequence,
+            offset: self.offset.saturating_add(bytes),
+        }
+    }
+}
+
 /// A place in a log.
 ///
 /// Positions of one generation are ordered as the log is; a position of generation 1 is never
@@ -233,12 +254,7 @@ impl FromStr for PointName {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum LogPosition {
     /// Generation 1: the log file and the byte in it.
-    File {
-        /// The number in the file's name.
-        sequence: LogSequence,
-        /// The offset in the file, in bytes.
-        offset: u64,
-    },
+    File(FilePosition),
     /// Generation 2: the byte in the endless log.
     Lsn(Lsn),
 }
@@ -246,13 +262,13 @@ pub enum LogPosition {
 impl LogPosition {
     /// A position in a log of generation 1.
     pub const fn in_file(sequence: LogSequence, offset: u64) -> Self {
-        Self::File { sequence, offset }
+        Self::File(FilePosition { sequence, offset })
     }
 
     /// The LSN of a position of generation 2.
     pub const fn lsn(self) -> Option<Lsn> {
         match self {
-            Self::File { .. } => None,
+            Self::File(_) => None,
             Self::Lsn(lsn) => Some(lsn),
         }
     }
@@ -260,7 +276,7 @@ impl LogPosition {
     /// The generation of the log.
     pub const fn generation(self) -> Generation {
         match self {
-            Self::File { .. } => Generation::One,
+            Self::File(_) => Generation::One,
             Self::Lsn(_) => Generation::Two,
         }
     }
@@ -269,12 +285,15 @@ impl LogPosition {
     #[must_use]
     pub const fn plus(self, bytes: u64) -> Self {
         match self {
-            Self::File { sequence, offset } => Self::File {
-                sequence,
-                offset: offset.saturating_add(bytes),
-            },
+            Self::File(place) => Self::File(place.plus(bytes)),
             Self::Lsn(lsn) => Self::Lsn(lsn.plus(bytes)),
         }
+    }
+}
+
+impl From<FilePosition> for LogPosition {
+    fn from(place: FilePosition) -> Self {
+        Self::File(place)
     }
 }
 
@@ -287,7 +306,7 @@ impl From<Lsn> for LogPosition {
 impl fmt::Display for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { sequence, offset } => write!(f, "{sequence}+{offset}"),
+            Self::File(FilePosition { sequence, offset }) => write!(f, "{sequence}+{offset}"),
             Self::Lsn(lsn) => write!(f, "lsn {lsn}"),
         }
     }

@@ -191,7 +191,7 @@ impl Slot {
         let (is_lsn, end, offset) = match evidence.end {
             None => (NONE, NONE, NONE),
             Some(LogPosition::Lsn(lsn)) => (LSN, lsn.get(), 0),
-            Some(LogPosition::File { sequence, offset }) => (0, sequence.get(), offset),
+            Some(LogPosition::File(place)) => (0, place.sequence.get(), place.offset),
         };
         out.number(is_lsn);
         out.number(end);

@@ -6,8 +6,7 @@ use std::ops::Range;
 use apograph_format::v1::{SpillTable, SpilledFile};
 use apograph_format::v2::{PieceWalk, WalSegmentHeader};
 use apograph_format::{
-    Extent, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
-    SegmentHeader,
+    Extent, FormatError, Generation, Image, LogPosition, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use apograph_io::{At, Bytes, Context, IoError, PartsSums, Source, Sums};
 use apograph_manifest::{ImageIdentity, LogRange, Unusable};
@@ -133,11 +132,7 @@ impl IncrementFile {
     pub fn parts(&self, skip_bytes: u64) -> Vec<LogPart<'_>> {
         match self.header.generation {
             Generation::One => {
-                let part = LogPart {
-                    file_offset: SEGMENT_HEADER_BYTES as u64,
-                    file_boundaries: self.header.file_boundaries(),
-                    ..LogPart::of_file(LogSequence::default(), 0, self.body())
-                };
+                let part = LogPart::of_body(&self.header, self.body());
                 vec![part.skipping(skip_bytes)]
             }
             Generation::Two => {
@@ -189,11 +184,8 @@ impl IncrementFile {
     }
 
     fn part_of(&self, piece: &PieceAt) -> LogPart<'_> {
-        LogPart {
-            file_offset: piece.frames.start as u64,
-            is_sealed: true,
-            ..LogPart::of_segment(&piece.header, self.bytes().slice(piece.frames.clone()))
-        }
+        let frames = self.bytes().slice(piece.frames.clone());
+        LogPart::of_piece(&piece.header, piece.frames.start as u64, frames)
     }
 }
 

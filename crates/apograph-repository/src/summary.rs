@@ -1,8 +1,8 @@
 //! The record of an increment, gathered while its log is read.
 
-use apograph_format::{Epoch, Generation, RangeSet, SegmentFlags, Timeline};
+use apograph_format::{Epoch, RangeSet, SegmentFlags, Timeline};
 use apograph_manifest::{IncrementContent, LogRange, TimeSpan, TimelineSpan, TimelineSpans};
-use apograph_wal::{Group, PlacedEvent, Placement, TimelineState};
+use apograph_wal::{Group, GroupHead, PlacedEvent, Placement, TimelineState};
 
 /// Counts and epochs of the groups seen so far.
 #[derive(Debug, Clone, Default)]
@@ -85,18 +85,21 @@ impl Summary {
         self.commits = self.commits.saturating_add(1);
         self.records = self.records.saturating_add(group.records);
         self.frames = self.frames.saturating_add(group.frames);
-        self.is_encrypted |= group.is_encrypted;
-        self.first_epoch = self.first_epoch.or(group.epoch);
-        if let Some(time) = group.committed_at {
-            self.committed = Some(TimeSpan::with(self.committed, time));
-        }
         let opens = placement.opens_timeline;
         let stretch = self.stretch(placement.point.timeline, base, opens);
         if placement.advances {
             stretch.epochs.insert(placement.point.epoch.get());
         }
-        if group.generation() == Generation::One && group.transaction.is_session() {
-            stretch.transactions.insert(group.transaction.get());
+        match group.head {
+            GroupHead::One { .. } if group.transaction.is_session() => {
+                stretch.transactions.insert(group.transaction.get());
+            }
+            GroupHead::One { .. } => {}
+            GroupHead::Plain(begin) => {
+                self.first_epoch = self.first_epoch.or(Some(begin.epoch));
+                self.committed = Some(TimeSpan::with(self.committed, begin.committed_at));
+            }
+            GroupHead::Encrypted => self.is_encrypted = true,
         }
     }
 

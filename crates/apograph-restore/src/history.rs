@@ -7,7 +7,7 @@ use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixM
 use apograph_io::{Context, Monitor, Threads};
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable};
 use apograph_repository::Repository;
-use apograph_wal::{Group, PlacedEvent, Placement};
+use apograph_wal::{Group, GroupHead, PlacedEvent, Placement};
 
 use crate::error::RestoreError;
 use crate::walk::{Step, Walk, WalkError};
@@ -170,11 +170,11 @@ impl<'a> OneSegment<'a> {
             point: placement.point,
             is_counted: self.entry.is_counted,
             own_epoch: placement.own_epoch,
-            committed_at: group.committed_at,
+            committed_at: group.head.committed_at(),
             captured_after: self.captured_after,
             captured_at: self.entry.segment.created_at,
             end_lsn: group.end_position().and_then(LogPosition::lsn),
-            is_encrypted: group.is_encrypted,
+            is_encrypted: group.head == GroupHead::Encrypted,
             transaction: group.transaction,
             segment: self.entry.segment.file.clone(),
             offset: group.file_offset(),

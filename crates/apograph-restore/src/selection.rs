@@ -1,9 +1,9 @@
 //! Which groups of a log are part of a target's state.
 
-use apograph_format::{Epoch, Generation, LogPosition, Lsn, Point, RangeSet, UnixMillis};
+use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, UnixMillis};
 use apograph_io::Result;
 use apograph_manifest::Cut;
-use apograph_wal::{Group, PlacedEvent, Placement, Run, Runs};
+use apograph_wal::{Group, GroupHead, PlacedEvent, Placement, Run, Runs};
 
 use crate::statements::Statements;
 
@@ -82,9 +82,9 @@ impl Selection {
 
     pub(crate) fn add(&mut self, event: &PlacedEvent<'_>) -> Result<()> {
         match event {
-            PlacedEvent::Group(group, placement) => match group.generation() {
-                Generation::One => self.add_unordered(group, placement)?,
-                Generation::Two => self.add_ordered(group, placement)?,
+            PlacedEvent::Group(group, placement) => match group.head {
+                GroupHead::One { .. } => self.add_unordered(group, placement)?,
+                GroupHead::Plain(_) | GroupHead::Encrypted => self.add_ordered(group, placement)?,
             },
             // The record of a group in the segment before: it goes where that group went.
             PlacedEvent::LeadingEpoch(epoch, run) => self.lead(*epoch, *run),
@@ -106,7 +106,7 @@ impl Selection {
             return Ok(());
         }
         let end = group.end_position().and_then(LogPosition::lsn);
-        self.latest = self.latest.max(group.committed_at);
+        self.latest = self.latest.max(group.head.committed_at());
         let is_in_state = match self.cut {
             Cut::End | Cut::At(_) => self.is_at_or_before(placement.point),
             Cut::Until(instant) => self.latest.is_none_or(|latest| latest <= instant),
@@ -123,7 +123,7 @@ impl Selection {
 
     fn keep(&mut self, group: &Group<'_>, placement: &Placement, end: Option<Lsn>) -> Result<()> {
         self.commits += 1;
-        self.is_encrypted |= group.is_encrypted;
+        self.is_encrypted |= group.head == GroupHead::Encrypted;
         self.note(placement.point);
         self.last = Some(Last {
             point: placement.point,

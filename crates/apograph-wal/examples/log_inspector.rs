@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use apograph_wal::format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_wal::format::{Generation, LogFolderEntry, LogSequence};
 use apograph_wal::io::{Bytes, Source, open_named};
-use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart};
+use apograph_wal::{Group, GroupHead, GroupReader, LogEvent, LogFolder, LogPart};
 
 /// INSERT (:T {i:1}), then INSERT (:T {i:2}) of which the last 3 bytes were not written.
 const EXAMPLE: &[u8] = b"\x05\0\0\0\0\x01\x01\x01T\xe3\x5e\x41\x0a\x06\0\0\0\x04\x01\x01i\x02\x04\
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Some(first) = folder.files().first() else {
             return Err(format!("{} has no log files", path.display()).into());
         };
-        print(&folder.from(first.start)?.parts)?;
+        print(&folder.from(first.start())?.parts)?;
     } else {
         let source = Source::of(open_named(&path)?, &path)?;
         print(&[part_of(source.bytes())?])?;
@@ -78,15 +78,16 @@ fn print(parts: &[LogPart<'_>]) -> Result<(), Box<dyn Error>> {
 fn print_group(parts: &[LogPart<'_>], group: &Group<'_>) -> Result<(), Box<dyn Error>> {
     let place = group.start.position(parts);
     let place = place.map_or_else(String::new, |place| place.to_string());
-    let epoch = group.epoch.map_or_else(|| "-".into(), |it| it.to_string());
+    let epoch = group.head.epoch();
+    let epoch = epoch.map_or_else(|| "-".into(), |it| it.to_string());
     println!(
         "{place:>8}  epoch {epoch}, transaction {}",
         group.transaction
     );
-    if let Some(time) = group.committed_at {
+    if let Some(time) = group.head.committed_at() {
         println!("          at {time} ms");
     }
-    if group.is_encrypted {
+    if group.head == GroupHead::Encrypted {
         println!("          {} encrypted frames", group.frames);
     }
     for (kind, count) in group.kinds()? {

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
-    DatabaseId, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn, log_file_name,
+    DatabaseId, FilePosition, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn,
+    log_file_name,
 };
 use apograph_io::{Bytes, FileStatus, Folder, Identity, Source};
 
@@ -29,18 +30,43 @@ const LISTINGS: usize = 16;
 /// A log file, held open.
 #[derive(Debug)]
 pub struct LogFile {
-    /// The position in its name: that of its first frame.
-    pub start: LogPosition,
     /// Its path.
     pub path: PathBuf,
-    /// Generation 2: its header.
-    pub header: Option<WalSegmentHeader>,
+    of: FileOf,
     live: Source,
-    /// What is read in its place.
-    copy: Option<Source>,
+}
+
+/// What tells a log file from the others of its log.
+#[derive(Debug)]
+enum FileOf {
+    /// Generation 1: the number in its name.
+    One(LogSequence),
+    /// Generation 2.
+    Two {
+        /// Its header, which has the position that is in its name.
+        header: Box<WalSegmentHeader>,
+        /// What is read in its place.
+        copy: Option<Source>,
+    },
 }
 
 impl LogFile {
+    /// The position in its name: that of its first frame.
+    pub const fn start(&self) -> LogPosition {
+        match &self.of {
+            FileOf::One(sequence) => LogPosition::in_file(*sequence, 0),
+            FileOf::Two { header, .. } => LogPosition::Lsn(header.first_lsn),
+        }
+    }
+
+    /// Generation 2: its header.
+    pub const fn header(&self) -> Option<&WalSegmentHeader> {
+        match &self.of {
+            FileOf::One(_) => None,
+            FileOf::Two { header, .. } => Some(header),
+        }
+    }
+
     /// The open file.
     pub const fn file(&self) -> &File {
         self.live.file()
@@ -53,20 +79,21 @@ impl LogFile {
 
     /// The bytes that it had when it was opened.
     pub fn bytes(&self) -> Bytes<'_> {
-        self.copy.as_ref().unwrap_or(&self.live).bytes()
+        match &self.of {
+            FileOf::Two {
+                copy: Some(copy), ..
+            } => copy.bytes(),
+            _ => self.live.bytes(),
+        }
     }
 
     /// All its frames, as a part of a log.
     pub fn part(&self) -> LogPart<'_> {
-        match (&self.header, self.start) {
-            (Some(header), _) => {
-                LogPart::of_segment(header, self.bytes().skip(WAL_SEGMENT_HEADER_BYTES))
-            }
-            (None, LogPosition::File { sequence, .. }) => {
-                LogPart::of_file(sequence, 0, self.bytes())
-            }
-            (None, LogPosition::Lsn(_)) => {
-                LogPart::of_file(LogSequence::default(), 0, Bytes::EMPTY)
+        let bytes = self.bytes();
+        match &self.of {
+            FileOf::One(sequence) => LogPart::of_file(*sequence, 0, bytes),
+            FileOf::Two { header, .. } => {
+                LogPart::of_segment(header, bytes.skip(WAL_SEGMENT_HEADER_BYTES))
             }
         }
     }
@@ -74,19 +101,18 @@ impl LogFile {
     /// The same with all that was written into it since.
     fn renewed(self) -> Result<Self> {
         let live = self.live.renewed()?;
-        let copy = None;
-        Ok(Self { live, copy, ..self })
+        let of = match self.of {
+            FileOf::Two { header, .. } => FileOf::Two { header, copy: None },
+            of @ FileOf::One(_) => of,
+        };
+        Ok(Self { of, live, ..self })
     }
 
+    /// Whether it is the one that goes on from another.
     fn is_behind(&self, other: &Self) -> bool {
-        match (other.start, self.start) {
-            (
-                LogPosition::File { sequence, .. },
-                LogPosition::File {
-                    sequence: found, ..
-                },
-            ) => sequence.next() == Some(found),
-            _ => other.part().end() == self.start,
+        match (&other.of, &self.of) {
+            (FileOf::One(before), FileOf::One(found)) => before.next() == Some(*found),
+            _ => other.part().end() == self.start(),
         }
     }
 }
@@ -173,11 +199,11 @@ impl LogFolder {
         }
         let mut files = now.files;
         for held in self.files {
-            if files.iter().all(|file| file.start != held.start) {
+            if files.iter().all(|file| file.start() != held.start()) {
                 files.push(held.renewed()?);
             }
         }
-        files.sort_by_key(|file| file.start);
+        files.sort_by_key(LogFile::start);
         Ok(Some(Self {
             files,
             folder: self.folder,
@@ -203,13 +229,13 @@ impl LogFolder {
     /// Files that both have must be the same ones, and a log's positions never go back.
     fn is_same_log(&self, now: &Self) -> Result<bool> {
         for held in &self.files {
-            if let Some(file) = now.named(held.start)
+            if let Some(file) = now.named(held.start())
                 && Identity::of(file.file(), &file.path)? != Identity::of(held.file(), &held.path)?
             {
                 return Ok(false);
             }
         }
-        let newest = |folder: &Self| folder.files.last().map(|file| file.start);
+        let newest = |folder: &Self| folder.files.last().map(LogFile::start);
         Ok(newest(now) >= newest(self))
     }
 
@@ -220,7 +246,7 @@ impl LogFolder {
     /// [`WalError::ForeignFile`] for the first that is of another.
     pub fn check_database(&self, database: DatabaseId) -> Result<()> {
         let is_foreign = |file: &&LogFile| {
-            let header = file.header.as_ref();
+            let header = file.header();
             header.is_some_and(|header| header.database != database)
         };
         match self.files.iter().find(is_foreign) {
@@ -243,7 +269,7 @@ impl LogFolder {
 
     /// Generation 2: whether the records in its newest file are encrypted.
     pub fn is_encrypted(&self) -> bool {
-        let newest = self.files.last().and_then(|file| file.header);
+        let newest = self.files.last().and_then(LogFile::header);
         newest.is_some_and(|header| header.is_encrypted)
     }
 
@@ -277,12 +303,12 @@ impl LogFolder {
 
     /// The file that has this position in its name.
     pub fn named(&self, start: LogPosition) -> Option<&LogFile> {
-        self.files.iter().find(|file| file.start == start)
+        self.files.iter().find(|file| file.start() == start)
     }
 
     /// The file that holds the last byte before a position.
     pub fn holding(&self, end: LogPosition) -> Option<&LogFile> {
-        self.files.iter().rfind(|file| file.start < end)
+        self.files.iter().rfind(|file| file.start() < end)
     }
 
     /// The file of generation 1 with this number.
@@ -298,7 +324,7 @@ impl LogFolder {
         if let Some(lsn) = log_start {
             return LogPosition::Lsn(lsn);
         }
-        let first = self.files.first().map(|file| file.start);
+        let first = self.files.first().map(LogFile::start);
         let named = self.checkpoint.map(|it| it.log_sequence);
         let named = named.map(|sequence| LogPosition::in_file(sequence, 0));
         named
@@ -315,18 +341,20 @@ impl LogFolder {
     /// [`WalError::PastEnd`] where the position lies after the end of its file.
     pub fn from(&self, position: LogPosition) -> Result<LogTail<'_>> {
         let (first, skipped) = match position {
-            LogPosition::File { sequence, offset } => (LogPosition::in_file(sequence, 0), offset),
+            LogPosition::File(FilePosition { sequence, offset }) => {
+                (LogPosition::in_file(sequence, 0), offset)
+            }
             LogPosition::Lsn(lsn) => {
-                let holds = |file: &&LogFile| file.start <= position;
-                match self.files.iter().rfind(holds).map(|file| file.start) {
+                let holds = |file: &&LogFile| file.start() <= position;
+                match self.files.iter().rfind(holds).map(LogFile::start) {
                     Some(start @ LogPosition::Lsn(first)) => (start, lsn.distance_from(first)),
                     _ => (position, 0),
                 }
             }
         };
-        let files: Vec<&LogFile> = self.files.iter().filter(|it| it.start >= first).collect();
+        let files: Vec<&LogFile> = self.files.iter().filter(|it| it.start() >= first).collect();
         let is_first_missing = match files.first() {
-            Some(file) => file.start != first,
+            Some(file) => file.start() != first,
             None => skipped > 0 || !self.files.is_empty(),
         };
         if is_first_missing {
@@ -364,15 +392,15 @@ impl LogFolder {
     }
 
     fn not_behind(&self, before: &LogFile, file: &LogFile) -> WalError {
-        match before.start {
-            LogPosition::File { sequence, .. } => {
-                let expected = sequence.next().unwrap_or(sequence);
+        match &before.of {
+            FileOf::One(sequence) => {
+                let expected = sequence.next().unwrap_or(*sequence);
                 self.missing(LogPosition::in_file(expected, 0))
             }
-            LogPosition::Lsn(_) => WalError::Gap {
+            FileOf::Two { .. } => WalError::Gap {
                 path: before.path.clone(),
                 end: before.part().end(),
-                next: file.start,
+                next: file.start(),
             },
         }
     }
@@ -439,30 +467,23 @@ fn open_files(
     let mut files = Vec::with_capacity(opened.len());
     for (start, path, file) in opened.into_iter().rev() {
         let live = Source::of(file, &path)?;
-        // The engine of generation 2 can cut the newest file.
-        let copy = match start {
-            LogPosition::Lsn(start) if files.is_empty() => Some(snapshot(
-                &live,
-                read_from.map_or(0, |from| from.distance_from(start)),
-            )?),
-            _ => None,
-        };
-        let bytes = copy.as_ref().unwrap_or(&live).bytes();
-        let header = match start {
-            LogPosition::File { .. } => None,
-            // The engine was cut off while it created the newest file, or does it just now.
-            LogPosition::Lsn(_) if files.is_empty() && is_unfinished(bytes)? => {
-                continue;
+        let of = match start {
+            LogPosition::File(place) => FileOf::One(place.sequence),
+            LogPosition::Lsn(start) => {
+                let is_newest = files.is_empty();
+                // The engine of generation 2 can cut the newest file.
+                let unread = read_from.map_or(0, |from| from.distance_from(start));
+                let copy = is_newest.then(|| snapshot(&live, unread)).transpose()?;
+                let bytes = copy.as_ref().unwrap_or(&live).bytes();
+                // The engine was cut off while it created the newest file, or does it just now.
+                if is_newest && is_unfinished(bytes)? {
+                    continue;
+                }
+                let header = Box::new(read_header(bytes, &path, start)?);
+                FileOf::Two { header, copy }
             }
-            LogPosition::Lsn(lsn) => Some(read_header(bytes, &path, lsn)?),
         };
-        files.push(LogFile {
-            start,
-            path,
-            header,
-            live,
-            copy,
-        });
+        files.push(LogFile { path, of, live });
     }
     files.reverse();
     Ok(Some(files))

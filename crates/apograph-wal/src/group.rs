@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use apograph_format::{Epoch, Generation, LogPosition, TransactionId, UnixMillis, v1, v2};
+use apograph_format::v2::GroupBegin;
+use apograph_format::{Epoch, LogPosition, TransactionId, UnixMillis, v1, v2};
 use apograph_io::{IoError, Result};
 
 use crate::defect::LogDefect;
@@ -17,21 +18,15 @@ use crate::window::LogWindow;
 /// A longer record is no index record: it holds four names.
 const INDEX_RECORD_MAX_BYTES: usize = 1 << 20;
 
-/// A committed group: its place in the log and its heads. The records stay where they are.
+/// A committed group: its place in the log and what it says of itself. The records stay where they
+/// are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group<'a> {
     pub(crate) parts: &'a [LogPart<'a>],
     /// The id that it was committed under.
     pub transaction: TransactionId,
-    /// The epoch that it names: in generation 1 in a record after the commit, where there is one;
-    /// in generation 2 in its first record, unless it is encrypted.
-    pub epoch: Option<Epoch>,
-    /// Whether it took that epoch. In generation 2 a schema change names the current one.
-    pub takes_epoch: bool,
-    /// Generation 2: the wall clock when it was written, unless it is encrypted.
-    pub committed_at: Option<UnixMillis>,
-    /// Whether its records cannot be read without the database's key.
-    pub is_encrypted: bool,
+    /// What it says of itself.
+    pub head: GroupHead,
     /// The first byte of its first frame.
     pub start: Place,
     /// After its last frame.
@@ -40,8 +35,42 @@ pub struct Group<'a> {
     pub records: u64,
     /// How many frames it has.
     pub frames: u64,
-    /// Generation 1: whether it has index records.
-    pub(crate) holds_indexes: bool,
+}
+
+/// What a group says of itself, in its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupHead {
+    /// Generation 1.
+    One {
+        /// The epoch that it took, which a record after the commit names, where there is one.
+        epoch: Option<Epoch>,
+        /// Whether it has index records.
+        has_indexes: bool,
+    },
+    /// Generation 2: its first record.
+    Plain(GroupBegin),
+    /// Generation 2: its records cannot be read without the database's key.
+    Encrypted,
+}
+
+impl GroupHead {
+    /// The epoch that it names, which need not be its own: a schema change of generation 2 names the
+    /// current one.
+    pub const fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::One { epoch, .. } => *epoch,
+            Self::Plain(begin) => Some(begin.epoch),
+            Self::Encrypted => None,
+        }
+    }
+
+    /// The wall clock when it was written, where it says so.
+    pub const fn committed_at(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Plain(begin) => Some(begin.committed_at),
+            Self::One { .. } | Self::Encrypted => None,
+        }
+    }
 }
 
 impl<'a> Group<'a> {
@@ -53,13 +82,6 @@ impl<'a> Group<'a> {
     /// How many bytes of the log it is.
     pub fn bytes(&self) -> u64 {
         self.runs().map(|run| run.len() as u64).sum()
-    }
-
-    /// The generation of the log.
-    pub fn generation(&self) -> Generation {
-        self.parts
-            .get(self.start.part)
-            .map_or(Generation::One, LogPart::generation)
     }
 
     /// Where its first frame begins in its file, in bytes.
@@ -86,15 +108,15 @@ impl<'a> Group<'a> {
             let count = kinds.entry(name).or_insert(0_u64);
             *count = count.saturating_add(1);
         };
-        match self.generation() {
-            Generation::One => self.heads_v1(|head, _, _| {
+        match self.head {
+            GroupHead::One { .. } => self.heads_v1(|head, _, _| {
                 if !head.kind.is_control() {
                     count(head.kind.name().into());
                 }
                 Ok(())
             })?,
-            Generation::Two if self.is_encrypted => {}
-            Generation::Two => self.records_v2(|record| {
+            GroupHead::Encrypted => {}
+            GroupHead::Plain(_) => self.records_v2(|record| {
                 if record.known_kind() != Some(v2::RecordKind::GroupBegin) {
                     count(kind_name(record));
                 }
@@ -110,9 +132,12 @@ impl<'a> Group<'a> {
     /// As [`apograph_io::Bytes::read`].
     pub fn index_records(&self) -> Result<Vec<v1::IndexRecord>> {
         let mut records = Vec::new();
-        if !self.holds_indexes {
+        let GroupHead::One {
+            has_indexes: true, ..
+        } = self.head
+        else {
             return Ok(records);
-        }
+        };
         self.heads_v1(|head, place, window| {
             let length = usize::try_from(head.payload_bytes).unwrap_or(usize::MAX);
             let is_index = matches!(

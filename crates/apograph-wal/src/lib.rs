@@ -15,7 +15,7 @@
 //! let parts = [LogPart::of_file(Default::default(), 0, bytes)];
 //! let mut groups = GroupReader::new(&parts);
 //! let Some(LogEvent::Group(group)) = groups.next().transpose()? else { panic!("one group") };
-//! assert_eq!(group.epoch.map(|epoch| epoch.get()), Some(2));
+//! assert_eq!(group.head.epoch().map(|epoch| epoch.get()), Some(2));
 //! assert!(groups.next().is_none());
 //! # Ok::<(), apograph_io::IoError>(())
 //! ```
@@ -50,8 +50,8 @@ pub use apograph_io as io;
 pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
 pub use folder::{LogFile, LogFolder, LogTail};
-pub use group::{Group, LogEnd, LogEndCause, LogEvent};
-pub use part::{LogPart, Place, Run, Runs};
+pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent};
+pub use part::{LogPart, PartOf, Place, Run, Runs};
 pub use reader::GroupReader;
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
 pub use v1::marks::{CheckpointMark, checkpoint_marks};

@@ -1,7 +1,9 @@
 //! A log as the runs of bytes it is stored in.
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph_format::{Generation, LogPosition, LogSequence, Lsn};
+use apograph_format::{
+    FilePosition, Generation, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
+};
 use apograph_io::Bytes;
 
 /// A run of log bytes: a log file, the rest of one, or what a segment has of one.
@@ -11,43 +13,124 @@ use apograph_io::Bytes;
 /// it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPart<'a> {
-    /// Where in the log its first byte stands. In a segment of generation 1, in file 0.
-    pub start: LogPosition,
+    /// Where in the log it lies, and what is said of it there.
+    pub of: PartOf,
     /// Where `bytes` begin in their file.
     pub file_offset: u64,
     /// The bytes: frames alone. They are in memory, or in a file that is read by the piece.
     pub bytes: Bytes<'a>,
-    /// Generation 1: how many ends of log files lie inside, at unknown places. The engine's
-    /// segments are log files one behind the other; a log file and a segment of ours have none.
-    pub file_boundaries: u64,
-    /// Generation 2: whether the records in it are encrypted.
-    pub is_encrypted: bool,
-    /// Generation 2: whether it must end with a whole group, also as the last part of a log.
-    pub is_sealed: bool,
+}
+
+/// Where in a log of its generation a part lies, and what is said of it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartOf {
+    /// Generation 1.
+    One {
+        /// Where in the log its first byte stands. In a segment, in file 0.
+        start: FilePosition,
+        /// How many ends of log files lie inside, at unknown places. The engine's segments are log
+        /// files one behind the other; a log file and a segment of ours have none.
+        file_boundaries: u64,
+    },
+    /// Generation 2.
+    Two {
+        /// Where in the log its first byte stands.
+        start: Lsn,
+        /// Whether the records in it are encrypted.
+        is_encrypted: bool,
+        /// Whether it must end with a whole group, also as the last part of a log.
+        is_sealed: bool,
+    },
+}
+
+impl PartOf {
+    /// The position of a byte that stands so many bytes after the first.
+    const fn position(&self, bytes: u64) -> LogPosition {
+        match self {
+            Self::One { start, .. } => LogPosition::File(start.plus(bytes)),
+            Self::Two { start, .. } => LogPosition::Lsn(start.plus(bytes)),
+        }
+    }
+
+    /// The same for a part that begins so many bytes further on.
+    const fn skipping(self, bytes: u64) -> Self {
+        match self {
+            Self::One {
+                start,
+                file_boundaries,
+            } => Self::One {
+                start: start.plus(bytes),
+                file_boundaries,
+            },
+            Self::Two {
+                start,
+                is_encrypted,
+                is_sealed,
+            } => Self::Two {
+                start: start.plus(bytes),
+                is_encrypted,
+                is_sealed,
+            },
+        }
+    }
 }
 
 impl<'a> LogPart<'a> {
     /// A log file of generation 1, or the rest of one from `file_offset` on.
     pub fn of_file(sequence: LogSequence, file_offset: u64, bytes: impl Into<Bytes<'a>>) -> Self {
         Self {
-            start: LogPosition::in_file(sequence, file_offset),
+            of: PartOf::One {
+                start: FilePosition {
+                    sequence,
+                    offset: file_offset,
+                },
+                file_boundaries: 0,
+            },
             file_offset,
             bytes: bytes.into(),
-            file_boundaries: 0,
-            is_encrypted: false,
-            is_sealed: false,
+        }
+    }
+
+    /// The frames in a segment of generation 1, which stand after its header.
+    pub fn of_body(header: &SegmentHeader, frames: impl Into<Bytes<'a>>) -> Self {
+        Self {
+            of: PartOf::One {
+                start: FilePosition::default(),
+                file_boundaries: header.file_boundaries(),
+            },
+            file_offset: SEGMENT_HEADER_BYTES as u64,
+            bytes: frames.into(),
         }
     }
 
     /// A log file of generation 2: the frames after its header.
     pub fn of_segment(header: &WalSegmentHeader, frames: impl Into<Bytes<'a>>) -> Self {
         Self {
-            start: LogPosition::Lsn(header.first_lsn),
+            of: PartOf::Two {
+                start: header.first_lsn,
+                is_encrypted: header.is_encrypted,
+                is_sealed: false,
+            },
             file_offset: WAL_SEGMENT_HEADER_BYTES as u64,
             bytes: frames.into(),
-            file_boundaries: 0,
-            is_encrypted: header.is_encrypted,
-            is_sealed: false,
+        }
+    }
+
+    /// A piece of a log file in a segment of generation 2, whose frames begin at `file_offset`. It ends
+    /// with a whole group.
+    pub fn of_piece(
+        header: &WalSegmentHeader,
+        file_offset: u64,
+        frames: impl Into<Bytes<'a>>,
+    ) -> Self {
+        Self {
+            of: PartOf::Two {
+                start: header.first_lsn,
+                is_encrypted: header.is_encrypted,
+                is_sealed: true,
+            },
+            file_offset,
+            bytes: frames.into(),
         }
     }
 
@@ -58,21 +141,28 @@ impl<'a> LogPart<'a> {
             .unwrap_or(usize::MAX)
             .min(self.bytes.len());
         Self {
-            start: self.position(start),
+            of: self.of.skipping(start as u64),
             file_offset: self.file_offset.saturating_add(start as u64),
             bytes: self.bytes.skip(start),
-            ..self
         }
     }
 
     /// The generation of the log.
     pub const fn generation(&self) -> Generation {
-        self.start.generation()
+        match self.of {
+            PartOf::One { .. } => Generation::One,
+            PartOf::Two { .. } => Generation::Two,
+        }
+    }
+
+    /// The position of its first byte in the log.
+    pub const fn start(&self) -> LogPosition {
+        self.of.position(0)
     }
 
     /// The position of a byte of this part in the log.
     pub const fn position(&self, offset: usize) -> LogPosition {
-        self.start.plus(offset as u64)
+        self.of.position(offset as u64)
     }
 
     /// The position after its last byte.
@@ -80,11 +170,34 @@ impl<'a> LogPart<'a> {
         self.position(self.bytes.len())
     }
 
+    /// Where a byte of a part of generation 2 stands.
     pub(crate) const fn lsn_at(&self, offset: usize) -> Option<Lsn> {
-        match self.position(offset) {
-            LogPosition::Lsn(lsn) => Some(lsn),
-            LogPosition::File { .. } => None,
-        }
+        self.position(offset).lsn()
+    }
+
+    /// Whether the engine's seals may stand anywhere in it.
+    pub(crate) const fn may_hold_seals(&self) -> bool {
+        matches!(self.of, PartOf::One { file_boundaries, .. } if file_boundaries > 0)
+    }
+
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        matches!(
+            self.of,
+            PartOf::Two {
+                is_encrypted: true,
+                ..
+            }
+        )
+    }
+
+    pub(crate) const fn is_sealed(&self) -> bool {
+        matches!(
+            self.of,
+            PartOf::Two {
+                is_sealed: true,
+                ..
+            }
+        )
     }
 }
 

@@ -20,13 +20,11 @@
 //! A group without an epoch belongs to the highest one before it. A session's group always has
 //! one; where a crash tore it off, it was the next.
 
-use apograph_format::{
-    Epoch, Generation, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId,
-};
+use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId};
 
 use apograph_io::Result;
 
-use crate::group::{Group, LogEnd, LogEvent};
+use crate::group::{Group, GroupHead, LogEnd, LogEvent};
 use crate::part::{LogPart, Run};
 use crate::reader::GroupReader;
 
@@ -115,36 +113,35 @@ impl TimelineState {
 
     /// Tells where the next group of the log stands.
     pub fn place(&mut self, group: &Group<'_>) -> Placement {
-        match group.generation() {
-            Generation::One => self.place_heads(group.transaction, group.epoch),
-            Generation::Two => {
+        match group.head {
+            GroupHead::One { epoch, .. } => self.place_heads(group.transaction, epoch),
+            GroupHead::Plain(begin) => {
                 let start = group.start.position(group.parts);
-                self.pass(start.and_then(LogPosition::lsn), group.epoch);
-                self.place_ordered(group.epoch, group.takes_epoch)
+                self.pass(start.and_then(LogPosition::lsn));
+                self.place_ordered(begin.epoch, begin.takes_epoch())
             }
+            GroupHead::Encrypted => self.place_sealed(),
         }
     }
 
-    /// A group that begins at a position comes next. (Of an encrypted one nobody knows the epoch.)
-    fn pass(&mut self, start: Option<Lsn>, epoch: Option<Epoch>) {
+    /// A group that begins at a position comes next, and names its epoch.
+    fn pass(&mut self, start: Option<Lsn>) {
         let crossed = self.crossed.filter(|(image, _)| Some(*image) <= start);
-        if let Some((_, taken)) = crossed.filter(|_| epoch.is_some()) {
+        if let Some((_, taken)) = crossed {
             self.base = self.base.max(taken);
         }
     }
 
     /// Tells where the next group of a log of generation 2 stands, by its epoch and whether it took
-    /// it; `None` is an encrypted group.
-    fn place_ordered(&mut self, epoch: Option<Epoch>, own_epoch: bool) -> Placement {
-        let is_given_again =
-            |epoch: Epoch| epoch < self.highest() || own_epoch && epoch == self.highest();
-        let opens_timeline = epoch.is_some_and(is_given_again);
-        if let Some(epoch) = epoch.filter(|_| opens_timeline) {
+    /// it.
+    fn place_ordered(&mut self, epoch: Epoch, own_epoch: bool) -> Placement {
+        let opens_timeline = epoch < self.highest() || own_epoch && epoch == self.highest();
+        if opens_timeline {
             // What stood before is not told from the state at its epoch.
             self.open(self.next_timeline(), epoch);
         }
-        let advances = epoch.is_some_and(|epoch| epoch > self.highest());
-        if let Some(epoch) = epoch.filter(|_| advances) {
+        let advances = epoch > self.highest();
+        if advances {
             self.epochs.insert(epoch.get());
         }
         Placement {
@@ -152,6 +149,16 @@ impl TimelineState {
             own_epoch,
             advances,
             opens_timeline,
+        }
+    }
+
+    /// The same of an encrypted group: nobody knows its epoch.
+    fn place_sealed(&self) -> Placement {
+        Placement {
+            point: self.point(),
+            own_epoch: false,
+            advances: false,
+            opens_timeline: false,
         }
     }
 
@@ -480,7 +487,10 @@ mod tests {
         for (what, base, groups, expected) in rows {
             let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::new(base)));
             let placed = groups.iter().map(|(epoch, own_epoch)| {
-                text(state.place_ordered(epoch.map(Epoch::new), *own_epoch))
+                text(match epoch {
+                    Some(epoch) => state.place_ordered(Epoch::new(*epoch), *own_epoch),
+                    None => state.place_sealed(),
+                })
             });
             assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
         }
@@ -529,9 +539,12 @@ mod tests {
                 state.cross(Lsn::new(*image), Epoch::new(*epoch));
             }
             let placed = groups.iter().map(|(start, epoch)| {
-                let epoch = epoch.map(Epoch::new);
-                state.pass(Some(Lsn::new(*start)), epoch);
-                state.place_ordered(epoch, true).point.to_string()
+                let Some(epoch) = epoch else {
+                    return state.place_sealed().point.to_string();
+                };
+                state.pass(Some(Lsn::new(*start)));
+                let placement = state.place_ordered(Epoch::new(*epoch), true);
+                placement.point.to_string()
             });
             assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
         }

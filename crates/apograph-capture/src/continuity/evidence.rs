@@ -55,7 +55,7 @@ fn captured_file(
     let Some(file) = log.holding(end) else {
         return Ok(None);
     };
-    let (sequence, _) = file_of(file.start);
+    let (sequence, _) = file_of(file.start());
     let (at, offset) = file_of(end);
     let bytes = file.bytes();
     let length = match usize::try_from(offset) {

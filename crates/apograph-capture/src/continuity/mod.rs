@@ -297,13 +297,9 @@ impl<'a> Search<'a> {
 fn distance(from: LogPosition, to: LogPosition) -> Option<u64> {
     match (from, to) {
         (LogPosition::Lsn(from), LogPosition::Lsn(to)) => to.get().checked_sub(from.get()),
-        (
-            LogPosition::File { sequence, offset },
-            LogPosition::File {
-                sequence: other,
-                offset: to,
-            },
-        ) if sequence == other => to.checked_sub(offset),
+        (LogPosition::File(from), LogPosition::File(to)) if from.sequence == to.sequence => {
+            to.offset.checked_sub(from.offset)
+        }
         _ => None,
     }
 }
@@ -352,7 +348,7 @@ fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<C
 
 /// The name of a log file, for a reason.
 fn name_of(file: &LogFile) -> String {
-    apograph_format::log_file_name(file.start)
+    apograph_format::log_file_name(file.start())
 }
 
 /// The damage that ended the reading of a live log, if it was damage.

@@ -34,8 +34,8 @@ fn stamps(files: &[LogFile]) -> impl Iterator<Item = FileStamp> {
 
 fn older_files(log: &LogFolder, end: LogPosition) -> &[LogFile] {
     let files = log.files();
-    let holding = log.holding(end).map(|file| file.start);
-    let count = files.partition_point(|file| Some(file.start) < holding);
+    let holding = log.holding(end).map(LogFile::start);
+    let count = files.partition_point(|file| Some(file.start()) < holding);
     files.get(..count).unwrap_or_default()
 }
 
@@ -50,14 +50,14 @@ impl Search<'_> {
         seen: Option<Blake3>,
     ) -> Proof {
         let older = older_files(log, end);
-        let begins = older.iter().rposition(|file| file.start <= first);
+        let begins = older.iter().rposition(|file| file.start() <= first);
         let needed = older.get(begins.unwrap_or_default()..).unwrap_or_default();
         if needed.is_empty() || seen == Some(FileStamp::hash_of(stamps(older))) {
             return Ok(());
         }
         tracing::debug!(files = needed.len(), "comparing captured log files");
         let other = match first {
-            LogPosition::File { .. } => self.other_run(log, needed, end)?,
+            LogPosition::File(_) => self.other_run(log, needed, end)?,
             LogPosition::Lsn(_) => self.other_piece(needed)?,
         };
         match other {
@@ -99,7 +99,7 @@ impl Search<'_> {
 
     /// Generation 2: one of the files that does not hold the bytes that a segment has of that place.
     fn other_piece<'l>(&self, older: &'l [LogFile]) -> Proof<Option<&'l LogFile>> {
-        let first = older.first().map(|file| file.start);
+        let first = older.first().map(LogFile::start);
         for entry in self.entries.iter().rev() {
             let increment = match &entry.content {
                 Some(SegmentContent::Increment(increment)) => increment,
@@ -111,15 +111,14 @@ impl Search<'_> {
             }
             let captured = self.increment(entry)?;
             for (index, part) in captured.parts(0).iter().enumerate() {
-                let file = older.iter().rfind(|file| file.start <= part.start);
+                let file = older.iter().rfind(|file| file.start() <= part.start());
                 // What lies after them is the file in which the chain ends.
-                let Some(file) = file.filter(|file| part.start < file.part().end()) else {
+                let Some(file) = file.filter(|file| part.start() < file.part().end()) else {
                     continue;
                 };
-                let is_same_file = match (&file.header, captured.wal_header(index)) {
-                    (Some(live), Some(known)) => live.is_same_segment(&known),
-                    _ => false,
-                };
+                let headers = file.header().zip(captured.wal_header(index));
+                let is_same_file =
+                    headers.is_some_and(|(live, known)| live.is_same_segment(&known));
                 if !is_same_file || !holds(file, part)? {
                     return Ok(Some(file));
                 }
@@ -146,7 +145,7 @@ fn unusable(entry: &ChainEntry) -> ChainBreak {
 
 /// A part without what stands at a position or after it.
 fn until(part: LogPart<'_>, end: LogPosition) -> LogPart<'_> {
-    let length = distance(part.start, end).and_then(|it| usize::try_from(it).ok());
+    let length = distance(part.start(), end).and_then(|it| usize::try_from(it).ok());
     let bytes = part.bytes.slice(0..length.unwrap_or(usize::MAX));
     LogPart { bytes, ..part }
 }
@@ -187,7 +186,7 @@ fn other_part(runs: &mut Vec<(usize, Bytes<'_>)>, mut bytes: Bytes<'_>) -> Resul
 /// Whether a log file of generation 2 holds the bytes of a part at the place that the part has.
 fn holds(file: &LogFile, part: &LogPart<'_>) -> Result<bool> {
     let frames = file.part();
-    let offset = distance(frames.start, part.start).and_then(|it| usize::try_from(it).ok());
+    let offset = distance(frames.start(), part.start()).and_then(|it| usize::try_from(it).ok());
     let Some(offset) = offset else {
         return Ok(false);
     };

@@ -56,7 +56,7 @@ impl Search<'_> {
             || log
                 .files()
                 .first()
-                .is_none_or(|first| first.start != begins)
+                .is_none_or(|first| first.start() != begins)
         {
             return Ok(None);
         }
@@ -118,7 +118,7 @@ impl Search<'_> {
             return Err(ChainBreak::FileShortened { file: name() }.into());
         }
         if sums(bytes.slice(0..length), self.context)?.blake3 != captured.hash {
-            let end = file.start.plus(captured.length);
+            let end = file.start().plus(captured.length);
             return Err(other_bytes(file, end, log.recovery_start(None))?.into());
         }
         let is_at_next = sequence > captured.sequence && offset == 0;
@@ -281,8 +281,8 @@ impl Search<'_> {
 fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Proof {
     let start = LogPosition::in_file(first, 0);
     let mut expected = Some(first);
-    for file in log.files().iter().filter(|file| file.start >= start) {
-        let (found, _) = file_of(file.start);
+    for file in log.files().iter().filter(|file| file.start() >= start) {
+        let (found, _) = file_of(file.start());
         match expected {
             Some(expected) if expected == found => {}
             Some(expected) => return Err(missing(expected).into()),
@@ -291,11 +291,11 @@ fn reaches(log: &LogFolder, first: LogSequence, newest: LogSequence) -> Proof {
         expected = found.next();
     }
     match log.files().last() {
-        Some(last) if file_of(last.start).0 < newest => Err(ChainBreak::LogWentBack {
+        Some(last) if file_of(last.start()).0 < newest => Err(ChainBreak::LogWentBack {
             file: name_of(last),
         }
         .into()),
-        Some(last) if last.start >= start => Ok(()),
+        Some(last) if last.start() >= start => Ok(()),
         _ => Err(missing(first).into()),
     }
 }
@@ -328,7 +328,7 @@ fn files_without_cause(
     };
     let mut found = Unexplained::default();
     for file in log.files() {
-        let (sequence, _) = file_of(file.start);
+        let (sequence, _) = file_of(file.start());
         let before = sequence.previous();
         if sequence <= behind || sequence > up_to {
             continue;
@@ -348,7 +348,7 @@ fn files_without_cause(
 /// The log file that a checkpoint began which has not written `checkpoint.meta`.
 fn begun_file(log: &LogFolder) -> Result<Option<LogSequence>> {
     let recorded = log.checkpoint().map(|recorded| recorded.log_sequence);
-    let first = log.files().first().map(|first| file_of(first.start).0);
+    let first = log.files().first().map(|first| file_of(first.start()).0);
     let Some(behind) = recorded.or(first) else {
         return Ok(None);
     };
@@ -373,7 +373,7 @@ fn end_of_files(
 ) -> Result<Option<LogPosition>> {
     let (sequence, _) = file_of(from);
     let holding = log.files().iter();
-    let holding = holding.filter(|file| file_of(file.start).0 <= sequence);
+    let holding = holding.filter(|file| file_of(file.start()).0 <= sequence);
     // It may begin earlier, with files that the chain holds already.
     for first in holding.rev() {
         if let Some(end) = end_from(log, first, body)?.filter(|end| *end >= from) {
@@ -386,13 +386,17 @@ fn end_of_files(
 /// The end of the log files from one on that a body holds, whole and one behind the other.
 fn end_from(log: &LogFolder, first: &LogFile, body: Bytes<'_>) -> Result<Option<LogPosition>> {
     let mut taken = 0;
-    let mut expected = Some(file_of(first.start).0);
-    let mut end = first.start;
-    for file in log.files().iter().filter(|file| file.start >= first.start) {
+    let mut expected = Some(file_of(first.start()).0);
+    let mut end = first.start();
+    for file in log
+        .files()
+        .iter()
+        .filter(|file| file.start() >= first.start())
+    {
         if taken == body.len() {
-            return Ok(Some(file.start));
+            return Ok(Some(file.start()));
         }
-        let (found, _) = file_of(file.start);
+        let (found, _) = file_of(file.start());
         let bytes = file.bytes();
         let behind = taken.saturating_add(bytes.len());
         if Some(found) != expected || behind > body.len() {
@@ -408,7 +412,7 @@ fn end_from(log: &LogFolder, first: &LogFile, body: Bytes<'_>) -> Result<Option<
 
 pub(crate) fn file_of(position: LogPosition) -> (LogSequence, u64) {
     match position {
-        LogPosition::File { sequence, offset } => (sequence, offset),
+        LogPosition::File(place) => (place.sequence, place.offset),
         LogPosition::Lsn(_) => (LogSequence::default(), 0),
     }
 }

@@ -55,7 +55,7 @@ impl Search<'_> {
             self.is_marked()?;
         }
         let image = self.live.image_position(None);
-        let is_short = distance(file.start, end.into()) <= Some(PROOF_BYTES as u64);
+        let is_short = distance(file.start(), end.into()) <= Some(PROOF_BYTES as u64);
         let is_same = holds_end_of(file, captured, end)?;
         if is_same && !is_short {
             return Ok(());
@@ -150,7 +150,7 @@ fn reaches(log: &LogFolder, lsn: Lsn) -> Proof {
     let (Some(first), Some(last)) = (log.files().first(), log.files().last()) else {
         return Ok(());
     };
-    if first.start > lsn.into() {
+    if first.start() > lsn.into() {
         Err(ChainBreak::Truncated.into())
     } else if last.part().end() < lsn.into() {
         Err(ChainBreak::Shortened.into())
@@ -162,11 +162,11 @@ fn reaches(log: &LogFolder, lsn: Lsn) -> Proof {
 /// Whether a log file is the one in which a segment ends, by its header and by the bytes right
 /// before that position. Both have some there: the file and the segment begin before it.
 fn holds_end_of(file: &LogFile, captured: &IncrementFile, end: Lsn) -> Result<bool> {
-    let (Some(live), Some(known)) = (&file.header, captured.last_wal_header()) else {
+    let (Some(live), Some(known)) = (file.header(), captured.last_wal_header()) else {
         return Ok(false);
     };
     let frames = file.part().bytes;
-    let length = distance(file.start, end.into()).and_then(|it| usize::try_from(it).ok());
+    let length = distance(file.start(), end.into()).and_then(|it| usize::try_from(it).ok());
     let Some(length) = length.filter(|length| *length <= frames.len()) else {
         return Ok(false);
     };

@@ -185,7 +185,7 @@ fn two(fixtures: Fixtures) -> (Two, [LogPosition; 2]) {
     let first = kept(&two.live);
     two.live.append(&rest);
     two.live.checkpoint_whole(|_| {});
-    let starts = [first, two.live.log().files()[1].start];
+    let starts = [first, two.live.log().files()[1].start()];
     assert_ne!(starts[0], starts[1]);
     two.swap();
     (two, starts)

@@ -235,7 +235,7 @@ fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
 
     let log = live.log();
     let end = log.files()[0].part().end();
-    let header = log.files()[0].header.expect("a header");
+    let header = log.files()[0].header().expect("a header");
     let next = header.beginning_at(end.lsn().expect("a position"));
     fs::write(live.log_folder().join(log_file_name(end)), next.bytes()).expect("a log file");
     live.capture(Kind::Incremental)

@@ -129,7 +129,7 @@ fn an_image_that_is_ahead_of_its_log_is_a_backup_of_its_own() {
 fn an_image_that_is_exactly_at_the_end_of_its_log_is_followed_by_nothing() {
     let live = Live::of(V2, LIVE);
     let (file, end) = (
-        live.log().files()[0].start,
+        live.log().files()[0].start(),
         live.log().files()[0].part().end(),
     );
     live.checkpoint(|it| it.log_start = end.lsn());

@@ -10,8 +10,8 @@ use apograph_format::v2::{
     FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
 };
 use apograph_format::{
-    Checkpoint, Crc32, DatabaseHeaders, Epoch, Generation, LogPosition, LogSequence, SegmentFlags,
-    SegmentHeader, SegmentKind, UnixMillis, log_file_name, log_folder,
+    Checkpoint, Crc32, DatabaseHeaders, Epoch, FilePosition, Generation, LogPosition, LogSequence,
+    SegmentFlags, SegmentHeader, SegmentKind, UnixMillis, log_file_name, log_folder,
 };
 use apograph_io::{Context, Disk, Folder, Mode, Monitor, NoProgress, RealDisk};
 use apograph_manifest::{
@@ -222,14 +222,14 @@ impl Live {
     pub(crate) fn begin_log_file(&self) -> LogPosition {
         let log = self.log();
         let last = log.files().last().expect("a log file");
-        let (start, front) = match (last.start, last.header) {
-            (LogPosition::File { sequence, .. }, _) => {
-                let next = sequence.next().expect("a number");
+        let (start, front) = match last.start() {
+            LogPosition::File(place) => {
+                let next = place.sequence.next().expect("a number");
                 (LogPosition::in_file(next, 0), Vec::new())
             }
-            (LogPosition::Lsn(_), header) => {
+            LogPosition::Lsn(_) => {
                 let end = last.part().end();
-                let header = header.expect("a header");
+                let header = last.header().expect("a header");
                 let header = header.beginning_at(end.lsn().expect("a position"));
                 (end, header.bytes().to_vec())
             }
@@ -241,7 +241,7 @@ impl Live {
     /// Names a log file of generation 1 in `checkpoint.meta`, as a checkpoint does that has
     /// installed its image.
     pub(crate) fn name_log_file(&self, start: LogPosition) {
-        let LogPosition::File { sequence, .. } = start else {
+        let LogPosition::File(FilePosition { sequence, .. }) = start else {
             panic!("{start} is no file of generation 1");
         };
         let image = self.headers().checkpoint;

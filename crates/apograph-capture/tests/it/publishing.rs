@@ -220,7 +220,7 @@ fn the_manifest_says_from_which_commit_to_which_an_increment_goes() {
         let log = live.log();
         let parts = [log.files()[0].part()];
         let epochs = GroupReader::new(&parts).filter_map(|event| match event {
-            Ok(LogEvent::Group(group)) => group.epoch,
+            Ok(LogEvent::Group(group)) => group.head.epoch(),
             _ => None,
         });
         let epochs: Vec<_> = epochs.collect();

@@ -291,6 +291,11 @@ pub struct GroupBegin {
 }
 
 impl GroupBegin {
+    /// Whether the group took its epoch, and does not only stand in it.
+    pub fn takes_epoch(&self) -> bool {
+        self.origin != Origin::Schema
+    }
+
     /// Reads the payload of a record of kind [`RecordKind::GroupBegin`].
     ///
     /// # Errors

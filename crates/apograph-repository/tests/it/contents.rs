@@ -1,12 +1,12 @@
 //! What is known of a segment once its log was read.
 
-use apograph_format::{Epoch, Generation, RangeSet, SEGMENT_HEADER_BYTES, SegmentHeader, Timeline};
+use apograph_format::{Epoch, RangeSet, SEGMENT_HEADER_BYTES, SegmentHeader, Timeline};
 use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{read_history, write_history};
 use apograph_repository::{IncrementFile, Repository};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::Stage;
-use apograph_wal::{GroupReader, LogEvent};
+use apograph_wal::{GroupHead, GroupReader, LogEvent};
 
 use crate::forge::{
     add_increment, counted, increment, open, read, record, remove, rewrite, with_header,
@@ -35,13 +35,12 @@ fn the_transactions_of_sessions_are_known_of_generation_1() {
                     let LogEvent::Group(group) = event.expect("a log") else {
                         continue;
                     };
-                    if group.generation() == Generation::Two {
-                        continue;
-                    }
-                    if group.transaction.is_session() {
-                        expected.insert(group.transaction.get());
-                    } else {
-                        others += 1;
+                    match group.head {
+                        GroupHead::One { .. } if group.transaction.is_session() => {
+                            expected.insert(group.transaction.get());
+                        }
+                        GroupHead::One { .. } => others += 1,
+                        GroupHead::Plain(_) | GroupHead::Encrypted => {}
                     }
                 }
                 let [stretch] = &content.stretches[..] else {

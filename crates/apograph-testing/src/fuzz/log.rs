@@ -4,12 +4,12 @@ use std::num::NonZero;
 
 use apograph_format::v2::FRAME_HEADER_BYTES;
 use apograph_format::{
-    Epoch, Generation, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
+    Epoch, LogPosition, LogSequence, Lsn, Point, Timeline, TransactionId, v1, v2,
 };
 use apograph_io::{IoError, Threads};
 use apograph_wal::{
-    Group, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, PlacedReader, Run,
-    TimelineState, read_chunks,
+    Group, GroupHead, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, PartOf, Place,
+    PlacedReader, Run, TimelineState, read_chunks,
 };
 
 use crate::encoding::v2::seal_frame;
@@ -85,10 +85,18 @@ fn part(sequence: u64, bytes: &[u8]) -> LogPart<'_> {
 }
 
 fn lsn_part(first: Lsn, bytes: &[u8], is_encrypted: bool) -> LogPart<'_> {
+    lsn_part_of(first, bytes, is_encrypted, false)
+}
+
+fn lsn_part_of(start: Lsn, bytes: &[u8], is_encrypted: bool, is_sealed: bool) -> LogPart<'_> {
     LogPart {
-        start: LogPosition::Lsn(first),
-        is_encrypted,
-        ..part(0, bytes)
+        of: PartOf::Two {
+            start,
+            is_encrypted,
+            is_sealed,
+        },
+        file_offset: 0,
+        bytes: bytes.into(),
     }
 }
 
@@ -96,12 +104,9 @@ fn check_splits(first: Lsn, frames: &[u8], split: usize) {
     let (front, back) = frames.split_at(split);
     let second = first.plus(split as u64);
     for is_encrypted in [false, true] {
-        let whole = lsn_part(first, frames, is_encrypted);
-        check(&[whole]);
-        check(&[LogPart {
-            is_sealed: true,
-            ..whole
-        }]);
+        for is_sealed in [false, true] {
+            check(&[lsn_part_of(first, frames, is_encrypted, is_sealed)]);
+        }
         let parts = [
             lsn_part(first, front, is_encrypted),
             lsn_part(second, back, is_encrypted),
@@ -134,7 +139,7 @@ fn seal_frames(log: &mut [u8], first: Lsn) -> usize {
 fn groups(parts: &[LogPart<'_>]) -> Vec<(String, usize)> {
     let groups = GroupReader::new(parts).filter_map(|event| match event.expect(IN_MEMORY) {
         LogEvent::Group(group) => {
-            let heads = (group.transaction, group.epoch, group.committed_at);
+            let heads = (group.transaction, group.head);
             let place = (group.start, group.records, group.frames);
             Some((format!("{heads:?} {place:?}"), group.end.offset))
         }
@@ -197,9 +202,9 @@ fn check_ahead(parts: &[LogPart<'_>]) {
 }
 
 fn check_group(parts: &[LogPart<'_>], group: &Group<'_>) {
-    match group.generation() {
-        Generation::One => check_group_v1(parts, group),
-        Generation::Two => check_group_v2(parts, group),
+    match group.head {
+        GroupHead::One { epoch, .. } => check_group_v1(parts, group, epoch),
+        GroupHead::Plain(_) | GroupHead::Encrypted => check_group_v2(parts, group),
     }
     let counted: u64 = group.kinds().expect(IN_MEMORY).values().sum();
     assert_eq!(counted, group.records);
@@ -208,7 +213,7 @@ fn check_group(parts: &[LogPart<'_>], group: &Group<'_>) {
     assert!(runs.iter().all(|run| run.bytes(parts).len() == run.len()));
 }
 
-fn check_group_v1(parts: &[LogPart<'_>], group: &Group<'_>) {
+fn check_group_v1(parts: &[LogPart<'_>], group: &Group<'_>, own: Option<Epoch>) {
     let (mut frames, mut bytes, mut records) = (0, 0, 0);
     let mut commits = Vec::new();
     for run in group.runs() {
@@ -221,7 +226,7 @@ fn check_group_v1(parts: &[LogPart<'_>], group: &Group<'_>) {
             match v1::Record::of(&frame).expect("a group's record is readable") {
                 v1::Record::Data(_) => records += 1,
                 v1::Record::Commit(transaction) => commits.push(transaction),
-                v1::Record::EpochAdvance(epoch) => assert_eq!(group.epoch, Some(epoch)),
+                v1::Record::EpochAdvance(epoch) => assert_eq!(own, Some(epoch)),
                 v1::Record::Checkpoint(_) => {}
                 v1::Record::Abort(_) => panic!("an abort in a group"),
             }
@@ -245,8 +250,10 @@ fn check_group_v2(parts: &[LogPart<'_>], group: &Group<'_>) {
         frames += 1;
     }
     assert_eq!((offset, frames), (end.offset, group.frames));
-    let has_heads = group.epoch.is_some() && group.committed_at.is_some();
-    assert_eq!(has_heads, !group.is_encrypted);
+    let PartOf::Two { is_encrypted, .. } = parts[start.part].of else {
+        panic!("a group of generation 2 in a log of generation 1");
+    };
+    assert_eq!(group.head == GroupHead::Encrypted, is_encrypted);
     assert_eq!(group.index_records().expect(IN_MEMORY), []);
 }
 
@@ -269,7 +276,17 @@ fn check_end(parts: &[LogPart<'_>], settled: Place, end: LogEnd) {
             assert!(end.place <= place && is_in(parts, place));
         }
         LogEndCause::TornTail { .. } => {
-            assert!(!parts.iter().any(|part| part.is_sealed), "a torn segment");
+            let is_sealed = |of| {
+                matches!(
+                    of,
+                    PartOf::Two {
+                        is_sealed: true,
+                        ..
+                    }
+                )
+            };
+            let mut parts = parts.iter();
+            assert!(!parts.any(|part| is_sealed(part.of)), "a torn segment");
         }
         _ => {}
     }

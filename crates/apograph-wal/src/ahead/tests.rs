@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use apograph_format::{Crc32, LogPosition, LogSequence, Lsn};
+use apograph_format::{Crc32, FilePosition, LogSequence, Lsn};
 
 use super::chunks::FEW_EVENTS;
 use super::*;
+use crate::part::PartOf;
 
 const GROUPS: usize = 60;
 
@@ -45,8 +46,11 @@ fn file(number: u64, bytes: &[u8]) -> LogPart<'_> {
 
 fn sealed_part(start: usize, bytes: &[u8]) -> LogPart<'_> {
     LogPart {
-        start: LogPosition::Lsn(Lsn::new(start as u64)),
-        is_encrypted: true,
+        of: PartOf::Two {
+            start: Lsn::new(start as u64),
+            is_encrypted: true,
+            is_sealed: false,
+        },
         ..file(0, bytes)
     }
 }
@@ -229,7 +233,10 @@ fn what_is_not_sound_is_read_again_up_to_the_next_chunk() {
     groups[25] = sealed;
     let log = groups.concat();
     let parts = [LogPart {
-        file_boundaries: 1,
+        of: PartOf::One {
+            start: FilePosition::default(),
+            file_boundaries: 1,
+        },
         ..file(0, &log)
     }];
     let mut again = Vec::new();

@@ -29,7 +29,7 @@ use apograph_format::{Epoch, TransactionId};
 use apograph_io::IoError;
 
 use crate::defect::LogDefect;
-use crate::group::{Group, LogEnd, LogEndCause, LogEvent, Stop};
+use crate::group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent, Stop};
 use crate::part::{LogPart, Place, Run};
 use crate::v1::frame::{Frame, frame_at};
 use crate::v1::resync::{self, Evidence};
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     /// The next event that is not state: whole aborted groups and checkpoint marks are skipped.
     fn read(&mut self) -> Result<LogEvent<'a>, Stop> {
         let mut start = None;
-        let mut holds_indexes = false;
+        let mut has_indexes = false;
         let mut records = 0_u64;
         let mut frames = 0_u64;
         loop {
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
                     self.step_over(place, defect, records)?;
                     start = None;
                     (records, frames) = (0, 0);
-                    holds_indexes = false;
+                    has_indexes = false;
                     continue;
                 }
             };
@@ -125,8 +125,7 @@ impl<'a> Reader<'a> {
             };
             match record {
                 Record::Data(kind) => {
-                    holds_indexes |=
-                        matches!(kind, RecordKind::CreateIndex | RecordKind::DropIndex);
+                    has_indexes |= matches!(kind, RecordKind::CreateIndex | RecordKind::DropIndex);
                     start.get_or_insert(at);
                     records = records.saturating_add(1);
                 }
@@ -139,15 +138,11 @@ impl<'a> Reader<'a> {
                     return Ok(LogEvent::Group(Group {
                         parts,
                         transaction,
-                        epoch,
-                        takes_epoch: epoch.is_some(),
-                        committed_at: None,
-                        is_encrypted: false,
+                        head: GroupHead::One { epoch, has_indexes },
                         start,
                         end,
                         records,
                         frames,
-                        holds_indexes,
                     }));
                 }
                 Record::Abort(TransactionId::INVALID) => {
@@ -157,7 +152,7 @@ impl<'a> Reader<'a> {
                 Record::Abort(_) => {
                     start = None;
                     (records, frames) = (0, 0);
-                    holds_indexes = false;
+                    has_indexes = false;
                     self.settled = self.place;
                 }
                 Record::Checkpoint(_) if start.is_none() => frames = 0,

@@ -33,9 +33,7 @@ pub(crate) fn evidence(
 ) -> Result<Evidence> {
     let mut window = LogWindow::of(parts);
     // A seal begins a file. Elsewhere it is what somebody wrote into a property.
-    let holds_seals = parts
-        .get(place.part)
-        .is_some_and(|part| part.file_boundaries > 0);
+    let holds_seals = parts.get(place.part).is_some_and(LogPart::may_hold_seals);
     match first_control(&mut window, place, holds_seals)? {
         Some((offset, Record::Abort(TransactionId::INVALID))) => {
             let seal = Place { offset, ..place };

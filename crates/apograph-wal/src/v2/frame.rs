@@ -104,8 +104,8 @@ pub(crate) fn frame_at(
     };
     match RawFrame::parse(window.at(place, 1)?, lsn) {
         // It can be longer than what is seen.
-        Err(FrameDefect::Truncated { .. }) => seldom_at(window, part.is_encrypted, place, lsn),
-        found => Ok(found.and_then(|frame| Frame::of(&frame, part.is_encrypted))),
+        Err(FrameDefect::Truncated { .. }) => seldom_at(window, part.is_encrypted(), place, lsn),
+        found => Ok(found.and_then(|frame| Frame::of(&frame, part.is_encrypted()))),
     }
 }
 

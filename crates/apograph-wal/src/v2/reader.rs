@@ -16,12 +16,12 @@
 //! that must begin with a group, a first frame that begins none.
 
 use apograph_format::v2::{
-    FrameDefect, GroupBegin, Origin, PROLOGUE_BYTES, RecordDefect, SEALED_OVERHEAD_BYTES,
+    FrameDefect, GroupBegin, PROLOGUE_BYTES, RecordDefect, SEALED_OVERHEAD_BYTES,
 };
 use apograph_io::IoError;
 
 use crate::defect::{GroupDefect, LogDefect};
-use crate::group::{Group, LogEnd, LogEndCause, LogEvent, Stop};
+use crate::group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent, Stop};
 use crate::part::{LogPart, Place, Run};
 use crate::v2::frame::{Frame, frame_at};
 use crate::v2::tail::{self, Behind};
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
         let transaction = first.transaction;
         if !first.flags.is_first() {
             let defect = GroupDefect::NotFirst { transaction };
-            let log_start = self.parts.first().map(|part| part.start);
+            let log_start = self.parts.first().map(LogPart::start);
             let begins_log = log_start == Some(part.position(start.offset));
             return Err(if begins_log {
                 LogEndCause::damage(start, defect).into()
@@ -118,10 +118,10 @@ impl<'a> Reader<'a> {
                 self.bad(start, defect, 0)
             });
         }
-        if !part.is_encrypted {
+        if !part.is_encrypted() {
             check_prologue(&first).map_err(|defect| LogEndCause::damage(start, defect))?;
         }
-        if is_marker(&first, part.is_encrypted) {
+        if is_marker(&first, part.is_encrypted()) {
             let end = start.offset.saturating_add(first.length);
             self.place.offset = end;
             let run = Run {
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         let mut at = start;
         let mut frame = first;
         loop {
-            if !part.is_encrypted {
+            if !part.is_encrypted() {
                 open.add(&frame)
                     .map_err(|defect| LogEndCause::damage(at, defect))?;
             }
@@ -155,17 +155,11 @@ impl<'a> Reader<'a> {
         Ok(LogEvent::Group(Group {
             parts: self.parts,
             transaction,
-            epoch: open.begin.map(|begin| begin.epoch),
-            takes_epoch: open
-                .begin
-                .is_some_and(|begin| begin.origin != Origin::Schema),
-            committed_at: open.begin.map(|begin| begin.committed_at),
-            is_encrypted: part.is_encrypted,
+            head: open.begin.map_or(GroupHead::Encrypted, GroupHead::Plain),
             start,
             end: at,
             records: open.records,
             frames: open.frames,
-            holds_indexes: false,
         }))
     }
 
@@ -207,7 +201,7 @@ impl<'a> Reader<'a> {
     fn bad(&self, at: Place, defect: impl Into<LogDefect>, frames: u64) -> Stop {
         let part = self.parts.get(at.part);
         let may_be_torn = !self.is_ahead && self.is_last_part();
-        if !may_be_torn || part.is_none_or(|part| part.is_sealed) {
+        if !may_be_torn || part.is_none_or(LogPart::is_sealed) {
             return LogEndCause::damage(at, defect).into();
         }
         match tail::behind(self.parts, at) {

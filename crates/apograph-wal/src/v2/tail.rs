@@ -51,7 +51,7 @@ pub(crate) fn behind(parts: &[LogPart<'_>], bad: Place) -> Result<Behind> {
             }
             Ok(frame)
                 if frame.flags.is_first()
-                    && (part.is_encrypted || frame.synced_lsn > Some(bad_lsn)) =>
+                    && (part.is_encrypted() || frame.synced_lsn > Some(bad_lsn)) =>
             {
                 return Ok(Behind::Proof);
             }

@@ -35,8 +35,8 @@ fn at(number: u64, offset: u64) -> LogPosition {
 }
 
 fn sequence(file: &LogFile) -> u64 {
-    match file.start {
-        LogPosition::File { sequence, .. } => sequence.get(),
+    match file.start() {
+        LogPosition::File(place) => place.sequence.get(),
         LogPosition::Lsn(lsn) => panic!("a file of generation 2 at {lsn}"),
     }
 }
@@ -291,7 +291,7 @@ fn what_stands_before_a_position_in_the_newest_file_need_not_be_read() {
         let log = log.expect("no error").expect("a folder");
         let mut expected = whole.clone();
         expected[front..front + from.min(frames)].fill(0);
-        assert!(log.files()[0].header.is_some());
+        assert!(log.files()[0].header().is_some());
         assert_eq!(
             *log.files()[0].bytes().read().expect("bytes"),
             *expected,

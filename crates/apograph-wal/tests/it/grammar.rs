@@ -1,9 +1,9 @@
 //! Commit groups from frames.
 
-use apograph_format::{LogPosition, LogSequence};
+use apograph_format::{FilePosition, LogPosition, LogSequence};
 use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::V1;
-use apograph_wal::{LogDefect, LogEndCause, LogPart, Run, Runs, checkpoint_marks};
+use apograph_wal::{LogDefect, LogEndCause, LogPart, PartOf, Run, Runs, checkpoint_marks};
 
 use crate::log;
 
@@ -166,10 +166,14 @@ fn log_bytes_inside_of_a_torn_value_are_no_log() {
 fn a_seal_inside_of_a_part_counts_where_files_lie_side_by_side() {
     let bytes = log("c2 d ? s c3").concat();
     for (file_boundaries, groups) in [(0, "2@-x1"), (1, "2@-x1 | 3@-x1")] {
-        let sequence = LogSequence::new(0);
+        let start = FilePosition::default();
         let (found, _) = log::text(&[LogPart {
-            file_boundaries,
-            ..LogPart::of_file(sequence, 0, &bytes)
+            of: PartOf::One {
+                start,
+                file_boundaries,
+            },
+            file_offset: 0,
+            bytes: (&bytes).into(),
         }]);
         assert_eq!(found, groups);
     }

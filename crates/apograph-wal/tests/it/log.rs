@@ -31,11 +31,7 @@ pub(crate) fn parts<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> Vec<LogPar
 pub(crate) fn body(segment: &Golden) -> [LogPart<'_>; 1] {
     let header = SegmentHeader::decode(&segment.bytes).unwrap();
     let bytes = &segment.bytes[SEGMENT_HEADER_BYTES..];
-    [LogPart {
-        file_offset: SEGMENT_HEADER_BYTES as u64,
-        file_boundaries: header.file_boundaries(),
-        ..LogPart::of_file(LogSequence::new(0), 0, bytes)
-    }]
+    [LogPart::of_body(&header, bytes)]
 }
 
 /// What is in a log.
@@ -111,7 +107,8 @@ fn word(parts: &[LogPart<'_>], event: &LogEvent<'_>) -> String {
     match event {
         LogEvent::Group(group) => {
             assert_eq!(frames_in(parts, group), group.frames);
-            let epoch = group.epoch.map_or_else(|| "-".into(), |it| it.to_string());
+            let epoch = group.head.epoch();
+            let epoch = epoch.map_or_else(|| "-".into(), |it| it.to_string());
             format!("{}@{epoch}x{}", group.transaction, group.frames)
         }
         LogEvent::Seal { .. } => "|".into(),
@@ -129,9 +126,7 @@ pub(crate) fn frames_in(parts: &[LogPart<'_>], group: &Group<'_>) -> u64 {
             let rest = parts[run.part].bytes.slice(start..run.end).read();
             let rest = &rest.expect(IN_MEMORY);
             start += match parts[run.part].position(start) {
-                LogPosition::File { .. } => {
-                    v1::RawFrame::parse(rest).expect("a frame").bytes().len()
-                }
+                LogPosition::File(_) => v1::RawFrame::parse(rest).expect("a frame").bytes().len(),
                 LogPosition::Lsn(lsn) => v2::RawFrame::parse(rest, lsn)
                     .expect("a frame")
                     .bytes()

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::num::NonZero;
 use std::path::Path;
 
-use apograph_format::{LogPosition, LogSequence, Lsn};
+use apograph_format::{LogSequence, Lsn};
 use apograph_io::{IoError, Source, Threads};
 use apograph_testing::encoding::{v1, v2};
-use apograph_wal::{GroupReader, LogEvent, LogPart, read_chunks};
+use apograph_wal::{GroupReader, LogEvent, LogPart, PartOf, read_chunks};
 use tempfile::NamedTempFile;
 
 /// What is read at a time.
@@ -87,20 +87,24 @@ fn laid_v1(bytes: apograph_io::Bytes<'_>) -> Vec<LogPart<'_>> {
     vec![part(0, front), part(1, bytes.skip(start))]
 }
 
+fn part_v2(is_encrypted: bool, bytes: apograph_io::Bytes<'_>) -> LogPart<'_> {
+    LogPart {
+        of: PartOf::Two {
+            start: Lsn::default(),
+            is_encrypted,
+            is_sealed: false,
+        },
+        file_offset: 128,
+        bytes,
+    }
+}
+
 fn laid_v2(bytes: apograph_io::Bytes<'_>) -> Vec<LogPart<'_>> {
-    let file = LogPart::of_file(LogSequence::default(), 128, bytes);
-    vec![LogPart {
-        start: LogPosition::Lsn(Lsn::default()),
-        ..file
-    }]
+    vec![part_v2(false, bytes)]
 }
 
 fn laid_sealed(bytes: apograph_io::Bytes<'_>) -> Vec<LogPart<'_>> {
-    let [part] = laid_v2(bytes).try_into().expect("one part");
-    vec![LogPart {
-        is_encrypted: true,
-        ..part
-    }]
+    vec![part_v2(true, bytes)]
 }
 
 fn logs() -> [(Vec<u8>, Laid); 3] {
@@ -118,7 +122,7 @@ fn told(groups: GroupReader<'_, '_>) -> Result<(Vec<String>, String), IoError> {
     for event in groups.by_ref() {
         told.push(match event? {
             LogEvent::Group(group) => {
-                let heads = (group.transaction, group.epoch, group.committed_at);
+                let heads = (group.transaction, group.head);
                 let place = (group.start, group.end, group.records, group.frames);
                 let kinds = (group.kinds()?, group.index_records()?);
                 format!("{heads:?} {place:?} {kinds:?}")

@@ -58,9 +58,9 @@ fn then<'a>(parts: &[LogPart<'a>], state: &TruthState) -> Vec<LogPart<'a>> {
 }
 
 fn name(part: &LogPart<'_>) -> String {
-    match part.start {
-        LogPosition::Lsn(_) => log_file_name(part.start),
-        LogPosition::File { .. } => panic!("a part of generation 1"),
+    match part.start() {
+        start @ LogPosition::Lsn(_) => log_file_name(start),
+        LogPosition::File(_) => panic!("a part of generation 1"),
     }
 }
 

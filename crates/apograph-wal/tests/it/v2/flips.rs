@@ -1,11 +1,10 @@
 //! Every changed byte of a log is found, at its frame, and told from a torn tail by the engine's
 //! rule.
 
-use apograph_io::Bytes;
 use apograph_testing::damage;
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Place};
 
-use super::{boundaries, frames, log_file, part, piece};
+use super::{boundaries, frames, log_file, part, piece, sealed};
 use crate::log;
 
 /// A log of which each frame's fate is known.
@@ -70,15 +69,8 @@ impl<'a> Judge<'a> {
             }
         }
 
-        let sealed = LogPart {
-            is_sealed: true,
-            ..changed
-        };
-        let next = LogPart {
-            start: self.whole.end(),
-            bytes: Bytes::EMPTY,
-            ..self.whole
-        };
+        let sealed = sealed(changed);
+        let next = self.whole.skipping(u64::MAX);
         for parts in [vec![sealed], vec![changed, next]] {
             let (found, end) = log::text(&parts);
             assert_eq!(found, groups, "{what}");

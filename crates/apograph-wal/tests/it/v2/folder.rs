@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use apograph_format::{DatabaseId, Generation, LogPosition, Lsn};
 use apograph_testing::encoding::v2::seal_log_header;
 use apograph_testing::fixtures::V2;
-use apograph_wal::{LogFolder, WalError};
+use apograph_wal::{LogFile, LogFolder, PartOf, WalError};
 
 use crate::log;
 
@@ -42,7 +42,7 @@ fn at(lsn: u64) -> LogPosition {
 }
 
 fn starts(folder: &LogFolder) -> Vec<LogPosition> {
-    folder.files().iter().map(|file| file.start).collect()
+    folder.files().iter().map(LogFile::start).collect()
 }
 
 /// Changes the header of a log file, and makes its checksum right.
@@ -101,13 +101,13 @@ fn a_log_is_read_from_any_position() {
             (files, files),
             "{lsn}"
         );
-        assert_eq!(tail.parts[0].start, at(lsn));
+        assert_eq!(tail.parts[0].start(), at(lsn));
         assert_eq!(log::text(&tail.parts).0, groups, "{lsn}");
     }
     // Group and file meet: the byte at LSN 182 is at offset 128 + 108 of its file.
     let tail = folder.from(at(182)).expect("a position");
     assert_eq!(tail.parts[0].file_offset, 128 + 108);
-    assert_eq!(tail.files[0].start, at(74));
+    assert_eq!(tail.files[0].start(), at(74));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_file_under_another_name_is_refused() {
 fn files_of_another_database_are_refused() {
     let copy = copy_of(SOURCE);
     let folder = open(copy.path());
-    let header = folder.files()[0].header.expect("a header");
+    let header = folder.files()[0].header().expect("a header");
     assert!(folder.check_database(header.database).is_ok());
     let error = folder.check_database(DatabaseId::new(7)).expect_err("none");
     assert_eq!(text(&error), "foreign: wal_00000000000000000074.log");
@@ -278,8 +278,11 @@ fn an_encrypted_log_says_so_in_its_newest_header() {
     let folder = open(copy.path());
     assert!(folder.is_encrypted());
     let tail = folder.from(at(222)).expect("a log");
-    let sealed: Vec<bool> = tail.parts.iter().map(|part| part.is_encrypted).collect();
-    assert_eq!(sealed, [false, true]);
+    let sealed = tail.parts.iter().map(|part| match part.of {
+        PartOf::Two { is_encrypted, .. } => is_encrypted,
+        PartOf::One { .. } => panic!("a part of generation 1"),
+    });
+    assert_eq!(sealed.collect::<Vec<_>>(), [false, true]);
 }
 
 #[test]

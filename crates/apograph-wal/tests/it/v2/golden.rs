@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use apograph_format::SegmentHeader;
 use apograph_format::v2::Origin;
-use apograph_format::{Generation, SegmentHeader};
 use apograph_testing::fixtures::V2;
-use apograph_wal::{GroupReader, LogEndCause, LogEvent};
+use apograph_wal::{GroupHead, GroupReader, LogEndCause, LogEvent};
 
 use super::{body, source};
 use crate::log;
@@ -116,7 +116,7 @@ fn a_log_is_read_the_same_whether_captured_or_not() {
         let captured: Vec<_> = of_it.iter().flat_map(|segment| body(segment)).collect();
         let files = V2.logs_of(&format!("{fixture}/source"));
         let mut live = source(&files);
-        live.retain(|part| part.start >= apograph_format::Lsn::new(lsn).into());
+        live.retain(|part| part.start() >= apograph_format::Lsn::new(lsn).into());
         assert_eq!(log::text(&captured).0, log::text(&live).0, "{fixture}");
     }
 }
@@ -135,7 +135,7 @@ fn a_big_group_has_several_frames() {
     let parts = body(&golden);
     let groups = GroupReader::new(&parts).filter_map(|event| match event.expect(log::IN_MEMORY) {
         LogEvent::Group(group) => Some((
-            group.epoch.expect("an epoch").get(),
+            group.head.epoch().expect("an epoch").get(),
             group.frames,
             group.records,
             group.end.offset - group.start.offset,
@@ -153,11 +153,12 @@ fn groups_know_their_generation_and_their_time() {
     let parts = body(&golden);
     let mut before = None;
     for group in log::groups(&parts) {
-        assert_eq!(group.generation(), Generation::Two);
-        assert!(!group.is_encrypted);
-        assert!(group.committed_at.is_some() && group.committed_at >= before);
+        let GroupHead::Plain(begin) = group.head else {
+            panic!("{:?}", group.head);
+        };
+        assert!(Some(begin.committed_at) >= before);
         assert_eq!(group.index_records().expect(log::IN_MEMORY), []);
-        before = group.committed_at;
+        before = Some(begin.committed_at);
     }
     let expected = [("create_node".to_owned(), 2), ("put_catalog".to_owned(), 6)];
     assert_eq!(log::kinds(&parts), BTreeMap::from(expected));

@@ -1,8 +1,9 @@
 //! Commit groups from frames.
 
-use apograph_format::{LogPosition, LogSequence, Lsn};
+use apograph_format::Lsn;
+use apograph_io::Bytes;
 use apograph_testing::encoding::v2 as encoding;
-use apograph_wal::{LogDefect, LogEndCause, LogPart, Place};
+use apograph_wal::{LogDefect, LogEndCause, LogPart, PartOf, Place};
 
 use crate::log;
 
@@ -73,12 +74,16 @@ fn frame(word: &str, lsn: Lsn) -> Vec<u8> {
 }
 
 fn parts(files: &[(Lsn, Vec<u8>)], is_encrypted: bool) -> Vec<LogPart<'_>> {
-    let part = |(first, bytes)| LogPart {
-        start: LogPosition::Lsn(first),
-        is_encrypted,
-        ..LogPart::of_file(LogSequence::default(), 128, bytes)
+    let part = |(start, bytes)| LogPart {
+        of: PartOf::Two {
+            start,
+            is_encrypted,
+            is_sealed: false,
+        },
+        file_offset: 128,
+        bytes: Bytes::from(bytes),
     };
-    let files = files.iter().map(|(first, bytes)| (*first, &bytes[..]));
+    let files = files.iter().map(|(first, bytes)| (*first, bytes));
     files.map(part).collect()
 }
 

@@ -10,7 +10,7 @@ mod torn;
 use apograph_format::v2::{Pieces, RawFrame, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{LogPosition, SEGMENT_HEADER_BYTES};
 use apograph_testing::fixtures::{Golden, V2};
-use apograph_wal::LogPart;
+use apograph_wal::{LogPart, PartOf};
 
 /// Log files as parts.
 fn parts<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> Vec<LogPart<'a>> {
@@ -28,12 +28,27 @@ pub(crate) fn body(segment: &Golden) -> Vec<LogPart<'_>> {
     let pieces = Pieces::new(&segment.bytes[SEGMENT_HEADER_BYTES..]);
     let parts = pieces.map(|piece| {
         let piece = piece.expect("a piece");
-        LogPart {
-            is_sealed: true,
-            ..LogPart::of_segment(&piece.header, piece.frames)
-        }
+        sealed(LogPart::of_segment(&piece.header, piece.frames))
     });
     parts.collect()
+}
+
+/// A part as a segment has it.
+fn sealed(part: LogPart<'_>) -> LogPart<'_> {
+    let PartOf::Two {
+        start,
+        is_encrypted,
+        ..
+    } = part.of
+    else {
+        panic!("a part of generation 1");
+    };
+    let of = PartOf::Two {
+        start,
+        is_encrypted,
+        is_sealed: true,
+    };
+    LogPart { of, ..part }
 }
 
 /// The log files of a source as parts.

@@ -5,7 +5,7 @@ use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::V2;
 use apograph_wal::{LogDefect, LogEnd, LogEndCause, LogPart, Place};
 
-use super::{boundaries, frames, log_file, part, piece, source};
+use super::{boundaries, frames, log_file, part, piece, sealed, source};
 use crate::log;
 
 const WHOLE: &str = "2@1x1 3@2x1 4@3x1 5@4x1 6@5x1";
@@ -60,10 +60,7 @@ fn check_cut(whole: &LogPart<'_>, at: usize) {
     assert_eq!(end, LogEnd { place, cause }, "{at} bytes");
 
     // What a segment holds must end with a group.
-    let sealed = LogPart {
-        is_sealed: true,
-        ..cut
-    };
+    let sealed = sealed(cut);
     let (found, end) = log::text(&[sealed]);
     assert_eq!(found, expected, "{at} bytes");
     match end.cause {
