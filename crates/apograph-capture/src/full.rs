@@ -178,8 +178,7 @@ impl<'a> Job<'a> {
             image,
             base,
             continues,
-            log_start,
-            spanned: false,
+            of: log_start.into(),
         };
         let full = self.full_segment(copy, 0, content)?;
         // A closed database of generation 2 keeps its log from now on: with a cursor beside it, the
@@ -359,13 +358,11 @@ impl<'a> Job<'a> {
                 self.warn_of_remains(segments.len());
             }
         }
-        let log_start = Some(behind.start);
         let content = FullContent {
             image,
             base,
             continues: continues || is_same,
-            log_start,
-            spanned: false,
+            of: Some(behind.start).into(),
         };
         segments.push(self.full_segment(copy, segments.len(), content)?);
         // Without it no segment would say that the log goes on across the image, or that another
@@ -523,7 +520,7 @@ impl<'a> Job<'a> {
             checksum: copy.sums.crc32,
             size_bytes: copy.size_bytes,
             created_at: UnixMillis::default(),
-            end_lsn: content.log_start.and_then(LogPosition::lsn),
+            end_lsn: content.start_lsn(),
             unknown: Unknown::new(),
         };
         let content = SegmentContent::from(content);

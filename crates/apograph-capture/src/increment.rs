@@ -6,7 +6,7 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_io::{Context, IoError, Mode, StagedFile, Steps};
-use apograph_manifest::{FileName, LogRange, Segment, SegmentContent, SegmentRecord, Unknown};
+use apograph_manifest::{FileName, IncrementOf, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
 use apograph_wal::{
     GroupHead, LogEndCause, LogFile, LogTail, Place, PlacedEvent, Runs, TimelineState,
@@ -259,12 +259,10 @@ impl CapturedTail {
             LogPosition::Lsn(lsn) => Lsn::new(lsn.get().saturating_sub(repeated)).into(),
             start @ LogPosition::File(_) => start,
         };
-        let end = self.end;
         let surroundings = Surroundings {
-            range: Some(LogRange { start, end }),
+            of: IncrementOf::between(start, self.end).unwrap_or_default(),
             overlap_bytes: repeated,
             flags,
-            diverges: false,
         };
         let found = self.summary.content(surroundings, &self.state);
         Ok(NewSegment {

@@ -17,7 +17,7 @@ use apograph_manifest::{
     Keep, MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
 };
 use apograph_repository::{
-    IncrementFile, SegmentDefect, StoredFile, Surroundings, check_image, parse_image, read_log,
+    IncrementFile, SegmentDefect, StoredFile, check_image, parse_image, read_log,
 };
 use apograph_wal::{GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, TimelineState};
 use serde_json::{Map, Value, json};
@@ -339,8 +339,8 @@ fn increment(path: &Path, source: Source, session: &Session<'_>) -> Result<Repor
     facts.put("continues", json!(header.flags.continues));
     facts.put("spans", json!(header.flags.spans));
     if let Some(range) = file.range() {
-        facts.put("start_lsn", json!(range.start.lsn().map(Lsn::get)));
-        facts.put("end_lsn", json!(range.end.lsn().map(Lsn::get)));
+        facts.put("start_lsn", json!(range.start.get()));
+        facts.put("end_lsn", json!(range.end.get()));
     }
     put_log(&mut facts, &file.parts(0), header.start_epoch, session)?;
     Ok(facts.report())
@@ -409,17 +409,17 @@ fn put_log(
         session.context().threads,
         |_| Ok(()),
     )?;
-    let content = log.summary.content(Surroundings::default(), &log.state);
-    facts.put("commits", json!(content.commits));
-    let records = (!content.is_encrypted).then_some(content.records);
+    let found = log.summary;
+    let records = found.records();
+    facts.put("commits", json!(found.commits()));
     facts.put("records", json!(records));
-    facts.put("frames", json!(content.frames));
-    if let Some(committed) = content.committed {
+    facts.put("frames", json!(found.frames()));
+    if let Some(committed) = found.committed() {
         facts.put("first_commit_at", json!(words::rfc3339(committed.first)));
         facts.put("last_commit_at", json!(words::rfc3339(committed.last)));
     }
-    let points = apograph_manifest::SegmentContent::from(content);
-    facts.put("points", json!(segments::points(Some(&points), true)));
+    let points = segments::points_in(found.stretches(), records.is_none(), true);
+    facts.put("points", json!(points));
     if let Some(end) = log.end {
         let file_offset = |place: Place| {
             let part = parts.get(place.part);

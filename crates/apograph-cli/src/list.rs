@@ -206,7 +206,7 @@ fn row(entry: &ChainEntry) -> [String; 7] {
         _ => None,
     };
     let commits = increment.map(|it| it.commits.to_string());
-    let last_commit = increment.and_then(|it| it.committed);
+    let last_commit = increment.and_then(|it| it.committed());
     [
         short_name(entry).to_owned(),
         segments::points(entry.content.as_ref(), entry.is_counted),

@@ -1,7 +1,7 @@
 //! Segments as the commands show them.
 
 use apograph_format::{Epoch, Point};
-use apograph_manifest::{ChainEntry, Segment, SegmentContent, Unusable};
+use apograph_manifest::{ChainEntry, Segment, SegmentContent, TimelineSpan, Unusable};
 use serde_json::{Map, Value, json};
 
 use crate::words;
@@ -16,9 +16,9 @@ pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
     put("end_epoch", json!(segment.end_epoch.get()));
     if let Some(SegmentContent::Increment(increment)) = content {
         put("commits", json!(increment.commits));
-        let records = (!increment.is_encrypted).then_some(increment.records);
+        let records = (!increment.is_encrypted()).then_some(increment.records);
         put("records", json!(records));
-        if let Some(committed) = increment.committed {
+        if let Some(committed) = increment.committed() {
             let (from, to) = (
                 words::rfc3339(committed.first),
                 words::rfc3339(committed.last),
@@ -42,31 +42,36 @@ pub(crate) fn points(content: Option<&SegmentContent>, is_counted: bool) -> Stri
         Some(SegmentContent::Full(full)) => {
             format!("at {}", words::point_name(full.base, is_counted))
         }
-        Some(SegmentContent::Increment(increment)) if increment.is_encrypted => {
-            "encrypted".to_owned()
-        }
         Some(SegmentContent::Increment(increment)) => {
-            let ranges = increment.stretches.iter().filter_map(|stretch| {
-                let epochs = stretch.epochs.ranges();
-                let (&(first, _), &(_, last)) = (epochs.first()?, epochs.last()?);
-                let name = |epoch: u64| {
-                    let point = Point::new(stretch.timeline, Epoch::new(epoch));
-                    words::point_name(point, is_counted)
-                };
-                Some(if first == last {
-                    name(first)
-                } else {
-                    format!("{} to {}", name(first), name(last))
-                })
-            });
-            let ranges: Vec<String> = ranges.collect();
-            if ranges.is_empty() {
-                "no epoch".to_owned()
-            } else {
-                ranges.join(", ")
-            }
+            points_in(&increment.stretches, increment.is_encrypted(), is_counted)
         }
         None => "unknown".to_owned(),
+    }
+}
+
+/// The points of a log in words.
+pub(crate) fn points_in(spans: &[TimelineSpan], is_encrypted: bool, is_counted: bool) -> String {
+    if is_encrypted {
+        return "encrypted".to_owned();
+    }
+    let ranges = spans.iter().filter_map(|span| {
+        let epochs = span.epochs.ranges();
+        let (&(first, _), &(_, last)) = (epochs.first()?, epochs.last()?);
+        let name = |epoch: u64| {
+            let point = Point::new(span.timeline, Epoch::new(epoch));
+            words::point_name(point, is_counted)
+        };
+        Some(if first == last {
+            name(first)
+        } else {
+            format!("{} to {}", name(first), name(last))
+        })
+    });
+    let ranges: Vec<String> = ranges.collect();
+    if ranges.is_empty() {
+        "no epoch".to_owned()
+    } else {
+        ranges.join(", ")
     }
 }
 

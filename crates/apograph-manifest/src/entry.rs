@@ -2,8 +2,8 @@
 
 use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 
+use crate::content::{FullContent, IncrementContent, IncrementOf, SegmentContent, TimelineSpan};
 use crate::gap::Unusable;
-use crate::record::{FullContent, IncrementContent, SegmentContent, TimelineSpan};
 use crate::segment::Segment;
 
 /// A segment of the chain.
@@ -43,11 +43,14 @@ impl ChainEntry {
     pub fn generation(&self) -> Option<Generation> {
         match &self.content {
             Some(SegmentContent::Full(full)) => Some(full.image.generation()),
-            Some(SegmentContent::Increment(increment)) => match increment.range {
-                Some(range) => Some(range.start.generation()),
-                None if self.segment.end_lsn.is_none() => Some(Generation::One),
-                None => Some(Generation::Two),
-            },
+            Some(SegmentContent::Increment(increment)) => Some(match increment.of {
+                IncrementOf::Files(_) => Generation::One,
+                IncrementOf::Lsns(_) => Generation::Two,
+                IncrementOf::Unplaced => match self.segment.end_lsn {
+                    None => Generation::One,
+                    Some(_) => Generation::Two,
+                },
+            }),
             None => self.segment.end_lsn.map(|_| Generation::Two),
         }
     }

@@ -13,7 +13,7 @@ use apograph_format::v1::CheckpointRecord;
 use apograph_format::{Blake3, LogPosition, LogSequence, ParseWordError};
 use serde::{Deserialize, Serialize};
 
-use crate::record::ImageIdentity;
+use crate::content::ImageIdentity;
 use crate::segment::FileName;
 
 /// A random number of 128 bits, new at each publish, written as 32 lower-case hex digits.

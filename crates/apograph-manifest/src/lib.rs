@@ -27,6 +27,7 @@
 )]
 
 mod chain;
+mod content;
 mod cursor;
 mod entry;
 mod error;
@@ -46,6 +47,10 @@ pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
 pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
+pub use content::{
+    FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf, LsnIncrement,
+    SegmentContent, TimeSpan, TimelineSpan, TimelineSpans,
+};
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
@@ -60,10 +65,8 @@ pub use marker::{
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
-    FullContent, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead,
-    ImageIdentity, IncrementContent, LogRange, Lost, RecordRef, SegmentContent, SegmentRecord,
-    TimeSpan, TimelineSpan, TimelineSpans, append_records, read_history, read_records,
-    write_history, write_records,
+    HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead, Lost, RecordRef,
+    SegmentRecord, append_records, read_history, read_records, write_history, write_records,
 };
 pub use segment::{FileName, Segment, Unknown};
 pub use verification::{FileStamp, FoundDamage, Level, Verification};

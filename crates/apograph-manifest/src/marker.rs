@@ -16,10 +16,10 @@ use apograph_format::{
 };
 use apograph_io::{Disk, Folder, Mode, create_file};
 
+use crate::content::ImageIdentity;
 use crate::error::Result;
 use crate::evidence::{CapturedFile, Evidence, LogEvidence, Nonce, SegmentStamp};
 use crate::notes::RepositoryId;
-use crate::record::ImageIdentity;
 use crate::segment::FileName;
 
 /// A slot of a marker.

@@ -13,9 +13,9 @@ use apograph_format::{
 pub use error::{ChainError, Nearest};
 
 use crate::chain::{Chain, PointRange};
+use crate::content::IncrementContent;
 use crate::entry::{ChainEntry, end_of};
 use crate::gap::GapCause;
-use crate::record::IncrementContent;
 
 /// What a user asks to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -410,7 +410,7 @@ impl Chain {
         if let Some(cause) = self.gap_before(full, &increments) {
             return Err(broken(Some(cause)));
         }
-        let is_sealed = self.commits_in(&increments, |increment| increment.is_encrypted) > 0;
+        let is_sealed = self.commits_in(&increments, IncrementContent::is_encrypted) > 0;
         let is_named = !is_sealed && self.entries().get(full).is_some_and(|it| it.is_counted);
         let point = is_named.then(|| self.point_behind(full, &increments));
         Ok(ChainPlan {

@@ -113,7 +113,7 @@ impl Run {
         let generation = generation.unwrap_or(Generation::One);
         let has_sealed = |entry: &ChainEntry| {
             let increment = entry.increment();
-            increment.is_some_and(|increment| increment.is_encrypted && increment.commits > 0)
+            increment.is_some_and(|increment| increment.is_encrypted() && increment.commits > 0)
         };
         // The segments themselves say so: what only a record knows must not change an answer.
         let continues = |entry: &ChainEntry| entry.increment().is_none_or(|it| it.continues);

@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
-use apograph_format::{Blake3, Epoch, LogPosition, SegmentKind, SegmentName, UnixMillis};
+use apograph_format::{Blake3, Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Context, Disk, Folder, IoError, Mode, Steps, random, sums, temporary_name};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME,
@@ -293,7 +293,7 @@ pub(crate) fn read_segment(
         checksum: sums.crc32,
         size_bytes: size as u64,
         created_at,
-        end_lsn: end.and_then(LogPosition::lsn),
+        end_lsn: end,
         unknown: Unknown::new(),
     };
     Ok((segment, sums.blake3))

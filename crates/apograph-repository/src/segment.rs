@@ -6,10 +6,10 @@ use std::ops::Range;
 use apograph_format::v1::{SpillTable, SpilledFile};
 use apograph_format::v2::{PieceWalk, WalSegmentHeader};
 use apograph_format::{
-    Extent, FormatError, Generation, Image, LogPosition, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
+    Extent, FormatError, Generation, Image, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use apograph_io::{At, Bytes, Context, IoError, PartsSums, Source, Sums};
-use apograph_manifest::{ImageIdentity, LogRange, Unusable};
+use apograph_manifest::{ImageIdentity, Unusable};
 use apograph_wal::LogPart;
 
 use crate::check::{Expected, check_file, check_size};
@@ -148,12 +148,9 @@ impl IncrementFile {
     }
 
     /// Generation 2: where in the log it lies; `None` without a piece.
-    pub fn range(&self) -> Option<LogRange> {
+    pub fn range(&self) -> Option<Range<Lsn>> {
         let (first, last) = (self.pieces.first()?, self.pieces.last()?);
-        Some(LogRange {
-            start: LogPosition::Lsn(first.first()),
-            end: LogPosition::Lsn(last.first().plus(last.frames.len() as u64)),
-        })
+        Some(first.first()..last.first().plus(last.frames.len() as u64))
     }
 
     /// Generation 2: the header of the log file that the `index`-th part is of.
@@ -332,8 +329,8 @@ impl FullFile {
     }
 
     /// Generation 2: where the log after the image begins.
-    pub fn log_start(&self) -> Option<LogPosition> {
-        self.image.checkpoint().log_start.map(LogPosition::Lsn)
+    pub fn log_start(&self) -> Option<Lsn> {
+        self.image.checkpoint().log_start
     }
 }
 

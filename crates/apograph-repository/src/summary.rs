@@ -1,7 +1,7 @@
 //! The record of an increment, gathered while its log is read.
 
 use apograph_format::{Epoch, RangeSet, SegmentFlags, Timeline};
-use apograph_manifest::{IncrementContent, LogRange, TimeSpan, TimelineSpan, TimelineSpans};
+use apograph_manifest::{IncrementContent, IncrementOf, TimeSpan, TimelineSpan, TimelineSpans};
 use apograph_wal::{Group, GroupHead, PlacedEvent, Placement, TimelineState};
 
 /// Counts and epochs of the groups seen so far.
@@ -17,16 +17,14 @@ pub struct Summary {
 }
 
 /// What is known of an increment besides its groups.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub struct Surroundings {
-    /// Where in the log it lies, where that is known.
-    pub range: Option<LogRange>,
+    /// Where in the log it lies.
+    pub of: IncrementOf,
     /// Bytes at its front that repeat the segment before.
     pub overlap_bytes: u64,
     /// What its header says.
     pub flags: SegmentFlags,
-    /// Its front is of another copy of the database than the log before it.
-    pub diverges: bool,
 }
 
 impl Summary {
@@ -51,6 +49,26 @@ impl Summary {
         self.commits
     }
 
+    /// How many data records they have, unless some are encrypted.
+    pub fn records(&self) -> Option<u64> {
+        (!self.is_encrypted).then_some(self.records)
+    }
+
+    /// How many frames were added.
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Generation 2: from when to when the groups were written, as far as they are not encrypted.
+    pub const fn committed(&self) -> Option<TimeSpan> {
+        self.committed
+    }
+
+    /// The stretches of timelines so far.
+    pub fn stretches(&self) -> &[TimelineSpan] {
+        &self.stretches
+    }
+
     /// Generation 2: the epoch of the first group, unless it is encrypted.
     pub const fn first_epoch(&self) -> Option<Epoch> {
         self.first_epoch
@@ -63,16 +81,22 @@ impl Summary {
 
     /// The record; `state` is the timeline after the last event.
     pub fn content(self, surroundings: Surroundings, state: &TimelineState) -> IncrementContent {
+        let Surroundings {
+            mut of,
+            overlap_bytes,
+            flags,
+        } = surroundings;
+        if let IncrementOf::Lsns(log) = &mut of {
+            log.committed = self.committed;
+            log.is_encrypted = self.is_encrypted;
+            log.spans = flags.spans;
+        }
         IncrementContent {
-            range: surroundings.range,
-            committed: self.committed,
-            is_encrypted: self.is_encrypted,
-            diverges: surroundings.diverges,
-            spans: surroundings.flags.spans,
-            overlap_bytes: surroundings.overlap_bytes,
-            continues: surroundings.flags.continues,
-            repeats: surroundings.flags.repeats,
-            catches_up: surroundings.flags.catches_up,
+            of,
+            overlap_bytes,
+            continues: flags.continues,
+            repeats: flags.repeats,
+            catches_up: flags.catches_up,
             stretches: self.stretches,
             process_ended: state.process_ended,
             commits: self.commits,

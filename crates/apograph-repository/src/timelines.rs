@@ -1,7 +1,7 @@
 //! The timeline between two segments, from their records alone.
 
-use apograph_format::{Epoch, LogPosition, Point, Timeline};
-use apograph_manifest::{ChainEntry, FullContent, SegmentContent};
+use apograph_format::{Epoch, Point, Timeline};
+use apograph_manifest::{ChainEntry, FullContent, FullOf, SegmentContent};
 use apograph_wal::TimelineState;
 
 /// The timeline after some entries from the start of a chain.
@@ -64,11 +64,18 @@ pub fn image_timeline(end: &TimelineState, after: &TimelineState) -> Timeline {
 
 /// The log goes on across a full backup.
 pub(crate) fn cross(state: &mut TimelineState, full: &FullContent) {
-    if full.spanned {
-        state.imaged = state.next_timeline();
-    }
-    state.imaged = state.imaged.max(full.base.timeline);
-    if let Some(image) = full.log_start.and_then(LogPosition::lsn) {
-        state.cross(image, full.base.epoch);
+    let base = full.base;
+    match full.of {
+        FullOf::One { .. } => state.imaged = state.imaged.max(base.timeline),
+        FullOf::Two {
+            log_start,
+            is_spanned,
+        } => {
+            if is_spanned {
+                state.imaged = state.next_timeline();
+            }
+            state.imaged = state.imaged.max(base.timeline);
+            state.cross(log_start, base.epoch);
+        }
     }
 }

@@ -5,9 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use apograph_format::{
-    Epoch, Generation, LogPosition, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis,
-};
+use apograph_format::{Epoch, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
 use apograph_io::{Context, Disk, IoError, Mode, Monitor, Owner, Pace, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
@@ -371,7 +369,7 @@ impl<'a> Maker<'a> {
     /// Generation 2: the position after the state.
     fn end_lsn(&self) -> Result<Option<Lsn>> {
         let in_log = self.selection.last.and_then(|last| last.end);
-        let start = self.full_content()?.log_start.and_then(LogPosition::lsn);
+        let start = self.full_content()?.start_lsn();
         Ok(in_log.or(start))
     }
 

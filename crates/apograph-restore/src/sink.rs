@@ -70,7 +70,7 @@ impl<'d> Sink<'d> {
     fn image(&mut self, full: &FullFile) -> Result<()> {
         let length = full.image_bytes();
         self.bytes += length;
-        self.end = full.log_start().and_then(LogPosition::lsn);
+        self.end = full.log_start();
         if let Some(staging) = &mut self.staging {
             staging.copy_image(full.file(), length)?;
         }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use apograph_format::{LogPosition, Lsn, Point, SegmentKind};
+use apograph_format::{Lsn, Point, SegmentKind};
 use apograph_io::{At, Context, IoError, Steps};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
-    Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile,
-    Surroundings, advance, check_beside, check_end, check_file,
+    Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, advance,
+    check_beside, check_end, check_file,
 };
 use apograph_wal::{PlacedEvent, TimelineState};
 
@@ -117,12 +117,12 @@ impl<'a> Walk<'a> {
             advance(&mut self.timeline, entries, self.next);
             self.position = match &entry.content {
                 Some(SegmentContent::Increment(increment)) => {
-                    let end = increment.range.and_then(|range| range.end.lsn());
+                    let end = increment.lsns().map(|log| log.range.end);
                     end.or(self.position)
                 }
                 Some(SegmentContent::Full(full)) => {
                     let before = self.position.filter(|_| full.continues);
-                    before.or_else(|| full.log_start.and_then(LogPosition::lsn))
+                    before.or_else(|| full.start_lsn())
                 }
                 None => self.position,
             };
@@ -150,7 +150,10 @@ impl<'a> Walk<'a> {
 
     /// Whether an entry is an increment that spans the full backup that the walk began at.
     fn spans_base(&self, index: usize, entry: &ChainEntry) -> bool {
-        let spans = matches!(&entry.content, Some(SegmentContent::Increment(it)) if it.spans);
+        let spans = match &entry.content {
+            Some(SegmentContent::Increment(it)) => it.lsns().is_some_and(|log| log.spans),
+            _ => false,
+        };
         spans && self.first + 1 == index
     }
 
@@ -197,11 +200,16 @@ impl<'a> Step<'a> {
         let file = IncrementFile::open(self.at());
         let file = file.map_err(|defect| self.in_file(defect))?;
         let known = self.known_increment();
-        let overlap_bytes = match file.range().and_then(|range| range.start.lsn()) {
-            Some(_) if file.header.flags.repeats || known.is_some_and(|it| it.diverges) => 0,
-            Some(start) => self
+        let diverges = || {
+            known
+                .and_then(IncrementContent::lsns)
+                .is_some_and(|it| it.diverges)
+        };
+        let overlap_bytes = match file.range() {
+            Some(_) if file.header.flags.repeats || diverges() => 0,
+            Some(range) => self
                 .position
-                .map_or(0, |position| position.distance_from(start)),
+                .map_or(0, |position| position.distance_from(range.start)),
             None => known.map_or(0, |known| known.overlap_bytes),
         };
         Ok(Increment {
@@ -297,16 +305,16 @@ impl Increment<'_> {
         if header.start_epoch != segment.start_epoch || header.end_epoch != segment.end_epoch {
             return Err(differs("its header has other epochs than the manifest").into());
         }
-        let found = log.summary.content(Surroundings::default(), &log.state);
+        let found = log.summary;
         let flags = header.flags;
         let is_as_recorded = known.is_none_or(|known| {
             // A base in the middle of it, or at its front, stands for what the record counts.
             if known.overlap_bytes != overlap_bytes || step.spans_base {
                 return true;
             }
-            known.stretches == found.stretches
-                && known.commits == found.commits
-                && known.committed == found.committed
+            known.stretches[..] == *found.stretches()
+                && known.commits == found.commits()
+                && known.committed() == found.committed()
                 && known.repeats == flags.repeats
                 && known.catches_up == flags.catches_up
         });
@@ -314,8 +322,8 @@ impl Increment<'_> {
             return Err(differs("its commits are other ones than recorded").into());
         }
         Ok(Walked {
-            commits: found.commits,
-            frames: found.frames,
+            commits: found.commits(),
+            frames: found.frames(),
         })
     }
 }

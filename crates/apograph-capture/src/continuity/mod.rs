@@ -133,7 +133,7 @@ pub(crate) fn proved_from(repository: &Repository) -> Option<Lsn> {
     let Some(SegmentContent::Increment(increment)) = &last.content else {
         return None;
     };
-    let end = increment.range?.end.lsn()?;
+    let end = increment.lsns()?.range.end;
     Some(Lsn::new(end.get().saturating_sub(PROOF_BYTES as u64)))
 }
 
@@ -241,7 +241,7 @@ impl<'a> Search<'a> {
         };
         let (Some(end), Some(start), Some(last)) = (
             log_end(entries).and_then(LogPosition::lsn),
-            full.log_start.and_then(LogPosition::lsn),
+            full.start_lsn(),
             entries.last(),
         ) else {
             return Ok(None);

@@ -106,7 +106,7 @@ impl Search<'_> {
                 Some(SegmentContent::Full(full)) if full.continues => continue,
                 _ => break,
             };
-            if increment.range.map(|range| range.end) <= first {
+            if increment.end() <= first {
                 break;
             }
             let captured = self.increment(entry)?;

@@ -17,7 +17,7 @@
 
 use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet, log_file_name};
 use apograph_io::{Bytes, sums};
-use apograph_manifest::{ChainEntry, Evidence, LogEvidence, SegmentContent};
+use apograph_manifest::{ChainEntry, Evidence, FullOf, LogEvidence, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder, LogPart, PlacedEvent, PlacedReader, checkpoint_marks};
 
@@ -50,7 +50,7 @@ impl Search<'_> {
             return Ok(None);
         };
         let begins = LogPosition::in_file(LogSequence::default(), 0);
-        let is_known = full.log_start.is_none_or(|start| start == begins);
+        let is_known = full.log_start().is_none_or(|start| start == begins);
         let is_untouched = is_known && full.image == self.live.image && log.checkpoint().is_none();
         if !is_untouched
             || log
@@ -90,7 +90,10 @@ impl Search<'_> {
     /// lies between it and the end of the chain is captured, and a part of the database all the same.
     fn replayed_from(&self, log: &LogFolder) -> Option<LogSequence> {
         let recorded = log.checkpoint().map(|recorded| recorded.log_sequence);
-        let begun = || self.newest_full()?.log_start.map(|start| file_of(start).0);
+        let begun = || match self.newest_full()?.of {
+            FullOf::One { log_start } => Some(log_start?.sequence),
+            FullOf::Two { .. } => None,
+        };
         recorded.or_else(begun)
     }
 

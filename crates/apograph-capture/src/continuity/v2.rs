@@ -14,7 +14,7 @@
 //! 4. **the image against the log**: it is no older one, and the log has a file that begins where
 //!    the image ends.
 
-use apograph_format::{LogPosition, Lsn};
+use apograph_format::Lsn;
 use apograph_manifest::{Keep, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder};
@@ -27,11 +27,11 @@ use crate::error::Result;
 impl Search<'_> {
     pub(super) fn after_last_v2(&self, log: &LogFolder) -> Proof<ResumePoint> {
         let end = match &self.last.content {
-            Some(SegmentContent::Full(full)) => full.log_start,
-            Some(SegmentContent::Increment(increment)) => increment.range.map(|range| range.end),
+            Some(SegmentContent::Full(full)) => full.start_lsn(),
+            Some(SegmentContent::Increment(increment)) => increment.lsns().map(|it| it.range.end),
             None => None,
         };
-        let Some(end) = end.and_then(LogPosition::lsn) else {
+        let Some(end) = end else {
             return Err(self.unusable().into());
         };
         let captured = self.last_captured(end)?;

@@ -9,7 +9,7 @@ use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
 use apograph_repository::Repository;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, flip, full, increment, names, range, why};
+use crate::live::{Live, does_span, flip, full, increment, names, range, why};
 
 /// A full backup of the engine and two increments, and the log after it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
@@ -68,7 +68,7 @@ fn an_increment_bridges_what_a_full_backup_of_the_engine_left_out() {
         assert_eq!(names(&records), ["backup_incr_0003.wal"]);
         let expected = (Lsn::new(start).into(), Lsn::new(666).into());
         assert_eq!(range(&records[0]), expected);
-        assert_eq!(increment(&records[0]).spans, spans, "{log_start} {epoch}");
+        assert_eq!(does_span(&records[0]), spans, "{log_start} {epoch}");
         let header = live.segment_header(&records[0]);
         assert_eq!(header.flags.spans, spans, "{log_start} {epoch}");
 
@@ -96,7 +96,7 @@ fn a_full_backup_of_the_engine_has_an_image_of_its_own() {
         live.add_full_of_engine("backup_full_0002.grafeo", &image);
         let records = live.added(Kind::Incremental);
         assert_eq!(range(&records[0]).0, Lsn::new(444).into());
-        assert!(increment(&records[0]).spans);
+        assert!(does_span(&records[0]));
     }
 }
 
@@ -378,7 +378,7 @@ fn a_full_backup_of_the_engine_is_bridged_in_a_repository_of_both_generations_to
     live.add_full_of_engine("backup_full_0005.grafeo", &image);
     let records = live.added(Kind::Incremental);
     assert_eq!(range(&records[0]), (start, end));
-    assert!(increment(&records[0]).spans);
+    assert!(does_span(&records[0]));
     let repository = Repository::open(&live.repository()).expect("a repository");
     let whole = PointRange {
         timeline: full(&first[0]).base.timeline,

@@ -48,7 +48,7 @@ fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
         fs::write(live.log_file(0), "").expect("a log file");
         let records = live.added(Kind::Auto);
         assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
-        assert_eq!(full(&records[0]).log_start, Some(start_of(1)));
+        assert_eq!(full(&records[0]).log_start(), Some(start_of(1)));
 
         live.append(&log);
         if !is_same {

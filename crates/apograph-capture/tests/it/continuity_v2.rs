@@ -13,7 +13,7 @@ use apograph_testing::fixtures::V2;
 
 use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken, create_anew};
 
-use crate::live::{Live, append, flip, increment, names, range};
+use crate::live::{Live, append, does_span, flip, names, range};
 use crate::monitors::Later;
 
 const SOURCE: &str = "10_live/source";
@@ -106,7 +106,7 @@ fn a_full_backup_of_ours_keeps_its_timeline() {
     fs::write(&path, begun).expect("a log file");
     append(&path, &rest);
     let next = live.added(Kind::Incremental);
-    assert!(!increment(&next[0]).spans);
+    assert!(!does_span(&next[0]));
     assert_eq!(offered(&live), [(1, 0, 2), (2, 2, 5)]);
 }
 
@@ -127,7 +127,7 @@ fn a_full_backup_of_the_engine_leaves_the_number_that_it_had() {
     let path = live.log_file(1);
     append(&path, &rest);
     let next = live.added(Kind::Incremental);
-    assert!(increment(&next[0]).spans);
+    assert!(does_span(&next[0]));
     assert_eq!(offered(&live), [(1, 0, 5)]);
     // A crash gives an epoch out again.
     append(&path, &moved(frame, live.log().files()[1].part().end()));

@@ -122,7 +122,7 @@ fn an_image_that_is_ahead_of_its_log_is_a_backup_of_its_own() {
     live.checkpoint(|it| it.log_start = Some(start));
     let records = live.added(Kind::Auto);
     assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
-    assert_eq!(full(&records[0]).log_start, Some(start.into()));
+    assert_eq!(full(&records[0]).log_start(), Some(start.into()));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn an_image_that_is_exactly_at_the_end_of_its_log_is_followed_by_nothing() {
     live.checkpoint(|it| it.log_start = end.lsn());
     let records = live.added(Kind::Auto);
     assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
-    assert_eq!(full(&records[0]).log_start, Some(end));
+    assert_eq!(full(&records[0]).log_start(), Some(end));
     assert_eq!(
         live.cursor().expect("a cursor").keep,
         Keep::FromLsn(file.lsn())
@@ -151,7 +151,7 @@ fn check(live: &Live, start: LogPosition, reopened: bool, catches_up: bool) {
         ["backup_full_0000.grafeo", "backup_incr_0001.wal"]
     );
     let image = full(&records[0]);
-    assert_eq!(image.log_start, Some(start));
+    assert_eq!(image.log_start(), Some(start));
     assert_eq!(live.segment_header(&records[1]).flags.reopened, reopened);
     assert_eq!(increment(&records[1]).catches_up, catches_up);
     assert_eq!(range(&records[1]).0, start);

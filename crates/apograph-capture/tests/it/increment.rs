@@ -169,7 +169,7 @@ fn an_increment_of_several_log_files_holds_all_of_them() {
         let records = live.added(Kind::Auto);
         let image = full(&records[0]);
         let log = live.log();
-        let tail = log.from(image.log_start.expect("a position"));
+        let tail = log.from(image.log_start().expect("a position"));
         let parts = tail.expect("a log").parts;
         assert!(parts.len() > 2);
 

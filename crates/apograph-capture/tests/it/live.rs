@@ -463,11 +463,19 @@ pub(crate) fn increment(record: &SegmentRecord) -> &IncrementContent {
     }
 }
 
+/// Whether an increment of generation 2 spans the full backup in front of it.
+#[track_caller]
+pub(crate) fn does_span(record: &SegmentRecord) -> bool {
+    let log = increment(record).lsns();
+    log.expect("a place in the log").spans
+}
+
 /// Where in the log an increment lies.
 #[track_caller]
 pub(crate) fn range(record: &SegmentRecord) -> (LogPosition, LogPosition) {
-    let range = increment(record).range.expect("a place in the log");
-    (range.start, range.end)
+    let increment = increment(record);
+    let range = increment.start().zip(increment.end());
+    range.expect("a place in the log")
 }
 
 pub(crate) fn append(path: &Path, bytes: &[u8]) {

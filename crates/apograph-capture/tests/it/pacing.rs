@@ -3,7 +3,7 @@
 use std::num::NonZero;
 
 use apograph_capture::{Options, capture};
-use apograph_format::{LogPosition, SEGMENT_HEADER_BYTES, SegmentKind};
+use apograph_format::{SEGMENT_HEADER_BYTES, SegmentKind};
 use apograph_io::{Clock, NoProgress, Pace, RealDisk};
 use apograph_manifest::SegmentRecord;
 use apograph_testing::clock::ManualClock;
@@ -16,10 +16,9 @@ const RATE: NonZero<u64> = NonZero::new(1000).expect("not zero");
 
 /// What an increment has of the log, without its headers.
 fn log_bytes(record: &SegmentRecord) -> u64 {
-    let range = increment(record).range.expect("a range");
-    match (range.start, range.end) {
-        (LogPosition::Lsn(start), LogPosition::Lsn(end)) => end.distance_from(start),
-        _ => record.segment.size_bytes - SEGMENT_HEADER_BYTES as u64,
+    match increment(record).lsns() {
+        Some(log) => log.range.end.distance_from(log.range.start),
+        None => record.segment.size_bytes - SEGMENT_HEADER_BYTES as u64,
     }
 }
 

@@ -4,8 +4,8 @@ use apograph_format::{Lsn, Point, SegmentKind};
 
 use super::links::missing_entry;
 use super::{Chain, LsnRange, PointRange};
+use crate::content::IncrementContent;
 use crate::entry::{ChainEntry, end_of};
-use crate::record::IncrementContent;
 
 impl Chain {
     pub(super) fn find_coverages(&mut self) {
@@ -61,7 +61,7 @@ impl Chain {
 
     /// Generation 2: where the log after a full backup begins.
     pub(super) fn log_start(&self, full: usize) -> Option<Lsn> {
-        self.entries.get(full)?.full()?.log_start?.lsn()
+        self.entries.get(full)?.full()?.start_lsn()
     }
 
     /// Generation 2: the positions that a restore from a full backup reaches.
@@ -71,7 +71,7 @@ impl Chain {
         let increments = self.increments_behind(full).into_iter();
         let ends = increments.filter_map(|index| {
             let increment = self.entries.get(index)?.increment()?;
-            increment.range?.end.lsn()
+            Some(increment.lsns()?.range.end)
         });
         Some(LsnRange {
             timeline: entry.is_counted.then_some(entry.full()?.base.timeline),

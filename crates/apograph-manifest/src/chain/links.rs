@@ -3,9 +3,9 @@
 use apograph_format::{Generation, LogPosition, Point, SegmentKind, SegmentName};
 
 use super::Chain;
+use crate::content::{FullContent, ImageIdentity, SegmentContent};
 use crate::entry::ChainEntry;
 use crate::gap::GapCause;
-use crate::record::{ImageIdentity, SegmentContent};
 use crate::run::Run;
 use crate::segment::Segment;
 
@@ -90,9 +90,9 @@ impl Chain {
         if entry.repeats() {
             return None;
         }
-        let start = entry.increment()?.range?.start;
+        let start = entry.increment()?.start()?;
         // The log after an image begins where the image says: another log may, after the same one.
-        if previous.full().and_then(|full| full.log_start) == Some(start) {
+        if previous.full().and_then(FullContent::log_start) == Some(start) {
             return None;
         }
         let Some(end) = self.log_end_before(index) else {
@@ -109,29 +109,29 @@ impl Chain {
     /// begins before it, it repeats the same bytes.
     fn unlinked_lsn(&self, index: usize) -> Option<GapCause> {
         let entry = self.entries.get(index)?;
-        let (file, increment) = (entry.segment.file.clone(), entry.increment()?);
-        if increment.diverges {
+        let (file, log) = (entry.segment.file.clone(), entry.increment()?.lsns()?);
+        if log.diverges {
             return Some(GapCause::Diverges { file });
         }
-        let start = increment.range?.start;
-        let Some(end) = self.log_end_before(index) else {
-            return self.unlinked_image(index, start);
-        };
-        if end.generation() != start.generation() {
-            return Some(GapCause::OtherGeneration { file });
+        let start = log.range.start;
+        match self.log_end_before(index) {
+            None => self.unlinked_image(index, start.into()),
+            Some(LogPosition::File(_)) => Some(GapCause::OtherGeneration { file }),
+            Some(LogPosition::Lsn(end)) => {
+                (start > end && !entry.repeats()).then_some(GapCause::UnlinkedPositions {
+                    file,
+                    expected: end.into(),
+                    found: start.into(),
+                })
+            }
         }
-        (start > end && !entry.repeats()).then_some(GapCause::UnlinkedPositions {
-            file,
-            expected: end,
-            found: start,
-        })
     }
 
     /// Where it is not known where the log before a full backup ended, what follows has to begin
     /// where the log after the image does, or before that.
     fn unlinked_image(&self, index: usize, found: LogPosition) -> Option<GapCause> {
         let previous = self.entries.get(index.checked_sub(1)?)?;
-        let expected = previous.full()?.log_start?;
+        let expected = previous.full()?.log_start()?;
         let is_after = expected.generation() == found.generation() && found > expected;
         is_after.then_some(GapCause::UnlinkedPositions {
             file: self.entries.get(index)?.segment.file.clone(),
@@ -160,9 +160,9 @@ impl Chain {
 pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
     for entry in entries.iter().rev() {
         match &entry.content {
-            Some(SegmentContent::Increment(increment)) => return Some(increment.range?.end),
+            Some(SegmentContent::Increment(increment)) => return increment.end(),
             Some(SegmentContent::Full(full)) if full.continues => {}
-            Some(SegmentContent::Full(full)) => return full.log_start,
+            Some(SegmentContent::Full(full)) => return full.log_start(),
             None => return None,
         }
     }

@@ -1,9 +1,10 @@
 //! Plans for a position in a log of generation 2.
 
-use apograph_format::{LogPosition, Lsn};
+use apograph_format::Lsn;
 
 use super::{ChainError, ChainPlan, Cut};
 use crate::chain::Chain;
+use crate::content::IncrementContent;
 
 impl Chain {
     /// Generation 2: the state after the commit that ends at a position.
@@ -34,8 +35,8 @@ impl Chain {
         };
         let begins_before = |index: &usize| {
             let increment = self.entries().get(*index).and_then(|it| it.increment());
-            let range = increment.and_then(|increment| increment.range);
-            range.is_some_and(|range| range.start < LogPosition::Lsn(lsn))
+            let log = increment.and_then(IncrementContent::lsns);
+            log.is_some_and(|log| log.range.start < lsn)
         };
         let increments = self.increments_behind(full).into_iter();
         let cut = Cut::Through(lsn);

@@ -4,6 +4,7 @@ use apograph_format::{Generation, Point, SegmentKind, UnixMillis};
 
 use super::{ChainError, ChainPlan, Cut, Nearest, Target};
 use crate::chain::Chain;
+use crate::content::IncrementContent;
 
 impl Chain {
     pub(super) fn plan_time(
@@ -81,7 +82,7 @@ impl Chain {
         let behind = self.increments_behind(full);
         let first_commit = |index: usize| {
             let increment = self.entries().get(index)?.increment()?;
-            increment.committed.map(|span| span.first)
+            increment.committed().map(|span| span.first)
         };
         let (mut before, mut seen) = (None, full);
         let later = behind.iter().position(|&index| {
@@ -149,7 +150,7 @@ impl Chain {
                 return index >= end && entry.full().is_none_or(|full| !full.continues);
             }
             let is_out_of_reach = entry.unusable.is_some() || index >= end;
-            let committed = entry.increment().and_then(|it| it.committed);
+            let committed = entry.increment().and_then(IncrementContent::committed);
             is_out_of_reach
                 && (!entry.repeats() || index == reached.saturating_add(1))
                 && committed.is_none_or(|span| span.first <= time)
@@ -163,19 +164,18 @@ impl Chain {
     /// The latest time that a commit of some entries claims.
     fn last_commit_in(&self, entries: std::ops::Range<usize>) -> Option<UnixMillis> {
         let entries = self.entries().get(entries).unwrap_or_default().iter();
-        let spans = entries.filter_map(|entry| entry.increment()?.committed);
+        let spans = entries.filter_map(|entry| entry.increment()?.committed());
         spans.map(|span| span.last).max()
     }
 
     /// The latest time that a commit claims which an image of generation 2 can hold: of those that
     /// were captured before it, those that were logged before its place in the log.
     fn last_commit_before(&self, full: usize) -> Option<UnixMillis> {
-        let start = self.entries().get(full)?.full()?.log_start;
+        let start = self.entries().get(full)?.full()?.start_lsn()?;
         let before = self.entries().get(..full)?.iter();
         let spans = before.filter_map(|entry| {
-            let increment = entry.increment()?;
-            let is_before = increment.range.map(|range| range.start) < start;
-            increment.committed.filter(|_| is_before)
+            let log = entry.increment()?.lsns()?;
+            log.committed.filter(|_| log.range.start < start)
         });
         spans.map(|span| span.last).max()
     }

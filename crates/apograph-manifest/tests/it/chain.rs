@@ -1,13 +1,15 @@
 //! What a chain can restore, and from what.
 
+use std::ops::Range;
+
 use apograph_format::{
-    Crc32, Epoch, Generation, LogPosition, LogSequence, Point, PointName, RangeSet, SegmentKind,
+    Crc32, Epoch, FilePosition, Generation, LogSequence, Point, PointName, RangeSet, SegmentKind,
     SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, ChainError, FileName, FullContent, GapCause, ImageIdentity,
-    IncrementContent, LogRange, Segment, SegmentContent, Target, TimelineSpan, Unknown, Unusable,
-    log_end,
+    Chain, ChainEntry, ChainError, FileName, FullContent, FullOf, GapCause, ImageIdentity,
+    IncrementContent, IncrementOf, Segment, SegmentContent, Target, TimelineSpan, Unknown,
+    Unusable, log_end,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
@@ -39,7 +41,9 @@ fn chain(text: &str) -> Chain {
                 .and_then(|it| it.epochs.last())
                 .map(Epoch::new);
             let mut content = increment(stretches, flags);
-            content.range = flags.contains('p').then(|| range(index));
+            if flags.contains('p') {
+                content.of = IncrementOf::Files(range(index));
+            }
             let content = SegmentContent::from(content);
             (SegmentKind::Incremental, content, end.unwrap_or(before))
         };
@@ -123,22 +127,17 @@ fn full(base: Point, continues: bool) -> FullContent {
         image,
         base,
         continues,
-        log_start: None,
-        spanned: false,
+        of: FullOf::One { log_start: None },
     }
 }
 
 fn increment(stretches: Vec<TimelineSpan>, flags: &str) -> IncrementContent {
     IncrementContent {
-        range: None,
-        committed: None,
-        is_encrypted: false,
-        diverges: false,
+        of: IncrementOf::Unplaced,
         overlap_bytes: 0,
         continues: flags.contains('p'),
         repeats: flags.contains('r'),
         catches_up: flags.contains('c'),
-        spans: false,
         stretches: stretches.into(),
         process_ended: false,
         commits: 1,
@@ -148,12 +147,12 @@ fn increment(stretches: Vec<TimelineSpan>, flags: &str) -> IncrementContent {
 }
 
 /// One of ranges that go on from each other.
-fn range(index: u64) -> LogRange {
-    let at = |index: u64| LogPosition::in_file(LogSequence::default(), 100 * index);
-    LogRange {
-        start: at(index),
-        end: at(index + 1),
-    }
+fn range(index: u64) -> Range<FilePosition> {
+    let at = |index: u64| FilePosition {
+        sequence: LogSequence::default(),
+        offset: 100 * index,
+    };
+    at(index)..at(index + 1)
 }
 
 fn restorable(chain: &Chain) -> String {
@@ -372,8 +371,8 @@ fn entries_know_their_generation() {
 #[test]
 fn the_log_goes_on_behind_a_full_backup_where_it_ended_before_it() {
     let end_of = |text: &str| log_end(chain(text).entries());
-    assert_eq!(end_of("F3 I4-6p"), Some(range(1).end));
-    assert_eq!(end_of("F3 I4-6p F6+"), Some(range(1).end));
+    assert_eq!(end_of("F3 I4-6p"), Some(range(1).end.into()));
+    assert_eq!(end_of("F3 I4-6p F6+"), Some(range(1).end.into()));
     assert_eq!(end_of("F3 I4-6p F9"), None);
     assert_eq!(end_of("F3 I4-6p I7"), None);
 }

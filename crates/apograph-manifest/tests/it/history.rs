@@ -1,14 +1,15 @@
 //! `apograph.json`.
 
 use apograph_format::{
-    Blake3, Crc32, DatabaseId, Epoch, LogPosition, LogSequence, Point, RangeSet, Timeline,
+    Blake3, Crc32, DatabaseId, Epoch, FilePosition, LogSequence, Lsn, Point, RangeSet, Timeline,
     UnixMillis,
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    Evidence, FullContent, HISTORY_FILE_NAME, History, HistoryEnd, HistoryRead, ImageIdentity,
-    IncrementContent, LogRange, Lost, Manifest, Nonce, RecordRef, SegmentContent, SegmentRecord,
-    TimeSpan, TimelineSpan, TimelineSpans, append_records, read_records, write_history,
+    Evidence, FullContent, FullOf, HISTORY_FILE_NAME, History, HistoryEnd, HistoryRead,
+    ImageIdentity, IncrementContent, IncrementOf, Lost, Manifest, Nonce, RecordRef, SegmentContent,
+    SegmentRecord, TimeSpan, TimelineSpan, TimelineSpans, append_records, read_records,
+    write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -24,7 +25,8 @@ fn example() -> History {
     };
     let body = V1.read("13_close_in_chain/backup/backup_incr_0001.wal");
     let epochs = |from, to| RangeSet::from(vec![(from, to)]);
-    let at = |offset| LogPosition::in_file(LogSequence::new(1), offset);
+    let sequence = LogSequence::new(1);
+    let at = |offset| FilePosition { sequence, offset };
     History {
         records: vec![
             SegmentRecord {
@@ -41,8 +43,9 @@ fn example() -> History {
                     },
                     base: Point::new(Timeline::FIRST, Epoch::new(3)),
                     continues: false,
-                    log_start: Some(at(0)),
-                    spanned: false,
+                    of: FullOf::One {
+                        log_start: Some(at(0)),
+                    },
                 }),
                 is_uncounted: false,
                 verified: None,
@@ -52,18 +55,11 @@ fn example() -> History {
                 segment: increment.clone(),
                 hash: Blake3::of(&body.bytes),
                 content: SegmentContent::from(IncrementContent {
-                    range: Some(LogRange {
-                        start: at(0),
-                        end: at(47),
-                    }),
-                    committed: None,
-                    is_encrypted: false,
-                    diverges: false,
+                    of: IncrementOf::Files(at(0)..at(47)),
                     overlap_bytes: 0,
                     continues: false,
                     repeats: false,
                     catches_up: false,
-                    spans: false,
                     stretches: vec![TimelineSpan {
                         timeline: Timeline::FIRST,
                         base: Epoch::new(3),
@@ -470,7 +466,18 @@ fn only_an_image_of_generation_1_that_had_a_checkpoint_may_be_ahead() {
             iteration,
             ..image()
         };
-        let full = FullContent { image, ..full() };
+        let of = match database {
+            None => FullOf::One { log_start: None },
+            Some(_) => FullOf::Two {
+                log_start: Lsn::new(296),
+                is_spanned: false,
+            },
+        };
+        let full = FullContent {
+            image,
+            of,
+            ..full()
+        };
         assert_eq!(full.may_be_ahead(), expected, "{image:?}");
     }
 }

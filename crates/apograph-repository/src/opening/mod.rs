@@ -13,7 +13,7 @@ use std::cell::Cell;
 use apograph_format::{Generation, SegmentFlags, SegmentKind, SegmentName};
 use apograph_io::{Bytes, Context, FileStatus, Folder, IoError};
 use apograph_manifest::{
-    ChainEntry, Evidence, FileName, FileStamp, HISTORY_FILE_NAME, HistoryEnd, Lost,
+    ChainEntry, Evidence, FileName, FileStamp, FullOf, HISTORY_FILE_NAME, HistoryEnd, Lost,
     MANIFEST_FILE_NAME, Notes, Segment, SegmentContent, Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
@@ -247,9 +247,10 @@ impl<'a> Opening<'a> {
     ) -> Result<bool> {
         if let Some(SegmentContent::Full(full)) = &mut entry.content
             && !full.continues
+            && let FullOf::Two { is_spanned, .. } = &mut full.of
             && self.is_spanned(behind)?
         {
-            (full.continues, full.spanned) = (true, true);
+            (full.continues, *is_spanned) = (true, true);
             full.base.timeline = state.timeline;
             return Ok(true);
         }
@@ -289,7 +290,9 @@ impl<'a> Opening<'a> {
             return Ok(false);
         };
         Ok(match behind.recorded {
-            Some(SegmentContent::Increment(increment)) => increment.spans,
+            Some(SegmentContent::Increment(increment)) => {
+                increment.lsns().is_some_and(|log| log.spans)
+            }
             Some(SegmentContent::Full(_)) => false,
             None => self.intact(behind.expected, |flags| flags.spans)?.is_some(),
         })

@@ -1,5 +1,7 @@
 //! What an increment repeats of the segments before it.
 
+use std::ops::Range;
+
 use apograph_format::{LogPosition, SegmentKind};
 use apograph_io::{Bytes, IoError};
 use apograph_manifest::{ChainEntry, FullContent, SegmentContent, log_end};
@@ -22,9 +24,8 @@ impl Opening<'_> {
         before: &[ChainEntry],
         file: &IncrementFile,
     ) -> Result<(u64, bool), IoError> {
-        let range = file.range().map(|range| (range.start, range.end));
-        let (Some((LogPosition::Lsn(start), LogPosition::Lsn(end))), Some(LogPosition::Lsn(known))) =
-            (range, log_end(before))
+        let (Some(Range { start, end }), Some(LogPosition::Lsn(known))) =
+            (file.range(), log_end(before))
         else {
             return Ok((0, false));
         };

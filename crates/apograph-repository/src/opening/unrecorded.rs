@@ -2,7 +2,9 @@
 
 use apograph_format::{Blake3, Epoch, Generation, LogPosition, Lsn, Point, SegmentKind, Timeline};
 use apograph_io::{IoError, Steps};
-use apograph_manifest::{ChainEntry, FullContent, ImageIdentity, Segment, SegmentContent};
+use apograph_manifest::{
+    ChainEntry, FullContent, ImageIdentity, IncrementOf, LsnIncrement, Segment, SegmentContent,
+};
 use apograph_wal::TimelineState;
 
 use super::{Behind, Opening};
@@ -105,12 +107,11 @@ impl Opening<'_> {
             image,
             base,
             continues,
-            log_start: file.log_start(),
-            spanned: false,
+            of: file.log_start().map(LogPosition::Lsn).into(),
         });
         Ok(Read {
             hash,
-            end_lsn: file.log_start().and_then(LogPosition::lsn),
+            end_lsn: file.log_start(),
             content,
             has_overlap: true,
         })
@@ -195,16 +196,21 @@ impl Opening<'_> {
             return Err(Defect::differs(segment, header.end_epoch));
         }
         check_end(log.end, &file.parts(overlap_bytes))?;
+        let of = file.range().map_or(IncrementOf::Unplaced, |range| {
+            IncrementOf::Lsns(LsnIncrement {
+                diverges,
+                ..range.into()
+            })
+        });
         let surroundings = Surroundings {
-            range: file.range(),
+            of,
             overlap_bytes,
             flags,
-            diverges,
         };
         let content = SegmentContent::from(log.summary.content(surroundings, &log.state));
         Ok(Read {
             hash,
-            end_lsn: file.range().and_then(|range| range.end.lsn()),
+            end_lsn: file.range().map(|range| range.end),
             content,
             has_overlap,
         })

@@ -10,7 +10,8 @@ use apograph_format::{
 };
 use apograph_io::{Mode, RealDisk};
 use apograph_manifest::{
-    History, Manifest, Segment, read_history, write_history, write_manifest, write_records,
+    HISTORY_FILE_NAME, History, Manifest, Segment, read_history, write_history, write_manifest,
+    write_records,
 };
 use apograph_repository::Repository;
 use apograph_testing::stage::Stage;
@@ -37,6 +38,21 @@ pub(crate) fn edit_history(stage: &Stage, change: impl FnOnce(&mut History)) {
     let mut history = history(stage);
     change(&mut history);
     write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
+}
+
+/// Changes the text of `apograph.json`, body by body.
+pub(crate) fn edit_history_text(stage: &Stage, change: impl Fn(&str) -> String) {
+    let path = stage.repository().join(HISTORY_FILE_NAME);
+    let text = fs::read_to_string(&path).expect("a history");
+    let mut said = Vec::new();
+    let lines = text.lines().map(|line| {
+        let (_, body) = line.split_once("\"body\":").expect("a body");
+        let body = change(body.strip_suffix('}').expect("the end of a line"));
+        said.extend(body.as_bytes());
+        let crc32 = Crc32::of(&said);
+        format!("{{\"crc32\":\"{crc32}\",\"body\":{body}}}\n")
+    });
+    fs::write(&path, lines.collect::<String>()).expect("a history");
 }
 
 /// Changes what the manifest and the record, if there is one, say of a segment.

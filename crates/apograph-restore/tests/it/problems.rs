@@ -7,7 +7,7 @@ use std::time::Duration;
 use apograph_format::{Code, Epoch, UnixMillis};
 use apograph_io::{Clock, Mode, NoProgress, Pace, RealDisk, Threads};
 use apograph_manifest::{
-    FullContent, IncrementContent, Level, SegmentContent, TimeSpan, write_manifest,
+    FullContent, IncrementContent, IncrementOf, Level, SegmentContent, TimeSpan, write_manifest,
 };
 use apograph_restore::{Problem, Result, Verified, VerifyOptions, verify};
 use apograph_testing::clock::ManualClock;
@@ -90,14 +90,17 @@ fn an_increment_that_is_not_what_its_record_says_is_damage() {
     let changes: [fn(&mut IncrementContent); 5] = [
         |it| it.stretches[0].transactions.insert(1000),
         |it| it.commits += 1,
-        |it| {
-            let (first, last) = (UnixMillis::new(1), UnixMillis::new(2));
-            it.committed = Some(TimeSpan { first, last });
-        },
         |it| it.repeats = true,
         |it| it.catches_up = true,
+        |it| {
+            let IncrementOf::Lsns(log) = &mut it.of else {
+                panic!("{:?}", it.of);
+            };
+            let (first, last) = (UnixMillis::new(1), UnixMillis::new(2));
+            log.committed = Some(TimeSpan { first, last });
+        },
     ];
-    for fixtures in [V1, V2] {
+    for (fixtures, changes) in [(V1, &changes[..4]), (V2, &changes[..])] {
         for change in changes {
             let stage = Stage::new(fixtures);
             record(&stage);

@@ -6,12 +6,12 @@ use apograph_format::v2::{
     FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
 };
 use apograph_format::{
-    Blake3, Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Point, RangeSet,
+    Blake3, Crc32, DatabaseId, Epoch, FilePosition, Generation, LogSequence, Point, RangeSet,
     SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Cursor, FullContent, History, ImageIdentity, IncrementContent, Keep, LogRange, Manifest,
-    Segment, SegmentContent, SegmentRecord, TimeSpan, TimelineSpan,
+    Cursor, FullContent, FullOf, History, ImageIdentity, IncrementContent, IncrementOf, Keep,
+    LsnIncrement, Manifest, Segment, SegmentContent, SegmentRecord, TimeSpan, TimelineSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -146,14 +146,14 @@ fn keeping_all() -> Cursor {
 /// A record that a segment could have.
 fn record(segment: Segment) -> SegmentRecord {
     let database = segment.end_lsn.map(|_| DatabaseId::new(7));
-    let at = |offset| match segment.end_lsn {
-        Some(end) => LogPosition::Lsn(end).plus(offset),
-        None => LogPosition::in_file(LogSequence::new(1), offset),
+    let in_file = |offset| FilePosition {
+        sequence: LogSequence::new(1),
+        offset,
     };
-    let committed = segment.end_lsn.map(|_| TimeSpan {
+    let committed = TimeSpan {
         first: segment.created_at,
         last: segment.created_at,
-    });
+    };
     let content = match segment.kind {
         SegmentKind::Full => SegmentContent::from(FullContent {
             image: ImageIdentity {
@@ -166,22 +166,28 @@ fn record(segment: Segment) -> SegmentRecord {
             },
             base: Point::new(Timeline::FIRST, segment.end_epoch),
             continues: false,
-            log_start: Some(at(0)),
-            spanned: false,
+            of: match segment.end_lsn {
+                Some(log_start) => FullOf::Two {
+                    log_start,
+                    is_spanned: false,
+                },
+                None => FullOf::One {
+                    log_start: Some(in_file(0)),
+                },
+            },
         }),
         SegmentKind::Incremental => SegmentContent::from(IncrementContent {
-            range: Some(LogRange {
-                start: at(0),
-                end: at(segment.size_bytes),
-            }),
-            committed,
-            is_encrypted: false,
-            diverges: false,
+            of: match segment.end_lsn {
+                Some(start) => IncrementOf::Lsns(LsnIncrement {
+                    committed: Some(committed),
+                    ..(start..start.plus(segment.size_bytes)).into()
+                }),
+                None => IncrementOf::Files(in_file(0)..in_file(segment.size_bytes)),
+            },
             overlap_bytes: 0,
             continues: true,
             repeats: false,
             catches_up: true,
-            spans: false,
             stretches: vec![TimelineSpan {
                 timeline: Timeline::FIRST,
                 base: Epoch::new(0),

@@ -12,9 +12,9 @@ use apograph_format::{
 use apograph_io::FileStatus;
 use apograph_manifest::{
     CapturedFile, Cursor, Evidence, FileName, FileStamp, FolderStamp, FoundDamage, FullContent,
-    History, ImageIdentity, IncrementContent, Keep, Level, LogEvidence, LogRange, Manifest, Nonce,
-    Notes, RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TimeSpan,
-    TimelineSpan, Unknown, Verification,
+    FullOf, History, ImageIdentity, IncrementContent, IncrementOf, Keep, Level, LogEvidence,
+    LsnIncrement, Manifest, Nonce, Notes, RepositoryId, Segment, SegmentContent, SegmentRecord,
+    SegmentStamp, Slot, TimeSpan, TimelineSpan, Unknown, Verification,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -22,8 +22,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 
 use super::words::{
-    blake3, crc32, database_id, log_position, number, point, range_set, segment_kind, segment_name,
-    text, word,
+    blake3, crc32, database_id, file_position, log_position, number, point, range_set,
+    segment_kind, segment_name, text, word,
 };
 
 fn millis() -> impl Strategy<Value = UnixMillis> {
@@ -254,15 +254,20 @@ pub fn slot() -> BoxedStrategy<Slot> {
 }
 
 fn full() -> BoxedStrategy<FullContent> {
-    let flags = any::<[bool; 2]>();
-    (image(), point(), option::of(log_position()), flags)
+    let places = (option::of(file_position()), word(Lsn::new));
+    (image(), point(), places, any::<[bool; 2]>())
         .prop_map(
-            |(image, base, log_start, [continues, spanned])| FullContent {
+            |(image, base, (first, second), [continues, is_spanned])| FullContent {
                 image,
                 base,
                 continues,
-                log_start,
-                spanned,
+                of: match image.generation() {
+                    Generation::One => FullOf::One { log_start: first },
+                    Generation::Two => FullOf::Two {
+                        log_start: second,
+                        is_spanned,
+                    },
+                },
             },
         )
         .boxed()
@@ -283,33 +288,40 @@ fn timeline_span() -> BoxedStrategy<TimelineSpan> {
         .boxed()
 }
 
-fn increment() -> BoxedStrategy<IncrementContent> {
-    let range = (log_position(), log_position()).prop_map(|(start, end)| LogRange { start, end });
+fn increment_of() -> impl Strategy<Value = IncrementOf> {
+    let files = (file_position(), file_position());
     let committed = (millis(), millis()).prop_map(|(first, last)| TimeSpan { first, last });
-    let place = (option::of(range), option::of(committed));
+    let range = (word(Lsn::new), word(Lsn::new));
+    let lsns = (range, option::of(committed), any::<[bool; 3]>());
+    let lsns = lsns.prop_map(|((start, end), committed, flags)| {
+        let [is_encrypted, diverges, spans] = flags;
+        IncrementOf::Lsns(LsnIncrement {
+            range: start..end,
+            committed,
+            is_encrypted,
+            diverges,
+            spans,
+        })
+    });
+    prop_oneof![
+        Just(IncrementOf::Unplaced),
+        files.prop_map(|(start, end)| IncrementOf::Files(start..end)),
+        lsns,
+    ]
+}
+
+fn increment() -> BoxedStrategy<IncrementContent> {
     let counts = (number(), number(), number(), number());
     let stretches = vec(timeline_span(), 0..3);
-    (place, any::<[bool; 7]>(), counts, stretches)
-        .prop_map(|(place, flags, counts, stretches)| {
-            let [
-                is_encrypted,
-                diverges,
-                continues,
-                repeats,
-                catches_up,
-                spans,
-                process_ended,
-            ] = flags;
+    (increment_of(), any::<[bool; 4]>(), counts, stretches)
+        .prop_map(|(of, flags, counts, stretches)| {
+            let [continues, repeats, catches_up, process_ended] = flags;
             IncrementContent {
-                range: place.0,
-                committed: place.1,
-                is_encrypted,
-                diverges,
+                of,
                 overlap_bytes: counts.0,
                 continues,
                 repeats,
                 catches_up,
-                spans,
                 stretches: stretches.into(),
                 process_ended,
                 commits: counts.1,

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use apograph_format::{
-    Blake3, Crc32, DatabaseId, Epoch, Generation, LogPosition, LogSequence, Lsn, Point, RangeSet,
-    SegmentFlags, SegmentHeader, SegmentKind, SegmentName, Timeline,
+    Blake3, Crc32, DatabaseId, Epoch, FilePosition, Generation, LogPosition, LogSequence, Lsn,
+    Point, RangeSet, SegmentFlags, SegmentHeader, SegmentKind, SegmentName, Timeline,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -80,11 +80,16 @@ pub fn point() -> impl Strategy<Value = Point> {
     (word(Timeline::new), word(Epoch::new)).prop_map(|(it, epoch)| Point::new(it, epoch))
 }
 
+/// A place in a log of generation 1.
+pub(super) fn file_position() -> impl Strategy<Value = FilePosition> {
+    let place = (word(LogSequence::new), number());
+    place.prop_map(|(sequence, offset)| FilePosition { sequence, offset })
+}
+
 /// A place in a log of either generation.
 pub fn log_position() -> impl Strategy<Value = LogPosition> {
-    let file = (word(LogSequence::new), number());
     prop_oneof![
-        file.prop_map(|(sequence, offset)| LogPosition::in_file(sequence, offset)),
+        file_position().prop_map(LogPosition::File),
         word(Lsn::new).prop_map(LogPosition::Lsn),
     ]
 }

@@ -7,7 +7,7 @@ use apograph_format::{
     SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, LogRange, Segment,
+    ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, IncrementOf, Segment,
     SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
 };
 
@@ -476,8 +476,7 @@ impl World {
             },
             base: image.at,
             continues,
-            log_start: Some(image.log_start),
-            spanned: false,
+            of: Some(image.log_start).into(),
         };
         let (has, epoch, end) = (image.has.clone(), image.at.epoch, image.log_start.lsn());
         self.put(Put {
@@ -502,26 +501,24 @@ impl World {
     ) {
         let (first, last) = (body[0], body[body.len() - 1]);
         self.is_end_told = is_told;
-        let range = LogRange {
-            start: self.place(first.start),
-            end: self.place(last.end),
-        };
-        let is_second = self.generation == Generation::Two;
-        let committed = TimeSpan {
-            first: UnixMillis::new(first.time),
-            last: UnixMillis::new(last.time),
-        };
+        let (start, end) = (self.place(first.start), self.place(last.end));
+        let mut of = IncrementOf::Unplaced;
+        if is_told {
+            of = IncrementOf::between(start, end).expect("a log");
+        }
+        if let IncrementOf::Lsns(log) = &mut of {
+            log.committed = Some(TimeSpan {
+                first: UnixMillis::new(first.time),
+                last: UnixMillis::new(last.time),
+            });
+        }
         let catches_up = repeats == Some(true);
         let content = IncrementContent {
-            range: is_told.then_some(range),
-            committed: is_second.then_some(committed),
-            is_encrypted: false,
-            diverges: false,
+            of,
             overlap_bytes: 0,
             continues: is_told,
             repeats: repeats.is_some(),
             catches_up,
-            spans: false,
             stretches: self.spans(&body).into(),
             process_ended: false,
             commits: body.len() as u64,
@@ -535,7 +532,7 @@ impl World {
             kind: SegmentKind::Incremental,
             content: content.into(),
             end_epoch: epoch.expect("a commit"),
-            end: range.end.lsn(),
+            end: end.lsn(),
             image: BTreeSet::new(),
             body,
             is_after_break,

@@ -1,12 +1,11 @@
 //! Chains from words.
 
 use apograph_format::{
-    Crc32, DatabaseId, Epoch, LogPosition, Lsn, Point, RangeSet, SegmentKind, SegmentName,
-    Timeline, UnixMillis,
+    Crc32, DatabaseId, Epoch, Lsn, Point, RangeSet, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, LogRange, Segment,
-    SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
+    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf,
+    LsnIncrement, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
 };
 
 /// A chain from words:
@@ -54,28 +53,34 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             },
             base: Point::new(timeline, epoch),
             continues: flags.contains('+'),
-            log_start: Some(at(start)),
-            spanned: false,
+            of: FullOf::Two {
+                log_start: Lsn::new(start),
+                is_spanned: false,
+            },
         };
         (SegmentKind::Full, SegmentContent::from(full), epoch)
     } else {
         let own = (!epochs.is_empty()).then(|| range(epochs));
-        let increment = IncrementContent {
-            range: (!flags.contains('u')).then(|| LogRange {
-                start: at(start),
-                end: at(end),
-            }),
+        let log = LsnIncrement {
+            range: Lsn::new(start)..Lsn::new(end),
             committed: times.map(|(first, last)| TimeSpan {
                 first: UnixMillis::new(first),
                 last: UnixMillis::new(last),
             }),
             is_encrypted,
             diverges: flags.contains('d'),
+            spans: false,
+        };
+        let increment = IncrementContent {
+            of: if flags.contains('u') {
+                IncrementOf::Unplaced
+            } else {
+                IncrementOf::Lsns(log)
+            },
             overlap_bytes: 0,
             continues: false,
             repeats: flags.contains('r'),
             catches_up: false,
-            spans: false,
             stretches: own.map(|own| stretch(timeline, own)).into_iter().collect(),
             process_ended: false,
             commits: u64::from(!flags.contains('e')),
@@ -128,8 +133,4 @@ fn range(text: &str) -> (u64, u64) {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let number = |text: &str| text.parse().expect("a number");
     (number(first), number(last))
-}
-
-fn at(lsn: u64) -> LogPosition {
-    LogPosition::Lsn(Lsn::new(lsn))
 }

@@ -1,0 +1,169 @@
+//! What `apograph.json` says of a segment's content: one list of fields for both generations.
+
+use std::borrow::Cow;
+
+use apograph_format::{LogPosition, Point};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+use super::{
+    FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf, LsnIncrement, TimeSpan,
+    TimelineSpans,
+};
+
+/// What no segment is.
+const OF_NO_GENERATION: &str = "fields of both generations";
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct FullForm {
+    image: ImageIdentity,
+    base: Point,
+    continues: bool,
+    log_start: Option<LogPosition>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    spanned: bool,
+}
+
+impl From<FullContent> for FullForm {
+    fn from(content: FullContent) -> Self {
+        let FullContent {
+            image,
+            base,
+            continues,
+            of,
+        } = content;
+        Self {
+            image,
+            base,
+            continues,
+            log_start: content.log_start(),
+            spanned: matches!(
+                of,
+                FullOf::Two {
+                    is_spanned: true,
+                    ..
+                }
+            ),
+        }
+    }
+}
+
+impl TryFrom<FullForm> for FullContent {
+    type Error = &'static str;
+
+    fn try_from(form: FullForm) -> Result<Self, Self::Error> {
+        let mut of = FullOf::from(form.log_start);
+        match (&mut of, form.image.database) {
+            (FullOf::One { .. }, None) if !form.spanned => {}
+            (FullOf::Two { is_spanned, .. }, Some(_)) => *is_spanned = form.spanned,
+            _ => return Err(OF_NO_GENERATION),
+        }
+        Ok(Self {
+            image: form.image,
+            base: form.base,
+            continues: form.continues,
+            of,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct LogRange {
+    start: LogPosition,
+    end: LogPosition,
+}
+
+#[derive(Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the segment"
+)]
+struct IncrementForm<'a> {
+    range: Option<LogRange>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    committed: Option<TimeSpan>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_encrypted: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    diverges: bool,
+    overlap_bytes: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    continues: bool,
+    repeats: bool,
+    catches_up: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    spans: bool,
+    stretches: Cow<'a, TimelineSpans>,
+    process_ended: bool,
+    commits: u64,
+    records: u64,
+    frames: u64,
+}
+
+impl Serialize for IncrementContent {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let range = self.start().zip(self.end());
+        let second = self.lsns();
+        let form = IncrementForm {
+            range: range.map(|(start, end)| LogRange { start, end }),
+            committed: self.committed(),
+            is_encrypted: self.is_encrypted(),
+            diverges: second.is_some_and(|log| log.diverges),
+            overlap_bytes: self.overlap_bytes,
+            continues: self.continues,
+            repeats: self.repeats,
+            catches_up: self.catches_up,
+            spans: second.is_some_and(|log| log.spans),
+            stretches: Cow::Borrowed(&self.stretches),
+            process_ended: self.process_ended,
+            commits: self.commits,
+            records: self.records,
+            frames: self.frames,
+        };
+        form.serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for IncrementContent {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let form = IncrementForm::deserialize(from)?;
+        let of = form
+            .of()
+            .ok_or_else(|| D::Error::custom(OF_NO_GENERATION))?;
+        Ok(Self {
+            of,
+            overlap_bytes: form.overlap_bytes,
+            continues: form.continues,
+            repeats: form.repeats,
+            catches_up: form.catches_up,
+            stretches: form.stretches.into_owned(),
+            process_ended: form.process_ended,
+            commits: form.commits,
+            records: form.records,
+            frames: form.frames,
+        })
+    }
+}
+
+impl IncrementForm<'_> {
+    /// `None` where its fields are of no generation.
+    fn of(&self) -> Option<IncrementOf> {
+        let of = match &self.range {
+            Some(range) => IncrementOf::between(range.start, range.end)?,
+            None => IncrementOf::Unplaced,
+        };
+        match of {
+            IncrementOf::Lsns(log) => Some(IncrementOf::Lsns(LsnIncrement {
+                committed: self.committed,
+                is_encrypted: self.is_encrypted,
+                diverges: self.diverges,
+                spans: self.spans,
+                ..log
+            })),
+            of => {
+                let is_second =
+                    self.committed.is_some() || self.is_encrypted || self.diverges || self.spans;
+                (!is_second).then_some(of)
+            }
+        }
+    }
+}
