@@ -66,8 +66,8 @@ fn record(repository: &Path) -> Result<()> {
         threads: &threads,
         ..Context::default()
     };
-    Writer::lock(&RealDisk, &folder)?.rebuild(context)?;
-    let repository = Repository::open(repository)?;
+    Writer::lock(&folder, context)?.rebuild()?;
+    let repository = Repository::open(repository, context)?;
     let records = repository.records();
     Ok(write_records(
         &RealDisk,

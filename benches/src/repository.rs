@@ -5,7 +5,7 @@ use std::path::Path;
 
 use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::{Generation, log_folder};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_io::{Context, Threads};
 
 use crate::engine::Source;
 use crate::{Frames, LogWriter, Result, database, log, v1};
@@ -118,7 +118,15 @@ fn add(database: &Path, repository: &Path, kind: Kind) -> Result<()> {
         kind,
         ..Options::default()
     };
-    match capture(&RealDisk, database, repository, &options, &NoProgress)? {
+    match capture(
+        database,
+        repository,
+        &options,
+        Context {
+            threads: &Threads::default(),
+            ..Context::default()
+        },
+    )? {
         Captured::Added { .. } => Ok(()),
         Captured::UpToDate { .. } => Err("there was nothing to capture".into()),
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use apograph_benches::{GENERATIONS, Workload, Workloads, engine, limit, title};
 use apograph_capture::{Options, capture};
 use apograph_format::{Generation, log_folder};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_io::{Context, Threads};
 use apograph_manifest::CURSOR_FILE_NAME;
 use criterion::{BatchSize, Criterion, Throughput};
 
@@ -30,7 +30,15 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
             let add = |folder: tempfile::TempDir| {
                 let repository = folder.path().join("backups");
                 let options = Options::default();
-                let captured = capture(&RealDisk, &database, &repository, &options, &NoProgress);
+                let captured = capture(
+                    &database,
+                    &repository,
+                    &options,
+                    Context {
+                        threads: &Threads::default(),
+                        ..Context::default()
+                    },
+                );
                 captured.expect("the log is captured");
                 folder
             };

@@ -5,7 +5,7 @@ use std::fs;
 
 use apograph_benches::{GENERATIONS, Workload, Workloads, engine, title};
 use apograph_format::Generation;
-use apograph_io::{Folder, Mode, RealDisk};
+use apograph_io::{Context, Folder, Mode, RealDisk};
 use apograph_manifest::{
     Chain, MANIFEST_FILE_NAME, Manifest, Target, read_manifest, write_manifest,
 };
@@ -88,5 +88,5 @@ fn chain(criterion: &mut Criterion, workloads: &Workloads) {
 fn repository(workloads: &Workloads, workload: Workload) -> Repository {
     let path = workloads.repository(workload, Generation::One);
     let path = path.expect("the repository is made");
-    Repository::open(&path).expect("the repository can be opened")
+    Repository::open(&path, Context::default()).expect("the repository can be opened")
 }

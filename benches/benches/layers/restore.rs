@@ -6,7 +6,7 @@ use std::path::Path;
 
 use apograph_benches::{GENERATIONS, Result, Workload, Workloads, engine, limit, title};
 use apograph_format::{Generation, PointName};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_io::{Context, Threads};
 use apograph_manifest::Target;
 use apograph_restore::{Options, restore};
 use criterion::{BatchSize, Bencher, Criterion, Throughput};
@@ -20,7 +20,15 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
         let name: PointName = target.to_string().parse().expect("an epoch");
         let by_apograph = |output: &Path| {
             let options = Options::to(Target::Point(name));
-            let restored = restore(&RealDisk, &repository, output, &options, &NoProgress);
+            let restored = restore(
+                &repository,
+                output,
+                &options,
+                Context {
+                    threads: &Threads::default(),
+                    ..Context::default()
+                },
+            );
             Ok(restored?.bytes_written)
         };
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -2,7 +2,7 @@
 //! The engine has no such function.
 
 use apograph_benches::{GENERATIONS, Workload, Workloads, limit, title};
-use apograph_io::{NoProgress, Threads};
+use apograph_io::{Context, Threads};
 use apograph_restore::{VerifyOptions, verify};
 use criterion::{Criterion, Throughput};
 
@@ -11,7 +11,14 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
         let repository = workloads.repository(Workload::Thousand, generation);
         let repository = repository.expect("a repository");
         let check = || {
-            let verified = verify(&repository, &VerifyOptions::default(), &NoProgress);
+            let verified = verify(
+                &repository,
+                &VerifyOptions::default(),
+                Context {
+                    threads: &Threads::default(),
+                    ..Context::default()
+                },
+            );
             let verified = verified.expect("the repository can be read");
             assert_eq!(verified.problems, []);
             verified.bytes

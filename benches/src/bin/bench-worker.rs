@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use apograph_benches::{Frames, GENERATIONS, Result, Scale, Workload, Workloads};
 use apograph_benches::{engine, limit, scan};
 use apograph_format::Generation;
-use apograph_io::Threads;
+use apograph_io::{Context, Threads};
 use apograph_manifest::Target;
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ fn measure_scan(folder: &str, frames: &str, generation: &str, rounds: u32) -> Re
 }
 
 fn plan(repository: &str) -> Result<()> {
-    let repository = Repository::open(repository.as_ref())?;
+    let repository = Repository::open(repository.as_ref(), Context::default())?;
     repository.chain().plan(&Target::Latest)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use apograph_capture::{Captured, Monitor, Options, RealDisk, capture};
+use apograph_capture::{Captured, Context, Monitor, Options, Threads, capture};
 
 /// A database as the engine has it open, and its log of four commits.
 const DATABASE: &[u8] = include_bytes!("data/live.grafeo");
@@ -26,13 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn back_up(database: &Path, repository: &Path) -> Result<(), Box<dyn Error>> {
     println!("{}", database.display());
-    match capture(
-        &RealDisk,
-        database,
-        repository,
-        &Options::default(),
-        &Phases,
-    )? {
+    let threads = Threads::default();
+    let context = Context {
+        threads: &threads,
+        ..Context::heard_by(&Phases)
+    };
+    match capture(database, repository, &Options::default(), context)? {
         Captured::UpToDate { end_epoch } => println!("nothing new since epoch {end_epoch}"),
         Captured::Added { segments, why } => {
             for record in segments {

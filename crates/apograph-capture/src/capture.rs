@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use apograph_io::{Disk, FileLock, Folder, IoError, Mode, Monitor, exists, now, random};
+use apograph_io::{Context, Disk, FileLock, Folder, IoError, Mode, Monitor, exists, random};
 use apograph_manifest::{Notes, RepositoryId};
 use apograph_repository::{
     Repository, RepositoryError, Writer, check_outside_logs, create, uncreate,
@@ -30,23 +30,23 @@ use crate::request::{Captured, Options};
 /// [`CaptureError`]; the repository is then as it was, but that what an earlier backup left which
 /// was killed may be made whole, and that a folder that was there may have a lock file.
 pub fn capture(
-    disk: &dyn Disk,
     database: &Path,
     repository: &Path,
     options: &Options,
-    monitor: &dyn Monitor,
+    context: Context<'_>,
 ) -> Result<Captured> {
+    let disk = context.disk;
     let database = Database::find(database)?;
-    database.headers()?;
+    database.headers(context)?;
     let place = Place::find_or_create(disk, repository, database.mode(), options.existing)?;
-    let writer = Writer::lock_for(disk, &place.folder, database.generation());
+    let writer = Writer::lock_for(&place.folder, database.generation(), context);
     let mut writer = writer.inspect_err(|_| {
         // A folder that another command has locked in the meantime is that command's.
         if let Ok(_lock) = FileLock::acquire_folder(&place.folder) {
             place.undo(disk);
         }
     })?;
-    let captured = captured(&writer, &database, place.folder.clone(), options, monitor);
+    let captured = captured(&writer, &database, place.folder.clone(), options, context);
     if let Err(error) = &captured {
         // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
         // one that its name leads to.
@@ -59,7 +59,7 @@ pub fn capture(
         }
         place.undo(disk);
     }
-    place.folder.tell_lacks(monitor);
+    place.folder.tell_lacks(context.monitor);
     captured
 }
 
@@ -131,17 +131,17 @@ fn captured(
     database: &Database,
     folder: Folder,
     options: &Options,
-    monitor: &dyn Monitor,
+    context: Context<'_>,
 ) -> Result<Captured> {
-    let repository = Repository::open_or_empty(folder, options.context(monitor))?;
+    let repository = Repository::open_or_empty(folder, context)?;
     if !repository.is_initialized() {
         let path = repository.folder().path().to_owned();
         let detail = "it is empty; it may be where a disk is not mounted".to_owned();
         return Err(RepositoryError::NotARepository { path, detail }.into());
     }
-    let repository = writer.adopt(repository, database.mode(), options.context(monitor))?;
-    writer.clear(&repository, monitor)?;
-    let (notes, are_notes_new) = notes_of(&repository, monitor)?;
+    let repository = writer.adopt(repository, database.mode())?;
+    writer.clear(&repository)?;
+    let (notes, are_notes_new) = notes_of(&repository, context.monitor)?;
     let job = Job {
         notes,
         are_notes_new,
@@ -149,8 +149,8 @@ fn captured(
         database,
         repository: &repository,
         options,
-        monitor,
-        now: now(),
+        context,
+        now: context.clock.now(),
         looked_at: Cell::default(),
     };
     let captured = job.run()?;
@@ -161,7 +161,7 @@ fn captured(
         ..job.notes.clone()
     };
     if let Err(error) = writer.write_notes(database.mode(), &notes) {
-        monitor.warn(&format!(
+        context.monitor.warn(&format!(
             "until when the repository has every commit is not noted: {error}"
         ));
     }

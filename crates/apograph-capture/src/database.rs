@@ -23,8 +23,7 @@ use apograph_format::{
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{
-    At, Clock, Context, Disk, Folder, IoError, Mode, StagedFile, SystemClock, is_locked_by_writer,
-    read_front,
+    At, Context, Disk, Folder, IoError, Mode, StagedFile, is_locked_by_writer, read_front,
 };
 use apograph_wal::LogFolder;
 
@@ -188,7 +187,7 @@ impl Database {
     }
 
     /// The headers of the image that an open would load.
-    pub(crate) fn headers(&self) -> Result<DatabaseHeaders> {
+    pub(crate) fn headers(&self, context: Context<'_>) -> Result<DatabaseHeaders> {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let bytes = self.header_bytes(&source)?;
@@ -198,7 +197,7 @@ impl Database {
                     outcome => return outcome,
                 }
             }
-            SystemClock.wait(RETRY_PAUSE);
+            context.wait(RETRY_PAUSE)?;
         }
         Err(CaptureError::Changing {
             path: self.path.clone(),
@@ -228,18 +227,13 @@ impl Database {
     }
 
     /// Copies the image into a new file that will be `target`, and proves the copy.
-    pub(crate) fn copy<'d>(
-        &self,
-        disk: &'d dyn Disk,
-        target: At<'_>,
-        context: Context<'_>,
-    ) -> Result<ImageCopy<'d>> {
+    pub(crate) fn copy<'d>(&self, target: At<'_>, context: Context<'d>) -> Result<ImageCopy<'d>> {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let before = self.header_bytes(&source)?;
             let spilled = self.spilled()?;
             let of_image = self.of_image(&spilled, &before)?;
-            let mut staged = StagedFile::create(disk, target, self.mode)?;
+            let mut staged = StagedFile::create(context.disk, target, self.mode)?;
             let size = without_table(&source.file, &source.path, source.size()?)?;
             context.monitor.go_on()?;
             context.monitor.phase("copying the database", size);

@@ -11,7 +11,7 @@ use apograph_format::{
     DatabaseHeaders, Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags,
     SegmentKind, SegmentName, Timeline, UnixMillis,
 };
-use apograph_io::{IoError, now};
+use apograph_io::IoError;
 use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
@@ -116,9 +116,7 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.repository.folder().at(&name);
-        let copy = self
-            .database
-            .copy(self.writer.disk(), target, self.context())?;
+        let copy = self.database.copy(target, self.context)?;
         let resume = seen.resume.ok();
         let before = self.moment(&seen.live)?;
         let image = ImageIdentity::of(copy.image.headers());
@@ -164,7 +162,7 @@ impl<'a> Job<'a> {
         known: Option<Nonce>,
         why: &str,
     ) -> Result<Captured> {
-        let copied_at = now();
+        let copied_at = self.context.clock.now();
         let image = ImageIdentity::of(copy.image.headers());
         let continues = self.is_last_image(&image);
         let timeline = if continues {
@@ -185,7 +183,7 @@ impl<'a> Job<'a> {
         // engine's next close does not remove the log.
         let present = self.database.log_folder()?;
         let made = match (&present, log_start) {
-            (None, Some(_)) => self.database.make_log_folder(self.writer.disk()).ok(),
+            (None, Some(_)) => self.database.make_log_folder(self.context.disk).ok(),
             _ => None,
         };
         let folder = present.as_ref().or(made.as_ref());
@@ -199,7 +197,7 @@ impl<'a> Job<'a> {
         let published = self.publish(vec![full], copied_at, end.as_ref(), &moment, Some(why));
         if published.is_err() && made.is_some() {
             // The error that led here is the one to report.
-            let _ = self.database.remove_log_folder(self.writer.disk());
+            let _ = self.database.remove_log_folder(self.context.disk);
         }
         published
     }
@@ -216,7 +214,7 @@ impl<'a> Job<'a> {
         // An image of generation 2 is exactly the state at a position of the log.
         let is_exact_by_format = copy.log_start().is_some();
         if !is_exact_by_format {
-            wait_until_aged(copy.image.checkpoint().written_at, self.context().clock);
+            wait_until_aged(copy.image.checkpoint().written_at, self.context.clock);
         }
         let iteration = copy.image.checkpoint().iteration;
         let mut log = log;
@@ -234,7 +232,7 @@ impl<'a> Job<'a> {
             let written = self.database.written()?;
             let is_older = self.is_older_than_image(&refreshed, headers, written)?;
             let ImagePlace { start, is_exact } =
-                ImagePlace::find(&refreshed, headers, is_older, &self.options.threads)?;
+                ImagePlace::find(&refreshed, headers, is_older, self.context.threads)?;
             let held = match is_exact {
                 true => Held::Nothing,
                 false if is_older => Held::Remains,
@@ -287,7 +285,7 @@ impl<'a> Job<'a> {
         let image = headers.checkpoint.epoch;
         Ok(is_untouched(log, headers, written)
             && self.database.is_being_written()?
-            && !may_lead_to(tail, image, &self.options.threads)?)
+            && !may_lead_to(tail, image, self.context.threads)?)
     }
 
     fn full_of_open(
@@ -333,9 +331,9 @@ impl<'a> Job<'a> {
             timeline_from(base, is_reopened)
         };
         // It was read to see whether it stands still.
-        let (start, again) = (behind.start, self.context().again());
+        let (start, again) = (behind.start, self.context.again());
         let stretch = behind.stretch.beginning_at(&tail, start, state, again)?;
-        let read_at = now();
+        let read_at = self.context.clock.now();
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
@@ -343,7 +341,7 @@ impl<'a> Job<'a> {
         self.warn_of_log(engines, &tail, &stretch)?;
         self.warn_of_spilled(copy.image.checkpoint())?;
         if engines.may_not_log_compacted() && is_compacted(&copy) {
-            self.monitor.warn(
+            self.context.monitor.warn(
                 "compact() was called on this database. Grafeo 0.5 logs nothing of what queries \
                  commit from then on: it is in a backup once the engine has checkpointed it",
             );
@@ -403,7 +401,7 @@ impl<'a> Job<'a> {
         if image.generation() == Generation::Two {
             return Ok(Some(Moment::of_image(image)));
         }
-        let now = match Live::of(self.database, None, self.context()) {
+        let now = match Live::of(self.database, None, self.context) {
             Ok(live) => Some(self.moment(&live)?),
             Err(CaptureError::LogElsewhere { .. }) => None,
             Err(error) => return Err(error),
@@ -420,7 +418,7 @@ impl<'a> Job<'a> {
     /// Says that an engine was killed while it closed the database, and what comes of that.
     fn warn_of_remains(&self, ahead: usize) {
         let image = self.name(ahead, SegmentKind::Full);
-        self.monitor.warn(&format!(
+        self.context.monitor.warn(&format!(
             "the log is older than the database file: its engine was killed while it closed the \
              database and removed the log. What is left of it is replayed when the database is \
              opened, and may bring older values back: {image} alone, copied under another name, is \
@@ -441,7 +439,7 @@ impl<'a> Job<'a> {
         let log = &behind.log;
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans)?;
-        let rest = match CapturedTail::read(&tail, start, state, self.context()) {
+        let rest = match CapturedTail::read(&tail, start, state, self.context) {
             Ok(rest) if rest.end < behind.start => match rest.cut_off(&tail)? {
                 None => rest,
                 Some(damage) => return Ok(self.without_rest(&damage)),
@@ -470,7 +468,7 @@ impl<'a> Job<'a> {
 
     /// Says that the commits between the chain and an image are in no backup of their own.
     fn without_rest(&self, damage: &CaptureError) -> Option<Rest> {
-        self.monitor.warn(&format!(
+        self.context.monitor.warn(&format!(
             "{damage}; the database file holds what was committed there, and no point between the \
              last backup and it can be restored"
         ));

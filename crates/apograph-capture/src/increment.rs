@@ -194,11 +194,10 @@ impl CapturedTail {
     pub(crate) fn write<'d>(
         self,
         tail: &LogTail<'_>,
-        disk: &'d dyn apograph_io::Disk,
         repository: &Repository,
         mode: Mode,
         framing: &Framing,
-        context: Context<'_>,
+        context: Context<'d>,
     ) -> Result<NewSegment<'d>> {
         let flags = framing.flags;
         let generation = framing.start.generation();
@@ -226,7 +225,7 @@ impl CapturedTail {
 
         let name = framing.name.to_string();
         let target = repository.folder().at(&name);
-        let mut file = StagedFile::create(disk, target, mode)?;
+        let mut file = StagedFile::create(context.disk, target, mode)?;
         context
             .monitor
             .phase("writing the increment", self.runs.total_bytes());

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use apograph_format::{
     Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
-use apograph_io::{Context, Folder, Monitor, now};
+use apograph_io::{Context, Folder};
 use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
 use apograph_repository::{Addition, LogNotes, NewSegment, Repository, Writer, next_name};
 use apograph_wal::{LogFolder, LogTail, TimelineState, WalError};
@@ -33,7 +33,7 @@ pub(crate) struct Job<'a> {
     pub(crate) database: &'a Database,
     pub(crate) repository: &'a Repository,
     pub(crate) options: &'a Options,
-    pub(crate) monitor: &'a dyn Monitor,
+    pub(crate) context: Context<'a>,
     /// The notes of the repository.
     pub(crate) notes: RepositoryNotes,
     /// Whether they are to be written.
@@ -74,7 +74,7 @@ impl<'a> Job<'a> {
             let seen = self.look_and_hold(hold, &mut settling);
             match seen.and_then(|seen| self.attempt(seen)) {
                 Ok(Some(captured)) => return Ok(captured),
-                Ok(None) if patience.wait(self.context())? => {}
+                Ok(None) if patience.wait(self.context)? => {}
                 Ok(None) => {
                     return Err(CaptureError::Changing {
                         path: self.database.path().to_owned(),
@@ -89,21 +89,17 @@ impl<'a> Job<'a> {
         }
     }
 
-    pub(crate) fn context(&self) -> Context<'a> {
-        self.options.context(self.monitor)
-    }
-
-    /// The same for another attempt: what was read in the one before is at hand.
+    /// The context of another attempt: what was read in the one before is at hand.
     pub(crate) fn context_again(&self, attempt: u32) -> Context<'a> {
         match attempt {
-            0 => self.context(),
-            _ => self.context().again(),
+            0 => self.context,
+            _ => self.context.again(),
         }
     }
 
     /// Gives a writer time.
     pub(crate) fn pause(&self) -> Result<()> {
-        pause(self.context())
+        pause(self.context)
     }
 
     /// `None` where the database was opened or closed meanwhile.
@@ -154,7 +150,7 @@ impl<'a> Job<'a> {
         };
         match &seen.resume {
             Err(ChainBreak::LogLost { .. }) => self.warn_of_lost_log(&seen.live),
-            Err(broken @ ChainBreak::Damaged { .. }) => self.monitor.warn(&format!(
+            Err(broken @ ChainBreak::Damaged { .. }) => self.context.monitor.warn(&format!(
                 "{broken}; what was captured after it can be restored, and may not be in this backup"
             )),
             _ => {}
@@ -199,7 +195,7 @@ impl<'a> Job<'a> {
             }
             self.warn_of_log(engines, &tail, &stretch)?;
             self.warn_of_spilled(&image)?;
-            warn_of_new(self.database, self.repository, self.monitor);
+            warn_of_new(self.database, self.repository, self.context.monitor);
             if stretch.is_empty() {
                 return Ok(Some(self.up_to_date()));
             }
@@ -209,7 +205,7 @@ impl<'a> Job<'a> {
                 spans,
                 ..SegmentFlags::default()
             };
-            let (end, read_at) = (stretch.end, now());
+            let (end, read_at) = (stretch.end, self.context.clock.now());
             let segment = self.write((&tail, stretch), 0, self.next_start(), start, flags)?;
             let end = End {
                 folder: folder.folder(),
@@ -283,14 +279,7 @@ impl<'a> Job<'a> {
             flags,
         };
         let mode = self.database.mode();
-        stretch.write(
-            tail,
-            self.writer.disk(),
-            self.repository,
-            mode,
-            &framing,
-            self.context(),
-        )
+        stretch.write(tail, self.repository, mode, &framing, self.context)
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it. The
@@ -313,13 +302,12 @@ impl<'a> Job<'a> {
             return Ok(self.up_to_date());
         };
         // All of it was read to look for the end of the chain, or after that.
-        let (looked_at, context) = (self.looked_at.get(), self.context().again());
+        let (looked_at, context) = (self.looked_at.get(), self.context.again());
         let chain_end = end.map(|end| (end.log, end.position));
         let evidence = evidence_of(last, chain_end, moment, looked_at, context)?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {
-            disk: self.writer.disk(),
-            monitor: self.monitor,
+            context: self.context,
             folder: end.folder,
             log: end.log,
             mode: self.database.mode(),
@@ -342,8 +330,7 @@ impl<'a> Job<'a> {
             log,
             mode: self.database.mode(),
         };
-        self.writer
-            .publish(self.repository, addition, self.monitor)?;
+        self.writer.publish(self.repository, addition)?;
         Ok(Captured::Added {
             segments: records,
             why: why.map(str::to_owned),

@@ -5,10 +5,12 @@
 //! of a repository. It needs no help from the engine and does not stop it. It does not restore.
 //!
 //! ```no_run
-//! use apograph_capture::{Captured, Options, RealDisk, NoProgress, capture};
+//! use apograph_capture::{Captured, Context, Options, Threads, capture};
 //!
 //! let (database, repository) = ("people.grafeo".as_ref(), "backups".as_ref());
-//! match capture(&RealDisk, database, repository, &Options::default(), &NoProgress)? {
+//! let threads = Threads::default();
+//! let context = Context { threads: &threads, ..Context::default() };
+//! match capture(database, repository, &Options::default(), context)? {
 //!     Captured::UpToDate { end_epoch } => println!("nothing new since epoch {end_epoch}"),
 //!     Captured::Added { segments, .. } => println!("{} new segments", segments.len()),
 //! }
@@ -43,7 +45,9 @@ pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
 #[doc(no_inline)]
-pub use apograph_io::{CancellationToken, Disk, Monitor, NoProgress, Pace, RealDisk, Threads};
+pub use apograph_io::{
+    CancellationToken, Context, Disk, Monitor, NoProgress, Pace, RealDisk, Threads,
+};
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
 #[doc(no_inline)]

@@ -76,12 +76,12 @@ impl Live {
         let mut attempt = 0;
         let mut patience = Patience::of(HELD);
         loop {
-            let headers = database.headers()?;
+            let headers = database.headers(context)?;
             let image = ImageIdentity::of(&headers);
             let written = database.written()?;
             let log = database.open_log(image.generation(), read_from)?;
             let is_one_moment = is_of_image(log.as_ref(), &headers)
-                && ImageIdentity::of(&database.headers()?) == image;
+                && ImageIdentity::of(&database.headers(context)?) == image;
             attempt += 1;
             if !is_one_moment && attempt <= SETTLE_ATTEMPTS {
                 pause(context)?;

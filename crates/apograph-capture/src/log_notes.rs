@@ -16,7 +16,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use apograph_format::{Epoch, LogPosition, UnixMillis};
-use apograph_io::{At, Context, Disk, Folder, Mode, Monitor};
+use apograph_io::{At, Context, Folder, Mode};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, Evidence, FolderStamp, Keep, ManifestError, Nonce, RepositoryId,
     Slot, marker_name, read_cursor, read_markers, write_cursor, write_slot,
@@ -36,8 +36,7 @@ const ATTEMPTS: usize = 4;
 
 /// A log folder, and what a backup writes into it.
 pub(crate) struct Notes<'a> {
-    pub(crate) disk: &'a dyn Disk,
-    pub(crate) monitor: &'a dyn Monitor,
+    pub(crate) context: Context<'a>,
     pub(crate) folder: &'a Folder,
     /// The log in it; `None` where it has no log file yet.
     pub(crate) log: Option<&'a LogFolder>,
@@ -68,12 +67,12 @@ impl LogNotes for Notes<'_> {
         let is_new = self.folder.at(&name).exists().is_ok_and(|exists| !exists);
         self.is_marker_new.set(is_new);
         let marked = self.naming(self.folder.at(&name), || {
-            write_slot(self.disk, self.folder, self.mode, slot, self.known)
+            write_slot(self.context.disk, self.folder, self.mode, slot, self.known)
         });
         match marked {
             Ok(()) => evidence,
             Err(error) => {
-                self.monitor.warn(&format!(
+                self.context.monitor.warn(&format!(
                     "the log folder cannot be marked, and the next backup goes by the folder alone: \
                      {error}"
                 ));
@@ -89,6 +88,7 @@ impl LogNotes for Notes<'_> {
         // The error that led here is the one to report.
         if self.is_marker_new.get() {
             let _ = self
+                .context
                 .disk
                 .remove_file(self.folder.at(&marker_name(self.repository)));
         }
@@ -124,7 +124,7 @@ impl Notes<'_> {
         let is_alive = || self.folder.is_in_place().unwrap_or(true) && has_newest(self.log);
         let is_new = !at.exists()?;
         if is_new {
-            wait_out_close(self.log, self.monitor);
+            wait_out_close(self.log, self.context);
             if !is_alive() {
                 return Ok(());
             }
@@ -135,7 +135,7 @@ impl Notes<'_> {
         }
         if is_new && !is_alive() {
             // What is left goes with the folder, or is found by whoever opens the database next.
-            let _ = self.disk.remove_file(at);
+            let _ = self.context.disk.remove_file(at);
         }
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Notes<'_> {
         if present.is_some_and(|present| says_the_same(&present, &cursor)) {
             return Ok(());
         }
-        write_cursor(self.disk, self.folder, self.mode, &cursor)
+        write_cursor(self.context.disk, self.folder, self.mode, &cursor)
     }
 
     /// The start of the first log file that a repository needs.
@@ -201,7 +201,7 @@ impl Notes<'_> {
         if !is_told {
             return true;
         }
-        self.monitor.warn(&format!(
+        self.context.monitor.warn(&format!(
             "another repository of this database, {repository}, {why}: the log is not kept for it \
              any more, and its next backup may be a full one"
         ));
@@ -209,7 +209,7 @@ impl Notes<'_> {
     }
 
     fn cannot_keep(&self, error: &ManifestError) {
-        self.monitor.warn(&format!(
+        self.context.monitor.warn(&format!(
             "the engine may remove log that is not captured: {error}"
         ));
     }
@@ -217,11 +217,10 @@ impl Notes<'_> {
 
 /// Waits for a moment after a checkpoint of generation 1. A close is one, and has the names of the
 /// files that it removes: a new one it would find in its way.
-pub(crate) fn wait_out_close(log: Option<&LogFolder>, monitor: &dyn Monitor) {
+pub(crate) fn wait_out_close(log: Option<&LogFolder>, context: Context<'_>) {
     let Some(recorded) = log.and_then(|log| log.newest_checkpoint().ok().flatten()) else {
         return;
     };
-    let context = Context::heard_by(monitor);
     let is_young = || {
         let age = context
             .clock

@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use apograph_format::{DatabaseHeaders, Generation, Lsn};
-use apograph_io::now;
 use apograph_manifest::{ImageIdentity, ManifestError, Nonce, SegmentContent, read_marker};
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder};
 
@@ -36,8 +35,8 @@ impl<'a> Job<'a> {
         let seen = self.look(settling)?;
         match &seen.live.log {
             Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
-                let (mode, monitor) = (self.database.mode(), self.monitor);
-                *hold = RetentionHold::begin(self.writer.disk(), log, mode, self.now, monitor);
+                let mode = self.database.mode();
+                *hold = RetentionHold::begin(log, mode, self.now, self.context);
                 self.look(settling)
             }
             _ => Ok(seen),
@@ -61,7 +60,7 @@ impl<'a> Job<'a> {
             let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
             if may_pass && attempt <= SETTLE_ATTEMPTS {
                 self.pause()?;
-            } else if !(self.is_in_between(&seen)? && settling.wait(self.context())?) {
+            } else if !(self.is_in_between(&seen)? && settling.wait(self.context)?) {
                 return Ok(seen);
             }
         }
@@ -99,7 +98,7 @@ impl<'a> Job<'a> {
         headers: &DatabaseHeaders,
         written: Option<SystemTime>,
     ) -> Result<bool> {
-        let context = self.context().again();
+        let context = self.context.again();
         is_older_than_image(log, headers, written, self.repository, context)
     }
 
@@ -121,8 +120,8 @@ impl<'a> Job<'a> {
     }
 
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
-        self.looked_at.set(now());
-        let live = Live::of(self.database, read_from, self.context())?;
+        self.looked_at.set(self.context.clock.now());
+        let live = Live::of(self.database, read_from, self.context)?;
         if self.is_foreign(&live.image) {
             return Err(CaptureError::Foreign {
                 repository: self.repository.folder().path().to_owned(),
@@ -142,7 +141,7 @@ impl<'a> Job<'a> {
             });
         }
         let beside = self.beside()?;
-        let resume = find(self.repository, &live, &beside, self.context())?;
+        let resume = find(self.repository, &live, &beside, self.context)?;
         tracing::debug!(?resume, "looked for the end of the chain");
         Ok(Seen {
             known: known_publish(self.repository, &beside),

@@ -1,7 +1,6 @@
 //! What is asked of a capture, and what it answers.
 
 use apograph_format::Epoch;
-use apograph_io::{Context, Monitor, Pace, Threads};
 use apograph_manifest::SegmentRecord;
 
 /// What kind of backup to take.
@@ -21,22 +20,8 @@ pub enum Kind {
 pub struct Options {
     /// What kind.
     pub kind: Kind,
-    /// How many threads check what is read and written.
-    pub threads: Threads,
-    /// How fast the database and its log are read.
-    pub pace: Pace,
     /// The repository has to be there already; else it is made where nothing is.
     pub existing: bool,
-}
-
-impl Options {
-    pub(crate) fn context<'a>(&'a self, monitor: &'a dyn Monitor) -> Context<'a> {
-        Context {
-            threads: &self.threads,
-            pace: &self.pace,
-            ..Context::heard_by(monitor)
-        }
-    }
 }
 
 /// What a capture did.

@@ -10,7 +10,7 @@
 //! backup does: the engine keeps its log until the next one.
 
 use apograph_format::{Epoch, UnixMillis};
-use apograph_io::{Disk, Folder, Mode, Monitor};
+use apograph_io::{Context, Disk, Folder, Mode};
 use apograph_manifest::{CURSOR_FILE_NAME, Cursor, Unknown, read_cursor, write_cursor};
 use apograph_wal::LogFolder;
 
@@ -29,21 +29,20 @@ impl<'a> RetentionHold<'a> {
     /// Keeps a log that has no cursor. `None` where that is not possible, which the backup tells
     /// when it leaves its own.
     pub(crate) fn begin(
-        disk: &'a dyn Disk,
         log: &LogFolder,
         mode: Mode,
         now: UnixMillis,
-        monitor: &dyn Monitor,
+        context: Context<'a>,
     ) -> Option<Self> {
         let first = log.files().first()?.start();
-        wait_out_close(Some(log), monitor);
+        wait_out_close(Some(log), context);
         if !has_newest(Some(log)) {
             return None;
         }
         let cursor = cursor_at(first, Epoch::default(), now, &Unknown::new());
-        write_cursor(disk, log.folder(), mode, &cursor).ok()?;
+        write_cursor(context.disk, log.folder(), mode, &cursor).ok()?;
         let hold = Self {
-            disk,
+            disk: context.disk,
             folder: log.folder().clone(),
             cursor: Some(cursor),
         };

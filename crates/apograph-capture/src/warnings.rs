@@ -14,7 +14,7 @@ impl Job<'_> {
     pub(crate) fn warn_of_other_names(&self) -> Result<()> {
         let names = self.database.count_of_names()?;
         if names > 1 {
-            self.monitor.warn(&format!(
+            self.context.monitor.warn(&format!(
                 "{} has {names} names, and no log is beside this one: if an engine had it open under \
                  another name, what it committed since its last checkpoint and embeddings that it \
                  moved out of the file may lie there, and are not in this backup",
@@ -28,7 +28,7 @@ impl Job<'_> {
     /// also where a crash has cut the commits that they are of.
     pub(crate) fn warn_of_spilled(&self, image: &Checkpoint) -> Result<()> {
         if let Some(file) = self.database.spilled()?.younger_than(image) {
-            self.monitor.warn(&format!(
+            self.context.monitor.warn(&format!(
                 "{} has embeddings in {file} of its spill folder that are younger than its last \
                  checkpoint. This backup has those that the log has; where a crash took commits out \
                  of the log, the engine may show theirs as well: a full backup after the next \
@@ -43,7 +43,7 @@ impl Job<'_> {
     pub(crate) fn warn_of_lost_log(&self, live: &Live) {
         let last = self.repository.timeline_at_end().point();
         let image = live.headers.checkpoint.epoch;
-        self.monitor.warn(&format!(
+        self.context.monitor.warn(&format!(
             "the database is at epoch {image} of its image, and commits up to {last} are in the \
              repository: what lies between can be restored, and is not in this backup"
         ));
@@ -65,14 +65,14 @@ impl Job<'_> {
             if self.database.is_being_written()? {
                 return Err(damage);
             }
-            self.monitor.warn(&format!(
+            self.context.monitor.warn(&format!(
                 "{damage}; the engine cuts them off when it opens the database, and they are not in \
                  this backup"
             ));
         }
         let has_gaps = stretch.state.transactions.ranges().len() > 1;
         if engines.may_commit_rolled_back() && has_gaps && !stretch.is_empty() {
-            self.monitor.warn(
+            self.context.monitor.warn(
                 "some transactions of this process have no commit in the log. Before Grafeo 0.5.42 \
                  no log tells which of them were rolled back: what they wrote belongs to the commit \
                  behind them there, also when the engine replays it",
@@ -84,7 +84,7 @@ impl Job<'_> {
             count => (count, "records"),
         };
         if engines.may_log_before_commit() {
-            self.monitor.warn(&format!(
+            self.context.monitor.warn(&format!(
                 "{count} {what} at the end of the log belong to no commit, and so to no backup. \
                  Before Grafeo 0.5.44 the direct API and changes of the schema log no commit: the \
                  next query that writes commits them too"

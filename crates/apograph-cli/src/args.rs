@@ -72,6 +72,27 @@ impl Command {
             Self::List(_) | Self::Log(_) | Self::Inspect(_) | Self::Completions { .. } => false,
         }
     }
+
+    /// The threads that it may use.
+    pub(crate) fn threads(&self) -> Threads {
+        let asked = self.limits().and_then(|limits| limits.threads.clone());
+        asked.unwrap_or_default()
+    }
+
+    /// How fast it may read.
+    pub(crate) fn pace(&self) -> Pace {
+        let asked = self.limits().and_then(|limits| limits.limit_rate);
+        asked.map(Pace::new).unwrap_or_default()
+    }
+
+    const fn limits(&self) -> Option<&Limits> {
+        match self {
+            Self::Backup(words) => Some(&words.limits),
+            Self::Restore(words) => Some(&words.limits),
+            Self::Verify(words) => Some(&words.limits),
+            _ => None,
+        }
+    }
 }
 
 /// Make a backup repository of an empty folder, or in a new one
@@ -108,9 +129,7 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) incremental: bool,
     #[command(flatten)]
-    pub(crate) cores: Cores,
-    #[command(flatten)]
-    pub(crate) rate: Rate,
+    pub(crate) limits: Limits,
 }
 
 /// Write the database at exactly the state asked for, or write nothing
@@ -133,35 +152,17 @@ pub(crate) struct Restore {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) cores: Cores,
-    #[command(flatten)]
-    pub(crate) rate: Rate,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Cores {
+pub(crate) struct Limits {
     /// Use at most so many threads [default: one for each core]
     #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<Threads>,
-}
-
-impl Cores {
-    pub(crate) fn threads(&self) -> Threads {
-        self.threads.clone().unwrap_or_default()
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Rate {
     /// Read no more than so many bytes in a second, such as 500K or 20MiB
     #[arg(long, value_name = "BYTES", value_parser = rate)]
     limit_rate: Option<NonZero<u64>>,
-}
-
-impl Rate {
-    pub(crate) fn pace(&self) -> Pace {
-        self.limit_rate.map(Pace::new).unwrap_or_default()
-    }
 }
 
 #[derive(Debug, Args)]
@@ -225,9 +226,7 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) new: bool,
     #[command(flatten)]
-    pub(crate) cores: Cores,
-    #[command(flatten)]
-    pub(crate) rate: Rate,
+    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -18,22 +18,12 @@ pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
         (_, true) => Kind::Incremental,
         _ => Kind::Auto,
     };
-    let options = Options {
-        kind,
-        threads: asked.cores.threads(),
-        pace: asked.rate.pace(),
-        existing: asked.existing,
-    };
+    let existing = asked.existing;
+    let options = Options { kind, existing };
     // What cannot be looked at is told by the backup.
     let is_new = !exists(&asked.repo).unwrap_or(true);
-    let captured = capture(
-        session.disk,
-        &asked.database,
-        &asked.repo,
-        &options,
-        session.terminal,
-    )
-    .map_err(|error| explained(error, asked))?;
+    let captured = capture(&asked.database, &asked.repo, &options, session.context)
+        .map_err(|error| explained(error, asked))?;
     let (text, mut object) = match captured {
         Captured::UpToDate { end_epoch } => (
             format!("Nothing new since epoch {end_epoch}.\n"),

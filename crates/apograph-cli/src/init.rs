@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::{Report, Session, words};
 
 pub(crate) fn run(session: &Session<'_>, words: &Init) -> Result<Report, Failure> {
-    let initialized = init(session.disk, &words.repo, session.context())?;
+    let initialized = init(&words.repo, session.context)?;
     let path = words::path(&words.repo);
     let (outcome, text) = match initialized {
         Initialized::Created => ("created", format!("Made {path}, a repository.\n")),

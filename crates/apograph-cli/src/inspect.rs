@@ -276,7 +276,7 @@ impl From<FormatError> for Defect {
 
 fn database(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Report, Failure> {
     let image = parse_image::<Defect>(bytes).and_then(|image| {
-        check_image::<Defect>(&image, bytes, session.context())?;
+        check_image::<Defect>(&image, bytes, session.context)?;
         Ok(image)
     });
     let image = image.map_err(|defect| match defect {
@@ -406,7 +406,7 @@ fn put_log(
     let log = read_log(
         parts,
         TimelineState::at(base),
-        session.context().threads,
+        session.context.threads,
         |_| Ok(()),
     )?;
     let found = log.summary;

@@ -25,7 +25,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use apograph_io::{Context, Disk, Threads};
+use apograph_io::{Context, Disk, SystemClock};
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
@@ -70,21 +70,10 @@ impl Report {
 
 /// What every command is given.
 struct Session<'a> {
-    disk: &'a dyn Disk,
+    context: Context<'a>,
+    /// The monitor of the context.
     terminal: &'a Terminal<'a>,
-    /// For what has no `--threads`.
-    threads: Threads,
     json: bool,
-}
-
-impl Session<'_> {
-    /// How something long is read that has no options of its own.
-    fn context(&self) -> Context<'_> {
-        Context {
-            threads: &self.threads,
-            ..Context::heard_by(self.terminal)
-        }
-    }
 }
 
 /// The command and its arguments, of which man pages and completions are made.
@@ -117,11 +106,19 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
     if !command.changes_files() {
         interrupt.end_at_once();
     }
-    let terminal = Terminal::new(quiet, json, &interrupt);
-    let session = Session {
+    let clock = &SystemClock;
+    let terminal = Terminal::new(quiet, json, &interrupt, clock);
+    let (threads, pace) = (command.threads(), command.pace());
+    let context = Context {
         disk,
+        clock,
+        threads: &threads,
+        pace: &pace,
+        monitor: &terminal,
+    };
+    let session = Session {
+        context,
         terminal: &terminal,
-        threads: Threads::default(),
         json,
     };
     let report = session

@@ -16,7 +16,7 @@ use crate::{Report, Session, output, segments, words};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
 pub(crate) fn run(session: &Session<'_>, words: &List) -> Result<Report, Failure> {
-    let repository = Repository::open_with(&words.repo, session.context())?.without_damaged();
+    let repository = Repository::open(&words.repo, session.context)?.without_damaged();
     output::print(session.json, |out| {
         if session.json {
             write_object(&repository, &session.terminal.warnings(), out)

@@ -15,7 +15,7 @@ use crate::{Report, Session, output, words};
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
     check(asked)?;
-    let repository = Repository::open_with(&asked.repo, session.context())?;
+    let repository = Repository::open(&asked.repo, session.context)?;
     if repository.chain().is_sealed() && asked.needs_plain_commits() {
         let message = "the epochs of encrypted commits, and what is in them, cannot be read \
                        without the database's key";
@@ -25,7 +25,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
     let mut ended = Ok(());
     output::print(session.json, |out| {
         List::begin(session.json, out)?;
-        let written = commits(&repository, asked.reverse, session.terminal, |logged| {
+        let written = commits(&repository, asked.reverse, session.context, |logged| {
             if asked.limit.is_some_and(|limit| list.shown >= limit) {
                 return Err(Ended::Enough);
             }
@@ -152,7 +152,7 @@ impl List {
             let (_, offset, detail) = in_words(reason);
             let place = offset.map_or(String::new(), |offset| format!(" at byte {offset}"));
             let message = format!("the commits of {segment} are left out{place}: {detail}");
-            apograph_io::Monitor::warn(session.terminal, &message);
+            session.context.monitor.warn(&message);
         }
     }
 }

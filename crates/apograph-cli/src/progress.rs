@@ -2,9 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use apograph_io::Monitor;
+use apograph_io::{Clock, Monitor};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::interrupt::Interrupt;
@@ -19,10 +19,11 @@ pub(crate) struct Terminal<'a> {
     json: bool,
     warnings: Mutex<Vec<String>>,
     interrupt: &'a Interrupt,
+    clock: &'a dyn Clock,
 }
 
 struct Phase {
-    started: Instant,
+    started: Duration,
     name: &'static str,
     total_bytes: u64,
     done_bytes: u64,
@@ -31,10 +32,15 @@ struct Phase {
 
 impl<'a> Terminal<'a> {
     /// Shows no progress where standard error is no terminal, or where the user said so.
-    pub(crate) fn new(quiet: bool, json: bool, interrupt: &'a Interrupt) -> Self {
+    pub(crate) fn new(
+        quiet: bool,
+        json: bool,
+        interrupt: &'a Interrupt,
+        clock: &'a dyn Clock,
+    ) -> Self {
         let shown = !quiet && !json && std::io::stderr().is_terminal();
         let phase = Phase {
-            started: Instant::now(),
+            started: clock.running(),
             name: "",
             total_bytes: 0,
             done_bytes: 0,
@@ -45,6 +51,7 @@ impl<'a> Terminal<'a> {
             json,
             warnings: Mutex::default(),
             interrupt,
+            clock,
         }
     }
 
@@ -83,7 +90,8 @@ impl Monitor for Terminal<'_> {
     fn advance(&self, bytes: u64) {
         self.with(|phase| {
             phase.done_bytes = phase.done_bytes.saturating_add(bytes);
-            if phase.bar.is_none() && phase.started.elapsed() >= PATIENCE {
+            let shown_at = phase.started + PATIENCE;
+            if phase.bar.is_none() && self.clock.running() >= shown_at {
                 let style = "{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
                 let bar = ProgressBar::new(phase.total_bytes).with_message(phase.name);
                 let style = ProgressStyle::with_template(style);

@@ -23,12 +23,11 @@ pub(crate) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Fail
         Ok(Some(folder)) => folder,
         Err(error) => return Err(error.into()),
     };
-    let context = session.context();
+    let context = session.context;
     let plan = if words.dry_run {
         plan_rebuild(&folder, context)?
     } else {
-        let writer = Writer::lock(session.disk, &folder)?;
-        let rebuilt = writer.rebuild(context)?;
+        let rebuilt = Writer::lock(&folder, context)?.rebuild()?;
         folder.tell_lacks(context.monitor);
         rebuilt
     };

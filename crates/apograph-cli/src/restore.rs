@@ -13,15 +13,7 @@ use crate::{Report, Session, words};
 pub(crate) fn run(session: &Session<'_>, words: &Restore) -> Result<Report, Failure> {
     let mut options = Options::to(words.target.target());
     options.dry_run = words.dry_run;
-    options.threads = words.cores.threads();
-    options.pace = words.rate.pace();
-    let restored = restore(
-        session.disk,
-        &words.repo,
-        &words.output,
-        &options,
-        session.terminal,
-    )?;
+    let restored = restore(&words.repo, &words.output, &options, session.context)?;
     let json = object(&restored, words.dry_run);
     Ok(Report::done(text(&restored, words.dry_run), json))
 }

@@ -13,10 +13,8 @@ pub(crate) fn run(session: &Session<'_>, words: &Verify) -> Result<Report, Failu
     let options = VerifyOptions {
         level: words.level.into(),
         only_new: words.new,
-        threads: words.cores.threads(),
-        pace: words.rate.pace(),
     };
-    let verified = verify_and_record(session.disk, &words.repo, &options, session.terminal)?;
+    let verified = verify_and_record(&words.repo, &options, session.context)?;
     let exit = exit(&verified.problems);
     let json = object(&verified, words.level.name());
     Ok(Report {

@@ -10,6 +10,7 @@ use apograph::io::{Context, Disk, Folder, Monitor, NoProgress};
 use apograph::manifest::Target;
 use apograph::repository::{RepositoryError, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
+use apograph_testing::context::every_core;
 
 use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
 
@@ -92,12 +93,17 @@ impl Act {
         monitor: &dyn Monitor,
     ) -> Result<()> {
         let (database, repository) = (place.database(), place.repository());
+        let context = Context {
+            disk,
+            monitor,
+            ..every_core()
+        };
         let backup = |kind| {
             let options = Backup {
                 kind,
                 ..Backup::default()
             };
-            capture(disk, &database, &repository, &options, monitor)
+            capture(&database, &repository, &options, context)
         };
         match self {
             Self::First | Self::Adopting => drop(backup(Kind::Auto)?),
@@ -105,16 +111,15 @@ impl Act {
             Self::Full => drop(backup(Kind::Full)?),
             Self::Restore => {
                 let options = Options::to(Target::Latest);
-                restore(disk, &repository, &place.output(), &options, monitor)?;
+                restore(&repository, &place.output(), &options, context)?;
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
-                Writer::lock(disk, &repository)
-                    .and_then(|it| it.rebuild(Context::heard_by(monitor)))?;
+                Writer::lock(&repository, context)?.rebuild()?;
             }
             Self::Verify => {
                 let options = VerifyOptions::default();
-                let verified = verify_and_record(disk, &repository, &options, monitor)?;
+                let verified = verify_and_record(&repository, &options, context)?;
                 ensure!(verified.problems.is_empty(), "{:?}", verified.problems);
             }
         }

@@ -7,11 +7,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::{Epoch, Extent, Image, Point, log_folder};
-use apograph::io::{Context, Folder, IoError, NoProgress, RealDisk};
+use apograph::io::{Context, Folder, IoError};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
 use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
+use apograph_testing::context::every_core;
 
 use crate::act::{Act, Place};
 use crate::scratch::scratch;
@@ -101,17 +102,11 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
-        Writer::lock(&RealDisk, &repository).and_then(|it| it.rebuild(Context::default()))?;
+        Writer::lock(&repository, Context::default())?.rebuild()?;
         return Ok(());
     }
     let options = Backup::default();
-    capture(
-        &RealDisk,
-        &place.database(),
-        &repository,
-        &options,
-        &NoProgress,
-    )?;
+    capture(&place.database(), &repository, &options, every_core())?;
     Ok(())
 }
 
@@ -124,7 +119,7 @@ fn check_sound(stage: &Stage, act: Act, place: &Place) -> Result<()> {
     };
     let left = contents.keys().find(is_temporary);
     ensure!(left.is_none() || act == Act::Rebuild, "{left:?} is left");
-    let verified = verify(&place.repository(), &VerifyOptions::default(), &NoProgress)?;
+    let verified = verify(&place.repository(), &VerifyOptions::default(), every_core())?;
     let problem = verified.problems.first();
     ensure!(problem.is_none(), "verify says {problem:?}");
     if act != Act::First {
@@ -159,13 +154,7 @@ fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
     );
     if !is_there {
         let options = Options::to(Target::Latest);
-        let restored = restore(
-            &RealDisk,
-            &place.repository(),
-            &output,
-            &options,
-            &NoProgress,
-        );
+        let restored = restore(&place.repository(), &output, &options, every_core());
         restored.context("the next restore")?;
     }
     let truth = &stage.truth()[&LAST_EPOCH];
@@ -183,7 +172,7 @@ fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
 /// Where it cannot be opened, or a point that it names cannot be restored.
 pub fn states(repository: &Path) -> Result<BTreeMap<u64, State>> {
     let mut states = BTreeMap::new();
-    for point in points(&Repository::open(repository)?) {
+    for point in points(&Repository::open(repository, every_core())?) {
         let state = state_at(repository, Target::Point(point.into()))?;
         let state = state.with_context(|| format!("{point}"))?;
         // A chain whose evidence is lost goes on in another timeline, with the same states.
@@ -213,7 +202,7 @@ pub fn state_at(repository: &Path, target: Target) -> Result<Result<State, Resto
     let folder = scratch()?;
     let output = folder.path().join("out.grafeo");
     let options = Options::to(target);
-    match restore(&RealDisk, repository, &output, &options, &NoProgress) {
+    match restore(repository, &output, &options, every_core()) {
         Ok(_) => Ok(Ok(state_of(&output)?)),
         Err(error) => Ok(Err(error)),
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use apograph::capture::{Kind, Options, capture};
-use apograph::io::{NoProgress, RealDisk};
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::truth::Truth;
 use tempfile::TempDir;
@@ -95,7 +95,7 @@ impl Stage {
             ..Options::default()
         };
         let (database, repository) = (self.path("live/src.grafeo"), self.path(repository));
-        capture(&RealDisk, &database, &repository, &options, &NoProgress)?;
+        capture(&database, &repository, &options, every_core())?;
         Ok(())
     }
 

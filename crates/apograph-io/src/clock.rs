@@ -40,8 +40,3 @@ impl Clock for SystemClock {
         thread::sleep(time);
     }
 }
-
-/// The time now, by the clock of the system.
-pub fn now() -> UnixMillis {
-    SystemClock.now()
-}

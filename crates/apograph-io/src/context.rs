@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
+use crate::disk::{Disk, RealDisk};
 use crate::error::Result;
 use crate::monitor::{Monitor, NoProgress};
 use crate::pace::Pace;
@@ -11,35 +12,57 @@ use crate::threads::Threads;
 /// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
 const PIECE_BYTES: u64 = 4 << 20;
 
-/// What a command works with: the threads that share what is long, how fast is read, who hears of it and
-/// may end it, and the clock by which it waits for what others write.
+/// What a command works with. It is made once, and passed whole to all that the command does.
 ///
-/// [`Context::default`] is by the caller's own thread, without a limit, and nobody hears of it.
+/// [`Context::default`] has the disk and the clocks of the system and the caller's own thread alone; it
+/// has no limit, and nobody hears of it.
+///
+/// ```
+/// use apograph_io::{CancellationToken, Context, Threads};
+///
+/// let (threads, token) = (Threads::default(), CancellationToken::default());
+/// let context = Context {
+///     threads: &threads,
+///     ..Context::heard_by(&token)
+/// };
+/// assert!(context.pace.is_unlimited());
+/// ```
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The threads that share it.
+    /// Where it writes.
+    pub disk: &'a dyn Disk,
+    /// What tells it the time, and what it waits by.
+    pub clock: &'a dyn Clock,
+    /// The threads that share what is long.
     pub threads: &'a Threads,
-    /// How many bytes are read in a second.
+    /// How many bytes it reads in a second.
     pub pace: &'a Pace,
     /// Who hears of it, and is asked whether to go on.
     pub monitor: &'a dyn Monitor,
-    /// What is waited by.
-    pub clock: &'a dyn Clock,
 }
 
 impl Default for Context<'_> {
     fn default() -> Self {
         Self {
+            disk: &RealDisk,
+            clock: &SystemClock,
             threads: &Threads::ONE,
             pace: &Pace::UNLIMITED,
             monitor: &NoProgress,
-            clock: &SystemClock,
         }
     }
 }
 
 impl<'a> Context<'a> {
-    /// By the caller's own thread and without a limit, while a monitor does not end it.
+    /// The default with another disk.
+    pub fn on(disk: &'a dyn Disk) -> Self {
+        Self {
+            disk,
+            ..Self::default()
+        }
+    }
+
+    /// The default with a monitor.
     pub fn heard_by(monitor: &'a dyn Monitor) -> Self {
         Self {
             monitor,

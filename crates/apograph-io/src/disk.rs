@@ -22,6 +22,7 @@ use rustix::io::Errno;
 
 use crate::access::{Access, Mode, give};
 use crate::at::At;
+use crate::clock::{Clock, SystemClock};
 use crate::context::Context;
 use crate::error::{IoError, Result, failed};
 use crate::folder::Folder;
@@ -264,7 +265,7 @@ impl Disk for RealDisk {
             if !has_only_silly(at)? {
                 break;
             }
-            std::thread::sleep(SILLY_PAUSE);
+            SystemClock.wait(SILLY_PAUSE);
             removed = remove(at, AtFlags::REMOVEDIR);
         }
         removed

@@ -9,9 +9,10 @@
 //!   [`Window`]): no file is mapped, and none that is cut or cannot be read ends the process;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of, on file systems that have everything and on those that do not ([`Lack`]);
-//! - [`FileLock`], [`crc32`] and [`sums`] on all cores, and a [`Context`] that says by how many
-//!   threads something long is read, at what [`Pace`], which [`Monitor`] hears of it and may end it,
-//!   and by which [`Clock`] is waited for others.
+//! - [`FileLock`], [`crc32`] and [`sums`] on all cores;
+//! - a [`Context`], with which a command works: its disk, the [`Clock`] that tells it the time, the
+//!   [`Threads`] that share what is long, the [`Pace`] at which is read, and the [`Monitor`] that
+//!   hears of it and may end it.
 //!
 //! ```
 //! use apograph_io::{Folder, Mode, RealDisk, StagedFile};
@@ -57,7 +58,7 @@ pub use access::{Access, Mode, Owner};
 pub use apograph_format as format;
 pub use at::At;
 pub use checksum::crc32;
-pub use clock::{Clock, SystemClock, now};
+pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
 pub use error::{IoError, Result};

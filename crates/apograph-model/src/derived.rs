@@ -9,7 +9,7 @@ use std::path::Path;
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point};
-use apograph_io::{Context, Folder, NoProgress, RealDisk, Threads};
+use apograph_io::{Context, Folder};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
 use apograph_repository::{Repository, Writer};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
@@ -44,8 +44,8 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     compare(&with, &answers(&copy, states)?, "without apograph.json")?;
     remove(MANIFEST_FILE_NAME);
     let opened = Folder::open(&copy).map_err(|error| error.to_string())?;
-    Writer::lock(&RealDisk, &opened)
-        .and_then(|it| it.rebuild(Context::default()))
+    Writer::lock(&opened, Context::default())
+        .and_then(|writer| writer.rebuild())
         .map_err(|error| error.to_string())?;
     compare(&with, &answers(&copy, states)?, "after a rebuild")
 }
@@ -65,7 +65,8 @@ fn compare(with: &Answers, other: &Answers, when: &str) -> Result<(), String> {
 ///
 /// Where it cannot be opened.
 pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
-    let opened = Repository::open(repository).map_err(|error| error.to_string())?;
+    let context = Context::default();
+    let opened = Repository::open(repository, context).map_err(|error| error.to_string())?;
     let chain = opened.chain();
     let mut answers = vec![
         format!("points {:?}", chain.restorable()),
@@ -76,11 +77,8 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
         let name = &entry.segment.file;
         format!("{name} {:?} {}", entry.unusable, entry.is_counted)
     }));
-    let options = VerifyOptions {
-        threads: Threads::ONE,
-        ..VerifyOptions::default()
-    };
-    let verified = verify(repository, &options, &NoProgress).map_err(|error| error.to_string())?;
+    let options = VerifyOptions::default();
+    let verified = verify(repository, &options, context).map_err(|error| error.to_string())?;
     answers.push(format!("problems {:?}", verified.problems));
     let points = chain.restorable().into_iter().flat_map(|range| {
         let epochs = range.from.get()..=range.to.get();
@@ -102,11 +100,8 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
 fn state(repository: &Path, target: Target) -> Result<String, String> {
     let folder = scratch().map_err(|error| error.to_string())?;
     let output = folder.path().join("out.grafeo");
-    let options = Options {
-        threads: Threads::ONE,
-        ..Options::to(target)
-    };
-    if let Err(error) = restore(&RealDisk, repository, &output, &options, &NoProgress) {
+    let options = Options::to(target);
+    if let Err(error) = restore(repository, &output, &options, Context::default()) {
         return Ok(format!("{} {error}", error.code()));
     }
     let mut bytes = Vec::new();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Epoch, Point};
-use apograph_io::{Context, Folder, NoProgress, RealDisk, Threads};
+use apograph_io::{Context, Folder};
 use apograph_manifest::Target;
 use apograph_repository::{Repository, RepositoryError, Writer};
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
@@ -37,7 +37,7 @@ pub trait Library {
         repository: &Path,
         options: &Options,
     ) -> Result<Captured, CaptureError> {
-        capture(&RealDisk, database, repository, options, &NoProgress)
+        capture(database, repository, options, Context::default())
     }
 
     /// Restores a database.
@@ -51,7 +51,7 @@ pub trait Library {
         output: &Path,
         options: &RestoreOptions,
     ) -> Result<(), RestoreError> {
-        restore(&RealDisk, repository, output, options, &NoProgress).map(drop)
+        restore(repository, output, options, Context::default()).map(drop)
     }
 }
 
@@ -261,7 +261,6 @@ impl Stage<'_> {
         let older = corruption::small_files(&self.repository);
         let options = Options {
             kind: backup.into(),
-            threads: Threads::ONE,
             ..Options::default()
         };
         let taken = self
@@ -315,7 +314,7 @@ impl Stage<'_> {
         self.names.forget();
         let folder = Folder::open(&self.repository).map_err(RepositoryError::from);
         let rebuilt = folder.and_then(|folder| {
-            Writer::lock(&RealDisk, &folder).and_then(|it| it.rebuild(Context::default()))
+            Writer::lock(&folder, Context::default()).and_then(|writer| writer.rebuild())
         });
         match rebuilt {
             Err(error) if !self.done.any => Err(format!("the rebuild fails: {error}").into()),
@@ -343,10 +342,7 @@ impl Stage<'_> {
     ) -> Result<Result<State, String>, RestoreError> {
         self.restored += 1;
         let output = self.root.join(format!("out-{}.grafeo", self.restored));
-        let options = RestoreOptions {
-            threads: Threads::ONE,
-            ..RestoreOptions::to(target)
-        };
+        let options = RestoreOptions::to(target);
         self.library.restore(repository, &output, &options)?;
         let truth = &self.engine.truth;
         Ok(state_of(&output, self.story.generation, truth))
@@ -365,7 +361,7 @@ impl Stage<'_> {
 
     /// Restores what the repository offers by names that it did not offer before, and notes it.
     fn note_names(&mut self) -> Result<(), Wrong> {
-        let Ok(repository) = Repository::open(&self.repository) else {
+        let Ok(repository) = Repository::open(&self.repository, Context::default()) else {
             return Ok(());
         };
         let mut points = self.points(&repository);
@@ -384,7 +380,7 @@ impl Stage<'_> {
         if !self.has_backup {
             return Ok(());
         }
-        let points = match Repository::open(&self.repository) {
+        let points = match Repository::open(&self.repository, Context::default()) {
             Ok(repository) => self.points(&repository),
             Err(_) if self.done.any => return Ok(()),
             Err(error) => return Err(format!("the repository cannot be opened: {error}").into()),

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use apograph_repository::Repository;
+use apograph_repository::{Context, Repository};
 
 const EXAMPLE: [(&str, &[u8]); 4] = [
     (
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(folder) => PathBuf::from(folder),
         None => example(own.path())?,
     };
-    let repository = Repository::open(&folder)?;
+    let repository = Repository::open(&folder, Context::default())?;
     let chain = repository.chain();
     println!("segments");
     for entry in chain.entries() {

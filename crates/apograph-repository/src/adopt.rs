@@ -10,7 +10,7 @@
 //! set aside under another one, and told: the next backup always works, and nobody's file is lost.
 
 use apograph_format::{Blake3, SegmentKind, SegmentName};
-use apograph_io::{Context, Disk, Mode, Monitor};
+use apograph_io::{Context, Mode};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::encoding::encode_for_segments;
@@ -26,13 +26,8 @@ impl Writer<'_> {
     /// # Errors
     ///
     /// [`RepositoryError::Io`](crate::RepositoryError::Io), and as [`Repository::open_or_empty`].
-    pub fn adopt(
-        &self,
-        repository: Repository,
-        mode: Mode,
-        context: Context<'_>,
-    ) -> Result<Repository> {
-        let disk = self.disk;
+    pub fn adopt(&self, repository: Repository, mode: Mode) -> Result<Repository> {
+        let context = self.context;
         if repository.unnamed().is_empty() {
             return Ok(repository);
         }
@@ -53,16 +48,18 @@ impl Writer<'_> {
         let mut has_moved = false;
         for name in left {
             if is_stranded(&repository, &manifest, name)? {
-                disk.remove_file(repository.folder().at(&name.to_string()))?;
+                context
+                    .disk
+                    .remove_file(repository.folder().at(&name.to_string()))?;
                 has_moved = true;
             } else if is_right_behind(manifest.segments.last(), name) {
-                set_aside(disk, &repository, name, context)?;
+                set_aside(&repository, name, context)?;
                 has_moved = true;
             }
         }
         if manifest != repository.manifest() {
             encode_for_segments(&mut manifest);
-            write_manifest(disk, repository.folder(), mode, &manifest)?;
+            write_manifest(context.disk, repository.folder(), mode, &manifest)?;
         } else if !has_moved {
             return Ok(repository);
         }
@@ -75,14 +72,15 @@ impl Writer<'_> {
     /// # Errors
     ///
     /// [`RepositoryError::Io`](crate::RepositoryError::Io).
-    pub fn clear(&self, repository: &Repository, monitor: &dyn Monitor) -> Result<()> {
+    pub fn clear(&self, repository: &Repository) -> Result<()> {
+        let Context { disk, monitor, .. } = self.context;
         for temporary in repository.temporaries() {
             match temporary.metadata()? {
                 Some(found) if found.is_dir() => {
                     let path = temporary.path();
                     monitor.warn(&format!("{} is a folder, and stays", path.display()));
                 }
-                _ => self.disk.remove_file(temporary)?,
+                _ => disk.remove_file(temporary)?,
             }
         }
         Ok(())
@@ -100,12 +98,8 @@ fn goes_on(manifest: &Manifest, name: SegmentName) -> bool {
 }
 
 /// Gives a file that is no part of the chain a name that no segment has.
-fn set_aside(
-    disk: &dyn Disk,
-    repository: &Repository,
-    name: SegmentName,
-    context: Context<'_>,
-) -> Result<()> {
+fn set_aside(repository: &Repository, name: SegmentName, context: Context<'_>) -> Result<()> {
+    let Context { disk, monitor, .. } = context;
     let folder = repository.folder();
     let name = name.to_string();
     for number in 1_u64.. {
@@ -115,7 +109,7 @@ fn set_aside(
         };
         match disk.publish(folder.at(&name), folder.at(&aside)) {
             Ok(()) => {
-                context.monitor.warn(&format!(
+                monitor.warn(&format!(
                     "{name} does not go on behind the last segment, and had the name of the next: \
                      it is {aside} now"
                 ));

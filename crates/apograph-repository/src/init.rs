@@ -37,12 +37,12 @@ pub enum Initialized {
 /// [`RepositoryError::NotARepository`] where there is anything else but a repository;
 /// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Busy`]; and as
 /// [`Repository::open_or_empty`].
-pub fn init(disk: &dyn Disk, path: &Path, context: Context<'_>) -> Result<Initialized> {
+pub fn init(path: &Path, context: Context<'_>) -> Result<Initialized> {
     let folder = match Folder::find(path) {
         Ok(Some(folder)) => folder,
         Ok(None) if !exists(path)? => {
             let (parent, name) = Folder::holding(path)?;
-            create(disk, &parent, name, Mode::PRIVATE)?;
+            create(context.disk, &parent, name, Mode::PRIVATE)?;
             return Ok(Initialized::Created);
         }
         Ok(None) | Err(IoError::NotAFolder { .. }) => {
@@ -53,11 +53,11 @@ pub fn init(disk: &dyn Disk, path: &Path, context: Context<'_>) -> Result<Initia
         Err(error) => return Err(error.into()),
     };
     check_outside_logs(&folder, path)?;
-    let _writer = Writer::lock(disk, &folder)?;
+    let writer = Writer::lock(&folder, context)?;
     if Repository::open_or_empty(folder.clone(), context)?.is_initialized() {
         return Ok(Initialized::Present);
     }
-    write_notes(disk, &folder, Mode::PRIVATE, &new_notes()?)?;
+    writer.write_notes(Mode::PRIVATE, &new_notes()?)?;
     Ok(Initialized::Adopted)
 }
 

@@ -10,9 +10,9 @@
 //! databases nor restored ones.
 //!
 //! ```no_run
-//! use apograph_repository::Repository;
+//! use apograph_repository::{Context, Repository};
 //!
-//! let repository = Repository::open("/srv/backups".as_ref())?;
+//! let repository = Repository::open("/srv/backups".as_ref(), Context::default())?;
 //! for range in repository.chain().restorable() {
 //!     println!("timeline {}: epochs {} to {}", range.timeline, range.from, range.to);
 //! }
@@ -43,6 +43,8 @@ mod writer;
 pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
+#[doc(no_inline)]
+pub use apograph_io::Context;
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
 #[doc(no_inline)]

@@ -10,7 +10,7 @@
 use std::ffi::OsString;
 
 use apograph_format::{SegmentKind, SegmentName};
-use apograph_io::{Disk, Folder, Mode, Monitor, StagedFile};
+use apograph_io::{Context, Disk, Folder, Mode, StagedFile};
 use apograph_manifest::{
     Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, append_records, read_manifest,
     write_manifest, write_notes, write_records,
@@ -89,12 +89,7 @@ impl Writer<'_> {
     /// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before the error, and is not named by a manifest,
     /// is removed again. Once the manifest is replaced the backup is done: a later step that does not
     /// succeed is told to the monitor and is no error.
-    pub fn publish(
-        &self,
-        repository: &Repository,
-        addition: Addition<'_, '_>,
-        monitor: &dyn Monitor,
-    ) -> Result<()> {
+    pub fn publish(&self, repository: &Repository, addition: Addition<'_, '_>) -> Result<()> {
         let Addition {
             segments,
             notes,
@@ -102,7 +97,7 @@ impl Writer<'_> {
             log,
             mode,
         } = addition;
-        let disk = self.disk;
+        let Context { disk, monitor, .. } = self.context;
         monitor.go_on()?;
         let mut manifest = repository.manifest();
         let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();

@@ -164,11 +164,11 @@ impl Writer<'_> {
     /// # Errors
     ///
     /// As [`plan_rebuild`]; the repository is then as it was.
-    pub fn rebuild(&self, context: Context<'_>) -> Result<Rebuild> {
-        let plan = plan_rebuild(&self.folder, context)?;
-        context.monitor.go_on()?;
+    pub fn rebuild(&self) -> Result<Rebuild> {
+        let plan = plan_rebuild(&self.folder, self.context)?;
+        self.context.monitor.go_on()?;
         if !plan.unchanged {
-            write_rebuild(self.disk, &self.folder, &plan)?;
+            write_rebuild(self.context.disk, &self.folder, &plan)?;
         }
         Ok(plan)
     }

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use apograph_format::{Generation, SegmentKind, SegmentName};
-use apograph_io::{At, Context, Folder, IoError, Monitor, Threads, is_temporary};
+use apograph_io::{At, Context, Folder, IoError, Monitor, is_temporary};
 use apograph_manifest::{
     Chain, ChainEntry, Evidence, FileName, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
@@ -49,31 +49,17 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository at `path`.
+    /// Opens the repository at `path`. Segments that have no record are read.
     ///
     /// A segment that is missing or damaged is no error here: it is a gap in the chain. Nor are
-    /// damaged notes, of which the monitor of a context is told.
+    /// damaged notes, of which the monitor is told.
     ///
     /// # Errors
     ///
     /// [`RepositoryError::NotARepository`]; [`RepositoryError::Contradiction`] where the manifest
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
     /// be read; [`RepositoryError::Io`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let threads = Threads::default();
-        let context = Context {
-            threads: &threads,
-            ..Context::default()
-        };
-        Self::open_with(path, context)
-    }
-
-    /// The same, where segments that have no record are read in this way.
-    ///
-    /// # Errors
-    ///
-    /// As [`Repository::open`].
-    pub fn open_with(path: &Path, context: Context<'_>) -> Result<Self> {
+    pub fn open(path: &Path, context: Context<'_>) -> Result<Self> {
         Self::open_by(path, context, true)
     }
 

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use apograph_io::{Context, Mode, temporary_name};
+use apograph_io::{Mode, temporary_name};
 use apograph_manifest::{
     FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification,
     read_manifest, write_records,
@@ -44,10 +44,10 @@ impl Writer<'_> {
         repository: &Repository,
         marks: &[VerificationRecord<'_>],
     ) -> Result<()> {
-        let (disk, folder) = (self.disk, &self.folder);
+        let (disk, folder) = (self.context.disk, &self.folder);
         let manifest = read_manifest(folder)?.unwrap_or_default();
         let notes = repository.notes().ok().flatten();
-        let opening = Opening::of(folder, Context::default(), true, notes);
+        let opening = Opening::of(folder, self.context, true, notes);
         let present = opening.recorded(manifest.segments)?;
         let before = present.verified.records(&present.entries, 0);
         let after = marked(repository, &present, marks);

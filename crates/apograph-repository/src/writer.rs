@@ -3,7 +3,7 @@
 use std::fmt;
 
 use apograph_format::Generation;
-use apograph_io::{Disk, FileLock, Folder, IoError, Mode, RealDisk};
+use apograph_io::{Context, FileLock, Folder, IoError, Mode};
 use apograph_manifest::{Notes, write_notes};
 
 use crate::error::{RepositoryError, Result};
@@ -18,23 +18,23 @@ pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
 /// [`record_verifications`](Writer::record_verifications) and [`write_notes`](Writer::write_notes).
 /// It is a lock on the folder, and on the file that the engine of generation 2 locks during a
 /// backup, so that the two keep out of each other's way. Where folders cannot be locked, that file
-/// is locked for either generation.
-pub struct Writer<'d> {
-    pub(crate) disk: &'d dyn Disk,
+/// is locked for either generation. It writes to the disk of its context.
+pub struct Writer<'a> {
+    pub(crate) context: Context<'a>,
     _own: Option<FileLock>,
     engine: Option<FileLock>,
     pub(crate) folder: Folder,
     is_created: bool,
 }
 
-impl<'d> Writer<'d> {
+impl<'a> Writer<'a> {
     /// Takes the lock of a folder, and that of the engine's lock file where it is there.
     ///
     /// # Errors
     ///
     /// As [`lock_for`](Writer::lock_for).
-    pub fn lock(disk: &'d dyn Disk, folder: &Folder) -> Result<Self> {
-        Self::lock_for(disk, folder, Generation::One)
+    pub fn lock(folder: &Folder, context: Context<'a>) -> Result<Self> {
+        Self::lock_for(folder, Generation::One, context)
     }
 
     /// Takes the lock of a folder. The engine's lock file is created for a database of generation
@@ -45,7 +45,7 @@ impl<'d> Writer<'d> {
     ///
     /// [`RepositoryError::Busy`] at once where another process holds it, and where the path of the
     /// folder leads to another one by now: somebody is putting a repository there.
-    pub fn lock_for(disk: &'d dyn Disk, folder: &Folder, generation: Generation) -> Result<Self> {
+    pub fn lock_for(folder: &Folder, generation: Generation, context: Context<'a>) -> Result<Self> {
         let is_busy = || RepositoryError::Busy {
             path: folder.path().to_owned(),
         };
@@ -65,20 +65,15 @@ impl<'d> Writer<'d> {
         let engine = engine.transpose().map(Option::flatten).map_err(busy);
         if !is_there && matches!(engine, Err(RepositoryError::Io(_))) {
             // The error that led here is the one to report.
-            let _ = RealDisk.remove_file(lock_file);
+            let _ = context.disk.remove_file(lock_file);
         }
         Ok(Self {
-            disk,
+            context,
             _own: own,
             engine: engine?,
             folder: folder.clone(),
             is_created: wanted && !is_there,
         })
-    }
-
-    /// The disk that it writes to.
-    pub const fn disk(&self) -> &'d dyn Disk {
-        self.disk
     }
 
     /// Writes the notes of the repository, durably.
@@ -87,7 +82,7 @@ impl<'d> Writer<'d> {
     ///
     /// [`RepositoryError::Manifest`]; the notes are then as they were.
     pub fn write_notes(&self, mode: Mode, notes: &Notes) -> Result<()> {
-        Ok(write_notes(self.disk, &self.folder, mode, notes)?)
+        Ok(write_notes(self.context.disk, &self.folder, mode, notes)?)
     }
 
     /// Leaves the folder as it was before the lock was taken. The lock on the folder is still held.
@@ -100,7 +95,8 @@ impl<'d> Writer<'d> {
             // It is closed before it goes.
             self.engine = None;
             // The error that led here is the one to report.
-            let _ = self.disk.remove_file(self.folder.at(ENGINE_LOCK_FILE_NAME));
+            let at = self.folder.at(ENGINE_LOCK_FILE_NAME);
+            let _ = self.context.disk.remove_file(at);
         }
     }
 }

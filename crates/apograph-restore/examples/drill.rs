@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use apograph_restore::{NoProgress, Options, RealDisk, Target, VerifyOptions, restore, verify};
+use apograph_restore::{Context, Options, Target, Threads, VerifyOptions, restore, verify};
 
 const EXAMPLE: [(&str, &[u8]); 5] = [
     (
@@ -38,10 +38,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => example(own.path().join("repository"))?,
     };
 
+    let threads = Threads::default();
+    let context = Context {
+        threads: &threads,
+        ..Context::default()
+    };
     let mut options = Options::to(Target::Latest);
     options.dry_run = true;
     let output = own.path().join("restored.grafeo");
-    let restored = restore(&RealDisk, &repository, &output, &options, &NoProgress)?;
+    let restored = restore(&repository, &output, &options, context)?;
     match restored.point {
         Some(point) => println!("latest point  {point}"),
         None => println!("latest point  unknown: the commits are encrypted"),
@@ -59,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("to run        {statement}");
     }
 
-    let verified = verify(&repository, &VerifyOptions::default(), &NoProgress)?;
+    let verified = verify(&repository, &VerifyOptions::default(), context)?;
     println!(
         "verified      {} files, {} frames, {} commits",
         verified.files, verified.frames, verified.commits

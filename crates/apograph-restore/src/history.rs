@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
-use apograph_io::{Context, Monitor, Threads};
+use apograph_io::Context;
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable};
 use apograph_repository::Repository;
 use apograph_wal::{Group, GroupHead, PlacedEvent, Placement};
@@ -69,7 +69,7 @@ pub enum Logged {
 pub fn commits<E: From<RestoreError>>(
     repository: &Repository,
     newest_first: bool,
-    monitor: &dyn Monitor,
+    context: Context<'_>,
     mut visit: impl FnMut(Logged) -> Result<(), E>,
 ) -> Result<(), E> {
     let entries = repository.chain().entries();
@@ -82,11 +82,6 @@ pub fn commits<E: From<RestoreError>>(
             );
             entry.segment.kind == SegmentKind::Incremental && !repeats
         })
-    };
-    let threads = Threads::default();
-    let context = Context {
-        threads: &threads,
-        ..Context::heard_by(monitor)
     };
     let mut walk = Walk::from(repository, 0, context).checking_first();
     let steps = (0..entries.len())

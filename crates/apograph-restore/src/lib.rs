@@ -7,11 +7,13 @@
 //! sees. It does not take backups.
 //!
 //! ```no_run
-//! use apograph_restore::{Options, RealDisk, NoProgress, Target, restore};
+//! use apograph_restore::{Context, Options, Target, Threads, restore};
 //!
 //! let (repository, output) = ("backups".as_ref(), "restored.grafeo".as_ref());
 //! let options = Options::to(Target::Point("57".parse()?));
-//! let restored = restore(&RealDisk, repository, output, &options, &NoProgress)?;
+//! let threads = Threads::default();
+//! let context = Context { threads: &threads, ..Context::default() };
+//! let restored = restore(repository, output, &options, context)?;
 //! println!("{} commits after {}", restored.commits, restored.full.file);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -32,7 +34,9 @@ pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
 #[doc(no_inline)]
-pub use apograph_io::{CancellationToken, Disk, Monitor, NoProgress, Pace, RealDisk, Threads};
+pub use apograph_io::{
+    CancellationToken, Context, Disk, Monitor, NoProgress, Pace, RealDisk, Threads,
+};
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
 pub use apograph_manifest::{Level, Target};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apograph_format::{Epoch, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
-use apograph_io::{Context, Disk, IoError, Mode, Monitor, Owner, Pace, Threads};
+use apograph_io::{Context, IoError, Mode, Monitor, Owner, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
 };
@@ -26,20 +26,14 @@ pub struct Options {
     pub target: Target,
     /// Verify everything and write nothing.
     pub dry_run: bool,
-    /// How many threads check what is read.
-    pub threads: Threads,
-    /// How fast segments are read.
-    pub pace: Pace,
 }
 
 impl Options {
-    /// A restore of `target`, with every core.
-    pub fn to(target: Target) -> Self {
+    /// A restore of `target`.
+    pub const fn to(target: Target) -> Self {
         Self {
             target,
             dry_run: false,
-            threads: Threads::default(),
-            pace: Pace::UNLIMITED,
         }
     }
 }
@@ -98,24 +92,18 @@ impl Restored {
 ///
 /// [`RestoreError`]; nothing was written then.
 pub fn restore(
-    disk: &dyn Disk,
     folder: &Path,
     output: &Path,
     options: &Options,
-    monitor: &dyn Monitor,
+    context: Context<'_>,
 ) -> Result<Restored> {
     let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
     place.check_place()?;
     place.check_free_or_left()?;
-    let context = Context {
-        threads: &options.threads,
-        pace: &options.pace,
-        ..Context::heard_by(monitor)
-    };
     let mut repository = Repository::open_unsummed(folder, context)?;
     let mut passed_over = Vec::new();
     loop {
-        match restored(disk, &repository, &place, output, options, context) {
+        match restored(&repository, &place, output, options, context) {
             // Some file is another one than the manifest means, or may be.
             Err(RestoreError::Segment { .. } | RestoreError::Chain(_))
                 if repository.unsummed().next().is_some() =>
@@ -130,7 +118,9 @@ pub fn restore(
             }
             Ok(restored) => {
                 for defect in passed_over {
-                    monitor.warn(&format!("{defect}; the state was restored without it"));
+                    context
+                        .monitor
+                        .warn(&format!("{defect}; the state was restored without it"));
                 }
                 return Ok(restored);
             }
@@ -141,7 +131,6 @@ pub fn restore(
 
 /// One attempt, with what is known of the segments so far.
 fn restored(
-    disk: &dyn Disk,
     repository: &Repository,
     place: &Output,
     output: &Path,
@@ -153,15 +142,18 @@ fn restored(
     let beside_a_writer = context.threads.but_one();
     warn_of_file_times(repository, &plan, options, context.monitor);
     let maker = Maker::new(repository, &plan, context);
+    let now = context.clock.now();
     if options.dry_run {
-        let mut restored = maker.made(output, Sink::counting())?;
+        let mut restored = maker.made(output, Sink::counting(now))?;
         restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
         return Ok(restored);
     }
     let model = repository.file_of(maker.full()?);
     let mode = Mode::of(&model.open()?, &model.path())?;
-    let staging = Staging::begin(disk, place.clone(), mode, context.monitor)?;
-    maker.by(&beside_a_writer).made(output, Sink::to(staging))
+    let staging = Staging::begin(place.clone(), mode, context)?;
+    maker
+        .by(&beside_a_writer)
+        .made(output, Sink::to(staging, now))
 }
 
 /// After a rebuild that found no record of it, when a segment of generation 1 was captured is known

@@ -2,7 +2,7 @@
 
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
-use apograph_io::{Owner, now};
+use apograph_io::Owner;
 use apograph_manifest::Unusable;
 use apograph_repository::{FullFile, IncrementFile};
 use apograph_wal::{LogPart, Run};
@@ -35,22 +35,22 @@ enum Open {
 }
 
 impl<'d> Sink<'d> {
-    /// Writes nothing.
-    pub(crate) fn counting() -> Self {
+    /// Writes nothing. `now` is when the database is made.
+    pub(crate) fn counting(now: UnixMillis) -> Self {
         Self {
             staging: None,
             bytes: 0,
             open: None,
             end: None,
-            now: now(),
+            now,
         }
     }
 
     /// Writes a database.
-    pub(crate) fn to(staging: Staging<'d>) -> Self {
+    pub(crate) fn to(staging: Staging<'d>, now: UnixMillis) -> Self {
         Self {
             staging: Some(staging),
-            ..Self::counting()
+            ..Self::counting(now)
         }
     }
 

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use apograph_format::v1::is_spilled_vectors;
 use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder, spill_folder};
 use apograph_io::{
-    At, Context, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Monitor, Owner, exists,
+    At, Context, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Owner, exists,
     is_silly_renamed, temporary_name,
 };
 use apograph_repository::{check_no_repository, check_outside_logs};
@@ -158,14 +158,14 @@ impl Output {
 
 /// A database in the making.
 pub(crate) struct Staging<'d> {
-    disk: &'d dyn Disk,
+    /// What it copies was read already.
+    context: Context<'d>,
     output: Output,
     folder: Folder,
     mode: Mode,
     image: Option<Box<dyn DiskFile>>,
     log: Option<Log>,
     spill: Option<Folder>,
-    monitor: &'d dyn Monitor,
     lock: Option<FileLock>,
     is_done: bool,
 }
@@ -189,12 +189,8 @@ impl Log {
 
 impl<'d> Staging<'d> {
     /// Begins a database where nothing may be.
-    pub(crate) fn begin(
-        disk: &'d dyn Disk,
-        output: Output,
-        mode: Mode,
-        monitor: &'d dyn Monitor,
-    ) -> Result<Self> {
+    pub(crate) fn begin(output: Output, mode: Mode, context: Context<'d>) -> Result<Self> {
+        let disk = context.disk;
         if let Some(left) = output.temporary().find_folder()? {
             let lock = output.lock(&left)?;
             clear(disk, &left, &output, lock)?;
@@ -208,14 +204,13 @@ impl<'d> Staging<'d> {
             }
         })?;
         let staging = Self {
-            disk,
+            context: context.again(),
             output,
             folder,
             mode,
             image: None,
             log: None,
             spill: None,
-            monitor,
             lock,
             is_done: false,
         };
@@ -225,8 +220,8 @@ impl<'d> Staging<'d> {
     /// Copies the first bytes of a file to be the database file.
     pub(crate) fn copy_image(&mut self, source: &File, length: u64) -> Result<()> {
         let at = self.folder.at(IMAGE);
-        let mut image = self.disk.create_new(at, self.mode.into())?;
-        image.copy(source, 0, length, Context::heard_by(self.monitor))?;
+        let mut image = self.context.disk.create_new(at, self.mode.into())?;
+        image.copy(source, 0, length, self.context)?;
         self.image = Some(image);
         Ok(())
     }
@@ -244,11 +239,17 @@ impl<'d> Staging<'d> {
         } else {
             self.clear_spill_folder()?;
             let mode = self.mode.for_folder();
-            let folder = self.disk.create_folder(self.folder.at(SPILL), mode)?;
+            let folder = self
+                .context
+                .disk
+                .create_folder(self.folder.at(SPILL), mode)?;
             self.spill.insert(folder)
         };
-        let mut file = self.disk.create_new(folder.at(name), self.mode.into())?;
-        file.copy(source, offset, length, Context::heard_by(self.monitor))?;
+        let mut file = self
+            .context
+            .disk
+            .create_new(folder.at(name), self.mode.into())?;
+        file.copy(source, offset, length, self.context)?;
         Ok(file.sync()?)
     }
 
@@ -261,7 +262,7 @@ impl<'d> Staging<'d> {
             Err(_) => false,
         };
         if is_empty {
-            return Ok(self.disk.remove_folder(at)?);
+            return Ok(self.context.disk.remove_folder(at)?);
         }
         Err(RestoreError::OutputExists { path: at.path() })
     }
@@ -270,14 +271,17 @@ impl<'d> Staging<'d> {
     pub(crate) fn begin_log_file(&mut self, start: LogPosition) -> Result<()> {
         let folder = if let Some(log) = &mut self.log {
             log.close()?;
-            self.monitor.go_on()?;
+            self.context.monitor.go_on()?;
             log.folder.clone()
         } else {
             let mode = self.mode.for_folder();
-            self.disk.create_folder(self.folder.at(LOG), mode)?
+            self.context.disk.create_folder(self.folder.at(LOG), mode)?
         };
         let name = log_file_name(start);
-        let file = self.disk.create_new(folder.at(&name), self.mode.into())?;
+        let file = self
+            .context
+            .disk
+            .create_new(folder.at(&name), self.mode.into())?;
         let file = Some(file);
         self.log = Some(Log { folder, file });
         Ok(())
@@ -285,7 +289,7 @@ impl<'d> Staging<'d> {
 
     /// Copies a part of a file to the end of the log file.
     pub(crate) fn copy_log(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
-        let context = Context::heard_by(self.monitor);
+        let context = self.context;
         match self.log_file() {
             Some(file) => Ok(file.copy(source, offset, length, context)?),
             None => Ok(()),
@@ -316,14 +320,17 @@ impl<'d> Staging<'d> {
         let log = self.log.as_ref().map(|log| &log.folder);
         for folder in log.into_iter().chain(&self.spill) {
             let extent = extent(folder)?;
-            let mut mark = self.disk.create_new(folder.at(MARK), self.mode.into())?;
+            let mut mark = self
+                .context
+                .disk
+                .create_new(folder.at(MARK), self.mode.into())?;
             mark.write(extent.as_bytes())?;
             mark.sync()?;
-            self.disk.sync_folder(folder)?;
+            self.context.disk.sync_folder(folder)?;
         }
-        self.disk.sync_folder(&self.folder)?;
-        self.disk.sync_folder(&self.output.folder)?;
-        self.monitor.go_on()?;
+        self.context.disk.sync_folder(&self.folder)?;
+        self.context.disk.sync_folder(&self.output.folder)?;
+        self.context.monitor.go_on()?;
         let mut moves = Vec::new();
         if self.log.is_some() {
             moves.push((self.folder.at(LOG), self.output.log()));
@@ -334,11 +341,17 @@ impl<'d> Staging<'d> {
         moves.push((self.folder.at(IMAGE), self.output.database()));
         let outcome = self.move_out(&moves);
         // What was moved back is removed when it is durable there, and no sooner.
-        self.is_done = outcome.is_ok() || self.disk.sync_folder(&self.output.folder).is_err();
+        self.is_done =
+            outcome.is_ok() || self.context.disk.sync_folder(&self.output.folder).is_err();
         outcome?;
         // The database is there, durably. What cannot be cleared is known by its name.
-        let _ = clear(self.disk, &self.folder, &self.output, self.lock.take());
-        self.output.folder.tell_lacks(self.monitor);
+        let _ = clear(
+            self.context.disk,
+            &self.folder,
+            &self.output,
+            self.lock.take(),
+        );
+        self.output.folder.tell_lacks(self.context.monitor);
         let metadata = self.output.database().metadata().ok().flatten();
         let owner = metadata.as_ref().map(Owner::from);
         Ok(owner.filter(|owner| !owner.is_self()))
@@ -348,14 +361,14 @@ impl<'d> Staging<'d> {
     fn move_out(&self, moves: &[(At<'_>, At<'_>)]) -> Result<()> {
         let mut done = Vec::new();
         let outcome = moves.iter().try_for_each(|&(from, to)| {
-            self.disk.publish(from, to).map_err(taken)?;
+            self.context.disk.publish(from, to).map_err(taken)?;
             done.push((from, to));
-            Ok(self.disk.sync_folder(&self.output.folder)?)
+            Ok(self.context.disk.sync_folder(&self.output.folder)?)
         });
         if outcome.is_err() {
             // To where `drop` removes it. The first error is the one to report.
             for (from, to) in done.into_iter().rev() {
-                let _ = self.disk.publish(to, from);
+                let _ = self.context.disk.publish(to, from);
             }
         }
         outcome
@@ -367,7 +380,12 @@ impl Drop for Staging<'_> {
         (self.image, self.log) = (None, None);
         if !self.is_done {
             // The error that led here is the one to report; a left-over is known by its name.
-            let _ = clear(self.disk, &self.folder, &self.output, self.lock.take());
+            let _ = clear(
+                self.context.disk,
+                &self.folder,
+                &self.output,
+                self.lock.take(),
+            );
         }
     }
 }

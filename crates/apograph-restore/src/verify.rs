@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Clock, Context, Disk, Monitor, Pace, Threads};
+use apograph_io::{At, Clock, Context};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
 use apograph_repository::{Repository, VerificationRecord, Writer};
 
@@ -26,20 +26,6 @@ pub struct VerifyOptions {
     pub level: Level,
     /// Pass over what `apograph.json` says was verified as deep, and has not changed since.
     pub only_new: bool,
-    /// How many threads check what is read.
-    pub threads: Threads,
-    /// How fast segments are read.
-    pub pace: Pace,
-}
-
-impl VerifyOptions {
-    fn context<'a>(&'a self, monitor: &'a dyn Monitor) -> Context<'a> {
-        Context {
-            threads: &self.threads,
-            pace: &self.pace,
-            ..Context::heard_by(monitor)
-        }
-    }
 }
 
 /// What a verification found.
@@ -80,9 +66,8 @@ pub struct Problem {
 ///
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
-pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> Result<Verified> {
-    let context = options.context(monitor);
-    let repository = Repository::open_with(folder, context)?;
+pub fn verify(folder: &Path, options: &VerifyOptions, context: Context<'_>) -> Result<Verified> {
+    let repository = Repository::open(folder, context)?;
     Ok(verified(&repository, options, context, false)?.0)
 }
 
@@ -96,21 +81,20 @@ pub fn verify(folder: &Path, options: &VerifyOptions, monitor: &dyn Monitor) -> 
 ///
 /// As [`verify`].
 pub fn verify_and_record(
-    disk: &dyn Disk,
     folder: &Path,
     options: &VerifyOptions,
-    monitor: &dyn Monitor,
+    context: Context<'_>,
 ) -> Result<Verified> {
-    let context = options.context(monitor);
-    let repository = Repository::open_with(folder, context)?;
+    let repository = Repository::open(folder, context)?;
     let (verified, marks) = verified(&repository, options, context, true)?;
     if repository.has_history() || options.only_new {
-        let writer = Writer::lock(disk, repository.folder());
+        let writer = Writer::lock(repository.folder(), context);
         let recorded = writer.and_then(|it| it.record_verifications(&repository, &marks));
         recorded.unwrap_or_else(|error| {
+            let monitor = context.monitor;
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
-        repository.folder().tell_lacks(monitor);
+        repository.folder().tell_lacks(context.monitor);
     }
     Ok(verified)
 }
@@ -147,7 +131,7 @@ fn verified<'a>(
     let small = || new().filter(|index| !is_large(index));
     let alone = Walk::from(repository, 0, context.by_one_thread());
     let ahead = Mutex::new((alone, small()));
-    options.threads.for_each(small().count(), |_| {
+    context.threads.for_each(small().count(), |_| {
         let mut ahead = ahead.lock().unwrap_or_else(PoisonError::into_inner);
         let (walk, indexes) = &mut *ahead;
         if let Some(index) = indexes.next() {

@@ -2,6 +2,7 @@
 //!
 //! - [`fixtures`]: the files that real engines wrote, and the [`truth`] about them;
 //! - [`clock`]: a clock that nobody waits for;
+//! - [`context`]: the context of a test, with every core;
 //! - [`damage`]: every cut and every flipped bit of some bytes;
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
 //! - [`encoding`]: what the engines write, made by other code than what reads it;
@@ -12,6 +13,7 @@
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
 
 pub mod clock;
+pub mod context;
 pub mod damage;
 pub mod disk;
 pub mod effort;

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use apograph_format::UnixMillis;
-use apograph_io::{Monitor, NoProgress, Pace, RealDisk, Threads};
+use apograph_io::{Context, Threads};
 use apograph_manifest::{Chain, Gap, Level, PointRange, Target};
 use apograph_repository::{self as files, RepositoryError};
 use apograph_restore::{
     Options, RestoreError, Restored, Verified, VerifyOptions, restore, verify, verify_and_record,
 };
+
+use crate::prepared::Prepared;
 
 /// A folder of backups, as it was when it was opened.
 ///
@@ -36,7 +38,12 @@ impl Repository {
     /// and missing segments are no error: [`gaps`](Self::gaps) has them.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RepositoryError> {
         let path = path.into();
-        let found = files::Repository::open(&path)?.without_damaged();
+        let threads = Threads::default();
+        let context = Context {
+            threads: &threads,
+            ..Context::default()
+        };
+        let found = files::Repository::open(&path, context)?.without_damaged();
         Ok(Self { path, found })
     }
 
@@ -67,55 +74,35 @@ impl Repository {
 
     /// A restore of `target`. It reads the repository anew, with what was backed up meanwhile.
     pub fn restore(&self, target: Target) -> Restore<'_> {
-        Restore {
+        Restore::of(RestoreTask {
             repository: &self.path,
             options: Options::to(target),
-            monitor: &NoProgress,
-        }
+        })
     }
 
     /// A verification of every segment, frame by frame. It reads the repository anew.
     pub fn verify(&self) -> Verify<'_> {
-        Verify {
+        Verify::of(VerifyTask {
             repository: &self.path,
             options: VerifyOptions::default(),
             is_recorded: false,
-            monitor: &NoProgress,
-        }
+        })
     }
 }
 
 /// A restore that [`to`](Self::to) carries out.
-#[must_use = "a database is restored by `to`"]
+pub type Restore<'a> = Prepared<'a, RestoreTask<'a>>;
+
 #[derive(Clone)]
-pub struct Restore<'a> {
+pub struct RestoreTask<'a> {
     repository: &'a Path,
     options: Options,
-    monitor: &'a dyn Monitor,
 }
 
-impl<'a> Restore<'a> {
+impl Restore<'_> {
     /// Reads and checks everything, and writes nothing.
     pub const fn dry_run(mut self) -> Self {
-        self.options.dry_run = true;
-        self
-    }
-
-    /// Checks what is read on this many threads, in place of one for each core.
-    pub fn threads(mut self, threads: Threads) -> Self {
-        self.options.threads = threads;
-        self
-    }
-
-    /// Reads segments no faster than this.
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.options.pace = pace;
-        self
-    }
-
-    /// Tells `monitor` of progress and of warnings, and ends when it says so.
-    pub const fn monitor(mut self, monitor: &'a dyn Monitor) -> Self {
-        self.monitor = monitor;
+        self.task.options.dry_run = true;
         self
     }
 
@@ -125,56 +112,41 @@ impl<'a> Restore<'a> {
     ///
     /// [`RestoreError`]; nothing was written then.
     pub fn to(&self, output: impl AsRef<Path>) -> Result<Restored, RestoreError> {
-        let (repository, output) = (self.repository, output.as_ref());
-        restore(&RealDisk, repository, output, &self.options, self.monitor)
+        let RestoreTask {
+            repository,
+            options,
+        } = &self.task;
+        restore(repository, output.as_ref(), options, self.context())
     }
 }
 
 /// A verification that [`run`](Self::run) carries out.
-#[must_use = "a repository is verified by `run`"]
+pub type Verify<'a> = Prepared<'a, VerifyTask<'a>>;
+
 #[derive(Clone)]
-pub struct Verify<'a> {
+pub struct VerifyTask<'a> {
     repository: &'a Path,
     options: VerifyOptions,
     is_recorded: bool,
-    monitor: &'a dyn Monitor,
 }
 
-impl<'a> Verify<'a> {
+impl Verify<'_> {
     /// Compares each file with its size and checksums, and does not look at what is in it.
     pub const fn checksums_only(mut self) -> Self {
-        self.options.level = Level::Files;
+        self.task.options.level = Level::Files;
         self
     }
 
     /// Passes over what was verified as deep before, and has not changed since.
     pub const fn only_new(mut self) -> Self {
-        self.options.only_new = true;
+        self.task.options.only_new = true;
         self
     }
 
     /// Records in the repository what was found sound, and when: for [`only_new`](Self::only_new),
     /// and for whoever asks.
     pub const fn record(mut self) -> Self {
-        self.is_recorded = true;
-        self
-    }
-
-    /// Checks what is read on this many threads, in place of one for each core.
-    pub fn threads(mut self, threads: Threads) -> Self {
-        self.options.threads = threads;
-        self
-    }
-
-    /// Reads segments no faster than this.
-    pub fn pace(mut self, pace: Pace) -> Self {
-        self.options.pace = pace;
-        self
-    }
-
-    /// Tells `monitor` of progress and of warnings, and ends when it says so.
-    pub const fn monitor(mut self, monitor: &'a dyn Monitor) -> Self {
-        self.monitor = monitor;
+        self.task.is_recorded = true;
         self
     }
 
@@ -185,10 +157,15 @@ impl<'a> Verify<'a> {
     /// [`RestoreError`] where the repository cannot be opened at all. Damage is in
     /// [`Verified::problems`].
     pub fn run(&self) -> Result<Verified, RestoreError> {
-        if self.is_recorded {
-            verify_and_record(&RealDisk, self.repository, &self.options, self.monitor)
+        let VerifyTask {
+            repository,
+            options,
+            is_recorded,
+        } = &self.task;
+        if *is_recorded {
+            verify_and_record(repository, options, self.context())
         } else {
-            verify(self.repository, &self.options, self.monitor)
+            verify(repository, options, self.context())
         }
     }
 }

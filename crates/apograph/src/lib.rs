@@ -30,6 +30,7 @@
 mod backup;
 pub mod grafeo;
 mod handle;
+mod prepared;
 
 pub use apograph_capture::{CaptureError, Captured};
 pub use apograph_format::{Epoch, Generation, Lsn, Point, PointName, Timeline, UnixMillis};
@@ -39,15 +40,16 @@ pub use apograph_repository::RepositoryError;
 pub use apograph_restore::{Problem, RestoreError, Restored, Verified};
 pub use backup::Backup;
 pub use handle::{Repository, Restore, Verify};
+pub use prepared::Prepared;
 
 /// Taking backups of a live database.
 ///
 /// ```no_run
 /// use apograph::capture::{Kind, Options, capture};
-/// use apograph::io::{RealDisk, NoProgress};
+/// use apograph::io::Context;
 ///
 /// let options = Options { kind: Kind::Full, ..Options::default() };
-/// capture(&RealDisk, "people.grafeo".as_ref(), "backups".as_ref(), &options, &NoProgress)?;
+/// capture("people.grafeo".as_ref(), "backups".as_ref(), &options, Context::default())?;
 /// # Ok::<(), apograph::capture::CaptureError>(())
 /// ```
 #[doc(inline)]
@@ -82,10 +84,10 @@ pub use apograph_manifest as manifest;
 /// A repository on disk.
 ///
 /// ```
-/// use apograph::repository::Repository;
+/// use apograph::repository::{Context, Repository};
 ///
 /// let nothing = tempfile::tempdir()?;
-/// let error = Repository::open(nothing.path()).unwrap_err();
+/// let error = Repository::open(nothing.path(), Context::default()).unwrap_err();
 /// assert_eq!(error.code(), "not-a-repository");
 /// # Ok::<(), std::io::Error>(())
 /// ```
@@ -94,10 +96,10 @@ pub use apograph_repository as repository;
 /// Restoring and verifying.
 ///
 /// ```no_run
-/// use apograph::io::NoProgress;
+/// use apograph::io::Context;
 /// use apograph::restore::{VerifyOptions, verify};
 ///
-/// let verified = verify("backups".as_ref(), &VerifyOptions::default(), &NoProgress)?;
+/// let verified = verify("backups".as_ref(), &VerifyOptions::default(), Context::default())?;
 /// assert!(verified.problems.is_empty());
 /// # Ok::<(), apograph::restore::RestoreError>(())
 /// ```

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use apograph_capture::Kind;
 use apograph_format::{LogPosition, LogSequence, UnixMillis};
-use apograph_io::{RealDisk, now};
+use apograph_io::{Clock, RealDisk, SystemClock};
 use apograph_manifest::{CURSOR_FILE_NAME, Keep, Slot, marker_name};
 use apograph_testing::disk::{Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -254,7 +254,7 @@ fn age(live: &Live, age: Duration) {
             continue;
         };
         let millis = u64::try_from(age.as_millis()).expect("an age");
-        let written_at = UnixMillis::new(now().get() - millis);
+        let written_at = UnixMillis::new(SystemClock.now().get() - millis);
         let slot = Slot { written_at, ..slot };
         let offset = index * 4096;
         bytes[offset..offset + Slot::BYTES].copy_from_slice(&slot.encode());

@@ -7,6 +7,7 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Epoch, Lsn, Timeline, UnixMillis, migrated_original};
 use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
 use apograph_repository::Repository;
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, does_span, flip, full, increment, names, range, why};
@@ -379,7 +380,7 @@ fn a_full_backup_of_the_engine_is_bridged_in_a_repository_of_both_generations_to
     let records = live.added(Kind::Incremental);
     assert_eq!(range(&records[0]), (start, end));
     assert!(does_span(&records[0]));
-    let repository = Repository::open(&live.repository()).expect("a repository");
+    let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
     let whole = PointRange {
         timeline: full(&first[0]).base.timeline,
         from: Epoch::default(),

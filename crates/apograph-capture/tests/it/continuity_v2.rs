@@ -8,6 +8,7 @@ use apograph_format::{Epoch, LogPosition, Lsn, UnixMillis, log_file_name};
 use apograph_io::RealDisk;
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_repository::Repository;
+use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::V2;
 
@@ -74,7 +75,7 @@ fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
 #[track_caller]
 fn offered(live: &Live) -> Vec<(u64, u64, u64)> {
     let read = || {
-        let repository = Repository::open(&live.repository()).expect("a repository");
+        let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
         let ranges = repository.chain().restorable().into_iter();
         let ranges = ranges.map(|it| (it.timeline.get(), it.from.get(), it.to.get()));
         ranges.collect::<Vec<_>>()

@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 
 use apograph_capture::{Kind, Options, capture};
-use apograph_io::{Context, FileLock, Folder, NoProgress, RealDisk};
+use apograph_io::{Context, FileLock, Folder};
 use apograph_repository::{Repository, init};
+use apograph_testing::context::every_core;
 use apograph_testing::disk::{ContendedDisk, Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 
@@ -112,11 +113,11 @@ fn a_folder_that_another_command_created_meanwhile_is_the_repository() {
         let disk = SimDisk::new(live.path("").as_path());
         let disk = disk.meanwhile(move |index| {
             if index == 0 {
-                init(&RealDisk, &path, Context::default()).expect("a repository");
+                init(&path, Context::default()).expect("a repository");
             }
         });
         live.capture_on(&disk, Kind::Auto).expect("a backup");
-        Repository::open(&live.repository()).expect("a repository");
+        Repository::open(&live.repository(), every_core()).expect("a repository");
     }
 }
 
@@ -179,7 +180,7 @@ fn a_repository_that_has_to_be_there_is_not_made() {
             ..Options::default()
         };
         let (database, repository) = (live.database(), live.repository());
-        let captured = || capture(&RealDisk, &database, &repository, &options, &NoProgress);
+        let captured = || capture(&database, &repository, &options, every_core());
         let refused = || captured().expect_err("a refusal").code();
         assert_eq!(refused(), "not-a-repository");
         assert!(!repository.exists());

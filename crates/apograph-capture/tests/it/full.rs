@@ -9,6 +9,7 @@ use apograph_format::{
 use apograph_io::RealDisk;
 use apograph_manifest::{HISTORY_FILE_NAME, Keep};
 use apograph_repository::Repository;
+use apograph_testing::context::every_core;
 use apograph_testing::disk::SimDisk;
 use apograph_testing::encoding::v1::{COMMIT, control, empty_commit, process_end};
 use apograph_testing::fixtures::{V1, V2};
@@ -268,7 +269,7 @@ fn a_process_that_has_logged_nothing_is_told_by_an_increment() {
         (2, next - 1, false)
     );
     let offered = || {
-        let repository = Repository::open(&live.repository()).expect("a repository");
+        let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
         repository.chain().restorable()
     };
     let before = offered();

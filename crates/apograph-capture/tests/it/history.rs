@@ -8,6 +8,7 @@ use apograph_capture::Kind;
 use apograph_format::Crc32;
 use apograph_manifest::{HISTORY_FILE_NAME, History, SegmentRecord};
 use apograph_repository::Repository;
+use apograph_testing::context::every_core;
 use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
@@ -38,7 +39,7 @@ fn bytes(live: &Live) -> Vec<u8> {
 
 /// The records of the repository, as they are read from it.
 fn records(live: &Live) -> Vec<SegmentRecord> {
-    let repository = Repository::open(&live.repository()).expect("a repository");
+    let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
     repository.records().map(SegmentRecord::from).collect()
 }
 
@@ -47,7 +48,7 @@ fn records(live: &Live) -> Vec<SegmentRecord> {
 fn assert_is_whole(live: &Live) {
     let history = History::decode(&bytes(live)).expect("a whole history");
     assert_eq!(history.records, records(live));
-    let entries = Repository::open(&live.repository()).expect("a repository");
+    let entries = Repository::open(&live.repository(), every_core()).expect("a repository");
     assert_eq!(history.records.len(), entries.chain().entries().len());
     let last = history.records.last().expect("a record");
     let evidence = history.evidence.expect("evidence");
@@ -147,7 +148,7 @@ fn a_copy_made_of_links_does_not_change() {
             fs::hard_link(&path, copy.join(name)).expect("a link");
         }
         let chain = |path: &PathBuf| {
-            let repository = Repository::open(path).expect("a repository");
+            let repository = Repository::open(path, every_core()).expect("a repository");
             repository.chain().restorable()
         };
         let before = chain(&copy);

@@ -21,6 +21,7 @@ use apograph_manifest::{
     write_manifest,
 };
 use apograph_repository::init;
+use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::encoding::{PAGE_BYTES, varint};
 use apograph_testing::fixtures::Fixtures;
@@ -90,7 +91,7 @@ impl Live {
     /// Makes the repository, without a backup.
     pub(crate) fn initialized(&self) {
         let path = self.repository();
-        init(&RealDisk, &path, Context::default()).expect("a repository");
+        init(&path, Context::default()).expect("a repository");
     }
 
     pub(crate) fn capture(&self, kind: Kind) -> Result<Captured> {
@@ -112,7 +113,16 @@ impl Live {
             ..Options::default()
         };
         let (database, repository) = (self.database(), self.repository());
-        capture(disk, &database, &repository, &options, monitor)
+        capture(
+            &database,
+            &repository,
+            &options,
+            Context {
+                disk,
+                monitor,
+                ..every_core()
+            },
+        )
     }
 
     /// The segments that a capture adds.

@@ -4,9 +4,10 @@ use std::num::NonZero;
 
 use apograph_capture::{Options, capture};
 use apograph_format::{SEGMENT_HEADER_BYTES, SegmentKind};
-use apograph_io::{Clock, NoProgress, Pace, RealDisk};
+use apograph_io::{Clock, Context, Pace};
 use apograph_manifest::SegmentRecord;
 use apograph_testing::clock::ManualClock;
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, added, increment};
@@ -27,12 +28,12 @@ fn the_log_is_counted_once_to_check_it_and_once_to_copy_it() {
     for fixtures in [V1, V2] {
         let live = Live::of(fixtures, "04_rotation/source");
         let clock = ManualClock::default();
-        let options = Options {
-            pace: Pace::by(RATE, Box::new(clock.clone())),
-            ..Options::default()
+        let context = Context {
+            pace: &Pace::by(RATE, Box::new(clock.clone())),
+            ..every_core()
         };
         let (database, repository) = (live.database(), live.repository());
-        let captured = capture(&RealDisk, &database, &repository, &options, &NoProgress);
+        let captured = capture(&database, &repository, &Options::default(), context);
         let (mut image, mut log) = (0, 0);
         for record in added(captured) {
             match record.segment.kind {

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use apograph_capture::{Options, capture};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::Live;
@@ -31,7 +31,7 @@ fn a_repository_in_a_log_folder_is_refused_before_anything_is_written() {
         let before = names();
         let refused = |path: &Path| {
             let options = Options::default();
-            let captured = capture(&RealDisk, &live.database(), path, &options, &NoProgress);
+            let captured = capture(&live.database(), path, &options, every_core());
             let error = captured.expect_err("a place that does not last");
             assert_eq!(error.code(), "usage", "{error}");
             let end = "the engine removes what lies in the log folder of a database";

@@ -8,12 +8,13 @@ use std::sync::Mutex;
 
 use apograph_capture::{Captured, Kind};
 use apograph_format::UnixMillis;
-use apograph_io::{Folder, Monitor, RealDisk, now};
+use apograph_io::{Clock, Folder, Monitor, RealDisk, SystemClock};
 use apograph_manifest::{
     CURSOR_FILE_NAME, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, NOTES_FILE_NAME, Slot, marker_name,
     read_notes,
 };
 use apograph_repository::Repository;
+use apograph_testing::context::every_core;
 use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_wal::{GroupReader, LogEvent};
@@ -147,7 +148,7 @@ fn segments_that_the_manifest_names_stay_though_the_backup_failed() {
         });
         let error = live.capture_on(&disk, Kind::Full).expect_err("no sync");
         assert_eq!(error.code(), "io", "{error}");
-        let repository = Repository::open(&live.repository()).expect("a repository");
+        let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
         let entries = repository.chain().entries();
         assert!(entries.iter().all(|entry| entry.unusable.is_none()));
         assert_eq!(entries.len(), 2 + SEGMENTS.len());
@@ -239,8 +240,8 @@ fn the_manifest_says_from_which_commit_to_which_an_increment_goes() {
 
 /// The clock goes on.
 fn tick() {
-    let before = now();
-    while now() == before {
+    let before = SystemClock.now();
+    while SystemClock.now() == before {
         std::hint::spin_loop();
     }
 }
@@ -252,9 +253,9 @@ impl Monitor for Clocked {
     fn phase(&self, name: &'static str, _: u64) {
         if name == "reading the log" {
             let mut times = self.0.lock().expect("a lock");
-            times.push(now());
+            times.push(SystemClock.now());
             tick();
-            times.push(now());
+            times.push(SystemClock.now());
         }
     }
 }
@@ -273,7 +274,7 @@ fn a_segment_is_stamped_behind_the_reading_and_the_look_before_it() {
         let rest = live.hold_back(2);
         for kind in [Kind::Auto, Kind::Incremental, Kind::Full] {
             let clocked = Clocked(Mutex::default());
-            let begun = now();
+            let begun = SystemClock.now();
             let captured = live.capture_heard(&RealDisk, kind, &clocked);
             let times = clocked.0.into_inner().expect("a lock");
             let (first, last) = (times[0], times[times.len() - 1]);

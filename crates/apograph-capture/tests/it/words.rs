@@ -4,7 +4,7 @@ use std::fs;
 
 use apograph_capture::{CaptureError, ChainBreak, Kind, Options, capture};
 use apograph_format::{Epoch, Lsn};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, flip};
@@ -161,7 +161,7 @@ fn an_unknown_version_is_told_from_damage() {
         let (other, repository) = (live.path("letter"), live.repository());
         fs::write(&other, "Dear reader").expect("a file");
         let options = Options::default();
-        let refused = capture(&RealDisk, &other, &repository, &options, &NoProgress);
+        let refused = capture(&other, &repository, &options, every_core());
         let refused = refused.expect_err("no database");
         assert_eq!(refused.code(), "not-a-database");
         let words = format!(

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use apograph::format::{Epoch, Point, Timeline, log_folder};
-use apograph::io::{NoProgress, RealDisk};
 use apograph::manifest::Target;
 use apograph::repository::Repository;
 use apograph::restore::{Options, VerifyOptions, restore, verify};
 use apograph_interop::{Engine, Load, OpenOptions};
+use apograph_testing::context::every_core;
 
 use crate::command::{Programs, Run};
 use crate::report::{Control, Extent, Outcome, Tally};
@@ -86,12 +86,14 @@ fn back_up(programs: &Programs, driver: &Path, time: Duration) -> Result<Tally> 
     ensure!(last.exit == Some(0), "the last backup: {}", last.json);
     drop(engine);
     ends.push(total);
-    let verified = verify(&repository, &VerifyOptions::default(), &NoProgress)?;
+    let verified = verify(&repository, &VerifyOptions::default(), every_core())?;
     if !verified.problems.is_empty() {
         println!("KEPT {}", folder.keep().display());
         anyhow::bail!("{:?}", verified.problems);
     }
-    let opened = Repository::open(&repository)?.chain().restorable();
+    let opened = Repository::open(&repository, every_core())?
+        .chain()
+        .restorable();
     let whole = opened.iter().any(|range| range.to.get() == total);
     tally.struck(
         || format!("{}: its end is {total}", driver.display()),
@@ -150,7 +152,7 @@ fn judge_point(judge: &mut Engine, repository: &Path, folder: &Path, epoch: u64)
     let output = folder.join(format!("{epoch}.grafeo"));
     let point = Point::new(Timeline::FIRST, Epoch::new(epoch));
     let options = Options::to(Target::Point(point.into()));
-    restore(&RealDisk, repository, &output, &options, &NoProgress)?;
+    restore(repository, &output, &options, every_core())?;
     let nodes = nodes(judge, &output)?;
     ensure!(nodes == epoch, "it has {nodes} nodes");
     fs::remove_file(&output)?;

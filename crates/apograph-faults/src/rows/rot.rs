@@ -25,7 +25,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
 use apograph::format::SegmentName;
-use apograph::io::{Context, Folder, RealDisk};
+use apograph::io::{Context, Folder};
 use apograph::manifest::read_manifest;
 use apograph::repository::Writer;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -118,7 +118,7 @@ fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
             index += 1;
         }
     }
-    Writer::lock(&RealDisk, &Folder::open(folder)?)?.rebuild(Context::default())?;
+    Writer::lock(&Folder::open(folder)?, Context::default())?.rebuild()?;
     Ok(())
 }
 

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use apograph::capture::{Options as Backup, capture};
 use apograph::format::Generation;
 use apograph::format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph::io::{Context, Folder, Monitor, NoProgress, RealDisk};
+use apograph::io::{Context, Folder, Monitor, NoProgress};
 use apograph::manifest::Target;
 use apograph::repository::{Repository, plan_rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, commits, restore, verify};
 use apograph_faults::stage::copy;
+use apograph_testing::context::{every_core, every_core_heard_by};
 use apograph_testing::encoding::v1::{COMMIT, EPOCH, control, data};
 use apograph_testing::encoding::v2::{FIRST, LAST, SET_NODE_PROPERTY, frame, group_begin, record};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -62,11 +63,10 @@ impl Place {
     fn backup(&self, monitor: &dyn Monitor) -> Result<(), &'static str> {
         let (database, repository) = (self.database(), self.repository());
         let taken = capture(
-            &RealDisk,
             &database,
             &repository,
             &Backup::default(),
-            monitor,
+            every_core_heard_by(monitor),
         );
         taken.map(drop).map_err(|error| error.code().as_str())
     }
@@ -165,24 +165,32 @@ fn a_segment_that_becomes_shorter_while_it_is_read() {
         let reads: [(&str, Read); 5] = [
             ("verify", |place, monitor| {
                 let options = VerifyOptions::default();
-                let verified = verify(&place.repository(), &options, monitor);
+                let verified = verify(&place.repository(), &options, every_core_heard_by(monitor));
                 verified.map(drop).map_err(|error| error.code().as_str())
             }),
             ("restore", |place, monitor| {
                 let output = place.folder.path().join("out.grafeo");
-                let (disk, options) = (&RealDisk, Options::to(Target::Latest));
-                let restored = restore(disk, &place.repository(), &output, &options, monitor);
+                let options = Options::to(Target::Latest);
+                let restored = restore(
+                    &place.repository(),
+                    &output,
+                    &options,
+                    every_core_heard_by(monitor),
+                );
                 restored.map(drop).map_err(|error| error.code().as_str())
             }),
             ("log", |place, monitor| {
-                let opened = Repository::open(&place.repository()).expect("a repository");
-                let read = commits(&opened, false, monitor, |_| Ok::<_, RestoreError>(()));
+                let opened =
+                    Repository::open(&place.repository(), every_core()).expect("a repository");
+                let read = commits(&opened, false, every_core_heard_by(monitor), |_| {
+                    Ok::<_, RestoreError>(())
+                });
                 read.map(drop).map_err(|error| error.code().as_str())
             }),
             ("open without records", |place, monitor| {
                 fs::remove_file(place.repository().join("apograph.json")).expect("a removal");
                 let context = Context::heard_by(monitor);
-                let opened = Repository::open_with(&place.repository(), context);
+                let opened = Repository::open(&place.repository(), context);
                 opened.map(drop).map_err(|error| error.code().as_str())
             }),
             ("rebuild", |place, monitor| {

@@ -154,7 +154,7 @@ fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
             let nothing = |_| {};
             let create = |operation| {
                 if operation == 0 {
-                    init(&RealDisk, &repository, Context::default()).expect("a repository");
+                    init(&repository, Context::default()).expect("a repository");
                     lock(&Folder::open(&repository).expect("a folder"));
                 }
             };
@@ -206,7 +206,7 @@ fn a_failed_backup_leaves_the_lock_file_where_an_engine_may_have_it() {
 
         fs::remove_file(repository.join("letter")).expect("a file");
         fail("not-a-repository");
-        init(&RealDisk, &repository, Context::default()).expect("a repository");
+        init(&repository, Context::default()).expect("a repository");
         let folder = Folder::open(&repository).expect("a folder");
         let engine = || FileLock::acquire(folder.at(lock), Mode::PRIVATE);
         fail("no-full-backup");

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use apograph::capture::{Kind, Options, capture};
-use apograph::io::{NoProgress, RealDisk};
 use apograph_interop::{Engine, Generation};
+use apograph_testing::context::every_core;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -223,7 +223,7 @@ fn code(database: &Path, repository: &Path, kind: Kind) -> Option<&'static str> 
         kind,
         ..Options::default()
     };
-    let outcome = capture(&RealDisk, database, repository, &options, &NoProgress);
+    let outcome = capture(database, repository, &options, every_core());
     outcome.err().map(|error| error.code().as_str())
 }
 

@@ -201,9 +201,9 @@ fn while_one_writes_the_other_is_told() {
 
     let folder = Folder::open(&repository).unwrap();
     let ours = Writer::lock_for(
-        &apograph::io::RealDisk,
         &folder,
         apograph::format::Generation::Two,
+        apograph::io::Context::default(),
     )
     .unwrap();
     let error = engine.backup_full(&repository).unwrap_err();

@@ -4,10 +4,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use apograph::capture::{Kind, capture};
-use apograph::io::{Folder, Mode, NoProgress, RealDisk};
+use apograph::io::{Context, Folder, Mode, RealDisk};
 use apograph::manifest::{Manifest, Target, read_manifest, write_manifest};
 use apograph::restore::{Options, restore};
 use apograph_interop::{Engine, Generation};
+use apograph_testing::context::every_core;
 
 use crate::command::{apograph, backup, contents, restore as restore_command, text};
 use crate::fixtures;
@@ -31,7 +32,7 @@ for_each_generation!(
 fn restore_code(repository: &Path, output: &Path) -> Option<&'static str> {
     let mut options = Options::to(Target::Latest);
     options.dry_run = true;
-    let outcome = restore(&RealDisk, repository, output, &options, &NoProgress);
+    let outcome = restore(repository, output, &options, every_core());
     outcome.err().map(|error| error.code().as_str())
 }
 
@@ -40,7 +41,7 @@ fn capture_code(database: &Path, repository: &Path, kind: Kind) -> Option<&'stat
         kind,
         ..Default::default()
     };
-    let outcome = capture(&RealDisk, database, repository, &options, &NoProgress);
+    let outcome = capture(database, repository, &options, every_core());
     outcome.err().map(|error| error.code().as_str())
 }
 
@@ -413,9 +414,9 @@ fn names_in_a_manifest_are_no_paths(generation: Generation) {
 fn a_repository_is_written_by_one_command(generation: Generation) {
     let stage = Stage::new(generation);
     let lock = apograph::repository::Writer::lock_for(
-        &RealDisk,
         &folder(&stage),
         apograph::format::Generation::One,
+        Context::default(),
     )
     .unwrap();
     let (database, repository) = (stage.database(), stage.repository());

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use apograph::capture::{Kind, Options as Backup, capture};
-use apograph::io::{FileLock, Folder, NoProgress};
+use apograph::io::{FileLock, Folder};
 use apograph::manifest::Target;
 use apograph::restore::{Options, restore as restore_on};
 use apograph_interop::{Engine, Generation};
+use apograph_testing::context::every_core_on;
 use apograph_testing::disk::{Fault, SimDisk};
 use serde_json::Value;
 
@@ -91,7 +92,7 @@ fn a_checkpoint_between_the_copy_of_the_file_and_of_its_log(generation: Generati
                 kind,
                 ..Backup::default()
             };
-            capture(&disk, &database, &repository, &options, &NoProgress).unwrap();
+            capture(&database, &repository, &options, every_core_on(&disk)).unwrap();
             operations = disk.operations().len();
             drop(disk);
             backup(&database, &repository, None).ok();
@@ -162,7 +163,13 @@ fn a_lock_is_held_until_all_is_done(generation: Generation) {
         })
     };
     let options = Backup::default();
-    capture(&disk, &stage.database(), &repository, &options, &NoProgress).unwrap();
+    capture(
+        &stage.database(),
+        &repository,
+        &options,
+        every_core_on(&disk),
+    )
+    .unwrap();
     assert!(disk.operations().len() > 3);
     assert_eq!(*taken.lock().unwrap(), Vec::<usize>::new());
 }
@@ -199,7 +206,7 @@ fn a_sync_that_fails_is_an_error(generation: Generation, sync: &str) {
             disk = disk.with_fault(index, Fault::Fails(std::io::ErrorKind::Other));
         }
         let options = Options::to(Target::Latest);
-        let restored = restore_on(&disk, &stage.repository(), &output, &options, &NoProgress);
+        let restored = restore_on(&stage.repository(), &output, &options, every_core_on(&disk));
         (disk.operations(), restored.is_ok(), output.exists())
     };
     let (operations, ..) = restore_with(None);
@@ -254,7 +261,7 @@ fn segments_that_vanish_under_a_restore(generation: Generation) {
                 }
             });
             let options = Options::to(Target::Latest);
-            match restore_on(&disk, &repository, &output, &options, &NoProgress) {
+            match restore_on(&repository, &output, &options, every_core_on(&disk)) {
                 Ok(_) => {
                     let content = stage.engine().dump(&output).unwrap().content;
                     assert_eq!(content, truth, "{segment}, {index}");

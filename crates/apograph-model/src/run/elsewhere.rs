@@ -1,7 +1,7 @@
 //! Another repository of the same database: both are right, and neither takes the other's log away.
 
 use apograph_capture::Options;
-use apograph_io::Threads;
+use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_repository::Repository;
 
@@ -19,11 +19,7 @@ impl Stage<'_> {
         // It may be a full one.
         self.engine.log_pending();
         self.live.write(self.engine.files())?;
-        let options = Options {
-            threads: Threads::ONE,
-            ..Options::default()
-        };
-        let database = self.live.path();
+        let (database, options) = (self.live.path(), Options::default());
         let taken = self.library.capture(database, &self.elsewhere, &options);
         if let Err(error) = taken {
             return Err(format!("the backup elsewhere fails: {error}").into());
@@ -42,7 +38,7 @@ impl Stage<'_> {
         if !self.elsewhere.exists() {
             return Ok(());
         }
-        let opened = Repository::open(&self.elsewhere);
+        let opened = Repository::open(&self.elsewhere, Context::default());
         let opened = opened.map_err(|error| format!("elsewhere cannot be opened: {error}"))?;
         let (mut old, mut new) = (Timelines::new(), Timelines::new());
         for (point, is_last) in self.points(&opened) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use apograph_io::{Folder, Mode, RealDisk};
+use apograph_io::{Context, Folder, Mode, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, write_records};
 use apograph_model::check_derived;
 use apograph_repository::Repository;
@@ -26,7 +26,7 @@ fn every_golden_answers_alike_with_its_records_and_without() {
                 let entry = entry.expect("an entry");
                 fs::copy(entry.path(), copy.join(entry.file_name())).expect("a file");
             }
-            let repository = Repository::open(&copy).expect("a repository");
+            let repository = Repository::open(&copy, Context::default()).expect("a repository");
             let (opened, records) = (Folder::open(&copy).expect("a folder"), repository.records());
             write_records(&RealDisk, &opened, Mode::PRIVATE, records, None).expect("records");
             assert!(copy.join(HISTORY_FILE_NAME).exists());

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Generation, log_folder};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_model::{
     Backup, Damage, DamageKind, Effort, Library, Op, Real, Shape, Story, check, run,
@@ -175,7 +175,7 @@ impl Library for Killing {
         if self.backups.get() == 2 {
             let root = database.parent().expect("a folder");
             let disk = SimDisk::new(root).with_fault(self.at, Fault::PowerCut);
-            let killed = capture(&disk, database, repository, options, &NoProgress);
+            let killed = capture(database, repository, options, Context::on(&disk));
             self.is_struck.set(disk.is_struck());
             if !disk.is_struck() {
                 return killed;
@@ -234,7 +234,7 @@ impl Library for Noting {
         options: &Options,
     ) -> Result<Captured, CaptureError> {
         let captured = Real.capture(database, repository, options)?;
-        let repository = Repository::open(repository).expect("a repository");
+        let repository = Repository::open(repository, Context::default()).expect("a repository");
         let ranges = repository.chain().restorable();
         let ranges = ranges
             .iter()
@@ -322,7 +322,7 @@ impl Library for Faulty {
             target: (self.target)(options.target),
             ..options.clone()
         };
-        restore(&RealDisk, repository, output, &options, &NoProgress)?;
+        restore(repository, output, &options, Context::default())?;
         (self.spoil)(output);
         Ok(())
     }

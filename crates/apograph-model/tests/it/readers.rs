@@ -6,7 +6,7 @@ use std::thread;
 
 use apograph_capture::{CaptureError, Captured, Options};
 use apograph_format::Generation;
-use apograph_io::{NoProgress, RealDisk, Threads};
+use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_model::{Backup, Effort, Library, Op, Real, Shape, Story, check};
 use apograph_repository::Repository;
@@ -21,22 +21,18 @@ struct Read {
 /// Lists, verifies and restores a repository, as long as a backup is taken, and once at least.
 fn read(repository: &Path, is_done: &AtomicBool) -> usize {
     let mut looks = 0;
-    let options = VerifyOptions {
-        threads: Threads::ONE,
-        ..VerifyOptions::default()
-    };
+    let options = VerifyOptions::default();
     let latest = RestoreOptions {
         dry_run: true,
-        threads: Threads::ONE,
         ..RestoreOptions::to(Target::Latest)
     };
     loop {
-        let opened = Repository::open(repository).expect("a repository");
+        let opened = Repository::open(repository, Context::default()).expect("a repository");
         assert_eq!(opened.chain().gaps().collect::<Vec<_>>(), []);
-        let verified = verify(repository, &options, &NoProgress).expect("a repository");
+        let verified = verify(repository, &options, Context::default()).expect("a repository");
         assert_eq!(verified.problems, []);
         let output = repository.with_file_name("none.grafeo");
-        restore(&RealDisk, repository, &output, &latest, &NoProgress).expect("a state");
+        restore(repository, &output, &latest, Context::default()).expect("a state");
         looks += 1;
         if is_done.load(Ordering::Relaxed) {
             return looks;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Generation, log_folder};
-use apograph_io::{NoProgress, RealDisk};
+use apograph_io::Context;
 use apograph_model::{Backup, Effort, Library, Op, Shape, Story, check};
 
 const COMMIT: Op = Op::Commit(Shape {
@@ -34,7 +34,7 @@ impl Library for Rotten {
         repository: &Path,
         options: &Options,
     ) -> Result<Captured, CaptureError> {
-        let captured = || capture(&RealDisk, database, repository, options, &NoProgress);
+        let captured = || capture(database, repository, options, Context::default());
         let log = log_file(database);
         let sound = fs::read(&log).expect("a log file");
         let captured_bytes = self.captured_bytes.replace(sound.len());

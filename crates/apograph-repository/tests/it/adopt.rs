@@ -1,7 +1,7 @@
 //! What becomes of segments that no manifest names.
 
 use apograph_format::Generation;
-use apograph_io::{Context, Mode, RealDisk};
+use apograph_io::{Context, Mode};
 use apograph_manifest::MANIFEST_FILE_NAME;
 use apograph_repository::{Repository, Writer};
 use apograph_testing::fixtures::{V1, V2};
@@ -11,8 +11,8 @@ use crate::forge::{open, read, remove, with_header, write};
 
 /// The repository as the next backup would go on with it.
 fn adopted(stage: &Stage) -> Repository {
-    Writer::lock(&RealDisk, &stage.folder())
-        .and_then(|it| it.adopt(open(stage), Mode::PRIVATE, Context::default()))
+    Writer::lock(&stage.folder(), Context::default())
+        .and_then(|writer| writer.adopt(open(stage), Mode::PRIVATE))
         .expect("a repository")
 }
 

@@ -9,6 +9,7 @@ use apograph_manifest::{
     write_history, write_notes,
 };
 use apograph_repository::{Repository, Writer};
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -105,8 +106,8 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let stage = Stage::of(V1, TWO_FULLS);
     let sound = open(&stage).chain().restorable();
     fs::remove_file(stage.repository().join("backup_incr_0001.wal")).expect("a file");
-    Writer::lock(&RealDisk, &stage.folder())
-        .and_then(|it| it.rebuild(Context::default()))
+    Writer::lock(&stage.folder(), Context::default())
+        .and_then(|writer| writer.rebuild())
         .expect("a manifest");
     let repository = open(&stage);
     let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());
@@ -180,7 +181,8 @@ fn a_history_of_other_segments_contradicts_the_manifest() {
         let mut history = read_history(&stage.folder()).expect("a history");
         history.records[0].segment.size_bytes += 1;
         write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
-        let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+        let error =
+            Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
         assert!(
             error.to_string().contains("has other figures for"),
             "{error}"
@@ -205,7 +207,8 @@ fn a_history_counts_whose_times_are_others_since_a_rebuild() {
         let file = stage.repository().join(MANIFEST_FILE_NAME);
         fs::write(&file, manifest.encode()).expect("a manifest");
         let refused = || {
-            let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+            let error =
+                Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
         };
         refused();

@@ -6,9 +6,10 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use apograph_format::Generation;
-use apograph_io::{Context, FileLock, Folder, Mode, RealDisk};
+use apograph_io::{Context, FileLock, Folder, Mode};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, Writer, plan_rebuild};
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 use rustix::fs::{CWD, FileType, mknodat};
@@ -55,7 +56,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
             for name in [MANIFEST_FILE_NAME, HISTORY_FILE_NAME] {
                 let stage = Stage::new(fixtures);
                 replaced(&stage, name, make);
-                let error = Repository::open(&stage.repository()).expect_err(name);
+                let error = Repository::open(&stage.repository(), every_core()).expect_err(name);
                 let path = stage.repository().join(name);
                 let expected = format!("{} is {found}, not a regular file", path.display());
                 assert_eq!((error.code().as_str(), error.to_string()), ("io", expected));
@@ -63,7 +64,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
             for name in SEGMENTS {
                 let stage = Stage::new(fixtures);
                 replaced(&stage, name, make);
-                let error = Repository::open(&stage.repository()).expect_err(name);
+                let error = Repository::open(&stage.repository(), every_core()).expect_err(name);
                 assert_eq!(error.code(), "corrupt-manifest", "{error}");
                 let expected = format!("{name} is not a regular file");
                 assert!(error.to_string().ends_with(&expected), "{error}");
@@ -84,7 +85,8 @@ fn the_lock_is_no_link_either() {
     for (found, make) in KINDS {
         let stage = Stage::new(V1);
         replaced(&stage, "backup.lock", make);
-        let error = Writer::lock_for(&RealDisk, &stage.folder(), Generation::Two).expect_err(found);
+        let error = Writer::lock_for(&stage.folder(), Generation::Two, Context::default())
+            .expect_err(found);
         assert_eq!(error.code(), "io", "{error}");
         assert!(error.to_string().ends_with("not a regular file"), "{error}");
         // It is not ours to remove.
@@ -98,7 +100,8 @@ fn a_lock_file_that_was_there_stays() {
     let file = stage.repository().join("backup.lock");
     fs::write(&file, "").expect("a file");
     for generation in [Generation::One, Generation::Two] {
-        let mut lock = Writer::lock_for(&RealDisk, &stage.folder(), generation).expect("the lock");
+        let mut lock =
+            Writer::lock_for(&stage.folder(), generation, Context::default()).expect("the lock");
         lock.undo();
         assert!(file.exists());
     }
@@ -115,7 +118,7 @@ fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
     for name in "phdljaoqbmicngkefz".chars() {
         fs::write(stage.repository().join(name.to_string()), "").expect("a file");
     }
-    let error = Repository::open(&stage.repository()).expect_err("no repository");
+    let error = Repository::open(&stage.repository(), every_core()).expect_err("no repository");
     assert_eq!(error.code(), "not-a-repository");
     let text = error.to_string();
     assert!(text.ends_with("it has no manifest, and holds a"), "{text}");
@@ -124,7 +127,7 @@ fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
 #[test]
 fn a_repository_is_the_folder_that_was_opened() {
     let stage = Stage::new(V1);
-    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
     let first = SEGMENTS.map(|name| fs::read(stage.repository().join(name)).expect("a file"));
     fs::rename(stage.repository(), stage.path("away")).expect("a rename");
     let other = Stage::new(V2);
@@ -146,10 +149,11 @@ fn a_repository_is_the_folder_that_was_opened() {
         Repository::open_or_empty(folder.clone(), Context::default()).expect("a repository");
     assert_eq!(again.manifest(), repository.manifest());
 
-    let error = Writer::lock_for(&RealDisk, &folder, Generation::Two).expect_err("another one");
+    let error =
+        Writer::lock_for(&folder, Generation::Two, Context::default()).expect_err("another one");
     assert_eq!(error.code(), "repository-busy");
     assert!(!stage.path("away/backup.lock").exists());
-    Writer::lock_for(&RealDisk, &stage.folder(), Generation::Two).expect("the lock");
+    Writer::lock_for(&stage.folder(), Generation::Two, Context::default()).expect("the lock");
 }
 
 #[test]
@@ -158,7 +162,8 @@ fn the_lock_is_on_the_folder_and_on_the_file_of_the_engine() {
     let folder = stage.folder();
     let of_the_engine =
         |folder: &Folder| FileLock::acquire(folder.at("backup.lock"), Mode::PRIVATE);
-    let mut lock = Writer::lock_for(&RealDisk, &folder, Generation::Two).expect("the lock");
+    let mut lock =
+        Writer::lock_for(&folder, Generation::Two, Context::default()).expect("the lock");
     let busy = [
         FileLock::acquire_folder(&stage.folder()).expect_err("locked"),
         of_the_engine(&folder).expect_err("locked"),
@@ -169,8 +174,8 @@ fn the_lock_is_on_the_folder_and_on_the_file_of_the_engine() {
     drop(lock);
 
     let engine = of_the_engine(&folder).expect("the engine's");
-    let error = Writer::lock_for(&RealDisk, &folder, Generation::One).expect_err("locked");
+    let error = Writer::lock_for(&folder, Generation::One, Context::default()).expect_err("locked");
     assert_eq!(error.code(), "repository-busy");
     drop(engine);
-    Writer::lock_for(&RealDisk, &folder, Generation::One).expect("the lock");
+    Writer::lock_for(&folder, Generation::One, Context::default()).expect("the lock");
 }

@@ -7,6 +7,7 @@ use apograph_manifest::{
     ChainEntry, PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
 use apograph_repository::{Repository, Writer};
+use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -33,8 +34,8 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
         stage.keep_segments(1);
         write(&stage, "backup_full_0001.grafeo", &later);
         write(&stage, "backup_full_0002.grafeo", &later);
-        Writer::lock(&RealDisk, &stage.folder())
-            .and_then(|it| it.rebuild(Context::default()))
+        Writer::lock(&stage.folder(), Context::default())
+            .and_then(|writer| writer.rebuild())
             .expect("a manifest");
         let repository = open(&stage);
         assert_eq!(counted(&repository), [true; 3]);
@@ -171,7 +172,7 @@ fn a_segment_that_is_recorded_twice_contradicts_the_manifest() {
     let mut history = read_history(&stage.folder()).expect("a history");
     history.records.insert(2, history.records[1].clone());
     write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
-    let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+    let error = Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
     assert_eq!(error.code(), "corrupt-manifest");
     let expected = format!("knows {}, which it does not name", SEGMENTS[1]);
     assert!(error.to_string().ends_with(&expected), "{error}");
@@ -188,7 +189,8 @@ fn epochs_that_are_not_those_of_the_increment_contradict_the_manifest() {
         for change in changes {
             let stage = Stage::new(fixtures);
             stage.edit_manifest(|manifest| change(&mut manifest.segments[1]));
-            let error = Repository::open(&stage.repository()).expect_err("a contradiction");
+            let error =
+                Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
             assert!(error.to_string().contains("it says epochs"), "{error}");
         }

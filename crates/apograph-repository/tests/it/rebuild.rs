@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
-use apograph_io::{Context, Mode, RealDisk, now};
+use apograph_io::{Clock, Context, Mode, RealDisk, SystemClock};
 use apograph_manifest::{
     MANIFEST_FILE_NAME, Notes, RepositoryId, Unknown, Unusable, read_notes, write_notes,
 };
@@ -39,8 +39,8 @@ fn what_is_not_known_of_a_manifest_outlives_a_rebuild() {
         manifest.segments.pop();
     });
     assert!(
-        !Writer::lock(&RealDisk, &stage.folder())
-            .and_then(|it| it.rebuild(Context::default()))
+        !Writer::lock(&stage.folder(), Context::default())
+            .and_then(|writer| writer.rebuild())
             .expect("a manifest")
             .unchanged
     );
@@ -54,7 +54,7 @@ fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted()
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         let sound = stage.manifest();
-        let written = now();
+        let written = SystemClock.now();
         for name in SEGMENTS {
             write(&stage, name, &read(&stage, name));
             let file = File::options()
@@ -69,13 +69,13 @@ fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted()
         assert_eq!((known.manifest, known.file_times_through), (sound, None));
 
         let before = Notes {
-            looked_until: Some(now()),
+            looked_until: Some(SystemClock.now()),
             ..Notes::of(RepositoryId::new(7))
         };
         write_notes(&RealDisk, &stage.folder(), Mode::PRIVATE, &before).expect("notes");
         remove(&stage, MANIFEST_FILE_NAME);
-        Writer::lock(&RealDisk, &stage.folder())
-            .and_then(|it| it.rebuild(Context::default()))
+        Writer::lock(&stage.folder(), Context::default())
+            .and_then(|writer| writer.rebuild())
             .expect("a manifest");
         for segment in stage.manifest().segments {
             // The clock of a file system is a little behind.
@@ -116,8 +116,8 @@ fn a_repository_of_which_nothing_can_be_used_is_told_why() {
         stage.keep_segments(2);
         let error = |name: &str, bytes: &[u8]| {
             write(&stage, name, bytes);
-            let error = Writer::lock(&RealDisk, &stage.folder())
-                .and_then(|it| it.rebuild(Context::default()))
+            let error = Writer::lock(&stage.folder(), Context::default())
+                .and_then(|writer| writer.rebuild())
                 .expect_err("no segment");
             let path = stage.repository().join(name);
             let text = error.to_string();

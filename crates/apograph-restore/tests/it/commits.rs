@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use apograph_format::{Epoch, Lsn, Point, Timeline, TransactionId, UnixMillis};
-use apograph_io::NoProgress;
 use apograph_manifest::{FileName, Unusable};
 use apograph_repository::Repository;
 use apograph_restore::{Commit, Logged, RestoreError, commits};
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -19,9 +19,9 @@ pub(crate) fn seen(stage: &Stage) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
 }
 
 fn in_order(stage: &Stage, newest_first: bool) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
-    let repository = Repository::open(&stage.repository()).expect("a repository");
+    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
     let (mut seen, mut unusable) = (Vec::new(), Vec::new());
-    let outcome = commits(&repository, newest_first, &NoProgress, |logged| {
+    let outcome = commits(&repository, newest_first, every_core(), |logged| {
         match logged {
             Logged::Commit(commit) => seen.push(commit),
             Logged::Unusable { segment, reason } => unusable.push((segment, reason)),
@@ -122,8 +122,8 @@ fn a_missing_segment_is_told() {
 fn whoever_has_seen_enough_is_shown_no_more() {
     let stage = Stage::new(V1);
     let mut count = 0;
-    let repository = Repository::open(&stage.repository()).expect("a repository");
-    let outcome = commits(&repository, false, &NoProgress, |_| {
+    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let outcome = commits(&repository, false, every_core(), |_| {
         count += 1;
         let path = stage.path("enough");
         if count < 3 {

@@ -6,10 +6,10 @@ use std::fs;
 use apograph_format::v1::RawFrame;
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{Epoch, Lsn, Point, SEGMENT_HEADER_BYTES, SegmentFlags, Timeline};
-use apograph_io::NoProgress;
 use apograph_manifest::{IncrementContent, PointRange, SegmentContent, Target};
 use apograph_repository::Repository;
 use apograph_restore::{Verified, VerifyOptions, verify};
+use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_log_header;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -40,7 +40,7 @@ fn log_at(stage: &Stage, target: Target) -> Vec<u8> {
 }
 
 fn open(stage: &Stage) -> Repository {
-    Repository::open(&stage.repository()).expect("a repository")
+    Repository::open(&stage.repository(), every_core()).expect("a repository")
 }
 
 fn points(stage: &Stage) -> Vec<Point> {
@@ -53,7 +53,7 @@ fn points(stage: &Stage) -> Vec<Point> {
 }
 
 fn sound(stage: &Stage) -> Verified {
-    let verified = verify(&stage.repository(), &VerifyOptions::default(), &NoProgress);
+    let verified = verify(&stage.repository(), &VerifyOptions::default(), every_core());
     let verified = verified.expect("a repository");
     assert_eq!(verified.problems, []);
     verified

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use apograph_format::Code;
-use apograph_io::{Monitor, NoProgress, RealDisk};
+use apograph_io::{Monitor, NoProgress};
 use apograph_manifest::{ChainError, FileName, GapCause, Target, Unusable};
 use apograph_restore::{
     Options, Problem, RestoreError, Restored, Result, VerifyOptions, restore, verify,
 };
+use apograph_testing::context::{every_core, every_core_heard_by};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -20,7 +21,7 @@ const VERSION_OFFSET: usize = 4;
 
 fn latest(repository: &Path, output: &Path, monitor: &dyn Monitor) -> Result<Restored> {
     let options = Options::to(Target::Latest);
-    restore(&RealDisk, repository, output, &options, monitor)
+    restore(repository, output, &options, every_core_heard_by(monitor))
 }
 
 /// Why a segment could not be used by a restore that began before it was found out.
@@ -45,7 +46,7 @@ fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusa
 
 /// What a verification says of the one segment that is wrong.
 fn problem(stage: &Stage) -> Problem {
-    let verified = verify(&stage.repository(), &VerifyOptions::default(), &NoProgress);
+    let verified = verify(&stage.repository(), &VerifyOptions::default(), every_core());
     let mut problems = verified.expect("a repository").problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
     let problem = problems.remove(0);
@@ -146,37 +147,17 @@ fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_behind_names_
             let stage = Stage::new(fixtures);
             let to = |point: &str| Options::to(Target::Point(point.parse().expect("a point")));
             let output = stage.path("sound");
-            restore(
-                &RealDisk,
-                &stage.repository(),
-                &output,
-                &to("18"),
-                &NoProgress,
-            )
-            .expect("sound");
+            restore(&stage.repository(), &output, &to("18"), every_core()).expect("sound");
             let sound = frames(fixtures.generation(), &output);
             if has_records {
                 record(&stage);
             }
             flip_last_byte(&stage.repository().join(SEGMENTS[2]));
             let output = stage.path("output");
-            restore(
-                &RealDisk,
-                &stage.repository(),
-                &output,
-                &to("18"),
-                &NoProgress,
-            )
-            .expect("1:18");
+            restore(&stage.repository(), &output, &to("18"), every_core()).expect("1:18");
             assert!(frames(fixtures.generation(), &output) == sound);
             let behind = stage.path("after");
-            let outcome = restore(
-                &RealDisk,
-                &stage.repository(),
-                &behind,
-                &to("19"),
-                &NoProgress,
-            );
+            let outcome = restore(&stage.repository(), &behind, &to("19"), every_core());
             let error = outcome.expect_err("a damaged segment");
             let RestoreError::Chain(ChainError::Unreachable { cause, nearest, .. }) = error else {
                 panic!("{error:?}");
@@ -206,13 +187,7 @@ fn an_error_has_the_code_of_what_failed() {
     assert_eq!(code(&repository, &output), None);
     assert_eq!(code(&repository, &output), Some(Code::OutputExists));
     let options = Options::to(Target::Point("41".parse().expect("a point")));
-    let outcome = restore(
-        &RealDisk,
-        &repository,
-        &stage.path("other"),
-        &options,
-        &NoProgress,
-    );
+    let outcome = restore(&repository, &stage.path("other"), &options, every_core());
     assert_eq!(
         outcome.expect_err("no such point").code(),
         "target-not-covered"

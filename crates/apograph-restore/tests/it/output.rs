@@ -9,9 +9,10 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{checkpoint_image, log_folder};
-use apograph_io::{Disk, FileLock, Folder, NoProgress, RealDisk, temporary_name};
+use apograph_io::{Disk, FileLock, Folder, RealDisk, temporary_name};
 use apograph_manifest::Target;
 use apograph_restore::{Options, RestoreError, Restored, Result, restore};
+use apograph_testing::context::{every_core, every_core_on};
 use apograph_testing::disk::{ContendedDisk, Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::Stage;
@@ -22,7 +23,7 @@ const OUTPUT: &str = "output.grafeo";
 
 fn restore_to(disk: &dyn Disk, stage: &Stage, output: &Path) -> Result<Restored> {
     let options = Options::to(Target::Latest);
-    restore(disk, &stage.repository(), output, &options, &NoProgress)
+    restore(&stage.repository(), output, &options, every_core_on(disk))
 }
 
 fn restore_by(disk: &dyn Disk, stage: &Stage) -> Result<Restored> {
@@ -34,13 +35,7 @@ fn plan_to(stage: &Stage, output: &Path) -> Result<Restored> {
         dry_run: true,
         ..Options::to(Target::Latest)
     };
-    restore(
-        &RealDisk,
-        &stage.repository(),
-        output,
-        &options,
-        &NoProgress,
-    )
+    restore(&stage.repository(), output, &options, every_core())
 }
 
 fn sim(stage: &Stage) -> SimDisk {
@@ -328,11 +323,10 @@ fn where_it_would_not_last_or_be_taken_for_a_backup_nothing_is_restored() {
         let repository = stage.repository();
         let database = stage.path("database");
         restore(
-            &RealDisk,
             &repository,
             &database,
             &Options::to(Target::Latest),
-            &NoProgress,
+            every_core(),
         )
         .expect("a database");
         let log = log_folder(&database);
@@ -354,7 +348,7 @@ fn where_it_would_not_last_or_be_taken_for_a_backup_nothing_is_restored() {
                     dry_run,
                     ..Options::to(Target::Latest)
                 };
-                let outcome = restore(&RealDisk, &repository, &output, &options, &NoProgress);
+                let outcome = restore(&repository, &output, &options, every_core());
                 let error = outcome.expect_err("a place that does not last");
                 assert_eq!(error.code(), "usage", "{error}");
             }

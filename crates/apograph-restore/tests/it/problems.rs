@@ -5,12 +5,13 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use apograph_format::{Code, Epoch, UnixMillis};
-use apograph_io::{Clock, Mode, NoProgress, Pace, RealDisk, Threads};
+use apograph_io::{Clock, Context, Mode, Pace, RealDisk, Threads};
 use apograph_manifest::{
     FullContent, IncrementContent, IncrementOf, Level, SegmentContent, TimeSpan, write_manifest,
 };
 use apograph_restore::{Problem, Result, Verified, VerifyOptions, verify};
 use apograph_testing::clock::ManualClock;
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -25,7 +26,7 @@ fn at(level: Level) -> VerifyOptions {
 }
 
 fn verified(stage: &Stage, level: Level) -> Verified {
-    verify(&stage.repository(), &at(level), &NoProgress).expect("a repository")
+    verify(&stage.repository(), &at(level), every_core()).expect("a repository")
 }
 
 fn total_bytes(stage: &Stage) -> u64 {
@@ -199,12 +200,11 @@ fn a_verification_reads_no_faster_than_it_may() {
             record(&stage);
             let clock = ManualClock::default();
             let rate = NonZero::new(BYTES_PER_SECOND).expect("a rate");
-            let options = VerifyOptions {
-                pace: Pace::by(rate, Box::new(clock.clone())),
-                threads: Threads::ONE,
-                ..at(level)
+            let context = Context {
+                pace: &Pace::by(rate, Box::new(clock.clone())),
+                ..Context::default()
             };
-            let verified = verify(&stage.repository(), &options, &NoProgress);
+            let verified = verify(&stage.repository(), &at(level), context);
             assert_eq!(verified.expect("a repository").problems, []);
             let expected = Duration::from_secs(total_bytes(&stage)) / 1000;
             // A debt of less than 10 ms is carried on.
@@ -216,7 +216,7 @@ fn a_verification_reads_no_faster_than_it_may() {
 }
 
 /// The error of a verification during which some segments become folders.
-fn interrupted(stage: &Stage, names: &[&str], threads: Threads) -> Result<Verified> {
+fn interrupted(stage: &Stage, names: &[&str], threads: &Threads) -> Result<Verified> {
     let become_folders = || {
         for name in names {
             let file = stage.repository().join(name);
@@ -225,11 +225,11 @@ fn interrupted(stage: &Stage, names: &[&str], threads: Threads) -> Result<Verifi
         }
     };
     let hearing = Hearing::new(&become_folders);
-    let options = VerifyOptions {
+    let context = Context {
         threads,
-        ..VerifyOptions::default()
+        ..Context::heard_by(&hearing)
     };
-    verify(&stage.repository(), &options, &hearing)
+    verify(&stage.repository(), &VerifyOptions::default(), context)
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn of_several_files_that_cannot_be_read_the_first_is_told() {
             edit_segment(&stage, 3, |segment| {
                 segment.size_bytes = last_bytes.unwrap_or(segment.size_bytes);
             });
-            let error = interrupted(&stage, &SEGMENTS[1..], threads).expect_err("no files");
+            let error = interrupted(&stage, &SEGMENTS[1..], &threads).expect_err("no files");
             assert_eq!(error.code(), "io");
             let file = stage.repository().join(SEGMENTS[1]);
             let expected = format!("{} is a folder, not a regular file", file.display());

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use apograph_format::{Epoch, Generation, Lsn, Point, Timeline, UnixMillis, log_folder};
-use apograph_io::{NoProgress, RealDisk, now};
+use apograph_io::{Clock, SystemClock};
 use apograph_manifest::{ChainError, Target};
 use apograph_restore::{Options, RestoreError, Restored, Result, restore};
+use apograph_testing::context::{every_core, every_core_on};
 use apograph_testing::disk::SimDisk;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
@@ -28,7 +29,7 @@ fn to(target: Target) -> Options {
 /// Restores to `output.grafeo`.
 pub(crate) fn restored(stage: &Stage, target: Target) -> Restored {
     let (repository, output) = (stage.repository(), stage.path("output.grafeo"));
-    let outcome = restore(&RealDisk, &repository, &output, &to(target), &NoProgress);
+    let outcome = restore(&repository, &output, &to(target), every_core());
     outcome.expect("a database")
 }
 
@@ -40,7 +41,7 @@ pub(crate) fn planned(stage: &Stage, target: Target) -> Result<Restored> {
     };
     let disk = SimDisk::new(&stage.path(""));
     let (repository, output) = (stage.repository(), stage.path("output.grafeo"));
-    let outcome = restore(&disk, &repository, &output, &options, &NoProgress);
+    let outcome = restore(&repository, &output, &options, every_core_on(&disk));
     assert_eq!(disk.operations(), []);
     outcome
 }
@@ -90,13 +91,7 @@ fn the_log_of_a_point_is_what_was_logged_up_to_it() {
         for epoch in 8..=40 {
             let target = Target::Point(point(epoch).into());
             let output = stage.path(&format!("{epoch}.grafeo"));
-            let outcome = restore(
-                &RealDisk,
-                &stage.repository(),
-                &output,
-                &to(target),
-                &NoProgress,
-            );
+            let outcome = restore(&stage.repository(), &output, &to(target), every_core());
             assert_eq!(outcome.expect("a database").commits, epoch - 7);
             let log = frames(fixtures.generation(), &output);
             assert!(log.len() > before.len() && log.starts_with(&before));
@@ -111,14 +106,14 @@ fn the_log_of_a_point_is_what_was_logged_up_to_it() {
 fn log_files_of_generation_2_say_that_the_restore_created_them() {
     use apograph_format::v2::WalSegmentHeader;
     let stage = Stage::new(V2);
-    let begun = now();
+    let begun = SystemClock.now();
     let restored = restored(&stage, Target::Latest);
     let files = log_files(&restored.output);
     assert_eq!(files.len(), 3);
     let mut end = IMAGE_END;
     for file in files {
         let header = WalSegmentHeader::decode(&file).expect("a header");
-        assert!(header.created_at >= begun && header.created_at <= now());
+        assert!(header.created_at >= begun && header.created_at <= SystemClock.now());
         assert_eq!(header.first_lsn, end);
         end = end.plus((file.len() - header.bytes().len()) as u64);
     }

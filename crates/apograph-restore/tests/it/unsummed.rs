@@ -4,6 +4,7 @@ use apograph_format::{Crc32, Epoch, Point};
 use apograph_manifest::Target;
 use apograph_repository::Repository;
 use apograph_restore::RestoreError;
+use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::Stage;
 
@@ -53,5 +54,5 @@ fn a_file_that_is_another_one_counts_for_nothing_also_where_the_target_needs_it_
 }
 
 fn open(stage: &Stage) -> Repository {
-    Repository::open(&stage.repository()).expect("a repository")
+    Repository::open(&stage.repository(), every_core()).expect("a repository")
 }

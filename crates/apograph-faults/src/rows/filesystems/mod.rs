@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use apograph::format::Generation;
 use apograph::io::{Disk, FileLock, Folder, Lack, Mode, RealDisk, is_silly_renamed, is_temporary};
 use apograph::repository::Writer;
+use apograph_testing::context::every_core;
 
 use self::kind::{Kind, Machine, Made};
 use self::missing::{EACH, Missing};
@@ -184,7 +185,7 @@ impl OnIt<'_> {
         let folder = self.made.folder()?;
         let place = Place::prepared(&folder.path().join("place"), stage, act)?;
         let repository = Folder::open(&place.repository())?;
-        let lock = Writer::lock_for(&RealDisk, &repository, Generation::Two)?;
+        let lock = Writer::lock_for(&repository, Generation::Two, every_core())?;
         let mut command = self.programs.command(None);
         let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
         drop(lock);

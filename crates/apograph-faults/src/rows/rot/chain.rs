@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use apograph::format::{DATABASE_HEADERS_BYTES, Point, SEGMENT_HEADER_BYTES};
-use apograph::io::NoProgress;
 use apograph::manifest::Target;
 use apograph::repository::Repository;
 use apograph::restore::{Problem, RestoreError, Verified, VerifyOptions, verify};
+use apograph_testing::context::every_core;
 use tempfile::TempDir;
 
 use super::damage::{Changes, Damage, is_image};
@@ -58,9 +58,9 @@ impl Chain {
             let name = entry.file_name().to_string_lossy().into_owned();
             files.insert(name, fs::read(entry.path())?);
         }
-        let verified = verify(repository, &VerifyOptions::default(), &NoProgress)?;
+        let verified = verify(repository, &VerifyOptions::default(), every_core())?;
         ensure!(verified.problems.is_empty(), "{} is damaged", context());
-        let opened = Repository::open(repository)?;
+        let opened = Repository::open(repository, every_core())?;
         let mut truth = BTreeMap::new();
         for point in points(&opened) {
             let state = state_at(repository, Target::Point(point.into()))?;
@@ -115,7 +115,7 @@ impl Chain {
 
     fn verdict(&self, damage: &Damage, sample: Sample) -> Result<Verdict> {
         let failed = self.restore_all(sample)?;
-        let verified = verify(self.folder.path(), &VerifyOptions::default(), &NoProgress);
+        let verified = verify(self.folder.path(), &VerifyOptions::default(), every_core());
         match (&verified, failed) {
             (Ok(Verified { problems, .. }), None) if problems.is_empty() => Ok(Verdict::Harmless),
             (Ok(Verified { problems, .. }), Some((target, error))) if problems.is_empty() => {
@@ -139,7 +139,7 @@ impl Chain {
     /// error, unless none is.
     fn restore_all(&self, sample: Sample) -> Result<Option<(Target, RestoreError)>> {
         let mut targets: BTreeSet<Point> = self.truth.keys().copied().collect();
-        if let Ok(repository) = Repository::open(self.folder.path()) {
+        if let Ok(repository) = Repository::open(self.folder.path(), every_core()) {
             targets.extend(points(&repository));
         }
         let targets = targets.into_iter().skip(sample.first).step_by(sample.step);
