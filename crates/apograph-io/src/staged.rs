@@ -106,6 +106,14 @@ impl<'d> StagedFile<'d> {
         Ok(self)
     }
 
+    /// The same file with another name to have, in the same folder. Its temporary name stays: of
+    /// several writers who want one name, each has a temporary one of its own.
+    #[must_use]
+    pub fn named(mut self, target: &OsStr) -> Self {
+        target.clone_into(&mut self.target);
+        self
+    }
+
     /// What was written so far.
     ///
     /// # Errors

@@ -1,0 +1,191 @@
+//! Objects in a folder, on disks that lack something, fail or lose their power.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use apograph_store::io::{Disk, Folder, Lack, Mode, RealDisk};
+use apograph_store::{Created, FolderStore, Store};
+use apograph_testing::disk::{Fault, SimDisk};
+
+use crate::contract::{name, names};
+
+#[test]
+fn nothing_but_objects_is_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Folder::open(folder.path()).unwrap();
+    let store = FolderStore::new(&RealDisk, root, Mode::PRIVATE);
+    store.create(&name("x/1"), b"").unwrap();
+    let left = folder.path().join("x/.2.0123.apograph-tmp");
+    fs::write(&left, "left by a killed writer").unwrap();
+    fs::write(folder.path().join("x/a b"), "of somebody").unwrap();
+    fs::create_dir(folder.path().join("x/3")).unwrap();
+    std::os::unix::fs::symlink("1", folder.path().join("x/4")).unwrap();
+    assert_eq!(names(&store, "x", None), ["x/1"]);
+    assert_eq!(store.size(&name("x/4")).unwrap(), None);
+    store.read(&name("x/4"), 99).unwrap_err();
+}
+
+#[test]
+fn a_disk_without_such_renames_or_links_will_do() {
+    for lacks in [
+        &[Lack::FreeRename][..],
+        &[Lack::FreeRename, Lack::Link],
+        &[Lack::FreeRename, Lack::Link, Lack::Exchange],
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Folder::open(folder.path()).unwrap();
+        let disk = SimDisk::new(folder.path()).without(lacks);
+        let store = FolderStore::new(&disk, root, Mode::PRIVATE);
+        let name = name("x/1");
+        assert_eq!(
+            store.create(&name, b"1").unwrap(),
+            Created::New,
+            "{lacks:?}"
+        );
+        assert_eq!(
+            store.create(&name, b"2").unwrap(),
+            Created::Taken,
+            "{lacks:?}"
+        );
+        store.put(&name, b"3").unwrap();
+        assert_eq!(store.read(&name, 9).unwrap().unwrap(), b"3", "{lacks:?}");
+    }
+}
+
+/// What is done to a store that has `x/old` and the hint `x/hint`, and what may be found then of the
+/// object that it is about.
+type Act = (&'static str, fn(&dyn Store) -> apograph_store::Result<()>);
+
+const BEFORE: [(&str, &[u8]); 2] = [("x/old", b"old"), ("x/hint", b"1")];
+
+const ACTS: [(Act, &str, &[u8]); 5] = [
+    (
+        ("create", |store| {
+            store.create(&name("x/new"), b"new").map(drop)
+        }),
+        "x/new",
+        b"new",
+    ),
+    (
+        ("create in a new folder", |store| {
+            store.create(&name("y/z/new"), b"new").map(drop)
+        }),
+        "y/z/new",
+        b"new",
+    ),
+    (
+        ("upload", |store| {
+            let name = name("x/new");
+            let mut upload = store.upload(&name)?;
+            upload.write(b"n")?;
+            upload.write(b"ew")?;
+            upload.finish()
+        }),
+        "x/new",
+        b"new",
+    ),
+    (
+        ("put", |store| store.put(&name("x/hint"), b"2")),
+        "x/hint",
+        b"2",
+    ),
+    (
+        ("delete", |store| store.delete(&name("x/old"))),
+        "x/old",
+        b"",
+    ),
+];
+
+/// The content of an object before and after each act: none is the empty one.
+fn before(object: &str) -> &'static [u8] {
+    let found = BEFORE.iter().find(|(name, _)| *name == object);
+    found.map_or(&[], |(_, bytes)| *bytes)
+}
+
+fn prepared() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), &RealDisk);
+    for (object, bytes) in BEFORE {
+        store.create(&name(object), bytes).unwrap();
+    }
+    folder
+}
+
+fn open<'d>(path: &Path, disk: &'d dyn Disk) -> FolderStore<'d> {
+    FolderStore::new(disk, Folder::open(path).unwrap(), Mode::PRIVATE)
+}
+
+/// Each act with a fault at each of its operations, in turns; the folder afterwards.
+fn with_each_fault(fault: Fault, check: impl Fn(&str, &SimDisk, &Path, bool, &str, &[u8])) {
+    let mut struck = 0;
+    for ((what, act), object, after) in ACTS {
+        for index in 0.. {
+            let folder = prepared();
+            let disk = SimDisk::new(folder.path()).with_fault(index, fault);
+            let is_done = act(&open(folder.path(), &disk)).is_ok();
+            if !disk.is_struck() {
+                assert!(is_done, "{what}");
+                break;
+            }
+            struck += 1;
+            let told = format!("{what}, operation {index}");
+            check(&told, &disk, folder.path(), is_done, object, after);
+        }
+    }
+    assert!(struck > 20, "{struck} faults");
+}
+
+/// An object is as it was or as it will be, whole, wherever the power goes; once the call has
+/// returned it is as it will be.
+#[test]
+fn a_power_cut_leaves_whole_objects() {
+    with_each_fault(Fault::PowerCut, |told, disk, _, is_done, object, after| {
+        for survival in disk.survivals() {
+            let left = tempfile::tempdir().unwrap();
+            disk.cut(&survival, left.path());
+            let store = open(left.path(), &RealDisk);
+            let found = store.read(&name(object), 99).unwrap().unwrap_or_default();
+            let is_whole = !is_done && found == before(object) || found == after;
+            assert!(is_whole, "{told}: {object} is {found:?}");
+            for (other, bytes) in BEFORE.iter().filter(|(other, _)| *other != object) {
+                let found = store.read(&name(other), 99).unwrap();
+                assert_eq!(found.as_deref(), Some(*bytes), "{told}: {other}");
+            }
+            for text in names(&store, "x", None) {
+                assert!(
+                    ["x/new", "x/old", "x/hint"].contains(&&*text),
+                    "{told}: {text}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_done_survives_a_power_cut() {
+    for ((what, act), object, after) in ACTS {
+        let folder = prepared();
+        let disk = SimDisk::new(folder.path());
+        act(&open(folder.path(), &disk)).unwrap();
+        for survival in disk.survivals() {
+            let left = tempfile::tempdir().unwrap();
+            disk.cut(&survival, left.path());
+            let store = open(left.path(), &RealDisk);
+            let found = store.read(&name(object), 99).unwrap().unwrap_or_default();
+            assert_eq!(found, after, "{what}");
+        }
+    }
+}
+
+/// A writer that was told of an error finds the object as it was or as it will be, and can go on.
+#[test]
+fn a_failed_operation_leaves_whole_objects() {
+    let fails = Fault::Fails(ErrorKind::Other);
+    with_each_fault(fails, |told, _, path, is_done, object, after| {
+        let store = open(path, &RealDisk);
+        let found = store.read(&name(object), 99).unwrap().unwrap_or_default();
+        let is_whole = !is_done && found == before(object) || found == after;
+        assert!(is_whole, "{told}: {object} is {found:?}");
+    });
+}

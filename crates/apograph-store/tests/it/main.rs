@@ -1,0 +1,6 @@
+//! What each store promises, and what the one in a folder does beside.
+
+mod contract;
+mod folder;
+mod names;
+mod probe;
