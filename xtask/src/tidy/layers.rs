@@ -7,6 +7,7 @@ use crate::metadata::{Dependency, Package};
 const LAYERS: &[(&str, &[&str])] = &[
     ("apograph-format", &[]),
     ("apograph-io", &["apograph-format"]),
+    ("apograph-store", &["apograph-format", "apograph-io"]),
     ("apograph-manifest", &["apograph-format", "apograph-io"]),
     ("apograph-wal", &["apograph-format", "apograph-io"]),
     (
