@@ -9,7 +9,7 @@ use apograph_io::{Context, IoError, Mode, StagedFile, Steps};
 use apograph_manifest::{FileName, IncrementOf, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
 use apograph_wal::{
-    GroupHead, LogEndCause, LogFile, LogTail, Place, PlacedEvent, Runs, TimelineState,
+    GroupHead, LogEndCause, LogFile, LogTail, PartOf, Place, PlacedEvent, Runs, TimelineState,
     groups_behind,
 };
 
@@ -146,12 +146,9 @@ impl CapturedTail {
     pub(crate) fn damaged_at_end(&self, tail: &LogTail<'_>) -> CaptureError {
         let holds = |file: &&&LogFile| file.start() <= self.end;
         let file = tail.files.iter().rfind(holds);
-        let offset = file.map(|file| match (self.end, file.start()) {
-            (LogPosition::Lsn(end), LogPosition::Lsn(first)) => end
-                .distance_from(first)
-                .saturating_add(WAL_SEGMENT_HEADER_BYTES as u64),
-            (LogPosition::File(end), _) => end.offset,
-            (LogPosition::Lsn(_), LogPosition::File(_)) => 0,
+        let offset = file.map(|file| {
+            let offset = self.end.distance_from(file.start()).unwrap_or_default();
+            file.part().file_offset.saturating_add(offset)
         });
         CaptureError::WalDamaged {
             path: file.map(|file| file.path.clone()).unwrap_or_default(),
@@ -305,8 +302,8 @@ impl CapturedTail {
     fn pieces(&self, content: &mut Content<'_>) -> u64 {
         let mut repeated = 0;
         let (runs, tail) = (self.runs.as_slice(), content.tail);
-        for (index, file) in tail.files.iter().enumerate() {
-            let (Some(header), Some(part)) = (file.header(), tail.parts.get(index)) else {
+        for (index, (file, part)) in tail.files.iter().zip(&tail.parts).enumerate() {
+            let (Some(header), PartOf::Two { start: first, .. }) = (file.header(), part.of) else {
                 continue;
             };
             let run = runs.iter().find(|run| run.part == index);
@@ -315,9 +312,6 @@ impl CapturedTail {
                 continue;
             }
             let captured = run.map_or(0, |run| run.len() as u64);
-            let Some(first) = part.start().lsn() else {
-                continue;
-            };
             let before = if header.is_encrypted {
                 first.distance_from(header.first_lsn)
             } else {

@@ -8,12 +8,11 @@
 use std::time::SystemTime;
 
 use apograph_format::v1::CheckpointRecord;
-use apograph_format::{Checkpoint, DatabaseHeaders, Generation, LogPosition, LogSequence, Lsn};
+use apograph_format::{Checkpoint, DatabaseHeaders, LogPosition, LogSequence, Lsn};
 use apograph_io::Context;
 use apograph_manifest::{Cursor, ImageIdentity, ManifestError, read_cursor};
-use apograph_wal::{LogFile, LogFolder};
+use apograph_wal::LogFolder;
 
-use crate::continuity::file_of;
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::patience::{HELD, Patience, SETTLE_ATTEMPTS, pause};
@@ -114,19 +113,17 @@ impl Live {
     /// What a publish writes down of it, with whether the log was there before the image.
     pub(crate) fn moment(&self, is_older: bool) -> Moment {
         let log = self.log.as_ref();
-        let log = log.filter(|log| log.generation() == Generation::One);
         let recorded = log.and_then(|log| log.checkpoint().copied());
-        let files = || log.iter().flat_map(|log| log.files());
-        let sequence = |file: &LogFile| file_of(file.start()).0;
+        let numbered = || log.iter().flat_map(|log| log.numbered());
+        let numbers = || numbered().map(|(number, _)| number);
         // The first file was begun by no checkpoint.
-        let first = files().next().map(sequence);
+        let first = numbers().next();
         let before = recorded.map(|recorded| recorded.log_sequence).or(first);
-        let is_pending = |file: &&LogFile| Some(sequence(file)) > before;
         Moment {
             image: self.image,
             recorded,
-            newest: files().last().map(sequence),
-            pending: files().filter(is_pending).count() as u64,
+            newest: numbers().next_back(),
+            pending: numbers().filter(|number| Some(*number) > before).count() as u64,
             is_older,
             is_newest: true,
         }

@@ -40,6 +40,7 @@ mod engine;
 mod error;
 mod extent;
 mod names;
+mod position;
 mod ranges;
 mod segment;
 pub mod v1;
@@ -62,9 +63,10 @@ pub use names::{
     LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
     spill_folder,
 };
+pub use position::{FilePosition, LogPosition};
 pub use ranges::RangeSet;
 pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader};
 pub use words::{
-    Crc32, DatabaseId, Epoch, FilePosition, Generation, LogPosition, LogSequence, Lsn,
-    ParseWordError, Point, PointName, SegmentKind, Timeline, TransactionId, UnixMillis,
+    Crc32, DatabaseId, Epoch, Generation, LogSequence, Lsn, ParseWordError, Point, PointName,
+    SegmentKind, Timeline, TransactionId, UnixMillis,
 };

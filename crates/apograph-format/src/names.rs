@@ -3,7 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::words::{FilePosition, Generation, LogPosition, LogSequence, Lsn, SegmentKind};
+use crate::position::{FilePosition, LogPosition};
+use crate::words::{Generation, LogSequence, Lsn, SegmentKind};
 
 /// The log folder of a database file: the same path with `.wal` appended.
 pub fn log_folder(database: &Path) -> PathBuf {

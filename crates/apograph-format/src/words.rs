@@ -138,19 +138,6 @@ impl Epoch {
     pub const LATE_WINDOW: u64 = 4096;
 }
 
-impl Lsn {
-    /// The position so many bytes further on.
-    #[must_use]
-    pub const fn plus(self, bytes: u64) -> Self {
-        Self(self.0.saturating_add(bytes))
-    }
-
-    /// How many bytes this position lies after another; 0 where it does not.
-    pub const fn distance_from(self, other: Self) -> u64 {
-        self.0.saturating_sub(other.0)
-    }
-}
-
 impl Timeline {
     /// The first timeline of a chain.
     pub const FIRST: Self = Self(1);
@@ -221,94 +208,6 @@ impl FromStr for PointName {
             timeline,
             epoch: epoch.parse()?,
         })
-    }
-}
-
-/// A place in a log of generation 1: a log file, and the byte in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct FilePosition {
-    /// The number in the file's name.
-    pub sequence: LogSequence,
-    /// The offset in the file, in bytes.
-    pub offset: u64,
-}
-
-impl FilePosition {
-    /// The position so many bytes further on, in the same log file.
-    #[must_use]
-    pub const fn plus(self, bytes: u64) -> Self {
-        Self {
-            sequence: self.sequence,
-            offset: self.offset.saturating_add(bytes),
-        }
-    }
-}
-
-/// A place in a log.
-///
-/// Positions of one generation are ordered as the log is; a position of generation 1 is never
-/// compared with one of generation 2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum LogPosition {
-    /// Generation 1: the log file and the byte in it.
-    File(FilePosition),
-    /// Generation 2: the byte in the endless log.
-    Lsn(Lsn),
-}
-
-impl LogPosition {
-    /// A position in a log of generation 1.
-    pub const fn in_file(sequence: LogSequence, offset: u64) -> Self {
-        Self::File(FilePosition { sequence, offset })
-    }
-
-    /// The LSN of a position of generation 2.
-    pub const fn lsn(self) -> Option<Lsn> {
-        match self {
-            Self::File(_) => None,
-            Self::Lsn(lsn) => Some(lsn),
-        }
-    }
-
-    /// The generation of the log.
-    pub const fn generation(self) -> Generation {
-        match self {
-            Self::File(_) => Generation::One,
-            Self::Lsn(_) => Generation::Two,
-        }
-    }
-
-    /// The position so many bytes further on, in the same log file.
-    #[must_use]
-    pub const fn plus(self, bytes: u64) -> Self {
-        match self {
-            Self::File(place) => Self::File(place.plus(bytes)),
-            Self::Lsn(lsn) => Self::Lsn(lsn.plus(bytes)),
-        }
-    }
-}
-
-impl From<FilePosition> for LogPosition {
-    fn from(place: FilePosition) -> Self {
-        Self::File(place)
-    }
-}
-
-impl From<Lsn> for LogPosition {
-    fn from(lsn: Lsn) -> Self {
-        Self::Lsn(lsn)
-    }
-}
-
-impl fmt::Display for LogPosition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(FilePosition { sequence, offset }) => write!(f, "{sequence}+{offset}"),
-            Self::Lsn(lsn) => write!(f, "lsn {lsn}"),
-        }
     }
 }
 
@@ -525,14 +424,11 @@ mod tests {
 
     #[test]
     fn words_print_as_people_write_them() {
-        let file = LogPosition::in_file(LogSequence::new(7), 32);
         let rows = [
             (
                 Point::new(Timeline::new(2), Epoch::new(57)).to_string(),
                 "2:57",
             ),
-            (file.to_string(), "7+32"),
-            (LogPosition::from(Lsn::new(57)).to_string(), "lsn 57"),
             (format!("{:?}", Crc32::new(0x0371_198c)), "Crc32(0371198c)"),
             (SegmentKind::Full.to_string(), "full"),
             (SegmentKind::Incremental.to_string(), "incremental"),
@@ -555,25 +451,6 @@ mod tests {
         for (id, expected) in rows {
             assert_eq!(TransactionId::new(id).is_session(), expected, "{id}");
         }
-    }
-
-    #[test]
-    fn positions_lie_behind_one_another() {
-        let (near, far) = (Lsn::new(100), Lsn::new(157));
-        assert_eq!(near.plus(57), far);
-        assert_eq!(far.plus(u64::MAX), Lsn::new(u64::MAX));
-        assert_eq!((far.distance_from(near), near.distance_from(far)), (57, 0));
-        let file = LogPosition::in_file(LogSequence::new(7), 100);
-        let rows = [
-            (file, file.plus(57), Generation::One, None),
-            (near.into(), far.into(), Generation::Two, Some(near)),
-        ];
-        for (position, behind, generation, lsn) in rows {
-            assert_eq!(position.plus(57), behind);
-            assert!(position < behind);
-            assert_eq!((position.generation(), position.lsn()), (generation, lsn));
-        }
-        assert_eq!(file.plus(57).to_string(), "7+157");
     }
 
     #[test]

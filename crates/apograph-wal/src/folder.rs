@@ -59,6 +59,14 @@ impl LogFile {
         }
     }
 
+    /// Generation 1: the number in its name.
+    pub const fn sequence(&self) -> Option<LogSequence> {
+        match &self.of {
+            FileOf::One(sequence) => Some(*sequence),
+            FileOf::Two { .. } => None,
+        }
+    }
+
     /// Generation 2: its header.
     pub const fn header(&self) -> Option<&WalSegmentHeader> {
         match &self.of {
@@ -299,6 +307,12 @@ impl LogFolder {
     /// The log files in the order of the log.
     pub fn files(&self) -> &[LogFile] {
         &self.files
+    }
+
+    /// Generation 1: the log files with their numbers, in the order of the log.
+    pub fn numbered(&self) -> impl DoubleEndedIterator<Item = (LogSequence, &LogFile)> {
+        let files = self.files.iter();
+        files.filter_map(|file| Some((file.sequence()?, file)))
     }
 
     /// The file that has this position in its name.

@@ -5,8 +5,8 @@ use apograph_io::{Context, random, sums};
 use apograph_manifest::{CapturedFile, Evidence, LogEvidence, Nonce, SegmentRecord, SegmentStamp};
 use apograph_wal::LogFolder;
 
+use super::checkpoints::marks_after;
 use super::older_files::older_files_hash;
-use super::v1::{file_of, marks_after};
 use crate::error::Result;
 use crate::live::Moment;
 
@@ -52,16 +52,14 @@ fn captured_file(
     end: LogPosition,
     context: Context<'_>,
 ) -> Result<Option<CapturedFile>> {
-    let Some(file) = log.holding(end) else {
+    let holding = log.holding(end);
+    let Some((sequence, file)) = holding.and_then(|file| Some((file.sequence()?, file))) else {
         return Ok(None);
     };
-    let (sequence, _) = file_of(file.start());
-    let (at, offset) = file_of(end);
     let bytes = file.bytes();
-    let length = match usize::try_from(offset) {
-        Ok(offset) if at == sequence => offset.min(bytes.len()),
-        _ => bytes.len(),
-    };
+    let captured = end.distance_from(file.start());
+    let captured = captured.and_then(|bytes| usize::try_from(bytes).ok());
+    let length = captured.map_or(bytes.len(), |captured| captured.min(bytes.len()));
     Ok(Some(CapturedFile {
         sequence,
         length: length as u64,

@@ -7,6 +7,8 @@
 //! and it counts where both are of the last segment. What is compared with it differs: see `v1.rs`
 //! and `v2.rs`.
 
+mod after_engine;
+mod checkpoints;
 mod evidence;
 mod older_files;
 mod proof;
@@ -14,7 +16,6 @@ mod v1;
 mod v2;
 
 pub(crate) use evidence::evidence_of;
-pub(crate) use v1::file_of;
 
 use apograph_format::{Generation, LogPosition, Lsn, SegmentKind};
 use apograph_io::Context;
@@ -289,18 +290,6 @@ impl<'a> Search<'a> {
     /// The timeline at the end of the entries.
     fn timeline(&self) -> TimelineState {
         self.repository.timeline_before(self.entries.len())
-    }
-}
-
-/// How many bytes lie between two positions of a log file, or of a log of generation 2; `None`
-/// where the second lies before the first.
-fn distance(from: LogPosition, to: LogPosition) -> Option<u64> {
-    match (from, to) {
-        (LogPosition::Lsn(from), LogPosition::Lsn(to)) => to.get().checked_sub(from.get()),
-        (LogPosition::File(from), LogPosition::File(to)) if from.sequence == to.sequence => {
-            to.offset.checked_sub(from.offset)
-        }
-        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogPart, Runs};
 
 use super::proof::Proof;
-use super::{Search, distance, other_bytes};
+use super::{Search, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
 
@@ -145,7 +145,9 @@ fn unusable(entry: &ChainEntry) -> ChainBreak {
 
 /// A part without what stands at a position or after it.
 fn until(part: LogPart<'_>, end: LogPosition) -> LogPart<'_> {
-    let length = distance(part.start(), end).and_then(|it| usize::try_from(it).ok());
+    let length = end
+        .distance_from(part.start())
+        .and_then(|it| usize::try_from(it).ok());
     let bytes = part.bytes.slice(0..length.unwrap_or(usize::MAX));
     LogPart { bytes, ..part }
 }
@@ -186,7 +188,10 @@ fn other_part(runs: &mut Vec<(usize, Bytes<'_>)>, mut bytes: Bytes<'_>) -> Resul
 /// Whether a log file of generation 2 holds the bytes of a part at the place that the part has.
 fn holds(file: &LogFile, part: &LogPart<'_>) -> Result<bool> {
     let frames = file.part();
-    let offset = distance(frames.start(), part.start()).and_then(|it| usize::try_from(it).ok());
+    let offset = part
+        .start()
+        .distance_from(frames.start())
+        .and_then(|it| usize::try_from(it).ok());
     let Some(offset) = offset else {
         return Ok(false);
     };

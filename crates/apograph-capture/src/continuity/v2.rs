@@ -14,13 +14,13 @@
 //! 4. **the image against the log**: it is no older one, and the log has a file that begins where
 //!    the image ends.
 
-use apograph_format::Lsn;
+use apograph_format::{LogPosition, Lsn};
 use apograph_manifest::{Keep, SegmentContent};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{LogFile, LogFolder};
 
 use super::proof::{Proof, Unproved};
-use super::{PROOF_BYTES, ResumePoint, Search, counting, distance, is_of, other_bytes};
+use super::{PROOF_BYTES, ResumePoint, Search, counting, is_of, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
 
@@ -55,7 +55,8 @@ impl Search<'_> {
             self.is_marked()?;
         }
         let image = self.live.image_position(None);
-        let is_short = distance(file.start(), end.into()) <= Some(PROOF_BYTES as u64);
+        let is_short =
+            LogPosition::from(end).distance_from(file.start()) <= Some(PROOF_BYTES as u64);
         let is_same = holds_end_of(file, captured, end)?;
         if is_same && !is_short {
             return Ok(());
@@ -166,7 +167,9 @@ fn holds_end_of(file: &LogFile, captured: &IncrementFile, end: Lsn) -> Result<bo
         return Ok(false);
     };
     let frames = file.part().bytes;
-    let length = distance(file.start(), end.into()).and_then(|it| usize::try_from(it).ok());
+    let length = LogPosition::from(end)
+        .distance_from(file.start())
+        .and_then(|it| usize::try_from(it).ok());
     let Some(length) = length.filter(|length| *length <= frames.len()) else {
         return Ok(false);
     };
