@@ -2,6 +2,7 @@
 //!
 //! Each rule adds what breaks it to one list, so that a run tells all of it.
 
+mod decisions;
 mod documents;
 mod format_document;
 mod layers;
@@ -32,6 +33,7 @@ pub(crate) fn tidy() -> Result<()> {
     let mut findings = Findings::default();
     layers::check(&packages, &mut findings);
     publication::check(&packages, &mut findings);
+    decisions::check(&root, &mut findings)?;
     documents::check(&root, &mut findings)?;
     format_document::check(&root, &mut findings)?;
     sources::check(&root, &mut findings)?;

@@ -7,7 +7,7 @@
 //! an image, its epochs are taken from its place in the log on.
 //!
 //! Generation 1 counts epochs per process and says nowhere when another process took over. The
-//! rules (docs/decisions.md, "Where does a timeline end?"):
+//! rules (docs/decisions.md, "Where does a timeline of generation 1 end?"):
 //!
 //! - a seal ends a timeline: the engine writes it when it opens a log that a crash tore;
 //! - so does an epoch, or a session's transaction id, that this timeline has had: neither occurs

@@ -2,7 +2,7 @@
 //!
 //! Each backup is judged by what the engine makes of a plain copy. A tool that always takes a full
 //! one is never wrong and no use, so each life has a number of them that is not exceeded;
-//! docs/decisions.md says where the numbers come from. `APOGRAPH_COMMAND=PROGRAM` lets another
+//! docs/testing.md says where the numbers come from. `APOGRAPH_COMMAND=PROGRAM` lets another
 //! build of the command live them.
 
 use std::path::Path;
