@@ -95,7 +95,7 @@ enum Command {
         /// The only features, as `transactions` or `upgrade`
         #[arg(long = "feature")]
         features: Vec<String>,
-        /// Keeps what the clients and the command wrote, in `target/clients/stories`
+        /// Keeps what the clients and the command wrote, in `target/clients/scenarios`
         #[arg(long)]
         keep: bool,
     },

@@ -1,4 +1,4 @@
-//! A stretch of a live log, and the increment made of it.
+//! The tail of a live log, and the increment made of it.
 
 use apograph_format::v2::WAL_SEGMENT_HEADER_BYTES;
 use apograph_format::{
@@ -167,7 +167,7 @@ impl CapturedTail {
         self.runs.total_bytes() > 0
     }
 
-    /// Epochs up to the highest that are neither in the stretch nor at or under `base`.
+    /// Epochs up to the highest that are neither in the tail nor at or under `base`.
     pub(crate) fn missing_epochs(&self, base: Epoch) -> Vec<(u64, u64)> {
         let from = base.max(self.state.base).get().saturating_add(1);
         self.state
@@ -295,7 +295,7 @@ impl CapturedTail {
     }
 
     /// Generation 2: a piece of each log file, with a header for the place where it begins. Tells how
-    /// many bytes before the stretch are in the first.
+    /// many bytes before the tail are in the first.
     ///
     /// The header of an encrypted log file is bound to its key and to its first LSN. A piece of
     /// such a file begins where the file does, also where that was captured before.

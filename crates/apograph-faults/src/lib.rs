@@ -6,7 +6,7 @@
 //! command works. What does not hold is a violation, and none may occur.
 //!
 //! A test that cannot fail proves nothing. So most rows have a control: the same faults, put upon
-//! a command that is careless in the way which the row is about. It must be caught.
+//! a command without the safeguard that the row is about (a mutant). It must be caught.
 //!
 //! `cargo xtask faults` runs all of it; the tests of this crate run what is quick.
 

@@ -1,4 +1,4 @@
-//! A disk that is careless in the ways in which backup tools are: the control of the sweeps.
+//! A disk without one of the safeguards that backup tools forget: the control of the sweeps.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ pub struct MutantDisk<'d> {
     neglects: Neglect,
 }
 
-/// What a careless disk neglects.
+/// What a mutant disk neglects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Neglect {
     /// Files and folders are not synced.
@@ -32,7 +32,7 @@ pub enum Neglect {
     Modes,
 }
 
-/// The environment variable that tells the careless program what to neglect.
+/// The environment variable that tells the mutant program what to neglect.
 pub const NEGLECTS: &str = "APOGRAPH_NEGLECTS";
 
 impl Neglect {

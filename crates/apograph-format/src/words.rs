@@ -109,7 +109,7 @@ number_word! {
     TransactionId
 }
 number_word! {
-    /// A stretch of commits whose epochs one engine process counted: 1, 2, 3 along a chain.
+    /// A part of the history whose epochs one engine process counted: 1, 2, 3 along a chain.
     Timeline
 }
 number_word! {
@@ -134,7 +134,7 @@ impl Epoch {
     ///
     /// Generation 1 takes the epoch before it takes the log's lock. Eight sessions were up to 14
     /// places out of order, four on a busy machine 73: a session that the system puts aside in
-    /// between is as late as there are commits until it goes on.
+    /// between is as far behind as there are commits until it goes on.
     pub const LATE_WINDOW: u64 = 4096;
 }
 

@@ -6,7 +6,7 @@
 //! * what a live, crashed or closed database looks like on disk: [`Engine`] drives one in a
 //!   process of its own (`grafeo-driver`) that can be killed at any moment,
 //! * what the truth is: [`Truth`] reads the fixtures' `truth.json`, and [`scenario`] replays
-//!   the stories after them, with the engine's backups or with somebody else's.
+//!   the scenarios after them, with the engine's backups or with somebody else's.
 //!
 //! It knows no on-disk format: everything said here is said by the engine. Nor does it know the
 //! engine: each [`Generation`] has a driver program of its own, and both speak one [`protocol`].

@@ -1,4 +1,4 @@
-//! The stories after the golden fixtures, and how to live through them again.
+//! The scenarios after the golden fixtures, and how to live through them again.
 //!
 //! A [`Scenario`] is data: an ordered list of [`Step`]s. [`run`] executes it on a real engine
 //! and writes down the truth, in the layout of the fixtures:
@@ -25,7 +25,7 @@ use std::ops::RangeInclusive;
 use crate::generation::Generation;
 use crate::protocol::{Call, Durability, Load, OpenOptions};
 
-/// A story to live through.
+/// A scenario to live through.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// The fixture's name.
@@ -89,8 +89,8 @@ impl Scenario {
     /// And then one node with this label and property `i` is inserted per number.
     #[must_use]
     pub fn inserts(self, label: &str, numbers: RangeInclusive<u64>) -> Self {
-        numbers.fold(self, |story, i| {
-            story.run(format!("INSERT (:{label} {{i:{i}}})"))
+        numbers.fold(self, |scenario, i| {
+            scenario.run(format!("INSERT (:{label} {{i:{i}}})"))
         })
     }
 

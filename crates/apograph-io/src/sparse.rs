@@ -1,4 +1,4 @@
-//! Holes: stretches of a file that were never written.
+//! Holes: parts of a file that were never written.
 //!
 //! A file of a terabyte that holds a few bytes is made in no time, and takes minutes to read. What
 //! a copy makes of zeros is a hole too, so some holes are normal.
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 const LARGE_BYTES: u64 = 32 << 20;
 /// A large file that stores less than one byte of so many is not a segment.
 const SHARE: u64 = 16;
-/// More stored stretches than this are not counted: so many make a file of some size.
+/// More stored parts than this are not counted: so many make a file of some size.
 const STRETCHES_MAX: usize = 1 << 12;
 
 /// Whether a file of that length is large, and almost all of it a hole.

@@ -1,6 +1,6 @@
 //! What a repository can restore: a pure reading of its manifest and records.
 //!
-//! A **run** is a stretch of the manifest in which the log goes on without a gap. A restore
+//! A **run** is a part of the manifest in which the log goes on without a gap. A restore
 //! begins at a full backup and replays the increments after it in the same run. Which points a
 //! full backup reaches is its **coverage**:
 //!
@@ -8,7 +8,7 @@
 //!   the increment that catches up with it;
 //! - as far as every epoch of the timeline is there, since each occurs once;
 //! - on into the next timeline of the run, where nothing of the one before is missing but what a
-//!   crash can have kept from being logged: late epochs near its end.
+//!   crash can have kept from being logged: epochs near its end.
 //!
 //! A point is a name only where its timeline is counted. After a segment of which nothing is known
 //! a full backup reaches no point, nor does one in front of it of which that segment would tell

@@ -306,7 +306,7 @@ impl Slot {
     }
 }
 
-/// Little-endian fields, one behind the other.
+/// Little-endian fields, one after the other.
 #[derive(Default)]
 struct Writer(Vec<u8>);
 

@@ -336,7 +336,7 @@ impl Chain {
         (full.saturating_add(1)..end).filter(follows).collect()
     }
 
-    /// The last increment that can hold something of the state at a point: a late commit up to it,
+    /// The last increment that can hold something of the state at a point: a commit up to it,
     /// or a change without an epoch before the first higher one.
     fn last_needed(&self, increments: &[usize], point: Point) -> Option<usize> {
         let mut needed = None;
@@ -423,7 +423,7 @@ impl Chain {
         })
     }
 
-    /// A gap in the epochs after a full backup that no late commit explains.
+    /// A gap in the epochs after a full backup that no commit out of order explains.
     fn gap_before(&self, full: usize, increments: &[usize]) -> Option<GapCause> {
         let run = self.run_of(full)?;
         let mut from = self.served_from(full)?;

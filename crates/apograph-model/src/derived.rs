@@ -71,7 +71,7 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
     let mut answers = vec![
         format!("points {:?}", chain.restorable()),
         format!("positions {:?}", chain.restorable_lsns()),
-        format!("holes {:?}", chain.gaps().collect::<Vec<_>>()),
+        format!("gaps {:?}", chain.gaps().collect::<Vec<_>>()),
     ];
     answers.extend(chain.entries().iter().map(|entry| {
         let name = &entry.segment.file;

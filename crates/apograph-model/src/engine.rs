@@ -121,7 +121,7 @@ pub(crate) struct Engine {
     is_rotated: bool,
 }
 
-/// When the first story begins, in milliseconds since 1970.
+/// When the first scenario begins, in milliseconds since 1970.
 const BEGINNING_MS: u64 = 1_700_000_000_000;
 const SYSTEM: u64 = 1;
 

@@ -3,7 +3,7 @@
 use apograph_format::Generation;
 use apograph_testing::fuzz::{TARGETS, Target};
 
-use crate::op::{Backup, Damage, DamageKind, Op, Shape, Story};
+use crate::op::{Backup, Damage, DamageKind, Op, RandomScenario, Shape};
 use crate::run::{Effort, run};
 
 /// The target over a whole repository.
@@ -21,13 +21,13 @@ pub fn targets() -> Vec<Target> {
     targets
 }
 
-/// Lets a story happen: a history, its backups, damage to them, and what restores give.
+/// Lets a scenario happen: a history, its backups, damage to them, and what restores give.
 ///
 /// # Panics
 ///
 /// Where a restore gives another state than the database was in, or what was captured is not there.
 pub fn repository(data: &[u8]) {
-    run(&Story::decode(data), Effort::SOME);
+    run(&RandomScenario::decode(data), Effort::SOME);
 }
 
 const COMMIT: Op = Op::Commit(Shape::of(1, 1, 9));
@@ -41,12 +41,12 @@ const FULL: Op = Op::Backup(Backup::Full);
 const INCREMENTAL: Op = Op::Backup(Backup::Incremental);
 
 fn seeds() -> Vec<Vec<u8>> {
-    let late = Op::Late(Shape::default());
+    let out_of_order = Op::OutOfOrder(Shape::default());
     let crash = |lost_bytes| Op::Crash { lost_bytes };
     let damage = |kind, file, place| Op::Damage(Damage { kind, file, place });
     let flip = |file, place| damage(DamageKind::Flip, file, place);
     let lost = Op::Rebuild { is_lost: true };
-    let stories: [&[Op]; 9] = [
+    let scenarios: [&[Op]; 9] = [
         &[COMMIT, AUTO, COMMIT, CHANGE, INCREMENTAL, BIG, COMMIT, AUTO],
         &[
             COMMIT,
@@ -98,12 +98,12 @@ fn seeds() -> Vec<Vec<u8>> {
         &[
             COMMIT,
             AUTO,
-            late,
+            out_of_order,
             COMMIT,
             Op::Mark,
             AUTO,
             Op::Rotate,
-            late,
+            out_of_order,
             Op::Checkpoint,
             AUTO,
         ],
@@ -141,12 +141,12 @@ fn seeds() -> Vec<Vec<u8>> {
             AUTO,
         ],
     ];
-    let told = stories.into_iter().flat_map(|ops| {
-        [Generation::One, Generation::Two].map(|generation| Story {
+    let told = scenarios.into_iter().flat_map(|ops| {
+        [Generation::One, Generation::Two].map(|generation| RandomScenario {
             generation,
             is_slow: false,
             ops: ops.to_vec(),
         })
     });
-    told.map(|story| story.encode()).collect()
+    told.map(|scenario| scenario.encode()).collect()
 }

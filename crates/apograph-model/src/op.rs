@@ -1,6 +1,6 @@
-//! What can happen to a database and to its backups, and a story of such things.
+//! What can happen to a database and to its backups, and a scenario of such things.
 //!
-//! A story is decoded from bytes, and every byte string is one: a fuzzer cannot miss. Each thing
+//! A scenario is decoded from bytes, and every byte string is one: a fuzzer cannot miss. Each thing
 //! that happens takes three bytes, so a byte that is put in or left out moves all after it, and
 //! one that is changed changes one thing.
 
@@ -9,10 +9,10 @@ use std::fmt;
 use apograph_capture::Kind;
 use apograph_format::Generation;
 
-/// No story is longer.
+/// No scenario is longer.
 pub const MAX_OPS: usize = 40;
 const OP_BYTES: usize = 3;
-/// The front of the first byte of a slow story.
+/// The front of the first byte of a slow scenario.
 const SLOW: u8 = 63;
 
 /// Something that happens.
@@ -25,7 +25,7 @@ pub enum Op {
     Change(Shape),
     /// Generation 1: two sessions commit, and the second logs first; the other does when something
     /// else happens. In generation 2 they just commit.
-    Late(Shape),
+    OutOfOrder(Shape),
     /// A commit of which only a part is in the log when the next thing happens.
     Begin(Shape),
     /// Generation 2: a sync marker.
@@ -138,10 +138,10 @@ pub enum DamageKind {
 
 /// A database and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Story {
+pub struct RandomScenario {
     /// The generation of its files.
     pub generation: Generation,
-    /// Whether backups see writes that are going on. A capture waits for those, so such a story
+    /// Whether backups see writes that are going on. A capture waits for those, so such a scenario
     /// takes a tenth of a second for each backup; in others the write is finished first.
     pub is_slow: bool,
     /// What happens, in order.
@@ -153,8 +153,8 @@ const CODES: [u8; 17] = [
     0, 74, 84, 92, 98, 106, 122, 130, 138, 146, 166, 170, 214, 224, 227, 230, 250,
 ];
 
-impl Story {
-    /// The story that any bytes tell.
+impl RandomScenario {
+    /// The scenario that any bytes tell.
     pub fn decode(bytes: &[u8]) -> Self {
         let (head, rest) = bytes
             .split_first()
@@ -178,7 +178,7 @@ impl Story {
         }
     }
 
-    /// Bytes that tell this story.
+    /// Bytes that tell this scenario.
     pub fn encode(&self) -> Vec<u8> {
         let is_damaged = self.ops.iter().any(|op| matches!(op, Op::Damage(_)));
         let head = u8::from(self.generation == Generation::Two)
@@ -193,7 +193,7 @@ fn op(code: u8, a: u8, b: u8) -> Op {
     match CODES.partition_point(|first| *first <= code) - 1 {
         0 => Op::Commit(shape(a, b)),
         1 => Op::Change(shape(a, b)),
-        2 => Op::Late(shape(a, b)),
+        2 => Op::OutOfOrder(shape(a, b)),
         3 => Op::Begin(shape(a, b)),
         4 => Op::Mark,
         5 => Op::Checkpoint,
@@ -236,7 +236,7 @@ fn code(op: Op) -> [u8; OP_BYTES] {
     match op {
         Op::Commit(shape) => shaped(0, shape),
         Op::Change(shape) => shaped(1, shape),
-        Op::Late(shape) => shaped(2, shape),
+        Op::OutOfOrder(shape) => shaped(2, shape),
         Op::Begin(shape) => shaped(3, shape),
         Op::Mark => [CODES[4], 0, 0],
         Op::Checkpoint => [CODES[5], 0, 0],
@@ -280,7 +280,7 @@ fn shape(a: u8, b: u8) -> Shape {
     }
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for RandomScenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pace = if self.is_slow { ", slow" } else { "" };
         writeln!(f, "generation {}{pace}", self.generation.number())?;

@@ -1,4 +1,4 @@
-//! Lets a story happen to the real library, and compares.
+//! Lets a scenario happen to the real library, and compares.
 
 mod elsewhere;
 
@@ -20,7 +20,7 @@ use crate::derived::check_derived;
 use crate::engine::{Engine, Keep};
 use crate::live::Live;
 use crate::names::{Names, Timelines};
-use crate::op::{Backup, Op, Story};
+use crate::op::{Backup, Op, RandomScenario};
 use crate::read::state_of;
 use crate::truth::State;
 
@@ -86,7 +86,7 @@ impl Effort {
 /// Where the library and the model disagree.
 #[derive(Debug, Clone)]
 pub struct Failure {
-    /// The last thing that happened: a number in the story, or one past it.
+    /// The last thing that happened: a number in the scenario, or one past it.
     pub op: usize,
     /// What is wrong, and what the model knows.
     pub detail: String,
@@ -98,18 +98,18 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Lets a story happen.
+/// Lets a scenario happen.
 ///
 /// # Panics
 ///
 /// Where the library and the model disagree.
-pub fn run(story: &Story, effort: Effort) {
-    if let Err(failure) = check(story, &Real, effort) {
-        panic!("{failure}\n\n{story}");
+pub fn run(scenario: &RandomScenario, effort: Effort) {
+    if let Err(failure) = check(scenario, &Real, effort) {
+        panic!("{failure}\n\n{scenario}");
     }
 }
 
-/// Lets a story happen.
+/// Lets a scenario happen.
 ///
 /// # Errors
 ///
@@ -118,7 +118,11 @@ pub fn run(story: &Story, effort: Effort) {
 /// # Panics
 ///
 /// Where there is no room for the files.
-pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(), Failure> {
+pub fn check(
+    scenario: &RandomScenario,
+    library: &dyn Library,
+    effort: Effort,
+) -> Result<(), Failure> {
     let folder = scratch().expect("a temporary folder");
     let database = folder.path().join("db.grafeo");
     let mut stage = Stage {
@@ -127,9 +131,9 @@ pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(),
         root: folder.path().to_owned(),
         repository: folder.path().join("repository"),
         elsewhere: folder.path().join("elsewhere"),
-        live: Live::at(database, story.generation),
-        engine: Engine::new(story.generation),
-        story,
+        live: Live::at(database, scenario.generation),
+        engine: Engine::new(scenario.generation),
+        scenario,
         done: Done::default(),
         older: BTreeMap::new(),
         restored: 0,
@@ -137,11 +141,11 @@ pub fn check(story: &Story, library: &dyn Library, effort: Effort) -> Result<(),
         names: Names::default(),
         names_elsewhere: Names::default(),
     };
-    let play = |stage: &mut Stage<'_>, index: usize| match story.ops.get(index) {
+    let play = |stage: &mut Stage<'_>, index: usize| match scenario.ops.get(index) {
         Some(op) => stage.play(*op),
         None => stage.finish(),
     };
-    for index in 0..=story.ops.len() {
+    for index in 0..=scenario.ops.len() {
         play(&mut stage, index).map_err(|wrong| {
             let detail = match wrong {
                 Wrong::Library(detail) => {
@@ -181,7 +185,7 @@ struct Stage<'a> {
     elsewhere: PathBuf,
     live: Live,
     engine: Engine,
-    story: &'a Story,
+    scenario: &'a RandomScenario,
     done: Done,
     older: BTreeMap<&'static str, Vec<u8>>,
     restored: usize,
@@ -195,7 +199,7 @@ impl Stage<'_> {
         match op {
             Op::Commit(shape) => self.engine.commit(shape),
             Op::Change(shape) => self.engine.change(shape),
-            Op::Late(shape) => self.engine.late(shape),
+            Op::OutOfOrder(shape) => self.engine.out_of_order(shape),
             Op::Begin(shape) => self.engine.begin(shape),
             Op::Mark => self.engine.mark(),
             Op::Checkpoint => {
@@ -251,7 +255,7 @@ impl Stage<'_> {
     }
 
     fn back_up(&mut self, backup: Backup) -> Result<(), Wrong> {
-        if !self.story.is_slow {
+        if !self.scenario.is_slow {
             self.engine.settle();
         }
         if backup == Backup::Full || !self.engine.goes_on {
@@ -345,7 +349,7 @@ impl Stage<'_> {
         let options = RestoreOptions::to(target);
         self.library.restore(repository, &output, &options)?;
         let truth = &self.engine.truth;
-        Ok(state_of(&output, self.story.generation, truth))
+        Ok(state_of(&output, self.scenario.generation, truth))
     }
 
     /// After a backup the latest state is the live one.

@@ -33,7 +33,7 @@ impl Verified {
         &self.damaged
     }
 
-    /// Which file an entry's mark is about, of whichever kind that is.
+    /// Which file an entry's verification is about, of whichever kind that is.
     pub(crate) fn stamp(&self, index: usize) -> Option<FileStamp> {
         let sound = self.get(index).map(|found| found.stamp);
         sound.or(self.damage(index).map(|found| found.stamp))

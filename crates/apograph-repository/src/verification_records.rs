@@ -1,7 +1,7 @@
 //! Noting in `apograph.json` what a verification found.
 //!
 //! A verification reads without a lock, for as long as it takes, and backups go on meanwhile. So
-//! what it found is put beside what the small files say by then, under the lock: a mark goes to the
+//! what it found is put beside what the small files say by then, under the lock: it goes to the
 //! record of the segment with its name, size and checksum, if there is one, and everything else in
 //! the file stays. Records that this repository read from the segments themselves are added as far
 //! as the manifest only grew since; after a manifest that was made anew their timelines may be
@@ -32,7 +32,7 @@ pub struct VerificationRecord<'a> {
 }
 
 impl Writer<'_> {
-    /// Puts marks into `apograph.json`, durably, where that changes anything.
+    /// Puts verification records into `apograph.json`, durably, where that changes anything.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Writer<'_> {
     }
 }
 
-/// The records by now, in the order of the manifest, with the marks.
+/// The records by now, in the order of the manifest, with what was verified.
 fn marked<'a>(
     repository: &'a Repository,
     present: &'a Opened,

@@ -208,7 +208,7 @@ impl<'a> Check<'a> {
         let mut found = self.found();
         if self.notes {
             let verification = stamp.map(|stamp| Verification::new(stamp, self.level, at));
-            // A file of which it would not show that it was changed again has no mark.
+            // A file of which it would not show that it was changed again has no record.
             if read.is_err() || verification.is_some() {
                 let mark = VerificationRecord {
                     segment,
@@ -319,7 +319,7 @@ fn missing_links(repository: &Repository) -> Vec<Problem> {
         | GapCause::Damaged { .. }
         | GapCause::MissingFile { .. }
         | GapCause::Unsupported { .. } => false,
-        // Late commits may still come, or were lost in a crash before they were logged.
+        // Commits out of order may still come, or were lost in a crash before they were logged.
         GapCause::EpochsMissing {
             is_out_of_order, ..
         } => !is_out_of_order,

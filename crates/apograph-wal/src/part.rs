@@ -29,7 +29,7 @@ pub enum PartOf {
         /// Where in the log its first byte stands. In a segment, in file 0.
         start: FilePosition,
         /// How many ends of log files lie inside, at unknown places. The engine's segments are log
-        /// files one behind the other; a log file and a segment of ours have none.
+        /// files one after the other; a log file and a segment of ours have none.
         file_boundaries: u64,
     },
     /// Generation 2.

@@ -14,7 +14,7 @@
 //!   twice in a process. (The direct API on a compacted database repeats the *current* epoch, in a
 //!   group of the system's own; that is no new timeline.)
 //! - so does an epoch at or under the timeline's base that is nearer to a count restarted at 1
-//!   than to the highest epoch. Nearer to the highest it is late: sessions take their epoch before
+//!   than to the highest epoch. Nearer to the highest it is out of order: sessions take their epoch before
 //!   they take the log's lock, and runs with 8 of them were up to 14 places out of order.
 //!
 //! A group without an epoch belongs to the highest one before it. A session's group always has

@@ -33,7 +33,7 @@ class Golden:
         self.reports = self.folder / "states.jsonl"
 
     def live(self, steps):
-        """One life: `steps` gets a function that runs an operation and notes the state behind it."""
+        """One life: `steps` gets a function that runs an operation and notes the state after it."""
         sys.stdout.flush()
         process = os.fork()
         if process == 0:

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-/// What came of the comparisons of a story.
+/// What came of the comparisons of a scenario.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
     /// What came back is what the client said.

@@ -10,7 +10,7 @@ mod client;
 mod expected;
 mod install;
 mod judge;
-mod story;
+mod scenario;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use anyhow::{Result, bail, ensure};
 use self::expected::Expected;
 use self::install::{Installed, Language, Release};
 use self::judge::Counts;
-use self::story::Story;
+use self::scenario::ClientScenario;
 use crate::metadata::target_folder;
 use crate::run::{cargo, run};
 
@@ -58,7 +58,7 @@ const FEATURES: [&str; 15] = [
     "compact",
     "spilled",
 ];
-/// How many stories run side by side.
+/// How many scenarios run side by side.
 const SIDE_BY_SIDE: usize = 2;
 
 /// What to run.
@@ -67,11 +67,11 @@ pub(crate) struct Options {
     pub(crate) versions: Vec<String>,
     /// The only features; all where there is none.
     pub(crate) features: Vec<String>,
-    /// Keeps the folders of the stories.
+    /// Keeps the folders of the scenarios.
     pub(crate) keep: bool,
 }
 
-/// What came of the stories of a client, by feature.
+/// What came of the scenarios of a client, by feature.
 type Outcomes = BTreeMap<(String, String), Counts>;
 
 pub(crate) fn clients(options: &Options) -> Result<()> {
@@ -118,26 +118,26 @@ pub(crate) fn clients(options: &Options) -> Result<()> {
     }
 }
 
-/// The stories, in the order in which they are run.
+/// The scenarios, in the order in which they are run.
 fn work(
     installed: &[Installed],
     upgrade: Option<&Installed>,
     command: &std::path::Path,
     folder: &std::path::Path,
     options: &Options,
-) -> Vec<Story> {
-    let mut stories = Vec::new();
+) -> Vec<ClientScenario> {
+    let mut scenarios = Vec::new();
     for client in installed {
         let wanted = |feature: &&&str| {
             options.features.is_empty() || options.features.iter().any(|it| it == **feature)
         };
         for feature in FEATURES.iter().filter(wanted) {
-            stories.push(Story {
+            scenarios.push(ClientScenario {
                 client: client.clone(),
                 upgraded: None,
                 feature: (*feature).to_owned(),
                 command: command.to_owned(),
-                folder: story_folder(folder, client, feature),
+                folder: scenario_folder(folder, client, feature),
                 keep: options.keep,
             });
         }
@@ -145,38 +145,41 @@ fn work(
         let upgrade_is_wanted =
             options.features.is_empty() || options.features.iter().any(|it| it == "upgrade");
         if let Some(upgrade) = upgrade.filter(|_| is_older && upgrade_is_wanted) {
-            stories.push(Story {
+            scenarios.push(ClientScenario {
                 client: client.clone(),
                 upgraded: Some(upgrade.clone()),
                 feature: "queries".to_owned(),
                 command: command.to_owned(),
-                folder: story_folder(folder, client, "upgrade"),
+                folder: scenario_folder(folder, client, "upgrade"),
                 keep: options.keep,
             });
         }
     }
-    stories
+    scenarios
 }
 
-fn story_folder(folder: &std::path::Path, client: &Installed, feature: &str) -> PathBuf {
-    folder.join(format!("stories/{}-{feature}", client.release.slug()))
+fn scenario_folder(folder: &std::path::Path, client: &Installed, feature: &str) -> PathBuf {
+    folder.join(format!("scenarios/{}-{feature}", client.release.slug()))
 }
 
-fn run_all(stories: Vec<Story>) -> Outcomes {
-    let waiting = Mutex::new(stories);
+fn run_all(scenarios: Vec<ClientScenario>) -> Outcomes {
+    let waiting = Mutex::new(scenarios);
     let outcomes = Mutex::new(Outcomes::new());
     let next = || waiting.lock().ok().and_then(|mut waiting| waiting.pop());
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
-                while let Some(story) = next() {
-                    let counts = story.run();
-                    println!("{:<14} {:<12} {counts}", story.name(), story.column());
+                while let Some(scenario) = next() {
+                    let counts = scenario.run();
+                    println!("{:<14} {:<12} {counts}", scenario.name(), scenario.column());
                     for line in &counts.details {
                         println!("    {line}");
                     }
                     if let Ok(mut outcomes) = outcomes.lock() {
-                        let row = (story.name().to_owned(), story.client.release.to_string());
+                        let row = (
+                            scenario.name().to_owned(),
+                            scenario.client.release.to_string(),
+                        );
                         outcomes.insert(row, counts);
                     }
                 }

@@ -139,7 +139,7 @@ fn a_file_that_was_captured_whole_is_as_it_was_or_gone() {
 
 #[test]
 fn no_log_file_is_missing_from_the_end_of_the_chain_to_the_newest() {
-    // The end of the chain, one behind it, and the newest that there was.
+    // The end of the chain, one after it, and the newest that there was.
     for (missing, words) in [
         (1, "wal_00000001.log is not there any more"),
         (2, "wal_00000002.log is not there any more"),

@@ -368,7 +368,7 @@ fn a_log_file_that_is_missing_for_a_moment_is_looked_for_again() {
             (live.capture_on(&disk, Kind::Auto), disk.operations())
         };
         let (refused, operations) = capture(None);
-        assert_eq!(refused.expect_err("a hole").code(), "wal-damaged");
+        assert_eq!(refused.expect_err("a gap").code(), "wal-damaged");
         let mut copies = (0..operations.len()).filter(|&index| {
             let name = operations[index].path.to_string_lossy();
             operations[index].name == "remove" && name.contains("backup_full")

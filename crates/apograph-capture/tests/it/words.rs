@@ -13,7 +13,7 @@ use crate::live::{Live, flip};
 fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
     let file = "backup_incr_0001.wal".to_owned().try_into();
     let file = file.expect("a name");
-    let cause = "a hole".to_owned();
+    let cause = "a gap".to_owned();
     let file_name = || "wal_00000002.log".to_owned();
     let position = Lsn::new(296);
     let words = [
@@ -24,7 +24,7 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
         ),
         (
             ChainBreak::Unreachable { cause },
-            "cannot be restored: a hole",
+            "cannot be restored: a gap",
         ),
         (ChainBreak::Migrated, "migrated from Grafeo 0.5 to 0.6"),
         (ChainBreak::Closed, "was closed since"),

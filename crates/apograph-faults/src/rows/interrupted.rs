@@ -81,7 +81,7 @@ fn asked(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
         let outcome = act.perform_heard(disk, &place, &patience);
         tally.runs += 1;
         if !patience.has_ended.into_inner() {
-            // A careless build may fail by itself.
+            // A mutant may fail by itself.
             if neglects.is_none() {
                 outcome?;
             }

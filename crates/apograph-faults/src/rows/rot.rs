@@ -102,7 +102,7 @@ fn golden(fixtures: Fixtures, name: &str) -> PathBuf {
     fixtures.root().join(name).join("backup")
 }
 
-/// Lays the segments of several lives one behind the other, as if they were those of one database.
+/// Lays the segments of several lives one after the other, as if they were those of one database.
 fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
     let mut index = 0;
     for life in LIVES {

@@ -22,7 +22,7 @@ impl<'a> WatchedDisk<'a> {
         }
     }
 
-    /// The same, careless: each operation looks its folders up anew, by their paths.
+    /// A mutant: each operation looks its folders up anew, by their paths.
     pub(crate) fn by_path(before: &'a (dyn Fn(usize) + Sync)) -> Self {
         Self {
             goes_by_path: true,

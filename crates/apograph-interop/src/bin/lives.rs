@@ -73,7 +73,7 @@ fn live(tools: &Tools, seeds: RangeInclusive<u64>, shrinks: bool) -> (Report, Ve
                 continue;
             };
             if !life.report.findings.is_empty() {
-                println!("seed {seed}\n{}", life.story());
+                println!("seed {seed}\n{}", life.script());
                 for finding in &life.report.findings {
                     println!("    {finding}");
                 }

@@ -70,7 +70,7 @@ impl Life {
     }
 
     /// What happens in it.
-    pub fn story(&self) -> String {
+    pub fn script(&self) -> String {
         Listed(&self.ops).to_string()
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::missing_panics_doc,
-    reason = "every method panics where the engine or the file system does not do what the story says"
+    reason = "every method panics where the engine or the file system does not do what the scenario says"
 )]
 
 mod backups;

@@ -38,22 +38,22 @@ pub fn scenarios(generation: Generation) -> Vec<Scenario> {
 }
 
 fn full_only() -> Scenario {
-    let story = Scenario::new("01_full_only", "five commits, then one full backup");
+    let scenario = Scenario::new("01_full_only", "five commits, then one full backup");
     ["Alix", "Gus", "Vincent", "Jules", "Mia"]
         .iter()
-        .fold(story, |story, name| {
-            story.run(format!("INSERT (:Person {{name:'{name}'}})"))
+        .fold(scenario, |scenario, name| {
+            scenario.run(format!("INSERT (:Person {{name:'{name}'}})"))
         })
         .full()
 }
 
 fn chain_of_40() -> Scenario {
     let about = "full + 3 incrementals, 40 epochs: inserts, updates, deletes, edges, labels";
-    (1..=40).fold(Scenario::new("02_chain40", about), |story, epoch| {
+    (1..=40).fold(Scenario::new("02_chain40", about), |scenario, epoch| {
         let first = (epoch - 1) / 8 * 8 + 1;
         let second = first + 1;
         let a = format!("MATCH (a:Person {{n:{second}}})");
-        let story = story.run(match epoch - first {
+        let scenario = scenario.run(match epoch - first {
             0..=2 => format!("INSERT (:Person {{name:'p{epoch}', n:{epoch}}})"),
             3 => format!(
                 "MATCH (a:Person {{n:{first}}}), (b:Person {{n:{second}}}) \
@@ -65,9 +65,9 @@ fn chain_of_40() -> Scenario {
             _ => format!("MATCH (a:Person {{n:{first}}}) DETACH DELETE a"),
         });
         match epoch {
-            7 => story.full(),
-            18 | 29 | 40 => story.incremental(),
-            _ => story,
+            7 => scenario.full(),
+            18 | 29 | 40 => scenario.incremental(),
+            _ => scenario,
         }
     })
 }
@@ -94,30 +94,30 @@ fn rotation(generation: Generation) -> Scenario {
         }
         Generation::Two => "rotations between groups",
     };
-    let story = Scenario::new("04_rotation", about)
+    let scenario = Scenario::new("04_rotation", about)
         .inserts("R", 1..=1)
         .full();
-    let story = (2..=10).fold(story, |story, i| {
-        let story = story.run(format!(
+    let scenario = (2..=10).fold(scenario, |scenario, i| {
+        let scenario = scenario.run(format!(
             "INSERT (:R {{i:{i}, s:'abcdefghijklmnopqrstuvwxyz'}})"
         ));
         match i {
-            3 | 9 => story.then(Step::Rotate),
-            6 => story.then(Step::Rotate).incremental(),
-            10 => story.incremental(),
-            _ => story,
+            3 | 9 => scenario.then(Step::Rotate),
+            6 => scenario.then(Step::Rotate).incremental(),
+            10 => scenario.incremental(),
+            _ => scenario,
         }
     });
-    let story = story.then(Step::Snapshot("source"));
+    let scenario = scenario.then(Step::Snapshot("source"));
     if generation == Generation::Two {
-        return story;
+        return scenario;
     }
     Scenario {
         notes: &[
             "source_midgroup has no checkpoint.meta: every record is replayed over the \
                   container (idempotent)",
         ],
-        ..story.then(Step::SnapshotInSmallFiles("source_midgroup"))
+        ..scenario.then(Step::SnapshotInSmallFiles("source_midgroup"))
     }
 }
 
@@ -201,8 +201,8 @@ fn torn_tail() -> Scenario {
     let about = "the same live source cut 9 and 23 bytes before its end (source_cutN), \
                  and with 64 garbage bytes appended";
     (1..=5)
-        .fold(Scenario::new("08_torn_tail", about), |story, i| {
-            story.run(format!("INSERT (:T {{i:{i}, s:'tail-{i}'}})"))
+        .fold(Scenario::new("08_torn_tail", about), |scenario, i| {
+            scenario.run(format!("INSERT (:T {{i:{i}, s:'tail-{i}'}})"))
         })
         .then(Step::Snapshot("source"))
         .then(Step::Kill)
@@ -331,7 +331,7 @@ fn concurrent(name: &'static str, backups_meanwhile: u64) -> Scenario {
     let about = "8 sessions commit one node per epoch, concurrently; with incrementals taken \
                  meanwhile when the name says so";
     let load = Load::of(8, 30).labelled("Q");
-    let story = Scenario::new(name, about)
+    let scenario = Scenario::new(name, about)
         .inserts("Q", 0..=0)
         .full()
         .then(Step::Concurrent {
@@ -341,7 +341,7 @@ fn concurrent(name: &'static str, backups_meanwhile: u64) -> Scenario {
         .incremental();
     Scenario {
         nodes_equal_epoch: true,
-        ..story
+        ..scenario
     }
 }
 
@@ -408,7 +408,7 @@ fn big_group() -> Scenario {
 fn wal_directory() -> Scenario {
     let about = "WAL-directory storage format: the log is the only copy; closed once (close() \
                  logs a bare TransactionCommit), reopened, then copied live";
-    let story = Scenario::new("17_wal_directory", about)
+    let scenario = Scenario::new("17_wal_directory", about)
         .inserts("W", 1..=2)
         .then(Step::Close)
         .then(Step::Open)
@@ -417,14 +417,14 @@ fn wal_directory() -> Scenario {
         .then(Step::Snapshot("source"));
     Scenario {
         database: "db",
-        ..story
+        ..scenario
     }
 }
 
 fn sync_markers() -> Scenario {
     let about = "durability Sync: the log holds sync markers (one FIRST|LAST frame of \
                  transaction 1, 8 payload bytes)";
-    let story = Scenario::new("18_sync_markers", about)
+    let scenario = Scenario::new("18_sync_markers", about)
         .inserts("S", 1..=1)
         .full()
         .inserts("S", 2..=5)
@@ -435,7 +435,7 @@ fn sync_markers() -> Scenario {
             durability: Some(Durability::Sync),
             ..OpenOptions::default()
         },
-        ..story
+        ..scenario
     }
 }
 
@@ -443,8 +443,8 @@ fn mixed_lives() -> Scenario {
     let about = "full, incr with an update, close + reopen, a newer update, full: \
                  the chain of the first life leaks into the second";
     (1..=3)
-        .fold(Scenario::new("19_mixed_lives", about), |story, i| {
-            story.run(format!("INSERT (:M {{i:{i}, v:'old'}})"))
+        .fold(Scenario::new("19_mixed_lives", about), |scenario, i| {
+            scenario.run(format!("INSERT (:M {{i:{i}, v:'old'}})"))
         })
         .full()
         .run("MATCH (m:M {i:1}) SET m.v = 'life 0'")

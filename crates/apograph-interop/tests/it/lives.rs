@@ -50,10 +50,10 @@ pub(crate) fn world(generation: Generation) -> World {
 /// A life with one database that is open, and at most so many full backups: in generation 1, in
 /// generation 2.
 #[track_caller]
-pub(crate) fn live(generation: Generation, fulls: [u64; 2], story: impl FnOnce(&mut World)) {
+pub(crate) fn live(generation: Generation, fulls: [u64; 2], scenario: impl FnOnce(&mut World)) {
     let mut world = world(generation);
     world.open(DB);
-    story(&mut world);
+    scenario(&mut world);
     for repository in ["one", "two", "three"] {
         world.judge_points(repository);
     }

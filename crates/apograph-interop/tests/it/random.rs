@@ -43,11 +43,11 @@ fn seeds(generation: Generation) -> Vec<u64> {
 }
 
 /// What happens next.
-fn next(generation: Generation, story: Scenario, number: usize, random: &mut Rng) -> Scenario {
+fn next(generation: Generation, scenario: Scenario, number: usize, random: &mut Rng) -> Scenario {
     match generation {
         // One step in five is one that the logs of generation 1 cannot tell apart.
-        Generation::Two if random.u32(0..5) == 0 => next_v2(story, number, random),
-        _ => next_of_both(story, number, random),
+        Generation::Two if random.u32(0..5) == 0 => next_v2(scenario, number, random),
+        _ => next_of_both(scenario, number, random),
     }
 }
 
@@ -210,7 +210,7 @@ fn whatever_happens_to_the_files_it_is_exact(generation: Generation) {
             findings.is_empty(),
             "{}{findings:#?}\n\nagain, and shorter: cargo xtask lives --random --generation \
              {generation} --first {seed} --seeds 1 --shrink",
-            life.story()
+            life.script()
         );
     }
 }
@@ -264,7 +264,7 @@ fn in_turns_with_the_engine_it_is_exact_too() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("scenario");
         let repository = place.join("backup");
-        let story = life(generation, seed);
+        let scenario = life(generation, seed);
         let is_backup = |step: &&Step| matches!(step, Step::BackupFull | Step::BackupIncremental);
         let mut turns = InTurns {
             ours: Ours {
@@ -272,11 +272,11 @@ fn in_turns_with_the_engine_it_is_exact_too() {
             },
             engine: EngineBackups::of(&place),
             random: Rng::with_seed(seed),
-            left: story.steps.iter().filter(is_backup).count(),
+            left: scenario.steps.iter().filter(is_backup).count(),
             refused: Vec::new(),
         };
         let driver = fixtures::driver(generation);
-        let mut truth = scenario::run(&story, driver, &place, &mut turns).unwrap();
+        let mut truth = scenario::run(&scenario, driver, &place, &mut turns).unwrap();
         truth.fixture = format!("seed {seed}, in turns");
         assert_eq!(turns.refused, [""; 0], "seed {seed}");
         // Where a crash takes what was captured, the engine goes on with its chain all the same, or

@@ -9,7 +9,7 @@ use crate::gap::GapCause;
 pub struct Nearest {
     /// The last one before it.
     pub below: Option<PointName>,
-    /// The first one behind it.
+    /// The first one after it.
     pub above: Option<PointName>,
 }
 

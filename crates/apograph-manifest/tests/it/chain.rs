@@ -224,7 +224,7 @@ fn what_can_be_restored() {
 
 #[test]
 fn holes_lie_between_points() {
-    // Chain, and for each gap the last point before it and the first one behind it.
+    // Chain, and for each gap the last point before it and the first one after it.
     let rows = [
         ("F7 I8-9 F12 I13", "1:9 to 1:12"),
         ("F7 I8-9 I10-11! I12-13 I14", "1:9 to 1:12"),

@@ -1,4 +1,4 @@
-//! Marks of what was found sound.
+//! Records of what was found sound.
 
 use std::fs;
 

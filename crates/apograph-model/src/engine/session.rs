@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// Two sessions commit; the first to take an epoch is the last to log.
-    pub(crate) fn late(&mut self, shape: Shape) {
+    pub(crate) fn out_of_order(&mut self, shape: Shape) {
         self.prepare();
         let has_counted = self.process.is_some_and(|process| process.epoch > 0);
         if !self.is_first_generation() || !has_counted {

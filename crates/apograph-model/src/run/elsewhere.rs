@@ -13,7 +13,7 @@ impl Stage<'_> {
     /// Takes a backup into the other repository. Nothing is damaged there, so it works, and its
     /// latest state is the live one.
     pub(super) fn back_up_elsewhere(&mut self) -> Result<(), Wrong> {
-        if !self.story.is_slow {
+        if !self.scenario.is_slow {
             self.engine.settle();
         }
         // It may be a full one.

@@ -1,4 +1,4 @@
-//! Stories that once went wrong, and a library in which they still do.
+//! Scenarios that once went wrong, and a library in which they still do.
 
 use std::cell::{Cell, RefCell};
 use std::fs::OpenOptions;
@@ -9,7 +9,7 @@ use apograph_format::{Generation, log_folder};
 use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_model::{
-    Backup, Damage, DamageKind, Effort, Library, Op, Real, Shape, Story, check, run,
+    Backup, Damage, DamageKind, Effort, Library, Op, RandomScenario, Real, Shape, check, run,
 };
 use apograph_repository::Repository;
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
@@ -24,11 +24,11 @@ const DIES: Op = Op::Crash { lost_bytes: 0 };
 const DIES_TORN: Op = Op::Crash { lost_bytes: 3 };
 const LOSES_MUCH: Op = Op::Crash { lost_bytes: 176 };
 const LOSES_ALL: Op = Op::Crash { lost_bytes: 255 };
-const LATE: Op = Op::Late(Shape::of(3, 1, 187));
+const OUT_OF_ORDER: Op = Op::OutOfOrder(Shape::of(3, 1, 187));
 const REBUILT: Op = Op::Rebuild { is_lost: true };
 
-fn story(generation: Generation, ops: &[Op]) -> Story {
-    Story {
+fn scenario(generation: Generation, ops: &[Op]) -> RandomScenario {
+    RandomScenario {
         generation,
         is_slow: false,
         ops: ops.to_vec(),
@@ -68,11 +68,19 @@ fn what_once_went_wrong_in_generation_1() {
             COMMIT,
         ],
         // A copied increment is no backup that was killed before its manifest.
-        &[LATE, AUTO, LOSES_MUCH, CHECKPOINT, AUTO, copied, FULL],
+        &[
+            OUT_OF_ORDER,
+            AUTO,
+            LOSES_MUCH,
+            CHECKPOINT,
+            AUTO,
+            copied,
+            FULL,
+        ],
         // No increment tells of a process that has logged nothing, nor of what lies after an epoch
         // that was never logged.
-        &[FULL, BARE, REBUILT, LATE, BARE, LOSES_MUCH, AUTO],
-        &[FULL, BARE, REBUILT, LATE, DIES, AUTO],
+        &[FULL, BARE, REBUILT, OUT_OF_ORDER, BARE, LOSES_MUCH, AUTO],
+        &[FULL, BARE, REBUILT, OUT_OF_ORDER, DIES, AUTO],
         // The image of a process that has logged nothing has a timeline, which is nobody else's.
         &[
             Op::Commit(Shape::of(2, 2, 1)),
@@ -87,7 +95,7 @@ fn what_once_went_wrong_in_generation_1() {
         ],
     ];
     for ops in rows {
-        run(&story(Generation::One, ops), Effort::ALL);
+        run(&scenario(Generation::One, ops), Effort::ALL);
     }
 }
 
@@ -143,7 +151,7 @@ fn what_is_there_counts_wherever_it_stands() {
     ];
     for generation in [Generation::One, Generation::Two] {
         for ops in rows {
-            run(&story(generation, ops), Effort::ALL);
+            run(&scenario(generation, ops), Effort::ALL);
         }
     }
 }
@@ -154,7 +162,7 @@ fn what_once_went_wrong_in_generation_2() {
     let ahead = [
         COMMIT, AUTO, BARE, BARE, CHECKPOINT, DIES, COMMIT, FULL, COMMIT, COMMIT, AUTO,
     ];
-    run(&story(Generation::Two, &ahead), Effort::ALL);
+    run(&scenario(Generation::Two, &ahead), Effort::ALL);
 }
 
 /// Kills the second backup before one of its operations, and takes it again.
@@ -209,9 +217,9 @@ fn a_backup_that_is_killed_anywhere_does_not_stop_the_next() {
                     backups: Cell::new(0),
                     is_struck: Cell::new(false),
                 };
-                let story = story(generation, ops);
-                if let Err(failure) = check(&story, &library, Effort::SOME) {
-                    panic!("killed at {at}: {failure}\n\n{story}");
+                let scenario = scenario(generation, ops);
+                if let Err(failure) = check(&scenario, &library, Effort::SOME) {
+                    panic!("killed at {at}: {failure}\n\n{scenario}");
                 }
                 if !library.is_struck.get() {
                     assert!(at > 10, "only {at} operations");
@@ -281,9 +289,9 @@ fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
     ];
     for (ops, expected) in rows {
         let noting = Noting::default();
-        let story = story(Generation::Two, ops);
-        check(&story, &noting, Effort::ALL).expect("the story holds");
-        assert_eq!(*noting.0.borrow(), expected, "{story}");
+        let scenario = scenario(Generation::Two, ops);
+        check(&scenario, &noting, Effort::ALL).expect("the scenario holds");
+        assert_eq!(*noting.0.borrow(), expected, "{scenario}");
     }
 }
 
@@ -299,7 +307,7 @@ fn an_increment_behind_a_full_backup_may_be_lost() {
                     place: 40,
                 });
                 let ops = [&before[..], &[damage, COMMIT, AUTO]].concat();
-                run(&story(generation, &ops), Effort::ALL);
+                run(&scenario(generation, &ops), Effort::ALL);
             }
         }
     }
@@ -364,17 +372,17 @@ fn a_faulty_library_is_caught() {
         (HASTY, "is not whole"),
     ];
     for generation in [Generation::One, Generation::Two] {
-        let story = story(generation, &ops);
+        let scenario = scenario(generation, &ops);
         for (library, expected) in &libraries {
-            let failure = check(&story, library, Effort::ALL).expect_err("it is faulty");
+            let failure = check(&scenario, library, Effort::ALL).expect_err("it is faulty");
             assert!(failure.to_string().contains(expected), "{failure}");
         }
     }
 }
 
 #[test]
-fn a_story_is_what_its_bytes_tell() {
+fn a_scenario_is_what_its_bytes_tell() {
     for seed in (apograph_model::fuzz::REPOSITORY.seeds)() {
-        assert_eq!(Story::decode(&seed).encode(), seed);
+        assert_eq!(RandomScenario::decode(&seed).encode(), seed);
     }
 }

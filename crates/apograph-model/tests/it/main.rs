@@ -1,8 +1,8 @@
-//! Stories, some thousand of them, and what must not pass.
+//! Scenarios, some thousand of them, and what must not pass.
 
 mod derived;
 mod found;
 mod fuzz;
 mod readers;
 mod reading;
-mod stories;
+mod scenarios;

@@ -8,7 +8,7 @@ use apograph_capture::{CaptureError, Captured, Options};
 use apograph_format::Generation;
 use apograph_io::Context;
 use apograph_manifest::Target;
-use apograph_model::{Backup, Effort, Library, Op, Real, Shape, Story, check};
+use apograph_model::{Backup, Effort, Library, Op, RandomScenario, Real, Shape, check};
 use apograph_repository::Repository;
 use apograph_restore::{Options as RestoreOptions, VerifyOptions, restore, verify};
 
@@ -77,13 +77,13 @@ fn a_reader_beside_a_writer_finds_nothing_wrong() {
             };
             ops.extend([commit, Op::Backup(kind)]);
         }
-        let story = Story {
+        let scenario = RandomScenario {
             generation,
             is_slow: false,
             ops,
         };
         let library = Read::default();
-        if let Err(failure) = check(&story, &library, Effort::SOME) {
+        if let Err(failure) = check(&scenario, &library, Effort::SOME) {
             panic!("{failure}");
         }
         assert!(library.looks.into_inner() > 24);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Generation, log_folder};
 use apograph_io::Context;
-use apograph_model::{Backup, Effort, Library, Op, Shape, Story, check};
+use apograph_model::{Backup, Effort, Library, Op, Shape, RandomScenario, check};
 
 const COMMIT: Op = Op::Commit(Shape {
     records: 3,
@@ -93,13 +93,13 @@ fn an_increment_reads_no_more_than_the_end_of_what_was_captured() {
     ]
     .concat();
     for generation in [Generation::One, Generation::Two] {
-        let story = Story {
+        let scenario = RandomScenario {
             generation,
             is_slow: false,
             ops: ops.clone(),
         };
         let rotten = Rotten::default();
-        check(&story, &rotten, Effort::SOME).expect("the story holds");
+        check(&scenario, &rotten, Effort::SOME).expect("the scenario holds");
         assert!(rotten.backups.get() > 0, "{generation:?}");
     }
 }

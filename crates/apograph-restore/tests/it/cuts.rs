@@ -309,7 +309,7 @@ fn a_record_that_was_made_up_does_not_make_a_commit() {
     let gaps = repository.chain().gaps().map(|gap| gap.cause.to_string());
     assert!(gaps.eq(["epoch 1:12 is in no segment"]));
     for epoch in [12, 13, 18, 40] {
-        let error = planned(&stage, Target::Point(point(epoch).into())).expect_err("a hole");
+        let error = planned(&stage, Target::Point(point(epoch).into())).expect_err("a gap");
         assert_eq!(error.code(), "target-not-covered");
         let expected = format!("epoch 1:{epoch} is not in the repository");
         assert_eq!(error.to_string(), expected);

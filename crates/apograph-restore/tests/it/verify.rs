@@ -31,7 +31,7 @@ fn new() -> VerifyOptions {
     }
 }
 
-fn marked(stage: &Stage, options: &VerifyOptions) -> Verified {
+fn recorded(stage: &Stage, options: &VerifyOptions) -> Verified {
     verify_and_record(&stage.repository(), options, every_core()).expect("a repository")
 }
 
@@ -40,15 +40,15 @@ fn counts(verified: &Verified) -> (u64, u64, usize) {
     (verified.files, verified.skipped, verified.problems.len())
 }
 
-/// Which of the segments have a mark, and which of them by their frames.
-fn marks(stage: &Stage) -> Vec<Option<bool>> {
+/// Which of the segments have a verification record, and which of them by their frames.
+fn verifications(stage: &Stage) -> Vec<Option<bool>> {
     let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
-    let marks = (0..repository.chain().entries().len()).map(|index| repository.verified(index));
-    marks.map(|mark| Some(mark?.frames_at.is_some())).collect()
+    let found = (0..repository.chain().entries().len()).map(|index| repository.verified(index));
+    found.map(|it| Some(it?.frames_at.is_some())).collect()
 }
 
 /// Says that a file was verified as it is.
-fn forge_mark(stage: &Stage, index: usize) {
+fn forge_record(stage: &Stage, index: usize) {
     let mut history = history(stage);
     let record = &mut history.records[index];
     let metadata =
@@ -62,11 +62,11 @@ fn forge_mark(stage: &Stage, index: usize) {
 fn what_was_verified_is_not_read_again() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        assert_eq!(counts(&marked(&stage, &new())), (4, 0, 0));
-        assert_eq!(marks(&stage), [Some(true); 4]);
-        assert_eq!(counts(&marked(&stage, &new())), (0, 4, 0));
+        assert_eq!(counts(&recorded(&stage, &new())), (4, 0, 0));
+        assert_eq!(verifications(&stage), [Some(true); 4]);
+        assert_eq!(counts(&recorded(&stage, &new())), (0, 4, 0));
         // Without being asked to, nothing is passed over.
-        assert_eq!(counts(&marked(&stage, &all())), (4, 0, 0));
+        assert_eq!(counts(&recorded(&stage, &all())), (4, 0, 0));
     }
 }
 
@@ -74,13 +74,13 @@ fn what_was_verified_is_not_read_again() {
 fn a_repository_of_the_engine_alone_stays_as_it_is_unless_it_is_asked_to_remember() {
     let stage = Stage::new(V1);
     let file = stage.repository().join(HISTORY_FILE_NAME);
-    marked(&stage, &all());
+    recorded(&stage, &all());
     assert!(!file.exists());
     fs::write(&file, "damaged").expect("a file");
-    marked(&stage, &all());
+    recorded(&stage, &all());
     assert_eq!(fs::read(&file).expect("a file"), b"damaged");
     fs::remove_file(&file).expect("a file");
-    marked(&stage, &new());
+    recorded(&stage, &new());
     let known = history(&stage);
     assert_eq!(known.records.len(), SEGMENTS.len());
     let manifest = stage.repository().join(MANIFEST_FILE_NAME);
@@ -125,16 +125,16 @@ fn a_file_that_was_changed_is_read_again() {
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let stage = Stage::new(V2);
-        marked(&stage, &new());
+        recorded(&stage, &new());
         change(&stage.repository().join(SEGMENTS[1]));
         let expected = [Some(true), None, Some(true), Some(true)];
-        assert_eq!(marks(&stage), expected, "change {number}");
+        assert_eq!(verifications(&stage), expected, "change {number}");
         assert_eq!(
-            counts(&marked(&stage, &new())),
+            counts(&recorded(&stage, &new())),
             (1, 3, 0),
             "change {number}"
         );
-        assert_eq!(marks(&stage), [Some(true); 4]);
+        assert_eq!(verifications(&stage), [Some(true); 4]);
     }
 }
 
@@ -145,50 +145,50 @@ fn what_was_verified_by_its_checksum_was_not_verified_by_its_frames() {
         level: Level::Files,
         ..new()
     };
-    assert_eq!(counts(&marked(&stage, &files)), (4, 0, 0));
-    assert_eq!(marks(&stage), [Some(false); 4]);
-    assert_eq!(counts(&marked(&stage, &files)), (0, 4, 0));
-    assert_eq!(counts(&marked(&stage, &new())), (4, 0, 0));
-    assert_eq!(counts(&marked(&stage, &files)), (0, 4, 0));
+    assert_eq!(counts(&recorded(&stage, &files)), (4, 0, 0));
+    assert_eq!(verifications(&stage), [Some(false); 4]);
+    assert_eq!(counts(&recorded(&stage, &files)), (0, 4, 0));
+    assert_eq!(counts(&recorded(&stage, &new())), (4, 0, 0));
+    assert_eq!(counts(&recorded(&stage, &files)), (0, 4, 0));
     // To look less deep later takes nothing back.
     let all_files = VerifyOptions {
         only_new: false,
         ..files
     };
-    assert_eq!(counts(&marked(&stage, &all_files)), (4, 0, 0));
-    assert_eq!(marks(&stage), [Some(true); 4]);
+    assert_eq!(counts(&recorded(&stage, &all_files)), (4, 0, 0));
+    assert_eq!(verifications(&stage), [Some(true); 4]);
     let record = &history(&stage).records[0];
-    let mark = record.verified.expect("a mark");
-    assert!(mark.frames_at.expect("a time") <= mark.at);
+    let found = record.verified.expect("a record");
+    assert!(found.frames_at.expect("a time") <= found.at);
 }
 
 #[test]
 fn damage_is_never_remembered_as_sound() {
     let stage = Stage::new(V1);
-    marked(&stage, &new());
+    recorded(&stage, &new());
     let file = stage.repository().join(SEGMENTS[2]);
     flip_last_byte(&file);
     for _ in 0..2 {
-        assert_eq!(counts(&marked(&stage, &new())), (0, 3, 1));
+        assert_eq!(counts(&recorded(&stage, &new())), (0, 3, 1));
         assert_eq!(history(&stage).records[2].verified, None);
     }
     // What rots keeps its times. That is for a whole verification to find.
-    forge_mark(&stage, 2);
-    assert_eq!(counts(&marked(&stage, &new())), (0, 4, 0));
-    assert_eq!(counts(&marked(&stage, &all())), (3, 0, 1));
+    forge_record(&stage, 2);
+    assert_eq!(counts(&recorded(&stage, &new())), (0, 4, 0));
+    assert_eq!(counts(&recorded(&stage, &all())), (3, 0, 1));
     assert_eq!(history(&stage).records[2].verified, None);
-    assert_eq!(counts(&marked(&stage, &new())), (0, 3, 1));
-    // A lost one has no mark either.
-    forge_mark(&stage, 2);
+    assert_eq!(counts(&recorded(&stage, &new())), (0, 3, 1));
+    // A lost one has no record either.
+    forge_record(&stage, 2);
     fs::remove_file(&file).expect("a file");
-    assert_eq!(counts(&marked(&stage, &new())), (0, 3, 1));
+    assert_eq!(counts(&recorded(&stage, &new())), (0, 3, 1));
     assert_eq!(history(&stage).records[2].verified, None);
 }
 
 #[test]
 fn reading_needs_no_lock() {
     let stage = Stage::new(V1);
-    marked(&stage, &new());
+    recorded(&stage, &new());
     let known = history(&stage);
     let lock = FileLock::acquire_folder(&stage.folder()).expect("a lock");
     let hearing = Hearing::new(&|| {});
@@ -204,11 +204,11 @@ fn reading_needs_no_lock() {
 #[test]
 fn a_disk_that_fails_changes_nothing_but_the_memory() {
     let stage = Stage::new(V2);
-    marked(&stage, &new());
+    recorded(&stage, &new());
     let mut known = history(&stage);
     for record in &mut known.records {
-        let mark = record.verified.as_mut().expect("a mark");
-        mark.at = UnixMillis::new(1);
+        let found = record.verified.as_mut().expect("a record");
+        found.at = UnixMillis::new(1);
     }
     for index in 0.. {
         write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &known).expect("a history");
@@ -231,14 +231,14 @@ fn a_disk_that_fails_changes_nothing_but_the_memory() {
         let is_kept = history(&stage) == known;
         assert_eq!(is_kept, !hearing.warnings().is_empty(), "operation {index}");
     }
-    assert_eq!(marks(&stage), [Some(true); 4]);
+    assert_eq!(verifications(&stage), [Some(true); 4]);
 }
 
 #[test]
 fn a_backup_that_publishes_meanwhile_loses_nothing() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        marked(&stage, &new());
+        recorded(&stage, &new());
         let whole = (stage.manifest(), history(&stage));
         let mut front = whole.clone();
         front.0.segments.pop();
@@ -263,15 +263,15 @@ fn a_backup_that_publishes_meanwhile_loses_nothing() {
             verify_and_record(&stage.repository(), &all(), every_core_heard_by(&hearing));
         assert_eq!(counts(&verified.expect("a repository")), (3, 0, 0));
         assert_eq!(hearing.warnings(), Vec::<String>::new());
-        let unmarked = |history: &History| {
+        let unrecorded = |history: &History| {
             let mut history = history.clone();
             let records = history.records.iter_mut();
             records.for_each(|record| record.verified = None);
             history
         };
-        assert_eq!(unmarked(&history(&stage)), unmarked(&whole.1));
+        assert_eq!(unrecorded(&history(&stage)), unrecorded(&whole.1));
         assert_eq!(
-            marks(&stage),
+            verifications(&stage),
             [Some(true), Some(true), Some(true), None],
             "the last was moved"
         );
@@ -296,7 +296,7 @@ fn behind_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back()
 #[test]
 fn a_contradiction_that_comes_up_meanwhile_stays_one() {
     let stage = Stage::new(V1);
-    marked(&stage, &new());
+    recorded(&stage, &new());
     let known = history(&stage);
     let mut other = stage.manifest();
     other.segments.pop();
@@ -322,13 +322,13 @@ fn told(stage: &Stage) -> Vec<(u64, u64)> {
 fn what_was_found_damaged_is_told_until_the_file_changes() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
-        marked(&stage, &new());
+        recorded(&stage, &new());
         assert_eq!(told(&stage), [(7, 40)]);
         let file = stage.repository().join(SEGMENTS[2]);
         flip_last_byte(&file);
         // Nobody has looked yet.
         assert_eq!(told(&stage), [(7, 40)]);
-        assert_eq!(counts(&marked(&stage, &all())), (3, 0, 1));
+        assert_eq!(counts(&recorded(&stage, &all())), (3, 0, 1));
         assert_eq!(told(&stage), [(7, 18)]);
         let damaged = history(&stage).records[2].damaged.clone();
         assert!(damaged.is_some_and(|it| it.offset > 0 && it.detail.contains("checksum")));
@@ -339,7 +339,7 @@ fn what_was_found_damaged_is_told_until_the_file_changes() {
 
         flip_last_byte(&file);
         assert_eq!(told(&stage), [(7, 40)]);
-        assert_eq!(counts(&marked(&stage, &all())), (4, 0, 0));
+        assert_eq!(counts(&recorded(&stage, &all())), (4, 0, 0));
         assert_eq!(told(&stage), [(7, 40)]);
         assert_eq!(history(&stage).records[2].damaged, None);
     }

@@ -27,7 +27,7 @@ pub(super) struct Chunks<'a, 's> {
     lengths: RangeInclusive<usize>,
     /// How many are read and not yet asked for, at most: what bounds memory.
     most: usize,
-    /// Where the next chunk begins; none behind the last one.
+    /// Where the next chunk begins; none after the last one.
     next: Option<Place>,
     /// How many bytes it has.
     length: usize,

@@ -82,7 +82,7 @@ pub(super) enum Trap {
     Epochs,
     /// Bytes of a segment: where, and what; the manifest has its checksum.
     Bytes(&'static str, usize, &'static [u8]),
-    /// So many files in the folder: a name before and one behind the number.
+    /// So many files in the folder: a name before and one after the number.
     Files(usize, &'static str, &'static str),
 }
 

@@ -30,7 +30,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-fn holes(numbers: &BTreeSet<u64>, start: u64, end: u64) -> Vec<u64> {
+fn gaps(numbers: &BTreeSet<u64>, start: u64, end: u64) -> Vec<u64> {
     (start..=end).filter(|it| !numbers.contains(it)).collect()
 }
 
@@ -76,7 +76,7 @@ fn check(ops: &[Op], first: u64, from: u64, to: u64) -> Result<(), TestCaseError
         .iter()
         .flat_map(|(start, end)| *start..=*end)
         .collect();
-    prop_assert_eq!(lacking, holes(&naive, from, to));
+    prop_assert_eq!(lacking, gaps(&naive, from, to));
     prop_assert!(missing.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
     Ok(())
 }

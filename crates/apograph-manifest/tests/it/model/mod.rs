@@ -23,7 +23,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         6 => (1..4_u8).prop_map(Op::Commit),
         1 => Just(Op::Change),
-        2 => Just(Op::Late),
+        2 => Just(Op::OutOfOrder),
         2 => Just(Op::Checkpoint),
         1 => (1..4_u8, any::<u8>()).prop_map(|(commits, seen)| Op::BusyCheckpoint { commits, seen }),
         1 => Just(Op::Reopen),
@@ -44,9 +44,9 @@ fn harm() -> impl Strategy<Value = Harm> {
 }
 
 /// What happens to a database and to some of its segments.
-type Story = (Vec<Op>, Vec<(usize, Harm)>);
+type DamagedRun = (Vec<Op>, Vec<(usize, Harm)>);
 
-fn story() -> impl Strategy<Value = Story> {
+fn scenario() -> impl Strategy<Value = DamagedRun> {
     let harms = prop_oneof![Just(Vec::new()), vec((0..12_usize, harm()), 1..3)];
     (vec(op(), 1..30), harms)
 }
@@ -177,7 +177,7 @@ fn check_gaps(world: &World, chain: &Chain) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn check(generation: Generation, (ops, harms): &Story) -> Result<(), TestCaseError> {
+fn check(generation: Generation, (ops, harms): &DamagedRun) -> Result<(), TestCaseError> {
     let world = &World::of(generation, ops, harms);
     let chain = Chain::new(world.entries());
     check_points(world, &chain)?;
@@ -190,12 +190,12 @@ proptest! {
     #![proptest_config(cases(1500))]
 
     #[test]
-    fn a_chain_of_generation_1_restores_what_was(story in story()) {
-        check(Generation::One, &story)?;
+    fn a_chain_of_generation_1_restores_what_was(scenario in scenario()) {
+        check(Generation::One, &scenario)?;
     }
 
     #[test]
-    fn a_chain_of_generation_2_restores_what_was(story in story()) {
-        check(Generation::Two, &story)?;
+    fn a_chain_of_generation_2_restores_what_was(scenario in scenario()) {
+        check(Generation::Two, &scenario)?;
     }
 }

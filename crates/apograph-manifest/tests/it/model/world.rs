@@ -20,7 +20,7 @@ pub(super) enum Op {
     Change,
     /// Generation 1: two commits, of which the one with the lower epoch is logged by the next that
     /// comes, or lost in a crash.
-    Late,
+    OutOfOrder,
     Checkpoint,
     /// Generation 1: the image of a checkpoint has some of the commits that go on meanwhile.
     BusyCheckpoint {
@@ -301,8 +301,8 @@ impl World {
                 self.log_held();
             }
             Op::Change => self.log(self.epoch, false),
-            Op::Late if is_second => self.commit(),
-            Op::Late => {
+            Op::OutOfOrder if is_second => self.commit(),
+            Op::OutOfOrder => {
                 self.log_held();
                 self.held = Some(self.epoch + 1);
                 self.epoch += 1;
@@ -344,7 +344,7 @@ impl World {
         self.clock += STEP;
         let life = self.lives.last_mut().expect("a timeline");
         let commit = Commit {
-            number: u32::try_from(self.clock).expect("a short story"),
+            number: u32::try_from(self.clock).expect("a short scenario"),
             at: Point::new(life.timeline, Epoch::new(epoch)),
             has_epoch,
             time: self.clock,

@@ -19,20 +19,20 @@ use super::client::{Answer, Client};
 use super::install::Installed;
 use super::judge::{Counts, States, difference};
 
-/// One story.
-pub(super) struct Story {
+/// One scenario.
+pub(super) struct ClientScenario {
     pub(super) client: Installed,
     /// The client that goes on where the database is upgraded.
     pub(super) upgraded: Option<Installed>,
     pub(super) feature: String,
     /// The command.
     pub(super) command: PathBuf,
-    /// Where the story takes place.
+    /// Where the scenario takes place.
     pub(super) folder: PathBuf,
     pub(super) keep: bool,
 }
 
-impl Story {
+impl ClientScenario {
     /// The row of the table.
     pub(super) fn name(&self) -> &str {
         if self.upgraded.is_some() {
@@ -65,16 +65,16 @@ impl Story {
     }
 }
 
-/// A story that could not be told to its end.
+/// A scenario that could not be told to its end.
 fn broken(mut counts: Counts, error: &anyhow::Error) -> Counts {
     counts.wrong += 1;
     counts.details.push(format!("broken off: {error:#}"));
     counts
 }
 
-/// A story that is being told.
+/// A scenario that is being told.
 struct Telling<'a> {
-    story: &'a Story,
+    scenario: &'a ClientScenario,
     client: Option<Client>,
     /// Those who look at restored databases, of the first client and of the one that goes on.
     readers: [Option<Client>; 2],
@@ -92,16 +92,16 @@ struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    fn begin(story: &'a Story) -> Result<Self> {
-        if story.folder.exists() {
-            fs::remove_dir_all(&story.folder).context("cannot clear the story's folder")?;
+    fn begin(scenario: &'a ClientScenario) -> Result<Self> {
+        if scenario.folder.exists() {
+            fs::remove_dir_all(&scenario.folder).context("cannot clear the scenario's folder")?;
         }
-        fs::create_dir_all(&story.folder).context("cannot make the story's folder")?;
+        fs::create_dir_all(&scenario.folder).context("cannot make the scenario's folder")?;
         Ok(Self {
-            story,
+            scenario,
             client: None,
             readers: [None, None],
-            who: &story.client,
+            who: &scenario.client,
             number: 0,
             states: States::default(),
             last: None,
@@ -112,11 +112,11 @@ impl<'a> Telling<'a> {
     }
 
     fn database(&self) -> PathBuf {
-        self.story.folder.join("db.grafeo")
+        self.scenario.folder.join("db.grafeo")
     }
 
     fn repository(&self) -> PathBuf {
-        self.story.folder.join("backups")
+        self.scenario.folder.join("backups")
     }
 
     fn tell(&mut self) -> Result<()> {
@@ -143,7 +143,7 @@ impl<'a> Telling<'a> {
         self.backup(None)?;
         self.close()?;
         self.backup(None)?;
-        if let Some(upgraded) = &self.story.upgraded {
+        if let Some(upgraded) = &self.scenario.upgraded {
             self.who = upgraded;
         }
         // A client that has lost something may not be able to.
@@ -174,7 +174,8 @@ impl<'a> Telling<'a> {
     /// Whether the client can open a database for the feature.
     fn open(&mut self) -> Result<bool> {
         self.client = Some(Client::start(self.who)?);
-        let words = json!({"do": "open", "path": self.database(), "feature": self.story.feature});
+        let words =
+            json!({"do": "open", "path": self.database(), "feature": self.scenario.feature});
         match self.ask(&words)? {
             Answer::Done(_) => {}
             Answer::Absent => return Ok(false),
@@ -210,7 +211,7 @@ impl<'a> Telling<'a> {
             self.look()?;
         }
         let offers_nothing =
-            absent == count || (absent > 0 && NEEDS_ALL.contains(&self.story.name()));
+            absent == count || (absent > 0 && NEEDS_ALL.contains(&self.scenario.name()));
         self.counts.is_absent |= self.number == count && offers_nothing;
         Ok(())
     }
@@ -295,13 +296,13 @@ impl<'a> Telling<'a> {
 
     /// What the client makes of a copy of its files.
     fn plain_copy(&mut self) -> Result<Value> {
-        let copy = self.story.folder.join("copy");
+        let copy = self.scenario.folder.join("copy");
         if copy.exists() {
             fs::remove_dir_all(&copy).context("cannot clear the copy")?;
         }
         fs::create_dir_all(&copy).context("cannot make the copy")?;
-        for entry in fs::read_dir(&self.story.folder).context("cannot list the story")? {
-            let entry = entry.context("cannot list the story")?;
+        for entry in fs::read_dir(&self.scenario.folder).context("cannot list the scenario")? {
+            let entry = entry.context("cannot list the scenario")?;
             if entry.file_name().to_string_lossy().starts_with("db.grafeo") {
                 copy_all(&entry.path(), &copy.join(entry.file_name()))?;
             }
@@ -314,10 +315,11 @@ impl<'a> Telling<'a> {
     fn restored(&mut self, target: &[&str]) -> Result<Vec<Value>> {
         self.restored += 1;
         let output = self
-            .story
+            .scenario
             .folder
             .join(format!("restored/{}.grafeo", self.restored));
-        fs::create_dir_all(self.story.folder.join("restored")).context("cannot make a folder")?;
+        fs::create_dir_all(self.scenario.folder.join("restored"))
+            .context("cannot make a folder")?;
         let repository = self.repository();
         let mut words = vec!["restore", text(&repository)?, text(&output)?];
         words.extend(target);
@@ -338,15 +340,15 @@ impl<'a> Telling<'a> {
     fn look_at(&mut self, database: &Path, statements: &Value) -> Result<Value> {
         let bytes = fs::read(database).context("cannot read a database")?;
         let is_of_generation_2 = bytes.get(4..8) == Some(&[3, 0, 0, 0]);
-        let (place, who) = match &self.story.upgraded {
+        let (place, who) = match &self.scenario.upgraded {
             Some(upgraded) if is_of_generation_2 => (1, upgraded),
-            _ => (0, &self.story.client),
+            _ => (0, &self.scenario.client),
         };
         let mut reader = match self.readers[place].take() {
             Some(reader) => reader,
             None => Client::start(who)?,
         };
-        let looked = reader.look(database, &self.story.feature, statements);
+        let looked = reader.look(database, &self.scenario.feature, statements);
         // One that died is not asked again.
         if looked.is_ok() {
             self.readers[place] = Some(reader);
@@ -403,7 +405,7 @@ impl<'a> Telling<'a> {
 
     /// Runs the command: its object, or its error code.
     fn apograph(&self, words: &[&str]) -> Result<std::result::Result<Value, String>> {
-        let output = Command::new(&self.story.command)
+        let output = Command::new(&self.scenario.command)
             .args(words)
             .arg("--json")
             .output()
