@@ -244,7 +244,7 @@ fn a_log_file_that_no_checkpoint_began_is_not_counted() {
 
 /// They may have begun their files before the backup, and install their images after it.
 #[test]
-fn as_many_checkpoints_may_end_behind_a_backup_as_files_were_begun_before_it() {
+fn as_many_checkpoints_may_end_after_a_backup_as_files_were_begun_before_it() {
     for (begun, ended, resume) in [(1, 0, true), (1, 1, true), (1, 2, false), (2, 2, true)] {
         let live = Live::of(V1, "10_live/source");
         for _ in 0..begun {
@@ -287,7 +287,7 @@ fn checkpoint_records_count_that_were_written_since_the_backup() {
 
 /// Two threads may begin a file each after one that is full.
 #[test]
-fn a_file_behind_a_full_one_tells_of_no_checkpoint() {
+fn a_file_after_a_full_one_tells_of_no_checkpoint() {
     // The size of the file in which the chain ends, how many are begun after it, how many
     // checkpoints the image has had, and whether it goes on.
     for (size, begun, checkpoints, resume) in [

@@ -84,7 +84,7 @@ fn a_database_that_was_closed_at_its_backup_goes_on_with_an_increment() {
 
 /// The spare slot is overwritten each time.
 #[test]
-fn full_backups_that_fail_behind_their_slot_leave_the_one_that_the_repository_knows() {
+fn full_backups_that_fail_after_their_slot_leave_the_one_that_the_repository_knows() {
     let live = closed();
     live.added(Kind::Full);
     let probe = closed();

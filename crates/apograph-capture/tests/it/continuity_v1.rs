@@ -34,7 +34,7 @@ fn a_chain_of_the_engine_alone_is_followed_by_a_full_backup() {
 }
 
 #[test]
-fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
+fn a_full_backup_after_which_nothing_is_captured_yet_needs_the_marker() {
     for (is_same, has_cursor, has_marker) in [
         (true, true, true),
         (true, false, true),
@@ -160,7 +160,7 @@ fn no_log_file_is_missing_from_the_end_of_the_chain_to_the_newest() {
 
 /// An image that the chain knows, and a log of which no backup has seen anything yet.
 #[test]
-fn a_log_that_begins_behind_a_closed_image_needs_no_marker() {
+fn a_log_that_begins_after_a_closed_image_needs_no_marker() {
     let log = fs::read(Live::of(V1, "10_live/source").log_file(0)).expect("a log file");
     let begun = |number: u64| {
         let live = Live::of(V1, "10_live/source").closed();
@@ -187,7 +187,7 @@ fn a_log_that_begins_behind_a_closed_image_needs_no_marker() {
 
 /// Engines before 0.5.44 keep it, and their own full backup writes an image and nothing of it.
 #[test]
-fn a_log_that_led_to_its_image_is_not_one_behind_it() {
+fn a_log_that_led_to_its_image_is_not_one_after_it() {
     let group = |epoch| [control(COMMIT, epoch + 1), control(EPOCH, epoch)].concat();
     // Up to which epoch the log goes; the image is at 4.
     for (release, last, resume) in [
@@ -217,7 +217,7 @@ fn a_log_that_led_to_its_image_is_not_one_behind_it() {
 
 /// What is known of the places of its segments is lost then.
 #[test]
-fn a_chain_whose_places_are_lost_goes_on_behind_its_last_bytes() {
+fn a_chain_whose_places_are_lost_goes_on_after_its_last_bytes() {
     let live = Live::of(V1, ONE_FILE);
     let ends = live.commits();
     let rest = live.hold_back(1);
@@ -251,7 +251,7 @@ fn a_commit_without_a_change_is_found_again_for_itself() {
 
 /// Damage after the commits that were captured is no reason why they are not there.
 #[test]
-fn another_log_is_one_also_where_it_is_damaged_behind_the_end_of_the_chain() {
+fn another_log_is_one_also_where_it_is_damaged_after_the_end_of_the_chain() {
     let live = Live::of(V1, ONE_FILE);
     let ends = live.commits();
     let rest = live.hold_back(2);

@@ -46,7 +46,7 @@ fn check_goes_on(live: &Live, start: Lsn) {
 
 /// A copy that was restored to the full backup has its image too, and none has its marker.
 #[test]
-fn a_full_backup_behind_which_nothing_is_captured_yet_needs_the_marker() {
+fn a_full_backup_after_which_nothing_is_captured_yet_needs_the_marker() {
     let changes: [fn(&Live); 4] = [
         |_| {},
         |live| live.checkpoint(|_| {}),
@@ -138,7 +138,7 @@ fn a_full_backup_of_the_engine_leaves_the_number_that_it_had() {
 
 /// What an epoch meant that was given out again before it, the image has not.
 #[test]
-fn a_full_backup_of_the_engine_behind_epochs_that_were_given_out_again_is_of_its_own() {
+fn a_full_backup_of_the_engine_after_epochs_that_were_given_out_again_is_of_its_own() {
     let live = Live::of(V2, ONE_FILE);
     live.hold_back(2);
     live.added(Kind::Auto);

@@ -73,7 +73,7 @@ fn each_publish_leaves_the_slot_of_the_one_before_it() {
 
 /// However often it fails: the spare slot is the same each time.
 #[test]
-fn a_publish_that_fails_behind_its_slot_leaves_the_one_that_the_repository_knows() {
+fn a_publish_that_fails_after_its_slot_leaves_the_one_that_the_repository_knows() {
     for fixtures in [V1, V2] {
         let live = published(fixtures, 2);
         let known = live.evidence();

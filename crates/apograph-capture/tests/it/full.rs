@@ -178,7 +178,7 @@ fn an_empty_image_is_exactly_where_its_log_begins() {
 }
 
 #[test]
-fn an_image_of_a_checkpoint_may_hold_some_of_the_log_behind_it() {
+fn an_image_of_a_checkpoint_may_hold_some_of_the_log_after_it() {
     check(&Live::of(V1, LIVE), log_file(1), false, true);
 }
 
@@ -279,7 +279,7 @@ fn a_process_that_has_logged_nothing_is_told_by_an_increment() {
 
 /// A process that crashed, and one that checkpointed before it logged anything: it counts from anew.
 #[test]
-fn an_image_behind_a_seal_is_in_the_timeline_that_the_seal_opens() {
+fn an_image_after_a_seal_is_in_the_timeline_that_the_seal_opens() {
     let live = Live::of(V1, LIVE);
     live.added(Kind::Auto);
     append(&live.log_file(0), &process_end());
@@ -314,7 +314,7 @@ fn an_image_that_counts_from_anew_begins_a_timeline() {
 }
 
 #[test]
-fn an_image_is_in_the_timeline_before_those_that_begin_behind_it() {
+fn an_image_is_in_the_timeline_before_those_that_begin_after_it() {
     let live = Live::of(V1, LIVE);
     let first = live.added(Kind::Auto);
     let other = fs::read(Live::of(V1, "08_torn_tail/source").log_file(0));

@@ -102,7 +102,7 @@ fn a_torn_tail_is_left_for_the_next_increment() {
 }
 
 #[test]
-fn garbage_behind_the_last_commit_is_damage_or_left_out() {
+fn garbage_after_the_last_commit_is_damage_or_left_out() {
     for fixtures in [V1, V2] {
         let live = Live::of(fixtures, "08_torn_tail/source_garbage");
         let ends = live.commits();
@@ -315,7 +315,7 @@ fn an_increment_ends_before_a_torn_tail_that_stays() {
 
 /// Generation 1 logs epochs out of order: one that is missing may be about to be logged.
 #[test]
-fn an_epoch_that_is_missing_behind_an_image_is_waited_for() {
+fn an_epoch_that_is_missing_after_an_image_is_waited_for() {
     let live = Live::of(V1, SOURCE);
     let ends = live.commits();
     let path = live.log_file(0);

@@ -26,7 +26,7 @@ fn backed_up(fixtures: Fixtures, has_commits: bool) -> Live {
 }
 
 #[test]
-fn a_database_without_log_is_as_the_last_backup_left_it_where_nothing_was_captured_behind_it() {
+fn a_database_without_log_is_as_the_last_backup_left_it_where_nothing_was_captured_after_it() {
     for fixtures in [V1, V2] {
         let live = backed_up(fixtures, false).closed();
         for kind in [Kind::Auto, Kind::Incremental] {

@@ -1,6 +1,6 @@
 //! Captures of databases as real engines left them, and of what was made of those.
 
-mod behind_engine_v1;
+mod after_engine_v1;
 mod beside;
 mod checkpoints_v1;
 mod closed_v2;

@@ -263,7 +263,7 @@ impl Monitor for Clocked {
 /// Nothing in a segment was committed after its stamp, and everything before the noted instant is
 /// captured.
 #[test]
-fn a_segment_is_stamped_behind_the_reading_and_the_look_before_it() {
+fn a_segment_is_stamped_after_the_reading_and_the_look_before_it() {
     for fixtures in [V1, V2] {
         let live = Live::of(fixtures, SOURCE);
         let noted = || {

@@ -161,7 +161,7 @@ fn files_that_are_missing_between_those_that_are_left_are_no_damage() {
 
 /// `checkpoint.meta` names a log file that is gone: nothing that is left is replayed.
 #[test]
-fn log_files_before_the_one_behind_the_image_are_nothing() {
+fn log_files_before_the_one_after_the_image_are_nothing() {
     let live = left();
     live.name_log_file(LogPosition::in_file(LogSequence::new(1), 0));
     let records = live.added(Kind::Auto);

@@ -45,7 +45,7 @@ fn no_cut_record_is_read() {
 }
 
 #[test]
-fn bytes_behind_a_record_are_ignored() {
+fn bytes_after_a_record_are_ignored() {
     for golden in V1.checkpoints() {
         let mut longer = golden.bytes.clone();
         longer.extend(b"\0\xff");

@@ -132,7 +132,7 @@ fn no_cut_file_is_read() {
 }
 
 #[test]
-fn bytes_behind_the_sections_change_nothing() {
+fn bytes_after_the_sections_change_nothing() {
     let golden = V1.read(EXAMPLE).bytes;
     let mut longer = golden.clone();
     longer.extend([7; 3 * PAGE_BYTES]);

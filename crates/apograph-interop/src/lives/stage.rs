@@ -117,8 +117,8 @@ impl Stage {
                 }
             }
             Op::SwapFile(db) => self.swap_file(db),
-            Op::OldMarks(db) => self.old_marks(db),
-            Op::LoseMarks(db) => self.lose_marks(db),
+            Op::OldMarks(db) => self.old_markers(db),
+            Op::LoseMarks(db) => self.lose_markers(db),
             Op::LoseFile(db, which) => self.lose_file(db, which),
             Op::LoseFolder(db) => self.lose_folder(db),
             Op::ExchangeLogs => self.exchange_logs(),

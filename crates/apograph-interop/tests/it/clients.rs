@@ -55,7 +55,7 @@ impl Client {
 
 /// Before, all of the log was replayed onto the image, under epochs of another timeline.
 #[test]
-fn a_log_that_a_checkpoint_kept_goes_on_behind_the_image() {
+fn a_log_that_a_checkpoint_kept_goes_on_after_the_image() {
     let client = Client::of("kept_log_checkpoint");
     let taken = client.backup(None);
     assert_eq!(taken["segments"][1]["commits"], 2, "{taken}");
@@ -76,7 +76,7 @@ fn a_log_that_the_engines_backup_kept_offers_no_point_inside_of_it() {
 }
 
 #[test]
-fn a_kept_log_of_three_processes_goes_on_behind_the_image_of_the_second() {
+fn a_kept_log_of_three_processes_goes_on_after_the_image_of_the_second() {
     let client = Client::of("kept_log_reopened");
     let taken = client.backup(None);
     assert_eq!(taken["segments"][1]["commits"], 2, "{taken}");
@@ -204,7 +204,7 @@ fn spilled_vectors_of_a_closed_database_come_back() {
 }
 
 #[test]
-fn vectors_that_were_spilled_behind_the_image_are_refused() {
+fn vectors_that_were_spilled_after_the_image_are_refused() {
     let client = Client::of("spilled_since");
     let before = contents(client.folder.path());
     assert_eq!(client.try_backup(None).code(), "spilled-vectors");

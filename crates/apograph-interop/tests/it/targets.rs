@@ -14,7 +14,7 @@ for_each_generation!(
     a_first_backup_that_was_cut_off_is_completed,
     a_restore_that_was_cut_off_is_cleared_away,
     a_database_may_be_named_by_a_link,
-    a_full_backup_behind_a_rotation_does_not_break_the_chain,
+    a_full_backup_after_a_rotation_does_not_break_the_chain,
 );
 
 fn nodes(engine: &mut Engine, stage: &Stage, target: &[&str]) -> usize {
@@ -273,7 +273,7 @@ fn a_database_may_be_named_by_a_link(generation: Generation) {
 }
 
 /// The end of a log file and the start of the next are one place with two names.
-fn a_full_backup_behind_a_rotation_does_not_break_the_chain(generation: Generation) {
+fn a_full_backup_after_a_rotation_does_not_break_the_chain(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let (database, repository) = (
         folder.path().join("db.grafeo"),

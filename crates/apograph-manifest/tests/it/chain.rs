@@ -35,7 +35,7 @@ fn chain(text: &str) -> Chain {
             (SegmentKind::Full, SegmentContent::from(full), base.epoch)
         } else {
             let words = body.split(',').filter(|word| !word.is_empty());
-            let stretches: Vec<TimelineSpan> = words.map(stretch).collect();
+            let stretches: Vec<TimelineSpan> = words.map(span).collect();
             let end = stretches
                 .last()
                 .and_then(|it| it.epochs.last())
@@ -92,7 +92,7 @@ fn point(text: &str) -> Point {
     Point::new(timeline.parse().unwrap(), epoch.parse().unwrap())
 }
 
-fn stretch(text: &str) -> TimelineSpan {
+fn span(text: &str) -> TimelineSpan {
     let (timeline, epochs) = text.split_once(':').unwrap_or(("1", text));
     let (first, last) = epochs.split_once('-').unwrap_or((epochs, epochs));
     let epochs = RangeSet::from(vec![(first.parse().unwrap(), last.parse().unwrap())]);
@@ -223,7 +223,7 @@ fn what_can_be_restored() {
 }
 
 #[test]
-fn holes_lie_between_points() {
+fn gaps_lie_between_points() {
     // Chain, and for each gap the last point before it and the first one after it.
     let rows = [
         ("F7 I8-9 F12 I13", "1:9 to 1:12"),
@@ -245,12 +245,12 @@ fn holes_lie_between_points() {
         ("F3 I4-6x F2:1 I2:2", "1:3 to -"),
     ];
     for (text, expected) in rows {
-        assert_eq!(hole_points(text), expected, "{text}");
+        assert_eq!(gap_points(text), expected, "{text}");
     }
 }
 
 /// The points around each gap of a chain from words.
-fn hole_points(text: &str) -> String {
+fn gap_points(text: &str) -> String {
     let name = |point: Option<Point>| point.map_or_else(|| "-".into(), |it| it.to_string());
     let chain = chain(text);
     let gaps = chain.gaps();
@@ -259,7 +259,7 @@ fn hole_points(text: &str) -> String {
 }
 
 #[test]
-fn holes_say_what_is_missing() {
+fn gaps_say_what_is_missing() {
     let rows = [
         ("F3 I4 I6-7", "epoch 1:5 is in no segment"),
         ("F3 I4 I8-9", "epochs 1:5 to 7 are in no segment"),
@@ -279,7 +279,7 @@ fn holes_say_what_is_missing() {
 
 /// A run that begins in the middle of a timeline lacks what the gap before it has told already.
 #[test]
-fn one_lost_increment_is_one_hole() {
+fn one_lost_increment_is_one_gap() {
     let rows = [
         ("F3 I4-6 I7-8x I9", "backup_incr_0002.wal is missing"),
         ("F3 I4-6 I7-8! I9", "backup_incr_0002.wal is missing"),
@@ -312,7 +312,7 @@ fn one_lost_increment_is_one_hole() {
 
 /// Of a full backup with the same image as an earlier one the histories are the same up to there.
 #[test]
-fn a_branch_is_a_hole_of_its_own_kind() {
+fn a_branch_is_a_gap_of_its_own_kind() {
     let rows = [
         ("F3 I4-6 F2:3 I2:4", "branch from 1:3"),
         ("F3 I4-6 F6+ I7 F2:3 I2:4", "branch from 1:3"),
@@ -369,7 +369,7 @@ fn entries_know_their_generation() {
 }
 
 #[test]
-fn the_log_goes_on_behind_a_full_backup_where_it_ended_before_it() {
+fn the_log_goes_on_after_a_full_backup_where_it_ended_before_it() {
     let end_of = |text: &str| log_end(chain(text).entries());
     assert_eq!(end_of("F3 I4-6p"), Some(range(1).end.into()));
     assert_eq!(end_of("F3 I4-6p F6+"), Some(range(1).end.into()));
@@ -563,7 +563,7 @@ fn a_guessed_number_is_not_told() {
 }
 
 #[test]
-fn so_many_commits_behind_a_gap_it_is_one() {
+fn so_many_commits_after_a_gap_it_is_one() {
     // Chain, and whether its latest state can be restored.
     let rows = [
         ("F3 I4 I6-68", true),

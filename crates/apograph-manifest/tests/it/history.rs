@@ -205,7 +205,7 @@ fn another_format_is_no_history() {
 
 /// What a line says counts where it stands after the lines that it was written after.
 #[test]
-fn a_line_counts_behind_those_before_it_alone() {
+fn a_line_counts_after_those_before_it_alone() {
     let lines = [
         r#"{"format":3}"#,
         r#"{"segments":[]}"#,
@@ -306,7 +306,7 @@ fn before_and_added() -> (History, SegmentRecord, Evidence) {
 }
 
 #[test]
-fn what_a_publish_adds_stands_behind_what_was_there() {
+fn what_a_publish_adds_stands_after_what_was_there() {
     let (before, increment, evidence) = before_and_added();
     let kept = Kept::of(&before);
     let old = kept.bytes();

@@ -101,7 +101,7 @@ fn a_manifest_answers_the_engines_questions() {
 }
 
 #[test]
-fn an_increment_that_begins_at_an_epoch_is_not_behind_it() {
+fn an_increment_that_begins_at_an_epoch_is_not_after_it() {
     let golden = V1.read("02_chain40/backup/backup_manifest.json");
     let manifest = decode(&golden.bytes).expect("a golden manifest");
     let increments = &manifest.segments[1..];
@@ -128,7 +128,7 @@ fn no_cut_manifest_is_read() {
 }
 
 #[test]
-fn nothing_may_stand_behind_a_manifest() {
+fn nothing_may_stand_after_a_manifest() {
     for golden in V1.manifests() {
         for byte in [0, 1, 255] {
             let mut longer = golden.bytes.clone();

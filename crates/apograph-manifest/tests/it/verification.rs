@@ -50,7 +50,7 @@ fn frames_that_were_looked_at_are_remembered_as_long_as_the_file_is_the_same() {
 }
 
 #[test]
-fn a_stamp_is_settled_a_grain_behind_the_change() {
+fn a_stamp_is_settled_a_grain_after_the_change() {
     let grain = u64::try_from(FileStamp::GRAIN.as_millis()).expect("a short time");
     let changed = stamp(1, 1_004_000_000);
     let rows = [

@@ -296,7 +296,7 @@ fn an_epoch_of_an_image_that_is_given_out_again_is_another_point() {
 }
 
 #[test]
-fn an_increment_behind_a_full_backup_may_be_lost() {
+fn an_increment_after_a_full_backup_may_be_lost() {
     let before = [COMMIT, AUTO, CHECKPOINT, COMMIT, FULL, COMMIT, AUTO];
     for generation in [Generation::One, Generation::Two] {
         for kind in [DamageKind::Remove, DamageKind::Flip, DamageKind::Truncate] {

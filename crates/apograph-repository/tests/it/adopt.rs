@@ -39,7 +39,7 @@ fn check_left(stage: &Stage, name: &str) {
 }
 
 #[test]
-fn what_goes_on_behind_the_last_entry_gets_an_entry() {
+fn what_goes_on_after_the_last_entry_gets_an_entry() {
     for fixtures in [V1, V2] {
         for fixture in ["02_chain40", "03_two_fulls", "12_crash_in_chain"] {
             let whole = open(&Stage::of(fixtures, fixture));

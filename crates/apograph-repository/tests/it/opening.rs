@@ -27,7 +27,7 @@ fn unusable(repository: &Repository, index: usize) -> &Unusable {
 
 /// A database that was closed and not opened again is the same image each time.
 #[test]
-fn full_backups_one_behind_the_other_are_named_by_their_images() {
+fn full_backups_one_after_the_other_are_named_by_their_images() {
     for fixtures in [V1, V2] {
         let stage = Stage::of(fixtures, TWO_FULLS);
         let later = read(&stage, "backup_full_0003.grafeo");
@@ -63,7 +63,7 @@ fn full_backups_one_behind_the_other_are_named_by_their_images() {
 
 /// In generation 2 an image is at one position of the log, whatever lies after it.
 #[test]
-fn the_first_image_of_generation_2_is_a_point_whatever_is_lost_behind_it() {
+fn the_first_image_of_generation_2_is_a_point_whatever_is_lost_after_it() {
     let stage = Stage::new(V2);
     let sound = open(&stage).chain().restorable();
     remove(&stage, SEGMENTS[1]);
@@ -90,7 +90,7 @@ fn a_recorded_full_backup_of_generation_2_needs_what_may_span_it() {
 
 /// The engine counts commits that it leaves out.
 #[test]
-fn behind_what_the_engine_left_out_everything_is_counted_as_before() {
+fn after_what_the_engine_left_out_everything_is_counted_as_before() {
     let empty = |bytes: Vec<u8>| bytes[..SEGMENT_HEADER_BYTES].to_vec();
     let stage = Stage::of(V2, TWO_FULLS);
     rewrite(&stage, 2, empty);
@@ -136,7 +136,7 @@ fn behind_what_the_engine_left_out_everything_is_counted_as_before() {
 }
 
 #[test]
-fn nothing_is_counted_on_behind_a_last_segment_that_is_lost() {
+fn nothing_is_counted_on_after_a_last_segment_that_is_lost() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         assert!(open(&stage).is_counted());

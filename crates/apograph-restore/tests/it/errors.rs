@@ -141,7 +141,7 @@ fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
 /// A change that takes no epoch could stand in the damaged segment; what was captured before it is
 /// the state that a backup found at that point.
 #[test]
-fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_behind_names_it() {
+fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_after_names_it() {
     for fixtures in [V1, V2] {
         for has_records in [true, false] {
             let stage = Stage::new(fixtures);

@@ -279,7 +279,7 @@ fn a_backup_that_publishes_meanwhile_loses_nothing() {
 }
 
 #[test]
-fn behind_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back() {
+fn after_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back() {
     let stage = Stage::new(V1);
     let all = stage.manifest();
     let shorter = Manifest {

@@ -154,7 +154,7 @@ impl Durable {
                         Data::Torn => {
                             now[..bytes.len().midpoint(now.len()).min(now.len())].to_vec()
                         }
-                        Data::Zeros => zeros_behind(bytes, now.len()),
+                        Data::Zeros => zeros_after(bytes, now.len()),
                     };
                     make(|| fs::write(&path, left), &path);
                 }
@@ -196,7 +196,7 @@ impl Durable {
     }
 }
 
-fn zeros_behind(synced: &[u8], length: usize) -> Vec<u8> {
+fn zeros_after(synced: &[u8], length: usize) -> Vec<u8> {
     let mut bytes = synced.to_vec();
     bytes.resize(length, 0);
     bytes

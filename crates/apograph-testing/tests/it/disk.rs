@@ -104,7 +104,7 @@ fn bytes_whose_sync_failed_never_come_back() {
 }
 
 #[test]
-fn behind_a_power_cut_nothing_happens() {
+fn after_a_power_cut_nothing_happens() {
     let folder = folder();
     let disk = SimDisk::new(folder.path()).with_fault(1, Fault::PowerCut);
     let here = opened(&folder);

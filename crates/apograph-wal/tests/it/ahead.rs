@@ -49,7 +49,7 @@ fn what_looks_like_a_group_in_a_value_is_none() {
 }
 
 #[test]
-fn what_is_torn_and_sealed_is_read_on_behind() {
+fn what_is_torn_and_sealed_is_read_on_after() {
     let seal = process_end();
     let first: Vec<u8> = (1..60).flat_map(|number| commit(number, b"one")).collect();
     let torn = [&first[..], &commit(60, b"torn")[..11]].concat();

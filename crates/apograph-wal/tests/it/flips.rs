@@ -73,7 +73,7 @@ fn every_flipped_bit_of_an_older_log_file_is_damage_at_its_frame() {
 }
 
 #[test]
-fn a_flip_before_a_seal_is_never_clean_over_the_commits_behind_it() {
+fn a_flip_before_a_seal_is_never_clean_over_the_commits_after_it() {
     let golden = V1.read("14_torn_in_chain/backup/backup_incr_0001.wal");
     let log = &golden.bytes[SEGMENT_HEADER_BYTES..];
     let (whole, _) = log::text(&log::parts([log]));

@@ -310,7 +310,7 @@ fn what_stands_before_a_position_in_the_newest_file_need_not_be_read() {
 }
 
 #[test]
-fn a_header_of_zeros_is_damaged_also_where_the_frames_behind_it_are_not_read() {
+fn a_header_of_zeros_is_damaged_also_where_the_frames_after_it_are_not_read() {
     let (folder, mut bytes) = copy_of_v2();
     bytes[..WAL_SEGMENT_HEADER_BYTES].fill(0);
     let path = folder.path().join("wal_00000000000000000000.log");

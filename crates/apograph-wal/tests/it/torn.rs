@@ -10,7 +10,7 @@ use crate::log;
 const WHOLE: &str = "2@1x5 3@2x5 4@3x5 5@4x5 6@5x5";
 
 #[test]
-fn a_torn_tail_ends_behind_the_last_whole_group() {
+fn a_torn_tail_ends_after_the_last_whole_group() {
     let torn = |records| LogEndCause::TornTail { records };
     let rows = [
         ("source", WHOLE, 335, LogEndCause::Clean),
@@ -57,7 +57,7 @@ fn a_log_cut_anywhere_is_a_prefix_of_itself() {
 }
 
 #[test]
-fn a_log_goes_on_behind_the_seal_of_its_torn_tail() {
+fn a_log_goes_on_after_the_seal_of_its_torn_tail() {
     let golden = V1.read("14_torn_in_chain/backup/backup_incr_0001.wal");
     let groups = "3@2x4 4@-x3 | 2@1x4 3@2x4";
     let (found, end) = log::text(&log::body(&golden));

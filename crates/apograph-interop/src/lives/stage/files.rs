@@ -95,7 +95,7 @@ impl Stage {
     }
 
     /// The engine needs none of our files: what the database is stays as it is.
-    pub(super) fn lose_marks(&mut self, db: Db) {
+    pub(super) fn lose_markers(&mut self, db: Db) {
         for file in files_in(&self.world.log_folder(db.name())) {
             if is_ours(&file) {
                 fs::remove_file(file).expect("a file can be removed");
@@ -103,7 +103,7 @@ impl Stage {
         }
     }
 
-    pub(super) fn old_marks(&mut self, db: Db) {
+    pub(super) fn old_markers(&mut self, db: Db) {
         let log = self.world.log_folder(db.name());
         let Some(snapshot) = self.snapshots[db as usize]
             .as_ref()

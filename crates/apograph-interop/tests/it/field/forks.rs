@@ -10,7 +10,7 @@ use super::{DB, REPO, all_is_exact, done, world};
 for_each_generation!(
     a_copy_goes_on_under_the_same_name,
     a_copy_goes_on_without_the_record,
-    a_copy_goes_on_behind_a_commit_without_a_record,
+    a_copy_goes_on_after_a_commit_without_a_record,
     a_log_is_cut_and_the_same_is_done_again,
     a_cursor_of_another_repository,
     a_restored_log_that_begins_without_an_epoch,
@@ -78,7 +78,7 @@ fn a_copy_goes_on_without_the_record(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_copy_goes_on_behind_a_commit_without_a_record(generation: Generation) {
+fn a_copy_goes_on_after_a_commit_without_a_record(generation: Generation) {
     let mut world = world(generation);
     chain(&mut world, "MATCH (n:Nothing) SET n.v = 1");
     restore_over(&mut world, 0);

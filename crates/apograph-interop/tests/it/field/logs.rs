@@ -14,7 +14,7 @@ for_each_generation!(
     a_new_log_file_is_lost,
     a_defect_in_the_log_of_an_engine_at_work,
     a_defect_in_the_log_of_no_engine,
-    rollbacks_behind_a_checkpoint,
+    rollbacks_after_a_checkpoint,
     a_captured_log_file_is_lost,
     a_captured_log_file_is_exchanged,
 );
@@ -261,7 +261,7 @@ fn a_defect_in_the_log_of_no_engine(generation: Generation) {
 
 /// Row 26, with the engines at hand: records of rollbacks and checkpoints stand between the
 /// frames that were captured.
-fn rollbacks_behind_a_checkpoint(generation: Generation) {
+fn rollbacks_after_a_checkpoint(generation: Generation) {
     let mut world = world(generation);
     for round in 0..6 {
         world.run(DB, "START TRANSACTION; INSERT (:R {i:99}); ROLLBACK");

@@ -16,7 +16,7 @@ for_each_generation!(
     a_file_that_was_checkpointed_elsewhere_comes_back_and_goes_on,
     a_file_that_is_moved_alone,
     a_log_folder_that_is_lost,
-    a_log_folder_that_is_lost_behind_a_checkpoint,
+    a_log_folder_that_is_lost_after_a_checkpoint,
     a_log_folder_that_is_lost_and_an_engine_that_goes_on,
 );
 
@@ -186,7 +186,7 @@ fn a_log_folder_that_is_lost(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_log_folder_that_is_lost_behind_a_checkpoint(generation: Generation) {
+fn a_log_folder_that_is_lost_after_a_checkpoint(generation: Generation) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));

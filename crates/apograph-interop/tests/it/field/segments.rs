@@ -10,11 +10,11 @@ use super::{DB, REPO, all_is_exact, done, refused, world};
 
 for_each_generation!(
     a_lost_increment_whose_commits_another_repeats,
-    a_repeating_increment_behind_lost_segments,
-    damage_behind_a_point_does_not_take_it,
+    a_repeating_increment_after_lost_segments,
+    damage_after_a_point_does_not_take_it,
     what_verify_finds_damaged_is_not_offered,
     a_segment_of_another_database,
-    a_segment_of_another_database_behind_a_rebuild,
+    a_segment_of_another_database_after_a_rebuild,
 );
 
 fn epochs(world: &mut World) -> Vec<(u64, u64)> {
@@ -60,7 +60,7 @@ fn a_lost_increment_whose_commits_another_repeats(generation: Generation) {
 }
 
 /// Row 13.
-fn a_repeating_increment_behind_lost_segments(generation: Generation) {
+fn a_repeating_increment_after_lost_segments(generation: Generation) {
     let mut world = world(generation);
     two_fulls(&mut world);
     world.insert(DB, 4..5);
@@ -103,7 +103,7 @@ fn damage(world: &World, increment: usize) -> String {
 }
 
 /// Row 15.
-fn damage_behind_a_point_does_not_take_it(generation: Generation) {
+fn damage_after_a_point_does_not_take_it(generation: Generation) {
     let mut world = world(generation);
     chain(&mut world);
     damage(&world, 2);
@@ -183,7 +183,7 @@ fn a_segment_of_another_database(generation: Generation) {
 
 /// Without the record, the links between the segments decide; where these cannot tell, the next
 /// backup still is exact.
-fn a_segment_of_another_database_behind_a_rebuild(generation: Generation) {
+fn a_segment_of_another_database_after_a_rebuild(generation: Generation) {
     let mut world = world(generation);
     two_databases(&mut world);
     swap_the_last_increment(&world);

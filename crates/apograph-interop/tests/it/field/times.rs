@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{DB, REPO, all_is_exact, done, refused, world};
 
 for_each_generation!(
-    an_instant_behind_the_last_capture_is_not_covered,
+    an_instant_after_the_last_capture_is_not_covered,
     a_backup_that_finds_nothing_new_covers,
     times_of_files_are_not_times_of_captures,
     a_slow_backup_is_of_its_end,
@@ -50,7 +50,7 @@ fn numbers(world: &World) -> Vec<u64> {
 }
 
 /// Row 12.
-fn an_instant_behind_the_last_capture_is_not_covered(generation: Generation) {
+fn an_instant_after_the_last_capture_is_not_covered(generation: Generation) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));

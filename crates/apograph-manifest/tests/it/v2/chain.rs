@@ -178,7 +178,7 @@ fn what_can_be_restored() {
 }
 
 #[test]
-fn holes_of_generation_2_break_the_chain() {
+fn gaps_of_generation_2_break_the_chain() {
     let rows = [
         "F7@100 I8@101-200",
         "F7@100 I8@100-200 I9@150-300d",

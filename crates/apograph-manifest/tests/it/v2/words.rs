@@ -81,7 +81,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             continues: false,
             repeats: flags.contains('r'),
             catches_up: false,
-            stretches: own.map(|own| stretch(timeline, own)).into_iter().collect(),
+            stretches: own.map(|own| span(timeline, own)).into_iter().collect(),
             process_ended: false,
             commits: u64::from(!flags.contains('e')),
             records: 1,
@@ -119,7 +119,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
     }
 }
 
-fn stretch(timeline: Timeline, (first, last): (u64, u64)) -> TimelineSpan {
+fn span(timeline: Timeline, (first, last): (u64, u64)) -> TimelineSpan {
     TimelineSpan {
         timeline,
         base: Epoch::new(first - 1),

@@ -226,7 +226,7 @@ fn groups_are_read_by_the_grammar() {
 }
 
 #[test]
-fn a_log_ends_behind_its_last_group() {
+fn a_log_ends_after_its_last_group() {
     // The part that its end is in, and the words up to there.
     let rows = [
         ("", 0, ""),

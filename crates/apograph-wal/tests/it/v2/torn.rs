@@ -11,7 +11,7 @@ use crate::log;
 const WHOLE: &str = "2@1x1 3@2x1 4@3x1 5@4x1 6@5x1";
 
 #[test]
-fn a_torn_tail_ends_behind_the_last_whole_group() {
+fn a_torn_tail_ends_after_the_last_whole_group() {
     let torn = LogEndCause::TornTail { records: 0 };
     let rows = [
         ("source", WHOLE, 440, LogEndCause::Clean),

@@ -113,7 +113,7 @@ fn an_increment_of_the_engine_that_the_log_does_not_hold_is_of_another_log() {
 
 /// What it proves is all of ours: the log has to be the one that ours was of.
 #[test]
-fn behind_backups_of_the_engine_the_marker_is_of_the_last_one_of_ours() {
+fn after_backups_of_the_engine_the_marker_is_of_the_last_one_of_ours() {
     let live = backed_up_by_engine(1);
     live.remove_marker();
     check_broken(&live, UNMARKED);
