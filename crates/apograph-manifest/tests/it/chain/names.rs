@@ -1,0 +1,92 @@
+//! How points are named, and which are the nearest.
+
+use apograph_format::PointName;
+use apograph_manifest::{ChainError, GapCause, Target};
+
+use super::words::{chain, point};
+
+#[test]
+fn a_guessed_number_is_not_told() {
+    // After what is lost both timelines are guesses, and the second has the number of a known one.
+    let chain = chain("F3 I4-6 I2:1-3 I2:4x F2:1 I2:3");
+    let failed = |name: &str| {
+        let planned = chain.plan(&Target::Point(name.parse().unwrap()));
+        planned.expect_err(name)
+    };
+    let ambiguous = failed("3");
+    let expected = "epoch 3 is in several timelines, of which not all are counted";
+    assert_eq!(ambiguous.to_string(), expected);
+    let points = vec![point("1:3"), point("2:3")];
+    let has_nameless = true;
+    assert_eq!(
+        ambiguous,
+        ChainError::Ambiguous {
+            points,
+            has_nameless
+        }
+    );
+    let planned = chain.plan(&Target::Point("2:3".parse().unwrap()));
+    assert_eq!(planned.map(|plan| plan.full), Ok(0));
+    // Where only a guess has it, the error is about what is lost.
+    assert_eq!(failed("2:5").code(), "target-not-covered");
+    let name = chain.name_of(point("2:3"));
+    assert_eq!(name.to_string(), "2:3");
+
+    let gaps: Vec<_> = chain.gaps().collect();
+    let lacking: Vec<_> = gaps
+        .iter()
+        .filter(|gap| matches!(gap.cause, GapCause::EpochsMissing { .. }))
+        .collect();
+    let [gap] = lacking.as_slice() else {
+        panic!("{gaps:?}");
+    };
+    assert_eq!(gap.cause.to_string(), "epoch 2 is in no segment");
+    assert_eq!((gap.after, gap.before), (None, None));
+}
+
+#[test]
+fn the_nearest_points_around_one_are_told() {
+    let chain = chain("F7 I8-18 F2:3 I2:4-5 F3:4");
+    let rows = [
+        ("0", "- 3"),
+        ("3", "- 3:4"),
+        ("5", "3:4 7"),
+        ("6", "5 7"),
+        ("7", "5 8"),
+        ("8", "7 9"),
+        ("18", "17 -"),
+        ("19", "18 -"),
+        ("1:6", "- 1:7"),
+        ("1:7", "- 1:8"),
+        ("1:18", "1:17 -"),
+        ("1:99", "1:18 -"),
+        ("2:4", "2:3 2:5"),
+        ("2:7", "2:5 -"),
+        ("4:1", "- -"),
+    ];
+    let told = |name: Option<PointName>| name.map_or_else(|| "-".into(), |it| it.to_string());
+    for (name, expected) in rows {
+        let nearest = chain.nearest(name.parse().unwrap());
+        let found = format!("{} {}", told(nearest.below), told(nearest.above));
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_point_is_named_with_its_timeline_where_another_has_its_epoch() {
+    let rows = [
+        ("F3 I4-5 F2:1 I2:2-4", "1:5", "5"),
+        ("F3 I4-5 F2:1 I2:2-4", "1:4", "1:4"),
+        ("F3 I4-5 F2:1 I2:2-4", "2:4", "2:4"),
+        ("F3 I4-5 F2:1 I2:2-4", "2:1", "1"),
+        // One of a timeline that is not counted is another.
+        ("F3 I4-6x F2:1 I2:2-3", "1:3", "1:3"),
+    ];
+    for (text, of, expected) in rows {
+        assert_eq!(
+            chain(text).name_of(point(of)).to_string(),
+            expected,
+            "{text}"
+        );
+    }
+}
