@@ -12,7 +12,9 @@ use crate::metadata::target_folder;
 use crate::run::{cargo, run};
 
 /// The folder of the driver of generation 2.
-pub(crate) const NEWER: &str = "engine-0.6";
+pub(crate) const NEWER: &str = "crates/apograph-interop/engine-0.6";
+/// Where it is built, in cargo's own folder: the tests look for it there.
+const NEWER_TARGET: &str = "engine-0.6";
 
 /// Checks how the driver of generation 2 is formatted.
 pub(crate) fn format_newer() -> Command {
@@ -41,7 +43,7 @@ pub(crate) fn build(generation: u32) -> Result<PathBuf> {
         return Ok(target.join("debug/grafeo-driver"));
     }
     run(&mut build_newer()?)?;
-    Ok(target.join(NEWER).join("debug/grafeo-driver-0-6"))
+    Ok(target.join(NEWER_TARGET).join("debug/grafeo-driver-0-6"))
 }
 
 fn newer(subcommand: &str) -> Result<Command> {
@@ -49,7 +51,7 @@ fn newer(subcommand: &str) -> Result<Command> {
     command.arg("--manifest-path").arg(manifest());
     command
         .arg("--target-dir")
-        .arg(target_folder()?.join(NEWER));
+        .arg(target_folder()?.join(NEWER_TARGET));
     Ok(command)
 }
 

@@ -21,7 +21,7 @@ fn build_the_driver_of_generation_2() -> PathBuf {
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--ignore-rust-version"])
         .arg("--manifest-path")
-        .arg(root().join("engine-0.6/Cargo.toml"))
+        .arg(root().join("crates/apograph-interop/engine-0.6/Cargo.toml"))
         .arg("--target-dir")
         .arg(&target)
         .status()

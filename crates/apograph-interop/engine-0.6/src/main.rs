@@ -1,6 +1,6 @@
 //! The driver of generation 2: one live database of Grafeo 0.6.
 
-#[path = "../../crates/apograph-interop/src/bin/grafeo-driver/driver/mod.rs"]
+#[path = "../../src/bin/grafeo-driver/driver/mod.rs"]
 mod driver;
 mod engine;
 
