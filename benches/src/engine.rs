@@ -32,7 +32,7 @@ pub fn backup_full(database: &Path, folder: &Path) -> Result<Duration> {
 ///
 /// What the engine or the operating system says.
 pub fn backup_incremental(folder: &Path, bytes: u64) -> Result<Duration> {
-    let mut source = Source::create(folder)?;
+    let mut source = EngineSource::create(folder)?;
     source.write(bytes)?;
     let begun = Instant::now();
     source.backup_incremental()?;
@@ -40,13 +40,13 @@ pub fn backup_incremental(folder: &Path, bytes: u64) -> Result<Duration> {
 }
 
 /// A database that the engine has open, and of which it has a full backup.
-pub struct Source {
+pub struct EngineSource {
     engine: GrafeoDB,
     repository: std::path::PathBuf,
     log: v1::Writer,
 }
 
-impl Source {
+impl EngineSource {
     /// Makes one in an empty folder.
     ///
     /// # Errors

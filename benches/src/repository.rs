@@ -7,7 +7,7 @@ use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::{Generation, log_folder};
 use apograph_io::{Context, Threads};
 
-use crate::engine::Source;
+use crate::engine::EngineSource;
 use crate::{Frames, LogWriter, Result, database, log, v1};
 
 /// The database in a folder.
@@ -53,7 +53,7 @@ pub(crate) fn make_logged(
 /// Lets the engine make a full backup of an empty database of generation 1, and increments of large
 /// frames after it. The database is not left there.
 pub(crate) fn make_chain_by_engine(folder: &Path, increments: Increments) -> Result<()> {
-    let mut source = Source::create(folder)?;
+    let mut source = EngineSource::create(folder)?;
     let mut target = source.epoch();
     for _ in 0..increments.count {
         let before = source.epoch();

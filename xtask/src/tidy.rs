@@ -8,6 +8,7 @@ mod format_document;
 mod layers;
 mod publication;
 mod sources;
+mod types;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,7 @@ pub(crate) fn tidy() -> Result<()> {
     documents::check(&root, &mut findings)?;
     format_document::check(&root, &mut findings)?;
     sources::check(&root, &mut findings)?;
+    types::check(&root, &mut findings)?;
     for finding in &findings.0 {
         println!("tidy: {finding}");
     }

@@ -48,7 +48,7 @@ pub(crate) fn measure(criterion: &mut Criterion, workloads: &Workloads) {
             group.bench_function("engine", |bencher| {
                 bencher.iter_custom(|rounds| {
                     let folder = tempfile::tempdir().expect("a temporary folder");
-                    let source = engine::Source::create(folder.path());
+                    let source = engine::EngineSource::create(folder.path());
                     let mut source = source.expect("a database");
                     let times = (0..rounds).map(|_| {
                         source.write(bytes).expect("the log is written");

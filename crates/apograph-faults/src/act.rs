@@ -12,7 +12,7 @@ use apograph::repository::{RepositoryError, Writer};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
 use apograph_testing::context::every_core;
 
-use crate::stage::{FIRST_EPOCH, LAST_EPOCH, SMALL_FILES, Stage, contents, copy};
+use crate::stage::{FIRST_EPOCH, FaultStage, LAST_EPOCH, SMALL_FILES, contents, copy};
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,10 @@ impl Act {
     }
 
     /// What its repository holds before it.
-    pub(crate) fn repository_before(self, stage: &Stage) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+    pub(crate) fn repository_before(
+        self,
+        stage: &FaultStage,
+    ) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         let Some(name) = self.repository_in_stage() else {
             return Ok(BTreeMap::new());
         };
@@ -81,7 +84,7 @@ impl Act {
     /// # Errors
     ///
     /// Those of the library.
-    pub fn perform(self, disk: &dyn Disk, place: &Place) -> Result<()> {
+    pub fn perform(self, disk: &dyn Disk, place: &ActFolder) -> Result<()> {
         self.perform_heard(disk, place, &NoProgress)
     }
 
@@ -89,7 +92,7 @@ impl Act {
     pub(crate) fn perform_heard(
         self,
         disk: &dyn Disk,
-        place: &Place,
+        place: &ActFolder,
         monitor: &dyn Monitor,
     ) -> Result<()> {
         let (database, repository) = (place.database(), place.repository());
@@ -127,7 +130,7 @@ impl Act {
     }
 
     /// The words of the command that does it.
-    pub fn words(self, place: &Place) -> Vec<String> {
+    pub fn words(self, place: &ActFolder) -> Vec<String> {
         let text = |path: PathBuf| path.display().to_string();
         let (database, repository) = (text(place.database()), text(place.repository()));
         let backup = |mode: Option<&str>| {
@@ -156,11 +159,11 @@ pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
 
 /// A folder in which one act is done: `live/src.grafeo`, `repository` and `out.grafeo`.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct ActFolder {
     root: PathBuf,
 }
 
-impl Place {
+impl ActFolder {
     /// The folder `root`, as it is.
     pub fn at(root: &Path) -> Self {
         let root = root.to_owned();
@@ -172,7 +175,7 @@ impl Place {
     /// # Errors
     ///
     /// Where it cannot be written.
-    pub fn prepared(root: &Path, stage: &Stage, act: Act) -> Result<Self> {
+    pub fn prepared(root: &Path, stage: &FaultStage, act: Act) -> Result<Self> {
         let place = Self::at(root);
         if act != Act::Restore {
             copy(&stage.path("live"), &root.join("live"))?;

@@ -14,17 +14,17 @@ use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
 use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
 use apograph_testing::context::every_core;
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::scratch::scratch;
-use crate::stage::{LAST_EPOCH, SMALL_FILES, Stage};
+use crate::stage::{FaultStage, LAST_EPOCH, SMALL_FILES};
 
 /// What a database holds, without an engine: all that is read of its image, and its commits byte
 /// for byte.
 ///
 /// Two databases with one state can differ in it where a checkpoint ran between them; none runs in
-/// a [`Stage`].
+/// a [`FaultStage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct State {
+pub struct DatabaseState {
     image: Image,
     sections: Vec<Vec<u8>>,
     commits: Vec<Vec<u8>>,
@@ -46,7 +46,7 @@ pub enum Ended {
 /// # Errors
 ///
 /// What does not hold.
-pub fn check(stage: &Stage, act: Act, place: &Place, ended: Ended) -> Result<()> {
+pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
     if ended == Ended::Failed || act == Act::Restore {
         check_unchanged(stage, act, place)?;
     }
@@ -62,7 +62,7 @@ pub fn check(stage: &Stage, act: Act, place: &Place, ended: Ended) -> Result<()>
 }
 
 /// What failed changed nothing; but what an earlier command left may be named by then.
-fn check_unchanged(stage: &Stage, act: Act, place: &Place) -> Result<()> {
+fn check_unchanged(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     let before = act.repository_before(stage)?;
     let after = crate::stage::contents(&place.repository())?;
     let is_adopted = |path: &Path| {
@@ -78,7 +78,7 @@ fn check_unchanged(stage: &Stage, act: Act, place: &Place) -> Result<()> {
 }
 
 /// Whatever could be restored before the act can be restored.
-fn check_older_backups(stage: &Stage, act: Act, place: &Place) -> Result<()> {
+fn check_older_backups(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     match act.last_epoch_before() {
         Some(epoch) => check_epochs(stage, place, epoch).context("the older backups"),
         None => Ok(()),
@@ -86,7 +86,7 @@ fn check_older_backups(stage: &Stage, act: Act, place: &Place) -> Result<()> {
 }
 
 /// Each epoch from the first full backup to this one restores exactly.
-fn check_epochs(stage: &Stage, place: &Place, last: u64) -> Result<()> {
+fn check_epochs(stage: &FaultStage, place: &ActFolder, last: u64) -> Result<()> {
     let found = states(&place.repository())?;
     for (epoch, truth) in stage.truth().range(..=last) {
         match found.get(epoch) {
@@ -98,7 +98,7 @@ fn check_epochs(stage: &Stage, place: &Place, last: u64) -> Result<()> {
 }
 
 /// The command that comes after the one that met the fault.
-fn go_on(act: Act, place: &Place) -> Result<()> {
+fn go_on(act: Act, place: &ActFolder) -> Result<()> {
     let repository = place.repository();
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
@@ -111,7 +111,7 @@ fn go_on(act: Act, place: &Place) -> Result<()> {
 }
 
 /// Nothing is left over, nothing is wrong, and each epoch that the act could bring is there.
-fn check_sound(stage: &Stage, act: Act, place: &Place) -> Result<()> {
+fn check_sound(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     let contents = crate::stage::contents(&place.repository())?;
     let is_temporary = |path: &&std::path::PathBuf| {
         let name = path.file_name().unwrap_or_default();
@@ -135,7 +135,7 @@ fn check_sound(stage: &Stage, act: Act, place: &Place) -> Result<()> {
 }
 
 /// The database is whole or not there, and where it is not, the next restore makes it.
-fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
+fn check_restored(stage: &FaultStage, place: &ActFolder, ended: Ended) -> Result<()> {
     let output = place.output();
     if ended == Ended::Failed {
         let beside = |entry: std::io::Result<fs::DirEntry>| -> Result<bool> {
@@ -170,7 +170,7 @@ fn check_restored(stage: &Stage, place: &Place, ended: Ended) -> Result<()> {
 /// # Errors
 ///
 /// Where it cannot be opened, or a point that it names cannot be restored.
-pub fn states(repository: &Path) -> Result<BTreeMap<u64, State>> {
+pub fn states(repository: &Path) -> Result<BTreeMap<u64, DatabaseState>> {
     let mut states = BTreeMap::new();
     for point in points(&Repository::open(repository, every_core())?) {
         let state = state_at(repository, Target::Point(point.into()))?;
@@ -198,7 +198,7 @@ pub fn points(repository: &Repository) -> Vec<Point> {
 /// # Errors
 ///
 /// Where a database was restored and is damaged.
-pub fn state_at(repository: &Path, target: Target) -> Result<Result<State, RestoreError>> {
+pub fn state_at(repository: &Path, target: Target) -> Result<Result<DatabaseState, RestoreError>> {
     let folder = scratch()?;
     let output = folder.path().join("out.grafeo");
     let options = Options::to(target);
@@ -213,7 +213,7 @@ pub fn state_at(repository: &Path, target: Target) -> Result<Result<State, Resto
 /// # Errors
 ///
 /// Where it is damaged.
-pub fn state_of(database: &Path) -> Result<State> {
+pub fn state_of(database: &Path) -> Result<DatabaseState> {
     let bytes = fs::read(database)?;
     let image = Image::parse(&bytes)?;
     image.check(&bytes)?;
@@ -239,7 +239,7 @@ pub fn state_of(database: &Path) -> Result<State> {
         let cause = groups.end().map(|end| end.cause);
         ensure!(cause == Some(LogEndCause::Clean), "its log ends {cause:?}");
     }
-    Ok(State {
+    Ok(DatabaseState {
         image,
         sections,
         commits,

@@ -66,7 +66,7 @@ fn drivers() -> Option<[PathBuf; 2]> {
 
 /// How a run of the command ended.
 #[derive(Debug)]
-pub struct Run {
+pub struct CommandRun {
     /// Its exit status; none where it was killed.
     pub exit: Option<i32>,
     /// The object on standard output, or the `error` of the one on standard error.
@@ -75,7 +75,7 @@ pub struct Run {
     pub said: String,
 }
 
-impl Run {
+impl CommandRun {
     /// Runs a command line to its end.
     ///
     /// # Errors

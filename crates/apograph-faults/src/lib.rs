@@ -24,5 +24,5 @@ pub mod stage;
 mod strace;
 
 pub use apograph_testing::scratch;
-pub use report::{Control, Extent, Outcome, Tally};
+pub use report::{Control, RowExtent, RowOutcome, Tally};
 pub use row::Row;

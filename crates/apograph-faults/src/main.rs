@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use apograph_faults::command::Programs;
-use apograph_faults::{Control, Extent, Outcome, Row, Tally};
+use apograph_faults::{Control, Row, RowExtent, RowOutcome, Tally};
 use clap::{Parser, ValueEnum};
 
 /// More violations of a row than this are counted and not printed.
@@ -26,9 +26,9 @@ fn main() -> Result<ExitCode> {
     let own = std::env::current_exe().context("cannot tell where the programs are")?;
     let programs = Programs::beside(&own);
     let extent = if arguments.long {
-        Extent::Long
+        RowExtent::Long
     } else {
-        Extent::Quick
+        RowExtent::Quick
     };
     let mut rows = arguments.rows;
     if rows.is_empty() {
@@ -44,8 +44,8 @@ fn main() -> Result<ExitCode> {
         let name = row.to_possible_value().map(|it| it.get_name().to_owned());
         let name = name.unwrap_or_default();
         match row.run(&programs, extent)? {
-            Outcome::Skipped(why) => println!("{name:<12} SKIPPED: {why}"),
-            Outcome::Ran { tally, control } => {
+            RowOutcome::Skipped(why) => println!("{name:<12} SKIPPED: {why}"),
+            RowOutcome::Ran { tally, control } => {
                 print(&name, &tally, Some(begun));
                 tally.parts.iter().for_each(|it| println!("    {it}"));
                 tally

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// How much of a row to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum RowExtent {
     /// What every change waits for.
     Quick,
     /// All of it.
@@ -91,7 +91,7 @@ impl Control {
 
 /// How a row ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum RowOutcome {
     /// It was run.
     Ran {
         /// What it came to.

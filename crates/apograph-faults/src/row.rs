@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::command::Programs;
-use crate::report::{Extent, Outcome};
+use crate::report::{RowExtent, RowOutcome};
 use crate::rows;
 
 /// A kind of fault.
@@ -55,7 +55,7 @@ impl Row {
     /// # Errors
     ///
     /// Where the machine says no. What does not hold is no error, but a violation.
-    pub fn run(self, programs: &Programs, extent: Extent) -> Result<Outcome> {
+    pub fn run(self, programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
         match self {
             Self::Kill => rows::system_calls::kill(programs, extent),
             Self::Error => rows::system_calls::error(programs, extent),

@@ -4,18 +4,18 @@ use anyhow::{Error, Result};
 use apograph_testing::disk::{Fault, Operation, SimDisk};
 use tempfile::TempDir;
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::Ended;
 use crate::mutant::{MutantDisk, Neglect};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// What an act came to upon a simulated disk.
 pub(crate) struct Simulated {
     /// The disk.
     pub disk: SimDisk,
     /// The folder that it is.
-    pub place: Place,
+    pub place: ActFolder,
     /// What the act returned.
     pub outcome: Result<()>,
     _folder: TempDir,
@@ -24,13 +24,13 @@ pub(crate) struct Simulated {
 impl Simulated {
     /// Does an act upon a disk, made ready by `prepare`; with care, or without.
     pub(crate) fn perform(
-        stage: &Stage,
+        stage: &FaultStage,
         act: Act,
         neglects: Option<Neglect>,
-        prepare: impl FnOnce(SimDisk, &Place) -> SimDisk,
+        prepare: impl FnOnce(SimDisk, &ActFolder) -> SimDisk,
     ) -> Result<Self> {
         let folder = scratch()?;
-        let place = Place::prepared(folder.path(), stage, act)?;
+        let place = ActFolder::prepared(folder.path(), stage, act)?;
         let disk = prepare(SimDisk::new(folder.path()), &place);
         let outcome = match neglects {
             Some(neglect) => act.perform(&MutantDisk::new(&disk, neglect), &place),
@@ -46,7 +46,7 @@ impl Simulated {
 
     /// Does an act with a fault at one operation.
     pub(crate) fn struck(
-        stage: &Stage,
+        stage: &FaultStage,
         act: Act,
         neglects: Option<Neglect>,
         index: usize,
@@ -68,7 +68,7 @@ impl Simulated {
 
 /// The operations of an act that meets no fault.
 pub(crate) fn operations(
-    stage: &Stage,
+    stage: &FaultStage,
     act: Act,
     neglects: Option<Neglect>,
 ) -> Result<Vec<Operation>> {

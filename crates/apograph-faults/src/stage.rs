@@ -11,7 +11,7 @@ use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::truth::Truth;
 use tempfile::TempDir;
 
-use crate::check::{State, states};
+use crate::check::{DatabaseState, states};
 use crate::scratch::scratch;
 
 /// A golden database with everything in its log.
@@ -22,13 +22,13 @@ pub const FIRST_EPOCH: u64 = 3;
 pub const LAST_EPOCH: u64 = 5;
 
 /// Folders to copy a run's files from.
-pub struct Stage {
+pub struct FaultStage {
     folder: TempDir,
     fixtures: Fixtures,
-    truth: BTreeMap<u64, State>,
+    truth: BTreeMap<u64, DatabaseState>,
 }
 
-impl Stage {
+impl FaultStage {
     /// A database with five commits, `live`, and repositories:
     ///
     /// - `older` has the first three of them, in a full backup and an increment;
@@ -81,7 +81,7 @@ impl Stage {
     }
 
     /// The state at each epoch that can be restored.
-    pub fn truth(&self) -> &BTreeMap<u64, State> {
+    pub fn truth(&self) -> &BTreeMap<u64, DatabaseState> {
         &self.truth
     }
 

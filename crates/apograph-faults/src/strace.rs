@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use crate::check::Ended;
-use crate::command::{Programs, Run};
+use crate::command::{CommandRun, Programs};
 use crate::mutant::Neglect;
 
 /// A fault, and the call that it strikes.
@@ -43,9 +43,9 @@ pub(crate) fn run_each(
     call: &str,
     fault: &str,
     trace: &Path,
-) -> Result<Run> {
+) -> Result<CommandRun> {
     let inject = format!("inject={call}:{fault}");
-    Run::of(&mut traced(programs, None, words, call, &inject, trace))
+    CommandRun::of(&mut traced(programs, None, words, call, &inject, trace))
 }
 
 /// Runs a command line for which some calls fail for good: all of them, or those that are about one
@@ -60,7 +60,7 @@ pub(crate) fn run_without(
     injections: &[&str],
     paths: &[PathBuf],
     trace: &Path,
-) -> Result<Run> {
+) -> Result<CommandRun> {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o"]).arg(trace);
     let calls = injections.iter().filter_map(|it| it.split(':').next());
@@ -73,7 +73,7 @@ pub(crate) fn run_without(
         strace.arg("-P").arg(path);
     }
     programs.add_to(&mut strace, None);
-    Run::of(strace.args(words).arg("--json"))
+    CommandRun::of(strace.args(words).arg("--json"))
 }
 
 /// Runs a command line with a fault; `None` where there was no such call to strike.
@@ -87,14 +87,14 @@ pub(crate) fn run(
     words: &[String],
     injection: Injection<'_>,
     trace: &Path,
-) -> Result<Option<(Ended, Run)>> {
+) -> Result<Option<(Ended, CommandRun)>> {
     let Injection {
         call,
         fault,
         number,
     } = injection;
     let inject = format!("inject={call}:{fault}:when={number}");
-    let run = Run::of(&mut traced(programs, neglects, words, call, &inject, trace))?;
+    let run = CommandRun::of(&mut traced(programs, neglects, words, call, &inject, trace))?;
     let traced = fs::read_to_string(trace).context("strace left no trace")?;
     let is_struck = traced.contains("(INJECTED)") || traced.contains("killed by SIGKILL");
     Ok(is_struck.then_some((run.ended(), run)))

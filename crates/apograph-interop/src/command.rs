@@ -7,13 +7,13 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::driver::Taken;
-use crate::surroundings::Surroundings;
+use crate::surroundings::ProcessSurroundings;
 
 /// A build of the command.
 #[derive(Debug, Clone)]
 pub struct Apograph {
     program: PathBuf,
-    surroundings: Surroundings,
+    surroundings: ProcessSurroundings,
 }
 
 /// What a run of the command came to.
@@ -30,13 +30,13 @@ impl Apograph {
     pub fn at(program: &Path) -> Self {
         Self {
             program: program.to_owned(),
-            surroundings: Surroundings::default(),
+            surroundings: ProcessSurroundings::default(),
         }
     }
 
     /// The same in other surroundings.
     #[must_use]
-    pub fn within(&self, surroundings: &Surroundings) -> Self {
+    pub fn within(&self, surroundings: &ProcessSurroundings) -> Self {
         Self {
             surroundings: surroundings.clone(),
             ..self.clone()

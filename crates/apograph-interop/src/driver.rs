@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::protocol::{Call, Key, Load, OpenOptions, Reply, Request, Version};
-use crate::surroundings::Surroundings;
+use crate::surroundings::ProcessSurroundings;
 
 /// A real engine in a process of its own, holding at most one open database.
 ///
@@ -20,7 +20,7 @@ pub struct Engine {
     process: Child,
     requests: ChildStdin,
     replies: BufReader<ChildStdout>,
-    surroundings: Surroundings,
+    surroundings: ProcessSurroundings,
 }
 
 /// Why the engine did not do what it was asked.
@@ -79,7 +79,7 @@ impl Engine {
     ///
     /// If the program cannot be started.
     pub fn start(driver: &Path) -> Self {
-        Self::start_within(driver, &Surroundings::default())
+        Self::start_within(driver, &ProcessSurroundings::default())
     }
 
     /// The same in other surroundings.
@@ -87,7 +87,7 @@ impl Engine {
     /// # Panics
     ///
     /// If the program cannot be started.
-    pub fn start_within(driver: &Path, surroundings: &Surroundings) -> Self {
+    pub fn start_within(driver: &Path, surroundings: &ProcessSurroundings) -> Self {
         let mut command = Command::new(driver);
         surroundings.put_around(&mut command);
         let mut process = command

@@ -5,13 +5,13 @@
 
 use serde_json::{Value, json};
 
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 
 /// A source that does not open to its fixture's last state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Exception {
     /// The generation of the fixture.
-    pub generation: Generation,
+    pub generation: EngineGeneration,
     /// The fixture.
     pub fixture: &'static str,
     /// The source folder.
@@ -57,7 +57,7 @@ pub const EXCEPTIONS: &[Exception] = &[
 ];
 
 /// What a source opens to.
-pub fn opens_to(generation: Generation, fixture: &str, source: &str) -> OpensTo {
+pub fn opens_to(generation: EngineGeneration, fixture: &str, source: &str) -> OpensTo {
     let wanted = (generation, fixture, source);
     EXCEPTIONS
         .iter()
@@ -73,7 +73,7 @@ pub fn without_indexes(mut content: Value) -> Value {
 
 const fn one(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> Exception {
     Exception {
-        generation: Generation::One,
+        generation: EngineGeneration::One,
         fixture,
         source,
         opens_to,
@@ -82,7 +82,7 @@ const fn one(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> 
 
 const fn two(fixture: &'static str, source: &'static str, opens_to: OpensTo) -> Exception {
     Exception {
-        generation: Generation::Two,
+        generation: EngineGeneration::Two,
         ..one(fixture, source, opens_to)
     }
 }

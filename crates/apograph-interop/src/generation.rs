@@ -1,34 +1,36 @@
-//! The two generations of the engine's format.
+//! The two generations of the engine, as its drivers say them.
 
 use std::fmt;
 
+#[cfg(feature = "programs")]
+use apograph_format::Generation;
 use serde::{Deserialize, Serialize};
 
 /// A generation of the engine's format. Its text and its JSON are its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
-pub enum Generation {
+pub enum EngineGeneration {
     /// Grafeo 0.5.
     One,
     /// Grafeo 0.6.
     Two,
 }
 
-impl Generation {
+impl EngineGeneration {
     /// Both, the older first.
     pub const ALL: [Self; 2] = [Self::One, Self::Two];
 }
 
-impl From<Generation> for u32 {
-    fn from(generation: Generation) -> Self {
+impl From<EngineGeneration> for u32 {
+    fn from(generation: EngineGeneration) -> Self {
         match generation {
-            Generation::One => 1,
-            Generation::Two => 2,
+            EngineGeneration::One => 1,
+            EngineGeneration::Two => 2,
         }
     }
 }
 
-impl TryFrom<u32> for Generation {
+impl TryFrom<u32> for EngineGeneration {
     type Error = String;
 
     fn try_from(number: u32) -> Result<Self, String> {
@@ -37,8 +39,28 @@ impl TryFrom<u32> for Generation {
     }
 }
 
-impl fmt::Display for Generation {
+impl fmt::Display for EngineGeneration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         u32::from(*self).fmt(f)
+    }
+}
+
+#[cfg(feature = "programs")]
+impl From<EngineGeneration> for Generation {
+    fn from(generation: EngineGeneration) -> Self {
+        match generation {
+            EngineGeneration::One => Self::One,
+            EngineGeneration::Two => Self::Two,
+        }
+    }
+}
+
+#[cfg(feature = "programs")]
+impl From<Generation> for EngineGeneration {
+    fn from(generation: Generation) -> Self {
+        match generation {
+            Generation::One => Self::One,
+            Generation::Two => Self::Two,
+        }
     }
 }

@@ -5,11 +5,12 @@
 //! * what a database holds: [`Engine::dump`] gives it in the form the golden fixtures use,
 //! * what a live, crashed or closed database looks like on disk: [`Engine`] drives one in a
 //!   process of its own (`grafeo-driver`) that can be killed at any moment,
-//! * what the truth is: [`Truth`] reads the fixtures' `truth.json`, and [`scenario`] replays
-//!   the scenarios after them, with the engine's backups or with somebody else's.
+//! * what the truth is: [`scenario`] replays the scenarios after the fixtures, with the engine's
+//!   backups or with somebody else's, and writes their `truth.json`.
 //!
 //! It knows no on-disk format: everything said here is said by the engine. Nor does it know the
-//! engine: each [`Generation`] has a driver program of its own, and both speak one [`protocol`].
+//! engine: each [`EngineGeneration`] has a driver program of its own, and both speak one
+//! [`protocol`].
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -34,13 +35,12 @@ mod generation;
 #[cfg(feature = "programs")]
 pub mod lives;
 pub mod protocol;
+#[cfg(feature = "programs")]
 pub mod scenario;
 mod surroundings;
-mod truth;
 
 pub use command::{Apograph, Outcome};
 pub use driver::{Dump, Engine, EngineError, Taken};
-pub use generation::Generation;
+pub use generation::EngineGeneration;
 pub use protocol::{Call, Durability, Key, Load, OpenOptions, Version};
-pub use surroundings::{Clock, Surroundings};
-pub use truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};
+pub use surroundings::{FakeClock, ProcessSurroundings};

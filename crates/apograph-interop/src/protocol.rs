@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 
 /// What the driver is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,7 +119,7 @@ pub enum Reply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
     /// The generation of its format.
-    pub generation: Generation,
+    pub generation: EngineGeneration,
     /// Its name and version, as a truth gives them.
     pub engine: String,
 }

@@ -22,7 +22,7 @@ pub use run::{ScenarioError, run};
 
 use std::ops::RangeInclusive;
 
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 use crate::protocol::{Call, Durability, Load, OpenOptions};
 
 /// A scenario to live through.
@@ -35,7 +35,7 @@ pub struct Scenario {
     /// What else there is to know.
     pub notes: &'static [&'static str],
     /// The one generation that it can be lived through in, if not in both.
-    pub only_in: Option<Generation>,
+    pub only_in: Option<EngineGeneration>,
     /// The file or folder name of the database.
     pub database: &'static str,
     /// How it is opened.
@@ -66,7 +66,7 @@ impl Scenario {
 
     /// The same in one generation alone.
     #[must_use]
-    pub fn only_in(self, generation: Generation) -> Self {
+    pub fn only_in(self, generation: EngineGeneration) -> Self {
         Self {
             only_in: Some(generation),
             ..self

@@ -6,17 +6,17 @@ use std::process::Command;
 
 /// What is around a process.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct ProcessSurroundings {
     /// The user and the group that it runs as, where it is another one.
     pub user: Option<u32>,
     /// The clock, where it is another one.
-    pub clock: Option<Clock>,
+    pub clock: Option<FakeClock>,
 }
 
 /// A clock that can be set, by libfaketime: the processes that see it read how far it is off from
 /// a file.
 #[derive(Debug, Clone)]
-pub struct Clock {
+pub struct FakeClock {
     library: PathBuf,
     file: PathBuf,
 }
@@ -27,7 +27,7 @@ const LIBRARIES: [&str; 2] = [
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
 ];
 
-impl Clock {
+impl FakeClock {
     /// A clock whose file is this one. `None` where libfaketime is not installed.
     pub fn at(file: &Path) -> Option<Self> {
         let library = LIBRARIES.iter().map(Path::new).find(|it| it.exists())?;
@@ -49,7 +49,7 @@ impl Clock {
     }
 }
 
-impl Surroundings {
+impl ProcessSurroundings {
     /// Removes what libfaketime leaves of a process that was killed.
     pub(crate) fn clean_up(&self, process: u32) {
         if self.clock.is_some() {

@@ -1,10 +1,10 @@
 //! A naive engine: no database, only the files that one would leave.
 //!
 //! It writes the image and the log of either generation byte for byte as FORMAT.md has them, and
-//! notes in the [`Truth`] what they mean. Its files live in memory; [`Engine::files`] is what would
-//! be on disk. What sessions do to them is in `session.rs`, what becomes of them at a checkpoint
-//! and at the end of a process in `checkpoint.rs`, and what a backup has to make of them in
-//! `backup.rs`.
+//! notes in the [`ScenarioTruth`] what they mean. Its files live in memory; [`Engine::files`] is what
+//! would be on disk. What sessions do to them is in `session.rs`, what becomes of them at a
+//! checkpoint and at the end of a process in `checkpoint.rs`, and what a backup has to make of them
+//! in `backup.rs`.
 
 mod backup;
 mod checkpoint;
@@ -20,7 +20,7 @@ use apograph_format::Generation;
 use apograph_testing::encoding::v1::process_end;
 
 use crate::op::Shape;
-use crate::truth::Truth;
+use crate::truth::ScenarioTruth;
 use layout::{Head, Heads, Layout};
 use log::Log;
 
@@ -91,7 +91,7 @@ struct Unfinished {
 pub(crate) struct Engine {
     generation: Generation,
     layout: Box<dyn Layout>,
-    pub(crate) truth: Truth,
+    pub(crate) truth: ScenarioTruth,
     database: Vec<u8>,
     installing: Option<Vec<u8>>,
     head: Head,
@@ -140,7 +140,7 @@ impl Engine {
             generation,
             database: layout.image(&[], head, 0, &[]),
             layout,
-            truth: Truth::new(keeps_counting),
+            truth: ScenarioTruth::new(keeps_counting),
             installing: None,
             head,
             log: Log::default(),

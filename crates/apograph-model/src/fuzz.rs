@@ -1,20 +1,20 @@
 //! Every fuzz target: those of the decoders, and the one over a whole repository.
 
 use apograph_format::Generation;
-use apograph_testing::fuzz::{TARGETS, Target};
+use apograph_testing::fuzz::{FuzzTarget, TARGETS};
 
-use crate::op::{Backup, Damage, DamageKind, Op, RandomScenario, Shape};
+use crate::op::{BackupMode, Damage, DamageKind, Op, RandomScenario, Shape};
 use crate::run::{Effort, run};
 
 /// The target over a whole repository.
-pub const REPOSITORY: Target = Target {
+pub const REPOSITORY: FuzzTarget = FuzzTarget {
     name: "repository",
     run: repository,
     seeds,
 };
 
 /// Every fuzz target, by name.
-pub fn targets() -> Vec<Target> {
+pub fn targets() -> Vec<FuzzTarget> {
     let mut targets = TARGETS.to_vec();
     targets.push(REPOSITORY);
     targets.sort_by_key(|target| target.name);
@@ -36,9 +36,9 @@ const BIG: Op = Op::Commit(Shape {
     ..Shape::of(3, 3, 90)
 });
 const CHANGE: Op = Op::Change(Shape::of(1, 1, 5));
-const AUTO: Op = Op::Backup(Backup::Auto);
-const FULL: Op = Op::Backup(Backup::Full);
-const INCREMENTAL: Op = Op::Backup(Backup::Incremental);
+const AUTO: Op = Op::Backup(BackupMode::Auto);
+const FULL: Op = Op::Backup(BackupMode::Full);
+const INCREMENTAL: Op = Op::Backup(BackupMode::Incremental);
 
 fn seeds() -> Vec<Vec<u8>> {
     let out_of_order = Op::OutOfOrder(Shape::default());

@@ -1,10 +1,10 @@
 //! Random histories of a database and of its backups, compared with a naive model.
 //!
-//! Not published. A [`RandomScenario`] is a list of things that happen ([`Op`]): commits, checkpoints,
-//! crashes, backups, damage to the repository. Any bytes tell one. [`run`] lets it happen: a naive
-//! engine writes the files that a real one would leave, of either generation; the library takes
-//! the backups and restores them; and what comes back has to be what the [`Truth`], a plain list
-//! of commits, says.
+//! Not published. A [`RandomScenario`] is a list of things that happen ([`Op`]): commits,
+//! checkpoints, crashes, backups, damage to the repository. Any bytes tell one. [`run`] lets it
+//! happen: a naive engine writes the files that a real one would leave, of either generation; the
+//! library takes the backups and restores them; and what comes back has to be what the
+//! [`ScenarioTruth`], a plain list of commits, says.
 //!
 //! - Without damage, whatever was captured comes back exactly, and a backup is an increment
 //!   wherever the log goes on from the one before it.
@@ -27,7 +27,7 @@ mod run;
 mod truth;
 
 pub use derived::{Answers, answers, check_derived};
-pub use op::{Backup, Damage, DamageKind, MAX_OPS, Op, RandomScenario, Shape};
+pub use op::{BackupMode, Damage, DamageKind, MAX_OPS, Op, RandomScenario, Shape};
 pub use read::state_of;
 pub use run::{Effort, Failure, Library, Real, check, run};
-pub use truth::{State, Truth};
+pub use truth::{ModelState, ScenarioTruth};

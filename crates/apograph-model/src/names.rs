@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use apograph_format::{Epoch, Point, Timeline};
 
-use crate::truth::{State, Truth};
+use crate::truth::{ModelState, ScenarioTruth};
 
 /// The states that points are, by timeline and epoch.
-pub(crate) type Timelines = BTreeMap<u64, Vec<(u64, State)>>;
+pub(crate) type Timelines = BTreeMap<u64, Vec<(u64, ModelState)>>;
 
 /// Which state each point was when it was first offered.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ pub(crate) struct Names(BTreeMap<Point, Named>);
 
 #[derive(Debug)]
 struct Named {
-    state: State,
+    state: ModelState,
     /// Whether nothing after it was offered in its timeline.
     is_last: bool,
 }
@@ -31,7 +31,7 @@ impl Names {
     }
 
     /// Notes the state of a point, the first time.
-    pub(crate) fn note(&mut self, point: Point, is_last: bool, state: &State) {
+    pub(crate) fn note(&mut self, point: Point, is_last: bool, state: &ModelState) {
         let state = || Named {
             state: state.clone(),
             is_last,
@@ -47,10 +47,10 @@ impl Names {
     pub(crate) fn judge(
         &self,
         timelines: &Timelines,
-        truth: &Truth,
+        truth: &ScenarioTruth,
         is_damaged: bool,
     ) -> Result<(), String> {
-        let is_more = |longer: &State, shorter: &State| {
+        let is_more = |longer: &ModelState, shorter: &ModelState| {
             let added = longer.strip_prefix(&shorter[..]);
             added.is_some_and(|added| added.iter().all(|it| truth.takes_no_epoch(*it)))
         };
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_name_keeps_its_state() {
-        let mut truth = Truth::new(true);
+        let mut truth = ScenarioTruth::new(true);
         for owns_epoch in [true, false] {
             let (number, _) = truth.make(|_| vec![vec![0]]);
             truth.commit(number, 1, owns_epoch);

@@ -46,7 +46,7 @@ pub enum Op {
     /// The process dies in a checkpoint, whose image is complete and not in its place.
     CrashInCheckpoint,
     /// A backup is taken.
-    Backup(Backup),
+    Backup(BackupMode),
     /// A backup is taken into another repository of the same database.
     BackupElsewhere,
     /// The cursor in the log folder is lost.
@@ -89,7 +89,7 @@ impl Shape {
 
 /// Which kind of backup is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Backup {
+pub enum BackupMode {
     /// Whatever is possible.
     Auto,
     /// An increment or an error.
@@ -98,12 +98,12 @@ pub enum Backup {
     Full,
 }
 
-impl From<Backup> for Kind {
-    fn from(backup: Backup) -> Self {
+impl From<BackupMode> for Kind {
+    fn from(backup: BackupMode) -> Self {
         match backup {
-            Backup::Auto => Self::Auto,
-            Backup::Incremental => Self::Incremental,
-            Backup::Full => Self::Full,
+            BackupMode::Auto => Self::Auto,
+            BackupMode::Incremental => Self::Incremental,
+            BackupMode::Full => Self::Full,
         }
     }
 }
@@ -203,9 +203,9 @@ fn op(code: u8, a: u8, b: u8) -> Op {
         9 => Op::Crash { lost_bytes: a },
         10 => Op::CrashInCheckpoint,
         11 => Op::Backup(match a % 4 {
-            2 => Backup::Incremental,
-            3 => Backup::Full,
-            _ => Backup::Auto,
+            2 => BackupMode::Incremental,
+            3 => BackupMode::Full,
+            _ => BackupMode::Auto,
         }),
         12 => Op::BackupElsewhere,
         13 => Op::LoseCursor,
@@ -247,9 +247,9 @@ fn code(op: Op) -> [u8; OP_BYTES] {
         Op::CrashInCheckpoint => [CODES[10], 0, 0],
         Op::Backup(kind) => {
             let kind = match kind {
-                Backup::Auto => 0,
-                Backup::Incremental => 2,
-                Backup::Full => 3,
+                BackupMode::Auto => 0,
+                BackupMode::Incremental => 2,
+                BackupMode::Full => 3,
             };
             [CODES[11], kind, 0]
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use apograph_format::Generation;
 
 use crate::bytes::{PAGE_BYTES, checksum, read_image_content, read_varint, size, u32_at, u64_at};
-use crate::truth::{State, Truth, apply};
+use crate::truth::{ModelState, ScenarioTruth, apply};
 
 type Read<T> = Result<T, String>;
 
@@ -18,7 +18,11 @@ type Read<T> = Result<T, String>;
 /// # Errors
 ///
 /// What is wrong with it.
-pub fn state_of(database: &Path, generation: Generation, truth: &Truth) -> Read<State> {
+pub fn state_of(
+    database: &Path,
+    generation: Generation,
+    truth: &ScenarioTruth,
+) -> Read<ModelState> {
     let image = fs::read(database).map_err(|error| format!("{}: {error}", database.display()))?;
     let logs = log_files(database)?;
     let (mut state, groups) = match generation {
@@ -72,7 +76,7 @@ fn checked<'a>(file: &'a [u8], offset: u64, length: u64, sum: u32, what: &str) -
 }
 
 mod v1 {
-    use super::{PAGE_BYTES, Read, State, checked, checksum, need, read_image_content};
+    use super::{ModelState, PAGE_BYTES, Read, checked, checksum, need, read_image_content};
     use super::{read_varint, size, u32_at, u64_at};
 
     const DIRECTORY: u64 = 3 * PAGE_BYTES as u64;
@@ -85,11 +89,11 @@ mod v1 {
         Ok((iteration, sum))
     }
 
-    pub(super) fn image(image: &[u8]) -> Read<State> {
+    pub(super) fn image(image: &[u8]) -> Read<ModelState> {
         let slots = [slot(image, 1)?, slot(image, 2)?];
         let (iteration, sum) = slots[usize::from(slots[1].0 > slots[0].0)];
         if iteration == 0 {
-            return Ok(State::new());
+            return Ok(ModelState::new());
         }
         let sum = u32::try_from(sum).map_err(|error| error.to_string())?;
         let directory = checked(image, DIRECTORY, PAGE_BYTES as u64, sum, "the directory")?;
@@ -130,13 +134,13 @@ mod v1 {
 }
 
 mod v2 {
-    use super::{PAGE_BYTES, Read, State, checked, checksum, need, read_image_content};
+    use super::{ModelState, PAGE_BYTES, Read, checked, checksum, need, read_image_content};
     use super::{size, u32_at, u64_at};
 
     const HEADER_BYTES: usize = 128;
     const FRAME_HEADER_BYTES: usize = 25;
 
-    pub(super) fn image(image: &[u8]) -> Read<(State, u64)> {
+    pub(super) fn image(image: &[u8]) -> Read<(ModelState, u64)> {
         let slots = [1, 2].map(|page| {
             let slot = image.get(page * PAGE_BYTES..(page + 1) * PAGE_BYTES)?;
             let is_whole = slot.starts_with(b"GDBH") && checksum(&slot[..80]) == slot[80..84];
@@ -148,7 +152,7 @@ mod v2 {
         let log_start = need(u64_at(slot, 16), "a slot")?;
         let length = need(u32_at(slot, 48), "a slot")?;
         if length == 0 {
-            return Ok((State::new(), log_start));
+            return Ok((ModelState::new(), log_start));
         }
         let offset = need(u64_at(slot, 40), "a slot")?;
         let sum = need(u32_at(slot, 52), "a slot")?;

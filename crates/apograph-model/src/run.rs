@@ -20,9 +20,9 @@ use crate::derived::check_derived;
 use crate::engine::{Engine, Keep};
 use crate::live::Live;
 use crate::names::{Names, Timelines};
-use crate::op::{Backup, Op, RandomScenario};
+use crate::op::{BackupMode, Op, RandomScenario};
 use crate::read::state_of;
-use crate::truth::State;
+use crate::truth::ModelState;
 
 /// The library that is tested. Tests put a faulty one in the place of the real one.
 pub trait Library {
@@ -125,7 +125,7 @@ pub fn check(
 ) -> Result<(), Failure> {
     let folder = scratch().expect("a temporary folder");
     let database = folder.path().join("db.grafeo");
-    let mut stage = Stage {
+    let mut stage = ModelRun {
         library,
         effort,
         root: folder.path().to_owned(),
@@ -141,7 +141,7 @@ pub fn check(
         names: Names::default(),
         names_elsewhere: Names::default(),
     };
-    let play = |stage: &mut Stage<'_>, index: usize| match scenario.ops.get(index) {
+    let play = |stage: &mut ModelRun<'_>, index: usize| match scenario.ops.get(index) {
         Some(op) => stage.play(*op),
         None => stage.finish(),
     };
@@ -176,7 +176,7 @@ impl From<io::Error> for Wrong {
     }
 }
 
-struct Stage<'a> {
+struct ModelRun<'a> {
     library: &'a dyn Library,
     effort: Effort,
     root: PathBuf,
@@ -194,7 +194,7 @@ struct Stage<'a> {
     names_elsewhere: Names,
 }
 
-impl Stage<'_> {
+impl ModelRun<'_> {
     fn play(&mut self, op: Op) -> Result<(), Wrong> {
         match op {
             Op::Commit(shape) => self.engine.commit(shape),
@@ -254,11 +254,11 @@ impl Stage<'_> {
         self.live.keep(self.engine.folder_life())
     }
 
-    fn back_up(&mut self, backup: Backup) -> Result<(), Wrong> {
+    fn back_up(&mut self, backup: BackupMode) -> Result<(), Wrong> {
         if !self.scenario.is_slow {
             self.engine.settle();
         }
-        if backup == Backup::Full || !self.engine.goes_on {
+        if backup == BackupMode::Full || !self.engine.goes_on {
             self.engine.log_pending();
         }
         self.live.write(self.engine.files())?;
@@ -273,7 +273,7 @@ impl Stage<'_> {
         let is_increment = match &taken {
             Err(error) => return Ok(self.judge_refusal(backup, error)?),
             Ok(Captured::Added { why: Some(why), .. }) => {
-                if self.engine.goes_on && backup != Backup::Full {
+                if self.engine.goes_on && backup != BackupMode::Full {
                     return Err(format!("a needless full backup: {why}").into());
                 }
                 false
@@ -292,8 +292,8 @@ impl Stage<'_> {
     }
 
     /// An increment may be refused where the log does not go on, and everything after damage.
-    fn judge_refusal(&self, backup: Backup, error: &CaptureError) -> Result<(), String> {
-        let may_break = backup == Backup::Incremental && !self.engine.goes_on;
+    fn judge_refusal(&self, backup: BackupMode, error: &CaptureError) -> Result<(), String> {
+        let may_break = backup == BackupMode::Incremental && !self.engine.goes_on;
         let is_broken = matches!(
             error,
             CaptureError::ChainBroken(_) | CaptureError::NoFullBackup
@@ -327,7 +327,7 @@ impl Stage<'_> {
     }
 
     /// Restores; `None` where that is refused, which only damage explains.
-    fn restored(&mut self, target: Target) -> Result<Option<State>, String> {
+    fn restored(&mut self, target: Target) -> Result<Option<ModelState>, String> {
         let repository = self.repository.clone();
         match self.state_in(&repository, target) {
             // Damage that no checksum can tell is not the library's.
@@ -343,7 +343,7 @@ impl Stage<'_> {
         &mut self,
         repository: &Path,
         target: Target,
-    ) -> Result<Result<State, String>, RestoreError> {
+    ) -> Result<Result<ModelState, String>, RestoreError> {
         self.restored += 1;
         let output = self.root.join(format!("out-{}.grafeo", self.restored));
         let options = RestoreOptions::to(target);
@@ -441,7 +441,7 @@ impl Stage<'_> {
     /// Each timeline is what one history was.
     fn judge(&self, timelines: &Timelines) -> Result<(), String> {
         let truth = &self.engine.truth;
-        let agrees = |states: &[(u64, State)]| truth.agrees(states, self.done.any);
+        let agrees = |states: &[(u64, ModelState)]| truth.agrees(states, self.done.any);
         match timelines.iter().find(|(_, states)| !agrees(states)) {
             None => Ok(()),
             Some((timeline, states)) => Err(format!(

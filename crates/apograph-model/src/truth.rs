@@ -5,7 +5,7 @@
 //! values that it writes. So a commit that is missing, that does not belong, or that is replayed
 //! over a later one makes another list.
 //!
-//! A [`History`] is a part of it whose epochs were counted in one go. In generation 1 each process
+//! A [`History`] is a run of commits whose epochs were counted in one go. In generation 1 each process
 //! begins one, on the state that it found. In generation 2 it begins with the database, and a crash
 //! begins another one that shares its front. A change without an epoch belongs to the highest one
 //! before it, so several states can have had one epoch, and the last of them is *the* state of it.
@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 
 /// The numbers of the commits in a database, in the order in which they were applied.
-pub type State = Vec<u32>;
+pub type ModelState = Vec<u32>;
 
 /// A commit in a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ struct Commit {
 /// A part of the history whose epochs were counted in one go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct History {
-    base: State,
+    base: ModelState,
     commits: Vec<Commit>,
     /// How many commits there were at a backup or a checkpoint.
     cuts: BTreeSet<usize>,
@@ -41,7 +41,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    fn at(base: State) -> Self {
+    fn at(base: ModelState) -> Self {
         Self {
             base,
             commits: Vec::new(),
@@ -57,7 +57,7 @@ impl History {
         epochs.max().unwrap_or_default()
     }
 
-    fn state(&self, epoch: u64, cut: usize) -> State {
+    fn state(&self, epoch: u64, cut: usize) -> ModelState {
         let commits = self.commits.iter().take(cut);
         let up_to = commits.filter(|commit| commit.has_records && commit.epoch <= epoch);
         up_to.fold(self.base.clone(), |mut state, commit| {
@@ -67,12 +67,12 @@ impl History {
     }
 
     /// The state at an epoch.
-    fn last_state(&self, epoch: u64) -> State {
+    fn last_state(&self, epoch: u64) -> ModelState {
         self.state(epoch, self.commits.len())
     }
 
     /// Whether a state is one that was current at an epoch when a backup or a checkpoint ran.
-    fn had_at(&self, epoch: u64, state: &State) -> bool {
+    fn had_at(&self, epoch: u64, state: &ModelState) -> bool {
         let ends = self.cuts.iter().copied().chain([self.commits.len()]);
         let mut complete = ends.filter(|&cut| {
             let later = self.commits.get(cut..).unwrap_or_default();
@@ -93,7 +93,7 @@ impl History {
 }
 
 /// Puts a commit after all others.
-pub(crate) fn apply(state: &mut State, number: u32) {
+pub(crate) fn apply(state: &mut ModelState, number: u32) {
     state.retain(|it| *it != number);
     state.push(number);
 }
@@ -128,11 +128,11 @@ impl Captured {
 
 /// What is true of a scenario.
 #[derive(Debug, Clone)]
-pub struct Truth {
+pub struct ScenarioTruth {
     keeps_counting: bool,
     bodies: Vec<Vec<Vec<u8>>>,
     histories: Vec<History>,
-    live: State,
+    live: ModelState,
     /// Generation 1: another process goes on in a log that no seal closed. Nothing in the log tells
     /// which of the two made a change, as long as there is no epoch.
     is_next_unknown: bool,
@@ -142,27 +142,27 @@ pub struct Truth {
     /// From which of them on they are of the process that is open.
     first_open: usize,
     captured: Vec<Captured>,
-    seen: BTreeSet<State>,
+    seen: BTreeSet<ModelState>,
 }
 
-impl Truth {
+impl ScenarioTruth {
     /// The truth about a new database; whether its epochs go on from process to process.
     pub(crate) fn new(keeps_counting: bool) -> Self {
         Self {
             keeps_counting,
             bodies: Vec::new(),
-            histories: vec![History::at(State::new())],
-            live: State::new(),
+            histories: vec![History::at(ModelState::new())],
+            live: ModelState::new(),
             is_next_unknown: false,
             seen_from_images: Vec::new(),
             first_open: 0,
             captured: Vec::new(),
-            seen: BTreeSet::from([State::new()]),
+            seen: BTreeSet::from([ModelState::new()]),
         }
     }
 
     /// What the database holds: whatever is committed and was not lost.
-    pub fn live(&self) -> &State {
+    pub fn live(&self) -> &ModelState {
         &self.live
     }
 
@@ -432,7 +432,7 @@ impl Truth {
 
     /// Whether a state is the one of a moment, as far as a backup could see it. Where epochs go on,
     /// a later backup may have seen more of the same epoch.
-    pub(crate) fn is_state_of(&self, moment: Moment, state: &State) -> bool {
+    pub(crate) fn is_state_of(&self, moment: Moment, state: &ModelState) -> bool {
         let from = self.histories.get(moment.history..).unwrap_or_default();
         let count = if self.keeps_counting { from.len() } else { 1 };
         from.iter()
@@ -441,7 +441,7 @@ impl Truth {
     }
 
     /// Whether there was such a state when a backup or a checkpoint ran, or at an epoch.
-    pub(crate) fn was_ever(&self, state: &State) -> bool {
+    pub(crate) fn was_ever(&self, state: &ModelState) -> bool {
         let at_an_epoch =
             |history: &History| (0..=history.highest()).any(|epoch| history.had_at(epoch, state));
         self.seen.contains(state) || self.histories.iter().any(at_an_epoch)
@@ -450,11 +450,11 @@ impl Truth {
     /// Whether a history agrees with what a timeline gave back: with its last state as one of its
     /// epoch, and with every other as the last one. After damage each of them can be the last one
     /// that is left.
-    pub fn agrees(&self, timeline: &[(u64, State)], is_damaged: bool) -> bool {
+    pub fn agrees(&self, timeline: &[(u64, ModelState)], is_damaged: bool) -> bool {
         let Some((last, others)) = timeline.split_last() else {
             return true;
         };
-        let is_kept = |history: &History, epoch, state: &State| {
+        let is_kept = |history: &History, epoch, state: &ModelState| {
             history.last_state(epoch) == *state || is_damaged && history.had_at(epoch, state)
         };
         let agrees = |history: &History| {

@@ -16,7 +16,7 @@ pub use segment::{gbak_header, wal_segments};
 
 /// A fuzz target: `fuzz/fuzz_targets/NAME.rs` in the repository.
 #[derive(Debug, Clone, Copy)]
-pub struct Target {
+pub struct FuzzTarget {
     /// Its name.
     pub name: &'static str,
     /// What it does with an input.
@@ -26,53 +26,53 @@ pub struct Target {
 }
 
 /// Every fuzz target.
-pub const TARGETS: &[Target] = &[
-    Target {
+pub const TARGETS: &[FuzzTarget] = &[
+    FuzzTarget {
         name: "cursor",
         run: cursor,
         seeds: seeds::cursors,
     },
-    Target {
+    FuzzTarget {
         name: "database_file",
         run: database_file,
         seeds: seeds::database_files,
     },
-    Target {
+    FuzzTarget {
         name: "database_file_v2",
         run: database_file_v2,
         seeds: seeds::database_files_v2,
     },
-    Target {
+    FuzzTarget {
         name: "gbak_header",
         run: gbak_header,
         seeds: seeds::gbak_headers,
     },
-    Target {
+    FuzzTarget {
         name: "history",
         run: history,
         seeds: seeds::histories,
     },
-    Target {
+    FuzzTarget {
         name: "log_groups",
         run: log_groups,
         seeds: seeds::logs,
     },
-    Target {
+    FuzzTarget {
         name: "log_groups_v2",
         run: log_groups_v2,
         seeds: seeds::logs_v2,
     },
-    Target {
+    FuzzTarget {
         name: "manifest",
         run: manifest,
         seeds: seeds::manifests,
     },
-    Target {
+    FuzzTarget {
         name: "split_log_groups",
         run: split_log_groups,
         seeds: seeds::split_logs,
     },
-    Target {
+    FuzzTarget {
         name: "wal_segments",
         run: wal_segments,
         seeds: seeds::wal_segments,

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Result, bail, ensure};
 use apograph::io::RealDisk;
 
-use crate::act::{Act, Place, code_of};
+use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
 use crate::command::Programs;
-use crate::report::{Control, Outcome, Tally};
+use crate::report::{Control, RowOutcome, Tally};
 use crate::simulated::{Simulated, operations};
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 use crate::strace;
 
 /// Before each operation of an act, the same act is begun once more.
@@ -18,10 +18,10 @@ use crate::strace;
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs) -> Result<Outcome> {
+pub fn run(programs: &Programs) -> Result<RowOutcome> {
     let mut tally = Tally::default();
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         // A verification reads without a lock, and does without its note.
         for act in Act::ALL.into_iter().filter(|act| *act != Act::Verify) {
             tally.add(sweep(&stage, act, move |place| {
@@ -29,7 +29,7 @@ pub fn run(programs: &Programs) -> Result<Outcome> {
             })?);
         }
     }
-    Ok(Outcome::Ran {
+    Ok(RowOutcome::Ran {
         tally,
         control: control(programs)?,
     })
@@ -40,7 +40,7 @@ fn control(programs: &Programs) -> Result<Option<Control>> {
     if !strace::is_possible() {
         return Ok(None);
     }
-    let (stage, act) = (Stage::new(2)?, Act::Incremental);
+    let (stage, act) = (FaultStage::new(2)?, Act::Incremental);
     let programs = programs.clone();
     let tally = sweep(&stage, act, move |place| {
         let trace = place.root().join("trace");
@@ -56,9 +56,9 @@ fn control(programs: &Programs) -> Result<Option<Control>> {
 }
 
 fn sweep(
-    stage: &Stage,
+    stage: &FaultStage,
     act: Act,
-    second: impl Fn(&Place) -> Result<()> + Clone + Send + Sync + 'static,
+    second: impl Fn(&ActFolder) -> Result<()> + Clone + Send + Sync + 'static,
 ) -> Result<Tally> {
     let mut tally = Tally::default();
     for (index, at) in operations(stage, act, None)?.iter().enumerate() {

@@ -9,14 +9,14 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::check;
-use crate::command::{Programs, Run};
+use crate::command::{CommandRun, Programs};
 use crate::mount::{self, Mount, said_yes};
 use crate::mutant::Neglect;
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::{Stage, copy};
+use crate::stage::{FaultStage, copy};
 use crate::strace::{self, Injection};
 
 const IMAGE_BYTES: u64 = 16 << 20;
@@ -30,17 +30,17 @@ const KILL: &str = "signal=KILL";
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     if let Err(why) = is_possible() {
-        return Ok(Outcome::Skipped(why));
+        return Ok(RowOutcome::Skipped(why));
     }
     let more = match extent {
-        Extent::Quick => &[],
-        Extent::Long => MORE_CALLS,
+        RowExtent::Quick => &[],
+        RowExtent::Long => MORE_CALLS,
     };
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             let device = Device::prepared(&stage, act)?;
             device.cut(programs, None, None, &mut tally)?;
@@ -61,7 +61,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
     }
     let what = "a build that skips every sync";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 fn is_possible() -> Result<(), String> {
@@ -82,19 +82,19 @@ fn is_possible() -> Result<(), String> {
 
 /// A file system in a file, with what an act begins from, all of it durable.
 struct Device<'a> {
-    stage: &'a Stage,
+    stage: &'a FaultStage,
     act: Act,
     folder: tempfile::TempDir,
 }
 
 impl<'a> Device<'a> {
-    fn prepared(stage: &'a Stage, act: Act) -> Result<Self> {
+    fn prepared(stage: &'a FaultStage, act: Act) -> Result<Self> {
         let folder = scratch()?;
         let device = Self { stage, act, folder };
         let image = formatted(device.folder.path())?;
         fs::create_dir(device.at())?;
         let mount = Mount::of_image(&image, &device.at())?;
-        Place::prepared(&device.at().join("place"), stage, act)?;
+        ActFolder::prepared(&device.at().join("place"), stage, act)?;
         mount.end()?;
         Ok(device)
     }
@@ -115,12 +115,12 @@ impl<'a> Device<'a> {
         let image = self.folder.path().join("now");
         fs::copy(self.folder.path().join("image"), &image)?;
         let mount = Mount::of_image(&image, &self.at())?;
-        let words = self.act.words(&Place::at(&self.at().join("place")));
+        let words = self.act.words(&ActFolder::at(&self.at().join("place")));
         let ended = if let Some(kill) = kill {
             let trace = self.folder.path().join("trace");
             strace::run(programs, neglects, &words, kill, &trace)?.map(|(ended, _)| ended)
         } else {
-            let run = Run::of(programs.command(neglects).args(&words).arg("--json"))?;
+            let run = CommandRun::of(programs.command(neglects).args(&words).arg("--json"))?;
             Some(run.ended())
         };
         tally.runs += 1;
@@ -134,7 +134,7 @@ impl<'a> Device<'a> {
         let found = scratch()?;
         copy(&self.at().join("place"), found.path())?;
         mount.end()?;
-        let outcome = check(self.stage, self.act, &Place::at(found.path()), ended);
+        let outcome = check(self.stage, self.act, &ActFolder::at(found.path()), ended);
         let (generation, act) = (self.stage.generation(), self.act);
         tally.struck(
             || format!("generation {generation}, {act:?}, {kill:?}"),

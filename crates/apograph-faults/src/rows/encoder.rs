@@ -6,19 +6,19 @@ use apograph_testing::disk::Fault;
 use crate::act::Act;
 use crate::check::check;
 use crate::mutant::Neglect;
-use crate::report::{Control, Outcome, Tally};
+use crate::report::{Control, RowOutcome, Tally};
 use crate::simulated::{Simulated, operations};
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// Writes one bit wrong, at each write to a repository.
 ///
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run() -> Result<Outcome> {
+pub fn run() -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL.into_iter().filter(|act| *act != Act::Restore) {
             for (index, at) in operations(&stage, act, None)?.iter().enumerate() {
                 if !["write", "copy"].contains(&at.name) {
@@ -39,5 +39,5 @@ pub fn run() -> Result<Outcome> {
     }
     let what = "a build that publishes what it has not compared";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }

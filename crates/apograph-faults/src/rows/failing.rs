@@ -6,13 +6,13 @@ use std::io::ErrorKind;
 use anyhow::{Result, ensure};
 use apograph_testing::disk::{Fault, Operation, Survival};
 
-use crate::act::{Act, Place, code_of};
+use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
 use crate::mutant::Neglect;
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::{Simulated, operations};
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 const KINDS: &[ErrorKind] = &[ErrorKind::StorageFull, ErrorKind::Other];
 const MORE_KINDS: &[ErrorKind] = &[
@@ -26,10 +26,10 @@ const MORE_KINDS: &[ErrorKind] = &[
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn operation(extent: Extent) -> Result<Outcome> {
+pub fn operation(extent: RowExtent) -> Result<RowOutcome> {
     let more = match extent {
-        Extent::Quick => &[],
-        Extent::Long => MORE_KINDS,
+        RowExtent::Quick => &[],
+        RowExtent::Long => MORE_KINDS,
     };
     let kinds: Vec<_> = KINDS.iter().chain(more).copied().collect();
     let any = |_: &Operation| true;
@@ -41,7 +41,7 @@ pub fn operation(extent: Extent) -> Result<Outcome> {
     })?;
     let what = "a build that does not take back what it published";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// Lets each sync of each act fail, once; then the power goes, and with it what was not synced.
@@ -49,9 +49,9 @@ pub fn operation(extent: Extent) -> Result<Outcome> {
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn sync(extent: Extent) -> Result<Outcome> {
+pub fn sync(extent: RowExtent) -> Result<RowOutcome> {
     let is_sync = |operation: &Operation| operation.name.starts_with("sync");
-    let judge = |stage: &Stage, act: Act, run: &Simulated| {
+    let judge = |stage: &FaultStage, act: Act, run: &Simulated| {
         let ended = run.ended();
         for survival in ways(run, extent) {
             let found = scratch()?;
@@ -61,7 +61,7 @@ pub fn sync(extent: Extent) -> Result<Outcome> {
                 Ended::Failed => Ended::CutOff,
                 other => other,
             };
-            check(stage, act, &Place::at(found.path()), ended)?;
+            check(stage, act, &ActFolder::at(found.path()), ended)?;
         }
         check(stage, act, &run.place, ended)
     };
@@ -70,13 +70,13 @@ pub fn sync(extent: Extent) -> Result<Outcome> {
     let control = each(Some(Neglect::SyncErrors), is_sync, kinds, judge)?;
     let what = "a build that syncs again where a sync failed";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// The way in which most is lost, or each.
-fn ways(run: &Simulated, extent: Extent) -> Vec<Survival> {
+fn ways(run: &Simulated, extent: RowExtent) -> Vec<Survival> {
     let mut ways = run.disk.survivals();
-    if extent == Extent::Quick {
+    if extent == RowExtent::Quick {
         ways.truncate(1);
     }
     ways
@@ -87,11 +87,11 @@ fn each(
     neglects: Option<Neglect>,
     wanted: impl Fn(&Operation) -> bool,
     kinds: &[ErrorKind],
-    judge: impl Fn(&Stage, Act, &Simulated) -> Result<()>,
+    judge: impl Fn(&FaultStage, Act, &Simulated) -> Result<()>,
 ) -> Result<Tally> {
     let mut tally = Tally::default();
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             for (index, at) in operations(&stage, act, neglects)?.iter().enumerate() {
                 for kind in kinds.iter().filter(|_| wanted(at)) {

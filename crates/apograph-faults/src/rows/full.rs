@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use apograph::io::RealDisk;
 
-use crate::act::{Act, Place, code_of};
+use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
 use crate::mount::{self, Mount};
 use crate::mutant::{MutantDisk, Neglect};
-use crate::report::{Control, Outcome, Tally};
+use crate::report::{Control, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 const ROOMY: &str = "size=16M,nr_inodes=1000";
 /// The file system gives room in pages of this size.
@@ -25,13 +25,13 @@ const PAGE_BYTES: u64 = 4096;
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run() -> Result<Outcome> {
+pub fn run() -> Result<RowOutcome> {
     if let Err(why) = mount::is_possible() {
-        return Ok(Outcome::Skipped(why));
+        return Ok(RowOutcome::Skipped(why));
     }
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             tally.add(sweep(&stage, act, None)?);
         }
@@ -39,7 +39,7 @@ pub fn run() -> Result<Outcome> {
     }
     let what = "a build that does not take back what it published";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// What there is too little of.
@@ -61,7 +61,7 @@ impl Lack {
     }
 }
 
-fn sweep(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
+fn sweep(stage: &FaultStage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
     let mut tally = Tally::default();
     struck(stage, act, neglects, Lack::Writing, &mut tally)?;
     for kind in [Lack::Pages, Lack::Inodes] {
@@ -75,7 +75,7 @@ fn sweep(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
 }
 
 fn struck(
-    stage: &Stage,
+    stage: &FaultStage,
     act: Act,
     neglects: Option<Neglect>,
     lack: Lack,
@@ -83,7 +83,7 @@ fn struck(
 ) -> Result<Ended> {
     let folder = scratch()?;
     let mount = Mount::in_memory(folder.path(), ROOMY)?;
-    let place = Place::prepared(folder.path(), stage, act)?;
+    let place = ActFolder::prepared(folder.path(), stage, act)?;
     mount.remount(&lack.options(used(folder.path())?))?;
     let outcome = match neglects {
         Some(neglect) => act.perform(&MutantDisk::new(&RealDisk, neglect), &place),

@@ -21,8 +21,8 @@ use self::limits::Limited;
 use self::trap::Trap;
 use crate::check::state_of;
 use crate::command::Programs;
-use crate::report::{Control, Extent, Outcome, Tally};
-use crate::stage::{Stage, copy};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
+use crate::stage::{FaultStage, copy};
 
 /// A command that reads a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,10 +52,10 @@ impl Reader {
 /// # Errors
 ///
 /// Where a trap cannot be made.
-pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for trap in trap::all(extent) {
             let place = tempfile::tempdir()?;
             let repository = place.path().join("repository");
@@ -87,7 +87,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
         what,
         tally: control,
     });
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 fn words(reader: Reader, place: &TempDir, trap: &Trap) -> Vec<String> {
@@ -129,7 +129,7 @@ fn judge(limited: &Limited, reader: Reader, trap: &Trap) -> Result<()> {
 }
 
 /// What was restored in spite of a trap is a state that the database had.
-fn check_output(stage: &Stage, place: &TempDir) -> Result<()> {
+fn check_output(stage: &FaultStage, place: &TempDir) -> Result<()> {
     let output = place.path().join("out.grafeo");
     if output.exists() {
         let found = state_of(&output)?;

@@ -11,23 +11,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use anyhow::{Result, bail, ensure};
 use apograph::io::{Disk, Monitor, RealDisk};
 
-use crate::act::{Act, Place, code_of};
+use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
 use crate::command::Programs;
 use crate::mutant::{MutantDisk, Neglect};
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// Ends each act in each way.
 ///
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             tally.add(asked(&stage, act, None)?);
             control.add(asked(&stage, act, Some(Neglect::Withdrawal))?);
@@ -38,7 +38,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
     }
     let what = "a build that does not take back what it began";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// Says that the operation shall end once it was asked so often, and from then on.
@@ -67,7 +67,7 @@ impl Monitor for Patience {
 }
 
 /// Ends an act each time that it asks whether to go on.
-fn asked(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
+fn asked(stage: &FaultStage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
     let mutant = neglects.map(|neglect| MutantDisk::new(&RealDisk, neglect));
     let disk: &dyn Disk = match &mutant {
         Some(disk) => disk,
@@ -76,7 +76,7 @@ fn asked(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
     let mut tally = Tally::default();
     for asked in 0.. {
         let folder = scratch()?;
-        let place = Place::prepared(folder.path(), stage, act)?;
+        let place = ActFolder::prepared(folder.path(), stage, act)?;
         let patience = Patience::of(asked);
         let outcome = act.perform_heard(disk, &place, &patience);
         tally.runs += 1;

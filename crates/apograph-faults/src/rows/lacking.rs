@@ -7,13 +7,13 @@ use anyhow::{Context, Result, ensure};
 use apograph::io::Lack;
 use apograph_testing::disk::{Fault, Operation};
 
-use crate::act::{Act, Place, code_of};
+use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
 use crate::mutant::Neglect;
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::Simulated;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// What NFS, SMB and most of FUSE lack, and what vfat and exFAT lack too.
 const LACKS: [&[Lack]; 2] = [
@@ -28,13 +28,13 @@ const QUICK_SURVIVALS: usize = 3;
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(extent: Extent) -> Result<Outcome> {
+pub fn run(extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for (generation, lacks) in [1, 2].into_iter().zip(LACKS.into_iter().cycle()) {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         let each = match extent {
-            Extent::Quick => vec![lacks],
-            Extent::Long => LACKS.to_vec(),
+            RowExtent::Quick => vec![lacks],
+            RowExtent::Long => LACKS.to_vec(),
         };
         for lacks in each {
             for act in Act::ALL {
@@ -54,16 +54,16 @@ pub fn run(extent: Extent) -> Result<Outcome> {
     }
     let what = "a build that does not take back what it published";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// Every operation of one act.
 struct Sweep<'a> {
-    stage: &'a Stage,
+    stage: &'a FaultStage,
     act: Act,
     lacks: &'static [Lack],
     neglects: Option<Neglect>,
-    extent: Extent,
+    extent: RowExtent,
 }
 
 impl Sweep<'_> {
@@ -108,13 +108,13 @@ impl Sweep<'_> {
         tally.runs += 1;
         let survivals = run.disk.survivals();
         let step = match self.extent {
-            Extent::Long => 1,
-            Extent::Quick => survivals.len().div_ceil(QUICK_SURVIVALS).max(1),
+            RowExtent::Long => 1,
+            RowExtent::Quick => survivals.len().div_ceil(QUICK_SURVIVALS).max(1),
         };
         for survival in survivals.into_iter().step_by(step) {
             let found = scratch()?;
             run.disk.cut(&survival, found.path());
-            let place = Place::at(found.path());
+            let place = ActFolder::at(found.path());
             let outcome = check(self.stage, self.act, &place, Ended::CutOff);
             tally.struck(
                 || format!("{}, cut before {index}, {at:?}: {survival}", self.name()),

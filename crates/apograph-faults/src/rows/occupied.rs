@@ -10,25 +10,25 @@ use anyhow::{Result, ensure};
 use apograph::format::{checkpoint_image, log_folder};
 use apograph::io::RealDisk;
 
-use crate::act::{Act, Place, code_of};
+use crate::act::{Act, ActFolder, code_of};
 use crate::mutant::Neglect;
-use crate::report::{Control, Outcome, Tally};
+use crate::report::{Control, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::{Simulated, operations};
-use crate::stage::{Stage, copy};
+use crate::stage::{FaultStage, copy};
 
 /// Restores over whatever can be there, and over what comes while it restores.
 ///
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run() -> Result<Outcome> {
+pub fn run() -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for (what, occupy) in OCCUPANTS {
             let folder = scratch()?;
-            let place = Place::prepared(folder.path(), &stage, Act::Restore)?;
+            let place = ActFolder::prepared(folder.path(), &stage, Act::Restore)?;
             copy(&stage.path("live"), &folder.path().join("live"))?;
             occupy(&place)?;
             let before = found(folder.path())?;
@@ -45,10 +45,10 @@ pub fn run() -> Result<Outcome> {
     }
     let what = "a build whose renames replace";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
-type Occupant = (&'static str, fn(&Place) -> Result<()>);
+type Occupant = (&'static str, fn(&ActFolder) -> Result<()>);
 
 const OCCUPANTS: &[Occupant] = &[
     ("a database with its log", |place| {
@@ -90,7 +90,7 @@ const OCCUPANTS: &[Occupant] = &[
 ];
 
 /// Before each operation of a restore, somebody takes one of its names.
-fn comes_meanwhile(stage: &Stage, neglects: Option<Neglect>) -> Result<Tally> {
+fn comes_meanwhile(stage: &FaultStage, neglects: Option<Neglect>) -> Result<Tally> {
     let mut tally = Tally::default();
     for (index, at) in operations(stage, Act::Restore, neglects)?
         .iter()

@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Result, ensure};
 use rustix::process::{geteuid, umask};
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::check;
-use crate::command::{Programs, Run};
+use crate::command::{CommandRun, Programs};
 use crate::mount::said_yes;
 use crate::mutant::Neglect;
-use crate::report::{Control, Outcome, Tally};
+use crate::report::{Control, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::Simulated;
-use crate::stage::{Stage, contents};
+use crate::stage::{FaultStage, contents};
 
 /// Modes of a database.
 const MODES: [u32; 3] = [0o600, 0o640, 0o400];
@@ -32,10 +32,10 @@ const NOBODY: u32 = 65534;
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs) -> Result<Outcome> {
+pub fn run(programs: &Programs) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             tally.add(watch(&stage, act, None)?);
             control.add(watch(&stage, act, Some(Neglect::Modes))?);
@@ -44,11 +44,11 @@ pub fn run(programs: &Programs) -> Result<Outcome> {
     }
     let what = "a build that lets the umask decide";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// Nothing has a right that the database's own file does not give, at no time.
-fn watch(stage: &Stage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
+fn watch(stage: &FaultStage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
     let mut tally = Tally::default();
     for mode in MODES {
         let too_open = Arc::new(Mutex::new(BTreeSet::new()));
@@ -139,7 +139,7 @@ const DONE_WITHOUT: &[(&str, u32, Act)] = &[
     ("repository/apograph.json", 0o000, Act::Verify),
 ];
 
-fn without_rights(programs: &Programs, stage: &Stage) -> Result<Tally> {
+fn without_rights(programs: &Programs, stage: &FaultStage) -> Result<Tally> {
     let mut tally = Tally::default();
     let closed = CLOSED.iter().map(|row| (row, false));
     let done_without = DONE_WITHOUT.iter().map(|row| (row, true));
@@ -151,7 +151,7 @@ fn without_rights(programs: &Programs, stage: &Stage) -> Result<Tally> {
         // By another program: a file that this one had open for writing could not be started while
         // another thread starts something.
         said_yes(Command::new("cp").arg(&programs.sound).arg(&program))?;
-        let place = Place::prepared(&folder.path().join("place"), stage, *act)?;
+        let place = ActFolder::prepared(&folder.path().join("place"), stage, *act)?;
         for (path, _) in all_below(place.root()) {
             open_to_all(&path)?;
         }
@@ -164,7 +164,7 @@ fn without_rights(programs: &Programs, stage: &Stage) -> Result<Tally> {
         if geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
         }
-        let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
+        let run = CommandRun::of(command.args(act.words(&place)).arg("--json"))?;
         fs::set_permissions(&closed_path, usual)?;
         tally.runs += 1;
         let judged = if is_done {
@@ -185,7 +185,7 @@ fn without_rights(programs: &Programs, stage: &Stage) -> Result<Tally> {
 }
 
 fn judge(
-    run: &Run,
+    run: &CommandRun,
     root: &Path,
     before: &std::collections::BTreeMap<PathBuf, Vec<u8>>,
 ) -> Result<()> {

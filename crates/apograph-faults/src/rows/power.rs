@@ -3,13 +3,13 @@
 use anyhow::Result;
 use apograph_testing::disk::{Fault, Survival};
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::{Ended, check};
 use crate::mutant::Neglect;
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::simulated::{Simulated, operations};
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// Of the ways in which the power can go, a quick run takes this many at each operation.
 const QUICK_SURVIVALS: usize = 6;
@@ -19,23 +19,28 @@ const QUICK_SURVIVALS: usize = 6;
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(extent: Extent) -> Result<Outcome> {
+pub fn run(extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             tally.add(sweep(&stage, act, extent, None)?);
-            control.add(sweep(&stage, act, Extent::Quick, Some(Neglect::Syncs))?);
+            control.add(sweep(&stage, act, RowExtent::Quick, Some(Neglect::Syncs))?);
         }
     }
-    Ok(Outcome::Ran {
+    Ok(RowOutcome::Ran {
         tally,
         control: Control::of("a build that skips every sync", control),
     })
 }
 
 /// The last cut is after the last operation, when the act is acknowledged.
-fn sweep(stage: &Stage, act: Act, extent: Extent, neglects: Option<Neglect>) -> Result<Tally> {
+fn sweep(
+    stage: &FaultStage,
+    act: Act,
+    extent: RowExtent,
+    neglects: Option<Neglect>,
+) -> Result<Tally> {
     let mut tally = Tally::default();
     let operations = operations(stage, act, neglects)?;
     for index in 0..=operations.len() {
@@ -48,7 +53,7 @@ fn sweep(stage: &Stage, act: Act, extent: Extent, neglects: Option<Neglect>) -> 
         for survival in chosen(run.disk.survivals(), extent) {
             let found = scratch()?;
             run.disk.cut(&survival, found.path());
-            let outcome = check(stage, act, &Place::at(found.path()), ended);
+            let outcome = check(stage, act, &ActFolder::at(found.path()), ended);
             let what = || {
                 let (generation, at) = (stage.generation(), operations.get(index));
                 format!("generation {generation}, {act:?}, cut before {index}, {at:?}: {survival}")
@@ -59,10 +64,10 @@ fn sweep(stage: &Stage, act: Act, extent: Extent, neglects: Option<Neglect>) -> 
     Ok(tally)
 }
 
-fn chosen(survivals: Vec<Survival>, extent: Extent) -> Vec<Survival> {
+fn chosen(survivals: Vec<Survival>, extent: RowExtent) -> Vec<Survival> {
     match extent {
-        Extent::Long => survivals,
-        Extent::Quick => {
+        RowExtent::Long => survivals,
+        RowExtent::Quick => {
             let step = survivals.len().div_ceil(QUICK_SURVIVALS).max(1);
             survivals.into_iter().step_by(step).collect()
         }

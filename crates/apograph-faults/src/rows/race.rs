@@ -13,8 +13,8 @@ use apograph::restore::{Options, VerifyOptions, restore, verify};
 use apograph_interop::{Engine, Load, OpenOptions};
 use apograph_testing::context::every_core;
 
-use crate::command::{Programs, Run};
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::command::{CommandRun, Programs};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::copy;
 
@@ -28,13 +28,13 @@ const POINTS: usize = 40;
 /// # Errors
 ///
 /// Where the engine fails.
-pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let Some(drivers) = &programs.drivers else {
-        return Ok(Outcome::Skipped("no engine was built".to_owned()));
+        return Ok(RowOutcome::Skipped("no engine was built".to_owned()));
     };
     let time = match extent {
-        Extent::Quick => Duration::from_secs(5),
-        Extent::Long => Duration::from_mins(1),
+        RowExtent::Quick => Duration::from_secs(5),
+        RowExtent::Long => Duration::from_mins(1),
     };
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for driver in drivers {
@@ -43,7 +43,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
     }
     let what = "a copy of the file, then of its log";
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 fn busy_engine(driver: &Path, database: &Path) -> Result<Engine> {
@@ -117,18 +117,18 @@ fn back_up_once(
     database: &Path,
     repository: &Path,
     mode: Option<&str>,
-) -> Result<Run> {
+) -> Result<CommandRun> {
     let mut command = programs.command(None);
     command
         .arg("backup")
         .arg(database)
         .arg("--repo")
         .arg(repository);
-    Run::of(command.args(mode).arg("--json"))
+    CommandRun::of(command.args(mode).arg("--json"))
 }
 
 /// Where a backup ends: that of the segment, or what was there already.
-fn end_epoch(run: &Run) -> Option<u64> {
+fn end_epoch(run: &CommandRun) -> Option<u64> {
     let last = run.json["segments"].as_array().and_then(|all| all.last());
     let segment = last.unwrap_or(&run.json["segment"]);
     segment["end_epoch"]
@@ -137,7 +137,7 @@ fn end_epoch(run: &Run) -> Option<u64> {
 }
 
 /// A backup holds all that was committed before it began.
-fn judge_backup(run: &Run, end: Option<u64>, committed: u64) -> Result<()> {
+fn judge_backup(run: &CommandRun, end: Option<u64>, committed: u64) -> Result<()> {
     ensure!(run.exit == Some(0), "it failed: {}", run.json);
     let end = end.context("it does not say where it ends")?;
     ensure!(

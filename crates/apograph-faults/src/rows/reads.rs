@@ -12,13 +12,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::{Ended, check};
-use crate::command::{Programs, Run};
+use crate::command::{CommandRun, Programs};
 use crate::mount::{self, Mount, said_yes};
-use crate::report::{Outcome, Tally};
+use crate::report::{RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::{SMALL_FILES, Stage, contents, copy};
+use crate::stage::{FaultStage, SMALL_FILES, contents, copy};
 
 const IMAGE_BYTES: u64 = 8 << 20;
 const BLOCK_BYTES: u64 = 4096;
@@ -30,16 +30,16 @@ const INCREMENT: &str = "backup_incr_0001.wal";
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs) -> Result<Outcome> {
+pub fn run(programs: &Programs) -> Result<RowOutcome> {
     if let Err(why) = is_possible() {
-        return Ok(Outcome::Skipped(why));
+        return Ok(RowOutcome::Skipped(why));
     }
     let mut tally = Tally::default();
     let behind = Behind::ALL.into_iter().filter(|behind| behind.is_there());
     for behind in behind {
         tally.note(behind.name());
         for generation in [1, 2] {
-            let stage = Stage::new(generation)?;
+            let stage = FaultStage::new(generation)?;
             for reader in Reader::ALL {
                 let disk = Disk::holding(&stage, reader)?;
                 let faults = tally.faults;
@@ -52,7 +52,7 @@ pub fn run(programs: &Programs) -> Result<Outcome> {
         }
     }
     let control = None;
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 fn is_possible() -> Result<(), String> {
@@ -130,7 +130,7 @@ impl Reader {
         }
     }
 
-    fn words(self, place: &Place) -> Vec<String> {
+    fn words(self, place: &ActFolder) -> Vec<String> {
         let (word, path) = match self {
             Self::Database(act) | Self::Repository(act) => return act.words(place),
             Self::List => ("list", place.repository()),
@@ -141,7 +141,7 @@ impl Reader {
     }
 
     /// The folder that cannot be read.
-    fn folder(self, place: &Place) -> PathBuf {
+    fn folder(self, place: &ActFolder) -> PathBuf {
         match self {
             Self::Database(_) => place.root().join("live"),
             _ => place.repository(),
@@ -151,20 +151,20 @@ impl Reader {
 
 /// A file system in a file, with what a command reads.
 struct Disk<'a> {
-    stage: &'a Stage,
+    stage: &'a FaultStage,
     reader: Reader,
     folder: tempfile::TempDir,
 }
 
 impl<'a> Disk<'a> {
-    fn holding(stage: &'a Stage, reader: Reader) -> Result<Self> {
+    fn holding(stage: &'a FaultStage, reader: Reader) -> Result<Self> {
         let folder = scratch()?;
         let disk = Self {
             stage,
             reader,
             folder,
         };
-        let place = Place::prepared(&disk.place(), stage, reader.act())?;
+        let place = ActFolder::prepared(&disk.place(), stage, reader.act())?;
         if matches!(reader, Reader::List) {
             fs::remove_file(place.repository().join(SMALL_FILES[1]))?;
         }
@@ -192,7 +192,7 @@ impl<'a> Disk<'a> {
 
     /// The blocks in which files lie: at each the device ends once.
     fn ends(&self) -> Result<BTreeSet<u64>> {
-        let folder = self.reader.folder(&Place::at(&self.place()));
+        let folder = self.reader.folder(&ActFolder::at(&self.place()));
         let mut ends = BTreeSet::new();
         for path in contents(&folder)?.into_keys() {
             let asked = format!("blocks /{}", path.display());
@@ -218,7 +218,7 @@ impl<'a> Disk<'a> {
         let now = scratch()?;
         let image = now.path().join("image");
         fs::copy(self.image(), &image)?;
-        let place = Place::at(&now.path().join("place"));
+        let place = ActFolder::at(&now.path().join("place"));
         copy(&self.place(), place.root())?;
         let folder = self.reader.folder(&place);
         let device = now.path().join("device");
@@ -238,7 +238,7 @@ impl<'a> Disk<'a> {
             .open(&image)?
             .set_len(bytes)?;
         let words = self.reader.words(&place);
-        let run = Run::of(programs.command(None).args(&words).arg("--json"))?;
+        let run = CommandRun::of(programs.command(None).args(&words).arg("--json"))?;
         fuse.map_or(Ok(()), Mount::end)?;
         mount.end()?;
         tally.runs += 1;
@@ -256,7 +256,7 @@ impl<'a> Disk<'a> {
     }
 
     /// What must hold after it; what could not be read is there again.
-    fn checked(&self, run: &Run, place: &Place) -> Result<()> {
+    fn checked(&self, run: &CommandRun, place: &ActFolder) -> Result<()> {
         ensure!(run.exit.is_some(), "a signal ended it");
         if run.ended() == Ended::Failed {
             let code = run.code()?;

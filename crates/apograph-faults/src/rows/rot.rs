@@ -32,9 +32,9 @@ use apograph_testing::fixtures::{Fixtures, V1, V2};
 
 use self::chain::{Chain, Sample, Verdict};
 use self::damage::{Damage, Extents};
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// The lives of one chain, each of which begins where timelines before it have to be counted: the
 /// first has one that a crash began in the middle of its log.
@@ -57,14 +57,14 @@ const QUICK_SAMPLE: usize = 4;
 /// # Errors
 ///
 /// Where a chain cannot be made.
-pub fn run(extent: Extent) -> Result<Outcome> {
+pub fn run(extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for fixtures in [V1, V2] {
         let chains = chains(fixtures, extent)?;
         for (index, chain) in chains.iter().enumerate() {
             let other = &chains[(index + 1) % chains.len()];
             // The images of the chains after the first two are made as theirs are.
-            let images = if index < 2 { extent } else { Extent::Quick };
+            let images = if index < 2 { extent } else { RowExtent::Quick };
             let others = extent;
             let extents = Extents { images, others };
             let damages = damage::of(chain.files(), other.files(), extents);
@@ -80,17 +80,17 @@ pub fn run(extent: Extent) -> Result<Outcome> {
         what,
         tally: control,
     });
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 /// Our own chain first, which has records of its segments.
-fn chains(fixtures: Fixtures, extent: Extent) -> Result<Vec<Chain>> {
-    let stage = Stage::new(fixtures.generation().number())?;
+fn chains(fixtures: Fixtures, extent: RowExtent) -> Result<Vec<Chain>> {
+    let stage = FaultStage::new(fixtures.generation().number())?;
     let own = Chain::of("our own chain", &stage.path("newer"))?;
     let lives = scratch()?;
     join(fixtures, lives.path())?;
     let mut chains = vec![own, Chain::of("the engine's chain", lives.path())?];
-    if extent == Extent::Long {
+    if extent == RowExtent::Long {
         for name in LONG_FIXTURES {
             chains.push(Chain::of(name, &golden(fixtures, name))?);
         }
@@ -125,7 +125,7 @@ fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
 type Changes = dyn Fn(&Damage, &chain::Files) -> Result<damage::Changes> + Sync;
 
 /// Judges the chain under each damage, on all cores.
-fn sweep(chain: &Chain, damages: &[Damage], changes: &Changes, extent: Extent) -> Result<Tally> {
+fn sweep(chain: &Chain, damages: &[Damage], changes: &Changes, extent: RowExtent) -> Result<Tally> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let work = |first: usize| -> Result<Tally> {
         let chain = chain.copied()?;
@@ -134,7 +134,7 @@ fn sweep(chain: &Chain, damages: &[Damage], changes: &Changes, extent: Extent) -
         for (index, damage) in damages.skip(first).step_by(workers) {
             tally.runs += 1;
             let step = match (extent, damage) {
-                (Extent::Quick, Damage::Flip { .. } | Damage::Forged { .. }) => QUICK_SAMPLE,
+                (RowExtent::Quick, Damage::Flip { .. } | Damage::Forged { .. }) => QUICK_SAMPLE,
                 _ => 1,
             };
             let first = index / workers % step;

@@ -6,13 +6,13 @@
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::{Ended, check};
-use crate::command::{Programs, Run};
+use crate::command::{CommandRun, Programs};
 use crate::mutant::Neglect;
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 use crate::strace::{self, Injection};
 
 /// The calls that change something, or that a change depends on.
@@ -61,7 +61,7 @@ const LIE: &str = "retval=7";
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn kill(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn kill(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let faults: Vec<_> = calls(extent).map(|call| (call, KILL)).collect();
     let mutant = (
         Neglect::Publication,
@@ -75,9 +75,9 @@ pub fn kill(programs: &Programs, extent: Extent) -> Result<Outcome> {
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn error(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn error(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let mut errors = ERRORS.to_vec();
-    if extent == Extent::Long {
+    if extent == RowExtent::Long {
         errors.extend(MORE_ERRORS);
     }
     let failing = errors
@@ -92,10 +92,10 @@ pub fn error(programs: &Programs, extent: Extent) -> Result<Outcome> {
     run(programs, &faults, mutant)
 }
 
-fn calls(extent: Extent) -> impl Iterator<Item = &'static str> {
+fn calls(extent: RowExtent) -> impl Iterator<Item = &'static str> {
     let more = match extent {
-        Extent::Quick => &[],
-        Extent::Long => READING_CALLS,
+        RowExtent::Quick => &[],
+        RowExtent::Long => READING_CALLS,
     };
     CALLS.iter().chain(more).copied()
 }
@@ -104,15 +104,15 @@ fn run(
     programs: &Programs,
     faults: &[(&str, &str)],
     (neglect, what): (Neglect, &'static str),
-) -> Result<Outcome> {
+) -> Result<RowOutcome> {
     if !strace::is_possible() {
-        return Ok(Outcome::Skipped(
+        return Ok(RowOutcome::Skipped(
             "strace is not there, or may not trace".to_owned(),
         ));
     }
     let mut tally = Tally::default();
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for act in Act::ALL {
             for fault in faults {
                 tally.add(sweep(programs, None, &stage, act, *fault, &anywhere)?);
@@ -120,7 +120,7 @@ fn run(
         }
     }
     let mut control = Tally::default();
-    let stage = Stage::new(2)?;
+    let stage = FaultStage::new(2)?;
     for fault in faults {
         control.add(sweep(
             programs,
@@ -132,7 +132,7 @@ fn run(
         )?);
     }
     let control = Control::of(what, control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 fn anywhere() -> Result<TempDir> {
@@ -143,7 +143,7 @@ fn anywhere() -> Result<TempDir> {
 pub(super) fn sweep(
     programs: &Programs,
     neglects: Option<Neglect>,
-    stage: &Stage,
+    stage: &FaultStage,
     act: Act,
     (call, fault): (&str, &str),
     folder: &dyn Fn() -> Result<TempDir>,
@@ -151,7 +151,7 @@ pub(super) fn sweep(
     let mut tally = Tally::default();
     for number in 1.. {
         let (folder, beside) = (folder()?, scratch()?);
-        let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+        let place = ActFolder::prepared(&folder.path().join("place"), stage, act)?;
         let injection = Injection {
             call,
             fault,
@@ -172,7 +172,7 @@ pub(super) fn sweep(
 }
 
 /// A command that failed says that it could not read or write; unless it cannot even say so.
-fn check_code(ended: Ended, run: &Run, call: &str) -> Result<()> {
+fn check_code(ended: Ended, run: &CommandRun, call: &str) -> Result<()> {
     if ended != Ended::Failed || run.json.is_null() && (run.exit == Some(127) || call == "write") {
         return Ok(());
     }

@@ -14,12 +14,12 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use rustix::process::geteuid;
 
-use crate::act::{Act, Place};
-use crate::command::{Programs, Run};
+use crate::act::{Act, ActFolder};
+use crate::command::{CommandRun, Programs};
 use crate::mount::said_yes;
-use crate::report::{Control, Extent, Outcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::{Stage, contents};
+use crate::stage::{FaultStage, contents};
 
 /// The user that all belongs to, and its group.
 const USER: u32 = 65534;
@@ -64,13 +64,13 @@ const TURNS: [(Who, &str); 13] = [
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
+pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     if !geteuid().is_root() {
-        return Ok(Outcome::Skipped("only root can be root".to_owned()));
+        return Ok(RowOutcome::Skipped("only root can be root".to_owned()));
     }
     let umasks: &[&str] = match extent {
-        Extent::Quick => &["077"],
-        Extent::Long => &["022", "077", "000"],
+        RowExtent::Quick => &["077"],
+        RowExtent::Long => &["022", "077", "000"],
     };
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     let has_rights = said_yes(Command::new("setfacl").arg("--version")).is_ok();
@@ -78,7 +78,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
         tally.say("lists of rights: SKIPPED: there is no setfacl".to_owned());
     }
     for generation in [1, 2] {
-        let stage = Stage::new(generation)?;
+        let stage = FaultStage::new(generation)?;
         for handed_on in [HandedOn::Nothing, HandedOn::Group, HandedOn::Rights] {
             if handed_on == HandedOn::Rights && !has_rights {
                 continue;
@@ -98,12 +98,12 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
         }
     }
     let control = Control::of("a root that keeps what it creates", control);
-    Ok(Outcome::Ran { tally, control })
+    Ok(RowOutcome::Ran { tally, control })
 }
 
 struct Turns<'a> {
     programs: &'a Programs,
-    stage: &'a Stage,
+    stage: &'a FaultStage,
     handed_on: HandedOn,
     umask: &'static str,
     /// What root has created is root's after its turn: the control.
@@ -117,7 +117,7 @@ impl Turns<'_> {
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let program = folder.path().join("apograph");
         said_yes(Command::new("cp").arg(&self.programs.sound).arg(&program))?;
-        let place = Place::prepared(&folder.path().join("place"), self.stage, act)?;
+        let place = ActFolder::prepared(&folder.path().join("place"), self.stage, act)?;
         self.give(place.root())?;
         for (number, (who, words)) in turns.iter().enumerate() {
             let known = all_below(place.root());
@@ -177,7 +177,7 @@ impl Turns<'_> {
         Ok(())
     }
 
-    fn run(&self, program: &Path, place: &Place, who: Who, words: &str) -> Result<Run> {
+    fn run(&self, program: &Path, place: &ActFolder, who: Who, words: &str) -> Result<CommandRun> {
         let words = words.split(' ').map(|word| match word {
             "DB" => place.database().into_os_string(),
             "REPO" => place.repository().into_os_string(),
@@ -191,11 +191,11 @@ impl Turns<'_> {
         if who == Who::User {
             command.uid(USER).gid(GROUP);
         }
-        Run::of(&mut command)
+        CommandRun::of(&mut command)
     }
 }
 
-fn judge(run: &Run, root: &Path) -> Result<()> {
+fn judge(run: &CommandRun, root: &Path) -> Result<()> {
     ensure!(run.exit == Some(0), "exit {:?}: {}", run.exit, run.said);
     let warnings = run.json["warnings"].as_array().map_or(0, Vec::len);
     ensure!(warnings == 0, "it warns: {}", run.json["warnings"]);

@@ -8,10 +8,10 @@ use anyhow::{Result, ensure};
 use apograph::capture::CaptureError;
 use apograph::io::{Context, FileLock, Folder, Mode, RealDisk};
 use apograph::repository::init;
-use apograph_faults::act::{Act, Place, code_of};
+use apograph_faults::act::{Act, ActFolder, code_of};
 use apograph_faults::check::{Ended, check};
 use apograph_faults::scratch::scratch;
-use apograph_faults::stage::{Stage, contents};
+use apograph_faults::stage::{FaultStage, contents};
 
 use crate::watched::WatchedDisk;
 
@@ -20,7 +20,7 @@ const MOVED: [&str; 3] = ["", "live", "repository"];
 
 /// Does an act, and moves a folder before one of its operations; `None` where the act has fewer.
 fn moved(
-    stage: &Stage,
+    stage: &FaultStage,
     act: Act,
     name: &str,
     index: usize,
@@ -29,7 +29,7 @@ fn moved(
     let scratch = scratch()?;
     let root = scratch.path().join("root");
     fs::create_dir(&root)?;
-    let place = Place::prepared(&root, stage, act)?;
+    let place = ActFolder::prepared(&root, stage, act)?;
     let (path, away) = (root.join(name), scratch.path().join("away"));
     let swap = |operation| {
         if operation == index && path.exists() {
@@ -72,7 +72,7 @@ fn moved(
 fn violations(goes_by_path: bool) -> Vec<String> {
     let mut violations = Vec::new();
     for generation in [1, 2] {
-        let stage = Stage::new(generation).expect("a stage");
+        let stage = FaultStage::new(generation).expect("a stage");
         for (act, name) in Act::ALL
             .into_iter()
             .flat_map(|act| MOVED.map(|it| (act, it)))
@@ -113,10 +113,10 @@ fn is_locked(repository: &Path, with_engine: bool) -> bool {
 #[test]
 fn the_lock_is_held_from_the_first_operation_to_the_last() {
     for generation in [1, 2] {
-        let stage = Stage::new(generation).expect("a stage");
+        let stage = FaultStage::new(generation).expect("a stage");
         for act in [Act::First, Act::Incremental, Act::Full, Act::Adopting] {
             let scratch = scratch().expect("a folder");
-            let place = Place::prepared(scratch.path(), &stage, act).expect("a place");
+            let place = ActFolder::prepared(scratch.path(), &stage, act).expect("a place");
             let repository = place.repository();
             let aside = scratch.path().join(".repository.apograph-tmp");
             let watch = |operation| {
@@ -141,10 +141,10 @@ fn the_lock_is_held_from_the_first_operation_to_the_last() {
 #[test]
 fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
     for generation in [1, 2] {
-        let stage = Stage::new(generation).expect("a stage");
+        let stage = FaultStage::new(generation).expect("a stage");
         for is_created_by_other in [true, false] {
             let scratch = scratch().expect("a folder");
-            let place = Place::prepared(scratch.path(), &stage, Act::First).expect("a place");
+            let place = ActFolder::prepared(scratch.path(), &stage, Act::First).expect("a place");
             let repository = place.repository();
             let other = Mutex::new(None);
             let lock = |folder: &Folder| {
@@ -187,9 +187,9 @@ fn of_two_first_backups_one_is_told_that_the_other_is_busy() {
 fn a_failed_backup_leaves_the_lock_file_where_an_engine_may_have_it() {
     let lock = Path::new("backup.lock");
     for generation in [1, 2] {
-        let stage = Stage::new(generation).expect("a stage");
+        let stage = FaultStage::new(generation).expect("a stage");
         let scratch = scratch().expect("a folder");
-        let place = Place::prepared(scratch.path(), &stage, Act::First).expect("a place");
+        let place = ActFolder::prepared(scratch.path(), &stage, Act::First).expect("a place");
         let repository = place.repository();
         let fail = |code: &str| {
             let error = Act::Incremental.perform(&RealDisk, &place);

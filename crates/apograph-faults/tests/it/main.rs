@@ -13,13 +13,15 @@ mod watched;
 use std::path::Path;
 
 use apograph_faults::command::Programs;
-use apograph_faults::{Extent, Outcome, Row};
+use apograph_faults::{Row, RowExtent, RowOutcome};
 
 /// Whether the row holds; `false` where this machine cannot produce the fault.
 fn holds_or_is_skipped(row: Row) -> bool {
     let programs = Programs::beside(Path::new(env!("CARGO_BIN_EXE_apograph-sound")));
-    let outcome = row.run(&programs, Extent::Quick).expect("a row that runs");
-    let Outcome::Ran { tally, control } = outcome else {
+    let outcome = row
+        .run(&programs, RowExtent::Quick)
+        .expect("a row that runs");
+    let RowOutcome::Ran { tally, control } = outcome else {
         return false;
     };
     assert!(tally.faults > 0, "no fault was met");

@@ -8,7 +8,7 @@ use apograph::io::Context;
 use apograph::manifest::{HISTORY_FILE_NAME, Target};
 use apograph::repository::{Repository, Writer};
 use apograph_faults::check::{points, state_at};
-use apograph_faults::stage::Stage;
+use apograph_faults::stage::FaultStage;
 use apograph_testing::context::every_core;
 
 /// What the log holds after the second full backup of the stage's `newer`.
@@ -17,7 +17,7 @@ const LOST: &str = "backup_incr_0004.wal";
 #[test]
 fn a_backup_records_no_guess() {
     for generation in [1, 2] {
-        let stage = Stage::new(generation).expect("a stage");
+        let stage = FaultStage::new(generation).expect("a stage");
         let path = stage.path("newer");
         let latest = state_at(&path, Target::Latest).expect("a state");
         let latest = latest.expect("the latest state");

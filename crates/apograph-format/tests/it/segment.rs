@@ -1,7 +1,7 @@
 //! GBAK headers.
 
 use apograph_format::{
-    Epoch, FormatError, Generation, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader,
+    Epoch, FormatError, Generation, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind,
 };
 use apograph_testing::damage;
 use apograph_testing::fixtures::V1;
@@ -43,12 +43,15 @@ fn golden_headers_say_what_they_say() {
 fn golden_headers_agree_with_the_truth() {
     for fixture in V1.names() {
         let truth = Truth::of(V1, &fixture);
-        for backup in truth.taken().filter(|backup| backup.kind == "incremental") {
+        for backup in truth
+            .taken()
+            .filter(|backup| backup.kind == SegmentKind::Incremental)
+        {
             let file = backup.file.as_deref().expect("a backup that was taken");
             let golden = V1.read(&format!("{fixture}/backup/{file}"));
             let header = SegmentHeader::decode(&golden.bytes).expect(&golden.path);
-            let found = (header.start_epoch.get(), header.end_epoch.get());
-            let expected = (backup.start_epoch, backup.end_epoch);
+            let found = [header.start_epoch, header.end_epoch].map(|epoch| Some(epoch.get()));
+            let expected = [backup.start_epoch, backup.end_epoch];
             assert_eq!(found, expected, "{}", golden.path);
         }
     }

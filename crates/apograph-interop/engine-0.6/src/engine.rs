@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::protocol::{Key, OpenOptions};
 use grafeo_common::encryption::KeyChain;
 use grafeo_common::types::EpochId;
@@ -11,7 +11,7 @@ use grafeo_common::utils::error::Error;
 use grafeo_engine::config::EncryptionConfig;
 use grafeo_engine::{Config, GrafeoDB, HistoryRetention};
 
-pub(crate) const GENERATION: Generation = Generation::Two;
+pub(crate) const GENERATION: EngineGeneration = EngineGeneration::Two;
 
 pub(crate) const NAME: &str = "grafeo-engine 0.6.1";
 

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::scenario::{self, EngineBackups};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .ok_or("usage: golden GENERATION DRIVER OUTDIR [NAME...]")
     };
     let generation: u32 = argument()?.to_string_lossy().parse()?;
-    let generation = Generation::try_from(generation)?;
+    let generation = EngineGeneration::try_from(generation)?;
     let driver: PathBuf = argument()?.into();
     let out: PathBuf = argument()?.into();
     let names: Vec<_> = args.collect();

@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, thread};
 
 use apograph_interop::lives::{Life, Report, Tools};
-use apograph_interop::{Apograph, Generation};
+use apograph_interop::{Apograph, EngineGeneration};
 
 const USAGE: &str = "usage: lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink]";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let mut next = || arguments.next().ok_or(USAGE);
-    let generation = Generation::try_from(next()?.parse::<u32>()?)?;
+    let generation = EngineGeneration::try_from(next()?.parse::<u32>()?)?;
     let driver = next()?.into();
     let command = Apograph::at(Path::new(&next()?));
     let (first, last) = next()?

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use serde_json::Value;
 
 use super::comparison::Comparison;
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 
 /// The states of a database, as far back as its epochs go: in generation 1 to where it was opened,
 /// in generation 2 over crashes and closes to its beginning.
@@ -17,10 +17,10 @@ pub(crate) struct History(BTreeMap<u64, Vec<Rc<Value>>>);
 
 impl History {
     /// The database was opened and is found like this.
-    pub(crate) fn reopen(&mut self, generation: Generation, epoch: u64, content: Value) {
+    pub(crate) fn reopen(&mut self, generation: EngineGeneration, epoch: u64, content: Value) {
         match generation {
-            Generation::One => self.0.clear(),
-            Generation::Two => drop(self.0.split_off(&(epoch + 1))),
+            EngineGeneration::One => self.0.clear(),
+            EngineGeneration::Two => drop(self.0.split_off(&(epoch + 1))),
         }
         self.note(epoch, content);
     }

@@ -3,7 +3,7 @@
 use super::alphabet::life;
 use super::op::{Listed, Op};
 use super::report::Report;
-use super::stage::Stage;
+use super::stage::LifeStage;
 use super::world::Tools;
 
 /// A random life, and what it came to.
@@ -23,7 +23,7 @@ impl Life {
     }
 
     fn lived(tools: &Tools, seed: u64, mut ops: Vec<Op>) -> Self {
-        let mut stage = Stage::new(tools, &ops);
+        let mut stage = LifeStage::new(tools, &ops);
         let mut count = 0;
         for op in &ops {
             count += 1;

@@ -9,13 +9,13 @@ use super::op::{Db, Op, Work};
 use super::report::Report;
 use super::world::{Snapshot, Tools, World};
 use crate::driver::EngineError;
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 use crate::protocol::{Call, OpenOptions};
-use crate::surroundings::Clock;
+use crate::surroundings::FakeClock;
 
 use self::backups::SmallFiles;
 
-pub(crate) struct Stage {
+pub(crate) struct LifeStage {
     world: World,
     snapshots: [Option<Snapshot>; 2],
     /// Of the files before something was done to them.
@@ -23,7 +23,7 @@ pub(crate) struct Stage {
     /// Of the repositories of the first database, before the newest backup.
     small_files: [SmallFiles; REPOSITORIES as usize],
     moves: u32,
-    clock: Option<Clock>,
+    clock: Option<FakeClock>,
 }
 
 /// A user who owns nothing else.
@@ -33,7 +33,7 @@ const NOBODY: u32 = 65534;
 /// of the same name out.
 const EMBEDDINGS: &str = "CREATE VECTOR INDEX e ON :E(emb) DIMENSION 2 METRIC 'cosine'";
 
-impl Stage {
+impl LifeStage {
     pub(crate) fn new(tools: &Tools, ops: &[Op]) -> Self {
         let mut world = World::new(tools);
         let has_clock = ops.iter().any(|op| matches!(op, Op::Clock(_)));
@@ -43,7 +43,7 @@ impl Stage {
         }
         let has_embeddings = ops.iter().any(|op| matches!(op, Op::Embed(..)));
         let options = OpenOptions {
-            spills_vectors: has_embeddings && world.generation() == Generation::One,
+            spills_vectors: has_embeddings && world.generation() == EngineGeneration::One,
             ..OpenOptions::default()
         };
         for db in [Db::A, Db::B] {
@@ -184,7 +184,7 @@ impl Stage {
         }
         // The first change after a crash without a seal has an epoch: the log of generation 1
         // does not tell which process made one without.
-        if had_log && self.world.generation() == Generation::One {
+        if had_log && self.world.generation() == EngineGeneration::One {
             self.world.run(name, "INSERT (:Opened)");
         }
     }

@@ -24,9 +24,9 @@ use super::report::{Finding, FindingKind, Report};
 use crate::command::Apograph;
 use crate::disk;
 use crate::driver::{Dump, Engine, EngineError};
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 use crate::protocol::OpenOptions;
-use crate::surroundings::{Clock, Surroundings};
+use crate::surroundings::{FakeClock, ProcessSurroundings};
 
 /// The programs that a life needs.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct Tools {
     /// The driver of the engine.
     pub driver: PathBuf,
     /// Which one that is.
-    pub generation: Generation,
+    pub generation: EngineGeneration,
 }
 
 /// Databases, each with an engine of its own, and repositories, all of them by name.
@@ -56,7 +56,7 @@ pub struct World {
     past: Vec<History>,
     report: Report,
     copies: usize,
-    surroundings: Surroundings,
+    surroundings: ProcessSurroundings,
 }
 
 impl World {
@@ -73,13 +73,13 @@ impl World {
             past: Vec::new(),
             report: Report::default(),
             copies: 0,
-            surroundings: Surroundings::default(),
+            surroundings: ProcessSurroundings::default(),
         }
     }
 
     /// Gives the engines and the command a clock that can be set, where the machine has one.
-    pub fn take_clock(&mut self) -> Option<Clock> {
-        let clock = Clock::at(&self.path("clock"))?;
+    pub fn take_clock(&mut self) -> Option<FakeClock> {
+        let clock = FakeClock::at(&self.path("clock"))?;
         self.surroundings.clock = Some(clock.clone());
         self.tools.command = self.tools.command.within(&self.surroundings);
         Some(clock)
@@ -98,7 +98,7 @@ impl World {
 
     /// Lets that user take the backups, or the one of this process.
     pub fn back_up_as_user(&mut self, is_so: bool) {
-        let surroundings = Surroundings {
+        let surroundings = ProcessSurroundings {
             user: self.surroundings.user.filter(|_| is_so),
             ..self.surroundings.clone()
         };
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// The generation of the engine.
-    pub fn generation(&self) -> Generation {
+    pub fn generation(&self) -> EngineGeneration {
         self.tools.generation
     }
 

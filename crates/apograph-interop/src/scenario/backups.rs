@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use apograph_testing::truth::TruthState;
+
 use crate::driver::{Engine, Taken};
-use crate::truth::TruthState;
 
 /// Takes the backups of a scenario, from inside the engine or from outside.
 pub trait Backups {

@@ -1,13 +1,13 @@
 //! The scenarios of both generations.
 
 use super::{Scenario, Step};
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 use crate::protocol::{Call, Durability, Load, OpenOptions};
 
 /// Every scenario of a generation. With the feature `temporal`, which changes the engine of
 /// generation 1 everywhere, that one has `20_temporal_schema` alone.
-pub fn scenarios(generation: Generation) -> Vec<Scenario> {
-    if cfg!(feature = "temporal") && generation == Generation::One {
+pub fn scenarios(generation: EngineGeneration) -> Vec<Scenario> {
+    if cfg!(feature = "temporal") && generation == EngineGeneration::One {
         return vec![schema("20_temporal_schema")];
     }
     let mut scenarios = vec![
@@ -25,13 +25,13 @@ pub fn scenarios(generation: Generation) -> Vec<Scenario> {
         crash_in_chain(),
         close_in_chain(),
         torn_in_chain(),
-        concurrent("15_concurrent", 0).only_in(Generation::One),
+        concurrent("15_concurrent", 0).only_in(EngineGeneration::One),
         concurrent("15_concurrent_incr", 6),
         direct_api(generation),
-        big_group().only_in(Generation::Two),
-        wal_directory().only_in(Generation::One),
-        sync_markers().only_in(Generation::Two),
-        mixed_lives().only_in(Generation::One),
+        big_group().only_in(EngineGeneration::Two),
+        wal_directory().only_in(EngineGeneration::One),
+        sync_markers().only_in(EngineGeneration::Two),
+        mixed_lives().only_in(EngineGeneration::One),
     ];
     scenarios.retain(|scenario| scenario.only_in.is_none_or(|it| it == generation));
     scenarios
@@ -86,13 +86,13 @@ fn two_fulls() -> Scenario {
         .incremental()
 }
 
-fn rotation(generation: Generation) -> Scenario {
+fn rotation(generation: EngineGeneration) -> Scenario {
     let about = match generation {
-        Generation::One => {
+        EngineGeneration::One => {
             "rotations between groups (source, backup); \
              source_midgroup: groups that span WAL files"
         }
-        Generation::Two => "rotations between groups",
+        EngineGeneration::Two => "rotations between groups",
     };
     let scenario = Scenario::new("04_rotation", about)
         .inserts("R", 1..=1)
@@ -109,7 +109,7 @@ fn rotation(generation: Generation) -> Scenario {
         }
     });
     let scenario = scenario.then(Step::Snapshot("source"));
-    if generation == Generation::Two {
+    if generation == EngineGeneration::Two {
         return scenario;
     }
     Scenario {
@@ -345,13 +345,13 @@ fn concurrent(name: &'static str, backups_meanwhile: u64) -> Scenario {
     }
 }
 
-fn direct_api(generation: Generation) -> Scenario {
+fn direct_api(generation: EngineGeneration) -> Scenario {
     let about = match generation {
-        Generation::One => {
+        EngineGeneration::One => {
             "create_node / set_node_property / create_edge / delete on the database handle, \
              batch_create_nodes, property index API"
         }
-        Generation::Two => {
+        EngineGeneration::Two => {
             "create_node / set_node_property / create_edge / delete on the database handle, \
              property index API"
         }

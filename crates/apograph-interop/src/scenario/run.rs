@@ -5,12 +5,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use apograph_format::SegmentKind;
+use apograph_testing::truth::{Truth, TruthBackup, TruthError, TruthState};
+
 use super::backups::Backups;
 use super::{Scenario, Step};
 use crate::disk;
 use crate::driver::{Engine, EngineError, Taken};
 use crate::protocol::{Load, OpenOptions};
-use crate::truth::{BackupKind, Truth, TruthBackup, TruthError, TruthState};
 
 const LIVE_FOLDER: &str = "live";
 const OP_CHARS: usize = 300;
@@ -54,11 +56,11 @@ pub fn run(
     dir: &Path,
     backups: &mut dyn Backups,
 ) -> Result<Truth, ScenarioError> {
-    let mut stage = Stage::new(scenario, driver, dir, backups)?;
+    let mut stage = ScenarioRun::new(scenario, driver, dir, backups)?;
     for step in &scenario.steps {
         stage.play(step).map_err(|trouble| trouble.in_step(step))?;
     }
-    let Stage {
+    let ScenarioRun {
         truth,
         engine,
         live,
@@ -74,7 +76,7 @@ pub fn run(
     Ok(truth)
 }
 
-struct Stage<'a> {
+struct ScenarioRun<'a> {
     driver: &'a Path,
     dir: &'a Path,
     live: PathBuf,
@@ -91,7 +93,7 @@ enum Trouble {
     Io(io::Error),
 }
 
-impl<'a> Stage<'a> {
+impl<'a> ScenarioRun<'a> {
     fn new(
         scenario: &Scenario,
         driver: &'a Path,
@@ -106,7 +108,7 @@ impl<'a> Stage<'a> {
         })?;
         let truth = Truth {
             fixture: scenario.name.into(),
-            generation: version.generation,
+            generation: version.generation.into(),
             engine: version.engine,
             about: scenario.about.into(),
             notes: scenario.notes.iter().map(|&note| note.into()).collect(),
@@ -156,8 +158,8 @@ impl<'a> Stage<'a> {
                 self.record("wal_checkpoint()", None)?;
             }
             Step::Rotate => self.engine().rotate()?,
-            Step::BackupFull => self.back_up(BackupKind::Full)?,
-            Step::BackupIncremental => self.back_up(BackupKind::Incremental)?,
+            Step::BackupFull => self.back_up(SegmentKind::Full)?,
+            Step::BackupIncremental => self.back_up(SegmentKind::Incremental)?,
             Step::Concurrent {
                 load,
                 backups_meanwhile,
@@ -199,14 +201,14 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn back_up(&mut self, kind: BackupKind) -> Result<(), Trouble> {
+    fn back_up(&mut self, kind: SegmentKind) -> Result<(), Trouble> {
         let engine = self
             .engine
             .as_mut()
             .expect("the scenario opens the database first");
         let taken = match kind {
-            BackupKind::Full => self.backups.full(&self.database, engine),
-            BackupKind::Incremental => self.backups.incremental(&self.database, engine),
+            SegmentKind::Full => self.backups.full(&self.database, engine),
+            SegmentKind::Incremental => self.backups.incremental(&self.database, engine),
         };
         let wal = match &taken {
             Ok(_) => Some(disk::log_sizes(&self.database)?),
@@ -241,7 +243,7 @@ impl<'a> Stage<'a> {
             while self.engine().concurrent_counts()?.iter().sum::<u64>() < due {
                 thread::yield_now();
             }
-            self.back_up(BackupKind::Incremental)?;
+            self.back_up(SegmentKind::Incremental)?;
         }
         self.engine().concurrent_finish()?;
         self.record(

@@ -4,11 +4,11 @@
 use crate::command::{backup, restore};
 use crate::fixtures;
 use crate::stage::insert;
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 
 for_each_generation!(a_captured_source_restores_to_what_the_engine_recovers,);
 
-fn a_captured_source_restores_to_what_the_engine_recovers(generation: Generation) {
+fn a_captured_source_restores_to_what_the_engine_recovers(generation: EngineGeneration) {
     let mut captured = 0;
     for fixture in fixtures::all(generation) {
         for source in fixtures::sources(&fixture) {
@@ -29,8 +29,8 @@ fn a_captured_source_restores_to_what_the_engine_recovers(generation: Generation
         }
     }
     let sources = match generation {
-        Generation::One => 13,
-        Generation::Two => 11,
+        EngineGeneration::One => 13,
+        EngineGeneration::Two => 11,
     };
     assert_eq!(captured, sources);
 }
@@ -42,7 +42,7 @@ fn an_image_that_was_being_installed_is_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let database = path("db.grafeo");
-    let mut engine = fixtures::engine(Generation::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     engine.open(&database).unwrap();
     insert(&mut engine, 0..3);
     let before = std::fs::read(&database).unwrap();
@@ -62,7 +62,7 @@ fn an_image_that_was_being_installed_is_the_database() {
         );
         backup(&database, &repository, None).ok();
         restore(&repository, &output, &[]).ok();
-        let content = fixtures::engine(Generation::One)
+        let content = fixtures::engine(EngineGeneration::One)
             .dump(&output)
             .unwrap()
             .content;

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use apograph_interop::{Generation, Truth};
+use apograph_interop::EngineGeneration;
+use apograph_testing::truth::Truth;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::command::{Outcome, apograph, backup, contents, restorable, restore, text};
 use crate::fixtures;
 use crate::judge::judge;
-use crate::stage::{Stage, insert};
+use crate::stage::{ChainStage, insert};
 
 /// The database of a fixture, in a folder of its own.
 struct Client {
@@ -109,7 +110,7 @@ fn what_was_rolled_back_and_is_not_told_from_a_commit_is_warned_of() {
     assert!(taken["warnings"].to_string().contains(warning), "{taken}");
     let output = client.path("output.grafeo");
     restore(&repository, &output, &[]).ok();
-    let mut engine = fixtures::engine(Generation::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     let ours = engine.dump(&output).unwrap().content;
     assert_eq!(ours, engine.dump(&database).unwrap().content);
 }
@@ -183,7 +184,7 @@ fn spilled_vectors_of_an_open_database_come_back() {
     apograph(["verify", text(&repository)]).ok();
 
     // The engine restores the same repository, without them, and goes on.
-    let mut engine = fixtures::engine(Generation::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     let theirs = client.path("theirs.grafeo");
     engine.restore(&repository, 1, &theirs).unwrap();
     let nodes = engine.dump(&theirs).unwrap().content["nodes"].clone();
@@ -252,8 +253,8 @@ for_each_generation!(
 );
 
 /// Engines of both generations read them into whatever database has the name.
-fn a_restore_does_not_go_beside_vectors(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_restore_does_not_go_beside_vectors(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let folder = stage.path("output.grafeo.spill");
     std::fs::create_dir_all(folder.join("query_1")).unwrap();
     std::fs::write(folder.join(VECTORS), "others").unwrap();
@@ -265,15 +266,15 @@ fn a_restore_does_not_go_beside_vectors(generation: Generation) {
 
 /// In generation 2 they are a leftover that an open takes in; in generation 1 they are younger than
 /// the image, or of no use where there is none.
-fn vectors_beside_are_told(generation: Generation) {
-    let stage = Stage::new(generation);
+fn vectors_beside_are_told(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let folder = stage.path("live.grafeo.spill");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join(VECTORS), "others").unwrap();
     backup(&stage.database(), &stage.repository(), None).ok();
     let full = backup(&stage.database(), &stage.repository(), Some("--full"));
     match generation {
-        Generation::One => assert_eq!(full.ok()["segment"]["size_bytes"], 12288),
-        Generation::Two => assert_eq!(full.code(), "spilled-vectors"),
+        EngineGeneration::One => assert_eq!(full.ok()["segment"]["size_bytes"], 12288),
+        EngineGeneration::Two => assert_eq!(full.code(), "spilled-vectors"),
     }
 }

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use apograph::capture::{Kind, Options, capture};
-use apograph_interop::{Engine, Generation};
+use apograph_interop::{Engine, EngineGeneration};
 use apograph_testing::context::every_core;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::command::{apograph, backup, restorable, restore, text};
 use crate::fixtures;
-use crate::stage::{Stage, insert, with_flipped_bytes};
+use crate::stage::{ChainStage, insert, with_flipped_bytes};
 
 /// A database that the engine has open.
 struct Live {
@@ -21,7 +21,7 @@ struct Live {
 impl Live {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut engine = fixtures::engine(Generation::Two);
+        let mut engine = fixtures::engine(EngineGeneration::Two);
         engine.open(&folder.path().join("db.grafeo")).unwrap();
         Self { folder, engine }
     }
@@ -101,7 +101,7 @@ fn a_restored_copy_is_a_fork() {
     for (name, target) in [("latest", 4), ("earlier", 3)] {
         let copy = live.path(&format!("{name}.grafeo"));
         restore(&repository, &copy, &["--epoch", &target.to_string()]).ok();
-        let mut engine = fixtures::engine(Generation::Two);
+        let mut engine = fixtures::engine(EngineGeneration::Two);
         engine.open(&copy).unwrap();
         engine.run("INSERT (:Fork)").unwrap();
         let outcome = backup(&copy, &repository, Some("--incremental"));
@@ -194,8 +194,8 @@ fn fields_that_are_not_known_are_kept() {
 /// The cursor is a note to the engine: whatever it says, nothing is lost, and it is made right.
 #[test]
 fn a_flipped_byte_of_the_cursor_loses_nothing() {
-    for generation in [Generation::One, Generation::Two] {
-        let stage = Stage::new(generation);
+    for generation in [EngineGeneration::One, EngineGeneration::Two] {
+        let stage = ChainStage::new(generation);
         let (database, repository) = (stage.database(), stage.repository());
         let cursor = stage.log_folder().join("backup_cursor.meta");
         let sound = std::fs::read(&cursor).unwrap();
@@ -231,7 +231,7 @@ fn code(database: &Path, repository: &Path, kind: Kind) -> Option<&'static str> 
 /// the engine cuts off.
 #[test]
 fn no_flipped_byte_of_the_live_log_is_captured() {
-    let stage = Stage::new(Generation::Two);
+    let stage = ChainStage::new(EngineGeneration::Two);
     let (database, repository) = (stage.database(), stage.repository());
     let log = stage.log_file();
     let manifest = std::fs::read(stage.segment("backup_manifest.json")).unwrap();

@@ -1,6 +1,6 @@
 //! An engine that is killed while it writes.
 
-use apograph_interop::{Engine, Generation, Load};
+use apograph_interop::{Engine, EngineGeneration, Load};
 use serde_json::Value;
 
 use crate::command::{apograph, backup, list, restore, text};
@@ -42,7 +42,7 @@ fn check_acknowledged(content: &Value, label: &str, acknowledged: &[u64]) {
     }
 }
 
-fn acknowledged_commits_survive_a_kill(generation: Generation) {
+fn acknowledged_commits_survive_a_kill(generation: EngineGeneration) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
@@ -90,8 +90,8 @@ fn acknowledged_commits_survive_a_kill(generation: Generation) {
         .map(|range| range["timeline"].as_u64().unwrap())
         .collect();
     let lives = match generation {
-        Generation::One => 3,
-        Generation::Two => 1,
+        EngineGeneration::One => 3,
+        EngineGeneration::Two => 1,
     };
     assert!(timelines.into_iter().eq(1..=lives), "{list}");
 }

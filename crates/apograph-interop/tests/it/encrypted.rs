@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_interop::{Engine, Generation, Key, OpenOptions};
+use apograph_interop::{Engine, EngineGeneration, Key, OpenOptions};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -26,7 +26,7 @@ impl Encrypted {
         let database = folder.path().join("db.grafeo");
         let repository = folder.path().join("repository");
         let options = OpenOptions::encrypted(KEY);
-        let mut engine = fixtures::engine(Generation::Two);
+        let mut engine = fixtures::engine(EngineGeneration::Two);
         engine.open_with(&database, options).unwrap();
         insert(&mut engine, 0..3);
         backup(&database, &repository, None).ok();

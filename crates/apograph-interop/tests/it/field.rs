@@ -19,7 +19,7 @@ mod spilled;
 mod times;
 
 use apograph_interop::lives::World;
-use apograph_interop::{Generation, Outcome};
+use apograph_interop::{EngineGeneration, Outcome};
 
 use crate::command;
 use crate::lives;
@@ -30,7 +30,7 @@ const DB: &str = "a";
 const REPO: &str = "r";
 
 /// A database that is open.
-fn world(generation: Generation) -> World {
+fn world(generation: EngineGeneration) -> World {
     let mut world = lives::world(generation);
     world.open(DB);
     world

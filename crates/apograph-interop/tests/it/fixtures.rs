@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use apograph_interop::{Engine, Generation, Truth};
+use apograph_interop::{Engine, EngineGeneration};
+use apograph_testing::truth::Truth;
 
-pub(crate) fn driver(generation: Generation) -> &'static Path {
+pub(crate) fn driver(generation: EngineGeneration) -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     match generation {
-        Generation::One => Path::new(env!("CARGO_BIN_EXE_grafeo-driver")),
-        Generation::Two => BUILT.get_or_init(build_the_driver_of_generation_2),
+        EngineGeneration::One => Path::new(env!("CARGO_BIN_EXE_grafeo-driver")),
+        EngineGeneration::Two => BUILT.get_or_init(build_the_driver_of_generation_2),
     }
 }
 
@@ -34,11 +35,11 @@ fn build_the_driver_of_generation_2() -> PathBuf {
     target.join("debug").join(name)
 }
 
-pub(crate) fn engine(generation: Generation) -> Engine {
+pub(crate) fn engine(generation: EngineGeneration) -> Engine {
     Engine::start(driver(generation))
 }
 
-pub(crate) fn all(generation: Generation) -> Vec<PathBuf> {
+pub(crate) fn all(generation: EngineGeneration) -> Vec<PathBuf> {
     let root = root().join(format!("testdata/v{generation}"));
     let fixtures: Vec<_> = folders_in(&root)
         .into_iter()

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use apograph_interop::{Generation, Truth};
+use apograph_interop::EngineGeneration;
+use apograph_testing::truth::Truth;
 
 use crate::command::{apograph, restorable, restore, text};
 use crate::fixtures;
@@ -29,21 +30,21 @@ fn not_in_chain(truth: &Truth) -> BTreeSet<(u64, u64)> {
         .unwrap();
     let before = first_full.end_epoch.unwrap();
     let mut missing: BTreeSet<_> = (0..before).map(|epoch| (0, epoch)).collect();
-    missing.extend(match (truth.generation, truth.fixture.as_str()) {
+    missing.extend(match (truth.generation.into(), truth.fixture.as_str()) {
         // Between the last increment and the second full backup.
         (_, "03_two_fulls") => vec![(0, 10)],
         // Between the last increment and the close; the second life begins at its full backup.
-        (Generation::One, "13_close_in_chain") => vec![(0, 5), (1, 0)],
-        (Generation::One, "19_mixed_lives") => vec![(1, 0)],
+        (EngineGeneration::One, "13_close_in_chain") => vec![(0, 5), (1, 0)],
+        (EngineGeneration::One, "19_mixed_lives") => vec![(1, 0)],
         // After the last increment.
         (_, "11_checkpoints_cursor") => vec![(0, 6), (0, 7), (0, 8)],
-        (Generation::Two, "18_sync_markers") => vec![(0, 6)],
+        (EngineGeneration::Two, "18_sync_markers") => vec![(0, 6)],
         _ => vec![],
     });
     missing
 }
 
-fn chains(generation: Generation) -> impl Iterator<Item = (PathBuf, Truth)> {
+fn chains(generation: EngineGeneration) -> impl Iterator<Item = (PathBuf, Truth)> {
     let with_chain = |dir: &PathBuf| dir.join("backup/backup_manifest.json").exists();
     fixtures::all(generation)
         .into_iter()
@@ -54,7 +55,7 @@ fn chains(generation: Generation) -> impl Iterator<Item = (PathBuf, Truth)> {
         })
 }
 
-fn every_state_that_the_chain_holds_is_exact(generation: Generation) {
+fn every_state_that_the_chain_holds_is_exact(generation: EngineGeneration) {
     let (mut exact, mut refused) = (0, 0);
     for (repository, truth) in chains(generation) {
         let missing = not_in_chain(&truth);
@@ -70,13 +71,15 @@ fn every_state_that_the_chain_holds_is_exact(generation: Generation) {
     }
     println!("{exact} states exact, {refused} not in their chains");
     let expected = match generation {
-        Generation::One => EXACT_IN_GENERATION_1,
-        Generation::Two => EXACT_IN_GENERATION_2,
+        EngineGeneration::One => EXACT_IN_GENERATION_1,
+        EngineGeneration::Two => EXACT_IN_GENERATION_2,
     };
     assert_eq!(exact, expected);
 }
 
-fn a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours(generation: Generation) {
+fn a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours(
+    generation: EngineGeneration,
+) {
     let mut refused = 0;
     for (repository, truth) in chains(generation) {
         let scratch = tempfile::tempdir().unwrap();
@@ -118,7 +121,7 @@ fn a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours(generatio
     assert!(refused > 0);
 }
 
-fn every_chain_verifies_and_rebuilds_to_itself(generation: Generation) {
+fn every_chain_verifies_and_rebuilds_to_itself(generation: EngineGeneration) {
     for (repository, truth) in chains(generation) {
         let verified = apograph(["verify", text(&repository)]).ok();
         assert_eq!(verified["ok"], true, "{}: {verified}", truth.fixture);

@@ -5,14 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 
 use crate::lives::{DB, live};
 
 for_each_generation!(a_checkpoint_that_is_held,);
 
 /// Each of its syncs takes four seconds, and a backup falls into each.
-fn a_checkpoint_that_is_held(generation: Generation) {
+fn a_checkpoint_that_is_held(generation: EngineGeneration) {
     const HELD: Duration = Duration::from_secs(4);
     let held = |sync: u32| {
         live(generation, [1, 1], |world| {

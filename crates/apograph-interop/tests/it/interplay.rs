@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use apograph::io::Folder;
 use apograph::repository::Writer;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
-use apograph_interop::{Call, Engine, Generation, Taken};
+use apograph_interop::{Call, Engine, EngineGeneration, Taken};
 
 use crate::command::{apograph, backup, restorable, restore, taken, text};
 use crate::fixtures;
@@ -18,7 +18,7 @@ for_each_generation!(
     turns_in_one_repository_lose_nothing_in_silence,
 );
 
-fn the_engine_restores_our_chain_as_we_do(generation: Generation) {
+fn the_engine_restores_our_chain_as_we_do(generation: EngineGeneration) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
@@ -118,7 +118,7 @@ fn many_turns() -> Scenario {
         .incremental()
 }
 
-fn turns_in_one_repository_lose_nothing_in_silence(generation: Generation) {
+fn turns_in_one_repository_lose_nothing_in_silence(generation: EngineGeneration) {
     for engine_begins in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let mut turns = InTurns::of(folder.path(), engine_begins);
@@ -134,7 +134,7 @@ fn turns_in_one_repository_lose_nothing_in_silence(generation: Generation) {
             "{:?}",
             turns.refused
         );
-        if generation == Generation::Two {
+        if generation == EngineGeneration::Two {
             assert_eq!(turns.refused, [""; 0]);
         }
         // Whatever the repository says it can restore is exact.
@@ -147,7 +147,7 @@ fn turns_in_one_repository_lose_nothing_in_silence(generation: Generation) {
             .filter(|point| !verdict.exact.contains(point))
             .collect();
         println!("engine first: {engine_begins}; not restorable: {missing:?}");
-        if generation == Generation::Two {
+        if generation == EngineGeneration::Two {
             // What the engine leaves out, our next backup brings.
             assert_eq!(missing, []);
         }
@@ -160,7 +160,7 @@ fn one_backup_at_a_time_whoever_takes_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
-    let mut engine = fixtures::engine(Generation::Two);
+    let mut engine = fixtures::engine(EngineGeneration::Two);
     engine.open(&database).unwrap();
     insert(&mut engine, 0..2);
     backup(&database, &repository, None).ok();
@@ -187,7 +187,7 @@ fn while_one_writes_the_other_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
-    let mut engine = fixtures::engine(Generation::Two);
+    let mut engine = fixtures::engine(EngineGeneration::Two);
     engine.open(&database).unwrap();
     let vectors = vec![vec![0.5; 64]; 20_000];
     let (label, property) = ("V".to_owned(), "v".to_owned());
@@ -236,7 +236,7 @@ fn a_chain_that_the_engine_cannot_restore_it_refuses() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
-    let mut engine = fixtures::engine(Generation::Two);
+    let mut engine = fixtures::engine(EngineGeneration::Two);
     engine.open(&database).unwrap();
     for round in 0..3 {
         insert(&mut engine, round * 2..round * 2 + 2);

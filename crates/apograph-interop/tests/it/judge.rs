@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use apograph_interop::gaps::without_indexes;
-use apograph_interop::{Engine, Generation, Truth};
+use apograph_interop::{Engine, EngineGeneration};
+use apograph_testing::truth::Truth;
 use serde_json::Value;
 
 use crate::command::{restorable, restore};
@@ -46,10 +47,11 @@ pub(crate) fn judge_broken_off(repository: &Path, truth: &Truth) -> Verdict {
 /// agrees with which counts, and earlier timelines agree with no later one.
 #[track_caller]
 fn compare(repository: &Path, truth: &Truth, ends: Ends) -> Verdict {
-    let mut timelines: Vec<_> = contents(repository, truth.generation).into_iter().collect();
+    let generation = EngineGeneration::from(truth.generation);
+    let mut timelines: Vec<_> = contents(repository, generation).into_iter().collect();
     let mut lives: Vec<_> = (0..=truth.last_state().life).collect();
     let last_timeline = timelines.last().map(|(timeline, _)| *timeline);
-    if truth.generation == Generation::Two {
+    if generation == EngineGeneration::Two {
         timelines.reverse();
         lives.reverse();
     }
@@ -81,7 +83,7 @@ fn compare(repository: &Path, truth: &Truth, ends: Ends) -> Verdict {
 
 /// What every restorable point comes back as, by timeline.
 #[track_caller]
-fn contents(repository: &Path, generation: Generation) -> BTreeMap<u64, Vec<(u64, Value)>> {
+fn contents(repository: &Path, generation: EngineGeneration) -> BTreeMap<u64, Vec<(u64, Value)>> {
     let scratch = tempfile::tempdir().unwrap();
     let mut engine = fixtures::engine(generation);
     let mut contents: BTreeMap<u64, Vec<(u64, Value)>> = BTreeMap::new();
@@ -115,7 +117,7 @@ pub(crate) fn restored(
 ) -> Value {
     let report = restore(repository, output, &["--epoch", point]).ok();
     let statements = report["statements_to_run"].as_array().unwrap();
-    if engine.version().unwrap().generation == Generation::Two {
+    if engine.version().unwrap().generation == EngineGeneration::Two {
         assert!(statements.is_empty(), "{report}");
     }
     if statements.is_empty() {

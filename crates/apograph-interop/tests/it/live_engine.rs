@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_interop::{Call, Durability, EngineError, Generation, Load, OpenOptions};
+use apograph_interop::{Call, Durability, EngineError, EngineGeneration, Load, OpenOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -20,13 +20,13 @@ for_each_generation!(
     the_engine_backs_up_and_restores_itself,
 );
 
-fn it_answers_with_rows_epochs_and_content(generation: Generation) {
+fn it_answers_with_rows_epochs_and_content(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&path).unwrap();
     let half = match generation {
-        Generation::One => json!({ "$float": "2.5" }),
-        Generation::Two => json!({ "$debug": "Decimal(2.5)" }),
+        EngineGeneration::One => json!({ "$float": "2.5" }),
+        EngineGeneration::Two => json!({ "$debug": "Decimal(2.5)" }),
     };
     let rows = engine.run("INSERT (:A {i:1}); MATCH (a:A) RETURN a.i, 2.5");
     assert_eq!(rows.unwrap(), json!([[1, half]]));
@@ -34,7 +34,7 @@ fn it_answers_with_rows_epochs_and_content(generation: Generation) {
     assert_eq!(nodes(&engine.content().unwrap()), 1);
 }
 
-fn a_failing_statement_rolls_back_and_the_process_lives_on(generation: Generation) {
+fn a_failing_statement_rolls_back_and_the_process_lives_on(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&path).unwrap();
@@ -46,7 +46,7 @@ fn a_failing_statement_rolls_back_and_the_process_lives_on(generation: Generatio
     assert_eq!(nodes(&engine.content().unwrap()), 1);
 }
 
-fn nothing_works_without_a_database(generation: Generation) {
+fn nothing_works_without_a_database(generation: EngineGeneration) {
     let mut engine = fixtures::engine(generation);
     assert_eq!(
         engine.epoch().unwrap_err().to_string(),
@@ -56,7 +56,7 @@ fn nothing_works_without_a_database(generation: Generation) {
     assert_eq!(error.to_string(), "no background sessions are running");
 }
 
-fn a_killed_engine_leaves_its_commits(generation: Generation) {
+fn a_killed_engine_leaves_its_commits(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     let options = OpenOptions {
@@ -69,12 +69,12 @@ fn a_killed_engine_leaves_its_commits(generation: Generation) {
     engine.kill();
 
     let dump = fixtures::engine(generation).dump(&path).unwrap();
-    let goes_on = cfg!(feature = "temporal") || generation == Generation::Two;
+    let goes_on = cfg!(feature = "temporal") || generation == EngineGeneration::Two;
     assert_eq!(dump.epoch, u64::from(goes_on));
     assert_eq!(nodes(&dump.content), 1);
 }
 
-fn a_database_that_is_open_cannot_be_dumped_by_another(generation: Generation) {
+fn a_database_that_is_open_cannot_be_dumped_by_another(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&path).unwrap();
@@ -83,7 +83,7 @@ fn a_database_that_is_open_cannot_be_dumped_by_another(generation: Generation) {
     fixtures::engine(generation).dump(&path).unwrap();
 }
 
-fn direct_calls_answer_ids(generation: Generation) {
+fn direct_calls_answer_ids(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&path).unwrap();
@@ -107,7 +107,7 @@ fn direct_calls_answer_ids(generation: Generation) {
     );
 }
 
-fn background_sessions_commit_until_they_are_stopped(generation: Generation) {
+fn background_sessions_commit_until_they_are_stopped(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&path).unwrap();
@@ -131,7 +131,7 @@ fn background_sessions_commit_until_they_are_stopped(generation: Generation) {
     }
 }
 
-fn limited_sessions_reach_their_epoch(generation: Generation) {
+fn limited_sessions_reach_their_epoch(generation: EngineGeneration) {
     let (_temp, path) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&path).unwrap();
@@ -141,7 +141,7 @@ fn limited_sessions_reach_their_epoch(generation: Generation) {
     );
 }
 
-fn the_engine_backs_up_and_restores_itself(generation: Generation) {
+fn the_engine_backs_up_and_restores_itself(generation: EngineGeneration) {
     let (temp, path) = place();
     let backups = temp.path().join("backup");
     let mut engine = fixtures::engine(generation);
@@ -164,8 +164,8 @@ fn the_engine_backs_up_and_restores_itself(generation: Generation) {
 #[test]
 fn a_driver_knows_its_engine() {
     for (generation, name) in [
-        (Generation::One, "grafeo-engine 0.5.44"),
-        (Generation::Two, "grafeo-engine 0.6.1"),
+        (EngineGeneration::One, "grafeo-engine 0.5.44"),
+        (EngineGeneration::Two, "grafeo-engine 0.6.1"),
     ] {
         let version = fixtures::engine(generation).version().unwrap();
         assert_eq!(version.generation, generation);
@@ -181,14 +181,14 @@ fn only_generation_2_encrypts_and_keeps_history() {
         keep_history: true,
         ..OpenOptions::default()
     };
-    let mut older = fixtures::engine(Generation::One);
+    let mut older = fixtures::engine(EngineGeneration::One);
     for options in [options, history] {
         let error = older.open_with(&path, options).unwrap_err();
         assert!(matches!(error, EngineError::Refused { .. }), "{error:?}");
     }
     assert!(!path.exists());
 
-    let mut engine = fixtures::engine(Generation::Two);
+    let mut engine = fixtures::engine(EngineGeneration::Two);
     engine.open_with(&path, options).unwrap();
     engine.run("INSERT (:A {secret:'Alix'})").unwrap();
     engine.close().unwrap();
@@ -207,7 +207,7 @@ fn the_engine_restores_an_encrypted_chain_with_its_key() {
     let backups = temp.path().join("backup");
     let key = [7; 32];
     let options = OpenOptions::encrypted(key);
-    let mut engine = fixtures::engine(Generation::Two);
+    let mut engine = fixtures::engine(EngineGeneration::Two);
     engine.open_with(&path, options).unwrap();
     engine.backup_full(&backups).unwrap();
     engine.run("INSERT (:A {i:1}); INSERT (:A {i:2})").unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::thread;
 
 use apograph_interop::lives::{Tools, World};
-use apograph_interop::{Generation, Load};
+use apograph_interop::{EngineGeneration, Load};
 
 use crate::command;
 use crate::fixtures;
@@ -35,7 +35,7 @@ for_each_generation!(
 pub(crate) const DB: &str = "a";
 
 /// The programs that were built with the tests.
-pub(crate) fn tools(generation: Generation) -> Tools {
+pub(crate) fn tools(generation: EngineGeneration) -> Tools {
     Tools {
         command: command::built(),
         driver: fixtures::driver(generation).to_owned(),
@@ -43,14 +43,18 @@ pub(crate) fn tools(generation: Generation) -> Tools {
     }
 }
 
-pub(crate) fn world(generation: Generation) -> World {
+pub(crate) fn world(generation: EngineGeneration) -> World {
     World::new(&tools(generation))
 }
 
 /// A life with one database that is open, and at most so many full backups: in generation 1, in
 /// generation 2.
 #[track_caller]
-pub(crate) fn live(generation: Generation, fulls: [u64; 2], scenario: impl FnOnce(&mut World)) {
+pub(crate) fn live(
+    generation: EngineGeneration,
+    fulls: [u64; 2],
+    scenario: impl FnOnce(&mut World),
+) {
     let mut world = world(generation);
     world.open(DB);
     scenario(&mut world);
@@ -70,13 +74,13 @@ fn judge(world: &World, fulls: [u64; 2]) {
     assert!(findings.is_empty(), "{findings:#?}");
     assert!(report.refused.is_empty(), "{:?}", report.refused);
     let most = match world.generation() {
-        Generation::One => fulls[0],
-        Generation::Two => fulls[1],
+        EngineGeneration::One => fulls[0],
+        EngineGeneration::Two => fulls[1],
     };
     assert!(report.fulls <= most, "{report}; {:#?}", report.reasons);
 }
 
-fn steady(generation: Generation) {
+fn steady(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 3..round * 3 + 3);
@@ -85,7 +89,7 @@ fn steady(generation: Generation) {
     });
 }
 
-fn a_checkpoint_before_each_backup(generation: Generation) {
+fn a_checkpoint_before_each_backup(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 2..round * 2 + 2);
@@ -95,7 +99,7 @@ fn a_checkpoint_before_each_backup(generation: Generation) {
     });
 }
 
-fn idle_checkpoints(generation: Generation) {
+fn idle_checkpoints(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         world.insert(DB, 0..2);
         for round in 2..6 {
@@ -109,7 +113,7 @@ fn idle_checkpoints(generation: Generation) {
     });
 }
 
-fn a_crash_loop(generation: Generation) {
+fn a_crash_loop(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 2..round * 2 + 1);
@@ -125,7 +129,7 @@ fn a_crash_loop(generation: Generation) {
     });
 }
 
-fn a_loop_of_torn_tails(generation: Generation) {
+fn a_loop_of_torn_tails(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 2..round * 2 + 1);
@@ -139,13 +143,13 @@ fn a_loop_of_torn_tails(generation: Generation) {
     });
 }
 
-fn two_repositories(generation: Generation) {
+fn two_repositories(generation: EngineGeneration) {
     live(generation, [2, 2], |world| {
         in_turns(world, &["one", "two"], 6);
     });
 }
 
-fn three_repositories(generation: Generation) {
+fn three_repositories(generation: EngineGeneration) {
     live(generation, [3, 3], |world| {
         in_turns(world, &["one", "two", "three"], 4);
     });
@@ -166,7 +170,7 @@ fn in_turns(world: &mut World, repositories: &[&str], rounds: u64) {
 }
 
 /// Into a folder of its own.
-fn increments_of_the_engine_beside(generation: Generation) {
+fn increments_of_the_engine_beside(generation: EngineGeneration) {
     live(generation, [4, 4], |world| {
         let theirs = world.path("theirs");
         in_turns_with_the_engine(world, &theirs);
@@ -175,7 +179,7 @@ fn increments_of_the_engine_beside(generation: Generation) {
 
 /// Into the same repository. In generation 1 what was captured after a segment of the engine is
 /// proved by our marker from before it and its whole body in the log, which a checkpoint takes away.
-fn increments_of_the_engine_between(generation: Generation) {
+fn increments_of_the_engine_between(generation: EngineGeneration) {
     live(generation, [4, 1], |world| {
         let ours = world.repository("one");
         in_turns_with_the_engine(world, &ours);
@@ -202,7 +206,7 @@ fn in_turns_with_the_engine(world: &mut World, theirs: &Path) {
 }
 
 /// Generation 1 removes its log at a close, and with it the marker: one full backup for each day.
-fn a_daily_close_and_reopen(generation: Generation) {
+fn a_daily_close_and_reopen(generation: EngineGeneration) {
     live(generation, [5, 1], |world| {
         for day in 0..4 {
             for hour in 0..3 {
@@ -219,7 +223,7 @@ fn a_daily_close_and_reopen(generation: Generation) {
     });
 }
 
-fn moved_by_cp(generation: Generation) {
+fn moved_by_cp(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..6 {
             world.insert(DB, round * 2..round * 2 + 1);
@@ -237,7 +241,7 @@ fn moved_by_cp(generation: Generation) {
 }
 
 /// In generation 1 each of them is a process whose log nobody sees.
-fn short_commands(generation: Generation) {
+fn short_commands(generation: EngineGeneration) {
     live(generation, [10, 1], |world| {
         world.close(DB);
         for round in 0..10 {
@@ -249,7 +253,7 @@ fn short_commands(generation: Generation) {
     });
 }
 
-fn rollbacks(generation: Generation) {
+fn rollbacks(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..10 {
             roll_back_some(world, round);
@@ -258,7 +262,7 @@ fn rollbacks(generation: Generation) {
     });
 }
 
-fn rollbacks_and_checkpoints(generation: Generation) {
+fn rollbacks_and_checkpoints(generation: EngineGeneration) {
     live(generation, [1, 1], |world| {
         for round in 0..10 {
             roll_back_some(world, round);
@@ -280,7 +284,7 @@ fn roll_back_some(world: &mut World, number: u64) {
 }
 
 /// Sixteen sessions that find a log file full at once may begin two new ones.
-fn a_double_rotation(generation: Generation) {
+fn a_double_rotation(generation: EngineGeneration) {
     const SESSIONS: u64 = 16;
     const VALUE_BYTES: usize = 512 << 10;
     // A log file is full at 64 MiB.

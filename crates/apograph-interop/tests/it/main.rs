@@ -4,10 +4,10 @@
 macro_rules! for_each_generation {
     ($($test:ident),+ $(,)?) => {
         mod generation_1 {
-            $(#[test] fn $test() { super::$test(apograph_interop::Generation::One); })+
+            $(#[test] fn $test() { super::$test(apograph_interop::EngineGeneration::One); })+
         }
         mod generation_2 {
-            $(#[test] fn $test() { super::$test(apograph_interop::Generation::Two); })+
+            $(#[test] fn $test() { super::$test(apograph_interop::EngineGeneration::Two); })+
         }
     };
 }

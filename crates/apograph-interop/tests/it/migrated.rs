@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 
 use crate::command::{apograph, backup, restorable, restore, text};
 use crate::fixtures;
@@ -10,7 +10,7 @@ use crate::stage::insert;
 
 /// Restores a point and counts its nodes with the engine of a generation.
 #[track_caller]
-fn nodes(generation: Generation, repository: &Path, point: (u64, u64)) -> usize {
+fn nodes(generation: EngineGeneration, repository: &Path, point: (u64, u64)) -> usize {
     let scratch = tempfile::tempdir().unwrap();
     let output = scratch.path().join("out.grafeo");
     let (timeline, epoch) = point;
@@ -29,7 +29,7 @@ fn check(is_closed: bool) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));
-    let mut older = fixtures::engine(Generation::One);
+    let mut older = fixtures::engine(EngineGeneration::One);
     older.open(&database).unwrap();
     insert(&mut older, 0..2);
     backup(&database, &repository, None).ok();
@@ -44,7 +44,7 @@ fn check(is_closed: bool) {
         older.kill();
     }
 
-    let mut newer = fixtures::engine(Generation::Two);
+    let mut newer = fixtures::engine(EngineGeneration::Two);
     newer.open(&database).unwrap();
     insert(&mut newer, 4..6);
     let words = ["backup", text(&database), "--repo", text(&repository)];
@@ -66,13 +66,13 @@ fn check(is_closed: bool) {
     let after = restorable(&repository);
     assert_eq!(after[..before.len()], before);
     for &(timeline, epoch) in &before {
-        let count = nodes(Generation::One, &repository, (timeline, epoch));
+        let count = nodes(EngineGeneration::One, &repository, (timeline, epoch));
         assert_eq!(count as u64, epoch);
     }
     let migrated = &after[before.len()..];
     assert_eq!(migrated.last(), Some(&(2, last)));
     for &(timeline, epoch) in migrated {
-        let count = nodes(Generation::Two, &repository, (timeline, epoch));
+        let count = nodes(EngineGeneration::Two, &repository, (timeline, epoch));
         assert_eq!(count as u64, epoch);
     }
 }

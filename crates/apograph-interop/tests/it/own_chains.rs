@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use apograph_interop::scenario::{self, Backups, Scenario};
-use apograph_interop::{Engine, Generation, Taken, Truth, TruthState};
+use apograph_interop::{Engine, EngineGeneration, Taken};
 use apograph_model::check_derived;
+use apograph_testing::truth::{Truth, TruthState};
 
 use crate::command::{apograph, backup, list, taken, text};
 use crate::fixtures;
@@ -46,13 +47,18 @@ impl Backups for Ours {
     }
 }
 
-fn single_file_scenarios(generation: Generation) -> impl Iterator<Item = Scenario> {
+fn single_file_scenarios(generation: EngineGeneration) -> impl Iterator<Item = Scenario> {
     scenario::scenarios(generation)
         .into_iter()
         .filter(|scenario| scenario.name != "17_wal_directory")
 }
 
-fn live(generation: Generation, scenario: &Scenario, dir: &Path, always: bool) -> (PathBuf, Truth) {
+fn live(
+    generation: EngineGeneration,
+    scenario: &Scenario,
+    dir: &Path,
+    always: bool,
+) -> (PathBuf, Truth) {
     let repository = dir.join("repository");
     let mut ours = Ours {
         repository: repository.clone(),
@@ -87,7 +93,7 @@ fn check_rebuild(repository: &Path, truth: &Truth, before: &BTreeSet<(u64, u64)>
     );
 }
 
-fn backups_where_the_engine_took_them_hold_every_state(generation: Generation) {
+fn backups_where_the_engine_took_them_hold_every_state(generation: EngineGeneration) {
     for scenario in single_file_scenarios(generation) {
         let dir = tempfile::tempdir().unwrap();
         let (repository, truth) = live(generation, &scenario, dir.path(), false);
@@ -116,7 +122,7 @@ fn backups_where_the_engine_took_them_hold_every_state(generation: Generation) {
     }
 }
 
-fn a_backup_after_every_state_loses_none(generation: Generation) {
+fn a_backup_after_every_state_loses_none(generation: EngineGeneration) {
     for scenario in single_file_scenarios(generation).filter(|it| !it.nodes_equal_epoch) {
         let dir = tempfile::tempdir().unwrap();
         let (repository, truth) = live(generation, &scenario, dir.path(), true);

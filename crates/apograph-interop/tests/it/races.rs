@@ -1,6 +1,6 @@
 //! Backups while sessions commit and checkpoints run through them.
 
-use apograph_interop::{Generation, Load, OpenOptions};
+use apograph_interop::{EngineGeneration, Load, OpenOptions};
 
 use crate::command::{apograph, backup, list, restorable, restore, text};
 use crate::fixtures;
@@ -12,7 +12,7 @@ const BACKUPS: u64 = 24;
 const POINTS: usize = 40;
 
 /// Every commit takes the next epoch and adds one node, so the state at epoch E has E nodes.
-fn every_point_is_exact_though_checkpoints_race_the_capture(generation: Generation) {
+fn every_point_is_exact_though_checkpoints_race_the_capture(generation: EngineGeneration) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let (database, repository) = (path("db.grafeo"), path("repository"));

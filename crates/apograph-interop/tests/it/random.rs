@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_interop::lives::Life;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
-use apograph_interop::{Engine, Generation, OpenOptions, Taken};
+use apograph_interop::{Engine, EngineGeneration, OpenOptions, Taken};
 use fastrand::Rng;
 use serde_json::Value;
 
@@ -26,15 +26,15 @@ const STEPS: usize = 40;
 /// Seeds that once found something in generation 1.
 const FINDERS: [u64; 4] = [58, 69, 83, 196];
 
-fn seeds(generation: Generation) -> Vec<u64> {
+fn seeds(generation: EngineGeneration) -> Vec<u64> {
     let only = std::env::var("APOGRAPH_GENERATION");
     if only.is_ok_and(|only| only != generation.to_string()) {
         return Vec::new();
     }
     let Ok(range) = std::env::var("APOGRAPH_SEEDS") else {
         let finders = match generation {
-            Generation::One => &FINDERS[..],
-            Generation::Two => &[],
+            EngineGeneration::One => &FINDERS[..],
+            EngineGeneration::Two => &[],
         };
         return (1..=20).chain(finders.iter().copied()).collect();
     };
@@ -43,10 +43,15 @@ fn seeds(generation: Generation) -> Vec<u64> {
 }
 
 /// What happens next.
-fn next(generation: Generation, scenario: Scenario, number: usize, random: &mut Rng) -> Scenario {
+fn next(
+    generation: EngineGeneration,
+    scenario: Scenario,
+    number: usize,
+    random: &mut Rng,
+) -> Scenario {
     match generation {
         // One step in five is one that the logs of generation 1 cannot tell apart.
-        Generation::Two if random.u32(0..5) == 0 => next_v2(scenario, number, random),
+        EngineGeneration::Two if random.u32(0..5) == 0 => next_v2(scenario, number, random),
         _ => next_of_both(scenario, number, random),
     }
 }
@@ -118,7 +123,7 @@ fn next_of_both(scenario: Scenario, number: usize, random: &mut Rng) -> Scenario
     }
 }
 
-fn life(generation: Generation, seed: u64) -> Scenario {
+fn life(generation: EngineGeneration, seed: u64) -> Scenario {
     let mut random = Rng::with_seed(seed);
     let scenario = Scenario {
         options: OpenOptions::default(),
@@ -145,7 +150,7 @@ impl Backups for Ours {
     }
 }
 
-fn whatever_can_be_restored_is_exact(generation: Generation) {
+fn whatever_can_be_restored_is_exact(generation: EngineGeneration) {
     for seed in seeds(generation) {
         println!("seed {seed}");
         let dir = tempfile::tempdir().unwrap();
@@ -172,8 +177,8 @@ fn whatever_can_be_restored_is_exact(generation: Generation) {
         assert_eq!(verified["ok"], true, "seed {seed}: {verified}");
 
         let judge = match generation {
-            Generation::One => judge_broken_off,
-            Generation::Two => judge,
+            EngineGeneration::One => judge_broken_off,
+            EngineGeneration::Two => judge,
         };
         let verdict = judge(&repository, &truth);
         let last = truth.last_state();
@@ -195,7 +200,7 @@ fn whatever_can_be_restored_is_exact(generation: Generation) {
 }
 
 /// Copied, moved, restored, swapped, lost, cut: of these lives `cargo xtask lives` lives more.
-fn whatever_happens_to_the_files_it_is_exact(generation: Generation) {
+fn whatever_happens_to_the_files_it_is_exact(generation: EngineGeneration) {
     let tools = lives::tools(generation);
     for seed in seeds(generation) {
         println!("seed {seed}");
@@ -258,7 +263,7 @@ impl Backups for InTurns {
 /// Only generation 2 takes turns: there the segments of both say where in the log they lie.
 #[test]
 fn in_turns_with_the_engine_it_is_exact_too() {
-    let generation = Generation::Two;
+    let generation = EngineGeneration::Two;
     for seed in seeds(generation) {
         println!("seed {seed}");
         let dir = tempfile::tempdir().unwrap();

@@ -7,12 +7,12 @@ use apograph::capture::{Kind, capture};
 use apograph::io::{Context, Folder, Mode, RealDisk};
 use apograph::manifest::{Manifest, Target, read_manifest, write_manifest};
 use apograph::restore::{Options, restore};
-use apograph_interop::{Engine, Generation};
+use apograph_interop::{Engine, EngineGeneration};
 use apograph_testing::context::every_core;
 
 use crate::command::{apograph, backup, contents, restore as restore_command, text};
 use crate::fixtures;
-use crate::stage::{Stage, insert, with_flipped_bytes};
+use crate::stage::{ChainStage, insert, with_flipped_bytes};
 
 for_each_generation!(
     a_missing_middle_segment_is_a_broken_chain,
@@ -47,7 +47,7 @@ fn capture_code(database: &Path, repository: &Path, kind: Kind) -> Option<&'stat
 
 /// Runs a command that must fail with this code and leave everything as it was.
 #[track_caller]
-fn check(stage: &Stage, code: &str, words: &[&str]) {
+fn check(stage: &ChainStage, code: &str, words: &[&str]) {
     let before = contents(stage.path("").as_path());
     let outcome = apograph(words.iter().copied());
     assert_eq!(outcome.code(), code, "{}", outcome.json);
@@ -56,21 +56,21 @@ fn check(stage: &Stage, code: &str, words: &[&str]) {
     assert_eq!(contents(stage.path("").as_path()), before, "{message}");
 }
 
-fn manifest(stage: &Stage) -> Manifest {
+fn manifest(stage: &ChainStage) -> Manifest {
     read_manifest(&folder(stage)).unwrap().unwrap()
 }
 
-fn set_manifest(stage: &Stage, manifest: &Manifest) {
+fn set_manifest(stage: &ChainStage, manifest: &Manifest) {
     write_manifest(&RealDisk, &folder(stage), Mode::PRIVATE, manifest).unwrap();
 }
 
-fn folder(stage: &Stage) -> Folder {
+fn folder(stage: &ChainStage) -> Folder {
     Folder::open(&stage.repository()).unwrap()
 }
 
-fn a_missing_middle_segment_is_a_broken_chain(generation: Generation) {
+fn a_missing_middle_segment_is_a_broken_chain(generation: EngineGeneration) {
     for history_is_lost in [false, true] {
-        let stage = Stage::new(generation);
+        let stage = ChainStage::new(generation);
         if history_is_lost {
             std::fs::remove_file(stage.segment("apograph.json")).unwrap();
         }
@@ -99,9 +99,9 @@ fn a_missing_middle_segment_is_a_broken_chain(generation: Generation) {
     }
 }
 
-fn a_middle_entry_missing_from_the_manifest_is_noticed(generation: Generation) {
+fn a_middle_entry_missing_from_the_manifest_is_noticed(generation: EngineGeneration) {
     for (history_is_lost, code) in [(false, "corrupt-manifest"), (true, "chain-broken")] {
-        let stage = Stage::new(generation);
+        let stage = ChainStage::new(generation);
         if history_is_lost {
             std::fs::remove_file(stage.segment("apograph.json")).unwrap();
         }
@@ -120,8 +120,8 @@ fn is_within(text: &[u8], bytes: &[u8], offset: usize) -> bool {
     starts.any(|start| bytes[start..].starts_with(text))
 }
 
-fn every_flipped_byte_of_a_repository_is_found(generation: Generation) {
-    let stage = Stage::new(generation);
+fn every_flipped_byte_of_a_repository_is_found(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let repository = stage.repository();
     let sound = restore_code(&repository, &stage.output());
     assert_eq!(sound, None);
@@ -166,8 +166,8 @@ fn every_flipped_byte_of_a_repository_is_found(generation: Generation) {
     }
 }
 
-fn a_damaged_history_file_is_made_anew(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_damaged_history_file_is_made_anew(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let repository = stage.repository();
     let before = apograph(["list", text(&repository)]).ok();
     with_flipped_bytes(&stage.segment("apograph.json"), 61, |offset| {
@@ -176,8 +176,8 @@ fn a_damaged_history_file_is_made_anew(generation: Generation) {
     });
 }
 
-fn a_truncated_full_backup_is_found_at_every_length(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_truncated_full_backup_is_found_at_every_length(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let path = stage.segment("backup_full_0000.grafeo");
     let sound = std::fs::read(&path).unwrap();
     for length in (0..sound.len()).step_by(509).chain([sound.len() - 1]) {
@@ -187,8 +187,8 @@ fn a_truncated_full_backup_is_found_at_every_length(generation: Generation) {
     }
 }
 
-fn a_swapped_truncated_or_foreign_segment_is_found(generation: Generation) {
-    let (stage, other) = (Stage::new(generation), Stage::new(generation));
+fn a_swapped_truncated_or_foreign_segment_is_found(generation: EngineGeneration) {
+    let (stage, other) = (ChainStage::new(generation), ChainStage::new(generation));
     let (database, repository) = (other.database(), other.repository());
     backup(&database, &repository, Some("--incremental")).ok();
     let foreign = std::fs::read(other.segment("backup_incr_0004.wal")).unwrap();
@@ -214,7 +214,7 @@ fn a_swapped_truncated_or_foreign_segment_is_found(generation: Generation) {
 
 #[test]
 fn every_flipped_byte_of_the_live_log_is_found() {
-    let stage = Stage::new(Generation::One);
+    let stage = ChainStage::new(EngineGeneration::One);
     let before = contents(&stage.repository());
     let log = stage.log_file();
     let first = stage.path("first");
@@ -238,7 +238,7 @@ fn every_flipped_byte_of_the_live_log_is_found() {
 
 #[test]
 fn a_missing_live_log_file_is_found() {
-    let stage = Stage::new(Generation::One);
+    let stage = ChainStage::new(EngineGeneration::One);
     let next = stage.log_folder().join("wal_00000002.log");
     std::fs::write(next, b"").unwrap();
     let (database, repository) = (stage.database(), stage.repository());
@@ -255,8 +255,8 @@ fn a_missing_live_log_file_is_found() {
     );
 }
 
-fn two_databases_do_not_share_a_repository(generation: Generation) {
-    let stage = Stage::new(generation);
+fn two_databases_do_not_share_a_repository(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let other = stage.path("other.grafeo");
     let mut engine = fixtures::engine(generation);
     engine.open(&other).unwrap();
@@ -278,9 +278,9 @@ fn reopened(engine: &mut Engine, database: &Path) {
 
 #[test]
 fn an_increment_does_not_go_on_across_a_close() {
-    let stage = Stage::new(Generation::One);
+    let stage = ChainStage::new(EngineGeneration::One);
     let (database, repository) = (stage.path("closed.grafeo"), stage.path("closed"));
-    let mut engine = fixtures::engine(Generation::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     engine.open(&database).unwrap();
     // A full backup of an empty database, five commits, a close, three commits: the new log begins
     // at file 0 and epoch 1, as the old one did.
@@ -310,7 +310,7 @@ fn the_same_statements_after_a_reopen_are_not_the_same_log() {
         folder.path().join("db.grafeo"),
         folder.path().join("repository"),
     );
-    let mut engine = fixtures::engine(Generation::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     engine.open(&database).unwrap();
     insert(&mut engine, 0..1);
     reopened(&mut engine, &database);
@@ -334,7 +334,7 @@ fn an_empty_log_file_of_the_right_number_proves_nothing() {
         folder.path().join("db.grafeo"),
         folder.path().join("repository"),
     );
-    let mut engine = fixtures::engine(Generation::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     engine.open(&database).unwrap();
     insert(&mut engine, 0..2);
     backup(&database, &repository, None).ok();
@@ -350,8 +350,8 @@ fn an_empty_log_file_of_the_right_number_proves_nothing() {
 
 type Put = fn(&Path) -> std::io::Result<()>;
 
-fn nothing_is_overwritten(generation: Generation) {
-    let stage = Stage::new(generation);
+fn nothing_is_overwritten(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let (repository, output) = (stage.repository(), stage.output());
     let words = ["restore", text(&repository), text(&output)];
     let in_the_way: [(&str, Put); 5] = [
@@ -365,7 +365,7 @@ fn nothing_is_overwritten(generation: Generation) {
     ];
     for (name, put) in in_the_way {
         // Generation 2 installs no images.
-        if generation == Generation::Two && name.ends_with(".checkpoint") {
+        if generation == EngineGeneration::Two && name.ends_with(".checkpoint") {
             continue;
         }
         let path = stage.path(name);
@@ -380,8 +380,8 @@ fn nothing_is_overwritten(generation: Generation) {
     apograph(words).ok();
 }
 
-fn names_in_a_manifest_are_no_paths(generation: Generation) {
-    let stage = Stage::new(generation);
+fn names_in_a_manifest_are_no_paths(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let (repository, output) = (stage.repository(), stage.output());
     let words = ["restore", text(&repository), text(&output)];
     let path = stage.segment("backup_manifest.json");
@@ -411,8 +411,8 @@ fn names_in_a_manifest_are_no_paths(generation: Generation) {
     check(&stage, "corrupt-manifest", &words);
 }
 
-fn a_repository_is_written_by_one_command(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_repository_is_written_by_one_command(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let lock = apograph::repository::Writer::lock_for(
         &folder(&stage),
         apograph::format::Generation::One,
@@ -431,8 +431,8 @@ fn a_repository_is_written_by_one_command(generation: Generation) {
     backup(&database, &repository, None).ok();
 }
 
-fn what_is_no_repository_or_no_database_is_told_so(generation: Generation) {
-    let stage = Stage::new(generation);
+fn what_is_no_repository_or_no_database_is_told_so(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let (repository, nothing) = (stage.repository(), stage.path("nothing"));
     let (output, database) = (stage.output(), stage.database());
     check(&stage, "not-a-repository", &["list", text(&nothing)]);

@@ -11,14 +11,14 @@ use apograph::capture::{Kind, Options as Backup, capture};
 use apograph::io::{FileLock, Folder};
 use apograph::manifest::Target;
 use apograph::restore::{Options, restore as restore_on};
-use apograph_interop::{Engine, Generation};
+use apograph_interop::{Engine, EngineGeneration};
 use apograph_testing::context::every_core_on;
 use apograph_testing::disk::{Fault, SimDisk};
 use serde_json::Value;
 
 use crate::command::{backup, contents, restorable, restore};
 use crate::fixtures;
-use crate::stage::{Stage, insert};
+use crate::stage::{ChainStage, insert};
 
 for_each_generation!(
     a_log_that_is_used_again_under_its_name_is_not_nothing_new,
@@ -53,7 +53,7 @@ fn nodes(content: &Value) -> usize {
 
 /// The engine of generation 1 begins its log with the same name, and with the same bytes if the
 /// same is done.
-fn a_log_that_is_used_again_under_its_name_is_not_nothing_new(generation: Generation) {
+fn a_log_that_is_used_again_under_its_name_is_not_nothing_new(generation: EngineGeneration) {
     let (_folder, database, repository) = place();
     let mut engine = fixtures::engine(generation);
     for round in 1..4 {
@@ -68,7 +68,7 @@ fn a_log_that_is_used_again_under_its_name_is_not_nothing_new(generation: Genera
 }
 
 /// A checkpoint, and a commit after it, right before each operation of a backup.
-fn a_checkpoint_between_the_copy_of_the_file_and_of_its_log(generation: Generation) {
+fn a_checkpoint_between_the_copy_of_the_file_and_of_its_log(generation: EngineGeneration) {
     for kind in [Kind::Full, Kind::Incremental] {
         let mut operations = 1;
         let mut index = 0;
@@ -111,7 +111,7 @@ fn a_checkpoint_between_the_copy_of_the_file_and_of_its_log(generation: Generati
     }
 }
 
-fn a_checkpoint_while_no_backup_runs(generation: Generation) {
+fn a_checkpoint_while_no_backup_runs(generation: EngineGeneration) {
     let (_folder, database, repository) = place();
     let mut engine = fixtures::engine(generation);
     engine.open(&database).unwrap();
@@ -130,8 +130,8 @@ fn a_checkpoint_while_no_backup_runs(generation: Generation) {
     }
 }
 
-fn a_restore_that_fails_has_not_removed_the_old_database(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_restore_that_fails_has_not_removed_the_old_database(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     std::fs::create_dir(stage.path("kept")).unwrap();
     let old = stage.path("kept/db.grafeo");
     restore(&stage.repository(), &old, &["--epoch", "1:3"]).ok();
@@ -149,8 +149,8 @@ fn a_restore_that_fails_has_not_removed_the_old_database(generation: Generation)
 }
 
 /// Somebody tries to take the lock before each operation of a backup.
-fn a_lock_is_held_until_all_is_done(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_lock_is_held_until_all_is_done(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let repository = stage.repository();
     let taken = Arc::new(Mutex::new(Vec::new()));
     let disk = {
@@ -174,8 +174,8 @@ fn a_lock_is_held_until_all_is_done(generation: Generation) {
     assert_eq!(*taken.lock().unwrap(), Vec::<usize>::new());
 }
 
-fn a_log_beside_the_output_is_not_replayed_onto_it(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_log_beside_the_output_is_not_replayed_onto_it(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let (output, log) = (stage.path("out.grafeo"), stage.path("out.grafeo.wal"));
     std::fs::create_dir(&log).unwrap();
     let name = stage.log_file().file_name().unwrap().to_owned();
@@ -187,17 +187,17 @@ fn a_log_beside_the_output_is_not_replayed_onto_it(generation: Generation) {
     assert!(!output.exists());
 }
 
-fn a_copy_that_is_not_synced_is_not_acknowledged(generation: Generation) {
+fn a_copy_that_is_not_synced_is_not_acknowledged(generation: EngineGeneration) {
     a_sync_that_fails_is_an_error(generation, "sync");
 }
 
-fn a_folder_that_is_not_synced_is_not_acknowledged(generation: Generation) {
+fn a_folder_that_is_not_synced_is_not_acknowledged(generation: EngineGeneration) {
     a_sync_that_fails_is_an_error(generation, "sync folder");
 }
 
 /// So each is waited for, and none is left out: those of a restore too.
-fn a_sync_that_fails_is_an_error(generation: Generation, sync: &str) {
-    let stage = Stage::new(generation);
+fn a_sync_that_fails_is_an_error(generation: EngineGeneration, sync: &str) {
+    let stage = ChainStage::new(generation);
     let restore_with = |fault: Option<usize>| {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("out.grafeo");
@@ -223,9 +223,9 @@ fn a_sync_that_fails_is_an_error(generation: Generation, sync: &str) {
 }
 
 /// The kernel has a file that cannot be read at its start, and that says so.
-fn an_io_error_is_not_the_end_of_a_file(generation: Generation) {
+fn an_io_error_is_not_the_end_of_a_file(generation: EngineGeneration) {
     const UNREADABLE: &str = "/proc/self/mem";
-    let stage = Stage::new(generation);
+    let stage = ChainStage::new(generation);
     let link = stage.path("unreadable.grafeo");
     std::os::unix::fs::symlink(UNREADABLE, &link).unwrap();
     let error = std::fs::read(&link).unwrap_err();
@@ -235,8 +235,8 @@ fn an_io_error_is_not_the_end_of_a_file(generation: Generation) {
 }
 
 /// As a retention would that does not know of the restore. (There is none here.)
-fn segments_that_vanish_under_a_restore(generation: Generation) {
-    let stage = Stage::new(generation);
+fn segments_that_vanish_under_a_restore(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let truth = restored(&mut stage.engine(), &stage.repository(), &[]);
     let segments: Vec<String> = std::fs::read_dir(stage.repository())
         .unwrap()

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario};
-use apograph_interop::{Engine, Generation, Taken, Truth, TruthState};
+use apograph_interop::{Engine, EngineGeneration, Taken};
+use apograph_testing::truth::{Truth, TruthState};
 
 use crate::fixtures;
 
@@ -19,7 +20,7 @@ const LOG_SIZES_UNKNOWN: &[&str] = &["17_wal_directory"];
 
 #[test]
 fn most_scenarios_are_of_both_generations() {
-    let [one, two] = Generation::ALL.map(|generation| {
+    let [one, two] = EngineGeneration::ALL.map(|generation| {
         let fixtures = fixtures::all(generation);
         let names = fixtures.iter().map(|dir| fixtures::name(dir));
         names.collect::<BTreeSet<_>>()
@@ -36,7 +37,7 @@ fn most_scenarios_are_of_both_generations() {
     );
 }
 
-fn every_fixture_of_this_build_has_a_scenario(generation: Generation) {
+fn every_fixture_of_this_build_has_a_scenario(generation: EngineGeneration) {
     let scenarios: Vec<_> = scenario::scenarios(generation)
         .iter()
         .map(|scenario| scenario.name)
@@ -45,13 +46,13 @@ fn every_fixture_of_this_build_has_a_scenario(generation: Generation) {
         .iter()
         .map(|dir| fixtures::name(dir))
         .collect();
-    if generation == Generation::One {
+    if generation == EngineGeneration::One {
         fixtures.retain(|name| cfg!(feature = "temporal") == name.contains("temporal"));
     }
     assert_eq!(scenarios, fixtures);
 }
 
-fn every_scenario_gives_the_truth_of_its_fixture(generation: Generation) {
+fn every_scenario_gives_the_truth_of_its_fixture(generation: EngineGeneration) {
     for fixture in fixtures::all(generation) {
         let wanted = fixtures::truth(&fixture);
         let Some(scenario) = named(generation, &wanted.fixture) else {
@@ -106,7 +107,7 @@ fn assert_same(mut truth: Truth, mut wanted: Truth) {
     assert_eq!(truth, wanted);
 }
 
-fn somebody_else_can_take_the_backups(generation: Generation) {
+fn somebody_else_can_take_the_backups(generation: EngineGeneration) {
     let temp = tempfile::tempdir().unwrap();
     let scenario = Scenario::new("own", "a scenario of one's own")
         .full()
@@ -155,7 +156,7 @@ impl Backups for Witness {
     }
 }
 
-fn named(generation: Generation, name: &str) -> Option<Scenario> {
+fn named(generation: EngineGeneration, name: &str) -> Option<Scenario> {
     scenario::scenarios(generation)
         .into_iter()
         .find(|scenario| scenario.name == name)

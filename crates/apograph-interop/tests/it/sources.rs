@@ -1,6 +1,6 @@
 //! Every source folder opens to the state the truth says it holds.
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::gaps::{self, EXCEPTIONS, OpensTo};
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::fixtures;
 
 for_each_generation!(every_source_opens_to_its_state,);
 
-fn every_source_opens_to_its_state(generation: Generation) {
+fn every_source_opens_to_its_state(generation: EngineGeneration) {
     let mut wrong = Vec::new();
     for fixture in fixtures::all(generation) {
         let truth = fixtures::truth(&fixture);

@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use apograph_interop::{Engine, Generation};
+use apograph_interop::{Engine, EngineGeneration};
 use tempfile::TempDir;
 
 use crate::command::backup;
 use crate::fixtures;
 
 /// A database that an engine left open (it was killed), and a repository of its backups.
-pub(crate) struct Stage {
+pub(crate) struct ChainStage {
     folder: TempDir,
-    generation: Generation,
+    generation: EngineGeneration,
 }
 
-impl Stage {
+impl ChainStage {
     /// A full backup, three increments of two commits each, and two commits that are not captured.
-    pub(crate) fn new(generation: Generation) -> Self {
+    pub(crate) fn new(generation: EngineGeneration) -> Self {
         let stage = Self {
             folder: tempfile::tempdir().unwrap(),
             generation,
@@ -59,8 +59,8 @@ impl Stage {
     /// The one log file.
     pub(crate) fn log_file(&self) -> PathBuf {
         self.log_folder().join(match self.generation {
-            Generation::One => "wal_00000000.log",
-            Generation::Two => "wal_00000000000000000000.log",
+            EngineGeneration::One => "wal_00000000.log",
+            EngineGeneration::Two => "wal_00000000000000000000.log",
         })
     }
 

@@ -1,10 +1,10 @@
 //! What a target means: points, the state before one, an instant.
 
-use apograph_interop::{Engine, Generation};
+use apograph_interop::{Engine, EngineGeneration};
 
 use crate::command::{Outcome, apograph, backup, list, restore, text};
 use crate::fixtures;
-use crate::stage::{Stage, insert};
+use crate::stage::{ChainStage, insert};
 
 for_each_generation!(
     a_point_can_be_named_in_every_way,
@@ -17,7 +17,7 @@ for_each_generation!(
     a_full_backup_after_a_rotation_does_not_break_the_chain,
 );
 
-fn nodes(engine: &mut Engine, stage: &Stage, target: &[&str]) -> usize {
+fn nodes(engine: &mut Engine, stage: &ChainStage, target: &[&str]) -> usize {
     let output = stage.path("state.grafeo");
     restore(&stage.repository(), &output, target).ok();
     let content = engine.dump(&output).unwrap().content;
@@ -26,7 +26,7 @@ fn nodes(engine: &mut Engine, stage: &Stage, target: &[&str]) -> usize {
     content["nodes"].as_array().unwrap().len()
 }
 
-fn refused(stage: &Stage, target: &[&str]) -> Outcome {
+fn refused(stage: &ChainStage, target: &[&str]) -> Outcome {
     let outcome = restore(&stage.repository(), &stage.output(), target);
     assert!(
         outcome.exit != 0 && !stage.output().exists(),
@@ -36,8 +36,8 @@ fn refused(stage: &Stage, target: &[&str]) -> Outcome {
     outcome
 }
 
-fn a_point_can_be_named_in_every_way(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_point_can_be_named_in_every_way(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let mut engine = fixtures::engine(generation);
     let rows: [(&[&str], usize); 7] = [
         (&[], 8),
@@ -69,8 +69,8 @@ fn a_point_can_be_named_in_every_way(generation: Generation) {
 /// The log of generation 1 has no times: `times.rs` is about that of generation 2.
 #[test]
 fn an_instant_is_the_last_capture_by_then() {
-    let stage = Stage::new(Generation::One);
-    let mut engine = fixtures::engine(Generation::One);
+    let stage = ChainStage::new(EngineGeneration::One);
+    let mut engine = fixtures::engine(EngineGeneration::One);
     let list = list(&stage.repository());
     let segments = list["segments"].as_array().unwrap();
     let created = |index: usize| segments[index]["created_at"].as_str().unwrap();
@@ -106,8 +106,8 @@ fn an_instant_is_the_last_capture_by_then() {
     assert!(!stage.output().exists());
 }
 
-fn a_dry_run_says_what_the_restore_then_does(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_dry_run_says_what_the_restore_then_does(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let mut planned = restore(
         &stage.repository(),
         &stage.output(),
@@ -128,8 +128,8 @@ fn a_dry_run_says_what_the_restore_then_does(generation: Generation) {
     assert_eq!(done["bytes_written"], bytes.sum::<u64>());
 }
 
-fn the_log_shows_every_commit_once(generation: Generation) {
-    let stage = Stage::new(generation);
+fn the_log_shows_every_commit_once(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let repository = stage.repository();
     backup(&stage.database(), &repository, Some("--full")).ok();
     let log = apograph(["log", text(&repository)]).ok();
@@ -140,8 +140,8 @@ fn the_log_shows_every_commit_once(generation: Generation) {
         .collect();
     assert_eq!(epochs, (1..=10).collect::<Vec<_>>());
     let kinds = match generation {
-        Generation::One => serde_json::json!({"create_node": 1, "set_node_property": 1}),
-        Generation::Two => serde_json::json!({"create_node": 1}),
+        EngineGeneration::One => serde_json::json!({"create_node": 1, "set_node_property": 1}),
+        EngineGeneration::Two => serde_json::json!({"create_node": 1}),
     };
     assert_eq!(commits[0]["kinds"], kinds);
     let part = apograph(["log", text(&repository), "--from", "3", "--to", "1:5"]).ok();
@@ -150,7 +150,7 @@ fn the_log_shows_every_commit_once(generation: Generation) {
 
 /// Takes a backup and puts the small files back: as a kill between the segments and the manifest
 /// leaves it. With `full_is_missing`, between the increments and the full backup.
-fn cut_off(stage: &Stage, mode: &str, full_is_missing: bool) {
+fn cut_off(stage: &ChainStage, mode: &str, full_is_missing: bool) {
     let cursor = stage.log_folder().join("backup_cursor.meta");
     let small = [
         stage.segment("backup_manifest.json"),
@@ -168,8 +168,8 @@ fn cut_off(stage: &Stage, mode: &str, full_is_missing: bool) {
     std::fs::write(stage.segment(".backup_incr_0009.wal.apograph-tmp"), b"half").unwrap();
 }
 
-fn a_backup_that_was_cut_off_before_its_manifest_is_completed(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_backup_that_was_cut_off_before_its_manifest_is_completed(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let (database, repository) = (stage.database(), stage.repository());
     let mut commits = 10;
     let mut judge = fixtures::engine(generation);
@@ -197,12 +197,12 @@ fn a_backup_that_was_cut_off_before_its_manifest_is_completed(generation: Genera
     }
 }
 
-fn a_first_backup_that_was_cut_off_is_completed(generation: Generation) {
+fn a_first_backup_that_was_cut_off_is_completed(generation: EngineGeneration) {
     for files in [
         &["backup_manifest.json", "apograph.json"][..],
         &["backup_full_0000.grafeo"],
     ] {
-        let stage = Stage::new(generation);
+        let stage = ChainStage::new(generation);
         let first = stage.path("first");
         backup(&stage.database(), &first, None).ok();
         for name in ["backup_manifest.json", "apograph.json"]
@@ -219,8 +219,8 @@ fn a_first_backup_that_was_cut_off_is_completed(generation: Generation) {
     }
 }
 
-fn a_restore_that_was_cut_off_is_cleared_away(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_restore_that_was_cut_off_is_cleared_away(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let staging = stage.path(".output.grafeo.apograph-tmp");
     let log = stage.path("output.grafeo.wal");
     // As a kill between the two moves leaves it: the log folder is there, the database is not.
@@ -251,8 +251,8 @@ fn a_restore_that_was_cut_off_is_cleared_away(generation: Generation) {
 }
 
 /// The engine opens a database through a link too, and keeps its log beside the link.
-fn a_database_may_be_named_by_a_link(generation: Generation) {
-    let stage = Stage::new(generation);
+fn a_database_may_be_named_by_a_link(generation: EngineGeneration) {
+    let stage = ChainStage::new(generation);
     let link = stage.path("link.grafeo");
     std::os::unix::fs::symlink(stage.database(), &link).unwrap();
     let mut engine = fixtures::engine(generation);
@@ -273,7 +273,7 @@ fn a_database_may_be_named_by_a_link(generation: Generation) {
 }
 
 /// The end of a log file and the start of the next are one place with two names.
-fn a_full_backup_after_a_rotation_does_not_break_the_chain(generation: Generation) {
+fn a_full_backup_after_a_rotation_does_not_break_the_chain(generation: EngineGeneration) {
     let folder = tempfile::tempdir().unwrap();
     let (database, repository) = (
         folder.path().join("db.grafeo"),

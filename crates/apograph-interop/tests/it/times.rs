@@ -7,8 +7,9 @@ use apograph::format::SEGMENT_HEADER_BYTES;
 use apograph::format::v2::{
     FRAME_HEADER_BYTES, PIECE_LENGTH_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
 };
-use apograph_interop::{Engine, Generation, Truth};
+use apograph_interop::{Engine, EngineGeneration};
 use apograph_testing::encoding::v2::seal_frame;
+use apograph_testing::truth::Truth;
 use jiff::{Timestamp, ToSpan};
 
 use crate::command::{apograph, restore, text};
@@ -28,7 +29,7 @@ fn commits(repository: &Path) -> Vec<(u64, Timestamp)> {
 
 /// The fixture's chain, and its truth.
 fn chain(name: &str) -> (PathBuf, Truth) {
-    let fixtures = fixtures::all(Generation::Two);
+    let fixtures = fixtures::all(EngineGeneration::Two);
     let fixture = fixtures.iter().find(|dir| fixtures::name(dir) == name);
     let fixture = fixture.unwrap_or_else(|| panic!("{name}"));
     (fixture.join("backup"), fixtures::truth(fixture))
@@ -66,7 +67,7 @@ fn check_base(engine: &mut Engine, chain: &(PathBuf, Truth), before: Timestamp) 
 
 #[test]
 fn an_instant_is_the_last_commit_by_then() {
-    let mut engine = fixtures::engine(Generation::Two);
+    let mut engine = fixtures::engine(EngineGeneration::Two);
     for name in ["02_chain40", "06_transactions", "15_concurrent_incr"] {
         let chain = chain(name);
         let commits = commits(&chain.0);

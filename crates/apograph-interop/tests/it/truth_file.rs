@@ -1,6 +1,7 @@
 //! Reading, writing and asking `truth.json`.
 
-use apograph_interop::{Generation, Truth};
+use apograph_interop::EngineGeneration;
+use apograph_testing::truth::Truth;
 use serde_json::json;
 
 use crate::fixtures;
@@ -10,7 +11,7 @@ for_each_generation!(
     a_truth_matches_itself_at_every_point_it_wrote_down,
 );
 
-fn a_written_truth_reads_back_the_same(generation: Generation) {
+fn a_written_truth_reads_back_the_same(generation: EngineGeneration) {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("truth.json");
     for fixture in fixtures::all(generation) {
@@ -20,7 +21,7 @@ fn a_written_truth_reads_back_the_same(generation: Generation) {
     }
 }
 
-fn a_truth_matches_itself_at_every_point_it_wrote_down(generation: Generation) {
+fn a_truth_matches_itself_at_every_point_it_wrote_down(generation: EngineGeneration) {
     for fixture in fixtures::all(generation) {
         let truth = fixtures::truth(&fixture);
         for (life, epoch) in truth.points() {
@@ -38,7 +39,7 @@ fn a_truth_matches_itself_at_every_point_it_wrote_down(generation: Generation) {
 
 #[test]
 fn points_are_lives_and_epochs() {
-    let one = |name| truth_of(Generation::One, name).points();
+    let one = |name| truth_of(EngineGeneration::One, name).points();
     assert_eq!(
         one("01_full_only"),
         [(0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (0, 5)]
@@ -52,7 +53,7 @@ fn points_are_lives_and_epochs() {
 
 #[test]
 fn a_life_of_generation_2_goes_on_with_the_epochs_of_the_one_before() {
-    let truth = |name| truth_of(Generation::Two, name);
+    let truth = |name| truth_of(EngineGeneration::Two, name);
     assert_eq!(
         truth("12_crash_in_chain").points()[6..],
         [(0, 6), (0, 7), (1, 8), (1, 9)]
@@ -78,7 +79,7 @@ fn a_life_of_generation_2_goes_on_with_the_epochs_of_the_one_before() {
 
 #[test]
 fn a_difference_names_its_place() {
-    let truth = truth_of(Generation::One, "01_full_only");
+    let truth = truth_of(EngineGeneration::One, "01_full_only");
     let mut content = truth.last_state_of(0, 2).unwrap().content.clone();
     content["nodes"][1]["props"]["name"] = json!("Nobody");
     let diff = truth.diff(0, 2, &content).unwrap();
@@ -91,13 +92,13 @@ fn a_difference_names_its_place() {
 
 #[test]
 fn concurrent_truths_count_nodes() {
-    let truth = truth_of(Generation::One, "15_concurrent");
+    let truth = truth_of(EngineGeneration::One, "15_concurrent");
     let content = json!({ "nodes": [{ "id": 0 }, { "id": 7 }] });
     assert!(truth.matches(0, 2, &content));
     assert!(!truth.matches(0, 3, &content));
 }
 
-fn truth_of(generation: Generation, name: &str) -> Truth {
+fn truth_of(generation: EngineGeneration, name: &str) -> Truth {
     let fixtures = fixtures::all(generation);
     fixtures::truth(
         fixtures

@@ -10,11 +10,11 @@ use rustix::fs::{CWD, FileType, mknodat};
 use tempfile::TempDir;
 
 /// A folder `here` with a file and a folder in it, beside a folder `elsewhere` with the same.
-struct Stage {
+struct TwoFolders {
     folder: TempDir,
 }
 
-impl Stage {
+impl TwoFolders {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for name in ["here", "elsewhere"] {
@@ -59,7 +59,7 @@ fn opened(folder: &Folder, name: &str) -> Vec<IoError> {
 
 #[test]
 fn what_is_no_file_is_told_at_once_and_not_followed() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let here = stage.path("here");
     symlink(stage.path("elsewhere/file"), here.join("link")).expect("a link");
     symlink("file", here.join("near link")).expect("a link");
@@ -98,7 +98,7 @@ fn what_is_no_file_is_told_at_once_and_not_followed() {
 
 #[test]
 fn a_link_that_a_person_named_is_followed() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let here = stage.path("here");
     symlink(stage.path("elsewhere/file"), here.join("file link")).expect("a link");
     symlink(stage.path("elsewhere"), here.join("folder link")).expect("a link");
@@ -123,7 +123,7 @@ fn a_link_that_a_person_named_is_followed() {
 
 #[test]
 fn a_folder_is_opened_only_where_one_is() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let here = stage.path("here");
     symlink(stage.path("elsewhere"), here.join("link")).expect("a link");
     symlink("folder", here.join("near link")).expect("a link");
@@ -158,7 +158,7 @@ fn a_folder_is_opened_only_where_one_is() {
 
 #[test]
 fn a_name_that_nothing_has_is_no_error_where_that_is_asked() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let folder = stage.here();
     let none = folder.at("none");
     assert!(none.read_small(64).expect("no error").is_none());
@@ -184,7 +184,7 @@ fn a_name_that_nothing_has_is_no_error_where_that_is_asked() {
 fn an_identity_is_told_as_the_device_and_the_number_on_it() {
     use std::os::unix::fs::MetadataExt;
 
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let folder = stage.here();
     let found = fs::metadata(stage.path("here")).expect("a folder");
     let expected = format!("{}:{}", found.dev(), found.ino());
@@ -193,7 +193,7 @@ fn an_identity_is_told_as_the_device_and_the_number_on_it() {
 
 #[test]
 fn no_name_leads_out_of_a_folder() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let folder = stage.here();
     let above = ["..", "../elsewhere/file", "folder/..", "/", "/dev/null"];
     let other = ["", ".", "folder/", "./file"];
@@ -232,7 +232,7 @@ fn no_name_leads_out_of_a_folder() {
 
 #[test]
 fn a_folder_stays_the_one_that_was_opened() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let folder = stage.here();
     let lock = FileLock::acquire_folder(&folder).expect("the lock");
     assert!(folder.is_in_place().expect("no error"));
@@ -289,7 +289,7 @@ fn a_folder_stays_the_one_that_was_opened() {
 
 #[test]
 fn a_path_is_a_folder_and_a_name_in_it() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let path = stage.path("here/new");
     let (folder, name) = Folder::holding(&path).expect("a folder");
     assert_eq!(folder.at(name).path(), path);
@@ -310,7 +310,7 @@ fn a_path_is_a_folder_and_a_name_in_it() {
 fn a_folder_that_cannot_be_listed_can_be_looked_into() {
     use std::os::unix::fs::PermissionsExt;
 
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let here = stage.path("here");
     fs::set_permissions(&here, fs::Permissions::from_mode(0o300)).expect("permissions");
     let folder = stage.here();
@@ -329,7 +329,7 @@ fn a_folder_that_cannot_be_listed_can_be_looked_into() {
 /// The one call says what the three of an open file do, and follows no link either.
 #[test]
 fn the_status_of_a_name_is_what_its_metadata_says() {
-    let stage = Stage::new();
+    let stage = TwoFolders::new();
     let folder = stage.here();
     symlink("file", folder.at("link").path()).expect("a link");
     for (name, is_regular) in [("file", true), ("folder", false), ("link", false)] {

@@ -5,11 +5,11 @@ use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_repository::Repository;
 
-use super::{Stage, Wrong};
+use super::{ModelRun, Wrong};
 use crate::names::Timelines;
-use crate::truth::State;
+use crate::truth::ModelState;
 
-impl Stage<'_> {
+impl ModelRun<'_> {
     /// Takes a backup into the other repository. Nothing is damaged there, so it works, and its
     /// latest state is the live one.
     pub(super) fn back_up_elsewhere(&mut self) -> Result<(), Wrong> {
@@ -59,7 +59,7 @@ impl Stage<'_> {
         Ok(self.names_elsewhere.judge(&old, truth, false)?)
     }
 
-    fn elsewhere(&mut self, target: Target) -> Result<State, String> {
+    fn elsewhere(&mut self, target: Target) -> Result<ModelState, String> {
         let repository = self.elsewhere.clone();
         match self.state_in(&repository, target) {
             Ok(state) => state,

@@ -9,7 +9,7 @@ use apograph_format::{Generation, log_folder};
 use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_model::{
-    Backup, Damage, DamageKind, Effort, Library, Op, RandomScenario, Real, Shape, check, run,
+    BackupMode, Damage, DamageKind, Effort, Library, Op, RandomScenario, Real, Shape, check, run,
 };
 use apograph_repository::Repository;
 use apograph_restore::{Options as RestoreOptions, RestoreError, restore};
@@ -17,8 +17,8 @@ use apograph_testing::disk::{Fault, SimDisk};
 
 const BARE: Op = Op::Commit(Shape::of(0, 1, 0));
 const COMMIT: Op = Op::Commit(Shape::of(1, 1, 3));
-const AUTO: Op = Op::Backup(Backup::Auto);
-const FULL: Op = Op::Backup(Backup::Full);
+const AUTO: Op = Op::Backup(BackupMode::Auto);
+const FULL: Op = Op::Backup(BackupMode::Full);
 const CHECKPOINT: Op = Op::Checkpoint;
 const DIES: Op = Op::Crash { lost_bytes: 0 };
 const DIES_TORN: Op = Op::Crash { lost_bytes: 3 };

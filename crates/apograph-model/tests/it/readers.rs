@@ -8,7 +8,7 @@ use apograph_capture::{CaptureError, Captured, Options};
 use apograph_format::Generation;
 use apograph_io::Context;
 use apograph_manifest::Target;
-use apograph_model::{Backup, Effort, Library, Op, RandomScenario, Real, Shape, check};
+use apograph_model::{BackupMode, Effort, Library, Op, RandomScenario, Real, Shape, check};
 use apograph_repository::Repository;
 use apograph_restore::{Options as RestoreOptions, VerifyOptions, restore, verify};
 
@@ -71,9 +71,9 @@ fn a_reader_beside_a_writer_finds_nothing_wrong() {
         let mut ops = Vec::new();
         for round in 0..24 {
             let kind = if round % 6 == 5 {
-                Backup::Full
+                BackupMode::Full
             } else {
-                Backup::Auto
+                BackupMode::Auto
             };
             ops.extend([commit, Op::Backup(kind)]);
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use apograph_capture::{CaptureError, Captured, Options, capture};
 use apograph_format::{Generation, log_folder};
 use apograph_io::Context;
-use apograph_model::{Backup, Effort, Library, Op, Shape, RandomScenario, check};
+use apograph_model::{BackupMode, Effort, Library, Op, RandomScenario, Shape, check};
 
 const COMMIT: Op = Op::Commit(Shape {
     records: 3,
@@ -15,7 +15,7 @@ const COMMIT: Op = Op::Commit(Shape {
     is_forged: false,
     value_bytes: 255,
 });
-const AUTO: Op = Op::Backup(Backup::Auto);
+const AUTO: Op = Op::Backup(BackupMode::Auto);
 /// More than is compared of what was captured.
 const LONG_BYTES: usize = 80 << 10;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use apograph_format::SegmentKind;
 use apograph_testing::fixtures::V1;
 use apograph_testing::truth::{Truth, TruthBackup, TruthState};
 use apograph_wal::{LogEndCause, LogPart};
@@ -49,17 +50,29 @@ fn check(what: &str, parts: &[LogPart<'_>], base: u64, first_life: u64, state: &
 
 /// The sizes of the log files that a segment is made of.
 fn files_of<'a>(backup: &'a TruthBackup, before: &TruthBackup) -> BTreeMap<&'a str, usize> {
-    let newest = |backup: &TruthBackup| backup.wal.keys().next_back().cloned();
+    let newest = |backup: &TruthBackup| {
+        backup
+            .wal
+            .iter()
+            .flatten()
+            .next_back()
+            .map(|it| it.0.clone())
+    };
     let (first, end) = (newest(before), newest(backup));
-    let of_it = |name: &&String| Some(*name) >= first.as_ref() && Some(*name) < end.as_ref();
-    let names = backup.wal.keys().filter(of_it);
-    names
-        .map(|name| (name.as_str(), size(&backup.wal, name)))
+    let of_it = |name: &String| Some(name) >= first.as_ref() && Some(name) < end.as_ref();
+    let files = backup.wal.iter().flatten();
+    files
+        .filter(|(name, _)| of_it(name))
+        .map(|(name, bytes)| (name.as_str(), in_memory(*bytes)))
         .collect()
 }
 
 fn size(sizes: &BTreeMap<String, u64>, name: &str) -> usize {
-    usize::try_from(sizes.get(name).copied().unwrap_or_default()).expect("a small log")
+    in_memory(sizes.get(name).copied().unwrap_or_default())
+}
+
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("a small log")
 }
 
 #[test]
@@ -72,7 +85,8 @@ fn golden_segments_may_be_cut_after_every_step() {
         let taken: Vec<_> = truth.taken().collect();
         for pair in taken.windows(2) {
             let [before, backup] = [pair[0], pair[1]];
-            let (Some(file), "incremental") = (backup.file.as_deref(), backup.kind.as_str()) else {
+            let (Some(file), SegmentKind::Incremental) = (backup.file.as_deref(), backup.kind)
+            else {
                 continue;
             };
             let golden = V1.read(&format!("{fixture}/backup/{file}"));
@@ -113,7 +127,7 @@ fn golden_segments_may_be_cut_after_every_step() {
                         bytes: body.bytes.slice(0..length),
                         ..body
                     }],
-                    before.end_epoch,
+                    before.end_epoch.unwrap_or_default(),
                     first_life,
                     state,
                 );

@@ -23,12 +23,12 @@ use self::kind::{Kind, Machine, Made};
 use self::missing::{EACH, Missing};
 use self::told::Part;
 use super::system_calls::{self, KILL};
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::check;
-use crate::command::{Programs, Run};
-use crate::report::{Extent, Outcome, Tally};
+use crate::command::{CommandRun, Programs};
+use crate::report::{RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::{Stage, contents};
+use crate::stage::{FaultStage, contents};
 use crate::strace;
 
 /// The calls that fail on every file system: after each of them, something is taken back.
@@ -47,8 +47,8 @@ const NO_STRACE: &str = "strace is not there, or may not trace";
 /// # Errors
 ///
 /// Where a stage cannot be made.
-pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
-    let stages = [Stage::new(1)?, Stage::new(2)?];
+pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
+    let stages = [FaultStage::new(1)?, FaultStage::new(2)?];
     let machine = told::machine();
     let (mut tally, mut elsewhere) = (Tally::default(), Vec::new());
     let kinds = Kind::chosen()?;
@@ -76,7 +76,7 @@ pub fn run(programs: &Programs, extent: Extent) -> Result<Outcome> {
     if machine == Machine::Users && kinds.len() >= names().len() {
         lacking(programs, &stages, &mut tally)?;
     }
-    Ok(Outcome::Ran {
+    Ok(RowOutcome::Ran {
         tally,
         control: None,
     })
@@ -95,7 +95,12 @@ fn add(tally: &mut Tally, kind: &Kind, part: Part) {
 }
 
 /// Does in a guest what could not be done here.
-fn in_guest(programs: &Programs, extent: Extent, elsewhere: &[(&Kind, String)], tally: &mut Tally) {
+fn in_guest(
+    programs: &Programs,
+    extent: RowExtent,
+    elsewhere: &[(&Kind, String)],
+    tally: &mut Tally,
+) {
     if elsewhere.is_empty() {
         return;
     }
@@ -112,7 +117,7 @@ fn in_guest(programs: &Programs, extent: Extent, elsewhere: &[(&Kind, String)], 
 }
 
 /// Takes each ability away from a good file system.
-fn lacking(programs: &Programs, stages: &[Stage; 2], tally: &mut Tally) -> Result<()> {
+fn lacking(programs: &Programs, stages: &[FaultStage; 2], tally: &mut Tally) -> Result<()> {
     if strace::is_possible() {
         for missing in &EACH {
             tally.add(without(programs, stages, missing)?.named(&format!("no {}", missing.name)));
@@ -126,10 +131,10 @@ fn lacking(programs: &Programs, stages: &[Stage; 2], tally: &mut Tally) -> Resul
 /// One file system that is mounted.
 struct OnIt<'a> {
     programs: &'a Programs,
-    stages: &'a [Stage; 2],
+    stages: &'a [FaultStage; 2],
     kind: &'a Kind,
     made: &'a Made,
-    extent: Extent,
+    extent: RowExtent,
 }
 
 impl OnIt<'_> {
@@ -163,12 +168,12 @@ impl OnIt<'_> {
     }
 
     /// Everything is done, and leaves what it should.
-    fn does(&self, stage: &Stage, act: Act, tally: &mut Tally) -> Result<()> {
+    fn does(&self, stage: &FaultStage, act: Act, tally: &mut Tally) -> Result<()> {
         told::tell_next(self.kind, &format!("{act:?}"))?;
         let folder = self.made.folder()?;
-        let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+        let place = ActFolder::prepared(&folder.path().join("place"), stage, act)?;
         let mut command = self.programs.command(None);
-        let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
+        let run = CommandRun::of(command.args(act.words(&place)).arg("--json"))?;
         tally.runs += 1;
         let outcome = succeeded(&run)
             .and_then(|()| nothing_is_left(place.root()))
@@ -180,14 +185,14 @@ impl OnIt<'_> {
     }
 
     /// Of two commands that write, the second is told.
-    fn excludes(&self, stage: &Stage, tally: &mut Tally) -> Result<()> {
+    fn excludes(&self, stage: &FaultStage, tally: &mut Tally) -> Result<()> {
         let act = Act::Incremental;
         let folder = self.made.folder()?;
-        let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+        let place = ActFolder::prepared(&folder.path().join("place"), stage, act)?;
         let repository = Folder::open(&place.repository())?;
         let lock = Writer::lock_for(&repository, Generation::Two, every_core())?;
         let mut command = self.programs.command(None);
-        let run = Run::of(command.args(act.words(&place)).arg("--json"))?;
+        let run = CommandRun::of(command.args(act.words(&place)).arg("--json"))?;
         drop(lock);
         tally.runs += 1;
         let outcome = run.code().and_then(|code| {
@@ -270,7 +275,7 @@ impl OnIt<'_> {
         let is_poor = self.kind.is_poor();
         let mut calls = if is_poor { POOR_CALLS } else { FAILING_CALLS }.to_vec();
         let is_fast = told::machine() == Machine::Users;
-        if is_poor && (is_fast || self.extent == Extent::Long) {
+        if is_poor && (is_fast || self.extent == RowExtent::Long) {
             calls.push(MOST);
         }
         let faults = if is_poor {
@@ -282,7 +287,7 @@ impl OnIt<'_> {
         for (index, stage) in self.stages.iter().enumerate() {
             for (number, act) in all.into_iter().enumerate() {
                 // A quick run takes each act with one generation.
-                if self.extent == Extent::Quick && number % 2 != index {
+                if self.extent == RowExtent::Quick && number % 2 != index {
                     continue;
                 }
                 for fault in faults {
@@ -305,12 +310,12 @@ impl OnIt<'_> {
 }
 
 /// Everything is done without something.
-fn without(programs: &Programs, stages: &[Stage; 2], missing: &Missing) -> Result<Tally> {
+fn without(programs: &Programs, stages: &[FaultStage; 2], missing: &Missing) -> Result<Tally> {
     let mut tally = Tally::default();
     for stage in stages {
         for act in Act::ALL {
             let folder = scratch()?;
-            let place = Place::prepared(&folder.path().join("place"), stage, act)?;
+            let place = ActFolder::prepared(&folder.path().join("place"), stage, act)?;
             let trace = folder.path().join("trace");
             let only = [place.root().to_owned(), place.repository()];
             let only = if missing.of_folders { &only[..] } else { &[] };
@@ -338,7 +343,7 @@ fn without(programs: &Programs, stages: &[Stage; 2], missing: &Missing) -> Resul
     Ok(tally)
 }
 
-fn succeeded(run: &Run) -> Result<()> {
+fn succeeded(run: &CommandRun) -> Result<()> {
     ensure!(run.exit == Some(0), "exit {:?}: {}", run.exit, run.said);
     Ok(())
 }

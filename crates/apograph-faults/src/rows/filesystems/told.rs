@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::kind::{CHOSEN, Kind, Machine};
 use crate::command::Programs;
 use crate::guest::{Guest, TOLD};
-use crate::report::{Extent, Tally};
+use crate::report::{RowExtent, Tally};
 
 /// What became of a file system.
 #[derive(Serialize, Deserialize)]
@@ -63,12 +63,12 @@ fn tell(line: &Value) -> Result<()> {
 /// # Errors
 ///
 /// Where no guest comes up.
-pub(super) fn ask(programs: &Programs, extent: Extent, kinds: &[&Kind]) -> Result<Vec<Part>> {
+pub(super) fn ask(programs: &Programs, extent: RowExtent, kinds: &[&Kind]) -> Result<Vec<Part>> {
     let guest = Guest::prepared(&programs.guest)?;
     let own = std::env::current_exe().context("cannot tell where this program is")?;
     let own = own.to_str().context("this program has a name in UTF-8")?;
     let mut words = vec![own, "filesystems"];
-    if extent == Extent::Long {
+    if extent == RowExtent::Long {
         words.push("--long");
     }
     let names: Vec<&str> = kinds.iter().map(|it| it.name()).collect();

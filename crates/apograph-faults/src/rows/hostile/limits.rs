@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::command::Run;
+use crate::command::CommandRun;
 
 /// The memory of a process at its peak, mapped files included.
 const MEMORY_MAX_BYTES: u64 = 64 << 20;
@@ -25,7 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(1);
 
 /// A command that was watched while it ran.
 pub(super) struct Limited {
-    pub(super) run: Run,
+    pub(super) run: CommandRun,
     elapsed: Duration,
     peak_bytes: u64,
 }
@@ -43,7 +43,7 @@ impl Limited {
         let program = Path::new(command.get_program()).canonicalize()?;
         let (status, peak_bytes) = watch(&mut child, &program, begun)?;
         let elapsed = begun.elapsed();
-        let run = Run::read(status.code(), &fs::read(stdout)?, &fs::read(stderr)?);
+        let run = CommandRun::read(status.code(), &fs::read(stdout)?, &fs::read(stderr)?);
         Ok(Self {
             run,
             elapsed,

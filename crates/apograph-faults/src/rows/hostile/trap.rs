@@ -16,7 +16,7 @@ use apograph::manifest::{
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::Reader;
-use crate::report::Extent;
+use crate::report::RowExtent;
 
 const FULL: &str = "backup_full_0000.grafeo";
 const INCREMENT: &str = "backup_incr_0001.wal";
@@ -87,7 +87,7 @@ pub(super) enum Trap {
 }
 
 /// Every trap.
-pub(super) fn all(extent: Extent) -> Vec<Trap> {
+pub(super) fn all(extent: RowExtent) -> Vec<Trap> {
     let nodes = [
         Node::LinkToItself,
         Node::LinkToZeros,
@@ -98,8 +98,8 @@ pub(super) fn all(extent: Extent) -> Vec<Trap> {
         Node::Socket,
     ];
     let files = match extent {
-        Extent::Quick => QUICK_FILES,
-        Extent::Long => MANY,
+        RowExtent::Quick => QUICK_FILES,
+        RowExtent::Long => MANY,
     };
     let small = [MANIFEST_FILE_NAME, HISTORY_FILE_NAME];
     let mut traps = Vec::new();
@@ -122,7 +122,7 @@ pub(super) fn all(extent: Extent) -> Vec<Trap> {
         Trap::Files(QUICK_SEGMENTS, "backup_incr_1", ".wal"),
         Trap::Files(QUICK_SEGMENTS, "backup_full_1", ".grafeo"),
     ]);
-    if extent == Extent::Long {
+    if extent == RowExtent::Long {
         traps.push(Trap::Files(MANY, "backup_incr_1", ".wal"));
         traps.push(Trap::Files(MANY, ".stray-", ".apograph-tmp"));
     }

@@ -6,13 +6,13 @@ use std::process::Stdio;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::{Ended, check};
 use crate::command::Programs;
 use crate::mount::{self, Mount};
-use crate::report::{Extent, Tally};
+use crate::report::{RowExtent, Tally};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// Ways in which a result is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,16 +26,21 @@ enum Output {
 }
 
 /// Does an act whose result cannot be written: it is done, and says that this failed.
-pub(super) fn sweep(programs: &Programs, stage: &Stage, act: Act, extent: Extent) -> Result<Tally> {
+pub(super) fn sweep(
+    programs: &Programs,
+    stage: &FaultStage,
+    act: Act,
+    extent: RowExtent,
+) -> Result<Tally> {
     let mut outputs = vec![Output::Full, Output::Closed];
-    if extent == Extent::Long && mount::is_possible().is_ok() {
+    if extent == RowExtent::Long && mount::is_possible().is_ok() {
         outputs.push(Output::NoRoom);
     }
     let mut tally = Tally::default();
     for output in outputs {
         for json in [false, true] {
             let folder = scratch()?;
-            let place = Place::prepared(folder.path(), stage, act)?;
+            let place = ActFolder::prepared(folder.path(), stage, act)?;
             tally.runs += 1;
             let judged = run(programs, &act.words(&place), output, json)
                 .and_then(|()| check(stage, act, &place, Ended::Acknowledged));
@@ -48,7 +53,7 @@ pub(super) fn sweep(programs: &Programs, stage: &Stage, act: Act, extent: Extent
 }
 
 /// The same of what only reads, and of what the command says of itself.
-pub(super) fn of_readers(programs: &Programs, stage: &Stage) -> Tally {
+pub(super) fn of_readers(programs: &Programs, stage: &FaultStage) -> Tally {
     let repository = stage.path("newer").display().to_string();
     let manifest = stage.path("newer/backup_manifest.json");
     let manifest = manifest.display().to_string();

@@ -7,12 +7,12 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::act::{Act, Place};
+use crate::act::{Act, ActFolder};
 use crate::check::{Ended, check};
-use crate::command::{Programs, Run};
-use crate::report::{Extent, Tally};
+use crate::command::{CommandRun, Programs};
+use crate::report::{RowExtent, Tally};
 use crate::scratch::scratch;
-use crate::stage::Stage;
+use crate::stage::FaultStage;
 
 /// The signals, and the exit status that tells of each.
 const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)];
@@ -20,21 +20,26 @@ const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 130), (Signal::TERM, 143), (S
 const RATE: &str = "128K";
 
 /// Sends each signal at moments all over the time that an act takes, none of them at the same.
-pub(super) fn sweep(programs: &Programs, stage: &Stage, act: Act, extent: Extent) -> Result<Tally> {
+pub(super) fn sweep(
+    programs: &Programs,
+    stage: &FaultStage,
+    act: Act,
+    extent: RowExtent,
+) -> Result<Tally> {
     let rounds = match extent {
-        Extent::Quick => 1,
-        Extent::Long => 40,
+        RowExtent::Quick => 1,
+        RowExtent::Long => 40,
     };
     let mut tally = Tally::default();
     let folder = scratch()?;
-    let place = Place::prepared(folder.path(), stage, act)?;
+    let place = ActFolder::prepared(folder.path(), stage, act)?;
     let begun = Instant::now();
     start(programs, act, &place)?.wait()?;
     let step = begun.elapsed() / (rounds * 3);
     for moment in 0..rounds * 3 {
         let (signal, exit) = SIGNALS[moment as usize % SIGNALS.len()];
         let folder = scratch()?;
-        let place = Place::prepared(folder.path(), stage, act)?;
+        let place = ActFolder::prepared(folder.path(), stage, act)?;
         let child = start(programs, act, &place)?;
         sleep(step * moment + step / 2);
         kill_process(Pid::from_child(&child), signal)?;
@@ -52,7 +57,7 @@ pub(super) fn sweep(programs: &Programs, stage: &Stage, act: Act, extent: Extent
     Ok(tally)
 }
 
-fn start(programs: &Programs, act: Act, place: &Place) -> Result<Child> {
+fn start(programs: &Programs, act: Act, place: &ActFolder) -> Result<Child> {
     let mut command = programs.command(None);
     command.args(act.words(place)).arg("--json");
     if act != Act::Rebuild {
@@ -68,7 +73,7 @@ fn ended(child: Child, exit: i32) -> Result<(Ended, &'static str)> {
     match output.status.code() {
         Some(0) => Ok((Ended::Acknowledged, "done already")),
         Some(found) if found == exit => {
-            let run = Run::read(Some(found), &output.stdout, &output.stderr);
+            let run = CommandRun::read(Some(found), &output.stdout, &output.stderr);
             let code = run.json["code"].as_str();
             // Told when it had only its result left to write, it ends without a word.
             ensure!(

@@ -14,7 +14,7 @@ use apograph_testing::context::every_core;
 use tempfile::TempDir;
 
 use super::damage::{Changes, Damage, is_image};
-use crate::check::{State, points, state_at};
+use crate::check::{DatabaseState, points, state_at};
 use crate::scratch::scratch;
 use crate::stage::SMALL_FILES;
 
@@ -27,8 +27,8 @@ pub(super) struct Chain {
     generation: u8,
     folder: TempDir,
     files: Files,
-    truth: BTreeMap<Point, State>,
-    latest: State,
+    truth: BTreeMap<Point, DatabaseState>,
+    latest: DatabaseState,
 }
 
 /// Which of the points to restore; the latest state always is.

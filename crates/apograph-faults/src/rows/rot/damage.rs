@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use apograph::format::{SEGMENT_HEADER_BYTES, SegmentKind, SegmentName};
 
 use super::chain::Files;
-use crate::report::Extent;
+use crate::report::RowExtent;
 use crate::stage::SMALL_FILES;
 
 /// What is flipped in each byte; in an image, and in a quick run, one of them in turn.
@@ -60,9 +60,9 @@ pub(super) enum Damage {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extents {
     /// Of full backups, which have most of the bytes.
-    pub(super) images: Extent,
+    pub(super) images: RowExtent,
     /// Of every other file.
-    pub(super) others: Extent,
+    pub(super) others: RowExtent,
 }
 
 /// Every damage to some files. Those of another repository are what is put in their places.
@@ -104,20 +104,20 @@ pub(super) fn of(files: &Files, others: &Files, extents: Extents) -> Vec<Damage>
     damages
 }
 
-fn flips(file: &str, length: usize, extent: Extent) -> impl Iterator<Item = Damage> + '_ {
+fn flips(file: &str, length: usize, extent: RowExtent) -> impl Iterator<Item = Damage> + '_ {
     let dense = if is_small(file) {
         length
     } else {
         SEGMENT_HEADER_BYTES.min(length)
     };
     let step = match extent {
-        Extent::Quick => ((length - dense) / QUICK_PLACES).max(1),
-        Extent::Long => long_step(file),
+        RowExtent::Quick => ((length - dense) / QUICK_PLACES).max(1),
+        RowExtent::Long => long_step(file),
     };
     let offsets = (0..dense).chain((dense..length).step_by(step));
     offsets.enumerate().flat_map(move |(index, offset)| {
         let masks = match extent {
-            Extent::Long if !is_image(file) => &MASKS,
+            RowExtent::Long if !is_image(file) => &MASKS,
             _ => &MASKS[index % MASKS.len()..][..1],
         };
         masks.iter().map(move |&mask| Damage::Flip {
@@ -128,15 +128,15 @@ fn flips(file: &str, length: usize, extent: Extent) -> impl Iterator<Item = Dama
     })
 }
 
-fn lengths(file: &str, length: usize, extent: Extent) -> impl Iterator<Item = usize> {
+fn lengths(file: &str, length: usize, extent: RowExtent) -> impl Iterator<Item = usize> {
     let places = if is_small(file) {
         QUICK_LENGTHS
     } else {
         QUICK_PLACES
     };
     let step = match extent {
-        Extent::Quick => (length / places).max(1),
-        Extent::Long => long_step(file),
+        RowExtent::Quick => (length / places).max(1),
+        RowExtent::Long => long_step(file),
     };
     (0..length).step_by(step)
 }

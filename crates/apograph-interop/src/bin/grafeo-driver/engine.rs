@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::protocol::{Key, OpenOptions};
 use grafeo_common::storage::{SectionType, TierOverride};
 use grafeo_common::types::EpochId;
@@ -10,7 +10,7 @@ use grafeo_common::utils::error::Error;
 use grafeo_engine::{Config, GrafeoDB};
 use grafeo_storage::wal::{WalConfig, WalManager, WalRecovery};
 
-pub(crate) const GENERATION: Generation = Generation::One;
+pub(crate) const GENERATION: EngineGeneration = EngineGeneration::One;
 
 pub(crate) const NAME: &str = if cfg!(feature = "temporal") {
     "grafeo-engine 0.5.44 (feature temporal)"

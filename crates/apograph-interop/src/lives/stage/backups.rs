@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::Stage;
+use super::LifeStage;
 use crate::command::Outcome;
 use crate::lives::op::{Backup, Db, Name, Small};
 use crate::lives::report::FindingKind;
@@ -46,7 +46,7 @@ impl Small {
     }
 }
 
-impl Stage {
+impl LifeStage {
     pub(super) fn back_up(&mut self, backup: Backup) {
         let name = backup.db.name();
         let repository = format!("{name}{}", backup.repository);

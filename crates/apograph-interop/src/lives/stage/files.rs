@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Stage;
+use super::LifeStage;
 use crate::disk;
 use crate::lives::op::Db;
 
-impl Stage {
+impl LifeStage {
     /// From now on files of several moments lie together.
     pub(super) fn mix(&mut self, db: Db) {
         self.world.kill(db.name());

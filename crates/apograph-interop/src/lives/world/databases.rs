@@ -9,7 +9,7 @@ use super::World;
 use super::files::remove_database;
 use crate::disk;
 use crate::driver::{Engine, EngineError};
-use crate::generation::Generation;
+use crate::generation::EngineGeneration;
 use crate::lives::history::History;
 use crate::protocol::OpenOptions;
 
@@ -181,7 +181,7 @@ impl World {
             }
             let database = self.known(name);
             // All that lies there now was written by this process; generation 2 may keep its log.
-            database.is_mixed &= generation == Generation::Two || database.is_compacted;
+            database.is_mixed &= generation == EngineGeneration::Two || database.is_compacted;
         }
     }
 

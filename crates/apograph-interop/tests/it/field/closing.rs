@@ -4,7 +4,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::lives::World;
 
 use super::{DB, REPO, all_is_exact, done, done_or_refused, world};
@@ -25,7 +25,7 @@ fn hold_a_removal(world: &mut World, number: u32, held: Duration) -> Child {
 }
 
 /// Row 23. The engine's close does not fail for it.
-fn a_backup_while_a_close_removes_the_log(generation: Generation) {
+fn a_backup_while_a_close_removes_the_log(generation: EngineGeneration) {
     const HELD: Duration = Duration::from_millis(1500);
     for number in 1..7 {
         let mut world = world(generation);
@@ -55,7 +55,7 @@ fn a_backup_while_a_close_removes_the_log(generation: Generation) {
 }
 
 /// Row 23. What a backup leaves in the folder is not the log.
-fn an_engine_that_is_killed_while_a_close_removes_the_log(generation: Generation) {
+fn an_engine_that_is_killed_while_a_close_removes_the_log(generation: EngineGeneration) {
     const HELD: Duration = Duration::from_millis(1500);
     for number in 1..7 {
         let mut world = world(generation);
@@ -90,7 +90,7 @@ fn an_engine_that_is_killed_while_a_close_removes_the_log(generation: Generation
 
 /// Row 23. Each is killed at one of the calls by which it removes files. What it finds then may be
 /// older than what it closed, and so it is in a repository that has seen the log, and in a new one.
-fn an_engine_that_is_killed_in_a_close_and_finds_older_values(generation: Generation) {
+fn an_engine_that_is_killed_in_a_close_and_finds_older_values(generation: EngineGeneration) {
     const OTHER: &str = "s";
     for number in 1..9 {
         let mut world = world(generation);

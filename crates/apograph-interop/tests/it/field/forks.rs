@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::lives::World;
 
 use super::{DB, REPO, all_is_exact, done, world};
@@ -59,7 +59,7 @@ fn go_on(world: &mut World, last: &str) {
 }
 
 /// Row 4.
-fn a_copy_goes_on_under_the_same_name(generation: Generation) {
+fn a_copy_goes_on_under_the_same_name(generation: EngineGeneration) {
     for commits in [0, 1] {
         let mut world = world(generation);
         chain(&mut world, &set("m", 7));
@@ -69,7 +69,7 @@ fn a_copy_goes_on_under_the_same_name(generation: Generation) {
     }
 }
 
-fn a_copy_goes_on_without_the_record(generation: Generation) {
+fn a_copy_goes_on_without_the_record(generation: EngineGeneration) {
     let mut world = world(generation);
     chain(&mut world, &set("m", 7));
     restore_over(&mut world, 0);
@@ -78,7 +78,7 @@ fn a_copy_goes_on_without_the_record(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_copy_goes_on_after_a_commit_without_a_record(generation: Generation) {
+fn a_copy_goes_on_after_a_commit_without_a_record(generation: EngineGeneration) {
     let mut world = world(generation);
     chain(&mut world, "MATCH (n:Nothing) SET n.v = 1");
     restore_over(&mut world, 0);
@@ -87,7 +87,7 @@ fn a_copy_goes_on_after_a_commit_without_a_record(generation: Generation) {
 }
 
 /// A power loss takes what the log had, and leaves the cursor.
-fn a_log_is_cut_and_the_same_is_done_again(generation: Generation) {
+fn a_log_is_cut_and_the_same_is_done_again(generation: EngineGeneration) {
     let mut world = world(generation);
     world.run(DB, "INSERT (:P {i:1})");
     world.close(DB);
@@ -107,7 +107,7 @@ fn a_log_is_cut_and_the_same_is_done_again(generation: Generation) {
 }
 
 /// Row 5. The same work in each process, so their logs have the same bytes.
-fn a_cursor_of_another_repository(generation: Generation) {
+fn a_cursor_of_another_repository(generation: EngineGeneration) {
     let mut world = world(generation);
     world.run(DB, "INSERT (:P {i:1, n:0, m:0})");
     world.close(DB);
@@ -128,7 +128,7 @@ fn a_cursor_of_another_repository(generation: Generation) {
 }
 
 /// Row 6.
-fn a_restored_log_that_begins_without_an_epoch(generation: Generation) {
+fn a_restored_log_that_begins_without_an_epoch(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..3);
     world.checkpoint(DB);
@@ -150,7 +150,7 @@ fn a_restored_log_that_begins_without_an_epoch(generation: Generation) {
 }
 
 /// Both are backed up into the repository of the source.
-fn a_restored_copy_and_its_source_in_turns(generation: Generation) {
+fn a_restored_copy_and_its_source_in_turns(generation: EngineGeneration) {
     let mut world = world(generation);
     chain(&mut world, &set("m", 7));
     let (copy, repository) = (world.database("copy"), world.repository(REPO));
@@ -170,7 +170,7 @@ fn a_restored_copy_and_its_source_in_turns(generation: Generation) {
 }
 
 /// Row 15d. Of a log folder that is removed, some files are left.
-fn a_close_that_was_killed_and_the_same_work_again(generation: Generation) {
+fn a_close_that_was_killed_and_the_same_work_again(generation: EngineGeneration) {
     let left: [&[&str]; 4] = [
         &["backup_cursor.meta"],
         &[".mark"],

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::lives::World;
 
 use super::{DB, REPO, all_is_exact, done, world};
@@ -11,7 +11,7 @@ use crate::command;
 for_each_generation!(a_backup_of_a_broken_chain_is_killed,);
 
 /// Row 19. In a broken chain a full backup publishes an increment before its image.
-fn a_backup_of_a_broken_chain_is_killed(generation: Generation) {
+fn a_backup_of_a_broken_chain_is_killed(generation: EngineGeneration) {
     const CALLS: &str = "renameat,renameat2,linkat,unlinkat";
     let mut kills = 0;
     for call in CALLS.split(',') {

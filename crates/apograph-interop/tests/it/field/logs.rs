@@ -4,7 +4,7 @@ use std::fs;
 
 use apograph_interop::lives::World;
 use apograph_interop::protocol::Durability;
-use apograph_interop::{Generation, OpenOptions};
+use apograph_interop::{EngineGeneration, OpenOptions};
 use serde_json::Value;
 
 use super::{DB, REPO, all_is_exact, done, done_or_refused, refused, world};
@@ -32,7 +32,7 @@ fn begin_log_file(world: &mut World, name: &str) {
 
 /// A log file before the one in which the chain ends is exchanged with that of a copy, which did
 /// other work of the same length.
-fn a_captured_log_file_is_exchanged(generation: Generation) {
+fn a_captured_log_file_is_exchanged(generation: EngineGeneration) {
     for exchanged in [0, 1] {
         let mut world = world(generation);
         world.run(DB, "INSERT (:P {i:1})");
@@ -55,7 +55,7 @@ fn a_captured_log_file_is_exchanged(generation: Generation) {
             world.mix(name);
             world.log_files(name)
         });
-        if generation == Generation::One {
+        if generation == EngineGeneration::One {
             assert!(files.len() > 2, "{files:?}");
         }
         if let (Some(file), Some(other), true) = (
@@ -74,7 +74,7 @@ fn a_captured_log_file_is_exchanged(generation: Generation) {
 }
 
 /// A crash loses a log file before the one in which the chain ends: the image needs it.
-fn a_captured_log_file_is_lost(generation: Generation) {
+fn a_captured_log_file_is_lost(generation: EngineGeneration) {
     let mut world = world(generation);
     for round in 0..2 {
         world.insert(DB, round * 2..round * 2 + 2);
@@ -84,7 +84,7 @@ fn a_captured_log_file_is_lost(generation: Generation) {
     done(&world.back_up(DB, REPO));
     world.kill(DB);
     let files = world.log_files(DB);
-    if generation == Generation::One {
+    if generation == EngineGeneration::One {
         assert!(files.len() > 2, "{files:?}");
     }
     world.mix(DB);
@@ -102,7 +102,7 @@ const COPY: &str = "b";
 const PAGE: usize = 4096;
 
 /// Row 15b. A power loss takes a page in front of the last 64 KiB that were captured.
-fn a_page_of_captured_log_is_zeroed(generation: Generation) {
+fn a_page_of_captured_log_is_zeroed(generation: EngineGeneration) {
     for behind in [1, 66 << 10, 100 << 10] {
         let mut world = world(generation);
         world.insert(DB, 0..2);
@@ -122,7 +122,7 @@ fn a_page_of_captured_log_is_zeroed(generation: Generation) {
         fs::write(&file, bytes).unwrap();
         // Generation 2 looks at no more than the last 64 KiB: the engine cuts at the defect as soon
         // as it opens the database, and until then the repository has what the log had.
-        if generation == Generation::One || behind < 64 << 10 {
+        if generation == EngineGeneration::One || behind < 64 << 10 {
             done_or_refused(&world.back_up(DB, REPO), &["wal-damaged"]);
         }
         // The engine of generation 2 refuses a defect that was synced.
@@ -144,7 +144,7 @@ fn a_page_of_captured_log_is_zeroed(generation: Generation) {
 }
 
 /// Row 15c. The log file that a checkpoint began is lost in the crash after it.
-fn a_new_log_file_is_lost(generation: Generation) {
+fn a_new_log_file_is_lost(generation: EngineGeneration) {
     for is_captured in [true, false] {
         let mut world = world(generation);
         world.insert(DB, 0..2);
@@ -195,7 +195,7 @@ fn nodes(content: &Value) -> usize {
 }
 
 /// Row 15f. The live database has what stands after the defect.
-fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
+fn a_defect_in_the_log_of_an_engine_at_work(generation: EngineGeneration) {
     let mut world = world(generation);
     six_commits_and_a_defect(&mut world);
     let command = world.command().clone();
@@ -205,7 +205,7 @@ fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
         let outcome = command.backup(&database, &repository, mode);
         refused(&outcome, "wal-damaged");
         let hint = outcome.json["hint"].as_str().unwrap_or_default();
-        let is_told = generation == Generation::One || hint.contains("checkpoint");
+        let is_told = generation == EngineGeneration::One || hint.contains("checkpoint");
         assert!(is_told, "{}", outcome.json);
     }
     let segments = |contents: Vec<(std::path::PathBuf, Vec<u8>)>| contents.len();
@@ -229,7 +229,7 @@ fn a_defect_in_the_log_of_an_engine_at_work(generation: Generation) {
 
 /// With no engine there, its own rule counts: it cuts there when it opens the database. (That of
 /// generation 1 cuts nothing, so it is damage there.)
-fn a_defect_in_the_log_of_no_engine(generation: Generation) {
+fn a_defect_in_the_log_of_no_engine(generation: EngineGeneration) {
     let mut world = world(generation);
     // A sync after the defect would prove that it was none of a crash.
     world.set_options(
@@ -244,7 +244,7 @@ fn a_defect_in_the_log_of_no_engine(generation: Generation) {
     world.kill(DB);
     let outcome = world.back_up(DB, REPO);
     done_or_refused(&outcome, &["wal-damaged"]);
-    if generation == Generation::Two {
+    if generation == EngineGeneration::Two {
         done(&outcome);
         let warnings = outcome.json["warnings"].to_string();
         assert!(
@@ -261,7 +261,7 @@ fn a_defect_in_the_log_of_no_engine(generation: Generation) {
 
 /// Row 26, with the engines at hand: records of rollbacks and checkpoints stand between the
 /// frames that were captured.
-fn rollbacks_after_a_checkpoint(generation: Generation) {
+fn rollbacks_after_a_checkpoint(generation: EngineGeneration) {
     let mut world = world(generation);
     for round in 0..6 {
         world.run(DB, "START TRANSACTION; INSERT (:R {i:99}); ROLLBACK");

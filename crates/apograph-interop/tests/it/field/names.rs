@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::lives::World;
 
 use super::{DB, REPO, all_is_exact, done, done_or_refused, world};
@@ -48,7 +48,7 @@ fn is_the_same_database(world: &mut World, alias: &Path) {
     done(&world.back_up_as(DB, REPO, Some("--full"), Some(alias)));
 }
 
-fn a_backup_names_a_symbolic_link(generation: Generation) {
+fn a_backup_names_a_symbolic_link(generation: EngineGeneration) {
     let mut world = world(generation);
     let alias = elsewhere(&world).join("a.grafeo");
     symlink("../a/db.grafeo", &alias).unwrap();
@@ -56,7 +56,7 @@ fn a_backup_names_a_symbolic_link(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_backup_names_a_link_to_a_link(generation: Generation) {
+fn a_backup_names_a_link_to_a_link(generation: EngineGeneration) {
     let mut world = world(generation);
     let (folder, database) = (elsewhere(&world), world.database(DB));
     symlink(&database, folder.join("one.grafeo")).unwrap();
@@ -66,7 +66,7 @@ fn a_backup_names_a_link_to_a_link(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_backup_names_a_link_in_a_linked_folder(generation: Generation) {
+fn a_backup_names_a_link_in_a_linked_folder(generation: EngineGeneration) {
     let mut world = world(generation);
     let folder = world.path("current");
     symlink("a", &folder).unwrap();
@@ -75,7 +75,7 @@ fn a_backup_names_a_link_in_a_linked_folder(generation: Generation) {
 }
 
 /// So its log lies beside the link.
-fn the_engine_opened_a_symbolic_link(generation: Generation) {
+fn the_engine_opened_a_symbolic_link(generation: EngineGeneration) {
     let mut world = world(generation);
     world.close(DB);
     let target = world.path("files");
@@ -97,7 +97,7 @@ fn the_engine_opened_a_symbolic_link(generation: Generation) {
 }
 
 /// So its log lies beside neither the name of the backup nor the file.
-fn the_engine_opened_a_link_on_the_way(generation: Generation) {
+fn the_engine_opened_a_link_on_the_way(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..3);
     world.link(DB);
@@ -111,7 +111,7 @@ fn the_engine_opened_a_link_on_the_way(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_backup_names_a_hard_link(generation: Generation) {
+fn a_backup_names_a_hard_link(generation: EngineGeneration) {
     let mut world = world(generation);
     let (alias, database) = (elsewhere(&world).join("a.grafeo"), world.database(DB));
     fs::hard_link(&database, &alias).unwrap();
@@ -128,7 +128,7 @@ fn a_backup_names_a_hard_link(generation: Generation) {
     all_is_exact(world);
 }
 
-fn the_engine_opened_a_hard_link(generation: Generation) {
+fn the_engine_opened_a_hard_link(generation: EngineGeneration) {
     let mut world = world(generation);
     world.close(DB);
     let (other, database) = (elsewhere(&world).join("a.grafeo"), world.database(DB));
@@ -143,7 +143,7 @@ fn the_engine_opened_a_hard_link(generation: Generation) {
 }
 
 /// Nothing tells where its log is, or that there is one: that is said.
-fn a_hard_link_to_what_an_engine_left(generation: Generation) {
+fn a_hard_link_to_what_an_engine_left(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..3);
     world.kill(DB);
@@ -160,7 +160,7 @@ fn a_hard_link_to_what_an_engine_left(generation: Generation) {
 }
 
 /// A database file that was moved while an engine has it open: the log stays after.
-fn a_database_that_an_engine_holds_has_a_log(generation: Generation) {
+fn a_database_that_an_engine_holds_has_a_log(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..3);
     let (alias, database) = (elsewhere(&world).join("a.grafeo"), world.database(DB));

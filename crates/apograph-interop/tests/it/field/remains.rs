@@ -3,7 +3,7 @@
 use std::fs;
 use std::thread;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 
 use super::{DB, REPO, all_is_exact, done, done_or_refused, world};
 
@@ -25,7 +25,7 @@ fn any_files_of_a_log_are_left_by_a_close() {
 
 /// The files whose bits the number has are left.
 fn some_files_are_left(number: usize) {
-    let mut world = world(Generation::One);
+    let mut world = world(EngineGeneration::One);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
     for value in 1..3 {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::lives::World;
 
 use super::{DB, REPO, all_is_exact, done, done_or_refused, refused, world};
@@ -51,7 +51,7 @@ fn backups_tell(world: &mut World) {
 }
 
 /// Row 2.
-fn a_file_that_went_on_elsewhere_comes_back(generation: Generation) {
+fn a_file_that_went_on_elsewhere_comes_back(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
@@ -63,14 +63,14 @@ fn a_file_that_went_on_elsewhere_comes_back(generation: Generation) {
     all_is_exact(world);
 }
 
-fn an_older_file_comes_back(generation: Generation) {
+fn an_older_file_comes_back(generation: EngineGeneration) {
     let mut world = world(generation);
     older_file(&mut world);
     backups_tell(&mut world);
     all_is_exact(world);
 }
 
-fn an_older_file_comes_back_and_goes_on(generation: Generation) {
+fn an_older_file_comes_back_and_goes_on(generation: EngineGeneration) {
     let mut world = world(generation);
     older_file(&mut world);
     goes_on(&mut world);
@@ -104,7 +104,7 @@ fn goes_on(world: &mut World) {
     }
 }
 
-fn a_file_that_was_checkpointed_elsewhere_comes_back(generation: Generation) {
+fn a_file_that_was_checkpointed_elsewhere_comes_back(generation: EngineGeneration) {
     for ends_in_close in [true, false] {
         let mut world = world(generation);
         newer_file(&mut world, ends_in_close);
@@ -113,7 +113,7 @@ fn a_file_that_was_checkpointed_elsewhere_comes_back(generation: Generation) {
     }
 }
 
-fn a_file_that_was_checkpointed_elsewhere_comes_back_and_goes_on(generation: Generation) {
+fn a_file_that_was_checkpointed_elsewhere_comes_back_and_goes_on(generation: EngineGeneration) {
     for ends_in_close in [true, false] {
         let mut world = world(generation);
         newer_file(&mut world, ends_in_close);
@@ -160,7 +160,7 @@ fn segments(world: &World) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 /// Row 3.
-fn a_file_that_is_moved_alone(generation: Generation) {
+fn a_file_that_is_moved_alone(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
@@ -174,7 +174,7 @@ fn a_file_that_is_moved_alone(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_log_folder_that_is_lost(generation: Generation) {
+fn a_log_folder_that_is_lost(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
@@ -186,7 +186,7 @@ fn a_log_folder_that_is_lost(generation: Generation) {
     all_is_exact(world);
 }
 
-fn a_log_folder_that_is_lost_after_a_checkpoint(generation: Generation) {
+fn a_log_folder_that_is_lost_after_a_checkpoint(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
@@ -202,7 +202,7 @@ fn a_log_folder_that_is_lost_after_a_checkpoint(generation: Generation) {
 }
 
 /// The engine begins a new log on the old image, and what was captured is not in it.
-fn a_log_folder_that_is_lost_and_an_engine_that_goes_on(generation: Generation) {
+fn a_log_folder_that_is_lost_and_an_engine_that_goes_on(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));

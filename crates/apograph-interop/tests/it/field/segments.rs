@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 use apograph_interop::lives::World;
 
 use super::{DB, REPO, all_is_exact, done, refused, world};
@@ -43,14 +43,14 @@ fn two_fulls(world: &mut World) {
 }
 
 /// Row 13.
-fn a_lost_increment_whose_commits_another_repeats(generation: Generation) {
+fn a_lost_increment_whose_commits_another_repeats(generation: EngineGeneration) {
     let mut world = world(generation);
     two_fulls(&mut world);
     let before = epochs(&mut world);
     let lost = increments(&world, REPO).remove(0);
     fs::remove_file(lost).unwrap();
     world.change(REPO);
-    if generation == Generation::One {
+    if generation == EngineGeneration::One {
         assert_eq!(epochs(&mut world), before);
     }
     done(&world.back_up_as(DB, REPO, Some("--full"), None));
@@ -60,7 +60,7 @@ fn a_lost_increment_whose_commits_another_repeats(generation: Generation) {
 }
 
 /// Row 13.
-fn a_repeating_increment_after_lost_segments(generation: Generation) {
+fn a_repeating_increment_after_lost_segments(generation: EngineGeneration) {
     let mut world = world(generation);
     two_fulls(&mut world);
     world.insert(DB, 4..5);
@@ -92,8 +92,8 @@ fn chain(world: &mut World) {
 fn damage(world: &World, increment: usize) -> String {
     // After the header of the segment, and in generation 2 that of the piece.
     let behind_header = match world.generation() {
-        Generation::One => 40,
-        Generation::Two => 200,
+        EngineGeneration::One => 40,
+        EngineGeneration::Two => 200,
     };
     let path = increments(world, REPO).remove(increment);
     let mut bytes = fs::read(&path).unwrap();
@@ -103,7 +103,7 @@ fn damage(world: &World, increment: usize) -> String {
 }
 
 /// Row 15.
-fn damage_after_a_point_does_not_take_it(generation: Generation) {
+fn damage_after_a_point_does_not_take_it(generation: EngineGeneration) {
     let mut world = world(generation);
     chain(&mut world);
     damage(&world, 2);
@@ -126,7 +126,7 @@ fn damage_after_a_point_does_not_take_it(generation: Generation) {
 }
 
 /// Row 15.
-fn what_verify_finds_damaged_is_not_offered(generation: Generation) {
+fn what_verify_finds_damaged_is_not_offered(generation: EngineGeneration) {
     let mut world = world(generation);
     chain(&mut world);
     let name = damage(&world, 2);
@@ -167,7 +167,7 @@ fn swap_the_last_increment(world: &World) {
 }
 
 /// Row 15a.
-fn a_segment_of_another_database(generation: Generation) {
+fn a_segment_of_another_database(generation: EngineGeneration) {
     let mut world = world(generation);
     two_databases(&mut world);
     swap_the_last_increment(&world);
@@ -183,7 +183,7 @@ fn a_segment_of_another_database(generation: Generation) {
 
 /// Without the record, the links between the segments decide; where these cannot tell, the next
 /// backup still is exact.
-fn a_segment_of_another_database_after_a_rebuild(generation: Generation) {
+fn a_segment_of_another_database_after_a_rebuild(generation: EngineGeneration) {
     let mut world = world(generation);
     two_databases(&mut world);
     swap_the_last_increment(&world);

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use apograph_interop::Generation;
+use apograph_interop::EngineGeneration;
 
 use super::{DB, REPO, done, world};
 
 for_each_generation!(commands_that_open_the_database_for_a_moment,);
 
 /// Row 28. Each opens it, commits, and closes it; backups fall where they may.
-fn commands_that_open_the_database_for_a_moment(generation: Generation) {
+fn commands_that_open_the_database_for_a_moment(generation: EngineGeneration) {
     const BACKUPS: usize = 8;
     let mut world = world(generation);
     world.insert(DB, 0..2);

@@ -1,7 +1,7 @@
 //! Embeddings that an engine of generation 1 has moved out of the database, and a crash.
 
 use apograph_interop::lives::World;
-use apograph_interop::{Call, Generation, OpenOptions};
+use apograph_interop::{Call, EngineGeneration, OpenOptions};
 
 use super::{DB, REPO, all_is_exact, done};
 use crate::lives;
@@ -24,7 +24,7 @@ fn embed(world: &mut World, number: u8) {
 /// The engine takes embeddings from a spilled file also where their commits are in no log.
 #[test]
 fn embeddings_whose_commits_a_crash_took_are_warned_of() {
-    let mut world = lives::world(Generation::One);
+    let mut world = lives::world(EngineGeneration::One);
     let options = OpenOptions {
         spills_vectors: true,
         ..OpenOptions::default()

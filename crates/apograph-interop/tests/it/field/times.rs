@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use apograph_interop::lives::World;
-use apograph_interop::{Generation, Outcome};
+use apograph_interop::{EngineGeneration, Outcome};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ fn numbers(world: &World) -> Vec<u64> {
 }
 
 /// Row 12.
-fn an_instant_after_the_last_capture_is_not_covered(generation: Generation) {
+fn an_instant_after_the_last_capture_is_not_covered(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
@@ -74,15 +74,15 @@ fn an_instant_after_the_last_capture_is_not_covered(generation: Generation) {
     done(&at(&mut world, later));
     let expected: &[u64] = match generation {
         // Its commits have no times: the state is the one of the last capture before.
-        Generation::One => &[0, 1],
-        Generation::Two => &[0, 1, 2, 3],
+        EngineGeneration::One => &[0, 1],
+        EngineGeneration::Two => &[0, 1, 2, 3],
     };
     assert_eq!(numbers(&world), expected);
     assert!(captured < later);
     all_is_exact(world);
 }
 
-fn a_backup_that_finds_nothing_new_covers(generation: Generation) {
+fn a_backup_that_finds_nothing_new_covers(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..2);
     done(&world.back_up(DB, REPO));
@@ -97,7 +97,7 @@ fn a_backup_that_finds_nothing_new_covers(generation: Generation) {
 }
 
 /// Row 11. Of a repository without its small files nothing says when it was captured.
-fn times_of_files_are_not_times_of_captures(generation: Generation) {
+fn times_of_files_are_not_times_of_captures(generation: EngineGeneration) {
     const A_DAY: Duration = Duration::from_hours(24);
     let mut world = world(generation);
     world.insert(DB, 0..2);
@@ -126,7 +126,7 @@ fn times_of_files_are_not_times_of_captures(generation: Generation) {
 }
 
 /// Row 11. Commits that are made while a backup is under way are captured by it.
-fn a_slow_backup_is_of_its_end(generation: Generation) {
+fn a_slow_backup_is_of_its_end(generation: EngineGeneration) {
     let mut world = world(generation);
     world.insert(DB, 0..1);
     let value = "v".repeat(4 << 20);
