@@ -28,6 +28,7 @@
 //! ```
 
 mod command;
+#[cfg(feature = "programs")]
 mod disk;
 mod driver;
 pub mod gaps;
