@@ -108,21 +108,20 @@ impl Live {
         kind: Kind,
         monitor: &dyn Monitor,
     ) -> Result<Captured> {
+        let context = Context {
+            disk,
+            monitor,
+            ..every_core()
+        };
+        self.capture_by(kind, context)
+    }
+
+    pub(crate) fn capture_by(&self, kind: Kind, context: Context<'_>) -> Result<Captured> {
         let options = Options {
             kind,
             ..Options::default()
         };
-        let (database, repository) = (self.database(), self.repository());
-        capture(
-            &database,
-            &repository,
-            &options,
-            Context {
-                disk,
-                monitor,
-                ..every_core()
-            },
-        )
+        capture(&self.database(), &self.repository(), &options, context)
     }
 
     /// The segments that a capture adds.

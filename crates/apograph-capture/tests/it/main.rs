@@ -24,4 +24,5 @@ mod pacing;
 mod places;
 mod publishing;
 mod remains;
+mod stamps;
 mod words;

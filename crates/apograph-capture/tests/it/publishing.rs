@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use apograph_capture::{Captured, Kind};
-use apograph_format::UnixMillis;
-use apograph_io::{Clock, Folder, Monitor, RealDisk, SystemClock};
+use apograph_io::RealDisk;
 use apograph_manifest::{
     CURSOR_FILE_NAME, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, NOTES_FILE_NAME, Slot, marker_name,
-    read_notes,
 };
 use apograph_repository::Repository;
 use apograph_testing::context::every_core;
@@ -235,66 +232,5 @@ fn the_manifest_says_from_which_commit_to_which_an_increment_goes() {
         let again = live.capture_on(&RealDisk, Kind::Incremental);
         let end_epoch = expected.1;
         assert_eq!(again.expect("an answer"), Captured::UpToDate { end_epoch });
-    }
-}
-
-/// The clock goes on.
-fn tick() {
-    let before = SystemClock.now();
-    while SystemClock.now() == before {
-        std::hint::spin_loop();
-    }
-}
-
-/// When it heard of a log that is about to be read.
-struct Clocked(Mutex<Vec<UnixMillis>>);
-
-impl Monitor for Clocked {
-    fn phase(&self, name: &'static str, _: u64) {
-        if name == "reading the log" {
-            let mut times = self.0.lock().expect("a lock");
-            times.push(SystemClock.now());
-            tick();
-            times.push(SystemClock.now());
-        }
-    }
-}
-
-/// Nothing in a segment was committed after its stamp, and everything before the noted instant is
-/// captured.
-#[test]
-fn a_segment_is_stamped_after_the_reading_and_the_look_before_it() {
-    for fixtures in [V1, V2] {
-        let live = Live::of(fixtures, SOURCE);
-        let noted = || {
-            let folder = Folder::open(&live.repository()).expect("a folder");
-            let notes = read_notes(&folder).expect("notes").expect("notes");
-            (notes.id, notes.looked_until.expect("an instant"))
-        };
-        let rest = live.hold_back(2);
-        for kind in [Kind::Auto, Kind::Incremental, Kind::Full] {
-            let clocked = Clocked(Mutex::default());
-            let begun = SystemClock.now();
-            let captured = live.capture_heard(&RealDisk, kind, &clocked);
-            let times = clocked.0.into_inner().expect("a lock");
-            let (first, last) = (times[0], times[times.len() - 1]);
-            for record in added(captured) {
-                assert!(record.segment.created_at >= last, "{kind:?}");
-            }
-            let (_, until) = noted();
-            assert!(
-                begun <= until && until <= first,
-                "{kind:?}: {begun} {until} {first}"
-            );
-            if kind == Kind::Auto {
-                live.append(&rest);
-            }
-        }
-        let (id, before) = noted();
-        tick();
-        let again = live.capture_on(&RealDisk, Kind::Auto).expect("an answer");
-        assert!(matches!(again, Captured::UpToDate { .. }));
-        let (same, until) = noted();
-        assert!(same == id && until > before);
     }
 }
