@@ -37,7 +37,7 @@ pub(crate) fn tidy() -> Result<()> {
     decisions::check(&root, &mut findings)?;
     documents::check(&root, &mut findings)?;
     format_document::check(&root, &mut findings)?;
-    sources::check(&root, &mut findings)?;
+    sources::check(&root, &packages, &mut findings)?;
     types::check(&root, &mut findings)?;
     for finding in &findings.0 {
         println!("tidy: {finding}");

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::{Findings, entries, read, rust_files};
 use crate::driver;
+use crate::metadata::Package;
 
 /// What no source file has, and what to do instead.
 const FORBIDDEN: &[(&str, &str)] = &[
@@ -16,10 +17,16 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("#[ignore", "a test that is not run tests nothing"),
 ];
 
-pub(super) fn check(root: &Path, findings: &mut Findings) -> Result<()> {
+/// What no published source file has but [`CLOCK`].
+const OF_THE_SYSTEM: [&str; 3] = ["SystemTime::now", "Instant::now", "thread::sleep"];
+/// Where the time of the system is asked for, and waited by.
+const CLOCK: &str = "crates/apograph-io/src/clock.rs";
+
+pub(super) fn check(root: &Path, packages: &[Package], findings: &mut Findings) -> Result<()> {
     let crates = entries(&root.join("crates"))?;
     let driver = root.join(driver::NEWER);
     check_lines(root, &[&crates[..], &[driver]].concat(), findings)?;
+    check_times(root, packages, findings)?;
     check_fixtures(root, &crates, findings)
 }
 
@@ -41,6 +48,26 @@ fn check_lines(root: &Path, crates: &[PathBuf], findings: &mut Findings) -> Resu
                 for (text, instead) in FORBIDDEN.iter().filter(|(text, _)| code.contains(text)) {
                     findings.add(format!("{name}:{number}: {text} {instead}"));
                 }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A time that no test can set has no test.
+fn check_times(root: &Path, packages: &[Package], findings: &mut Findings) -> Result<()> {
+    for package in packages.iter().filter(|package| package.is_published()) {
+        for file in rust_files(&package.folder().join("src"))? {
+            let name = file.strip_prefix(root).unwrap_or(&file);
+            if name == Path::new(CLOCK) {
+                continue;
+            }
+            let source = read(&file)?;
+            for text in OF_THE_SYSTEM.iter().filter(|text| source.contains(**text)) {
+                let name = name.display();
+                findings.add(format!(
+                    "{name}: {text} is for {CLOCK} alone: ask the clock of the context"
+                ));
             }
         }
     }
