@@ -1,129 +1,28 @@
 //! A log folder, with the files that were in it held open.
 //!
 //! The engine deletes log files at its checkpoints and appends to the newest all the time. A file
-//! that is open stays readable, and the bytes that were read never change. (In generation 2 it cuts
-//! off a group that it could not write, and writes another in its place: of the newest file a copy
-//! in memory is read.) The lengths are taken from the newest to the oldest: once a newer file has bytes, the older ones are complete, so
-//! whatever is caught is a prefix of the log.
+//! that is open stays readable. The lengths are taken from the newest to the oldest: once a newer file
+//! has bytes, the older ones are complete, so whatever is caught is a prefix of the log.
 //!
 //! The folder is held open too. A close and an open of the database put another folder in its
 //! place: what is in that one is never taken for this log.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
-use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{
     DatabaseId, FilePosition, Generation, LogFolderEntry, LogPosition, LogSequence, Lsn,
     log_file_name,
 };
-use apograph_io::{Bytes, FileStatus, Folder, Identity, Source};
+use apograph_io::{Folder, Identity};
 
 use crate::error::{Result, WalError};
+use crate::file::LogFile;
 use crate::part::LogPart;
 
 /// How often a folder is listed anew when files vanish while they are opened.
 const LISTINGS: usize = 16;
-
-/// A log file, held open.
-#[derive(Debug)]
-pub struct LogFile {
-    /// Its path.
-    pub path: PathBuf,
-    of: FileOf,
-    live: Source,
-}
-
-/// What tells a log file from the others of its log.
-#[derive(Debug)]
-enum FileOf {
-    /// Generation 1: the number in its name.
-    One(LogSequence),
-    /// Generation 2.
-    Two {
-        /// Its header, which has the position that is in its name.
-        header: Box<WalSegmentHeader>,
-        /// What is read in its place.
-        copy: Option<Source>,
-    },
-}
-
-impl LogFile {
-    /// The position in its name: that of its first frame.
-    pub const fn start(&self) -> LogPosition {
-        match &self.of {
-            FileOf::One(sequence) => LogPosition::in_file(*sequence, 0),
-            FileOf::Two { header, .. } => LogPosition::Lsn(header.first_lsn),
-        }
-    }
-
-    /// Generation 1: the number in its name.
-    pub const fn sequence(&self) -> Option<LogSequence> {
-        match &self.of {
-            FileOf::One(sequence) => Some(*sequence),
-            FileOf::Two { .. } => None,
-        }
-    }
-
-    /// Generation 2: its header.
-    pub const fn header(&self) -> Option<&WalSegmentHeader> {
-        match &self.of {
-            FileOf::One(_) => None,
-            FileOf::Two { header, .. } => Some(header),
-        }
-    }
-
-    /// The open file.
-    pub const fn file(&self) -> &File {
-        self.live.file()
-    }
-
-    /// What tells it from others, and from itself once it was changed, as it was when it was opened.
-    pub const fn status(&self) -> FileStatus {
-        self.live.status()
-    }
-
-    /// The bytes that it had when it was opened.
-    pub fn bytes(&self) -> Bytes<'_> {
-        match &self.of {
-            FileOf::Two {
-                copy: Some(copy), ..
-            } => copy.bytes(),
-            _ => self.live.bytes(),
-        }
-    }
-
-    /// All its frames, as a part of a log.
-    pub fn part(&self) -> LogPart<'_> {
-        let bytes = self.bytes();
-        match &self.of {
-            FileOf::One(sequence) => LogPart::of_file(*sequence, 0, bytes),
-            FileOf::Two { header, .. } => {
-                LogPart::of_segment(header, bytes.skip(WAL_SEGMENT_HEADER_BYTES))
-            }
-        }
-    }
-
-    /// The same with all that was written into it since.
-    fn renewed(self) -> Result<Self> {
-        let live = self.live.renewed()?;
-        let of = match self.of {
-            FileOf::Two { header, .. } => FileOf::Two { header, copy: None },
-            of @ FileOf::One(_) => of,
-        };
-        Ok(Self { of, live, ..self })
-    }
-
-    /// Whether it is the one that goes on from another.
-    fn is_behind(&self, other: &Self) -> bool {
-        match (&other.of, &self.of) {
-            (FileOf::One(before), FileOf::One(found)) => before.next() == Some(*found),
-            _ => other.part().end() == self.start(),
-        }
-    }
-}
 
 /// A log folder as it was found.
 #[derive(Debug)]
@@ -406,12 +305,12 @@ impl LogFolder {
     }
 
     fn not_behind(&self, before: &LogFile, file: &LogFile) -> WalError {
-        match &before.of {
-            FileOf::One(sequence) => {
-                let expected = sequence.next().unwrap_or(*sequence);
+        match before.sequence() {
+            Some(sequence) => {
+                let expected = sequence.next().unwrap_or(sequence);
                 self.missing(LogPosition::in_file(expected, 0))
             }
-            FileOf::Two { .. } => WalError::Gap {
+            None => WalError::Gap {
                 path: before.path.clone(),
                 end: before.part().end(),
                 next: file.start(),
@@ -480,63 +379,20 @@ fn open_files(
     }
     let mut files = Vec::with_capacity(opened.len());
     for (start, path, file) in opened.into_iter().rev() {
-        let live = Source::of(file, &path)?;
-        let of = match start {
-            LogPosition::File(place) => FileOf::One(place.sequence),
-            LogPosition::Lsn(start) => {
-                let is_newest = files.is_empty();
-                // The engine of generation 2 can cut the newest file.
-                let unread = read_from.map_or(0, |from| from.distance_from(start));
-                let copy = is_newest.then(|| snapshot(&live, unread)).transpose()?;
-                let bytes = copy.as_ref().unwrap_or(&live).bytes();
-                // The engine was cut off while it created the newest file, or does it just now.
-                if is_newest && is_unfinished(bytes)? {
-                    continue;
-                }
-                let header = Box::new(read_header(bytes, &path, start)?);
-                FileOf::Two { header, copy }
-            }
+        let unread = match start {
+            LogPosition::File(_) => 0,
+            LogPosition::Lsn(start) => read_from.map_or(0, |from| from.distance_from(start)),
         };
-        files.push(LogFile { path, of, live });
+        let is_newest = files.is_empty();
+        files.extend(LogFile::open(
+            file,
+            path,
+            start,
+            is_newest.then_some(unread),
+        )?);
     }
     files.reverse();
     Ok(Some(files))
-}
-
-/// A copy of a log file without so many bytes of its frames.
-fn snapshot(live: &Source, unread: u64) -> Result<Source> {
-    let header = WAL_SEGMENT_HEADER_BYTES as u64;
-    let unread = header..header.saturating_add(unread);
-    let copy = Source::snapshot(live.file(), live.path(), unread)?;
-    // Zeros that were not read are not the file's.
-    if is_unfinished(copy.bytes())? {
-        return Ok(Source::snapshot(live.file(), live.path(), 0..0)?);
-    }
-    Ok(copy)
-}
-
-/// Whether a log file holds no header yet.
-fn is_unfinished(file: Bytes<'_>) -> Result<bool> {
-    if !WalSegmentHeader::is_unfinished(&file.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?) {
-        return Ok(false);
-    }
-    let mut is_zero = true;
-    file.skip(WAL_SEGMENT_HEADER_BYTES).for_each(|piece| {
-        is_zero = is_zero && piece.iter().all(|&byte| byte == 0);
-    })?;
-    Ok(is_zero)
-}
-
-fn read_header(file: Bytes<'_>, path: &Path, named: Lsn) -> Result<WalSegmentHeader> {
-    let path = path.to_owned();
-    match WalSegmentHeader::decode(&file.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?) {
-        Ok(header) if header.first_lsn == named => Ok(header),
-        Ok(header) => Err(WalError::Renamed {
-            path,
-            first: header.first_lsn,
-        }),
-        Err(source) => Err(WalError::Header { path, source }),
-    }
 }
 
 fn read_checkpoint(folder: &Folder) -> Result<Option<CheckpointRecord>> {

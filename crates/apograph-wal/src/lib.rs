@@ -33,6 +33,7 @@
 mod ahead;
 mod defect;
 mod error;
+mod file;
 mod folder;
 mod group;
 mod part;
@@ -49,7 +50,8 @@ pub use apograph_format as format;
 pub use apograph_io as io;
 pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
-pub use folder::{LogFile, LogFolder, LogTail};
+pub use file::LogFile;
+pub use folder::{LogFolder, LogTail};
 pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent};
 pub use part::{LogPart, PartOf, Place, Run, Runs};
 pub use reader::GroupReader;
