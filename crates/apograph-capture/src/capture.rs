@@ -46,7 +46,7 @@ pub fn capture(
             place.undo(disk);
         }
     })?;
-    let captured = captured(&writer, &database, place.folder.clone(), options, context);
+    let captured = captured(&writer, &database, options, context);
     if let Err(error) = &captured {
         // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
         // one that its name leads to.
@@ -129,25 +129,18 @@ impl<'a> Place<'a> {
 fn captured(
     writer: &Writer<'_>,
     database: &Database,
-    folder: Folder,
     options: &Options,
     context: Context<'_>,
 ) -> Result<Captured> {
-    let repository = Repository::open_or_empty(folder, context)?;
-    if !repository.is_initialized() {
-        let path = repository.folder().path().to_owned();
-        let detail = "it is empty; it may be where a disk is not mounted".to_owned();
-        return Err(RepositoryError::NotARepository { path, detail }.into());
-    }
-    let repository = writer.adopt(repository, database.mode())?;
-    writer.clear(&repository)?;
-    let (notes, are_notes_new) = notes_of(&repository, context.monitor)?;
+    let held = writer.open(database.mode())?;
+    let repository = held.repository();
+    let (notes, are_notes_new) = notes_of(repository, context.monitor)?;
     let job = Job {
         notes,
         are_notes_new,
-        writer,
+        held: &held,
         database,
-        repository: &repository,
+        repository,
         options,
         context,
         now: context.clock.now(),

@@ -7,7 +7,7 @@ use apograph_format::{
 };
 use apograph_io::{Context, Folder};
 use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
-use apograph_repository::{Addition, LogNotes, NewSegment, Repository, Writer, next_name};
+use apograph_repository::{Addition, HeldRepository, LogNotes, NewSegment, Repository, next_name};
 use apograph_wal::{LogFolder, LogTail, TimelineState, WalError};
 
 use crate::chain_break::ChainBreak;
@@ -29,7 +29,7 @@ const ATTEMPTS: u32 = 5;
 
 /// A capture that has the right to write to the repository.
 pub(crate) struct Job<'a> {
-    pub(crate) writer: &'a Writer<'a>,
+    pub(crate) held: &'a HeldRepository<'a>,
     pub(crate) database: &'a Database,
     pub(crate) repository: &'a Repository,
     pub(crate) options: &'a Options,
@@ -330,7 +330,7 @@ impl<'a> Job<'a> {
             log,
             mode: self.database.mode(),
         };
-        self.writer.publish(self.repository, addition)?;
+        self.held.publish(addition)?;
         Ok(Captured::Added {
             segments: records,
             why: why.map(str::to_owned),

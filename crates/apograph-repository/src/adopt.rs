@@ -22,11 +22,7 @@ use crate::writer::Writer;
 
 impl Writer<'_> {
     /// Makes whole what a killed backup left; returns the repository as it is then.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError::Io`](crate::RepositoryError::Io), and as [`Repository::open_or_empty`].
-    pub fn adopt(&self, repository: Repository, mode: Mode) -> Result<Repository> {
+    pub(crate) fn adopt(&self, repository: Repository, mode: Mode) -> Result<Repository> {
         let context = self.context;
         if repository.unnamed().is_empty() {
             return Ok(repository);
@@ -68,11 +64,7 @@ impl Writer<'_> {
 
     /// Removes what killed commands left under temporary names, and tells of a folder with such a
     /// name, which is nothing that a backup leaves.
-    ///
-    /// # Errors
-    ///
-    /// [`RepositoryError::Io`](crate::RepositoryError::Io).
-    pub fn clear(&self, repository: &Repository) -> Result<()> {
+    pub(crate) fn clear(&self, repository: &Repository) -> Result<()> {
         let Context { disk, monitor, .. } = self.context;
         for temporary in repository.temporaries() {
             match temporary.metadata()? {

@@ -3,11 +3,11 @@
 //! For the engines that capture and restore, and for whoever inspects repositories. It joins the
 //! catalogue (`apograph-manifest`) with the segments' own bytes (`apograph-wal`): a [`Repository`]
 //! is a manifest whose every entry was looked at, read as a chain. It also holds the ways in which
-//! a repository changes: [`init()`] makes one; a [`Writer`] adds segments ([`publish`](Writer::publish)),
-//! completes what a killed backup left ([`adopt`](Writer::adopt)), notes what was verified
-//! ([`record_verifications`](Writer::record_verifications)) and makes a manifest anew
-//! ([`rebuild`](Writer::rebuild), which [`plan_rebuild`] shows first). It knows neither live
-//! databases nor restored ones.
+//! a repository changes: [`init()`] makes one; a [`Writer`] opens one to add segments
+//! ([`HeldRepository::publish`]), which makes whole what a killed backup left, and makes a manifest
+//! anew ([`rebuild`](Writer::rebuild), which [`plan_rebuild`] shows first); and what was verified is
+//! recorded ([`Repository::record_verifications`]). It knows neither live databases nor restored
+//! ones.
 //!
 //! ```no_run
 //! use apograph_repository::{Context, Repository};
@@ -23,6 +23,7 @@ mod adopt;
 mod check;
 mod encoding;
 mod error;
+mod held;
 mod init;
 mod moment;
 mod opening;
@@ -51,6 +52,7 @@ pub use apograph_manifest as manifest;
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 pub use error::{RepositoryError, Result};
+pub use held::HeldRepository;
 pub use init::{Initialized, create, init, uncreate};
 pub use place::{check_no_repository, check_outside_logs};
 pub use publish::{Addition, LogNotes, NewSegment, next_name};

@@ -18,8 +18,8 @@ use apograph_manifest::{
 
 use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
+use crate::held::HeldRepository;
 use crate::repository::Repository;
-use crate::writer::Writer;
 
 /// A segment that is written under its temporary name.
 pub struct NewSegment<'d> {
@@ -80,7 +80,7 @@ pub struct Addition<'d, 'a> {
     pub mode: Mode,
 }
 
-impl Writer<'_> {
+impl HeldRepository<'_> {
     /// Publishes new segments and says so in the manifest, in `apograph.json` and beside the log.
     ///
     /// # Errors
@@ -89,7 +89,8 @@ impl Writer<'_> {
     /// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before the error, and is not named by a manifest,
     /// is removed again. Once the manifest is replaced the backup is done: a later step that does not
     /// succeed is told to the monitor and is no error.
-    pub fn publish(&self, repository: &Repository, addition: Addition<'_, '_>) -> Result<()> {
+    pub fn publish(&self, addition: Addition<'_, '_>) -> Result<()> {
+        let repository = &self.repository;
         let Addition {
             segments,
             notes,

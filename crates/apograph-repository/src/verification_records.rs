@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use apograph_io::{Mode, temporary_name};
+use apograph_io::{Context, Mode, temporary_name};
 use apograph_manifest::{
     FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification,
     read_manifest, write_records,
@@ -31,26 +31,28 @@ pub struct VerificationRecord<'a> {
     pub damage: Option<FoundDamage>,
 }
 
-impl Writer<'_> {
+impl Repository {
     /// Puts verification records into `apograph.json`, durably, where that changes anything.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
+    /// [`RepositoryError::Busy`](crate::RepositoryError::Busy) where another command holds the
+    /// repository; [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
     /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
     /// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
     pub fn record_verifications(
         &self,
-        repository: &Repository,
         marks: &[VerificationRecord<'_>],
+        context: Context<'_>,
     ) -> Result<()> {
-        let (disk, folder) = (self.context.disk, &self.folder);
+        let (disk, folder) = (context.disk, self.folder());
+        let _writer = Writer::lock(folder, context)?;
         let manifest = read_manifest(folder)?.unwrap_or_default();
-        let notes = repository.notes().ok().flatten();
-        let opening = Opening::of(folder, self.context, true, notes);
+        let notes = self.notes().ok().flatten();
+        let opening = Opening::of(folder, context, true, notes);
         let present = opening.recorded(manifest.segments)?;
         let before = present.verified.records(&present.entries, 0);
-        let after = marked(repository, &present, marks);
+        let after = marked(self, &present, marks);
         if before.eq(after.iter().copied()) {
             return Ok(());
         }

@@ -13,9 +13,10 @@ pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
 
 /// The right to write to a repository, held from the first look to the last sync.
 ///
-/// All that changes a repository is a method of it: [`publish`](Writer::publish),
-/// [`adopt`](Writer::adopt), [`clear`](Writer::clear), [`rebuild`](Writer::rebuild),
-/// [`record_verifications`](Writer::record_verifications) and [`write_notes`](Writer::write_notes).
+/// Whatever changes a repository has one: [`open`](Writer::open), which makes whole what a killed
+/// backup left, and [`publish`](crate::HeldRepository::publish) on what it opened;
+/// [`rebuild`](Writer::rebuild) and [`write_notes`](Writer::write_notes);
+/// [`Repository::record_verifications`](crate::Repository::record_verifications) takes its own.
 /// It is a lock on the folder, and on the file that the engine of generation 2 locks during a
 /// backup, so that the two keep out of each other's way. Where folders cannot be locked, that file
 /// is locked for either generation. It writes to the disk of its context.

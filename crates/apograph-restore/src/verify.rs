@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{At, Clock, Context};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
-use apograph_repository::{Repository, VerificationRecord, Writer};
+use apograph_repository::{Repository, VerificationRecord};
 
 use crate::error::{RestoreError, Result, code_of};
 use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
@@ -88,8 +88,7 @@ pub fn verify_and_record(
     let repository = Repository::open(folder, context)?;
     let (verified, marks) = verified(&repository, options, context, true)?;
     if repository.has_history() || options.only_new {
-        let writer = Writer::lock(repository.folder(), context);
-        let recorded = writer.and_then(|it| it.record_verifications(&repository, &marks));
+        let recorded = repository.record_verifications(&marks, context);
         recorded.unwrap_or_else(|error| {
             let monitor = context.monitor;
             monitor.warn(&format!("what was verified is not recorded: {error}"));

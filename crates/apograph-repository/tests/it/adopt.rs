@@ -11,9 +11,10 @@ use crate::forge::{open, read, remove, with_header, write};
 
 /// The repository as the next backup would go on with it.
 fn adopted(stage: &Stage) -> Repository {
-    Writer::lock(&stage.folder(), Context::default())
-        .and_then(|writer| writer.adopt(open(stage), Mode::PRIVATE))
-        .expect("a repository")
+    let (folder, context) = (stage.folder(), Context::default());
+    let writer = Writer::lock(&folder, context).expect("the lock");
+    writer.open(Mode::PRIVATE).expect("a repository");
+    Repository::open_or_empty(folder, context).expect("a repository")
 }
 
 /// Leaves only the first segments their entries, as if what added the others had been killed.
