@@ -7,6 +7,14 @@ use serde::Deserialize;
 
 use crate::run::cargo;
 
+/// Packages for tests alone, which may use every layer.
+pub(crate) const FOR_TESTS: &[&str] = &[
+    "apograph-testing",
+    "apograph-model",
+    "apograph-faults",
+    "apograph-interop",
+];
+
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -50,6 +58,11 @@ impl Package {
         self.publish
             .as_ref()
             .is_none_or(|registries| !registries.is_empty())
+    }
+
+    /// Whether it is there for tests and by them.
+    pub(crate) fn is_for_tests(&self) -> bool {
+        FOR_TESTS.contains(&self.name.as_str())
     }
 
     /// The folder of the package.

@@ -6,15 +6,21 @@ mod decisions;
 mod documents;
 mod format_document;
 mod layers;
+mod names;
+mod public_items;
 mod publication;
 mod sources;
 mod types;
+mod workspace;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::CommandFactory as _;
 
+use self::workspace::Workspace;
+use crate::Arguments;
 use crate::metadata::packages;
 use crate::run::root;
 
@@ -35,7 +41,10 @@ pub(crate) fn tidy() -> Result<()> {
     layers::check(&packages, &mut findings);
     publication::check(&packages, &mut findings);
     decisions::check(&root, &mut findings)?;
-    documents::check(&root, &mut findings)?;
+    let workspace = Workspace::read(&root)?;
+    documents::check(&root, &workspace, &mut findings);
+    names::check(&root, &workspace, &Arguments::command(), &mut findings)?;
+    public_items::check(&root, &packages, &mut findings)?;
     format_document::check(&root, &mut findings)?;
     sources::check(&root, &packages, &mut findings)?;
     types::check(&root, &mut findings)?;

@@ -1,7 +1,7 @@
 //! Which package may depend on which: the table of layers in ARCHITECTURE.md.
 
 use super::Findings;
-use crate::metadata::{Dependency, Package};
+use crate::metadata::{Dependency, FOR_TESTS, Package};
 
 /// Each layer, from below, with the layers that it may use.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -44,13 +44,6 @@ const LIBRARY: &[&str] = &[
     "apograph-restore",
 ];
 
-/// Packages for tests alone, which may use every layer.
-const FOR_TESTS: &[&str] = &[
-    "apograph-testing",
-    "apograph-model",
-    "apograph-faults",
-    "apograph-interop",
-];
 /// Other packages that may use every layer.
 const TOOLS: &[&str] = &["apograph-benches", "xtask"];
 /// The engine of the workspace. That of generation 2 is for the driver outside of it alone.
