@@ -5,8 +5,6 @@ use std::path::Path;
 use super::Findings;
 use super::workspace::{Text, Workspace};
 
-/// Tells what was, so it may name what is no more.
-const OF_THE_PAST: &str = "CHANGELOG.md";
 /// Files of ours end so. What a database or a repository holds has other names.
 const ENDINGS: [&str; 6] = ["rs", "md", "toml", "py", "mjs", "yml"];
 /// A file that there is not, and a document says why.
@@ -28,7 +26,7 @@ pub(super) fn check(root: &Path, workspace: &Workspace, findings: &mut Findings)
                 }
             }
         }
-        if text.file.ends_with(OF_THE_PAST) {
+        if text.is_of_the_past() {
             continue;
         }
         for file in file_names(text).filter(|file| !workspace.has_file(file)) {

@@ -10,8 +10,6 @@ use super::{Findings, read};
 
 /// Where the commands of `apograph` and their options are declared.
 const ARGUMENTS: &str = "crates/apograph-cli/src/args.rs";
-/// Tells what was, so it may name what is no more.
-const OF_THE_PAST: &str = "CHANGELOG.md";
 /// What others call so.
 const OF_OTHERS: [&str; 4] = ["LockFileEx", "crc-fast", "grafeo-wal-v2", "rust-version"];
 
@@ -24,7 +22,7 @@ pub(super) fn check(
     let arguments = read(&root.join(ARGUMENTS))?;
     let commands = Commands::of(xtask, &arguments);
     let texts = workspace.texts.iter();
-    for text in texts.filter(|text| !text.file.ends_with(OF_THE_PAST)) {
+    for text in texts.filter(|text| !text.is_of_the_past()) {
         check_text(text, workspace, &commands, findings);
     }
     Ok(())

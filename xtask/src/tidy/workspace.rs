@@ -89,6 +89,11 @@ impl Text {
         self.file.extension().is_some_and(|it| it == "md")
     }
 
+    /// Whether it tells what was, so that it may name what is no more.
+    pub(super) fn is_of_the_past(&self) -> bool {
+        self.file.ends_with("CHANGELOG.md")
+    }
+
     /// What stands between backticks, outside of blocks.
     pub(super) fn spans(&self) -> impl Iterator<Item = &str> {
         let outside = self.content.split("```").step_by(2);
