@@ -5,28 +5,25 @@
 //! than its log, and may hold a part of it already: what was logged after it goes last. Why the
 //! last part is flagged, and from where on the image serves, is told in docs/decisions.md.
 
-use std::time::SystemTime;
-
 use apograph_format::{
-    DatabaseHeaders, Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags,
-    SegmentKind, SegmentName, Timeline, UnixMillis,
+    Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName,
+    Timeline, UnixMillis,
 };
 use apograph_io::IoError;
 use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
 use apograph_repository::{NewSegment, image_timeline};
-use apograph_wal::{LogFolder, LogTail, TimelineState};
+use apograph_wal::{LogFolder, TimelineState};
 
 use crate::continuity::ResumePoint;
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
-use crate::image_place::{ImagePlace, is_begun_anew, may_lead_to};
 use crate::increment::CapturedTail;
 use crate::job::{End, Job};
-use crate::live::{Live, Moment, is_of_checkpoint};
+use crate::live::{Live, Moment};
+use crate::log_after::{Held, LogAfter, begins_after, replayed, timeline_from};
 use crate::look::Seen;
-use crate::patience::{SETTLE_ATTEMPTS, wait_until_aged};
 use crate::remains::is_untouched;
 use crate::request::Captured;
 
@@ -39,76 +36,6 @@ struct Rest {
     state: TimelineState,
     /// Where the chain ends then.
     end: LogPosition,
-}
-
-/// Whether an image holds all of the log there is. In generation 2 the engine has only just opened the
-/// database, or the log ended in a crash and was checkpointed. In generation 1 a close was killed that
-/// had removed the log file after the image first.
-fn begins_behind(log: &LogFolder, copy: &ImageCopy<'_>) -> bool {
-    let end = log.files().last().map(|file| file.part().end());
-    let recorded = log
-        .checkpoint()
-        .filter(|it| is_of_checkpoint(it, copy.image.checkpoint()));
-    let recorded = recorded.map(|it| LogPosition::in_file(it.log_sequence, 0));
-    let start = copy.log_start().or(recorded);
-    start.is_some_and(|start| end.is_none_or(|end| end < start))
-}
-
-/// How much an image holds of the log after it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Held {
-    /// Nothing: it is exactly the state at the start of the log.
-    Nothing,
-    /// Some of it, maybe.
-    Some,
-    /// All that was there when the image was written: the log is what a close left that was killed.
-    Remains,
-}
-
-/// The log after an image, once it stands still.
-struct LogBehind {
-    log: LogFolder,
-    start: LogPosition,
-    /// How much of it the image holds.
-    held: Held,
-    /// Another process than the image's began the log.
-    is_reopened: bool,
-    /// Its commits, in timelines that are counted from the image on.
-    stretch: CapturedTail,
-}
-
-impl LogBehind {
-    /// Whether the image is a point of the timeline that the chain has had so far; `end` is the
-    /// timeline at its end.
-    ///
-    /// In generation 1 a process that went on in a log without a seal may have written the image
-    /// before its first epoch: the image then counts from anew, and the chain does not know yet. In
-    /// generation 2 epochs that the image has had may have been given out again after it: a chain
-    /// that did not begin with this image has them as epochs of the same timeline.
-    fn is_in_timeline(&self, end: &TimelineState) -> bool {
-        match self.start.generation() {
-            Generation::One if end.process_ended && !self.stretch.state.process_ended => true,
-            Generation::One => end.highest() == self.stretch.state.highest(),
-            Generation::Two => self.stretch.state.timeline == Timeline::FIRST,
-        }
-    }
-}
-
-/// What is replayed onto an image that holds so much of its log.
-fn replayed(log: &LogFolder, start: LogPosition, held: Held) -> Result<LogTail<'_>> {
-    if held == Held::Remains {
-        return Ok(log.all());
-    }
-    Ok(log.from(start)?)
-}
-
-/// The timeline after an image; whether another process than its began the log.
-fn timeline_from(base: Point, is_reopened: bool) -> TimelineState {
-    let mut state = TimelineState::at(base);
-    if is_reopened {
-        state.end_process();
-    }
-    state
 }
 
 impl<'a> Job<'a> {
@@ -126,7 +53,7 @@ impl<'a> Job<'a> {
         match seen.live.log {
             None if !is_seen && self.database.has_log()? => Ok(None),
             None => self.full_of_closed(copy, None, seen.known, why).map(Some),
-            Some(log) if begins_behind(&log, &copy) && self.is_at_rest(image.generation())? => {
+            Some(log) if begins_after(&log, &copy) && self.is_at_rest(image.generation())? => {
                 let full = self.full_of_closed(copy, Some(&log), seen.known, why);
                 full.map(Some)
             }
@@ -138,10 +65,10 @@ impl<'a> Job<'a> {
                     Some(recorded) if moment.is_newest => log.at_checkpoint(Some(recorded)),
                     _ => log,
                 };
-                let Some(behind) = self.log_behind(log, &copy, is_seen)? else {
+                let Some(after) = self.log_after(log, &copy, is_seen)? else {
                     return Ok(None);
                 };
-                let full = self.full_of_open(copy, behind, resume, seen.known, moment, why);
+                let full = self.full_of_open(copy, after, resume, seen.known, moment, why);
                 full.map(Some)
             }
         }
@@ -202,96 +129,10 @@ impl<'a> Job<'a> {
         published
     }
 
-    /// Waits until the log after a copy stands still: no write is in flight, and no commit that
-    /// the image may hold is still to be logged. Where the database was closed meanwhile what is held
-    /// of the log is all of it, after the image with which it was seen; with another image, `None`.
-    fn log_behind(
-        &self,
-        log: LogFolder,
-        copy: &ImageCopy<'_>,
-        is_seen: bool,
-    ) -> Result<Option<LogBehind>> {
-        // An image of generation 2 is exactly the state at a position of the log.
-        let is_exact_by_format = copy.log_start().is_some();
-        if !is_exact_by_format {
-            wait_until_aged(copy.image.checkpoint().written_at, self.context.clock);
-        }
-        let iteration = copy.image.checkpoint().iteration;
-        let mut log = log;
-        let mut missing_before = None;
-        for attempt in 0.. {
-            let refreshed = if is_seen && !log.folder().is_in_place()? {
-                Some(log.held()?)
-            } else {
-                log.refreshed(None)?
-            };
-            let Some(refreshed) = refreshed else {
-                return Ok(None);
-            };
-            let headers = copy.image.headers();
-            let written = self.database.written()?;
-            let is_older = self.is_older_than_image(&refreshed, headers, written)?;
-            let ImagePlace { start, is_exact } =
-                ImagePlace::find(&refreshed, headers, is_older, self.context.threads)?;
-            let held = match is_exact {
-                true => Held::Nothing,
-                false if is_older => Held::Remains,
-                false => Held::Some,
-            };
-            let tail = replayed(&refreshed, start, held)?;
-            if is_older && self.may_be_closing(&refreshed, &tail, headers, written)? {
-                return Err(CaptureError::Closing {
-                    path: self.database.path().to_owned(),
-                });
-            }
-            let may_be_reopened = is_exact && iteration > 0 && !is_exact_by_format;
-            let is_reopened = may_be_reopened && is_begun_anew(&tail, copy.epoch())?;
-            let base = Point::new(Timeline::FIRST, copy.epoch());
-            let state = timeline_from(base, is_reopened);
-            let stretch = CapturedTail::read(&tail, start, state, self.context_again(attempt))?;
-            drop(tail);
-            let missing = if is_exact_by_format {
-                Vec::new()
-            } else {
-                stretch.missing_epochs(copy.epoch())
-            };
-            let is_settled = !stretch.is_unsettled
-                && (missing.is_empty() || missing_before.as_ref() == Some(&missing));
-            if is_settled || attempt >= SETTLE_ATTEMPTS {
-                return Ok(Some(LogBehind {
-                    log: refreshed,
-                    start,
-                    held,
-                    is_reopened,
-                    stretch,
-                }));
-            }
-            missing_before = Some(missing);
-            log = refreshed;
-            self.pause()?;
-        }
-        Ok(None)
-    }
-
-    /// Whether an engine may still be removing a log that does not lead to the image: nothing tells
-    /// that from an engine that has opened what such a close left, and committed nothing since.
-    fn may_be_closing(
-        &self,
-        log: &LogFolder,
-        tail: &LogTail<'_>,
-        headers: &DatabaseHeaders,
-        written: Option<SystemTime>,
-    ) -> Result<bool> {
-        let image = headers.checkpoint.epoch;
-        Ok(is_untouched(log, headers, written)
-            && self.database.is_being_written()?
-            && !may_lead_to(tail, image, self.context.threads)?)
-    }
-
     fn full_of_open(
         &self,
         copy: ImageCopy<'a>,
-        behind: LogBehind,
+        after: LogAfter,
         resume: Option<ResumePoint>,
         known: Option<Nonce>,
         moment: Moment,
@@ -300,45 +141,45 @@ impl<'a> Job<'a> {
         let mut segments = Vec::new();
         let rest = match resume {
             Some(ResumePoint::At(start)) => {
-                self.rest_of_log(&behind, start, false, &mut segments)?
+                self.rest_of_log(&after, start, false, &mut segments)?
             }
             Some(ResumePoint::Before(start)) => {
-                self.rest_of_log(&behind, start, true, &mut segments)?
+                self.rest_of_log(&after, start, true, &mut segments)?
             }
             Some(ResumePoint::Closed) | None => None,
         };
         let continues = rest
             .as_ref()
-            .is_some_and(|rest| behind.is_in_timeline(&rest.state));
+            .is_some_and(|rest| after.is_in_timeline(&rest.state));
 
         let image = ImageIdentity::of(copy.image.headers());
         // Nothing is between an image and the same one.
         let is_same = rest.is_none() && self.is_last_image(&image);
         // What a log leads to that is older than an image was never in the timeline of that.
-        let is_foreign = is_same && behind.held == Held::Remains && !behind.stretch.is_empty();
-        let is_reopened = behind.is_reopened || is_foreign;
-        let tail = replayed(&behind.log, behind.start, behind.held)?;
+        let is_foreign = is_same && after.held == Held::Remains && !after.captured.is_empty();
+        let is_reopened = after.is_reopened || is_foreign;
+        let tail = replayed(&after.log, after.start, after.held)?;
         let timeline = match &rest {
             None if is_same => self.end_timeline(),
             None => self.new_timeline(),
-            Some(rest) if continues => image_timeline(&rest.state, &behind.stretch.state),
+            Some(rest) if continues => image_timeline(&rest.state, &after.captured.state),
             Some(rest) => rest.state.next_timeline(),
         };
         let base = Point::new(timeline, copy.epoch());
         let state = if is_same {
-            self.timeline_behind_same(is_reopened)
+            self.timeline_after_same(is_reopened)
         } else {
             timeline_from(base, is_reopened)
         };
         // It was read to see whether it stands still.
-        let (start, again) = (behind.start, self.context.again());
-        let stretch = behind.stretch.beginning_at(&tail, start, state, again)?;
+        let (start, again) = (after.start, self.context.again());
+        let captured = after.captured.beginning_at(&tail, start, state, again)?;
         let read_at = self.context.clock.now();
         // (In generation 1 one place has two names: the end of a log file is the start of the
         // next.)
         let captured_to = rest.as_ref().and_then(|rest| rest.end.lsn());
         let engines = copy.image.headers().engines();
-        self.warn_of_log(engines, &tail, &stretch)?;
+        self.warn_of_log(engines, &tail, &captured)?;
         self.warn_of_spilled(copy.image.checkpoint())?;
         if engines.may_not_log_compacted() && is_compacted(&copy) {
             self.context.monitor.warn(
@@ -346,13 +187,13 @@ impl<'a> Job<'a> {
                  commit from then on: it is in a backup once the engine has checkpointed it",
             );
         }
-        if stretch.end.lsn() < captured_to {
-            return Err(stretch.damaged_at_end(&tail));
+        if captured.end.lsn() < captured_to {
+            return Err(captured.damaged_at_end(&tail));
         }
 
-        if behind.held == Held::Remains && !stretch.is_empty() {
+        if after.held == Held::Remains && !captured.is_empty() {
             let written = self.database.written()?;
-            if is_untouched(&behind.log, copy.image.headers(), written) {
+            if is_untouched(&after.log, copy.image.headers(), written) {
                 self.warn_of_remains(segments.len());
             }
         }
@@ -360,33 +201,33 @@ impl<'a> Job<'a> {
             image,
             base,
             continues: continues || is_same,
-            of: Some(behind.start).into(),
+            of: Some(after.start).into(),
         };
         segments.push(self.full_segment(copy, segments.len(), content)?);
         // Without it no segment would say that the log goes on across the image, or that another
         // process has begun it, which has logged nothing yet.
-        let is_written = continues || is_reopened || !stretch.is_empty();
+        let is_written = continues || is_reopened || !captured.is_empty();
         // What is not written is read again by the next increment.
         let end = if is_written {
-            stretch.end
+            captured.end
         } else {
-            behind.start
+            after.start
         };
         if is_written {
             let flags = SegmentFlags {
                 repeats: continues,
-                catches_up: behind.held != Held::Nothing && !stretch.is_empty(),
+                catches_up: after.held != Held::Nothing && !captured.is_empty(),
                 reopened: is_reopened,
                 continues: true,
                 spans: false,
             };
             let start_epoch = base.epoch.next().unwrap_or_default();
             let ahead = segments.len();
-            segments.push(self.write((&tail, stretch), ahead, start_epoch, behind.start, flags)?);
+            segments.push(self.write((&tail, captured), ahead, start_epoch, after.start, flags)?);
         }
         let end = End {
-            folder: behind.log.folder(),
-            log: Some(&behind.log),
+            folder: after.log.folder(),
+            log: Some(&after.log),
             position: end,
             known,
         };
@@ -431,16 +272,16 @@ impl<'a> Job<'a> {
     /// anew with it.
     fn rest_of_log(
         &self,
-        behind: &LogBehind,
+        after: &LogAfter,
         start: LogPosition,
         spans: bool,
         segments: &mut Vec<NewSegment<'a>>,
     ) -> Result<Option<Rest>> {
-        let log = &behind.log;
+        let log = &after.log;
         let tail = log.from(start)?;
         let (state, reopened) = self.timeline_at(log, start, spans)?;
         let rest = match CapturedTail::read(&tail, start, state, self.context) {
-            Ok(rest) if rest.end < behind.start => match rest.cut_off(&tail)? {
+            Ok(rest) if rest.end < after.start => match rest.cut_off(&tail)? {
                 None => rest,
                 Some(damage) => return Ok(self.without_rest(&damage)),
             },
@@ -476,7 +317,7 @@ impl<'a> Job<'a> {
     }
 
     /// The timeline after an image that the chain ends with, for another log after it.
-    fn timeline_behind_same(&self, is_reopened: bool) -> TimelineState {
+    fn timeline_after_same(&self, is_reopened: bool) -> TimelineState {
         let mut state = self.repository.timeline_at_end();
         if is_reopened {
             state.end_process();

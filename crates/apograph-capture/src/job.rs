@@ -185,18 +185,18 @@ impl<'a> Job<'a> {
             };
             let tail = folder.from(start)?;
             let (state, reopened) = self.timeline_at(&folder, start, spans)?;
-            let stretch = CapturedTail::read(&tail, start, state, self.context_again(attempt))?;
-            if stretch.is_unsettled && attempt < SETTLE_ATTEMPTS {
+            let captured = CapturedTail::read(&tail, start, state, self.context_again(attempt))?;
+            if captured.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(tail);
                 self.pause()?;
                 let read_from = start.lsn().filter(|_| !folder.is_encrypted());
                 log = folder.refreshed(read_from)?;
                 continue;
             }
-            self.warn_of_log(engines, &tail, &stretch)?;
+            self.warn_of_log(engines, &tail, &captured)?;
             self.warn_of_spilled(&image)?;
             warn_of_new(self.database, self.repository, self.context.monitor);
-            if stretch.is_empty() {
+            if captured.is_empty() {
                 return Ok(Some(self.up_to_date()));
             }
             let flags = SegmentFlags {
@@ -205,8 +205,8 @@ impl<'a> Job<'a> {
                 spans,
                 ..SegmentFlags::default()
             };
-            let (end, read_at) = (stretch.end, self.context.clock.now());
-            let segment = self.write((&tail, stretch), 0, self.next_start(), start, flags)?;
+            let (end, read_at) = (captured.end, self.context.clock.now());
+            let segment = self.write((&tail, captured), 0, self.next_start(), start, flags)?;
             let end = End {
                 folder: folder.folder(),
                 log: Some(&folder),
@@ -265,7 +265,7 @@ impl<'a> Job<'a> {
     /// Writes an increment that will be `ahead` segments after the next one.
     pub(crate) fn write(
         &self,
-        (tail, stretch): (&LogTail<'_>, CapturedTail),
+        (tail, captured): (&LogTail<'_>, CapturedTail),
         ahead: usize,
         start_epoch: Epoch,
         start: LogPosition,
@@ -279,7 +279,7 @@ impl<'a> Job<'a> {
             flags,
         };
         let mode = self.database.mode();
-        stretch.write(tail, self.repository, mode, &framing, self.context)
+        captured.write(tail, self.repository, mode, &framing, self.context)
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it. The

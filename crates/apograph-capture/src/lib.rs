@@ -31,6 +31,7 @@ mod increment;
 mod indexes;
 mod job;
 mod live;
+mod log_after;
 mod log_notes;
 mod look;
 mod patience;

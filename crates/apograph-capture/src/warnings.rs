@@ -59,9 +59,9 @@ impl Job<'_> {
         &self,
         engines: Engines,
         tail: &LogTail<'_>,
-        stretch: &CapturedTail,
+        captured: &CapturedTail,
     ) -> Result<()> {
-        if let Some(damage) = stretch.cut_off(tail)? {
+        if let Some(damage) = captured.cut_off(tail)? {
             if self.database.is_being_written()? {
                 return Err(damage);
             }
@@ -70,15 +70,15 @@ impl Job<'_> {
                  this backup"
             ));
         }
-        let has_gaps = stretch.state.transactions.ranges().len() > 1;
-        if engines.may_commit_rolled_back() && has_gaps && !stretch.is_empty() {
+        let has_gaps = captured.state.transactions.ranges().len() > 1;
+        if engines.may_commit_rolled_back() && has_gaps && !captured.is_empty() {
             self.context.monitor.warn(
                 "some transactions of this process have no commit in the log. Before Grafeo 0.5.42 \
                  no log tells which of them were rolled back: what they wrote belongs to the commit \
                  behind them there, also when the engine replays it",
             );
         }
-        let (count, what) = match stretch.waiting {
+        let (count, what) = match captured.waiting {
             0 => return Ok(()),
             1 => (1, "record"),
             count => (count, "records"),
