@@ -56,10 +56,11 @@ impl FromStr for Blake3 {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let refused = ParseWordError::NotHexadecimal { digits: 64 };
         if !text.bytes().all(is_hex_digit) {
-            return Err(ParseWordError::NotANumber);
+            return Err(refused);
         }
-        let hash = ::blake3::Hash::from_hex(text).map_err(|_| ParseWordError::NotANumber)?;
+        let hash = ::blake3::Hash::from_hex(text).or(Err(refused))?;
         Ok(hash.into())
     }
 }
@@ -96,7 +97,10 @@ mod tests {
             &expected.to_uppercase(),
             &format!("{expected}0"),
         ] {
-            assert_eq!(text.parse::<Blake3>(), Err(ParseWordError::NotANumber));
+            assert_eq!(
+                text.parse::<Blake3>(),
+                Err(ParseWordError::NotHexadecimal { digits: 64 })
+            );
         }
     }
 }

@@ -82,7 +82,7 @@ codes! {
     TooShort = "too-short",
     /// A structure does not begin with its magic number.
     WrongMagic = "wrong-magic",
-    /// A structure contradicts itself or its surroundings.
+    /// A structure contradicts itself or its surroundings, or a text is not what it has to be.
     Malformed = "malformed",
     /// Bytes are not those that a checksum was made of.
     ChecksumMismatch = "checksum-mismatch",

@@ -7,6 +7,8 @@ use std::fmt;
 use std::num::IntErrorKind;
 use std::str::FromStr;
 
+use crate::code::Code;
+
 /// Why a text is not one of this module's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -14,12 +16,29 @@ pub enum ParseWordError {
     /// The text is empty or holds something other than decimal digits.
     #[error("expected decimal digits")]
     NotANumber,
+    /// The text is not so many lower-case hexadecimal digits.
+    #[error("expected {digits} hexadecimal digits")]
+    NotHexadecimal {
+        /// How many digits are expected.
+        digits: usize,
+    },
     /// The number does not fit.
     #[error("the number is too large")]
     TooLarge,
     /// A point is `E` or `T:E`.
     #[error("expected an epoch (57) or a timeline and an epoch (2:57)")]
     NotAPoint,
+}
+
+impl ParseWordError {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NotANumber | Self::NotHexadecimal { .. } | Self::TooLarge | Self::NotAPoint => {
+                Code::Malformed
+            }
+        }
+    }
 }
 
 pub(crate) fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
@@ -257,12 +276,11 @@ impl FromStr for Crc32 {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let refused = ParseWordError::NotHexadecimal { digits: 8 };
         if text.len() != 8 || !text.bytes().all(is_hex_digit) {
-            return Err(ParseWordError::NotANumber);
+            return Err(refused);
         }
-        u32::from_str_radix(text, 16)
-            .map(Self)
-            .map_err(|_| ParseWordError::NotANumber)
+        u32::from_str_radix(text, 16).map(Self).or(Err(refused))
     }
 }
 
@@ -307,12 +325,11 @@ impl FromStr for DatabaseId {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let refused = ParseWordError::NotHexadecimal { digits: 32 };
         if text.len() != 32 || !text.bytes().all(is_hex_digit) {
-            return Err(ParseWordError::NotANumber);
+            return Err(refused);
         }
-        u128::from_str_radix(text, 16)
-            .map(Self)
-            .map_err(|_| ParseWordError::NotANumber)
+        u128::from_str_radix(text, 16).map(Self).or(Err(refused))
     }
 }
 
@@ -469,7 +486,11 @@ mod tests {
         ];
         for text in rows {
             let parsed = text.parse::<DatabaseId>();
-            assert_eq!(parsed, Err(ParseWordError::NotANumber), "{text}");
+            assert_eq!(
+                parsed,
+                Err(ParseWordError::NotHexadecimal { digits: 32 }),
+                "{text}"
+            );
         }
     }
 

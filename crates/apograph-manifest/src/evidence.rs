@@ -67,11 +67,12 @@ impl<'de> Deserialize<'de> for Nonce {
 
 /// Reads 32 lower-case hex digits.
 pub(crate) fn hex_u128(text: &str) -> Result<u128, ParseWordError> {
+    let refused = ParseWordError::NotHexadecimal { digits: 32 };
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if text.len() != 32 || !text.bytes().all(is_hex) {
-        return Err(ParseWordError::NotANumber);
+        return Err(refused);
     }
-    u128::from_str_radix(text, 16).map_err(|_| ParseWordError::NotANumber)
+    u128::from_str_radix(text, 16).or(Err(refused))
 }
 
 /// What a backup wrote down about the log that it captured, and about the image before it.

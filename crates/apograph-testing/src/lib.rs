@@ -7,6 +7,7 @@
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
 //! - [`encoding`]: what the engines write, made by other code than what reads it;
 //! - [`effort`]: how much a test does;
+//! - [`errors`]: that no error says what its source says;
 //! - [`stage`]: a repository of an engine, to be changed;
 //! - [`scratch`]: a temporary folder in memory;
 //! - `strategies`: values that proptest generates, behind the feature `proptest`;
@@ -18,6 +19,7 @@ pub mod damage;
 pub mod disk;
 pub mod effort;
 pub mod encoding;
+pub mod errors;
 pub mod fixtures;
 pub mod fuzz;
 pub mod scratch;

@@ -1,6 +1,6 @@
 //! What can be wrong with the bytes of a log.
 
-use apograph_format::{Epoch, Lsn, TransactionId, v1, v2};
+use apograph_format::{Code, Epoch, Lsn, TransactionId, v1, v2};
 
 /// What is wrong at some place of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,13 +27,20 @@ pub enum LogDefect {
 }
 
 impl LogDefect {
+    /// The kind of the defect, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::FrameV1(defect) => defect.code(),
+            Self::StrayEpoch { .. } => Code::Malformed,
+            Self::FrameV2(defect) => defect.code(),
+            Self::Record(defect) => defect.code(),
+            Self::Group(defect) => defect.code(),
+        }
+    }
+
     /// Whether the bytes may be sound, and of a version that is not known here.
     pub const fn is_unsupported(self) -> bool {
-        match self {
-            Self::FrameV2(defect) => matches!(defect, v2::FrameDefect::UnknownFlags { .. }),
-            Self::Record(defect) => defect.is_unsupported(),
-            _ => false,
-        }
+        matches!(self.code(), Code::UnsupportedVersion)
     }
 }
 
@@ -70,4 +77,18 @@ pub enum GroupDefect {
     /// The log file ends inside of the group, and another one follows.
     #[error("the log file ends inside of a group")]
     CutOff,
+}
+
+impl GroupDefect {
+    /// The kind of the defect, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NoPrologue => Code::TooShort,
+            Self::NotFirst { .. }
+            | Self::Interrupted
+            | Self::OtherTransaction { .. }
+            | Self::SyncedAhead { .. }
+            | Self::CutOff => Code::Malformed,
+        }
+    }
 }

@@ -12,6 +12,7 @@
 //! cheap and sequential, the checking can be spread over all cores.
 
 use crate::bytes::{length, u8_at, u32_at};
+use crate::code::Code;
 use crate::v1::record::RecordKind;
 use crate::words::Crc32;
 
@@ -57,6 +58,19 @@ pub enum FrameDefect {
         /// The kind of the record.
         kind: RecordKind,
     },
+}
+
+impl FrameDefect {
+    /// The kind of the defect, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Truncated { .. } => Code::TooShort,
+            Self::Empty | Self::UnknownRecord { .. } | Self::MalformedRecord { .. } => {
+                Code::Malformed
+            }
+            Self::ChecksumMismatch { .. } => Code::ChecksumMismatch,
+        }
+    }
 }
 
 /// The front of a frame: what is known of it without its bytes.

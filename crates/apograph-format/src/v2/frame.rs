@@ -15,6 +15,7 @@
 //! in generation 1.
 
 use crate::bytes::{length, u8_at, u32_at, u64_at};
+use crate::code::Code;
 use crate::words::{Crc32, Lsn, TransactionId};
 
 /// Bytes in front of the payload.
@@ -72,6 +73,18 @@ pub enum FrameDefect {
         /// All its flags.
         bits: u8,
     },
+}
+
+impl FrameDefect {
+    /// The kind of the defect, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Truncated { .. } => Code::TooShort,
+            Self::TooLong { .. } | Self::Misplaced { .. } => Code::Malformed,
+            Self::ChecksumMismatch { .. } => Code::ChecksumMismatch,
+            Self::UnknownFlags { .. } => Code::UnsupportedVersion,
+        }
+    }
 }
 
 /// Where a frame stands in its group.

@@ -13,6 +13,7 @@
 use std::fmt;
 
 use crate::bytes::{bincode_whole, u8_at, u32_at, varint};
+use crate::code::Code;
 use crate::error::Result;
 use crate::words::{Epoch, UnixMillis};
 
@@ -134,12 +135,18 @@ pub enum RecordDefect {
 }
 
 impl RecordDefect {
+    /// The kind of the defect, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Truncated { .. } => Code::TooShort,
+            Self::KindZero | Self::NoGroupBegin | Self::SecondGroupBegin => Code::Malformed,
+            Self::UnknownRequired { .. } | Self::UnknownFlags { .. } => Code::UnsupportedVersion,
+        }
+    }
+
     /// Whether a newer version of the format may explain it.
     pub const fn is_unsupported(self) -> bool {
-        matches!(
-            self,
-            Self::UnknownRequired { .. } | Self::UnknownFlags { .. }
-        )
+        matches!(self.code(), Code::UnsupportedVersion)
     }
 }
 

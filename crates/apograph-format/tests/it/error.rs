@@ -1,6 +1,8 @@
 //! What an error of a decoder says of itself.
 
-use apograph_format::{Crc32, FormatError};
+use apograph_format::v1::{self, RecordKind};
+use apograph_format::{Code, Crc32, FormatError, Lsn, ParseWordError, v2};
+use apograph_testing::errors::told;
 
 #[test]
 fn errors_say_where_they_are_and_whether_another_version_helps() {
@@ -38,5 +40,84 @@ fn errors_say_where_they_are_and_whether_another_version_helps() {
         let code = error.code();
         let error = error.shifted(100);
         assert_eq!((error.offset(), error.code()), (shifted, code), "{error}");
+    }
+}
+
+#[test]
+fn every_defect_has_a_code() {
+    let checksum = Crc32::new(7);
+    let (need, have) = (9, 8);
+    let kind = RecordKind::TransactionCommit;
+    let first = |defect: v1::FrameDefect| (told(&defect), defect.code());
+    let second = |defect: v2::FrameDefect| (told(&defect), defect.code());
+    let record = |defect: v2::RecordDefect| (told(&defect), defect.code());
+    let word = |error: ParseWordError| (told(&error), error.code());
+    let (expected, found) = (checksum, checksum);
+    let rows = [
+        (
+            first(v1::FrameDefect::Truncated { need, have }),
+            Code::TooShort,
+        ),
+        (first(v1::FrameDefect::Empty), Code::Malformed),
+        (
+            first(v1::FrameDefect::UnknownRecord { tag: 9 }),
+            Code::Malformed,
+        ),
+        (
+            first(v1::FrameDefect::MalformedRecord { kind }),
+            Code::Malformed,
+        ),
+        (
+            first(v1::FrameDefect::ChecksumMismatch { expected, found }),
+            Code::ChecksumMismatch,
+        ),
+        (
+            second(v2::FrameDefect::Truncated { need, have }),
+            Code::TooShort,
+        ),
+        (
+            second(v2::FrameDefect::TooLong { length: 9 }),
+            Code::Malformed,
+        ),
+        (
+            second(v2::FrameDefect::Misplaced {
+                expected: Lsn::new(1),
+                found: Lsn::new(2),
+            }),
+            Code::Malformed,
+        ),
+        (
+            second(v2::FrameDefect::ChecksumMismatch { expected, found }),
+            Code::ChecksumMismatch,
+        ),
+        (
+            second(v2::FrameDefect::UnknownFlags { bits: 9 }),
+            Code::UnsupportedVersion,
+        ),
+        (
+            record(v2::RecordDefect::Truncated { need, have }),
+            Code::TooShort,
+        ),
+        (record(v2::RecordDefect::KindZero), Code::Malformed),
+        (
+            record(v2::RecordDefect::UnknownRequired { kind: 9 }),
+            Code::UnsupportedVersion,
+        ),
+        (
+            record(v2::RecordDefect::UnknownFlags { flags: 9 }),
+            Code::UnsupportedVersion,
+        ),
+        (record(v2::RecordDefect::NoGroupBegin), Code::Malformed),
+        (record(v2::RecordDefect::SecondGroupBegin), Code::Malformed),
+        (word(ParseWordError::NotANumber), Code::Malformed),
+        (
+            word(ParseWordError::NotHexadecimal { digits: 8 }),
+            Code::Malformed,
+        ),
+        (word(ParseWordError::TooLarge), Code::Malformed),
+        (word(ParseWordError::NotAPoint), Code::Malformed),
+    ];
+    for ((words, code), expected) in rows {
+        assert_eq!(code, expected, "{words}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod cuts;
+mod errors;
 mod flips;
 mod folder;
 mod golden;
