@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::ffi::OsStr;
 use std::path::Path;
 
+use apograph_format::WithCauses;
 use apograph_io::{Context, Disk, FileLock, Folder, IoError, Mode, Monitor, exists, random};
 use apograph_manifest::{Notes, RepositoryId};
 use apograph_repository::{
@@ -155,7 +156,8 @@ fn captured(
     };
     if let Err(error) = writer.write_notes(database.mode(), &notes) {
         context.monitor.warn(&format!(
-            "until when the repository has every commit is not noted: {error}"
+            "until when the repository has every commit is not noted: {}",
+            WithCauses(&error)
         ));
     }
     Ok(captured)
@@ -167,7 +169,10 @@ fn notes_of(repository: &Repository, monitor: &dyn Monitor) -> Result<(Notes, bo
     match repository.notes() {
         Ok(Some(notes)) => return Ok((notes.clone(), false)),
         Ok(None) => {}
-        Err(error) => monitor.warn(&format!("{error}; the repository gets another id")),
+        Err(error) => monitor.warn(&format!(
+            "{}; the repository gets another id",
+            WithCauses(error)
+        )),
     }
     let id = RepositoryId::new(random()?);
     Ok((Notes::of(id), true))

@@ -1,10 +1,11 @@
 //! The reasons why a chain cannot go on: what was seen, in the words of a user.
 
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
-use apograph_format::{Epoch, LogPosition, Lsn};
-use apograph_manifest::FileName;
+use apograph_format::{Code, Detail, Epoch, LogPosition, Lsn};
+use apograph_manifest::{ChainError, FileName, Unusable};
 
 /// Why a chain cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +21,14 @@ pub enum ChainBreak {
     /// No full backup leads to the end of the chain.
     Unreachable {
         /// Where the way is broken.
-        cause: String,
+        cause: ChainError,
+    },
+    /// An increment cannot be used that leads to the end of the chain.
+    Increment {
+        /// Its file.
+        file: FileName,
+        /// Why not; `None` where it can be read, and does not hold the bytes of the log.
+        reason: Option<Unusable>,
     },
     /// The database was migrated from generation 1 to 2, and its log is a new one.
     Migrated,
@@ -62,7 +70,7 @@ pub enum ChainBreak {
         /// Where the damage begins, in bytes.
         offset: u64,
         /// What is wrong.
-        detail: String,
+        detail: Detail,
     },
     /// The newest log file is an older one than at the last backup.
     LogWentBack {
@@ -112,6 +120,15 @@ pub enum ChainBreak {
 }
 
 impl ChainBreak {
+    /// The kind of the error that it is for who asked for an increment, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NoFullBackup => Code::NoFullBackup,
+            Self::Damaged { .. } => Code::WalDamaged,
+            _ => Code::ChainBroken,
+        }
+    }
+
     /// Whether it can be what a checkpoint or a commit looks like that is under way.
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(
@@ -131,9 +148,11 @@ impl fmt::Display for ChainBreak {
         match self {
             Self::NoFullBackup => f.write_str("no earlier backup in the repository"),
             Self::LastSegment { file } => write!(f, "{file}, the last segment, cannot be used"),
-            Self::Unreachable { cause } => {
-                write!(f, "the end of the chain cannot be restored: {cause}")
-            }
+            Self::Unreachable { .. } => f.write_str("the end of the chain cannot be restored"),
+            Self::Increment { file, .. } => write!(
+                f,
+                "the end of the chain cannot be restored: {file} cannot be used"
+            ),
             Self::Migrated => f.write_str(
                 "the database was migrated from Grafeo 0.5 to 0.6 since the last backup, \
                  which began a new log",
@@ -172,11 +191,9 @@ impl fmt::Display for ChainBreak {
                 "{file} does not hold the bytes that were captured of it: it is another file, or \
                  was damaged"
             ),
-            Self::Damaged {
-                path,
-                offset,
-                detail,
-            } => write!(f, "{} is damaged at byte {offset}: {detail}", path.display()),
+            Self::Damaged { path, offset, .. } => {
+                write!(f, "{} is damaged at byte {offset}", path.display())
+            }
             Self::LogWentBack { file } => write!(
                 f,
                 "{file} is the newest log file, and there was a newer one at the last backup"
@@ -221,6 +238,17 @@ impl fmt::Display for ChainBreak {
                 "the log ends before commits that were captured: a crash took them, or it is \
                  another log",
             ),
+        }
+    }
+}
+
+impl Error for ChainBreak {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreachable { cause } => Some(cause),
+            Self::Increment { reason, .. } => Some(reason.as_ref()?),
+            Self::Damaged { detail, .. } => Some(&**detail),
+            _ => None,
         }
     }
 }

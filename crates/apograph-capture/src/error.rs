@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use apograph_format::{Code, FormatError};
+use apograph_format::{Code, Detail, FormatError};
 use apograph_io::IoError;
 use apograph_manifest::ManifestError;
 use apograph_repository::RepositoryError;
-use apograph_wal::WalError;
+use apograph_wal::{LogDefect, WalError};
 
 use crate::chain_break::ChainBreak;
 
@@ -27,7 +27,7 @@ pub enum CaptureError {
     #[error(transparent)]
     Cursor(ManifestError),
     /// The database file is damaged, or is none.
-    #[error("{} is not a sound database file: {source}", path.display())]
+    #[error("{} is not a sound database file", path.display())]
     Database {
         /// The file.
         path: PathBuf,
@@ -63,7 +63,7 @@ pub enum CaptureError {
         target: PathBuf,
     },
     /// The log was lost, or the database file was put back: it lacks commits that were captured.
-    #[error("{broken}")]
+    #[error(transparent)]
     LogLost {
         /// What was seen.
         broken: ChainBreak,
@@ -80,25 +80,26 @@ pub enum CaptureError {
     #[error("there is no full backup that an increment could follow")]
     NoFullBackup,
     /// An increment was asked for, and the chain cannot go on.
-    #[error("the chain cannot go on: {0}")]
-    ChainBroken(ChainBreak),
+    #[error("the chain cannot go on")]
+    ChainBroken(#[source] ChainBreak),
     /// The live log has a damaged frame in the middle.
-    #[error("{} is damaged at byte {offset}: {detail}", path.display())]
+    #[error("{} is damaged at byte {offset}", path.display())]
     WalDamaged {
         /// The log file.
         path: PathBuf,
         /// Where the damaged frame begins, in bytes.
         offset: u64,
         /// What is wrong with it.
-        detail: String,
+        #[source]
+        detail: Detail,
     },
     /// The live log is of a version, or has a feature, that is not known here.
-    #[error("{}: {detail}", path.display())]
+    #[error("{}: {defect}", path.display())]
     UnsupportedLog {
         /// The log file.
         path: PathBuf,
         /// What is not known.
-        detail: String,
+        defect: LogDefect,
     },
     /// The engine that has the database open logs no commits.
     #[error("{} was created by Grafeo {creator}, and its log has no commit: releases before 0.5.35 log none, and what they did is only in the file that they close", path.display())]

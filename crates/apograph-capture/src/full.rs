@@ -6,10 +6,9 @@
 //! last part is flagged, and from where on the image serves, is told in docs/decisions.md.
 
 use apograph_format::{
-    Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags, SegmentKind, SegmentName,
-    Timeline, UnixMillis,
+    Epoch, ExtentContent, Generation, LogPosition, Point, SegmentFlags, SegmentKind, Timeline,
+    UnixMillis, WithCauses,
 };
-use apograph_io::IoError;
 use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
@@ -310,8 +309,9 @@ impl<'a> Job<'a> {
     /// Says that the commits between the chain and an image are in no backup of their own.
     fn without_rest(&self, damage: &CaptureError) -> Option<Rest> {
         self.context.monitor.warn(&format!(
-            "{damage}; the database file holds what was committed there, and no point between the \
-             last backup and it can be restored"
+            "{}; the database file holds what was committed there, and no point between the last \
+             backup and it can be restored",
+            WithCauses(damage)
         ));
         None
     }
@@ -345,12 +345,8 @@ impl<'a> Job<'a> {
         ahead: usize,
         content: FullContent,
     ) -> Result<NewSegment<'a>> {
-        let name: SegmentName = self.name(ahead, SegmentKind::Full);
-        let file = copy.file.retarget(name.to_string().as_ref())?;
-        let Ok(name) = FileName::try_from(name.to_string()) else {
-            let path = file.target().path();
-            return Err(IoError::NotAsWritten { path }.into());
-        };
+        let name = FileName::from(self.name(ahead, SegmentKind::Full));
+        let file = copy.file.retarget(name.as_ref())?;
         let segment = Segment {
             kind: SegmentKind::Full,
             file: name,

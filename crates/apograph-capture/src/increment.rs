@@ -138,7 +138,8 @@ impl CapturedTail {
             offset: part.file_offset.saturating_add(place.offset as u64),
             detail: format!(
                 "what stands there is no commit, and {commits} whole ones stand after it"
-            ),
+            )
+            .into(),
         }))
     }
 
@@ -153,7 +154,7 @@ impl CapturedTail {
         CaptureError::WalDamaged {
             path: file.map(|file| file.path.clone()).unwrap_or_default(),
             offset: offset.unwrap_or_default(),
-            detail: "the commits that were captured from there are not there any more".to_owned(),
+            detail: "the commits that were captured from there are not there any more".into(),
         }
     }
 
@@ -220,7 +221,7 @@ impl CapturedTail {
             Generation::Two => self.pieces(&mut composed),
         };
 
-        let name = framing.name.to_string();
+        let name = FileName::from(framing.name);
         let target = repository.folder().at(&name);
         let mut file = StagedFile::create(context.disk, target, mode)?;
         context
@@ -236,10 +237,6 @@ impl CapturedTail {
         let sums = file.write_and_read(composed.length, &check, context, |file| {
             composed.write(file, context)
         })?;
-        let Ok(name) = FileName::try_from(name.clone()) else {
-            let path = target.path();
-            return Err(IoError::NotAsWritten { path }.into());
-        };
         let segment = Segment {
             kind: SegmentKind::Incremental,
             file: name,

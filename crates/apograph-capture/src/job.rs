@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use apograph_format::{
     Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
+    WithCauses,
 };
 use apograph_io::{Context, Folder};
 use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
@@ -143,15 +144,18 @@ impl<'a> Job<'a> {
                 return self.increment(seen, start);
             }
             (Kind::Auto, Err(broken)) | (Kind::Full, Err(broken @ ChainBreak::NoFullBackup)) => {
-                broken.to_string()
+                WithCauses(broken).to_string()
             }
-            (Kind::Full, Err(broken)) => format!("a full backup was asked for, and {broken}"),
+            (Kind::Full, Err(broken)) => {
+                format!("a full backup was asked for, and {}", WithCauses(broken))
+            }
             (Kind::Full, Ok(_)) => "a full backup was asked for".to_owned(),
         };
         match &seen.resume {
             Err(ChainBreak::LogLost { .. }) => self.warn_of_lost_log(&seen.live),
             Err(broken @ ChainBreak::Damaged { .. }) => self.context.monitor.warn(&format!(
-                "{broken}; what was captured after it can be restored, and may not be in this backup"
+                "{}; what was captured after it can be restored, and may not be in this backup",
+                WithCauses(broken)
             )),
             _ => {}
         }

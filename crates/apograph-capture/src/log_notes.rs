@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, UNIX_EPOCH};
 
-use apograph_format::{Epoch, LogPosition, UnixMillis};
+use apograph_format::{Epoch, LogPosition, UnixMillis, WithCauses};
 use apograph_io::{At, Context, Folder, Mode};
 use apograph_manifest::{
     CURSOR_FILE_NAME, Cursor, Evidence, FolderStamp, Keep, ManifestError, Nonce, RepositoryId,
@@ -73,8 +73,8 @@ impl LogNotes for Notes<'_> {
             Ok(()) => evidence,
             Err(error) => {
                 self.context.monitor.warn(&format!(
-                    "the log folder cannot be marked, and the next backup goes by the folder alone: \
-                     {error}"
+                    "the log folder cannot be marked, and the next backup goes by the folder alone: {}",
+                    WithCauses(&error)
                 ));
                 Evidence {
                     folder: stamp_of(self.folder),
@@ -210,7 +210,8 @@ impl Notes<'_> {
 
     fn cannot_keep(&self, error: &ManifestError) {
         self.context.monitor.warn(&format!(
-            "the engine may remove log that is not captured: {error}"
+            "the engine may remove log that is not captured: {}",
+            WithCauses(error)
         ));
     }
 }

@@ -1,6 +1,6 @@
 //! What a capture warns of.
 
-use apograph_format::{Checkpoint, Engines};
+use apograph_format::{Checkpoint, Engines, WithCauses};
 use apograph_wal::LogTail;
 
 use crate::error::Result;
@@ -66,8 +66,9 @@ impl Job<'_> {
                 return Err(damage);
             }
             self.context.monitor.warn(&format!(
-                "{damage}; the engine cuts them off when it opens the database, and they are not in \
-                 this backup"
+                "{}; the engine cuts them off when it opens the database, and they are not in this \
+                 backup",
+                WithCauses(&damage)
             ));
         }
         let has_gaps = captured.state.transactions.ranges().len() > 1;

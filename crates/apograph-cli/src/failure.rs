@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use apograph_capture::CaptureError;
-use apograph_format::{Code, UnixMillis};
+use apograph_format::{Code, UnixMillis, WithCauses};
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, Nearest};
 use apograph_repository::RepositoryError;
@@ -211,7 +211,7 @@ impl From<IoError> for Failure {
             IoError::Interrupted => Code::Interrupted,
             _ => Code::Io,
         };
-        let failure = Self::new(code, error.to_string());
+        let failure = Self::new(code, WithCauses(&error).to_string());
         match error {
             IoError::Interrupted => failure,
             _ => failure.about(error.path()),
@@ -221,7 +221,7 @@ impl From<IoError> for Failure {
 
 impl From<RepositoryError> for Failure {
     fn from(error: RepositoryError) -> Self {
-        let failure = Self::new(error.code(), error.to_string());
+        let failure = Self::new(error.code(), WithCauses(&error).to_string());
         match error {
             RepositoryError::Io(error) => error.into(),
             RepositoryError::InTheWay { ref path } => failure
@@ -240,7 +240,7 @@ impl From<RepositoryError> for Failure {
 
 impl From<CaptureError> for Failure {
     fn from(error: CaptureError) -> Self {
-        let failure = Self::new(error.code(), error.to_string());
+        let failure = Self::new(error.code(), WithCauses(&error).to_string());
         match error {
             CaptureError::Io(error) => error.into(),
             CaptureError::Repository(error) => error.into(),
@@ -281,7 +281,7 @@ impl From<CaptureError> for Failure {
 
 impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
-        let mut failure = Self::new(error.code(), error.to_string());
+        let mut failure = Self::new(error.code(), WithCauses(&error).to_string());
         match error {
             ChainError::NotCovered { nearest, .. } => {
                 failure.hint = Some(advice(nearest));
@@ -369,12 +369,12 @@ fn advice(nearest: Nearest) -> String {
 
 impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Self {
-        let failure = Self::new(error.code(), error.to_string());
+        let failure = Self::new(error.code(), WithCauses(&error).to_string());
         match error {
             RestoreError::Io(error) => error.into(),
             RestoreError::Repository(error) => error.into(),
             RestoreError::Chain(error) => error.into(),
-            RestoreError::Segment { ref file, .. } => failure.about(file.as_str().as_ref()),
+            RestoreError::Segment(segment) => failure.about(segment.file.as_str().as_ref()),
             RestoreError::OutputExists { ref path } | RestoreError::OutputBusy { ref path } => {
                 failure.about(path)
             }

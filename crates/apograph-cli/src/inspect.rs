@@ -2,6 +2,7 @@
 
 mod facts;
 
+use std::error::Error;
 use std::fs::File;
 use std::path::Path;
 
@@ -9,12 +10,12 @@ use apograph_format::v1::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, Check
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WAL_SEGMENT_MAGIC, WalSegmentHeader};
 use apograph_format::{
     Code, DATABASE_MAGIC, Epoch, FormatError, Generation, LogFolderEntry, LogSequence, Lsn, Point,
-    SEGMENT_MAGIC, Timeline,
+    SEGMENT_MAGIC, Timeline, WithCauses,
 };
 use apograph_io::{Bytes, IoError, Source, open_named, open_regular, read_limited};
 use apograph_manifest::{
     CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History,
-    Keep, MANIFEST_FILE_NAME, Manifest, ManifestError, Unusable,
+    Keep, MANIFEST_FILE_NAME, Manifest, ManifestError,
 };
 use apograph_repository::{
     IncrementFile, SegmentDefect, StoredFile, check_image, parse_image, read_log,
@@ -90,11 +91,17 @@ fn damaged(code: Code, path: &Path, error: &FormatError) -> Failure {
     } else {
         code
     };
-    Failure::new(code, format!("{}: {error}", path.display())).about(path)
+    of_file(code, path, error)
+}
+
+/// What is wrong with a file, told with its name.
+fn of_file(code: Code, path: &Path, error: &(dyn Error + 'static)) -> Failure {
+    let message = format!("{}: {}", path.display(), WithCauses(error));
+    Failure::new(code, message).about(path)
 }
 
 fn of_catalogue(error: &ManifestError, path: &Path) -> Failure {
-    Failure::new(error.code(), error.to_string()).about(path)
+    Failure::new(error.code(), WithCauses(error).to_string()).about(path)
 }
 
 fn manifest(path: &Path, json: bool) -> Result<Report, Failure> {
@@ -226,7 +233,7 @@ fn increment(path: &Path, source: Source, session: &Session<'_>) -> Result<Repor
         .and_then(IncrementFile::of)
         .map_err(|defect| match defect {
             SegmentDefect::Io(error) => error.into(),
-            SegmentDefect::Unusable(reason) => unusable(path, &reason),
+            SegmentDefect::Unusable(reason) => of_file(reason.code(), path, &reason),
         })?;
     let header = file.header;
     let mut facts = Facts::of("incremental segment", path, file.bytes().len() as u64);
@@ -248,19 +255,6 @@ fn increment(path: &Path, source: Source, session: &Session<'_>) -> Result<Repor
     }
     put_log(&mut facts, &file.parts(0), header.start_epoch, session)?;
     Ok(facts.report())
-}
-
-fn unusable(path: &Path, reason: &Unusable) -> Failure {
-    let (code, detail) = match reason {
-        Unusable::Missing => (Code::Io, "it is missing".to_owned()),
-        Unusable::Unsupported { detail } => (Code::UnsupportedVersion, detail.clone()),
-        Unusable::Damaged { offset, detail } => (
-            Code::CorruptSegment,
-            format!("damaged at byte {offset}: {detail}"),
-        ),
-        _ => (Code::CorruptSegment, "damaged".to_owned()),
-    };
-    Failure::new(code, format!("{}: {detail}", path.display())).about(path)
 }
 
 fn log_file(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Report, Failure> {

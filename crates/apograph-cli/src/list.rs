@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use apograph_format::{Generation, Point, Timeline};
+use apograph_format::{Generation, Point, Timeline, WithCauses};
 use apograph_manifest::{
     ChainEntry, FileName, Gap, GapKind, LsnRange, PointRange, SegmentContent, Unusable,
 };
@@ -55,7 +55,7 @@ fn write_object(
             "before": name(gap.before),
             "kind": gap.cause.kind().to_string(),
             "branched_from": name(gap.cause.branched_from()),
-            "cause": gap.cause.to_string(),
+            "cause": WithCauses(&gap.cause).to_string(),
         })
     };
     write!(
@@ -177,7 +177,8 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
             GapKind::Branch => "Branch",
             _ => "Gap",
         };
-        writeln!(out, "{what} between {after} and {before}: {}", gap.cause)?;
+        let cause = WithCauses(&gap.cause);
+        writeln!(out, "{what} between {after} and {before}: {cause}")?;
     }
     if let Some(verified) = verified(repository) {
         writeln!(out, "Verified: {verified}")?;

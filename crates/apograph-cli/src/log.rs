@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use apograph_format::{Code, Point, PointName, UnixMillis};
-use apograph_manifest::{FileName, Unusable};
+use apograph_manifest::{FileName, UnusableSegment};
 use apograph_repository::Repository;
 use apograph_restore::{Commit, Logged, RestoreError, commits};
 use serde_json::{Value, json};
@@ -33,8 +33,8 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
                 Logged::Commit(commit) if asked.wants(&commit) => {
                     Ok(list.show(&commit, session.json, out)?)
                 }
-                Logged::Unusable { segment, reason } => {
-                    list.unusable.push((segment, reason));
+                Logged::Unusable(segment) => {
+                    list.unusable.push(segment);
                     Ok(())
                 }
                 Logged::Commit(_) => Ok(()),
@@ -49,7 +49,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
     })?;
     ended?;
     list.tell(session);
-    let exits = list.unusable.iter().map(|(_, reason)| exit_of(reason));
+    let exits = list.unusable.iter().map(|it| exit_status(it.code()));
     Ok(Report {
         exit: exits.min().unwrap_or(0),
         ..Report::written()
@@ -99,7 +99,7 @@ struct List {
     shown: usize,
     /// The segment of the last commit.
     segment: Option<FileName>,
-    unusable: Vec<(FileName, Unusable)>,
+    unusable: Vec<UnusableSegment>,
 }
 
 impl List {
@@ -137,10 +137,17 @@ impl List {
                 _ => Ok(()),
             };
         }
-        let unusable = self.unusable.iter().map(|(segment, reason)| {
-            let (code, offset, detail) = in_words(reason);
-            json!({"file": segment.as_str(), "code": code.as_str(), "offset": offset, "detail": detail})
-        });
+        let unusable = self
+            .unusable
+            .iter()
+            .map(|UnusableSegment { file, reason }| {
+                json!({
+                    "file": file.as_str(),
+                    "code": reason.code().as_str(),
+                    "offset": reason.offset(),
+                    "detail": reason.detail().to_string(),
+                })
+            });
         let (unusable, warnings) = (unusable.collect(), json!(session.terminal.warnings()));
         let (unusable, warnings) = (words::line(&unusable), words::line(&warnings));
         writeln!(out, "],\"unreadable\":{unusable},\"warnings\":{warnings}}}")
@@ -148,25 +155,14 @@ impl List {
 
     /// Says which segments are left out. In JSON the object has said it.
     fn tell(&self, session: &Session<'_>) {
-        for (segment, reason) in self.unusable.iter().filter(|_| !session.json) {
-            let (_, offset, detail) = in_words(reason);
-            let place = offset.map_or(String::new(), |offset| format!(" at byte {offset}"));
-            let message = format!("the commits of {segment} are left out{place}: {detail}");
+        for UnusableSegment { file, reason } in self.unusable.iter().filter(|_| !session.json) {
+            let place = reason.offset();
+            let place = place.map_or(String::new(), |offset| format!(" at byte {offset}"));
+            let detail = reason.detail();
+            let message = format!("the commits of {file} are left out{place}: {detail}");
             session.context.monitor.warn(&message);
         }
     }
-}
-
-fn in_words(reason: &Unusable) -> (Code, Option<u64>, &str) {
-    match reason {
-        Unusable::Damaged { offset, detail } => (Code::CorruptSegment, Some(*offset), detail),
-        Unusable::Unsupported { detail } => (Code::UnsupportedVersion, None, detail),
-        _ => (Code::ChainBroken, None, "it is missing"),
-    }
-}
-
-fn exit_of(reason: &Unusable) -> u8 {
-    exit_status(in_words(reason).0)
 }
 
 impl Log {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use apograph_format::SegmentKind;
+use apograph_format::{SegmentKind, WithCauses};
 use apograph_io::{Folder, IoError};
-use apograph_manifest::{Segment, Unusable};
+use apograph_manifest::Segment;
 use apograph_repository::{Rebuild as Plan, RepositoryError, Writer, plan_rebuild};
 use serde_json::{Value, json};
 
@@ -52,7 +52,10 @@ fn object(plan: &Plan, outcome: &str, dry_run: bool) -> Value {
     let skipped: Vec<Value> = plan
         .skipped
         .iter()
-        .map(|(name, reason)| json!({"file": name.to_string(), "detail": in_words(reason)}))
+        .map(|(name, reason)| {
+            let detail = WithCauses(reason).to_string();
+            json!({"file": name.to_string(), "detail": detail})
+        })
         .collect();
     json!({
         "command": "rebuild",
@@ -80,7 +83,7 @@ fn text(plan: &Plan, outcome: &str) -> String {
         plan.manifest.segments.iter().map(row)
     });
     for (name, reason) in &plan.skipped {
-        let _ = writeln!(text, "{name}  left out: {}", in_words(reason));
+        let _ = writeln!(text, "{name}  left out: {}", WithCauses(reason));
     }
     let segments = words::count(plan.manifest.segments.len() as u64, "segment");
     let _ = match outcome {
@@ -89,12 +92,4 @@ fn text(plan: &Plan, outcome: &str) -> String {
         _ => writeln!(text, "Would write a manifest of {segments}."),
     };
     text
-}
-
-fn in_words(reason: &Unusable) -> String {
-    match reason {
-        Unusable::Damaged { offset, detail } => format!("damaged at byte {offset}: {detail}"),
-        Unusable::Unsupported { detail } => detail.clone(),
-        _ => "missing".to_owned(),
-    }
 }

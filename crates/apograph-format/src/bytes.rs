@@ -36,10 +36,10 @@ pub(crate) fn bincode_prefix<T: bincode::Decode<()>>(
     bytes: &[u8],
 ) -> Result<(T, usize)> {
     let config = bincode::config::standard().with_limit::<BINCODE_LIMIT_BYTES>();
-    bincode::decode_from_slice(bytes, config).map_err(|error| FormatError::Malformed {
+    bincode::decode_from_slice(bytes, config).map_err(|error| FormatError::Undecodable {
         what,
         offset: 0,
-        detail: error.to_string(),
+        source: error.into(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! The one error type of the codecs.
 
+use crate::causes::Detail;
 use crate::code::Code;
 use crate::words::Crc32;
 
@@ -55,6 +56,16 @@ pub enum FormatError {
         /// What is wrong with it.
         detail: String,
     },
+    /// The structure's bytes are no values of its encoding.
+    #[error("{what} is malformed at byte {offset}")]
+    Undecodable {
+        /// The structure.
+        what: &'static str,
+        /// Where.
+        offset: u64,
+        /// What the decoder of the encoding says.
+        source: Detail,
+    },
     /// The bytes are not those that the checksum was made of.
     #[error("{what} at byte {offset} has checksum {found} where {expected} is recorded")]
     ChecksumMismatch {
@@ -78,23 +89,22 @@ impl FormatError {
             Self::UnsupportedVersion { .. } | Self::UnsupportedFeature { .. } => {
                 Code::UnsupportedVersion
             }
-            Self::Malformed { .. } => Code::Malformed,
+            Self::Malformed { .. } | Self::Undecodable { .. } => Code::Malformed,
             Self::ChecksumMismatch { .. } => Code::ChecksumMismatch,
         }
     }
 
     /// Whether the bytes may be sound, and of a version or with a feature that is not known here.
     pub const fn is_unsupported(&self) -> bool {
-        matches!(
-            self,
-            Self::UnsupportedVersion { .. } | Self::UnsupportedFeature { .. }
-        )
+        matches!(self.code(), Code::UnsupportedVersion)
     }
 
     /// The offset that the error names, 0 where it concerns the whole.
     pub const fn offset(&self) -> u64 {
         match self {
-            Self::Malformed { offset, .. } | Self::ChecksumMismatch { offset, .. } => *offset,
+            Self::Malformed { offset, .. }
+            | Self::Undecodable { offset, .. }
+            | Self::ChecksumMismatch { offset, .. } => *offset,
             _ => 0,
         }
     }
@@ -102,7 +112,10 @@ impl FormatError {
     /// The same error for a structure that begins `by` bytes into a larger one.
     #[must_use]
     pub fn shifted(mut self, by: u64) -> Self {
-        if let Self::Malformed { offset, .. } | Self::ChecksumMismatch { offset, .. } = &mut self {
+        if let Self::Malformed { offset, .. }
+        | Self::Undecodable { offset, .. }
+        | Self::ChecksumMismatch { offset, .. } = &mut self
+        {
             *offset = offset.saturating_add(by);
         }
         self

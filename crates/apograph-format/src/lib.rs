@@ -34,6 +34,7 @@
 
 mod blake3;
 mod bytes;
+mod causes;
 mod code;
 mod database;
 mod engine;
@@ -48,6 +49,7 @@ pub mod v2;
 mod words;
 
 pub use blake3::Blake3;
+pub use causes::{Detail, WithCauses};
 pub use code::Code;
 pub use database::{
     Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, Image,

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use apograph_io::format::WithCauses;
 use apograph_io::{Folder, Mode, RealDisk, StagedFile, Threads, crc32};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,7 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     match publish(&path, b"something else\n") {
-        Err(error) if error.is_already_exists() => println!("not published again: {error}"),
+        Err(error) if error.is_already_exists() => {
+            println!("not published again: {}", WithCauses(&error));
+        }
         other => other?,
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::lack::is_unsupported;
 #[non_exhaustive]
 pub enum IoError {
     /// The operating system said no.
-    #[error("cannot {operation} {}: {source}", path.display())]
+    #[error("cannot {operation} {}", path.display())]
     Failed {
         /// The operation, as a verb.
         operation: &'static str,
@@ -23,7 +23,7 @@ pub enum IoError {
         source: io::Error,
     },
     /// The operating system does not give the bytes at a place of a file.
-    #[error("cannot read {} at byte {offset}: {source}", path.display())]
+    #[error("cannot read {} at byte {offset}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

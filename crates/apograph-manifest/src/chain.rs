@@ -28,8 +28,9 @@ use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMi
 pub use links::{log_end, missing_entry};
 
 use crate::entry::ChainEntry;
-use crate::gap::{Gap, GapCause, Unusable};
+use crate::gap::{Gap, GapCause};
 use crate::run::Run;
+use crate::unusable::Unusable;
 
 /// Points of one timeline, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -234,13 +235,7 @@ impl Chain {
     /// Why nothing leads to an entry: it is unusable itself, or every full backup of its run is,
     /// or the log before it breaks off.
     pub(crate) fn obstacle_before(&self, index: usize) -> Option<GapCause> {
-        let unusable = |index: usize| {
-            let entry = self.entries.get(index)?;
-            Some(GapCause::unusable(
-                &entry.segment.file,
-                entry.unusable.as_ref()?,
-            ))
-        };
+        let unusable = |index: usize| self.entries.get(index)?.obstacle();
         let run = self.run_of(index);
         let fulls = || run.into_iter().flat_map(|run| run.first..=index).rev();
         let lost_full = || {

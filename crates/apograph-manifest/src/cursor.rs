@@ -21,7 +21,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use apograph_format::{Epoch, LogSequence, Lsn, UnixMillis};
+use apograph_format::{Detail, Epoch, LogSequence, Lsn, UnixMillis};
 use apograph_io::{Disk, Folder, Mode, create_file, replace_file};
 use serde::{Deserialize, Serialize};
 
@@ -112,7 +112,7 @@ impl Cursor {
     /// [`ManifestError::CorruptCursor`] where the bytes are not exactly one cursor, as the engine
     /// or [`Cursor::encode`] writes it.
     pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
-        let corrupt = |detail: String| ManifestError::CorruptCursor {
+        let corrupt = |detail: Detail| ManifestError::CorruptCursor {
             path: path.to_owned(),
             detail,
         };
@@ -132,17 +132,17 @@ impl Cursor {
         if keeps_all && let Some(first) = numbers.first_mut() {
             if bytes.len() != WIDE_BYTES {
                 let found = bytes.len();
-                return Err(corrupt(format!("it keeps all files and has {found} bytes")));
+                let detail = format!("it keeps all files and has {found} bytes");
+                return Err(corrupt(detail.into()));
             }
             *first = WIDE;
         }
         let config = bincode::config::standard().with_limit::<DECODE_LIMIT_BYTES>();
         let ((backed_up_epoch, log_sequence, written_at), taken) =
-            bincode::decode_from_slice(&numbers, config)
-                .map_err(|error| corrupt(error.to_string()))?;
+            bincode::decode_from_slice(&numbers, config).map_err(|error| corrupt(error.into()))?;
         if taken != numbers.len() {
             let behind = numbers.len().abs_diff(taken);
-            return Err(corrupt(format!("{behind} bytes after its end")));
+            return Err(corrupt(format!("{behind} bytes after its end").into()));
         }
         let keep = if keeps_all {
             Keep::AllFiles

@@ -3,8 +3,9 @@
 use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 
 use crate::content::{FullContent, IncrementContent, IncrementOf, SegmentContent, TimelineSpan};
-use crate::gap::Unusable;
+use crate::gap::GapCause;
 use crate::segment::Segment;
+use crate::unusable::{Unusable, UnusableSegment};
 
 /// A segment of the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,15 @@ pub struct ChainEntry {
 }
 
 impl ChainEntry {
+    /// What keeps a restore from it, where it cannot be used.
+    pub(crate) fn obstacle(&self) -> Option<GapCause> {
+        let (file, reason) = (
+            self.segment.file.clone(),
+            (**self.unusable.as_ref()?).clone(),
+        );
+        Some(GapCause::Unusable(UnusableSegment { file, reason }))
+    }
+
     pub(crate) fn full(&self) -> Option<&FullContent> {
         match &self.content {
             Some(SegmentContent::Full(full)) => Some(full),

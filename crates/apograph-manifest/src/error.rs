@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use apograph_format::Code;
+use apograph_format::{Code, Detail};
 use apograph_io::IoError;
 
 /// Why a manifest, a cursor or a history file cannot be read or written.
@@ -13,28 +13,31 @@ pub enum ManifestError {
     #[error(transparent)]
     Io(#[from] IoError),
     /// The manifest's bytes are no manifest.
-    #[error("{} is damaged: {detail}", path.display())]
+    #[error("{} is damaged", path.display())]
     CorruptManifest {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        detail: String,
+        #[source]
+        detail: Detail,
     },
     /// The cursor's bytes are no cursor.
-    #[error("{} is damaged: {detail}", path.display())]
+    #[error("{} is damaged", path.display())]
     CorruptCursor {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        detail: String,
+        #[source]
+        detail: Detail,
     },
     /// The notes' bytes are no notes.
-    #[error("{} is damaged: {detail}", path.display())]
+    #[error("{} is damaged", path.display())]
     CorruptNotes {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        detail: String,
+        #[source]
+        detail: Detail,
     },
     /// The repository has as many segments as a manifest may name.
     #[error("{} would name {count} segments, and at most {limit} can be read; begin another repository", path.display())]

@@ -1,30 +1,12 @@
 //! Places where a chain lacks commits.
 
+use std::error::Error;
 use std::fmt;
 
 use apograph_format::{Code, Epoch, LogPosition, Point, PointName};
 
 use crate::segment::FileName;
-
-/// Why a segment cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unusable {
-    /// Its file is not there.
-    Missing,
-    /// Its file is damaged.
-    Damaged {
-        /// Where the damage is, in bytes from the start of the file.
-        offset: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// Its file is of a version that is not known here.
-    Unsupported {
-        /// Which version it is of.
-        detail: String,
-    },
-}
+use crate::unusable::UnusableSegment;
 
 /// A place where commits are missing from the chain, or may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,27 +52,8 @@ pub enum GapCause {
         /// The entry after.
         next: FileName,
     },
-    /// A segment's file is not there.
-    MissingFile {
-        /// The file.
-        file: FileName,
-    },
-    /// A segment's file is damaged.
-    Damaged {
-        /// The file.
-        file: FileName,
-        /// Where the damage is, in bytes from the start of the file.
-        offset: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// A segment's file is of a version that is not known here.
-    Unsupported {
-        /// The file.
-        file: FileName,
-        /// Which version it is of.
-        detail: String,
-    },
+    /// A segment's file is not there, damaged, or of a version that is not known here.
+    Unusable(UnusableSegment),
     /// A full backup that does not prove that it goes on from the log before it.
     NotContinued {
         /// The full backup.
@@ -141,19 +104,6 @@ pub enum GapCause {
 }
 
 impl GapCause {
-    pub(crate) fn unusable(file: &FileName, reason: &Unusable) -> Self {
-        let file = file.clone();
-        match reason.clone() {
-            Unusable::Missing => Self::MissingFile { file },
-            Unusable::Damaged { offset, detail } => Self::Damaged {
-                file,
-                offset,
-                detail,
-            },
-            Unusable::Unsupported { detail } => Self::Unsupported { file, detail },
-        }
-    }
-
     /// What is lacking.
     pub const fn kind(&self) -> GapKind {
         match self {
@@ -171,11 +121,10 @@ impl GapCause {
         }
     }
 
-    /// A stable name for the error that a gap of this cause is.
+    /// The kind of the error that a gap of this cause is, by a stable name.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Damaged { .. } => Code::CorruptSegment,
-            Self::Unsupported { .. } => Code::UnsupportedVersion,
+            Self::Unusable(segment) => segment.code(),
             _ => Code::ChainBroken,
         }
     }
@@ -184,9 +133,7 @@ impl GapCause {
     pub const fn file(&self) -> Option<&FileName> {
         match self {
             Self::MissingEntry { .. } | Self::EpochsMissing { .. } => None,
-            Self::MissingFile { file }
-            | Self::Damaged { file, .. }
-            | Self::Unsupported { file, .. }
+            Self::Unusable(UnusableSegment { file, .. })
             | Self::NotContinued { file, .. }
             | Self::OtherGeneration { file }
             | Self::Diverges { file }
@@ -205,15 +152,7 @@ impl fmt::Display for GapCause {
                     "the manifest names nothing between {previous} and {next}"
                 )
             }
-            Self::MissingFile { file } => write!(f, "{file} is missing"),
-            Self::Damaged {
-                file,
-                offset,
-                detail,
-            } => {
-                write!(f, "{file} is damaged at byte {offset}: {detail}")
-            }
-            Self::Unsupported { file, detail } => write!(f, "{file}: {detail}"),
+            Self::Unusable(segment) => segment.fmt(f),
             Self::NotContinued {
                 file,
                 branched_from,
@@ -265,6 +204,15 @@ impl fmt::Display for GapCause {
             Self::EpochsMissing { first, last, .. } => {
                 write!(f, "epochs {first} to {last} are in no segment")
             }
+        }
+    }
+}
+
+impl Error for GapCause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unusable(segment) => segment.source(),
+            _ => None,
         }
     }
 }

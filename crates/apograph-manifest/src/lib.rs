@@ -40,6 +40,7 @@ mod plan;
 mod record;
 mod run;
 mod segment;
+mod unusable;
 mod verification;
 
 #[doc(no_inline)]
@@ -55,7 +56,7 @@ pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, 
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
 pub use evidence::{CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp};
-pub use gap::{Gap, GapCause, GapKind, Unusable};
+pub use gap::{Gap, GapCause, GapKind};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };
@@ -65,8 +66,9 @@ pub use marker::{
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
-    HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead, Lost, RecordRef,
+    HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead, RecordRef,
     SegmentRecord, append_records, read_history, read_records, write_history, write_records,
 };
-pub use segment::{FileName, Segment, Unknown};
+pub use segment::{FileName, NotAFileName, Segment, Unknown};
+pub use unusable::{Unusable, UnusableSegment};
 pub use verification::{FileStamp, FoundDamage, Level, Verification};

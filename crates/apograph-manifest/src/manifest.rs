@@ -9,13 +9,13 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 
-use apograph_format::{Crc32, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
+use apograph_format::{Crc32, Detail, Epoch, Generation, Lsn, SegmentKind, UnixMillis};
 use apograph_io::{At, Disk, Folder, IoError, Mode, replace_file};
 use serde::de::{DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{ManifestError, Result};
-use crate::segment::{Segment, Unknown};
+use crate::segment::{NotAFileName, Segment, Unknown};
 
 /// The name of the manifest in a repository.
 pub const MANIFEST_FILE_NAME: &str = "backup_manifest.json";
@@ -88,7 +88,7 @@ struct ReadManifest {
 }
 
 /// The segments of a JSON manifest, each made as soon as it is read; or why one cannot be.
-struct Segments(std::result::Result<Vec<Segment>, String>);
+struct Segments(std::result::Result<Vec<Segment>, Detail>);
 
 /// Where a manifest is read from.
 enum Source<'a> {
@@ -230,7 +230,7 @@ impl Manifest {
     }
 
     fn of(mut source: Source<'_>, path: &Path) -> Result<Self> {
-        let corrupt = |detail: String| ManifestError::CorruptManifest {
+        let corrupt = |detail: Detail| ManifestError::CorruptManifest {
             path: path.to_owned(),
             detail,
         };
@@ -240,9 +240,12 @@ impl Manifest {
             source,
         };
         // What the operating system did not give is no damage.
-        let of_json = |error: serde_json::Error| match error.io_error_kind() {
-            Some(kind) => ManifestError::Io(failed(kind.into())),
-            None => corrupt(error.to_string()),
+        let of_json = |error: serde_json::Error| {
+            if error.is_io() {
+                ManifestError::Io(failed(error.into()))
+            } else {
+                corrupt(error.into())
+            }
         };
         let check_version = |found: u32, known: u32| {
             let path = path.to_owned();
@@ -278,17 +281,17 @@ impl Manifest {
         let mut names = std::collections::HashSet::new();
         let mut files = manifest.segments.iter().map(|segment| &segment.file);
         match files.find(|file| !names.insert(*file)) {
-            Some(file) => Err(corrupt(format!("it names {file} twice"))),
+            Some(file) => Err(corrupt(format!("it names {file} twice").into())),
             None => Ok(manifest),
         }
     }
 
-    fn of_bincode(bytes: &[u8]) -> std::result::Result<Self, String> {
+    fn of_bincode(bytes: &[u8]) -> std::result::Result<Self, Detail> {
         let mut rest = bytes;
         let _version: u32 = take(&mut rest)?;
         let count: usize = take(&mut rest)?;
         if count > rest.len() / SEGMENT_MIN_BYTES {
-            return Err(format!("{count} segments in {} bytes", rest.len()));
+            return Err(format!("{count} segments in {} bytes", rest.len()).into());
         }
         check_count(count)?;
         let mut segments = Vec::new();
@@ -307,7 +310,7 @@ impl Manifest {
             });
         }
         if !rest.is_empty() {
-            return Err(format!("{} bytes after its end", rest.len()));
+            return Err(format!("{} bytes after its end", rest.len()).into());
         }
         Ok(Self {
             segments,
@@ -370,9 +373,9 @@ impl From<&Segment> for JsonSegment {
 }
 
 impl TryFrom<JsonSegment> for Segment {
-    type Error = String;
+    type Error = NotAFileName;
 
-    fn try_from(segment: JsonSegment) -> std::result::Result<Self, String> {
+    fn try_from(segment: JsonSegment) -> std::result::Result<Self, NotAFileName> {
         Ok(Self {
             kind: match segment.kind {
                 JsonKind::Full => SegmentKind::Full,
@@ -423,11 +426,9 @@ impl<'de> Deserialize<'de> for Segments {
     }
 }
 
-fn check_count(count: usize) -> std::result::Result<(), String> {
+fn check_count(count: usize) -> std::result::Result<(), Detail> {
     if count > SEGMENTS_MAX {
-        return Err(format!(
-            "it names {count} segments, at most {SEGMENTS_MAX} are read"
-        ));
+        return Err(format!("it names {count} segments, at most {SEGMENTS_MAX} are read").into());
     }
     Ok(())
 }
@@ -439,10 +440,9 @@ struct JsonVersion {
 
 /// Takes one value off the front of `bytes`. A list is taken element by element: its length alone
 /// would decide how much memory is asked for.
-fn take<T: bincode::Decode<()>>(bytes: &mut &[u8]) -> std::result::Result<T, String> {
+fn take<T: bincode::Decode<()>>(bytes: &mut &[u8]) -> std::result::Result<T, Detail> {
     let config = bincode::config::standard().with_limit::<SEGMENT_LIMIT_BYTES>();
-    let (value, taken) =
-        bincode::decode_from_slice(bytes, config).map_err(|error| error.to_string())?;
+    let (value, taken) = bincode::decode_from_slice(bytes, config)?;
     *bytes = bytes.get(taken..).unwrap_or_default();
     Ok(value)
 }

@@ -241,7 +241,7 @@ impl Slot {
             _ => return None,
         };
         let index = from.number()?;
-        let file = FileName::try_from(SegmentName { kind, index }.to_string()).ok()?;
+        let file = FileName::from(SegmentName { kind, index });
         let hash = Blake3::new(from.take()?);
         let segment = SegmentStamp { file, hash };
         let end = match (from.number()?, from.number()?, from.number()?) {

@@ -8,9 +8,10 @@
 //! needs what only it says, and never believed.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
-use apograph_format::{Crc32, ParseWordError, UnixMillis};
+use apograph_format::{Crc32, Detail, ParseWordError, UnixMillis};
 use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -115,24 +116,30 @@ impl Notes {
         }
     }
 
-    /// Reads the content of the file; the error says what is wrong with it.
+    /// Reads the content of the file; `path` is for messages.
     ///
     /// # Errors
     ///
-    /// A sentence for a person.
-    pub fn decode(bytes: &[u8]) -> std::result::Result<Self, String> {
-        let envelope: Envelope =
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    /// [`ManifestError::CorruptNotes`].
+    pub fn decode(bytes: &[u8], path: &Path) -> Result<Self> {
+        Self::read(bytes).map_err(|detail| ManifestError::CorruptNotes {
+            path: path.to_owned(),
+            detail,
+        })
+    }
+
+    fn read(bytes: &[u8]) -> std::result::Result<Self, Detail> {
+        let envelope: Envelope = serde_json::from_slice(bytes)?;
         let text = envelope.body.get();
         let found = Crc32::of(text.as_bytes());
         if found != envelope.crc32 {
             let expected = envelope.crc32;
-            return Err(format!("its checksum is {found}, and it says {expected}"));
+            return Err(format!("its checksum is {found}, and it says {expected}").into());
         }
-        let body: Body = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let body: Body = serde_json::from_str(text)?;
         if body.format != NOTES_FORMAT {
             let found = body.format;
-            return Err(format!("it has format {found}, known is {NOTES_FORMAT}"));
+            return Err(format!("it has format {found}, known is {NOTES_FORMAT}").into());
         }
         Ok(Self {
             id: body.id,
@@ -167,14 +174,10 @@ impl Notes {
 /// [`ManifestError::CorruptNotes`] and [`ManifestError::Io`].
 pub fn read_notes(repository: &Folder) -> Result<Option<Notes>> {
     let at = repository.at(NOTES_FILE_NAME);
-    let Some(bytes) = at.read_small(NOTES_MAX_BYTES)? else {
-        return Ok(None);
-    };
-    let notes = Notes::decode(&bytes).map_err(|detail| ManifestError::CorruptNotes {
-        path: at.path(),
-        detail,
-    })?;
-    Ok(Some(notes))
+    let bytes = at.read_small(NOTES_MAX_BYTES)?;
+    bytes
+        .map(|bytes| Notes::decode(&bytes, &at.path()))
+        .transpose()
 }
 
 /// Replaces the notes of a repository, whole and durably.

@@ -223,8 +223,7 @@ impl Chain {
             let segment = &entry.segment;
             let is_lost = entry.content.is_none() && segment.kind == SegmentKind::Incremental;
             let has = (segment.start_epoch..=segment.end_epoch).contains(&name.epoch);
-            let reason = entry.unusable.as_ref().filter(|_| is_lost && has)?;
-            Some(GapCause::unusable(&segment.file, reason))
+            entry.obstacle().filter(|_| is_lost && has)
         });
         match lost {
             Some(cause) => ChainError::Unreachable {

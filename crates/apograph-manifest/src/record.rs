@@ -113,11 +113,6 @@ impl From<RecordRef<'_>> for SegmentRecord {
     }
 }
 
-/// `apograph.json` cannot be used: it is not there, damaged from its first line on, or of another
-/// format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lost;
-
 /// What `apograph.json` says beside its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRead {
@@ -165,7 +160,7 @@ impl History {
     pub fn read(file: Bytes<'_>) -> apograph_io::Result<Option<Self>> {
         let mut records = Vec::new();
         let read = lines::decode(file, |record| records.push(record))?;
-        let whole = read.ok().filter(|(_, end)| end.length == file.len() as u64);
+        let whole = read.filter(|(_, end)| end.length == file.len() as u64);
         Ok(whole.map(|(evidence, _)| Self { records, evidence }))
     }
 
@@ -191,12 +186,13 @@ impl History {
 pub fn read_history(repository: &Folder) -> Result<History> {
     let mut records = Vec::new();
     let read = read_records(repository, |record| records.push(record))?;
-    let evidence = read.ok().and_then(|read| read.evidence);
+    let evidence = read.and_then(|read| read.evidence);
     Ok(History { records, evidence })
 }
 
 /// Hands the records in `apograph.json` out one by one, as far as it can be read, so that no two of
-/// them are in memory. A file that this user may not read is as none.
+/// them are in memory. `None` where it is lost: not there, damaged from its first line on, of another
+/// format, or a file that this user may not read.
 ///
 /// # Errors
 ///
@@ -204,11 +200,11 @@ pub fn read_history(repository: &Folder) -> Result<History> {
 pub fn read_records(
     repository: &Folder,
     each: impl FnMut(SegmentRecord),
-) -> Result<std::result::Result<HistoryRead, Lost>> {
+) -> Result<Option<HistoryRead>> {
     let at = repository.at(HISTORY_FILE_NAME);
     let found = at.metadata()?;
     let source = match at.source() {
-        Err(error) if error.is_not_found() || error.is_not_permitted() => return Ok(Err(Lost)),
+        Err(error) if error.is_not_found() || error.is_not_permitted() => return Ok(None),
         source => source?,
     };
     check_length(source.len() as u64, HISTORY_MAX_BYTES, at)?;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 
-use apograph_format::{Crc32, Epoch, Lsn, SegmentKind, UnixMillis};
+use apograph_format::{Code, Crc32, Epoch, Lsn, SegmentKind, SegmentName, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -80,34 +80,63 @@ impl FileName {
     }
 }
 
-impl TryFrom<&str> for FileName {
-    type Error = String;
-
-    fn try_from(name: &str) -> Result<Self, String> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let plain = name.bytes().all(allowed) && !name.starts_with('.');
-        if !plain || !(1..=255).contains(&name.len()) {
-            return Err(format!("{name:?} is not a plain file name"));
-        }
+impl Name {
+    /// The form of a name that is plain.
+    fn of(name: &str) -> Self {
         let mut bytes = [0; SHORT_MAX_BYTES];
         let short = bytes
             .get_mut(..name.len())
             .zip(u8::try_from(name.len()).ok());
-        Ok(Self(match short {
+        match short {
             Some((front, length)) => {
                 front.copy_from_slice(name.as_bytes());
-                Name::Short { length, bytes }
+                Self::Short { length, bytes }
             }
-            None => Name::Long(name.into()),
-        }))
+            None => Self::Long(name.into()),
+        }
+    }
+}
+
+/// A text is no plain file name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is not a plain file name")]
+pub struct NotAFileName {
+    name: String,
+}
+
+impl NotAFileName {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
+        Code::Malformed
+    }
+}
+
+impl TryFrom<&str> for FileName {
+    type Error = NotAFileName;
+
+    fn try_from(name: &str) -> Result<Self, NotAFileName> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let plain = name.bytes().all(allowed) && !name.starts_with('.');
+        if !plain || !(1..=255).contains(&name.len()) {
+            let name = name.to_owned();
+            return Err(NotAFileName { name });
+        }
+        Ok(Self(Name::of(name)))
     }
 }
 
 impl TryFrom<String> for FileName {
-    type Error = String;
+    type Error = NotAFileName;
 
-    fn try_from(name: String) -> Result<Self, String> {
+    fn try_from(name: String) -> Result<Self, NotAFileName> {
         Self::try_from(name.as_str())
+    }
+}
+
+/// The name of a segment is always plain.
+impl From<SegmentName> for FileName {
+    fn from(name: SegmentName) -> Self {
+        Self(Name::of(&name.to_string()))
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph_format::{Blake3, Epoch, Lsn, Point};
+use apograph_format::{Blake3, Epoch, Lsn, Point, WithCauses};
 use apograph_io::{Context, Folder};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
 use apograph_repository::{Repository, Writer};
@@ -102,7 +102,7 @@ fn state(repository: &Path, target: Target) -> Result<String, String> {
     let output = folder.path().join("out.grafeo");
     let options = Options::to(target);
     if let Err(error) = restore(repository, &output, &options, Context::default()) {
-        return Ok(format!("{} {error}", error.code()));
+        return Ok(format!("{} {}", error.code(), WithCauses(&error)));
     }
     let mut bytes = Vec::new();
     take_files(folder.path(), &mut bytes).map_err(|error| error.to_string())?;

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use apograph_capture::{CaptureError, Captured, Options, capture};
-use apograph_format::{Epoch, Point};
+use apograph_format::{Epoch, Point, WithCauses};
 use apograph_io::{Context, Folder};
 use apograph_manifest::Target;
 use apograph_repository::{Repository, RepositoryError, Writer};
@@ -301,7 +301,7 @@ impl ModelRun<'_> {
         if self.done.any || may_break && is_broken {
             return Ok(());
         }
-        Err(format!("the backup fails: {error}"))
+        Err(format!("the backup fails: {}", WithCauses(error)))
     }
 
     fn rebuild(&mut self, is_lost: bool) -> Result<(), Wrong> {
@@ -321,7 +321,9 @@ impl ModelRun<'_> {
             Writer::lock(&folder, Context::default()).and_then(|writer| writer.rebuild())
         });
         match rebuilt {
-            Err(error) if !self.done.any => Err(format!("the rebuild fails: {error}").into()),
+            Err(error) if !self.done.any => {
+                Err(format!("the rebuild fails: {}", WithCauses(&error)).into())
+            }
             _ => Ok(()),
         }
     }
@@ -334,7 +336,10 @@ impl ModelRun<'_> {
             Ok(Err(_)) if !self.done.can_be_told() => Ok(None),
             Ok(state) => state.map(Some),
             Err(_) if self.done.any => Ok(None),
-            Err(error) => Err(format!("{target} cannot be restored: {error}")),
+            Err(error) => {
+                let error = WithCauses(&error);
+                Err(format!("{target} cannot be restored: {error}"))
+            }
         }
     }
 
@@ -387,7 +392,10 @@ impl ModelRun<'_> {
         let points = match Repository::open(&self.repository, Context::default()) {
             Ok(repository) => self.points(&repository),
             Err(_) if self.done.any => return Ok(()),
-            Err(error) => return Err(format!("the repository cannot be opened: {error}").into()),
+            Err(error) => {
+                let error = WithCauses(&error);
+                return Err(format!("the repository cannot be opened: {error}").into());
+            }
         };
         let count = points.len();
         let step = count.div_ceil(self.effort.points).max(1);

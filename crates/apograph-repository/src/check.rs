@@ -1,7 +1,7 @@
 //! The comparison of a segment's file with what the manifest says of it, and of a log's end with
 //! what an increment's must be.
 
-use apograph_format::Blake3;
+use apograph_format::{Blake3, Detail};
 use apograph_io::{Bytes, Context, IoError, Sums, SumsBehind, sums, sums_behind};
 use apograph_manifest::{ChainEntry, HISTORY_FILE_NAME, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
@@ -44,7 +44,7 @@ impl Expected<'_> {
         } else {
             return Ok(());
         };
-        Err(Unusable::Damaged { offset: 0, detail })
+        Err(Unusable::damaged(0, detail))
     }
 }
 
@@ -75,10 +75,8 @@ pub fn check_size(size_bytes: u64, segment: &Segment) -> Result<(), Unusable> {
         return Ok(());
     }
     let expected = segment.size_bytes;
-    Err(Unusable::Damaged {
-        offset: size_bytes.min(expected),
-        detail: format!("it has {size_bytes} bytes, the manifest says {expected}"),
-    })
+    let detail = format!("it has {size_bytes} bytes, the manifest says {expected}");
+    Err(Unusable::damaged(size_bytes.min(expected), detail))
 }
 
 /// The comparison of an increment's file with the manifest and its record, beside the reading of
@@ -138,7 +136,7 @@ pub fn check_beside<R, E: From<IoError>>(
 ///
 /// # Errors
 ///
-/// [`Unusable::Damaged`] with the place in the file.
+/// [`Unusable::Damaged`] with the place in the file, or [`Unusable::Unsupported`].
 pub fn check_end(end: Option<LogEnd>, parts: &[LogPart<'_>]) -> Result<(), Unusable> {
     let Some(end) = end else {
         return Ok(());
@@ -146,15 +144,15 @@ pub fn check_end(end: Option<LogEnd>, parts: &[LogPart<'_>]) -> Result<(), Unusa
     let (place, detail) = match end.cause {
         LogEndCause::Clean => return Ok(()),
         LogEndCause::Damage { defect, .. } if defect.is_unsupported() => {
-            let detail = defect.to_string();
+            let detail = defect.into();
             return Err(Unusable::Unsupported { detail });
         }
-        LogEndCause::Damage { place, defect } => (place, defect.to_string()),
-        _ => (end.place, "it ends within a commit group".to_owned()),
+        LogEndCause::Damage { place, defect } => (place, Detail::from(defect)),
+        _ => (end.place, "it ends within a commit group".into()),
     };
     let part = parts.get(place.part);
     let offset = part.map_or(0, |part| {
         part.file_offset.saturating_add(place.offset as u64)
     });
-    Err(Unusable::Damaged { offset, detail })
+    Err(Unusable::damaged(offset, detail))
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use apograph_format::Code;
+use apograph_format::{Code, Detail};
 use apograph_io::IoError;
-use apograph_manifest::{ManifestError, Unusable};
+use apograph_manifest::ManifestError;
 
 /// Why a repository cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +53,15 @@ pub enum RepositoryError {
         path: PathBuf,
     },
     /// None of the segments can be part of a manifest that this version writes.
-    #[error("{} cannot be used: {}", path.display(), in_words(reason))]
+    #[error("{} cannot be used", path.display())]
     NoneUsable {
         /// The first such segment.
         path: PathBuf,
-        /// Why not.
-        reason: Unusable,
+        /// What kind of error that is.
+        code: Code,
+        /// What is wrong with it.
+        #[source]
+        detail: Detail,
     },
 }
 
@@ -74,19 +77,8 @@ impl RepositoryError {
             Self::Misplaced { .. } => Code::Usage,
             Self::Busy { .. } => Code::RepositoryBusy,
             Self::InTheWay { .. } => Code::ChainBroken,
-            Self::NoneUsable {
-                reason: Unusable::Unsupported { .. },
-                ..
-            } => Code::UnsupportedVersion,
-            Self::NoneUsable { .. } => Code::CorruptSegment,
+            Self::NoneUsable { code, .. } => *code,
         }
-    }
-}
-
-fn in_words(reason: &Unusable) -> &str {
-    match reason {
-        Unusable::Damaged { detail, .. } | Unusable::Unsupported { detail } => detail,
-        _ => "it is missing",
     }
 }
 

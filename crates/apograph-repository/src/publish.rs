@@ -9,7 +9,7 @@
 
 use std::ffi::OsString;
 
-use apograph_format::{SegmentKind, SegmentName};
+use apograph_format::{SegmentKind, SegmentName, WithCauses};
 use apograph_io::{Context, Disk, Folder, Mode, StagedFile};
 use apograph_manifest::{
     Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, append_records, read_manifest,
@@ -138,7 +138,8 @@ impl HeldRepository<'_> {
         drop(manifest);
         if let Err(error) = record(disk, repository, mode, &added, &evidence) {
             monitor.warn(&format!(
-                "the next command has to read the new segments: {error}"
+                "the next command has to read the new segments: {}",
+                WithCauses(&error)
             ));
         }
         log.keep();

@@ -76,7 +76,7 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
         match read_segment(folder, name, context) {
             Ok((segment, hash)) if known.is_replaced(&segment, hash) => {
                 let detail = format!("it is another file than {HISTORY_FILE_NAME} knows");
-                skipped.push((name, Unusable::Damaged { offset: 0, detail }));
+                skipped.push((name, Unusable::damaged(0, detail)));
             }
             Ok((mut segment, _)) => {
                 if let Some(known) = known.as_it_is(&segment) {
@@ -89,8 +89,7 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
             }
             Err(SegmentDefect::Unusable(unusable)) => skipped.push((name, unusable)),
             Err(SegmentDefect::Io(IoError::NotARegularFile { found, .. })) => {
-                let detail = format!("it is {found}");
-                skipped.push((name, Unusable::Damaged { offset: 0, detail }));
+                skipped.push((name, Unusable::damaged(0, format!("it is {found}"))));
             }
             Err(SegmentDefect::Io(error)) => return Err(error.into()),
         }
@@ -100,8 +99,9 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
         .find(|(_, reason)| matches!(reason, Unusable::Unsupported { .. }));
     let first = unknown.or(skipped.first().filter(|_| manifest.segments.is_empty()));
     if let Some((name, reason)) = first {
-        let (path, reason) = (folder.at(&name.to_string()).path(), reason.clone());
-        return Err(RepositoryError::NoneUsable { path, reason });
+        let path = folder.at(&name.to_string()).path();
+        let (code, detail) = (reason.code(), reason.detail());
+        return Err(RepositoryError::NoneUsable { path, code, detail });
     }
     encode_for_segments(&mut manifest);
     match read_notes(folder) {
@@ -282,12 +282,10 @@ pub(crate) fn read_segment(
             )
         }
     };
-    let file = FileName::try_from(text.clone())
-        .map_err(|detail| Unusable::Damaged { offset: 0, detail })?;
     let created_at = written_by(at)?;
     let segment = Segment {
         kind: name.kind,
-        file,
+        file: name.into(),
         start_epoch,
         end_epoch,
         checksum: sums.crc32,

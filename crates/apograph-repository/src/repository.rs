@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
 
-use apograph_format::{Generation, SegmentKind, SegmentName};
+use apograph_format::{Generation, SegmentKind, SegmentName, WithCauses};
 use apograph_io::{At, Context, Folder, IoError, Monitor, is_temporary};
 use apograph_manifest::{
     Chain, ChainEntry, Evidence, FileName, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
@@ -329,7 +329,7 @@ impl Repository {
         let damages = self.verified.damages().iter();
         let unusable = damages.map(|(index, found)| {
             let (offset, detail) = (found.offset, found.detail.clone());
-            (*index, Unusable::Damaged { offset, detail })
+            (*index, Unusable::damaged(offset, detail))
         });
         Self {
             chain: self.chain.without(unusable),
@@ -375,9 +375,10 @@ pub(crate) fn tell_damaged(
 ) {
     if let Err(error @ ManifestError::CorruptNotes { .. }) = notes {
         monitor.warn(&format!(
-            "{error}; until when the repository has every commit is not known, nor which times of \
+            "{}; until when the repository has every commit is not known, nor which times of \
              capture are those of files. The backups are none the worse, and the next one writes \
-             the file anew, with another id"
+             the file anew, with another id",
+            WithCauses(error)
         ));
     }
 }

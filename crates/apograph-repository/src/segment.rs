@@ -6,7 +6,7 @@ use std::ops::Range;
 use apograph_format::v1::{SpillTable, SpilledFile};
 use apograph_format::v2::{PieceWalk, WalSegmentHeader};
 use apograph_format::{
-    Extent, FormatError, Generation, Image, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
+    Code, Extent, FormatError, Generation, Image, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use apograph_io::{At, Bytes, Context, IoError, PartsSums, Source, Sums};
 use apograph_manifest::{ImageIdentity, Unusable};
@@ -42,7 +42,7 @@ impl StoredFile {
         if source.is_sparse() {
             let count = source.len();
             let detail = format!("almost all of its {count} bytes were never written");
-            return Err(Unusable::Damaged { offset: 0, detail }.into());
+            return Err(Unusable::damaged(0, detail).into());
         }
         Ok(Self { source })
     }
@@ -209,7 +209,7 @@ fn left_out(groups: u64) -> Unusable {
     let detail =
         format!("it counts {groups} commit groups and holds none: the engine left them out");
     let offset = SEGMENT_HEADER_BYTES as u64;
-    Unusable::Damaged { offset, detail }
+    Unusable::damaged(offset, detail)
 }
 
 fn find_pieces(file: Bytes<'_>) -> Result<Vec<PieceAt>, SegmentDefect> {
@@ -224,7 +224,7 @@ fn find_pieces(file: Bytes<'_>) -> Result<Vec<PieceAt>, SegmentDefect> {
         if pieces.len() == PIECES_MAX {
             let detail = format!("more than {PIECES_MAX} pieces of log files");
             let offset = start as u64;
-            return Err(Unusable::Damaged { offset, detail }.into());
+            return Err(Unusable::damaged(offset, detail).into());
         }
         pieces.push(PieceAt {
             frames: start..start.saturating_add(place(piece.frames_bytes)),
@@ -363,11 +363,13 @@ pub fn check_image<E: From<FormatError> + From<IoError>>(
 }
 
 /// Why a segment's file cannot be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SegmentDefect {
-    /// It is not there, or the operating system does not give it.
+    /// The operating system does not give it.
+    #[error(transparent)]
     Io(IoError),
-    /// Its bytes are not those of a segment.
+    /// It is not there, or its bytes are not those of a segment.
+    #[error(transparent)]
     Unusable(Unusable),
 }
 
@@ -388,6 +390,14 @@ pub(crate) fn usable<T>(opened: Result<T, SegmentDefect>) -> Result<Option<T>, I
 }
 
 impl SegmentDefect {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Io(error) => error.code(),
+            Self::Unusable(reason) => reason.code(),
+        }
+    }
+
     /// What the defect is in the file of a segment that the manifest knows: a version that is not
     /// known here is damage where the checksum is another one too.
     #[must_use]
@@ -423,14 +433,6 @@ impl From<Unusable> for SegmentDefect {
 
 impl From<FormatError> for SegmentDefect {
     fn from(error: FormatError) -> Self {
-        let detail = error.to_string();
-        Self::Unusable(if error.is_unsupported() {
-            Unusable::Unsupported { detail }
-        } else {
-            Unusable::Damaged {
-                offset: error.offset(),
-                detail,
-            }
-        })
+        Self::Unusable(error.into())
     }
 }

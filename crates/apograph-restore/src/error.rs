@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use apograph_format::Code;
 use apograph_io::IoError;
-use apograph_manifest::{ChainError, FileName, Unusable};
+use apograph_manifest::{ChainError, UnusableSegment};
 use apograph_repository::RepositoryError;
 
 /// Why a database was not restored. Nothing was written.
@@ -21,13 +21,8 @@ pub enum RestoreError {
     #[error(transparent)]
     Chain(ChainError),
     /// A segment that the target needs cannot be used.
-    #[error("{}", describe(file, reason))]
-    Segment {
-        /// Its file.
-        file: FileName,
-        /// Why not.
-        reason: Unusable,
-    },
+    #[error(transparent)]
+    Segment(UnusableSegment),
     /// Something stands where the restored database would go.
     #[error("{} exists already", path.display())]
     OutputExists {
@@ -42,16 +37,6 @@ pub enum RestoreError {
     },
 }
 
-fn describe(file: &FileName, reason: &Unusable) -> String {
-    match reason {
-        Unusable::Damaged { offset, detail } => {
-            format!("{file} is damaged at byte {offset}: {detail}")
-        }
-        Unusable::Unsupported { detail } => format!("{file}: {detail}"),
-        _ => format!("{file} is missing"),
-    }
-}
-
 impl RestoreError {
     /// The kind of the error, by a stable name that the command prints.
     pub const fn code(&self) -> Code {
@@ -60,19 +45,10 @@ impl RestoreError {
             Self::Io(_) => Code::Io,
             Self::Repository(error) => error.code(),
             Self::Chain(error) => error.code(),
-            Self::Segment { reason, .. } => code_of(reason),
+            Self::Segment(segment) => segment.code(),
             Self::OutputExists { .. } => Code::OutputExists,
             Self::OutputBusy { .. } => Code::RepositoryBusy,
         }
-    }
-}
-
-/// The error that an unusable segment is.
-pub(crate) const fn code_of(reason: &Unusable) -> Code {
-    match reason {
-        Unusable::Missing => Code::ChainBroken,
-        Unusable::Unsupported { .. } => Code::UnsupportedVersion,
-        _ => Code::CorruptSegment,
     }
 }
 

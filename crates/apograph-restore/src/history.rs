@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
 use apograph_io::Context;
-use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable};
+use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable, UnusableSegment};
 use apograph_repository::Repository;
 use apograph_wal::{Group, GroupHead, PlacedEvent, Placement};
 
@@ -50,12 +50,7 @@ pub enum Logged {
     /// A commit.
     Commit(Commit),
     /// An increment that cannot be used, in the place of its commits.
-    Unusable {
-        /// Its file.
-        segment: FileName,
-        /// Why not.
-        reason: Unusable,
-    },
+    Unusable(UnusableSegment),
 }
 
 /// Reads every commit of the repository in `folder`, in log order, or the last one first.
@@ -132,19 +127,19 @@ impl<'a> OneSegment<'a> {
     }
 
     fn unusable(&self, reason: Unusable) -> Logged {
-        let segment = self.entry.segment.file.clone();
-        Logged::Unusable { segment, reason }
+        let file = self.entry.segment.file.clone();
+        Logged::Unusable(UnusableSegment { file, reason })
     }
 
     /// Reads its commits; tells why it cannot be used, where it cannot.
     fn read<E: From<RestoreError>>(
         &self,
-        step: Result<Step<'_>, WalkError>,
+        step: Step<'_>,
         mut see: impl FnMut(Commit) -> Result<(), E>,
     ) -> Result<Option<Unusable>, E> {
         let mut outcome = Ok(());
-        let read = step.and_then(|step| {
-            step.increment()?.check(|event| {
+        let read = step.increment().and_then(|increment| {
+            increment.check(|event| {
                 if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
                     outcome = see(self.commit(group, placement)?);
                 }

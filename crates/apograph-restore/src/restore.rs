@@ -5,10 +5,13 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use apograph_format::{Epoch, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
+use apograph_format::{
+    Epoch, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis, WithCauses,
+};
 use apograph_io::{Context, IoError, Mode, Monitor, Owner, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
+    UnusableSegment,
 };
 use apograph_repository::Repository;
 
@@ -17,7 +20,7 @@ use crate::pieces::{PIECE_BYTES, Piece, Pieces, write_beside};
 use crate::selection::Selection;
 use crate::sink::Sink;
 use crate::staging::{Output, Staging};
-use crate::walk::{Walk, WalkError, total_bytes};
+use crate::walk::{Step, Walk, WalkError, total_bytes};
 
 /// How to restore.
 #[derive(Debug, Clone)]
@@ -105,22 +108,23 @@ pub fn restore(
     loop {
         match restored(&repository, &place, output, options, context) {
             // Some file is another one than the manifest means, or may be.
-            Err(RestoreError::Segment { .. } | RestoreError::Chain(_))
+            Err(RestoreError::Segment(_) | RestoreError::Chain(_))
                 if repository.unsummed().next().is_some() =>
             {
                 repository = repository.summed(context)?;
             }
             // What cannot be used is as if that had been seen when the repository was opened: other
             // segments may do, and if none do, the plan says how near others come.
-            Err(RestoreError::Segment { file, reason }) => {
-                repository = repository.without(&file, reason.clone());
-                passed_over.push(RestoreError::Segment { file, reason });
+            Err(RestoreError::Segment(segment)) => {
+                repository = repository.without(&segment.file, segment.reason.clone());
+                passed_over.push(segment);
             }
             Ok(restored) => {
-                for defect in passed_over {
-                    context
-                        .monitor
-                        .warn(&format!("{defect}; the state was restored without it"));
+                for segment in passed_over {
+                    context.monitor.warn(&format!(
+                        "{}; the state was restored without it",
+                        WithCauses(&segment)
+                    ));
                 }
                 return Ok(restored);
             }
@@ -148,7 +152,7 @@ fn restored(
         restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
         return Ok(restored);
     }
-    let model = repository.file_of(maker.full()?);
+    let model = repository.file_of(maker.full());
     let mode = Mode::of(&model.open()?, &model.path())?;
     let staging = Staging::begin(place.clone(), mode, context)?;
     maker
@@ -224,10 +228,8 @@ impl<'a> Maker<'a> {
         Self { context, ..self }
     }
 
-    fn segment(&self, index: usize) -> Result<&'a Segment> {
-        let entry = self.repository.chain().entries().get(index);
-        let entry = entry.ok_or(RestoreError::Chain(ChainError::NoFullBackup))?;
-        Ok(&entry.segment)
+    fn segment(&self, index: usize) -> &'a Segment {
+        &self.repository.chain().entries()[index].segment
     }
 
     /// Those of the plan.
@@ -236,15 +238,14 @@ impl<'a> Maker<'a> {
         std::iter::once(self.plan.full).chain(increments)
     }
 
-    fn full(&self) -> Result<&'a Segment> {
+    fn full(&self) -> &'a Segment {
         self.segment(self.plan.full)
     }
 
-    fn full_content(&self) -> Result<&'a FullContent> {
-        let entry = self.repository.chain().entries().get(self.plan.full);
-        match entry.map(|entry| &entry.content) {
-            Some(Some(SegmentContent::Full(full))) => Ok(full),
-            _ => Err(ChainError::NoFullBackup.into()),
+    fn full_content(&self) -> &'a FullContent {
+        match &self.repository.chain().entries()[self.plan.full].content {
+            Some(SegmentContent::Full(full)) => full,
+            _ => unreachable!("a plan begins with a full backup of which the content is known"),
         }
     }
 
@@ -256,7 +257,7 @@ impl<'a> Maker<'a> {
                 Err(self.failed(index, error))
             }
             (Err(error), _) => Err(error),
-            (Ok(()), Ok(sink)) => self.restored(output, sink.finish()?),
+            (Ok(()), Ok(sink)) => Ok(self.restored(output, sink.finish()?)),
         }
     }
 
@@ -266,35 +267,15 @@ impl<'a> Maker<'a> {
         let others = self.repository.unsummed();
         let others: Vec<_> = others.filter(|index| !in_plan.contains(index)).collect();
         let read = self.indexes().chain(others.iter().copied());
-        let sizes = read.map(|index| self.segment(index).map(|it| it.size_bytes));
-        let sizes = sizes.collect::<Result<Vec<u64>>>()?;
+        let sizes = read.map(|index| self.segment(index).size_bytes);
         let monitor = self.context.monitor;
         monitor.phase("restoring", total_bytes(sizes));
         let mut walk = Walk::from(self.repository, self.plan.full, self.context);
         let full = self.plan.full;
-        let read = walk.step(full).and_then(|step| {
-            let opened = step.full()?;
-            pieces.push(full, Piece::Image(Arc::clone(&opened.file)))?;
-            opened.check()?;
-            Ok(opened.file.bytes().len() as u64)
-        });
+        let read = self.check_full(walk.step(full), pieces);
         self.bytes_read += read.map_err(|error| self.failed(full, error))?;
         for &index in &self.plan.increments {
-            let selection = &mut self.selection;
-            let read = walk.step(index).and_then(|step| {
-                let opened = step.increment()?;
-                let (file, overlap_bytes) = (Arc::clone(&opened.file), opened.overlap_bytes);
-                let push = |runs| {
-                    let file = Arc::clone(&file);
-                    pieces.push(index, Piece::Log(file, overlap_bytes, runs))
-                };
-                opened.check(|event| {
-                    selection.add(event)?;
-                    selection.take_some(PIECE_BYTES).map_or(Ok(()), push)
-                })?;
-                push(selection.take_rest())?;
-                Ok(file.bytes().len() as u64)
-            });
+            let read = self.check_increment(index, walk.step(index), pieces);
             self.bytes_read += read.map_err(|error| self.failed(index, error))?;
         }
         self.check_others(&others)?;
@@ -304,14 +285,49 @@ impl<'a> Maker<'a> {
         Ok(())
     }
 
+    /// Hands on the image of the plan's full backup; tells how many bytes that has.
+    fn check_full(
+        &self,
+        step: Step<'_>,
+        pieces: &Pieces<'_, '_>,
+    ) -> std::result::Result<u64, WalkError> {
+        let opened = step.full()?;
+        pieces.push(self.plan.full, Piece::Image(Arc::clone(&opened.file)))?;
+        opened.check()?;
+        Ok(opened.file.bytes().len() as u64)
+    }
+
+    /// Hands on what of an increment is part of the state; tells how many bytes that has.
+    fn check_increment(
+        &mut self,
+        index: usize,
+        step: Step<'_>,
+        pieces: &Pieces<'_, '_>,
+    ) -> std::result::Result<u64, WalkError> {
+        let selection = &mut self.selection;
+        let opened = step.increment()?;
+        let (file, overlap_bytes) = (Arc::clone(&opened.file), opened.overlap_bytes);
+        let push = |runs| {
+            let file = Arc::clone(&file);
+            pieces.push(index, Piece::Log(file, overlap_bytes, runs))
+        };
+        opened.check(|event| {
+            selection.add(event)?;
+            selection.take_some(PIECE_BYTES).map_or(Ok(()), push)
+        })?;
+        push(selection.take_rest())?;
+        Ok(file.bytes().len() as u64)
+    }
+
     /// Compares other files with the manifest: the plan was made of what is in them too.
     fn check_others(&self, others: &[usize]) -> Result<()> {
         let mut walk = Walk::from(self.repository, 0, self.context);
         for &index in others {
-            let checked = walk.step(index).and_then(|step| match step.kind() {
-                SegmentKind::Full => step.full()?.check(),
+            let step = walk.step(index);
+            let checked = match step.kind() {
+                SegmentKind::Full => step.full().and_then(|full| full.check()),
                 SegmentKind::Incremental => step.file().map(drop),
-            });
+            };
             checked.map_err(|error| self.failed(index, error))?;
         }
         Ok(())
@@ -350,7 +366,7 @@ impl<'a> Maker<'a> {
         let Cut::Through(lsn) = self.plan.cut else {
             return Ok(());
         };
-        let below = self.end_lsn()?;
+        let below = self.end_lsn();
         if below == Some(lsn) {
             return Ok(());
         }
@@ -359,30 +375,25 @@ impl<'a> Maker<'a> {
     }
 
     /// Generation 2: the position after the state.
-    fn end_lsn(&self) -> Result<Option<Lsn>> {
+    fn end_lsn(&self) -> Option<Lsn> {
         let in_log = self.selection.last.and_then(|last| last.end);
-        let start = self.full_content()?.start_lsn();
-        Ok(in_log.or(start))
+        let start = self.full_content().start_lsn();
+        in_log.or(start)
     }
 
     fn failed(&self, index: usize, error: WalkError) -> RestoreError {
-        match (error, self.segment(index)) {
-            (WalkError::Io(error), _) => error.into(),
-            (WalkError::Output(error), _) => *error,
-            (WalkError::Unusable(reason), Ok(segment)) => RestoreError::Segment {
-                file: segment.file.clone(),
-                reason,
-            },
-            (WalkError::Unusable(_), Err(error)) => error,
+        match error {
+            WalkError::Io(error) => error.into(),
+            WalkError::Output(error) => *error,
+            WalkError::Unusable(reason) => {
+                let file = self.segment(index).file.clone();
+                RestoreError::Segment(UnusableSegment { file, reason })
+            }
         }
     }
 
-    fn restored(
-        self,
-        output: &Path,
-        (bytes_written, owner): (u64, Option<Owner>),
-    ) -> Result<Restored> {
-        let full = self.full_content()?;
+    fn restored(self, output: &Path, (bytes_written, owner): (u64, Option<Owner>)) -> Restored {
+        let full = self.full_content();
         let entries = self.repository.chain().entries();
         let increments = self
             .plan
@@ -399,12 +410,12 @@ impl<'a> Maker<'a> {
         let is_counted = entry.is_some_and(|entry| entry.is_counted);
         let point = point.filter(|_| is_counted);
         let timeline = point.map_or(full.base.timeline, |point| point.timeline);
-        Ok(Restored {
+        Restored {
             output: output.to_owned(),
             point,
             timeline: is_counted.then_some(timeline),
-            lsn: self.end_lsn()?,
-            full: self.full()?.clone(),
+            lsn: self.end_lsn(),
+            full: self.full().clone(),
             increments: increments.collect(),
             commits: self.selection.commits,
             bytes_read: self.bytes_read,
@@ -413,7 +424,7 @@ impl<'a> Maker<'a> {
             interval: self.interval(),
             bytes_free: None,
             statements_to_run: self.selection.statements.into_list(),
-        })
+        }
     }
 
     /// What the plan knows, and what was read of the commits around the instant.

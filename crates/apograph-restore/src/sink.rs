@@ -123,7 +123,7 @@ impl<'d> Sink<'d> {
         if self.end != Some(start) {
             let end = self.end.unwrap_or_default();
             let detail = format!("its commits begin at LSN {start}, those before end at {end}");
-            return Err(Unusable::Damaged { offset: 0, detail }.into());
+            return Err(Unusable::damaged(0, detail).into());
         }
         if matches!(self.open, Some(Open::Two(open)) if open.is_same_segment(header)) {
             return Ok(());
@@ -137,7 +137,7 @@ impl<'d> Sink<'d> {
             let detail = format!(
                 "of the encrypted log file that begins at LSN {first}, all before LSN {start} is missing"
             );
-            return Err(Unusable::Damaged { offset: 0, detail }.into());
+            return Err(Unusable::damaged(0, detail).into());
         };
         self.begin(LogPosition::Lsn(start))?;
         self.open = Some(Open::Two(*header));

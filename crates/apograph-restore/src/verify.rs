@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis};
+use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis, WithCauses};
 use apograph_io::{At, Clock, Context};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
 use apograph_repository::{Repository, VerificationRecord};
 
-use crate::error::{RestoreError, Result, code_of};
+use crate::error::{RestoreError, Result};
 use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
 
 /// To share a segment of this size among threads pays.
@@ -90,7 +90,7 @@ pub fn verify_and_record(
     if repository.has_history() || options.only_new {
         let recorded = repository.record_verifications(&marks, context);
         recorded.unwrap_or_else(|error| {
-            let monitor = context.monitor;
+            let (monitor, error) = (context.monitor, WithCauses(&error));
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
         repository.folder().tell_lacks(context.monitor);
@@ -184,7 +184,7 @@ struct Found<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn segment(&self, index: usize, step: std::result::Result<Step<'_>, WalkError>) {
+    fn segment(&self, index: usize, step: Step<'_>) {
         let Some(entry) = self.repository.chain().entries().get(index) else {
             return;
         };
@@ -203,7 +203,7 @@ impl<'a> Check<'a> {
             .then(|| settled_stamp(file, self.context.clock))
             .flatten();
         let at = self.context.clock.now();
-        let read = step.and_then(|step| self.read(step, segment.kind));
+        let read = self.read(step, segment.kind);
         let mut found = self.found();
         if self.notes {
             let verification = stamp.map(|stamp| Verification::new(stamp, self.level, at));
@@ -289,7 +289,7 @@ fn damage_in<T>(
                 stamp,
                 at,
                 offset: *offset,
-                detail: detail.clone(),
+                detail: detail.to_string(),
             })
         }
         _ => None,
@@ -314,10 +314,7 @@ fn settled_stamp(at: At<'_>, clock: &dyn Clock) -> Option<FileStamp> {
 fn missing_links(repository: &Repository) -> Vec<Problem> {
     let gaps = repository.chain().gaps();
     let problems = gaps.filter(|gap| match &gap.cause {
-        GapCause::NotContinued { .. }
-        | GapCause::Damaged { .. }
-        | GapCause::MissingFile { .. }
-        | GapCause::Unsupported { .. } => false,
+        GapCause::NotContinued { .. } | GapCause::Unusable(_) => false,
         // Commits out of order may still come, or were lost in a crash before they were logged.
         GapCause::EpochsMissing {
             is_out_of_order, ..
@@ -328,7 +325,7 @@ fn missing_links(repository: &Repository) -> Vec<Problem> {
         code: gap.cause.code(),
         file: gap.cause.file().map(ToString::to_string),
         offset: None,
-        detail: gap.cause.to_string(),
+        detail: WithCauses(&gap.cause).to_string(),
         epochs: None,
     };
     problems.map(problem).collect()
@@ -336,17 +333,11 @@ fn missing_links(repository: &Repository) -> Vec<Problem> {
 
 impl Problem {
     fn with(file: &str, reason: &Unusable, epochs: (Epoch, Epoch)) -> Self {
-        let (offset, detail) = match reason {
-            Unusable::Damaged { offset, detail } => (Some(*offset), detail.clone()),
-            Unusable::Unsupported { detail } => (None, detail.clone()),
-            _ => (None, "it is missing".to_owned()),
-        };
-        let code = code_of(reason);
         Self {
-            code,
+            code: reason.code(),
             file: Some(file.to_owned()),
-            offset,
-            detail,
+            offset: reason.offset(),
+            detail: reason.detail().to_string(),
             epochs: Some(epochs),
         }
     }

@@ -92,12 +92,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes to an entry, which lies ahead, and passes over those before it.
-    pub(crate) fn step(&mut self, index: usize) -> Result<Step<'a>, WalkError> {
+    pub(crate) fn step(&mut self, index: usize) -> Step<'a> {
         while self.next < index {
             self.pass();
         }
-        let entry = self.repository.chain().entries().get(index);
-        let entry = entry.ok_or(Unusable::Missing)?;
+        let entry = &self.repository.chain().entries()[index];
         let step = Step {
             repository: self.repository,
             context: self.context,
@@ -108,7 +107,7 @@ impl<'a> Walk<'a> {
             spans_base: self.spans_base(index, entry),
         };
         self.pass();
-        Ok(step)
+        step
     }
 
     fn pass(&mut self) {
@@ -336,10 +335,7 @@ pub(crate) struct Walked {
 }
 
 fn differs(detail: &str) -> Unusable {
-    Unusable::Damaged {
-        offset: 0,
-        detail: detail.to_owned(),
-    }
+    Unusable::damaged(0, detail)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ pub enum WalError {
     #[error(transparent)]
     Io(#[from] IoError),
     /// `checkpoint.meta` is damaged.
-    #[error("{} is damaged: {source}", path.display())]
+    #[error("{} is damaged", path.display())]
     Checkpoint {
         /// The file.
         path: PathBuf,
@@ -21,7 +21,7 @@ pub enum WalError {
         source: FormatError,
     },
     /// The header of a log file of generation 2 is damaged.
-    #[error("{} is damaged: {source}", path.display())]
+    #[error("{} is damaged", path.display())]
     Header {
         /// The file.
         path: PathBuf,

@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::thread;
 
-use apograph::{Backup, CancellationToken, Repository, Target};
+use apograph::{Backup, CancellationToken, Repository, Target, WithCauses};
 use grafeo_engine::GrafeoDB;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -28,6 +28,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         .expect("no panic");
     let restore = repository.restore(Target::Latest).monitor(&token);
     let error = restore.to("never.grafeo").expect_err("it is cancelled");
-    println!("{error}");
+    println!("{}", WithCauses(&error));
     Ok(())
 }

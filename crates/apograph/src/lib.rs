@@ -15,6 +15,9 @@
 //! [`Monitor`] of your own hears of its progress too. What is cancelled leaves what a failed one
 //! leaves: nothing.
 //!
+//! Each error has a [`Code`] to decide by, and its causes as its sources, which it does not repeat:
+//! [`WithCauses`] prints all of them in one sentence, as the command does.
+//!
 //! The layers, for more than that:
 //!
 //! | module | crate | for |
@@ -33,7 +36,9 @@ mod handle;
 mod prepared;
 
 pub use apograph_capture::{CaptureError, Captured};
-pub use apograph_format::{Epoch, Generation, Lsn, Point, PointName, Timeline, UnixMillis};
+pub use apograph_format::{
+    Code, Epoch, Generation, Lsn, Point, PointName, Timeline, UnixMillis, WithCauses,
+};
 pub use apograph_io::{CancellationToken, Monitor, Pace, Threads};
 pub use apograph_manifest::{Chain, Gap, GapCause, GapKind, PointRange, Target};
 pub use apograph_repository::RepositoryError;

@@ -17,7 +17,7 @@ mod v2;
 
 pub(crate) use evidence::evidence_of;
 
-use apograph_format::{Generation, LogPosition, Lsn, SegmentKind};
+use apograph_format::{Detail, Generation, LogPosition, Lsn, SegmentKind};
 use apograph_io::Context;
 use apograph_manifest::{
     ChainEntry, Evidence, FolderStamp, FullContent, ImageIdentity, Marker, Nonce, SegmentContent,
@@ -152,9 +152,7 @@ impl<'a> Search<'a> {
         let found = self.after_last()?;
         // What goes on from there would be out of reach too.
         let plan = self.repository.chain().plan(&Target::Latest);
-        plan.map_err(|error| ChainBreak::Unreachable {
-            cause: error.to_string(),
-        })?;
+        plan.map_err(|cause| ChainBreak::Unreachable { cause })?;
         Ok(self.before_last()?.map_or(found, ResumePoint::Before))
     }
 
@@ -301,8 +299,10 @@ impl<'a> Search<'a> {
 fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<ChainBreak> {
     let parts = [file.part()];
     let [part] = &parts;
+    let other_bytes = || ChainBreak::OtherBytes {
+        file: name_of(file),
+    };
     let mut groups = GroupReader::new(&parts);
-    let mut is_whole = false;
     for event in groups.by_ref() {
         let behind = match event? {
             LogEvent::Group(group) => group.end.offset,
@@ -310,23 +310,20 @@ fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<C
             | LogEvent::Seal { run }
             | LogEvent::LeadingEpoch { run, .. } => run.end,
         };
-        is_whole = part.position(behind) >= end;
-        if is_whole {
-            break;
+        if part.position(behind) >= end {
+            return Ok(other_bytes());
         }
     }
-    let (place, detail) = match groups.end().map(|stopped| (stopped.place, stopped.cause)) {
-        Some((_, LogEndCause::Damage { place, defect })) => (place, defect.to_string()),
-        Some((place, _)) => (
-            place,
-            "the commits that were captured from there are not whole any more".to_owned(),
+    let stopped = groups.end();
+    let (place, detail) = match stopped.map(|stopped| stopped.cause) {
+        Some(LogEndCause::Damage { place, defect }) => (place, Detail::from(defect)),
+        _ => (
+            stopped.map_or(Place::default(), |stopped| stopped.place),
+            "the commits that were captured from there are not whole any more".into(),
         ),
-        None => (Place::default(), String::new()),
     };
-    if is_whole || part.position(place.offset) < image {
-        return Ok(ChainBreak::OtherBytes {
-            file: name_of(file),
-        });
+    if part.position(place.offset) < image {
+        return Ok(other_bytes());
     }
     Ok(ChainBreak::Damaged {
         path: file.path.clone(),
@@ -349,17 +346,14 @@ pub(crate) fn damage(
     let LogEndCause::Damage { place, defect } = end.cause else {
         return None;
     };
-    let part = parts.get(place.part)?;
-    let path = files.get(place.part)?.path.clone();
-    let offset = part.file_offset.saturating_add(place.offset as u64);
-    let detail = defect.to_string();
+    let (part, path) = (&parts[place.part], files[place.part].path.clone());
     Some(if defect.is_unsupported() {
-        CaptureError::UnsupportedLog { path, detail }
+        CaptureError::UnsupportedLog { path, defect }
     } else {
         CaptureError::WalDamaged {
             path,
-            offset,
-            detail,
+            offset: part.file_offset.saturating_add(place.offset as u64),
+            detail: defect.into(),
         }
     })
 }

@@ -7,7 +7,7 @@
 
 use apograph_format::{Blake3, LogPosition, UnixMillis};
 use apograph_io::Bytes;
-use apograph_manifest::{ChainEntry, FileStamp, SegmentContent};
+use apograph_manifest::{ChainEntry, FileStamp, SegmentContent, Unusable};
 use apograph_repository::{IncrementFile, SegmentDefect};
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, LogPart, Runs};
 
@@ -90,7 +90,7 @@ impl Search<'_> {
                 if let Some(part) = other_part(&mut log_runs, bytes)? {
                     let file = older.get(part);
                     // The file in which the chain ends was found to be the one that was captured.
-                    return Ok(Some(file.ok_or_else(|| unusable(entry))?));
+                    return Ok(Some(file.ok_or_else(|| unusable(entry, None))?));
                 }
             }
         }
@@ -128,19 +128,18 @@ impl Search<'_> {
     }
 
     /// An increment, opened.
-    fn increment(&self, entry: &ChainEntry) -> Proof<IncrementFile> {
+    pub(super) fn increment(&self, entry: &ChainEntry) -> Proof<IncrementFile> {
         let opened = IncrementFile::open(self.repository.file_of(&entry.segment));
         opened.map_err(|defect| match defect {
             SegmentDefect::Io(error) => error.into(),
-            SegmentDefect::Unusable(_) => unusable(entry).into(),
+            SegmentDefect::Unusable(reason) => unusable(entry, Some(reason)).into(),
         })
     }
 }
 
-fn unusable(entry: &ChainEntry) -> ChainBreak {
-    ChainBreak::Unreachable {
-        cause: format!("{} cannot be used", entry.segment.file),
-    }
+fn unusable(entry: &ChainEntry, reason: Option<Unusable>) -> ChainBreak {
+    let file = entry.segment.file.clone();
+    ChainBreak::Increment { file, reason }
 }
 
 /// A part without what stands at a position or after it.

@@ -16,10 +16,10 @@
 
 use apograph_format::{LogPosition, Lsn};
 use apograph_manifest::{Keep, SegmentContent};
-use apograph_repository::{IncrementFile, SegmentDefect};
+use apograph_repository::IncrementFile;
 use apograph_wal::{LogFile, LogFolder};
 
-use super::proof::{Proof, Unproved};
+use super::proof::Proof;
 use super::{PROOF_BYTES, ResumePoint, Search, counting, is_of, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
@@ -128,11 +128,7 @@ impl Search<'_> {
         for entry in self.entries.iter().rev() {
             match &entry.content {
                 Some(SegmentContent::Increment(_)) => {
-                    let opened = IncrementFile::open(self.repository.file_of(&entry.segment));
-                    let file = opened.map_err(|defect| match defect {
-                        SegmentDefect::Io(error) => error.into(),
-                        SegmentDefect::Unusable(_) => Unproved::from(self.unusable()),
-                    })?;
+                    let file = self.increment(entry)?;
                     if !file.before(end).is_empty() {
                         return Ok(Some(file));
                     }

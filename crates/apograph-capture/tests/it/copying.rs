@@ -12,6 +12,7 @@ use apograph_capture::{Kind, Result};
 use apograph_format::{Generation, checkpoint_image};
 use apograph_manifest::SegmentRecord;
 use apograph_testing::disk::{Fault, SimDisk};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
 use crate::frames::{encrypted, slot};
@@ -201,7 +202,7 @@ fn a_damaged_slot_is_no_backup_and_one_that_is_being_written_is_waited_for() {
     let watched = watched.writing(first, database, damaged.clone());
     let error = watched.capture().expect_err("a damaged slot");
     assert_eq!(error.code(), "corrupt-database", "{error}");
-    let words = error.to_string();
+    let words = told(&error);
     assert!(words.contains("a header slot is damaged"), "{words}");
 
     let third = watched.indexes("create")[2];

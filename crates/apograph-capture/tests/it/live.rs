@@ -24,6 +24,7 @@ use apograph_repository::init;
 use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::encoding::{PAGE_BYTES, varint};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::Fixtures;
 use apograph_testing::scratch::scratch;
 use apograph_wal::{GroupReader, LogEvent, LogFolder};
@@ -134,7 +135,7 @@ impl Live {
     #[track_caller]
     pub(crate) fn refused(&self, kind: Kind) -> (&'static str, String) {
         let error = self.capture(kind).expect_err("a refusal");
-        (error.code().as_str(), error.to_string())
+        (error.code().as_str(), told(&error))
     }
 
     pub(crate) fn log(&self) -> LogFolder {

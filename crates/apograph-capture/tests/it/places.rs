@@ -6,6 +6,7 @@ use std::path::Path;
 
 use apograph_capture::{Options, capture};
 use apograph_testing::context::every_core;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::Live;
@@ -35,7 +36,7 @@ fn a_repository_in_a_log_folder_is_refused_before_anything_is_written() {
             let error = captured.expect_err("a place that does not last");
             assert_eq!(error.code(), "usage", "{error}");
             let end = "the engine removes what lies in the log folder of a database";
-            assert!(error.to_string().ends_with(end), "{error}");
+            assert!(told(&error).ends_with(end), "{error}");
         };
         refused(&inside);
         refused(&log_folder);

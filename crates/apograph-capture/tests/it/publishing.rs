@@ -207,6 +207,8 @@ fn a_log_that_the_engine_took_away_needs_no_marker_and_no_cursor() {
                 panic!("{heard:?}");
             };
             assert!(warning.starts_with(expected), "{warning}");
+            let cause = std::io::Error::from(ErrorKind::StorageFull).to_string();
+            assert!(warning.ends_with(&cause), "{warning}");
         }
     }
 }

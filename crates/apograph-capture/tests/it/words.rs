@@ -3,28 +3,39 @@
 use std::fs;
 
 use apograph_capture::{CaptureError, ChainBreak, Kind, Options, capture};
+use apograph_format::v2::RecordDefect;
 use apograph_format::{Epoch, Lsn};
+use apograph_manifest::{ChainError, FileName, Unusable};
 use apograph_testing::context::every_core;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::{Live, flip};
 
 #[test]
 fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
-    let file = "backup_incr_0001.wal".to_owned().try_into();
-    let file = file.expect("a name");
-    let cause = "a gap".to_owned();
+    let file = FileName::try_from("backup_incr_0001.wal").expect("a name");
     let file_name = || "wal_00000002.log".to_owned();
     let position = Lsn::new(296);
     let words = [
         (ChainBreak::NoFullBackup, "no earlier backup"),
         (
-            ChainBreak::LastSegment { file },
+            ChainBreak::LastSegment { file: file.clone() },
             "backup_incr_0001.wal, the last segment, cannot be used",
         ),
         (
-            ChainBreak::Unreachable { cause },
-            "cannot be restored: a gap",
+            ChainBreak::Unreachable {
+                cause: ChainError::NoFullBackup,
+            },
+            "cannot be restored: the repository has no full backup",
+        ),
+        (
+            ChainBreak::Increment {
+                file: file.clone(),
+                reason: Some(Unusable::damaged(17, "its checksum is another one")),
+            },
+            "cannot be restored: backup_incr_0001.wal cannot be used: damaged at byte 17: its \
+             checksum is another one",
         ),
         (ChainBreak::Migrated, "migrated from Grafeo 0.5 to 0.6"),
         (ChainBreak::Closed, "was closed since"),
@@ -59,7 +70,7 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
             ChainBreak::Damaged {
                 path: "log/wal_00000002.log".into(),
                 offset: 17,
-                detail: "a record has kind 0".to_owned(),
+                detail: RecordDefect::KindZero.into(),
             },
             "log/wal_00000002.log is damaged at byte 17: a record has kind 0",
         ),
@@ -116,13 +127,11 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
         ),
     ];
     for (broken, expected) in words {
-        assert!(broken.to_string().contains(expected), "{broken}");
+        let words = told(&broken);
+        assert!(words.contains(expected), "{words}");
         let error = CaptureError::ChainBroken(broken.clone());
         assert_eq!(error.code(), "chain-broken");
-        assert_eq!(
-            error.to_string(),
-            format!("the chain cannot go on: {broken}")
-        );
+        assert_eq!(told(&error), format!("the chain cannot go on: {words}"));
     }
 }
 
@@ -183,16 +192,19 @@ fn damage_in_the_log_is_told_with_its_place() {
         let error = live.capture(kind).expect_err("damage");
         assert_eq!(error.code(), "wal-damaged");
         let CaptureError::WalDamaged {
-            path: told, offset, ..
+            path: damaged,
+            offset,
+            ..
         } = &error
         else {
             panic!("{error}");
         };
-        assert_eq!(*told, path);
+        assert_eq!(*damaged, path);
         let place = usize::try_from(*offset).expect("an offset");
         assert!((ends[0]..ends[1]).contains(&place), "{place} of {ends:?}");
         let words = format!("{} is damaged at byte {place}: ", path.display());
-        assert!(error.to_string().starts_with(&words), "{error}");
+        let all = told(&error);
+        assert!(all.starts_with(&words), "{all}");
         assert!(!live.repository().exists());
         assert_eq!(live.cursor(), None);
     }

@@ -6,6 +6,7 @@ use apograph_format::{
     Image, PAGE_BYTES, generation_of, v1,
 };
 use apograph_testing::damage;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::V1;
 
 const EXAMPLE: &str = "11_checkpoints_cursor/source_before_incr/src.grafeo";
@@ -170,7 +171,7 @@ fn malformed_headers_are_named() {
         let mut file = V1.read(EXAMPLE).bytes;
         file[offset..offset + bytes.len()].copy_from_slice(bytes);
         let error = v1::DatabaseHeaders::decode(&file).expect_err(text);
-        assert!(error.to_string().starts_with(text), "{error}");
+        assert!(told(&error).starts_with(text), "{error}");
         let of_either = Image::parse(&file).expect_err(text);
         assert_eq!(of_either.code(), error.code(), "{of_either}");
     }

@@ -1,7 +1,10 @@
 //! What an error of a decoder says of itself.
 
-use apograph_format::v1::{self, RecordKind};
-use apograph_format::{Code, Crc32, FormatError, Lsn, ParseWordError, v2};
+use std::error::Error;
+use std::io;
+
+use apograph_format::v1::{self, CheckpointRecord, RecordKind};
+use apograph_format::{Code, Crc32, Detail, FormatError, Lsn, ParseWordError, WithCauses, v2};
 use apograph_testing::errors::told;
 
 #[test]
@@ -41,6 +44,38 @@ fn errors_say_where_they_are_and_whether_another_version_helps() {
         let error = error.shifted(100);
         assert_eq!((error.offset(), error.code()), (shifted, code), "{error}");
     }
+}
+
+#[test]
+fn a_decoder_of_another_crate_is_the_source() {
+    let error = CheckpointRecord::decode(&[0xff]).expect_err("no number");
+    assert_eq!(error.code(), "malformed");
+    let source = error.source().expect("a source");
+    assert!(source.is::<bincode::error::DecodeError>(), "{source:?}");
+    assert_eq!(told(&error), format!("{error}: {source}"));
+}
+
+#[test]
+fn a_detail_is_the_error_that_it_was_made_of_and_equals_what_says_the_same() {
+    let error = CheckpointRecord::decode(&[0xff]).expect_err("no number");
+    let detail = Detail::from(error.clone());
+    assert_eq!(detail.to_string(), told(&error));
+    assert_eq!(detail, Detail::from(told(&error)));
+    assert_ne!(detail, Detail::from(error.to_string()));
+    let cause = detail.downcast_ref::<FormatError>();
+    assert_eq!(cause, Some(&error));
+}
+
+#[test]
+fn causes_are_told_in_their_order() {
+    let deepest = io::Error::other("the third");
+    let error = FormatError::Undecodable {
+        what: "the first",
+        offset: 2,
+        source: deepest.into(),
+    };
+    let text = "the first is malformed at byte 2: the third";
+    assert_eq!(WithCauses(&error).to_string(), text);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 
 use apograph_io::{At, Disk, DiskFile, Folder, IoError, Lack, Mode, Monitor, RealDisk};
+use apograph_testing::errors::told;
 use rustix::process::umask;
 use tempfile::TempDir;
 
@@ -188,7 +189,7 @@ fn a_file_that_is_not_as_long_as_what_was_written_is_an_error() {
             "{error}"
         );
         let after = file.copy_from(&source, 0, 0).expect_err("another length");
-        assert_eq!(after.to_string(), error.to_string());
+        assert_eq!(told(&after), told(&error));
         fs::remove_file(path).expect("a removal");
     }
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod disk;
+mod errors;
 mod folder;
 mod lock;
 mod monitor;

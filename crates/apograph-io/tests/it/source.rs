@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use apograph_io::{Bytes, Context, Folder, IoError, Source, Threads, Window, sums, sums_behind};
+use apograph_testing::errors::told;
 use tempfile::NamedTempFile;
 
 /// What is read at a time.
@@ -141,7 +142,7 @@ fn a_file_that_is_cut_between_two_pieces_is_an_error_at_the_next() {
     assert_eq!(window.at(0, 1).expect("bytes").len(), PIECE_BYTES);
     file.as_file().set_len(100).expect("a cut");
     assert_eq!(window.at(500, 1).expect("seen")[..2], pattern(502)[500..]);
-    let error = window.at(PIECE_BYTES, 1).expect_err("cut").to_string();
+    let error = told(&window.at(PIECE_BYTES, 1).expect_err("cut"));
     assert!(error.ends_with("has 100 of 1048576 bytes"), "{error}");
     // What could not be read is not seen as anything.
     window.at(PIECE_BYTES, 1).expect_err("cut");

@@ -31,22 +31,16 @@ impl Chain {
     pub(super) fn break_at(&self, index: usize) -> Option<GapCause> {
         let previous = self.entries.get(index.checked_sub(1)?)?;
         let Some(entry) = self.entries.get(index) else {
-            let reason = previous.unusable.as_ref()?;
-            return Some(GapCause::unusable(&previous.segment.file, reason));
+            return previous.obstacle();
         };
         if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
             return Some(cause);
         }
-        if previous.segment.kind == SegmentKind::Incremental
-            && let Some(reason) = &previous.unusable
-            && !previous.repeats()
+        let is_needed = previous.segment.kind == SegmentKind::Incremental && !previous.repeats();
+        if (is_needed || previous.content.is_none())
+            && let Some(cause) = previous.obstacle()
         {
-            return Some(GapCause::unusable(&previous.segment.file, reason));
-        }
-        if previous.content.is_none()
-            && let Some(reason) = &previous.unusable
-        {
-            return Some(GapCause::unusable(&previous.segment.file, reason));
+            return Some(cause);
         }
         match &entry.content {
             Some(SegmentContent::Full(full)) if full.continues => None,

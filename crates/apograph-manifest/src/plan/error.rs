@@ -42,11 +42,12 @@ pub enum ChainError {
         nearest: Nearest,
     },
     /// The target was captured, and the way to it is broken.
-    #[error("{target} cannot be reached: {cause}")]
+    #[error("{target} cannot be reached")]
     Unreachable {
         /// What was asked for.
         target: String,
         /// Where the way is broken.
+        #[source]
         cause: Box<GapCause>,
         /// What there is around it.
         nearest: Nearest,

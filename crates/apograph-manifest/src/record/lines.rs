@@ -16,7 +16,7 @@ use apograph_io::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Lost, RecordRef, SegmentRecord};
+use super::{RecordRef, SegmentRecord};
 use crate::evidence::Evidence;
 
 const HISTORY_FORMAT: u32 = 3;
@@ -188,11 +188,11 @@ impl Write for Counted {
 }
 
 /// Reads lines as far as they count: hands their records out, and returns the newest evidence and
-/// where they end.
+/// where they end; `None` where none counts.
 pub(super) fn decode(
     file: Bytes<'_>,
     mut each: impl FnMut(SegmentRecord),
-) -> apograph_io::Result<Result<(Option<Evidence>, LinesEnd), Lost>> {
+) -> apograph_io::Result<Option<(Option<Evidence>, LinesEnd)>> {
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, file.reader());
     let (mut line, mut newest) = (Vec::new(), Vec::new());
     let mut end = None;
@@ -229,5 +229,5 @@ pub(super) fn decode(
         return Err(error);
     }
     let evidence = serde_json::from_slice(&newest).ok().flatten();
-    Ok(end.map(|end| (evidence, end)).ok_or(Lost))
+    Ok(end.map(|end| (evidence, end)))
 }

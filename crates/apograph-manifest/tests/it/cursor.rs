@@ -4,6 +4,7 @@ use std::path::Path;
 
 use apograph_format::{Epoch, LogSequence, UnixMillis};
 use apograph_manifest::{Cursor, Keep, ManifestError};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
 
@@ -67,7 +68,7 @@ fn only_a_whole_cursor_is_read() {
         for byte in [0, 5, 255] {
             let mut longer = golden.bytes.clone();
             longer.push(byte);
-            let error = decode(&longer).expect_err("a long cursor").to_string();
+            let error = told(&decode(&longer).expect_err("a long cursor"));
             assert_eq!(error, "cursor is damaged: 1 bytes after its end");
         }
     }

@@ -2,6 +2,7 @@
 
 mod chain;
 mod cursor;
+mod errors;
 mod files;
 mod history;
 mod history_lines;

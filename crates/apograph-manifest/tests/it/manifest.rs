@@ -9,6 +9,7 @@ use apograph_manifest::{
     Segment, Unknown, read_manifest, write_manifest,
 };
 use apograph_testing::encoding::varint;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::V1;
 use apograph_testing::truth::Truth;
 use apograph_testing::{damage, fuzz};
@@ -133,7 +134,7 @@ fn nothing_may_stand_after_a_manifest() {
         for byte in [0, 1, 255] {
             let mut longer = golden.bytes.clone();
             longer.push(byte);
-            let error = decode(&longer).expect_err("a long manifest").to_string();
+            let error = told(&decode(&longer).expect_err("a long manifest"));
             assert_eq!(error, "manifest is damaged: 1 bytes after its end");
         }
     }
@@ -172,7 +173,7 @@ fn newer_versions_are_refused() {
     ];
     for (bytes, text) in rows {
         let error = decode(bytes).expect_err(text);
-        assert_eq!(error.to_string(), text);
+        assert_eq!(told(&error), text);
         assert_eq!(error.code(), "unsupported-version");
     }
 }
@@ -212,7 +213,7 @@ fn no_more_segments_are_claimed_than_there_are_bytes_for() {
         ),
     ];
     for (bytes, text) in rows {
-        assert_eq!(decode(bytes).expect_err(text).to_string(), text);
+        assert_eq!(told(&decode(bytes).expect_err(text)), text);
     }
     assert_eq!(
         decode(&naming("a")).expect("the smallest").segments.len(),
@@ -258,7 +259,7 @@ pub(crate) fn check_names(decode: impl Fn(&str) -> Result<Manifest, ManifestErro
         let error = decode(name).expect_err(name);
         assert_eq!(error.code(), "corrupt-manifest");
         assert!(
-            error.to_string().ends_with("is not a plain file name"),
+            told(&error).ends_with("is not a plain file name"),
             "{error}"
         );
         assert!(FileName::try_from(name.to_owned()).is_err(), "{name:?}");
@@ -282,7 +283,7 @@ fn a_name_is_not_a_path() {
 fn no_file_is_named_twice() {
     let entry = &naming("a")[2..];
     let bytes = [&[1, 2], entry, entry].concat();
-    let error = decode(&bytes).expect_err("a name twice").to_string();
+    let error = told(&decode(&bytes).expect_err("a name twice"));
     assert_eq!(error, "manifest is damaged: it names a twice");
 }
 

@@ -1,8 +1,16 @@
 //! `apograph-notes.json`.
 
+use std::path::Path;
+
 use apograph_format::UnixMillis;
 use apograph_io::{Folder, Mode, RealDisk};
-use apograph_manifest::{NOTES_FILE_NAME, Notes, RepositoryId, read_notes, write_notes};
+use apograph_manifest::{
+    ManifestError, NOTES_FILE_NAME, Notes, RepositoryId, read_notes, write_notes,
+};
+
+fn decode(bytes: &[u8]) -> Result<Notes, ManifestError> {
+    Notes::decode(bytes, Path::new("notes"))
+}
 
 fn example() -> Notes {
     Notes {
@@ -34,7 +42,7 @@ fn what_a_newer_version_says_is_kept() {
     let body = r#"{"format":1,"id":"00000000000000000123456789abcdef","pins":[1,2]}"#;
     let crc32 = apograph_format::Crc32::of(body.as_bytes());
     let text = format!(r#"{{"crc32":"{crc32}","body":{body}}}"#);
-    let notes = Notes::decode(text.as_bytes()).expect("notes");
+    let notes = decode(text.as_bytes()).expect("notes");
     assert_eq!(notes.unknown.len(), 1);
     assert_eq!(
         String::from_utf8(notes.encode()).expect("text"),
@@ -49,12 +57,12 @@ fn damaged_notes_are_an_error() {
         for mask in [1, 0x20, 0x80] {
             let mut damaged = bytes.clone();
             damaged[offset] ^= mask;
-            let read = Notes::decode(&damaged);
+            let read = decode(&damaged);
             assert!(read.is_err(), "{offset} {mask}: {read:?}");
         }
     }
     for length in 0..bytes.len() - 1 {
-        assert!(Notes::decode(&bytes[..length]).is_err(), "{length}");
+        assert!(decode(&bytes[..length]).is_err(), "{length}");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join(NOTES_FILE_NAME), "{}").expect("a file");

@@ -1,6 +1,7 @@
 //! Another repository of the same database: both are right, and neither takes the other's log away.
 
 use apograph_capture::Options;
+use apograph_format::WithCauses;
 use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_repository::Repository;
@@ -22,6 +23,7 @@ impl ModelRun<'_> {
         let (database, options) = (self.live.path(), Options::default());
         let taken = self.library.capture(database, &self.elsewhere, &options);
         if let Err(error) = taken {
+            let error = WithCauses(&error);
             return Err(format!("the backup elsewhere fails: {error}").into());
         }
         let (state, live) = (self.elsewhere(Target::Latest)?, self.engine.truth.live());
@@ -39,7 +41,8 @@ impl ModelRun<'_> {
             return Ok(());
         }
         let opened = Repository::open(&self.elsewhere, Context::default());
-        let opened = opened.map_err(|error| format!("elsewhere cannot be opened: {error}"))?;
+        let opened = opened
+            .map_err(|error| format!("elsewhere cannot be opened: {}", WithCauses(&error)))?;
         let (mut old, mut new) = (Timelines::new(), Timelines::new());
         for (point, is_last) in self.points(&opened) {
             let state = self.elsewhere(Target::Point(point.into()))?;
@@ -63,7 +66,10 @@ impl ModelRun<'_> {
         let repository = self.elsewhere.clone();
         match self.state_in(&repository, target) {
             Ok(state) => state,
-            Err(error) => Err(format!("{target} cannot be restored elsewhere: {error}")),
+            Err(error) => {
+                let error = WithCauses(&error);
+                Err(format!("{target} cannot be restored elsewhere: {error}"))
+            }
         }
     }
 }

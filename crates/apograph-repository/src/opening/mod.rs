@@ -13,7 +13,7 @@ use std::cell::Cell;
 use apograph_format::{Generation, SegmentFlags, SegmentKind, SegmentName};
 use apograph_io::{Bytes, Context, FileStatus, Folder, IoError};
 use apograph_manifest::{
-    ChainEntry, Evidence, FileName, FileStamp, FullOf, HISTORY_FILE_NAME, HistoryEnd, Lost,
+    ChainEntry, Evidence, FileName, FileStamp, FullOf, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Notes, Segment, SegmentContent, Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
@@ -210,10 +210,7 @@ impl<'a> Opening<'a> {
         if let Some(detail) = contradiction {
             return Err(self.contradiction(detail));
         }
-        let (evidence, end) = match read {
-            Ok(read) => (read.evidence, read.end),
-            Err(Lost) => (None, None),
-        };
+        let (evidence, end) = read.map_or((None, None), |read| (read.evidence, read.end));
         Ok(Opened {
             entries,
             verified,

@@ -10,6 +10,7 @@ use apograph_manifest::{
 };
 use apograph_repository::{Repository, Writer};
 use apograph_testing::context::every_core;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -82,7 +83,7 @@ fn an_image_is_no_point_where_the_increment_that_would_tell_is_lost() {
         assert_eq!(repository.chain().restorable(), []);
         let error = repository.chain().plan(&target).expect_err("no state");
         assert_eq!(error.code(), "chain-broken");
-        assert!(error.to_string().contains(expected), "{error}");
+        assert!(told(&error).contains(expected), "{error}");
         repository
     };
     let whole = fs::read(&file).expect("a file");
@@ -113,7 +114,7 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let target = Target::Point(Point::new(sound[0].timeline, sound[0].from).into());
     let error = repository.chain().plan(&target).expect_err("no state");
     let expected = "names nothing between backup_full_0000.grafeo and backup_incr_0002.wal";
-    assert!(error.to_string().contains(expected), "{error}");
+    assert!(told(&error).contains(expected), "{error}");
     // The full backup after it begins anew, in a timeline that can be counted.
     assert_eq!(repository.chain().restorable().len(), 1);
 }
@@ -183,10 +184,7 @@ fn a_history_of_other_segments_contradicts_the_manifest() {
         write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
         let error =
             Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
-        assert!(
-            error.to_string().contains("has other figures for"),
-            "{error}"
-        );
+        assert!(told(&error).contains("has other figures for"), "{error}");
     }
 }
 

@@ -10,6 +10,7 @@ use apograph_io::{Context, FileLock, Folder, Mode};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Unusable};
 use apograph_repository::{Repository, Writer, plan_rebuild};
 use apograph_testing::context::every_core;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 use rustix::fs::{CWD, FileType, mknodat};
@@ -59,7 +60,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
                 let error = Repository::open(&stage.repository(), every_core()).expect_err(name);
                 let path = stage.repository().join(name);
                 let expected = format!("{} is {found}, not a regular file", path.display());
-                assert_eq!((error.code().as_str(), error.to_string()), ("io", expected));
+                assert_eq!((error.code().as_str(), told(&error)), ("io", expected));
             }
             for name in SEGMENTS {
                 let stage = Stage::new(fixtures);
@@ -67,13 +68,12 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
                 let error = Repository::open(&stage.repository(), every_core()).expect_err(name);
                 assert_eq!(error.code(), "corrupt-manifest", "{error}");
                 let expected = format!("{name} is not a regular file");
-                assert!(error.to_string().ends_with(&expected), "{error}");
+                assert!(told(&error).ends_with(&expected), "{error}");
 
                 let plan = plan_rebuild(&stage.folder(), Context::default()).expect("a plan");
                 let skipped = plan.skipped.iter();
                 let skipped: Vec<_> = skipped.map(|(name, why)| (name.to_string(), why)).collect();
-                let detail = format!("it is {found}");
-                let damaged = Unusable::Damaged { offset: 0, detail };
+                let damaged = Unusable::damaged(0, format!("it is {found}"));
                 assert_eq!(skipped, [(name.to_owned(), &damaged)]);
             }
         }
@@ -88,7 +88,7 @@ fn the_lock_is_no_link_either() {
         let error = Writer::lock_for(&stage.folder(), Generation::Two, Context::default())
             .expect_err(found);
         assert_eq!(error.code(), "io", "{error}");
-        assert!(error.to_string().ends_with("not a regular file"), "{error}");
+        assert!(told(&error).ends_with("not a regular file"), "{error}");
         // It is not ours to remove.
         fs::symlink_metadata(stage.repository().join("backup.lock")).expect(found);
     }
@@ -120,7 +120,7 @@ fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
     }
     let error = Repository::open(&stage.repository(), every_core()).expect_err("no repository");
     assert_eq!(error.code(), "not-a-repository");
-    let text = error.to_string();
+    let text = told(&error);
     assert!(text.ends_with("it has no manifest, and holds a"), "{text}");
 }
 

@@ -4,6 +4,7 @@ mod adopt;
 mod check;
 mod contents;
 mod counting;
+mod errors;
 mod folder;
 mod forge;
 mod opening;

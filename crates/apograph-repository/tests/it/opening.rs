@@ -9,6 +9,7 @@ use apograph_manifest::{
 use apograph_repository::{Repository, Writer};
 use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_frame;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -96,11 +97,7 @@ fn after_what_the_engine_left_out_everything_is_counted_as_before() {
     rewrite(&stage, 2, empty);
     let repository = open(&stage);
     let detail = "it counts 3 commit groups and holds none: the engine left them out";
-    let expected = Unusable::Damaged {
-        offset: 32,
-        detail: detail.to_owned(),
-    };
-    assert_eq!(*unusable(&repository, 2), expected);
+    assert_eq!(*unusable(&repository, 2), Unusable::damaged(32, detail));
     assert_eq!(counted(&repository), [true; 5]);
     assert!(repository.is_counted());
 
@@ -158,8 +155,7 @@ fn a_recorded_segment_of_another_size_cannot_be_used() {
             write(&stage, SEGMENTS[1], bytes);
             let found = bytes.len();
             let detail = format!("it has {found} bytes, the manifest says {size}");
-            let offset = offset as u64;
-            let expected = Unusable::Damaged { offset, detail };
+            let expected = Unusable::damaged(offset as u64, detail);
             assert_eq!(*unusable(&open(&stage), 1), expected);
         }
     }
@@ -175,7 +171,7 @@ fn a_segment_that_is_recorded_twice_contradicts_the_manifest() {
     let error = Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
     assert_eq!(error.code(), "corrupt-manifest");
     let expected = format!("knows {}, which it does not name", SEGMENTS[1]);
-    assert!(error.to_string().ends_with(&expected), "{error}");
+    assert!(told(&error).ends_with(&expected), "{error}");
 }
 
 #[test]
@@ -192,7 +188,7 @@ fn epochs_that_are_not_those_of_the_increment_contradict_the_manifest() {
             let error =
                 Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
-            assert!(error.to_string().contains("it says epochs"), "{error}");
+            assert!(told(&error).contains("it says epochs"), "{error}");
         }
     }
 }

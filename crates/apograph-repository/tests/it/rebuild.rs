@@ -8,6 +8,7 @@ use apograph_manifest::{
     MANIFEST_FILE_NAME, Notes, RepositoryId, Unknown, Unusable, read_notes, write_notes,
 };
 use apograph_repository::{Writer, plan_rebuild};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -104,7 +105,8 @@ fn a_file_that_was_put_in_the_place_of_another_is_skipped() {
             panic!("{:?}", plan.skipped);
         };
         assert_eq!(name.to_string(), SEGMENTS[2]);
-        assert_eq!(detail, "it is another file than apograph.json knows");
+        let expected = "it is another file than apograph.json knows";
+        assert_eq!(detail.to_string(), expected);
         assert_eq!(plan.manifest.segments.len(), 3);
     }
 }
@@ -120,7 +122,7 @@ fn a_repository_of_which_nothing_can_be_used_is_told_why() {
                 .and_then(|writer| writer.rebuild())
                 .expect_err("no segment");
             let path = stage.repository().join(name);
-            let text = error.to_string();
+            let text = told(&error);
             let front = format!("{} cannot be used: ", path.display());
             let detail = text.strip_prefix(&front).expect("a reason").to_owned();
             (error.code(), detail)

@@ -24,7 +24,7 @@ fn in_order(stage: &Stage, newest_first: bool) -> (Vec<Commit>, Vec<(FileName, U
     let outcome = commits(&repository, newest_first, every_core(), |logged| {
         match logged {
             Logged::Commit(commit) => seen.push(commit),
-            Logged::Unusable { segment, reason } => unusable.push((segment, reason)),
+            Logged::Unusable(segment) => unusable.push((segment.file, segment.reason)),
         }
         Ok::<(), RestoreError>(())
     });

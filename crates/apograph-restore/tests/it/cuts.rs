@@ -11,6 +11,7 @@ use apograph_repository::Repository;
 use apograph_restore::{Verified, VerifyOptions, verify};
 use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_log_header;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -312,7 +313,7 @@ fn a_record_that_was_made_up_does_not_make_a_commit() {
         let error = planned(&stage, Target::Point(point(epoch).into())).expect_err("a gap");
         assert_eq!(error.code(), "target-not-covered");
         let expected = format!("epoch 1:{epoch} is not in the repository");
-        assert_eq!(error.to_string(), expected);
+        assert_eq!(told(&error), expected);
     }
     assert_eq!(
         log_at(&stage, Target::Point(point(11).into())).len(),

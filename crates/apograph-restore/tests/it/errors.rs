@@ -10,6 +10,7 @@ use apograph_restore::{
     Options, Problem, RestoreError, Restored, Result, VerifyOptions, restore, verify,
 };
 use apograph_testing::context::{every_core, every_core_heard_by};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -36,9 +37,7 @@ fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusa
     assert_eq!(nearest.below.map(|it| it.epoch.get()), Some(18));
     assert!(!stage.path("output").exists());
     let reason = match (**cause).clone() {
-        GapCause::Damaged { offset, detail, .. } => Unusable::Damaged { offset, detail },
-        GapCause::Unsupported { detail, .. } => Unusable::Unsupported { detail },
-        GapCause::MissingFile { .. } => Unusable::Missing,
+        GapCause::Unusable(segment) => segment.reason,
         other => panic!("{other:?}"),
     };
     (error, reason)
@@ -72,9 +71,10 @@ fn damage_is_told_with_its_place() {
         let cause = format!("{} is damaged at byte {offset}: {detail}", SEGMENTS[2]);
         let expected = format!("the latest state cannot be reached: {cause}");
         assert_eq!(
-            (error.code(), error.to_string()),
+            (error.code(), told(&error)),
             (Code::CorruptSegment, expected)
         );
+        let detail = detail.to_string();
         assert!(detail.contains("checksum"), "{detail}");
         let size_bytes = fs::metadata(&file).expect("a file").len();
         assert!((size_bytes - 100..size_bytes).contains(&offset), "{offset}");
@@ -100,9 +100,10 @@ fn a_segment_of_another_version_is_not_called_damaged() {
             SEGMENTS[2]
         );
         assert_eq!(
-            (error.code(), error.to_string()),
+            (error.code(), told(&error)),
             (Code::UnsupportedVersion, expected)
         );
+        let detail = detail.to_string();
         assert!(detail.contains("version 3"), "{detail}");
 
         let problem = problem(&stage);
@@ -124,10 +125,7 @@ fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
             "the latest state cannot be reached: {} is missing",
             SEGMENTS[2]
         );
-        assert_eq!(
-            (error.code(), error.to_string()),
-            (Code::ChainBroken, expected)
-        );
+        assert_eq!((error.code(), told(&error)), (Code::ChainBroken, expected));
 
         let problem = problem(&stage);
         assert_eq!(

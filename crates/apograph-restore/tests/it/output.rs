@@ -14,6 +14,7 @@ use apograph_manifest::Target;
 use apograph_restore::{Options, RestoreError, Restored, Result, restore};
 use apograph_testing::context::{every_core, every_core_on};
 use apograph_testing::disk::{ContendedDisk, Fault, Operation, SimDisk};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::Stage;
 
@@ -116,7 +117,7 @@ fn nothing_is_overwritten() {
                 let error = outcome.expect_err("something is in the way");
                 assert_eq!(error.code(), "output-exists");
                 let expected = format!("{} exists already", occupied.display());
-                assert_eq!(error.to_string(), expected);
+                assert_eq!(told(&error), expected);
             }
             assert_eq!(found(&stage), before);
             assert_eq!(disk.operations(), []);
@@ -149,7 +150,7 @@ fn a_restore_and_its_plan_need_the_folder_and_room_in_it() {
         let error = outcome.expect_err("no folder");
         assert_eq!(error.code(), "io");
         let expected = format!("cannot restore into {}: ", stage.path("nowhere").display());
-        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert!(told(&error).starts_with(&expected), "{error}");
     }
     assert_eq!(found(&stage), BTreeMap::new());
     let planned = plan_to(&stage, &stage.path(OUTPUT)).expect("a plan");
@@ -293,7 +294,7 @@ fn check_busy(outcome: Result<Restored>, stage: &Stage) {
     assert_eq!(error.code(), "repository-busy");
     let output = stage.path(OUTPUT);
     let expected = format!("another command is restoring to {}", output.display());
-    assert_eq!(error.to_string(), expected);
+    assert_eq!(told(&error), expected);
     assert!(staging(stage).exists() && !output.exists());
 }
 

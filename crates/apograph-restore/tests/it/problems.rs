@@ -12,6 +12,7 @@ use apograph_manifest::{
 use apograph_restore::{Problem, Result, Verified, VerifyOptions, verify};
 use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -246,7 +247,7 @@ fn of_several_files_that_cannot_be_read_the_first_is_told() {
             assert_eq!(error.code(), "io");
             let file = stage.repository().join(SEGMENTS[1]);
             let expected = format!("{} is a folder, not a regular file", file.display());
-            assert_eq!(error.to_string(), expected);
+            assert_eq!(told(&error), expected);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail, ensure};
-use apograph::format::{DATABASE_HEADERS_BYTES, Point, SEGMENT_HEADER_BYTES};
+use apograph::format::{DATABASE_HEADERS_BYTES, Point, SEGMENT_HEADER_BYTES, WithCauses};
 use apograph::manifest::Target;
 use apograph::repository::Repository;
 use apograph::restore::{Problem, RestoreError, Verified, VerifyOptions, verify};
@@ -119,7 +119,7 @@ impl Chain {
         match (&verified, failed) {
             (Ok(Verified { problems, .. }), None) if problems.is_empty() => Ok(Verdict::Harmless),
             (Ok(Verified { problems, .. }), Some((target, error))) if problems.is_empty() => {
-                bail!("verify finds nothing, and {target}: {error}")
+                bail!("verify finds nothing, and {target}: {}", WithCauses(&error))
             }
             (Ok(Verified { problems, .. }), _) => {
                 let is_named = problems.iter().any(|problem| names(problem, damage));
@@ -127,7 +127,7 @@ impl Chain {
                 Ok(Verdict::Detected)
             }
             (Err(error), _) => {
-                let said = error.to_string();
+                let said = WithCauses(error).to_string();
                 let is_named = damage.files().any(|file| said.contains(file));
                 ensure!(is_named, "verify names another file: {said}");
                 Ok(Verdict::Detected)

@@ -6,6 +6,7 @@ mod words;
 
 use apograph_format::{Crc32, Epoch, Generation, Point, UnixMillis};
 use apograph_manifest::{Chain, ImageIdentity, SegmentContent, TimelineSpan, log_end};
+use apograph_testing::errors::told;
 
 use words::{chain, range};
 
@@ -126,7 +127,7 @@ fn gaps_say_what_is_missing() {
     ];
     for (text, expected) in rows {
         let chain = chain(text);
-        let causes = chain.gaps().map(|gap| gap.cause.to_string());
+        let causes = chain.gaps().map(|gap| told(&gap.cause));
         assert_eq!(causes.collect::<Vec<_>>().join("; "), expected, "{text}");
     }
 }
@@ -159,7 +160,7 @@ fn one_lost_increment_is_one_gap() {
             }
         }
         let chain = Chain::new(entries);
-        let causes = chain.gaps().map(|gap| gap.cause.to_string());
+        let causes = chain.gaps().map(|gap| told(&gap.cause));
         assert_eq!(causes.collect::<Vec<_>>().join("; "), expected, "{text}");
     }
 }
@@ -185,7 +186,7 @@ fn a_branch_is_a_gap_of_its_own_kind() {
         let gaps = chain.gaps().map(|gap| {
             let from = gap.cause.branched_from();
             let from = from.map_or_else(|| "-".to_owned(), |point| point.to_string());
-            let is_said = gap.cause.to_string().contains(&format!("that of {from}:"));
+            let is_said = told(&gap.cause).contains(&format!("that of {from}:"));
             assert_eq!(is_said, from != "-", "{}", gap.cause);
             format!("{} from {from}", gap.cause.kind())
         });

@@ -2,6 +2,7 @@
 
 use apograph_format::PointName;
 use apograph_manifest::{ChainError, GapCause, Target};
+use apograph_testing::errors::told;
 
 use super::words::{chain, point};
 
@@ -40,7 +41,7 @@ fn a_guessed_number_is_not_told() {
     let [gap] = lacking.as_slice() else {
         panic!("{gaps:?}");
     };
-    assert_eq!(gap.cause.to_string(), "epoch 2 is in no segment");
+    assert_eq!(told(&gap.cause), "epoch 2 is in no segment");
     assert_eq!((gap.after, gap.before), (None, None));
 }
 

@@ -2,6 +2,7 @@
 
 use apograph_format::Generation;
 use apograph_manifest::Chain;
+use apograph_testing::errors::told;
 
 use super::words::chain;
 
@@ -21,7 +22,7 @@ fn restorable_lsns(chain: &Chain) -> String {
 }
 
 fn gaps(chain: &Chain) -> String {
-    let causes = chain.gaps().map(|gap| gap.cause.to_string());
+    let causes = chain.gaps().map(|gap| told(&gap.cause));
     causes.collect::<Vec<_>>().join("; ")
 }
 

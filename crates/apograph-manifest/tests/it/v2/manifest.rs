@@ -7,6 +7,7 @@ use apograph_format::v2::Pieces;
 use apograph_format::{Crc32, DatabaseHeaders, Generation, Lsn, SEGMENT_HEADER_BYTES, SegmentKind};
 use apograph_io::Folder;
 use apograph_manifest::{Manifest, ManifestError, read_manifest};
+use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::truth::Truth;
 use apograph_testing::{damage, fuzz};
@@ -222,7 +223,7 @@ fn versions() {
     }
     let error = decode(br#"{"version":3,"segments":{"of":"another shape"}}"#).expect_err("3");
     let text = "manifest has version 3; the newest version known here is 2";
-    assert_eq!(error.to_string(), text);
+    assert_eq!(told(&error), text);
     for text in [
         r#"{"segments":[]}"#,
         r#"{"version":2,"version":2,"segments":[]}"#,
@@ -245,7 +246,7 @@ fn versions() {
 fn what_is_no_list_of_segments_is_told() {
     for segments in [json!({}), json!(null), json!("a")] {
         let error = decode_value(&json!({"version": 2, "segments": segments}));
-        let text = error.expect_err("no list").to_string();
+        let text = told(&error.expect_err("no list"));
         assert!(text.contains("expected a list of segments"), "{text}");
     }
 }
@@ -312,7 +313,7 @@ fn fields_are_needed_and_of_their_kind() {
 fn a_name_is_not_a_path() {
     check_names(|name| decode_value(&naming(name)));
     let twice = json!({"version": 2, "segments": [segment("a"), segment("a")]});
-    let error = decode_value(&twice).expect_err("a name twice").to_string();
+    let error = told(&decode_value(&twice).expect_err("a name twice"));
     assert_eq!(error, "manifest is damaged: it names a twice");
 }
 
