@@ -32,8 +32,7 @@ enum Command {
     /// Everything that must hold before a change goes in: format, lints, tests, docs, examples,
     /// tidy
     Verify {
-        /// Every value of every byte in the sweeps over damage, more generated inputs and others, and
-        /// the first command of the README as it stands there
+        /// Every value of every byte in the sweeps over damage, more generated inputs and others
         #[arg(long)]
         long: bool,
     },

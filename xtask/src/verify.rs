@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -49,7 +49,7 @@ pub(crate) fn verify(is_long: bool) -> Result<()> {
         timed(name, || run(&mut command))?;
     }
     println!("==> first command of the README");
-    timed("first command of the README", || first_command(is_long))?;
+    timed("first command of the README", first_command)?;
     for (package, example) in runnable()? {
         let name = format!("example {example} of {package}");
         println!("==> {name}");
@@ -57,8 +57,13 @@ pub(crate) fn verify(is_long: bool) -> Result<()> {
     }
     println!("==> tidy");
     timed("tidy", tidy)?;
-    println!("verified in {:.1} s", begun.elapsed().as_secs_f64());
+    println!("verified in {}", minutes(begun.elapsed()));
     Ok(())
+}
+
+/// How long something took that takes minutes.
+fn minutes(took: Duration) -> String {
+    format!("{} min {} s", took.as_secs() / 60, took.as_secs() % 60)
 }
 
 fn timed(name: &str, step: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -81,27 +86,26 @@ fn runnable() -> Result<Vec<(String, String)>> {
     Ok(examples)
 }
 
-/// Runs what the README says to run first. Without `--release`, which takes minutes to build, where
-/// there is no time.
-fn first_command(is_long: bool) -> Result<()> {
+/// Runs what the README says to run first, as it stands there.
+fn first_command() -> Result<()> {
     let path = root().join("README.md");
     let text = fs::read_to_string(&path);
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("$ cargo "));
-    let line = line.context("the README has no command of cargo")?;
-    let words = line
-        .split('#')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace();
-    let words: Vec<_> = words
-        .filter(|word| is_long || *word != "--release")
-        .collect();
+    let words = first_words(&text).context("the README has no command of cargo")?;
     ensure!(
         words.contains(&OF_README.1),
-        "the README begins with another example: `{line}`"
+        "the README begins with another example: `cargo {}`",
+        words.join(" ")
     );
-    in_an_empty_folder(cargo(words))
+    run(&mut cargo(words))
+}
+
+/// The words after `cargo` in the first command of a text, without what is said of it.
+fn first_words(text: &str) -> Option<Vec<&str>> {
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("$ cargo "))?;
+    Some(line.split('#').next()?.split_whitespace().collect())
 }
 
 /// Runs an example without arguments in an empty folder.
@@ -122,4 +126,23 @@ fn in_an_empty_folder(mut command: Command) -> Result<()> {
         .arg("--manifest-path")
         .arg(root().join("Cargo.toml"));
     run(command.current_dir(folder.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_command_is_taken_as_it_stands() {
+        let text =
+            "Text.\n\n```console\n$ cargo run -p a --example b    # does c\n$ cargo d\n```\n";
+        let words = ["run", "-p", "a", "--example", "b"];
+        assert_eq!(first_words(text).as_deref(), Some(&words[..]));
+        assert_eq!(first_words("cargo run"), None);
+    }
+
+    #[test]
+    fn minutes_are_told() {
+        assert_eq!(minutes(Duration::from_millis(492_900)), "8 min 12 s");
+    }
 }
