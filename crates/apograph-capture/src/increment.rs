@@ -253,6 +253,7 @@ impl CapturedTail {
             start @ LogPosition::File(_) => start,
         };
         let surroundings = Surroundings {
+            // Both are of the log that was read.
             of: IncrementOf::between(start, self.end).unwrap_or_default(),
             overlap_bytes: repeated,
             flags,

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_lie_behind_one_another() {
+    fn positions_lie_after_one_another() {
         let (near, far) = (Lsn::new(100), Lsn::new(157));
         assert_eq!(near.plus(57), far);
         assert_eq!(far.plus(u64::MAX), Lsn::new(u64::MAX));
@@ -139,9 +139,9 @@ mod tests {
             (file, file.plus(57), Generation::One, None),
             (near.into(), far.into(), Generation::Two, Some(near)),
         ];
-        for (position, behind, generation, lsn) in rows {
-            assert_eq!(position.plus(57), behind);
-            assert!(position < behind);
+        for (position, after, generation, lsn) in rows {
+            assert_eq!(position.plus(57), after);
+            assert!(position < after);
             assert_eq!((position.generation(), position.lsn()), (generation, lsn));
         }
         assert_eq!(file.plus(57).to_string(), "7+157");

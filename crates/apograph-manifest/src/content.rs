@@ -211,8 +211,8 @@ pub enum IncrementOf {
 }
 
 impl IncrementOf {
-    /// That of a part of a log from one position to before another; `None` where the two are of no
-    /// log.
+    /// That of a part of a log from one position to before another; `None` where the positions are of
+    /// two generations.
     pub fn between(start: LogPosition, end: LogPosition) -> Option<Self> {
         match (start, end) {
             (LogPosition::File(start), LogPosition::File(end)) => Some(Self::Files(start..end)),

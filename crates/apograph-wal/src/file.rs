@@ -130,7 +130,7 @@ impl LogFile {
     }
 
     /// Whether it is the one that goes on from another.
-    pub(crate) fn is_behind(&self, other: &Self) -> bool {
+    pub(crate) fn goes_on_from(&self, other: &Self) -> bool {
         match (&other.of, &self.of) {
             (FileOf::One(before), FileOf::One(found)) => before.next() == Some(*found),
             _ => other.part().end() == self.start(),

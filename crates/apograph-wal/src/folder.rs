@@ -275,9 +275,9 @@ impl LogFolder {
         }
         for pair in files.windows(2) {
             if let [before, file] = pair
-                && !file.is_behind(before)
+                && !file.goes_on_from(before)
             {
-                return Err(self.not_behind(before, file));
+                return Err(self.not_next(before, file));
             }
         }
         let parts = files.iter().enumerate().map(|(index, file)| {
@@ -304,7 +304,7 @@ impl LogFolder {
         LogTail { files, parts }
     }
 
-    fn not_behind(&self, before: &LogFile, file: &LogFile) -> WalError {
+    fn not_next(&self, before: &LogFile, file: &LogFile) -> WalError {
         match before.sequence() {
             Some(sequence) => {
                 let expected = sequence.next().unwrap_or(sequence);

@@ -135,7 +135,7 @@ struct Unexplained {
 /// file, and so does a group after a file that is full.
 fn files_without_cause(
     log: &LogFolder,
-    behind: LogSequence,
+    after: LogSequence,
     up_to: LogSequence,
 ) -> Result<Unexplained> {
     let size = |sequence: Option<LogSequence>| {
@@ -145,7 +145,7 @@ fn files_without_cause(
     let mut found = Unexplained::default();
     for (sequence, file) in log.numbered() {
         let before = sequence.previous();
-        if sequence <= behind || sequence > up_to {
+        if sequence <= after || sequence > up_to {
             continue;
         }
         if size(before) >= FULL_FILE_BYTES || begins_with_seal(file)? {
@@ -164,10 +164,10 @@ fn files_without_cause(
 fn begun_file(log: &LogFolder) -> Result<Option<LogSequence>> {
     let recorded = log.checkpoint().map(|recorded| recorded.log_sequence);
     let first = log.numbered().next().map(|(first, _)| first);
-    let Some(behind) = recorded.or(first) else {
+    let Some(after) = recorded.or(first) else {
         return Ok(None);
     };
-    let begun = files_without_cause(log, behind, LogSequence::new(u64::MAX))?;
+    let begun = files_without_cause(log, after, LogSequence::new(u64::MAX))?;
     Ok(begun.last)
 }
 

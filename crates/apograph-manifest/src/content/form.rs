@@ -10,7 +10,7 @@ use super::{
     TimelineSpans,
 };
 
-/// What no segment is.
+/// Why a text is of no segment.
 const OF_NO_GENERATION: &str = "fields of both generations";
 
 #[derive(Serialize, Deserialize)]
