@@ -90,7 +90,7 @@ impl Repository {
     }
 }
 
-/// A restore that [`to`](Self::to) carries out.
+/// A restore that `to` carries out.
 pub type Restore<'a> = Prepared<'a, RestoreTask<'a>>;
 
 #[derive(Clone)]
@@ -120,7 +120,7 @@ impl Restore<'_> {
     }
 }
 
-/// A verification that [`run`](Self::run) carries out.
+/// A verification that `run` carries out.
 pub type Verify<'a> = Prepared<'a, VerifyTask<'a>>;
 
 #[derive(Clone)]
