@@ -11,7 +11,13 @@ use super::{Findings, read};
 /// Where the commands of `apograph` and their options are declared.
 const ARGUMENTS: &str = "crates/apograph-cli/src/args.rs";
 /// What others call so.
-const OF_OTHERS: [&str; 4] = ["LockFileEx", "crc-fast", "grafeo-wal-v2", "rust-version"];
+const OF_OTHERS: [&str; 5] = [
+    "ExecStart",
+    "LockFileEx",
+    "crc-fast",
+    "grafeo-wal-v2",
+    "rust-version",
+];
 
 pub(super) fn check(
     root: &Path,
