@@ -6,8 +6,8 @@
 //! one that takes the place of another belongs to that one's owner and has its permissions. Whoever
 //! is not root cannot give files away; then they are his, as ever.
 //!
-//! A file system may keep no permissions (vfat, CIFS, some of FUSE): what is created there has those
-//! of the mount. That is told where nobody may do more than was asked for, and an error where
+//! A file system may keep no permissions (vfat, CIFS, some of FUSE): what is created there has
+//! those of the mount. That is told where nobody may do more than was asked for, and an error where
 //! others could read or write a file that was to be closed to them.
 
 use std::fs::{File, Metadata};
@@ -20,6 +20,7 @@ use rustix::process::geteuid;
 
 use crate::at::At;
 use crate::error::{IoError, Result, failed};
+use crate::folder::Folder;
 use crate::lack::{Lack, is_unsupported};
 
 /// Permission bits of a new file or folder, exactly: the umask does not narrow or widen them.
@@ -117,6 +118,26 @@ impl From<&Metadata> for Owner {
             user: metadata.uid(),
             group: metadata.gid(),
         }
+    }
+}
+
+impl Folder {
+    /// Whom it belongs to.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn owner(&self) -> Result<Owner> {
+        Ok(Owner::from(&self.metadata()?))
+    }
+
+    /// Its permissions.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn mode(&self) -> Result<Mode> {
+        Ok(Mode::from(&self.metadata()?))
     }
 }
 

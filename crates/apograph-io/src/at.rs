@@ -24,11 +24,17 @@ pub struct At<'a> {
     name: &'a OsStr,
 }
 
-impl<'a> At<'a> {
-    pub(crate) const fn new(folder: &'a Folder, name: &'a OsStr) -> Self {
-        Self { folder, name }
+impl Folder {
+    /// A name in the folder.
+    pub fn at<'a, N: AsRef<OsStr> + ?Sized>(&'a self, name: &'a N) -> At<'a> {
+        At {
+            folder: self,
+            name: name.as_ref(),
+        }
     }
+}
 
+impl<'a> At<'a> {
     /// The folder.
     pub const fn folder(self) -> &'a Folder {
         self.folder

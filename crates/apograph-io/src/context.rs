@@ -1,12 +1,14 @@
 //! What a command works with.
 
+use std::fs::File;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
-use crate::disk::{Disk, RealDisk};
+use crate::disk::{Disk, DiskFile};
 use crate::error::Result;
 use crate::monitor::{Monitor, NoProgress};
 use crate::pace::Pace;
+use crate::real_disk::RealDisk;
 use crate::threads::Threads;
 
 /// At most so many bytes are read before the monitor is asked again, where no pace says fewer.
@@ -14,8 +16,8 @@ const PIECE_BYTES: u64 = 4 << 20;
 
 /// What a command works with. It is made once, and passed whole to all that the command does.
 ///
-/// [`Context::default`] has the disk and the clocks of the system and the caller's own thread alone; it
-/// has no limit, and nobody hears of it.
+/// [`Context::default`] has the disk and the clocks of the system and the caller's own thread
+/// alone; it has no limit, and nobody hears of it.
 ///
 /// ```
 /// use apograph_io::{CancellationToken, Context, Threads};
@@ -112,8 +114,8 @@ impl<'a> Context<'a> {
         self.pace.piece_bytes().unwrap_or(PIECE_BYTES)
     }
 
-    /// Calls `each` with the offset and the length of each piece of a long reading, as soon as it may
-    /// be read.
+    /// Calls `each` with the offset and the length of each piece of a long reading, as soon as it
+    /// may be read.
     ///
     /// # Errors
     ///
@@ -133,5 +135,24 @@ impl<'a> Context<'a> {
             from += piece;
         }
         Ok(())
+    }
+}
+
+impl dyn DiskFile + '_ {
+    /// Appends a part of another file, read as a context says.
+    ///
+    /// # Errors
+    ///
+    /// As [`DiskFile::copy_from`], and [`IoError::Interrupted`](crate::IoError::Interrupted).
+    pub fn copy(
+        &mut self,
+        source: &File,
+        offset: u64,
+        length: u64,
+        context: Context<'_>,
+    ) -> Result<()> {
+        context.for_each_piece(offset, length, |offset, length| {
+            self.copy_from(source, offset, length)
+        })
     }
 }

@@ -4,32 +4,46 @@
 //! any operation, fail the n-th one, count them. Each names what it changes as a name in an open
 //! folder ([`At`]). Reading needs no such seam and goes to the operating system directly.
 //!
-//! A file system may not have an operation. What takes its place is made of the others, in
-//! `portable.rs`, and so a test that stands between sees that too.
+//! A file system may not have an operation. Two renames carry all that is published, and Linux has
+//! both on its own file systems: one that fails where the name is taken (`RENAME_NOREPLACE`), and
+//! one that lets two files change names (`RENAME_EXCHANGE`). NFS, SMB, exFAT and whatever is
+//! mounted by FUSE have neither. Each is made here of what is left, and where even that is missing,
+//! of less. What a folder's file system does not have is found out when it is first wanted, and
+//! remembered in the [`Folder`].
+//!
+//! **A free name.** A file gets its second name by a link, which fails where it is taken, and then
+//! loses the first. Without links the name is claimed by an empty file, whose creation fails where
+//! it is taken, and the file is renamed over the claim. So a name that is taken is never replaced,
+//! whichever way is left. A folder needs no claim: renamed over another one it replaces it only
+//! where that is empty. It is looked first, and an empty folder that somebody makes at that very
+//! moment is no loss; a claim that a kill leaves would be a folder in everybody's way.
+//!
+//! Killed in between, a file has both names, which are one file; or the claim is left, which is
+//! empty, while the file still has the temporary name. Neither is taken for anything else: no
+//! segment and no database is empty.
+//!
+//! What would replace a file, if there were one, needs no claim: it is renamed over whatever is
+//! there by then. An empty manifest would stop the next command.
+//!
+//! **Another content.** The old file gets a second name, `..NAME.apograph-tmp.apograph-tmp`, by a
+//! link, or else by a copy; the new one is renamed over the old; the old takes the new one's
+//! temporary name. The name leads to the old file or to the new one at every moment. The detour
+//! keeps the way back: where the folder cannot be synced, the two change names again.
+//!
+//! All of it is made of the other operations of [`Disk`], so that a test can cut the power between
+//! any two of them.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::num::NonZero;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 
-use rustix::fs::{
-    AtFlags, OFlags, RenameFlags, linkat, mkdirat, renameat, renameat_with, unlinkat,
-};
-use rustix::io::Errno;
-
-use crate::access::{Access, Mode, give};
+use crate::access::{Access, Mode};
 use crate::at::At;
-use crate::clock::{Clock, SystemClock};
-use crate::context::Context;
 use crate::error::{IoError, Result, failed};
 use crate::folder::Folder;
-use crate::lack::{Lack, is_unsupported};
-use crate::open::regular;
-use crate::portable;
-use crate::system::{sync_file_system, write_back};
+use crate::identity::Identity;
+use crate::lack::Lack;
+use crate::temporary_name::temporary_name;
 
 /// What becomes of whatever has the new name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +67,9 @@ pub trait Disk: Sync {
     /// [`IoError::TooOpen`], and [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>>;
 
-    /// Writes pieces of bytes into a file that exists, each in one call and in this order, and makes
-    /// them durable. What the file has elsewhere stays, but that it is cut first where it is longer than
-    /// `most` bytes.
+    /// Writes pieces of bytes into a file that exists, each in one call and in this order, and
+    /// makes them durable. What the file has elsewhere stays, but that it is cut first where it is
+    /// longer than `most` bytes.
     ///
     /// # Errors
     ///
@@ -90,7 +104,7 @@ pub trait Disk: Sync {
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        portable::publish(self, from, to)
+        publish(self, from, to)
     }
 
     /// Renames a file to a name that nothing has, on whatever file system. Where somebody takes the
@@ -100,7 +114,7 @@ pub trait Disk: Sync {
     ///
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn place(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        portable::place(self, from, to)
+        place(self, from, to)
     }
 
     /// Lets two files of one folder change names, on whatever file system. The second name leads to
@@ -110,7 +124,7 @@ pub trait Disk: Sync {
     ///
     /// [`IoError::Failed`].
     fn exchange(&self, one: At<'_>, other: At<'_>) -> Result<()> {
-        portable::exchange(self, one, other)
+        exchange(self, one, other)
     }
 
     /// Removes a file.
@@ -160,234 +174,109 @@ pub trait DiskFile: Send {
     fn sync(&mut self) -> Result<()>;
 }
 
-impl dyn DiskFile + '_ {
-    /// Appends a part of another file, read as a context says.
-    ///
-    /// # Errors
-    ///
-    /// As [`DiskFile::copy_from`], and [`IoError::Interrupted`].
-    pub fn copy(
-        &mut self,
-        source: &File,
-        offset: u64,
-        length: u64,
-        context: Context<'_>,
-    ) -> Result<()> {
-        context.for_each_piece(offset, length, |offset, length| {
-            self.copy_from(source, offset, length)
-        })
+/// Renames a file or folder to a name that must be free.
+fn publish<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    match natively(to, Lack::FreeRename, || disk.rename(from, to, Rename::Free)) {
+        Some(renamed) => renamed,
+        None if inspect(from)?.is_dir() => publish_folder(disk, from, to),
+        None => publish_file(disk, from, to),
     }
 }
 
-/// The operating system's disk.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RealDisk;
-
-impl Disk for RealDisk {
-    fn create_new(&self, at: At<'_>, access: Access) -> Result<Box<dyn DiskFile>> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let file = at.opened("create", flags, access.mode().raw())?;
-        if let Err(error) = give(&file, at, access) {
-            drop(file);
-            // Nobody will know of the empty file; the first error is the one to report.
-            let _ = self.remove_file(at);
-            return Err(error);
-        }
-        Ok(Box::new(RealFile {
-            file,
-            path: at.path(),
-            written: 0,
-            told: 0,
-        }))
-    }
-
-    fn rewrite(&self, at: At<'_>, most: u64, pieces: &[(u64, &[u8])]) -> Result<()> {
-        let path = at.path();
-        let flags = OFlags::WRONLY | OFlags::NONBLOCK;
-        let file = regular(at.opened("open", flags, rustix::fs::Mode::empty()), &path)?;
-        let length = file.metadata().map_err(failed("inspect", &path))?.len();
-        if length > most {
-            file.set_len(most).map_err(failed("cut", &path))?;
-        }
-        for (offset, bytes) in pieces {
-            let written = file.write_all_at(bytes, *offset);
-            written.map_err(failed("write", &path))?;
-        }
-        file.sync_data().map_err(failed("sync", &path))
-    }
-
-    fn create_folder(&self, at: At<'_>, mode: Mode) -> Result<Folder> {
-        let (folder, name) = at.step()?;
-        mkdirat(folder, name, mode.raw()).map_err(failed("create", &at.path()))?;
-        let created = at
-            .open_folder()
-            .and_then(|folder| give(&folder.as_file()?, at, mode.into()).map(|()| folder));
-        if created.is_err() {
-            let _ = self.remove_folder(at);
-        }
-        created
-    }
-
-    fn rename(&self, from: At<'_>, to: At<'_>, how: Rename) -> Result<()> {
-        let ((from, old), (folder, new)) = (from.step()?, to.step()?);
-        let (operation, renamed) = match how {
-            Rename::Free => {
-                let flags = RenameFlags::NOREPLACE;
-                ("publish", renameat_with(from, old, folder, new, flags))
-            }
-            Rename::Exchange => {
-                let flags = RenameFlags::EXCHANGE;
-                ("replace", renameat_with(from, old, folder, new, flags))
-            }
-            // Without flags it is the call that every kernel and file system has.
-            Rename::Over => ("replace", renameat(from, old, folder, new)),
-        };
-        renamed.map_err(failed(operation, &to.path()))
-    }
-
-    fn link(&self, from: At<'_>, to: At<'_>) -> Result<()> {
-        let ((from, old), (folder, new)) = (from.step()?, to.step()?);
-        let linked = linkat(from, old, folder, new, AtFlags::empty());
-        linked.map_err(failed("publish", &to.path()))
-    }
-
-    fn remove_file(&self, at: At<'_>) -> Result<()> {
-        remove(at, AtFlags::empty())
-    }
-
-    fn remove_folder(&self, at: At<'_>) -> Result<()> {
-        let mut removed = remove(at, AtFlags::REMOVEDIR);
-        for _ in 0..SILLY_PAUSES {
-            match &removed {
-                Err(error) if error.kind() == Some(ErrorKind::DirectoryNotEmpty) => {}
-                _ => break,
-            }
-            if !has_only_silly(at)? {
-                break;
-            }
-            SystemClock.wait(SILLY_PAUSE);
-            removed = remove(at, AtFlags::REMOVEDIR);
-        }
-        removed
-    }
-
-    fn sync_folder(&self, folder: &Folder) -> Result<()> {
-        let file = folder.as_file()?;
-        let lacks_sync = |errno| is_unsupported(errno) || errno == Errno::BADF;
-        match file.sync_all() {
-            Err(error) if Errno::from_io_error(&error).is_some_and(lacks_sync) => {
-                folder.note(Lack::FolderSync);
-                match sync_file_system(&file) {
-                    Err(errno) if !lacks_sync(errno) => Err(failed("sync", folder.path())(errno)),
-                    _ => Ok(()),
-                }
-            }
-            synced => synced.map_err(failed("sync", folder.path())),
-        }
-    }
+/// Renames a file to a name that nothing has, and that may be taken meanwhile.
+fn place<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    let renamed = natively(to, Lack::FreeRename, || disk.rename(from, to, Rename::Free));
+    renamed.unwrap_or_else(|| disk.rename(from, to, Rename::Over))
 }
 
-fn remove(at: At<'_>, flags: AtFlags) -> Result<()> {
-    let (folder, name) = at.step()?;
-    unlinkat(folder, name, flags).map_err(failed("remove", &at.path()))
-}
-
-/// A file that was removed while it was open lies in its folder until the server, or the process
-/// after a FUSE file system, hears that it was closed. So long that is waited for.
-const SILLY_PAUSE: Duration = Duration::from_millis(20);
-const SILLY_PAUSES: u32 = 50;
-
-/// Whether a name is the one that NFS or FUSE gives to a file that was removed while it was open.
-pub fn is_silly_renamed(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b".nfs") || name.starts_with(b".fuse_hidden")
-}
-
-fn has_only_silly(at: At<'_>) -> Result<bool> {
-    for name in at.open_folder()?.names()? {
-        if !is_silly_renamed(&name?) {
-            return Ok(false);
+fn publish_file<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    match natively(to, Lack::Link, || disk.link(from, to)) {
+        // A server that has lost its answer is asked again, and says that its own link is in the
+        // way.
+        Some(Err(error)) if error.is_already_exists() && is_same(from, to) => {}
+        Some(linked) => linked?,
+        None => {
+            let mode = Mode::from(&inspect(from)?);
+            // The claim is closed before anything is renamed over it.
+            drop(disk.create_new(to, mode.into())?);
+            let renamed = disk.rename(from, to, Rename::Over);
+            return renamed.inspect_err(|_| drop(disk.remove_file(to)));
         }
     }
-    Ok(true)
+    let removed = disk.remove_file(from);
+    removed.inspect_err(|_| drop(disk.remove_file(to)))
 }
 
-/// The bytes of a file that are given to the disk at a time.
-const WRITE_BACK_BYTES: usize = 16 << 20;
-
-/// A file and how long it must be: a network file system can say that it has written more than it
-/// has.
-struct RealFile {
-    file: File,
-    path: PathBuf,
-    written: u64,
-    /// How much of it the disk was told to begin to write.
-    told: u64,
+fn publish_folder<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    if to.exists()? {
+        return Err(failed("publish", &to.path())(ErrorKind::AlreadyExists));
+    }
+    disk.rename(from, to, Rename::Over)
 }
 
-impl RealFile {
-    /// Lets the disk begin to write what is complete, while there is more to come: then a sync at
-    /// the end has little left to wait for. What it says of errors is said by that sync.
-    fn write_back(&mut self) {
-        let ready = self.written - self.written % WRITE_BACK_BYTES as u64;
-        if let Some(length) = NonZero::new(ready - self.told) {
-            write_back(&self.file, self.told, length);
-            self.told = ready;
-        }
+/// Lets two files of one folder change names.
+fn exchange<D: Disk + ?Sized>(disk: &D, one: At<'_>, other: At<'_>) -> Result<()> {
+    let natively = natively(other, Lack::Exchange, || {
+        disk.rename(one, other, Rename::Exchange)
+    });
+    if let Some(exchanged) = natively {
+        return exchanged;
     }
-
-    fn check_length(&self) -> Result<()> {
-        let inspected = self.file.metadata();
-        let read = inspected.map_err(failed("inspect", &self.path))?.len();
-        if read == self.written {
-            return Ok(());
-        }
-        Err(IoError::EndedEarly {
-            path: self.path.clone(),
-            expected: self.written,
-            read,
-        })
+    let aside = temporary_name(one.name());
+    let aside = one.folder().at(&aside);
+    if aside.exists()? {
+        disk.remove_file(aside)?;
     }
+    keep(disk, other, aside)?;
+    if let Err(error) = disk.rename(one, other, Rename::Over) {
+        let _ = disk.remove_file(aside);
+        return Err(error);
+    }
+    // Where the old file cannot take the temporary name, it takes its own again.
+    let renamed = disk.rename(aside, one, Rename::Over);
+    renamed.inspect_err(|_| drop(disk.rename(aside, other, Rename::Over)))
 }
 
-impl DiskFile for RealFile {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        for bytes in bytes.chunks(WRITE_BACK_BYTES) {
-            self.file
-                .write_all(bytes)
-                .map_err(failed("write", &self.path))?;
-            self.written += bytes.len() as u64;
-            self.write_back();
-        }
-        Ok(())
+/// Gives a file a second name that is free, or a copy of it.
+fn keep<D: Disk + ?Sized>(disk: &D, file: At<'_>, aside: At<'_>) -> Result<()> {
+    if let Some(linked) = natively(aside, Lack::Link, || disk.link(file, aside)) {
+        return linked;
     }
+    let (source, metadata) = (file.open()?, inspect(file)?);
+    let mut copy = disk.create_new(aside, Mode::from(&metadata).into())?;
+    let copied = copy.copy_from(&source, 0, metadata.len());
+    drop(copy);
+    copied.inspect_err(|_| drop(disk.remove_file(aside)))
+}
 
-    fn copy_from(&mut self, mut source: &File, offset: u64, length: u64) -> Result<()> {
-        source
-            .seek(SeekFrom::Start(offset))
-            .map_err(failed("read", &self.path))?;
-        let mut left = length;
-        while left > 0 {
-            let piece = left.min(WRITE_BACK_BYTES as u64);
-            // `io::copy` between files is copy_file_range, or sendfile, or reads and writes.
-            let read = std::io::copy(&mut source.take(piece), &mut self.file)
-                .map_err(failed("write", &self.path))?;
-            self.written += read;
-            left -= read;
-            if read < piece {
-                return Err(IoError::EndedEarly {
-                    path: self.path.clone(),
-                    expected: length,
-                    read: length - left,
-                });
-            }
-            self.write_back();
-        }
-        self.check_length()
+/// Does something as the file system does it; `None` where it does not.
+fn natively(to: At<'_>, lack: Lack, act: impl FnOnce() -> Result<()>) -> Option<Result<()>> {
+    if to.folder().lacks(lack) {
+        return None;
     }
+    let done = act();
+    let is_lacking = |error: &IoError| match lack {
+        // "The file system does not support the creation of hard links."
+        Lack::Link => error.is_unsupported() || error.is_not_permitted(),
+        _ => error.is_unsupported(),
+    };
+    if done.as_ref().is_err_and(is_lacking) {
+        to.folder().note(lack);
+        return None;
+    }
+    Some(done)
+}
 
-    fn sync(&mut self) -> Result<()> {
-        self.check_length()?;
-        self.file.sync_all().map_err(failed("sync", &self.path))
-    }
+/// Whether both are names of one file that has more than one.
+fn is_same(one: At<'_>, other: At<'_>) -> bool {
+    let identity = |at| {
+        let found = inspect(at).ok().filter(|found| found.nlink() > 1);
+        found.as_ref().map(Identity::from)
+    };
+    identity(one).is_some_and(|found| Some(found) == identity(other))
+}
+
+fn inspect(at: At<'_>) -> Result<Metadata> {
+    let gone = || failed("inspect", &at.path())(ErrorKind::NotFound);
+    at.metadata()?.ok_or_else(gone)
 }

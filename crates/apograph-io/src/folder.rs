@@ -24,8 +24,6 @@ use std::sync::Arc;
 use rustix::fs::{Dir, Mode as RawMode, OFlags, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 
-use crate::access::{Mode, Owner};
-use crate::at::At;
 use crate::error::{IoError, Result, failed};
 use crate::identity::Identity;
 use crate::lack::{Lack, Lacks};
@@ -104,11 +102,6 @@ impl Folder {
         }
     }
 
-    /// A name in the folder.
-    pub fn at<'a, N: AsRef<OsStr> + ?Sized>(&'a self, name: &'a N) -> At<'a> {
-        At::new(self, name.as_ref())
-    }
-
     /// The names in the folder, in no order. Those that come or go meanwhile may be among them.
     ///
     /// # Errors
@@ -159,25 +152,7 @@ impl Folder {
         }
     }
 
-    /// Whom it belongs to.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Failed`].
-    pub fn owner(&self) -> Result<Owner> {
-        Ok(Owner::from(&self.metadata()?))
-    }
-
-    /// Its permissions.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Failed`].
-    pub fn mode(&self) -> Result<Mode> {
-        Ok(Mode::from(&self.metadata()?))
-    }
-
-    fn metadata(&self) -> Result<Metadata> {
+    pub(crate) fn metadata(&self) -> Result<Metadata> {
         let metadata = self.handle.metadata();
         metadata.map_err(failed("inspect", self.path()))
     }

@@ -3,10 +3,11 @@
 //! For backup engines and whatever else publishes files that must be whole or absent. It knows
 //! nothing of databases or formats.
 //!
-//! - a [`Folder`] is held open, and names are looked up in it, whatever becomes of its path: no name
-//!   leads out of it, no link is followed, no pipe is waited for;
-//! - reading: a name ([`At`]) is opened, read up to a limit, or by the piece ([`Source`], [`Bytes`],
-//!   [`Window`]): no file is mapped, and none that is cut or cannot be read ends the process;
+//! - a [`Folder`] is held open, and names are looked up in it, whatever becomes of its path: no
+//!   name leads out of it, no link is followed, no pipe is waited for;
+//! - reading: a name ([`At`]) is opened, read up to a limit, or by the piece ([`Source`],
+//!   [`Bytes`], [`Window`]): no file is mapped, and none that is cut or cannot be read ends the
+//!   process;
 //! - writing: [`StagedFile`] and [`replace_file`], over the small trait [`Disk`] that a test can
 //!   take the place of, on file systems that have everything and on those that do not ([`Lack`]);
 //! - [`FileLock`], [`crc32`] and [`sums`] on all cores;
@@ -42,13 +43,14 @@ mod lock;
 mod monitor;
 mod open;
 mod pace;
-mod portable;
 mod random;
+mod real_disk;
 mod source;
 mod sparse;
 mod staged;
 mod sums;
 mod system;
+mod temporary_name;
 mod threads;
 #[cfg(target_os = "linux")]
 mod writer;
@@ -60,7 +62,7 @@ pub use at::At;
 pub use checksum::crc32;
 pub use clock::{Clock, SystemClock};
 pub use context::Context;
-pub use disk::{Disk, DiskFile, RealDisk, Rename, is_silly_renamed};
+pub use disk::{Disk, DiskFile, Rename};
 pub use error::{IoError, Result};
 pub use folder::{Folder, Names};
 pub use identity::{FileStatus, Identity};
@@ -70,14 +72,13 @@ pub use monitor::{CancellationToken, Monitor, NoProgress, Steps};
 pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::Pace;
 pub use random::random;
+pub use real_disk::{RealDisk, is_silly_renamed};
 pub use source::{Bytes, BytesReader, Source, Window};
-pub use staged::{
-    StagedFile, StagedWriter, TEMPORARY_SUFFIX, create_file, is_temporary, replace_file,
-    replace_file_with, temporary_name,
-};
+pub use staged::{StagedFile, StagedWriter, create_file, replace_file, replace_file_with};
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
 #[cfg(not(target_os = "linux"))]
 pub use system::is_locked_by_writer;
+pub use temporary_name::{TEMPORARY_SUFFIX, is_temporary, temporary_name};
 pub use threads::{Tasks, Threads};
 #[cfg(target_os = "linux")]
 pub use writer::is_locked_by_writer;

@@ -1,10 +1,11 @@
 //! Files that appear whole or not at all.
 //!
-//! A staged file is written under a temporary name in the folder where it will live, made
-//! durable, and then renamed: to a free name ([`StagedFile::publish`]), or so that it changes names
-//! with the file that it replaces ([`StagedFile::replace`]). Either way the folder is made durable
-//! before the call returns; where that fails, the names are as they were. Dropped before that, the
-//! temporary file is removed; after a crash it lies there under a name that [`is_temporary`] knows.
+//! A staged file is written under a temporary name in the folder where it will live, made durable,
+//! and then renamed: to a free name ([`StagedFile::publish`]), or so that it changes names with the
+//! file that it replaces ([`StagedFile::replace`]). Either way the folder is made durable before
+//! the call returns; where that fails, the names are as they were. Dropped before that, the
+//! temporary file is removed; after a crash it lies there under a name that
+//! [`is_temporary`](crate::is_temporary) knows.
 //!
 //! A file is closed before its name changes or goes: network file systems keep an open file that is
 //! removed under another name, in a folder that then cannot be removed.
@@ -23,26 +24,10 @@ use crate::error::{IoError, Result};
 use crate::folder::Folder;
 use crate::source::{Bytes, Source, Window};
 use crate::sums::{Sums, SumsBehind, checked_behind};
-
-/// What the names of temporary files end in.
-pub const TEMPORARY_SUFFIX: &str = ".apograph-tmp";
+use crate::temporary_name::temporary_name;
 
 /// At most so much of a content is in memory at a time.
 const PIECE_BYTES: usize = 64 << 10;
-
-/// The temporary name of a file or folder, in the folder of its final one: `.NAME.apograph-tmp`.
-pub fn temporary_name(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(TEMPORARY_SUFFIX);
-    temporary
-}
-
-/// Whether a file name is one that [`temporary_name`] makes.
-pub fn is_temporary(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes().strip_prefix(b".");
-    name.is_some_and(|name| name.ends_with(TEMPORARY_SUFFIX.as_bytes()))
-}
 
 /// A file under a temporary name.
 pub struct StagedFile<'d> {
@@ -191,9 +176,9 @@ impl<'d> StagedFile<'d> {
         Ok(read)
     }
 
-    /// Lets `write` write the file, which will have so many bytes, and makes them durable. Meanwhile
-    /// they are read back, right after, and each step of them is checked: `check` is told where it
-    /// begins. Tells the sums of what was read.
+    /// Lets `write` write the file, which will have so many bytes, and makes them durable.
+    /// Meanwhile they are read back, right after, and each step of them is checked: `check` is told
+    /// where it begins. Tells the sums of what was read.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@
 //! increment tells of its place only the epoch it begins with, and another process counts it again.
 //! What cannot be part of any chain is removed: an increment that belongs to an image which did not
 //! get its name any more, and an empty file, which claimed a name on a file system without links
-//! (`portable.rs` of apograph-io). Whatever else has a name that this backup or a later one needs is
+//! (`disk.rs` of apograph-io). Whatever else has a name that this backup or a later one needs is
 //! set aside under another one, and told: the next backup always works, and nobody's file is lost.
 
 use apograph_format::{Blake3, SegmentKind, SegmentName};

@@ -5,7 +5,7 @@
 //! The log folder holds a mark until the database file has followed, which says how many files it
 //! has and how many bytes. So a command that comes after a crash between the two can tell the one
 //! left behind from somebody else's, and from one that an engine has written to since; it takes it
-//! back and removes it. Where a name has to be claimed (`portable.rs` of apograph-io), an empty
+//! back and removes it. Where a name has to be claimed (`disk.rs` of apograph-io), an empty
 //! database file may be left beside what was to be renamed over it; it goes too.
 //!
 //! The folder that it goes into is opened once, and so are the two that are made in it. Whatever
