@@ -13,7 +13,7 @@
 
 use crate::bytes::{length, u8_at, u32_at};
 use crate::code::Code;
-use crate::v1::record::RecordKind;
+use crate::v1::record_kind::RecordKind;
 use crate::words::Crc32;
 
 /// Bytes in front of the payload.

@@ -4,6 +4,7 @@ mod checkpoint;
 mod database;
 mod frame;
 mod record;
+mod record_kind;
 mod spill;
 
 pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
@@ -15,5 +16,6 @@ pub use frame::{
     FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, FrameHead,
     RawFrame,
 };
-pub use record::{IndexRecord, Record, RecordKind};
+pub use record::{IndexRecord, Record};
+pub use record_kind::RecordKind;
 pub use spill::{SPILL_FOOTER_BYTES, SpillTable, SpilledFile, is_spilled_vectors, spill_bytes};
