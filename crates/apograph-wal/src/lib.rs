@@ -38,12 +38,12 @@ mod folder;
 mod group;
 mod part;
 mod reader;
+mod sequential;
 mod timeline;
 mod v1;
 mod v2;
 mod window;
 
-pub use ahead::{read_ahead, read_chunks};
 #[doc(no_inline)]
 pub use apograph_format as format;
 #[doc(no_inline)]
@@ -54,7 +54,7 @@ pub use file::LogFile;
 pub use folder::{LogFolder, LogTail};
 pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent};
 pub use part::{LogPart, PartOf, Place, Run, Runs};
-pub use reader::GroupReader;
+pub use reader::{GroupReader, read_ahead, read_chunks};
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
 pub use v1::marks::{CheckpointMark, checkpoint_marks};
 pub use v2::tail::groups_behind;

@@ -23,54 +23,27 @@ use apograph_io::{Result, Threads};
 use self::chunks::Chunks;
 use crate::group::{LogEnd, LogEvent};
 use crate::part::{LogPart, Place};
-use crate::reader::GroupReader;
+use crate::sequential::SequentialReader;
 
 /// The fewest bytes of a chunk: they and the events of small groups stay in a core's own cache.
-const CHUNK_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
+pub(crate) const CHUNK_BYTES: NonZero<usize> = NonZero::new(256 << 10).expect("not zero");
 /// The most: what is searched for the first group, and what is read by two threads where one chunk
 /// ends and the next begins, is little of it.
-const LONG_CHUNK_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
+pub(crate) const LONG_CHUNK_BYTES: NonZero<usize> = NonZero::new(2 << 20).expect("not zero");
 /// How many chunks for each thread are read and not yet asked for, at most.
 const CHUNKS_PER_THREAD: usize = 3;
 
-/// Reads a log group by group, where threads check frames ahead of the caller.
-///
-/// `read` gets a reader that is like [`GroupReader::new`] in all it says. Memory is bounded by the
-/// number of threads, some MiB for each; it does not grow with the log.
-pub fn read_ahead<'a, R>(
-    parts: &'a [LogPart<'a>],
-    threads: &Threads,
-    read: impl FnOnce(GroupReader<'a, '_>) -> R,
-) -> R {
-    let bytes = parts.iter().map(|part| part.bytes.len());
-    let bytes = bytes.fold(0, usize::saturating_add);
-    if bytes <= CHUNK_BYTES.get() || threads.is_alone() {
-        return read(GroupReader::new(parts));
-    }
-    read_lengths(parts, threads, CHUNK_BYTES..=LONG_CHUNK_BYTES, read)
-}
-
-/// The same in chunks of another length than those which were found to be fast, however short
-/// the log is.
-pub fn read_chunks<'a, R>(
-    parts: &'a [LogPart<'a>],
-    threads: &Threads,
-    chunk_bytes: NonZero<usize>,
-    read: impl FnOnce(GroupReader<'a, '_>) -> R,
-) -> R {
-    read_lengths(parts, threads, chunk_bytes..=chunk_bytes, read)
-}
-
-fn read_lengths<'a, R>(
+/// Lets `read` have the events of a log, which is read ahead in chunks of such lengths.
+pub(crate) fn read_ahead_in<'a, R>(
     parts: &'a [LogPart<'a>],
     threads: &Threads,
     lengths: RangeInclusive<NonZero<usize>>,
-    read: impl FnOnce(GroupReader<'a, '_>) -> R,
+    read: impl FnOnce(Ahead<'a, '_>) -> R,
 ) -> R {
     let most = threads.get().saturating_mul(CHUNKS_PER_THREAD);
     threads.scope(|tasks| {
         let chunks = Chunks::new(parts, lengths, most, tasks);
-        read(GroupReader::of(Ahead::of(chunks)))
+        read(Ahead::of(chunks))
     })
 }
 
@@ -84,7 +57,7 @@ pub(crate) struct Ahead<'a, 's> {
     /// After what was read so far.
     place: Place,
     /// Reads what could not be used, up to a place, or to the end of the log.
-    again: Option<(Box<GroupReader<'a, 's>>, Option<Place>)>,
+    again: Option<(Box<SequentialReader<'a>>, Option<Place>)>,
 }
 
 impl<'a, 's> Ahead<'a, 's> {
@@ -96,11 +69,6 @@ impl<'a, 's> Ahead<'a, 's> {
             place: Place::default(),
             again: None,
         }
-    }
-
-    /// After what was read so far.
-    pub(crate) const fn place(&self) -> Place {
-        self.place
     }
 
     pub(crate) const fn end(&self) -> Option<LogEnd> {
@@ -148,7 +116,7 @@ impl<'a, 's> Ahead<'a, 's> {
     }
 
     fn read_again(&mut self, limit: Option<Place>) {
-        let reader = GroupReader::from(self.chunks.parts(), self.place);
+        let reader = SequentialReader::from(self.chunks.parts(), self.place);
         self.again = Some((Box::new(reader), limit));
     }
 }
