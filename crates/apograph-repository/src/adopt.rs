@@ -17,7 +17,8 @@ use crate::encoding::encode_for_segments;
 use crate::error::Result;
 use crate::rebuild::read_segment;
 use crate::repository::{Repository, is_right_behind};
-use crate::segment::{FullFile, IncrementFile, usable};
+use crate::segment::{FullFile, IncrementFile};
+use crate::segment_defect::usable;
 use crate::writer::Writer;
 
 impl Writer<'_> {

@@ -6,7 +6,7 @@ use apograph_io::{Bytes, Context, IoError, Sums, SumsBehind, sums, sums_behind};
 use apograph_manifest::{ChainEntry, HISTORY_FILE_NAME, Segment, Unusable};
 use apograph_wal::{LogEnd, LogEndCause, LogPart, Run};
 
-use crate::segment::SegmentDefect;
+use crate::segment_defect::SegmentDefect;
 
 /// What a segment's file has to be.
 #[derive(Debug, Clone, Copy)]

@@ -5,8 +5,8 @@
 //! is a manifest whose every entry was looked at, read as a chain. It also holds the ways in which
 //! a repository changes: [`init()`] makes one; a [`Writer`] opens one to add segments
 //! ([`HeldRepository::publish`]), which makes whole what a killed backup left, and makes a manifest
-//! anew ([`rebuild`](Writer::rebuild), which [`plan_rebuild`] shows first); and what was verified is
-//! recorded ([`Repository::record_verifications`]). It knows neither live databases nor restored
+//! anew ([`rebuild`](Writer::rebuild), which [`plan_rebuild`] shows first); and what was verified
+//! is recorded ([`Repository::record_verifications`]). It knows neither live databases nor restored
 //! ones.
 //!
 //! ```no_run
@@ -35,6 +35,7 @@ mod rebuild;
 mod records;
 mod repository;
 mod segment;
+mod segment_defect;
 mod summary;
 mod timelines;
 mod verification_records;
@@ -59,7 +60,8 @@ pub use publish::{Addition, LogNotes, NewSegment, next_name};
 pub use read_log::{LogRead, read_log};
 pub use rebuild::{Rebuild, plan_rebuild};
 pub use repository::Repository;
-pub use segment::{FullFile, IncrementFile, SegmentDefect, StoredFile, check_image, parse_image};
+pub use segment::{FullFile, IncrementFile, StoredFile, check_image, parse_image};
+pub use segment_defect::SegmentDefect;
 pub use summary::{Summary, Surroundings};
 pub use timelines::{advance, image_timeline};
 pub use verification_records::VerificationRecord;

@@ -2,10 +2,11 @@
 //!
 //! The order is what makes a crash harmless: segment files durable under their names, then what
 //! proves the next time that the log is still the one that was captured ([`LogNotes::mark`]), then
-//! the manifest replaced, then a line more in `apograph.json`, then what tells the engine which log to keep
-//! ([`LogNotes::keep`]). Cut off after the first step, there are files that the manifest does not
-//! name; the next backup adopts them (see `adopt.rs`). A full backup is published after the increments that belong to it: an image whose
-//! increment is missing would be taken for a state of its own.
+//! the manifest replaced, then a line more in `apograph.json`, then what tells the engine which log
+//! to keep ([`LogNotes::keep`]). Cut off after the first step, there are files that the manifest
+//! does not name; the next backup adopts them (see `adopt.rs`). A full backup is published after
+//! the increments that belong to it: an image whose increment is missing would be taken for a state
+//! of its own.
 
 use std::ffi::OsString;
 
@@ -86,9 +87,10 @@ impl HeldRepository<'_> {
     /// # Errors
     ///
     /// [`RepositoryError::InTheWay`] where a file that could not be adopted has a segment's name;
-    /// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before the error, and is not named by a manifest,
-    /// is removed again. Once the manifest is replaced the backup is done: a later step that does not
-    /// succeed is told to the monitor and is no error.
+    /// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before
+    /// the error, and is not named by a manifest, is removed again. Once the manifest is replaced
+    /// the backup is done: a later step that does not succeed is told to the monitor and is no
+    /// error.
     pub fn publish(&self, addition: Addition<'_, '_>) -> Result<()> {
         let repository = &self.repository;
         let Addition {

@@ -18,7 +18,8 @@ use crate::check::check_end;
 use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
 use crate::repository::{check_count, tell_damaged};
-use crate::segment::{FullFile, IncrementFile, SegmentDefect};
+use crate::segment::{FullFile, IncrementFile};
+use crate::segment_defect::SegmentDefect;
 use crate::writer::Writer;
 
 /// What a rebuild found.
@@ -36,8 +37,8 @@ pub struct Rebuild {
 
 /// Reads every segment file of a repository and makes the manifest that they belong to.
 ///
-/// The time of a capture is not in the segments. Where the manifest or `apograph.json` can still
-/// be read and knows a file as it is, that time is kept; else it is taken from the file, and that is
+/// The time of a capture is not in the segments. Where the manifest or `apograph.json` can still be
+/// read and knows a file as it is, that time is kept; else it is taken from the file, and that is
 /// noted. What is taken is the later of when the file was modified and when it was changed in any
 /// way: whoever sets the first of them back cannot set the other, and nothing that was committed
 /// later is in the file.
@@ -158,8 +159,8 @@ impl Known {
 }
 
 impl Writer<'_> {
-    /// Makes the manifest of the repository anew and writes it, where it differs from the one that is
-    /// there.
+    /// Makes the manifest of the repository anew and writes it, where it differs from the one that
+    /// is there.
     ///
     /// # Errors
     ///

@@ -6,13 +6,14 @@ use std::ops::Range;
 use apograph_format::v1::{SpillTable, SpilledFile};
 use apograph_format::v2::{PieceWalk, WalSegmentHeader};
 use apograph_format::{
-    Code, Extent, FormatError, Generation, Image, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
+    Extent, FormatError, Generation, Image, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
 };
 use apograph_io::{At, Bytes, Context, IoError, PartsSums, Source, Sums};
 use apograph_manifest::{ImageIdentity, Unusable};
 use apograph_wal::LogPart;
 
 use crate::check::{Expected, check_file, check_size};
+use crate::segment_defect::{SegmentDefect, usable};
 
 /// The most log files that one increment may have pieces of: more than 64 TiB of log.
 const PIECES_MAX: usize = 1 << 20;
@@ -362,42 +363,7 @@ pub fn check_image<E: From<FormatError> + From<IoError>>(
     Ok(sums.whole())
 }
 
-/// Why a segment's file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SegmentDefect {
-    /// The operating system does not give it.
-    #[error(transparent)]
-    Io(IoError),
-    /// It is not there, or its bytes are not those of a segment.
-    #[error(transparent)]
-    Unusable(Unusable),
-}
-
-/// What could be opened; `None` where it cannot be used. What the operating system did not give
-/// stays an error: it says nothing of the file.
-///
-/// # Errors
-///
-/// That of the operating system.
-pub(crate) fn usable<T>(opened: Result<T, SegmentDefect>) -> Result<Option<T>, IoError> {
-    match opened {
-        Ok(file) => Ok(Some(file)),
-        Err(SegmentDefect::Unusable(_) | SegmentDefect::Io(IoError::NotARegularFile { .. })) => {
-            Ok(None)
-        }
-        Err(SegmentDefect::Io(error)) => Err(error),
-    }
-}
-
 impl SegmentDefect {
-    /// The kind of the error, by a stable name.
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Io(error) => error.code(),
-            Self::Unusable(reason) => reason.code(),
-        }
-    }
-
     /// What the defect is in the file of a segment that the manifest knows: a version that is not
     /// known here is damage where the checksum is another one too.
     #[must_use]
@@ -412,27 +378,5 @@ impl SegmentDefect {
             },
             Err(defect) => defect,
         }
-    }
-}
-
-impl From<IoError> for SegmentDefect {
-    fn from(error: IoError) -> Self {
-        if error.is_not_found() {
-            Self::Unusable(Unusable::Missing)
-        } else {
-            Self::Io(error)
-        }
-    }
-}
-
-impl From<Unusable> for SegmentDefect {
-    fn from(unusable: Unusable) -> Self {
-        Self::Unusable(unusable)
-    }
-}
-
-impl From<FormatError> for SegmentDefect {
-    fn from(error: FormatError) -> Self {
-        Self::Unusable(error.into())
     }
 }

@@ -21,7 +21,8 @@ use apograph_wal::TimelineState;
 use crate::check::{Expected, check_file, check_size};
 use crate::error::{RepositoryError, Result};
 use crate::records::Verified;
-use crate::segment::{IncrementFile, StoredFile, leaves_out, usable};
+use crate::segment::{IncrementFile, StoredFile, leaves_out};
+use crate::segment_defect::usable;
 use crate::timelines::{advance, timeline_behind};
 
 use numbering::{Found, Numbering};
@@ -347,8 +348,8 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// An increment that says something of itself, where it is the file that the manifest means. What
-    /// another one says in its place is nothing to go by.
+    /// An increment that says something of itself, where it is the file that the manifest means.
+    /// What another one says in its place is nothing to go by.
     fn intact(
         &self,
         expected: Expected<'_>,

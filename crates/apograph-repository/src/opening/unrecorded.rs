@@ -10,14 +10,15 @@ use apograph_wal::TimelineState;
 use super::{Behind, Opening};
 use crate::check::{Expected, FileCheck, check_beside, check_end, check_size};
 use crate::error::Result;
-use crate::segment::{FullFile, IncrementFile, SegmentDefect};
+use crate::segment::{FullFile, IncrementFile};
+use crate::segment_defect::SegmentDefect;
 use crate::summary::Surroundings;
 use crate::timelines::image_timeline;
 
 impl Opening<'_> {
-    /// A segment without a record: all of it is read. Where its file is not to be summed, but anything
-    /// is wrong with it, it is: another file than the manifest means says nothing. Returns whether it
-    /// is known how much of it repeats those before it.
+    /// A segment without a record: all of it is read. Where its file is not to be summed, but
+    /// anything is wrong with it, it is: another file than the manifest means says nothing. Returns
+    /// whether it is known how much of it repeats those before it.
     pub(super) fn read(
         &self,
         entry: &mut ChainEntry,
