@@ -23,6 +23,7 @@ mod content;
 mod continuity;
 mod cursor;
 mod database;
+mod decision;
 mod error;
 mod full;
 mod image_copy;
