@@ -1,34 +1,24 @@
 //! The writing of a database, beside the check of what it is made of.
 //!
 //! A thread of its own copies what was just read, while it is still in memory; meanwhile what
-//! follows is checked, and the disk has something to write from the beginning on. It is no thread of
-//! the pool that checks: it waits for the disk, and for pieces. So bytes are written of which it is
-//! not known yet whether the file that they are from is the one that is meant: they go into a
+//! follows is checked, and the disk has something to write from the beginning on. It is no thread
+//! of the pool that checks: it waits for the disk, and for pieces. So bytes are written of which it
+//! is not known yet whether the file that they are from is the one that is meant: they go into a
 //! staging folder, and the database appears once all of it was found sound.
 
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use apograph_io::IoError;
-use apograph_repository::{FullFile, IncrementFile};
-use apograph_wal::Runs;
 
-use crate::sink::Sink;
+use crate::sink::{Piece, Sink};
 use crate::walk::WalkError;
 
 /// About so many bytes of a log are a piece.
 pub(crate) const PIECE_BYTES: u64 = 4 << 20;
 /// So many pieces may wait to be written.
 const WAITING_MAX: usize = 4;
-
-/// A part of a database.
-pub(crate) enum Piece {
-    /// The image in a full backup.
-    Image(Arc<FullFile>),
-    /// Runs of the log in an increment, which repeats so many bytes at its front.
-    Log(Arc<IncrementFile>, u64, Runs),
-}
 
 /// Where the pieces of a database go, in their order.
 pub(crate) struct Pieces<'s, 'd> {
@@ -77,8 +67,8 @@ fn lock<'s, 'd>(written: &'s Mutex<Written<'d>>) -> MutexGuard<'s, Written<'d>> 
     written.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Lets `read` hand on the pieces of a database, and writes them meanwhile. Returns what `read` does,
-/// and the sink, or of which segment it could not take something.
+/// Lets `read` hand on the pieces of a database, and writes them meanwhile. Returns what `read`
+/// does, and the sink, or of which segment it could not take something.
 pub(crate) fn write_beside<'d, R>(
     sink: Sink<'d>,
     read: impl FnOnce(&Pieces<'_, 'd>) -> R,

@@ -16,9 +16,9 @@ use apograph_manifest::{
 use apograph_repository::Repository;
 
 use crate::error::{RestoreError, Result};
-use crate::pieces::{PIECE_BYTES, Piece, Pieces, write_beside};
+use crate::pieces::{PIECE_BYTES, Pieces, write_beside};
 use crate::selection::Selection;
-use crate::sink::Sink;
+use crate::sink::{Piece, Sink};
 use crate::staging::{Output, Staging};
 use crate::walk::{Step, Walk, WalkError, total_bytes};
 
@@ -161,8 +161,8 @@ fn restored(
 }
 
 /// After a rebuild that found no record of it, when a segment of generation 1 was captured is known
-/// from its file alone. That is never too early, so nothing later is in the state; but it can be too
-/// late, and the state older than what was captured by then.
+/// from its file alone. That is never too early, so nothing later is in the state; but it can be
+/// too late, and the state older than what was captured by then.
 fn warn_of_file_times(
     repository: &Repository,
     plan: &ChainPlan,

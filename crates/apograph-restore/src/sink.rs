@@ -1,16 +1,25 @@
 //! Where the bytes of a restored database go.
 
+use std::sync::Arc;
+
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
 use apograph_io::Owner;
 use apograph_manifest::Unusable;
 use apograph_repository::{FullFile, IncrementFile};
-use apograph_wal::{LogPart, Run};
+use apograph_wal::{LogPart, Run, Runs};
 
 use crate::error::Result;
-use crate::pieces::Piece;
 use crate::staging::Staging;
 use crate::walk::WalkError;
+
+/// A part of a database.
+pub(crate) enum Piece {
+    /// The image in a full backup.
+    Image(Arc<FullFile>),
+    /// Runs of the log in an increment, which repeats so many bytes at its front.
+    Log(Arc<IncrementFile>, u64, Runs),
+}
 
 /// A database that is written, or only measured.
 ///
