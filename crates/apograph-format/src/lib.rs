@@ -37,6 +37,7 @@ mod bytes;
 mod causes;
 mod code;
 mod database;
+mod database_headers;
 mod engine;
 mod error;
 mod extent;
@@ -51,9 +52,9 @@ mod words;
 pub use blake3::Blake3;
 pub use causes::{Detail, WithCauses};
 pub use code::Code;
-pub use database::{
-    Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, Image,
-    PAGE_BYTES, generation_of,
+pub use database::{Image, generation_of};
+pub use database_headers::{
+    Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, PAGE_BYTES,
 };
 pub use engine::{
     CommitRecords, Compacted, EngineTraits, EngineVersion, Engines, LogAtBackup, LogAtCheckpoint,

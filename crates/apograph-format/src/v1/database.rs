@@ -18,7 +18,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::bytes::{bincode_prefix, length, u8_at, u32_at, u64_at};
-use crate::database::{self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES};
+use crate::database_headers::{
+    self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES,
+};
 use crate::error::{FormatError, Result};
 use crate::extent::{Extent, ExtentContent};
 use crate::words::{Crc32, Epoch, Generation, TransactionId, UnixMillis};
@@ -167,10 +169,10 @@ impl DatabaseHeaders {
     }
 
     /// What both generations say.
-    pub(crate) fn summary(&self) -> database::DatabaseHeaders {
+    pub(crate) fn summary(&self) -> database_headers::DatabaseHeaders {
         let slot = self.active();
-        database::DatabaseHeaders {
-            file: database::FileHeader {
+        database_headers::DatabaseHeaders {
+            file: database_headers::FileHeader {
                 generation: Generation::One,
                 created_at: self.file.created_at,
                 creator: self.file.creator.clone(),

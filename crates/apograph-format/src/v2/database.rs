@@ -17,7 +17,9 @@
 //! the file tells a slot that a crash tore from one that rotted later.
 
 use crate::bytes::{length, u32_at, u64_at};
-use crate::database::{self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES};
+use crate::database_headers::{
+    self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES,
+};
 use crate::error::{FormatError, Result};
 use crate::words::{Crc32, DatabaseId, Epoch, Generation, Lsn, TransactionId, UnixMillis};
 
@@ -312,10 +314,10 @@ impl DatabaseHeaders {
     /// # Errors
     ///
     /// As [`DatabaseHeaders::active`].
-    pub(crate) fn summary(&self) -> Result<database::DatabaseHeaders> {
+    pub(crate) fn summary(&self) -> Result<database_headers::DatabaseHeaders> {
         let slot = self.active()?;
-        Ok(database::DatabaseHeaders {
-            file: database::FileHeader {
+        Ok(database_headers::DatabaseHeaders {
+            file: database_headers::FileHeader {
                 generation: Generation::Two,
                 created_at: self.file.created_at,
                 creator: self.file.creator.clone(),

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::bytes::{u8_at, u32_at, u64_at};
-use crate::database::{DATABASE_HEADERS_BYTES, PAGE_BYTES};
+use crate::database_headers::{DATABASE_HEADERS_BYTES, PAGE_BYTES};
 use crate::error::{FormatError, Result};
 use crate::extent::{Extent, ExtentContent};
 use crate::v2::database::{BlockPointer, Slot};
