@@ -13,12 +13,12 @@
 //! [`ContendedDisk`] is the real one with another command at it.
 
 mod contended;
+mod handle;
 mod image;
 mod survival;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,8 @@ use apograph_io::{
 };
 
 pub use contended::ContendedDisk;
-use image::{Durable, Inode};
+use handle::{Inode, held_open};
+use image::Durable;
 pub use survival::{Data, Survival};
 
 /// What happens at an operation.
@@ -277,11 +278,6 @@ impl Disk for SimDisk {
         self.state().durable.sync_folder(&held_open(folder));
         Ok(())
     }
-}
-
-/// A path to an open folder, wherever it was moved to.
-fn held_open(folder: &impl AsFd) -> PathBuf {
-    format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd()).into()
 }
 
 struct SimFile {

@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::held_open;
+use super::handle::{Inode, held_open, inode};
 use super::survival::{ChangedName, Data, Survival};
-
-/// The number of a file or folder, as long as it is held open.
-pub(super) type Inode = u64;
 
 /// The names in a folder and what they stand for.
 type Names = BTreeMap<OsString, Inode>;
@@ -207,10 +204,6 @@ fn read(file: &File) -> Vec<u8> {
     let mut bytes = vec![0; usize::try_from(length).expect("a small file")];
     file.read_exact_at(&mut bytes, 0).expect("an open file");
     bytes
-}
-
-fn inode(file: &File) -> Inode {
-    file.metadata().expect("an open file").ino()
 }
 
 fn list(folder: &Path) -> Vec<OsString> {

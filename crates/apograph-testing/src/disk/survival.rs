@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
 
-use super::image::Inode;
+use super::handle::Inode;
 
 /// More changed names than this are not combined in every way.
 const COMBINED_NAMES: usize = 5;
