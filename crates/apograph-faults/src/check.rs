@@ -1,34 +1,19 @@
 //! What must hold after a fault.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
-use apograph::format::{Epoch, Extent, Image, Point, log_folder};
-use apograph::io::{Context, Folder, IoError};
+use apograph::io::{Context, Folder};
 use apograph::manifest::Target;
-use apograph::repository::{Repository, Writer};
-use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify};
-use apograph::wal::{GroupReader, LogEndCause, LogEvent, LogFolder};
+use apograph::repository::Writer;
+use apograph::restore::{Options, VerifyOptions, restore, verify};
 use apograph_testing::context::every_core;
 
 use crate::act::{Act, ActFolder};
-use crate::scratch::scratch;
-use crate::stage::{FaultStage, LAST_EPOCH, SMALL_FILES};
-
-/// What a database holds, without an engine: all that is read of its image, and its commits byte
-/// for byte.
-///
-/// Two databases with one state can differ in it where a checkpoint ran between them; none runs in
-/// a [`FaultStage`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatabaseState {
-    image: Image,
-    sections: Vec<Vec<u8>>,
-    commits: Vec<Vec<u8>>,
-}
+use crate::database_state::{state_of, states};
+use crate::stage::{FaultStage, LAST_EPOCH, SMALL_FILES, contents};
 
 /// How a command that met a fault ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,12 +49,11 @@ pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> R
 /// What failed changed nothing; but what an earlier command left may be named by then.
 fn check_unchanged(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     let before = act.repository_before(stage)?;
-    let after = crate::stage::contents(&place.repository())?;
+    let after = contents(&place.repository())?;
     let is_adopted = |path: &Path| {
         act == Act::Adopting && SMALL_FILES.iter().any(|name| path == Path::new(name))
     };
-    let differs =
-        |path: &&std::path::PathBuf| !is_adopted(path) && before.get(*path) != after.get(*path);
+    let differs = |path: &&PathBuf| !is_adopted(path) && before.get(*path) != after.get(*path);
     let changed = before.keys().chain(after.keys()).find(differs);
     ensure!(changed.is_none(), "the repository has another {changed:?}");
     let is_created = act == Act::First && place.repository().exists();
@@ -112,12 +96,12 @@ fn go_on(act: Act, place: &ActFolder) -> Result<()> {
 
 /// Nothing is left over, nothing is wrong, and each epoch that the act could bring is there.
 fn check_sound(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
-    let contents = crate::stage::contents(&place.repository())?;
-    let is_temporary = |path: &&std::path::PathBuf| {
+    let files = contents(&place.repository())?;
+    let is_temporary = |path: &&PathBuf| {
         let name = path.file_name().unwrap_or_default();
         apograph::io::is_temporary(name)
     };
-    let left = contents.keys().find(is_temporary);
+    let left = files.keys().find(is_temporary);
     ensure!(left.is_none() || act == Act::Rebuild, "{left:?} is left");
     let verified = verify(&place.repository(), &VerifyOptions::default(), every_core())?;
     let problem = verified.problems.first();
@@ -163,85 +147,4 @@ fn check_restored(stage: &FaultStage, place: &ActFolder, ended: Ended) -> Result
         "the database is in another state"
     );
     Ok(())
-}
-
-/// Every state that a repository can restore, by its epoch.
-///
-/// # Errors
-///
-/// Where it cannot be opened, or a point that it names cannot be restored.
-pub fn states(repository: &Path) -> Result<BTreeMap<u64, DatabaseState>> {
-    let mut states = BTreeMap::new();
-    for point in points(&Repository::open(repository, every_core())?) {
-        let state = state_at(repository, Target::Point(point.into()))?;
-        let state = state.with_context(|| format!("{point}"))?;
-        // A chain whose evidence is lost goes on in another timeline, with the same states.
-        if let Some(known) = states.insert(point.epoch.get(), state.clone()) {
-            ensure!(known == state, "{point} is another state");
-        }
-    }
-    Ok(states)
-}
-
-/// Every point that a repository says it can restore.
-pub fn points(repository: &Repository) -> Vec<Point> {
-    let ranges = repository.chain().restorable().into_iter();
-    let points = ranges.flat_map(|range| {
-        let epochs = range.from.get()..=range.to.get();
-        epochs.map(move |epoch| Point::new(range.timeline, Epoch::new(epoch)))
-    });
-    points.collect()
-}
-
-/// The state that a repository restores, or the error of the restore.
-///
-/// # Errors
-///
-/// Where a database was restored and is damaged.
-pub fn state_at(repository: &Path, target: Target) -> Result<Result<DatabaseState, RestoreError>> {
-    let folder = scratch()?;
-    let output = folder.path().join("out.grafeo");
-    let options = Options::to(target);
-    match restore(repository, &output, &options, every_core()) {
-        Ok(_) => Ok(Ok(state_of(&output)?)),
-        Err(error) => Ok(Err(error)),
-    }
-}
-
-/// The state of a database that lies on disk.
-///
-/// # Errors
-///
-/// Where it is damaged.
-pub fn state_of(database: &Path) -> Result<DatabaseState> {
-    let bytes = fs::read(database)?;
-    let image = Image::parse(&bytes)?;
-    image.check(&bytes)?;
-    let section = |extent: &Extent| {
-        let start = usize::try_from(extent.offset)?;
-        let end = start + usize::try_from(extent.length)?;
-        Ok(bytes[start..end].to_vec())
-    };
-    let sections = image.extents().iter().map(section).collect::<Result<_>>()?;
-    let headers = image.headers();
-    let (generation, start) = (headers.file.generation, headers.checkpoint.log_start);
-    let mut commits = Vec::new();
-    if let Some(log) = LogFolder::open(&log_folder(database), generation)? {
-        let tail = log.from(log.recovery_start(start))?;
-        let mut groups = GroupReader::new(&tail.parts);
-        for event in groups.by_ref() {
-            if let LogEvent::Group(group) = event? {
-                let runs = group.runs().map(|run| run.bytes(&tail.parts).read());
-                let runs: Vec<_> = runs.collect::<Result<_, IoError>>()?;
-                commits.push(runs.concat());
-            }
-        }
-        let cause = groups.end().map(|end| end.cause);
-        ensure!(cause == Some(LogEndCause::Clean), "its log ends {cause:?}");
-    }
-    Ok(DatabaseState {
-        image,
-        sections,
-        commits,
-    })
 }

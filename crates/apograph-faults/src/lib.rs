@@ -13,6 +13,7 @@
 pub mod act;
 pub mod check;
 pub mod command;
+pub mod database_state;
 mod guest;
 mod mount;
 pub mod mutant;

@@ -11,7 +11,7 @@ use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::truth::Truth;
 use tempfile::TempDir;
 
-use crate::check::{DatabaseState, states};
+use crate::database_state::{DatabaseState, states};
 use crate::scratch::scratch;
 
 /// A golden database with everything in its log.

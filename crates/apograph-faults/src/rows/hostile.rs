@@ -19,8 +19,8 @@ use tempfile::TempDir;
 
 use self::limits::Limited;
 use self::trap::Trap;
-use crate::check::state_of;
 use crate::command::Programs;
+use crate::database_state::state_of;
 use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::stage::{FaultStage, copy};
 

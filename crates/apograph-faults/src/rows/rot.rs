@@ -122,7 +122,7 @@ fn join(fixtures: Fixtures, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-type Changes = dyn Fn(&Damage, &chain::Files) -> Result<damage::Changes> + Sync;
+type Changes = dyn Fn(&Damage, &damage::Files) -> Result<damage::Changes> + Sync;
 
 /// Judges the chain under each damage, on all cores.
 fn sweep(chain: &Chain, damages: &[Damage], changes: &Changes, extent: RowExtent) -> Result<Tally> {

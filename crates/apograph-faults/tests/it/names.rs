@@ -7,7 +7,7 @@ use apograph::format::Timeline;
 use apograph::io::Context;
 use apograph::manifest::{HISTORY_FILE_NAME, Target};
 use apograph::repository::{Repository, Writer};
-use apograph_faults::check::{points, state_at};
+use apograph_faults::database_state::{points, state_at};
 use apograph_faults::stage::FaultStage;
 use apograph_testing::context::every_core;
 

@@ -13,13 +13,10 @@ use apograph::restore::{Problem, RestoreError, Verified, VerifyOptions, verify};
 use apograph_testing::context::every_core;
 use tempfile::TempDir;
 
-use super::damage::{Changes, Damage, is_image};
-use crate::check::{DatabaseState, points, state_at};
+use super::damage::{Changes, Damage, Files, is_image};
+use crate::database_state::{DatabaseState, points, state_at};
 use crate::scratch::scratch;
 use crate::stage::SMALL_FILES;
-
-/// The files of a repository, by their names.
-pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// A repository in a folder of its own.
 pub(super) struct Chain {

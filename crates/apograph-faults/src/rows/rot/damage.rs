@@ -6,7 +6,6 @@ use std::fmt;
 use anyhow::{Context, Result};
 use apograph::format::{SEGMENT_HEADER_BYTES, SegmentKind, SegmentName};
 
-use super::chain::Files;
 use crate::report::RowExtent;
 use crate::stage::SMALL_FILES;
 
@@ -19,6 +18,9 @@ const QUICK_LENGTHS: usize = 12;
 /// Of an image, all of which one checksum covers, a long run takes one place in so many after the
 /// header. Prime, so that no structure of it is always missed.
 const IMAGE_STEP: usize = 17;
+
+/// The files of a repository, by their names.
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// The new content of files; none for a file that goes.
 pub(super) type Changes = BTreeMap<String, Option<Vec<u8>>>;

@@ -14,8 +14,7 @@ use apograph::manifest::{HISTORY_FILE_NAME, History, MANIFEST_FILE_NAME, Manifes
 
 use apograph_testing::encoding::{checksum, v2::seal_frame};
 
-use super::chain::Files;
-use super::damage::{Changes, Damage};
+use super::damage::{Changes, Damage, Files};
 
 /// The lowest bit of each byte of a payload.
 const MASK: u8 = 0x01;
