@@ -76,6 +76,13 @@ pub(crate) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes a database with its log, and what was moved out of it.
+pub(crate) fn remove_database(path: &Path) {
+    let _ = fs::remove_file(path);
+    let _ = fs::remove_dir_all(log_folder(path));
+    let _ = fs::remove_dir_all(spill_folder(path));
+}
+
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -18,7 +18,6 @@ use tempfile::TempDir;
 use self::backups::Repository;
 use self::databases::Database;
 pub use self::files::Snapshot;
-pub(crate) use self::files::remove_database;
 use super::history::History;
 use super::report::{Finding, FindingKind, Report};
 use crate::command::Apograph;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::LifeStage;
 use crate::command::Outcome;
+use crate::disk;
 use crate::lives::op::{Backup, Db, Name, Small};
 use crate::lives::report::FindingKind;
-use crate::lives::world::remove_database;
 
 const SMALL_FILES: [&str; 2] = [RECORD, MANIFEST];
 const RECORD: &str = "apograph.json";
@@ -84,7 +84,7 @@ impl LifeStage {
             let words = ["list", "verify"].map(|word| [word.as_ref(), folder.as_os_str()]);
             let mut outcomes = words.map(|words| command.run(words)).to_vec();
             outcomes.push(command.restore(&folder, &output, &[]));
-            remove_database(&output);
+            disk::remove_database(&output);
             outcomes
         })
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::World;
-use super::files::remove_database;
 use crate::command::Outcome;
+use crate::disk;
 use crate::lives::comparison::Comparison;
 use crate::lives::report::FindingKind;
 
@@ -53,15 +53,16 @@ impl World {
         let named = alias.unwrap_or(&database);
         let outcome = self.tools.command.backup(named, &place, mode);
         self.report.count(&outcome);
-        // A file does not tell its other names. Where that may leave out a log, the command says so.
+        // A file does not tell its other names. Where that may leave out a log, the command says
+        // so.
         if outcome.warns_of(OTHER_NAMES) {
-            remove_database(&copy);
+            disk::remove_database(&copy);
             copy = self.plain_copy(named);
         }
         if outcome.exit == 0 {
             self.judge_backup(name, repository, &copy, &outcome);
         }
-        remove_database(&copy);
+        disk::remove_database(&copy);
         outcome
     }
 
@@ -206,7 +207,7 @@ impl World {
             return Err(outcome.json.to_string());
         }
         let dump = self.dump(&output);
-        remove_database(&output);
+        disk::remove_database(&output);
         match dump {
             Ok(dump) => Ok(dump.content),
             Err(error) => Err(format!("the engine does not open it: {error}")),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::World;
-use super::files::remove_database;
 use crate::disk;
 use crate::driver::{Engine, EngineError};
 use crate::generation::EngineGeneration;
@@ -132,7 +131,7 @@ impl World {
         let database = self.database(name);
         let copy = self.plain_copy(&database);
         let dump = self.dump(&copy);
-        remove_database(&copy);
+        disk::remove_database(&copy);
         Ok(dump?.content)
     }
 

@@ -50,7 +50,7 @@ impl World {
     pub fn remove(&mut self, name: &str) {
         self.kill(name);
         let path = self.database(name);
-        remove_database(&path);
+        disk::remove_database(&path);
         self.forget(name);
     }
 
@@ -150,13 +150,6 @@ impl World {
         self.past.push(history);
         self.known(name).is_mixed = false;
     }
-}
-
-/// Removes a database with its log, and what was moved out of it.
-pub(crate) fn remove_database(path: &Path) {
-    let _ = fs::remove_file(path);
-    let _ = fs::remove_dir_all(disk::log_folder(path));
-    let _ = fs::remove_dir_all(disk::spill_folder(path));
 }
 
 /// Copies a folder with times, owners and links: `cp -a`.
