@@ -7,7 +7,7 @@ use grafeo_common::types::EpochId;
 use grafeo_engine::GrafeoDB;
 use grafeo_engine::database::backup::BackupManifest;
 
-use crate::repository::{DATABASE, REPOSITORY};
+use crate::repository::{DATABASE, Increments, REPOSITORY, TARGET};
 use crate::{Frames, LogWriter, Result, v1};
 
 /// A full backup of a copy of a database, made in an empty folder.
@@ -91,6 +91,22 @@ impl EngineSource {
         self.engine.backup_incremental(&self.repository)?;
         Ok(())
     }
+}
+
+/// Lets the engine make a full backup of an empty database of generation 1, and increments of large
+/// frames after it. The database is not left there.
+pub(crate) fn make_chain_by_engine(folder: &Path, increments: Increments) -> Result<()> {
+    let mut source = EngineSource::create(folder)?;
+    let mut target = source.epoch();
+    for _ in 0..increments.count {
+        let before = source.epoch();
+        source.write(increments.commits * Frames::Large.commit_bytes())?;
+        target = u64::midpoint(before, source.epoch());
+        source.backup_incremental()?;
+    }
+    drop(source);
+    std::fs::write(folder.join(TARGET), target.to_string())?;
+    Ok(std::fs::remove_file(folder.join(DATABASE))?)
 }
 
 /// A restore to an epoch.

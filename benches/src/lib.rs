@@ -20,8 +20,10 @@ pub mod engine;
 mod frames;
 pub mod limit;
 mod log;
+mod log_writer;
 mod many;
 mod measure;
+mod payloads;
 mod repository;
 pub mod scan;
 mod v1;
@@ -29,8 +31,9 @@ mod v2;
 mod workload;
 
 pub use frames::Frames;
-pub use log::{GENERATIONS, LogWriter};
+pub use log_writer::{GENERATIONS, LogWriter};
 pub use measure::measure_each;
+pub use payloads::Payloads;
 pub use workload::{Scale, Workload, Workloads};
 
 /// The result of making or reading a workload.

@@ -5,19 +5,15 @@
 
 use std::fs::{self, File};
 use std::hint::black_box;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use apograph_format::{Generation, log_folder, v1, v2};
-use apograph_io::{Source, Threads, Window, open_regular};
+use apograph_format::log_folder;
+use apograph_io::{Source, Threads, open_regular};
 
 use crate::Result;
-use crate::scan::with_parts;
 
 const CHUNK_BYTES: usize = 1 << 20;
-/// Payloads that a thread takes at a time.
-const CHUNK_PAYLOADS: usize = 4096;
 
 /// The files in a folder, by their names.
 ///
@@ -102,63 +98,8 @@ pub fn in_memory(slices: &[&[u8]], threads: &Threads) {
     .unwrap_or_default();
 }
 
-/// What the checksums of a log cover, at places that are known before.
-#[derive(Debug)]
-pub struct Payloads {
-    files: Vec<PathBuf>,
-    /// By file, some at a time.
-    chunks: Vec<(usize, Vec<Range<u32>>)>,
-}
-
-impl Payloads {
-    /// Finds the places in a log.
-    ///
-    /// # Errors
-    ///
-    /// What cannot be opened; where no frame stands.
-    pub fn of(folder: &Path, generation: Generation) -> Result<Self> {
-        let places = with_parts(folder, generation, |parts| {
-            let places = parts.iter().map(|part| {
-                let header = usize::try_from(part.file_offset)?;
-                places(&part.bytes.read()?, header, generation)
-            });
-            places.collect::<Result<Vec<_>>>()
-        })?;
-        let chunks = places.iter().enumerate().flat_map(|(file, places)| {
-            let chunks = places.chunks(CHUNK_PAYLOADS);
-            chunks.map(move |chunk| (file, chunk.to_vec()))
-        });
-        Ok(Self {
-            chunks: chunks.collect(),
-            files: logs(folder)?,
-        })
-    }
-
-    /// Each of them, split over the threads.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
-    pub fn hash(&self, threads: &Threads) -> Result<()> {
-        let files = sources(&self.files)?;
-        hash(self.chunks.len(), threads, |index| {
-            let mut sum = 0;
-            if let Some((file, places)) = self.chunks.get(index)
-                && let Some(file) = files.get(*file)
-            {
-                let mut window = Window::of(file.bytes());
-                for place in places {
-                    let length = place.len();
-                    let seen = window.at(place.start as usize, length)?;
-                    sum ^= seen.get(..length).map_or(0, crc32fast::hash);
-                }
-            }
-            Ok(sum)
-        })
-    }
-}
-
-fn hash(
+/// Takes the checksums of so many pieces, split over the threads.
+pub(crate) fn hash(
     chunks: usize,
     threads: &Threads,
     of: impl Fn(usize) -> apograph_io::Result<u32> + Sync,
@@ -170,22 +111,4 @@ fn hash(
     })?;
     black_box(sum.into_inner());
     Ok(())
-}
-
-/// Where the payloads of some frames are in their file.
-fn places(frames: &[u8], header: usize, generation: Generation) -> Result<Vec<Range<u32>>> {
-    let (front, back) = match generation {
-        Generation::One => (v1::FRAME_LENGTH_BYTES, v1::FRAME_CHECKSUM_BYTES),
-        Generation::Two => (v2::FRAME_HEADER_BYTES, 0),
-    };
-    let mut places = Vec::new();
-    let mut rest = frames;
-    while let Some(length) = rest.first_chunk() {
-        let length = u32::from_le_bytes(*length);
-        let start = u32::try_from(header + frames.len() - rest.len() + front)?;
-        places.push(start..start + length);
-        let frame = front + length as usize + back;
-        rest = rest.get(frame..).ok_or("the last frame is cut off")?;
-    }
-    Ok(places)
 }

@@ -7,7 +7,6 @@ use apograph_capture::{Captured, Kind, Options, capture};
 use apograph_format::{Generation, log_folder};
 use apograph_io::{Context, Threads};
 
-use crate::engine::EngineSource;
 use crate::{Frames, LogWriter, Result, database, log, v1};
 
 /// The database in a folder.
@@ -48,22 +47,6 @@ pub(crate) fn make_logged(
     let database = folder.join(DATABASE);
     database::create_empty(&database, generation)?;
     log::open(&log_folder(&database), generation, frames)?.write(commits)
-}
-
-/// Lets the engine make a full backup of an empty database of generation 1, and increments of large
-/// frames after it. The database is not left there.
-pub(crate) fn make_chain_by_engine(folder: &Path, increments: Increments) -> Result<()> {
-    let mut source = EngineSource::create(folder)?;
-    let mut target = source.epoch();
-    for _ in 0..increments.count {
-        let before = source.epoch();
-        source.write(increments.commits * Frames::Large.commit_bytes())?;
-        target = u64::midpoint(before, source.epoch());
-        source.backup_incremental()?;
-    }
-    drop(source);
-    fs::write(folder.join(TARGET), target.to_string())?;
-    Ok(fs::remove_file(folder.join(DATABASE))?)
 }
 
 /// Makes a full backup of an empty database, increments after it, and so many commits after

@@ -7,10 +7,10 @@ use apograph_format::{Generation, log_folder};
 use tempfile::TempDir;
 
 use crate::repository::{
-    DATABASE, Increments, REPOSITORY, TARGET, make_chain, make_chain_by_engine,
-    make_chain_of_filled, make_logged, make_uncaptured,
+    DATABASE, Increments, REPOSITORY, TARGET, make_chain, make_chain_of_filled, make_logged,
+    make_uncaptured,
 };
-use crate::{Frames, Result, database, many};
+use crate::{Frames, Result, database, engine, many};
 
 /// What stands in a finished workload. A change to a workload is another recipe.
 const DONE: &str = "done";
@@ -302,7 +302,7 @@ impl Workloads {
                 make_logged(folder, generation, Frames::Large, commits)
             }
             Workload::Captured => make_chain(folder, generation, Frames::Large, scale.logged, 0),
-            Workload::Exported => make_chain_by_engine(folder, scale.logged),
+            Workload::Exported => engine::make_chain_by_engine(folder, scale.logged),
             Workload::Ten => short(scale.ten),
             Workload::Thousand => short(scale.thousand),
             Workload::Fewer => many::make(folder, scale.fewer),

@@ -1,8 +1,8 @@
 //! Reading a log and checking each frame, on one thread: ours, and the checksum alone over the same
 //! payloads at known places.
 
-use apograph_benches::limit::{Payloads, files};
-use apograph_benches::{GENERATIONS, Workload, Workloads, scan, title};
+use apograph_benches::limit::files;
+use apograph_benches::{GENERATIONS, Payloads, Workload, Workloads, scan, title};
 use apograph_io::Threads;
 use criterion::{Criterion, Throughput};
 

@@ -2,8 +2,8 @@
 //! bytes or payloads, on all cores. The engine takes seconds for that: it is measured by
 //! `bench-worker`, a few times.
 
-use apograph_benches::limit::{Payloads, bytes, logs};
-use apograph_benches::{GENERATIONS, Workload, Workloads, scan, title};
+use apograph_benches::limit::{bytes, logs};
+use apograph_benches::{GENERATIONS, Payloads, Workload, Workloads, scan, title};
 use apograph_io::Threads;
 use criterion::Criterion;
 

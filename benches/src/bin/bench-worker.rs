@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use apograph_benches::{Frames, GENERATIONS, Result, Scale, Workload, Workloads};
+use apograph_benches::{Frames, GENERATIONS, Payloads, Result, Scale, Workload, Workloads};
 use apograph_benches::{engine, limit, scan};
 use apograph_format::Generation;
 use apograph_io::{Context, Threads};
@@ -85,7 +85,7 @@ fn measure_scan(folder: &str, frames: &str, generation: &str, rounds: u32) -> Re
     let (log, [ours, limit]) = match frames {
         Frames::Small => {
             let log = workloads.log(Workload::Small, generation)?;
-            let payloads = limit::Payloads::of(&log, generation)?;
+            let payloads = Payloads::of(&log, generation)?;
             let times = alternate(rounds, || ours(&log), || payloads.hash(&threads))?;
             (log, times)
         }
