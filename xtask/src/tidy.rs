@@ -2,6 +2,7 @@
 //!
 //! Each rule adds what breaks it to one list, so that a run tells all of it.
 
+mod circles;
 mod contract;
 mod decisions;
 mod documents;
@@ -41,6 +42,7 @@ pub(crate) fn tidy() -> Result<()> {
     let mut findings = Findings::default();
     layers::check(&packages, &mut findings);
     publication::check(&packages, &mut findings);
+    circles::check(&packages, &mut findings)?;
     contract::check(&root, &mut findings)?;
     decisions::check(&root, &mut findings)?;
     let workspace = Workspace::read(&root)?;
