@@ -25,12 +25,9 @@ struct Cell {
     is_never_taken: bool,
     /// The codes that some backups are refused with.
     codes: &'static [&'static str],
-    /// A kill may tear a record in two, after which backups are refused until the next checkpoint.
-    may_be_torn: bool,
+    /// Those that some may be refused with, by where a kill strikes.
+    may: &'static [&'static str],
 }
-
-/// The code that a log is refused with which goes on after a torn record.
-const TORN: &str = "wal-damaged";
 
 impl Cell {
     fn read(words: &str) -> Result<Self> {
@@ -45,7 +42,7 @@ impl Cell {
                     cell.codes = &["unsupported-version"];
                     cell.is_never_taken = true;
                 }
-                "torn" => cell.may_be_torn = true,
+                "torn" => cell.may = &["wal-damaged"],
                 "refused" => cell.codes = &["spilled-vectors"],
                 other => bail!("{DOCUMENT} says `{other}`"),
             }
