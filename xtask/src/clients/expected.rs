@@ -130,8 +130,10 @@ impl Cell {
             "not all that the client said",
         );
         must(counts.as_engine > 0 || !self.lacks, "better than the table");
-        let is_right =
-            |code: &String| self.codes.contains(&code.as_str()) || self.may_be_torn && code == TORN;
+        let is_right = |code: &String| {
+            let mut right = self.codes.iter().chain(self.may);
+            right.any(|right| right == code)
+        };
         must(counts.refused.iter().all(is_right), "refused");
         must(
             self.codes.is_empty() || !counts.refused.is_empty(),
