@@ -400,8 +400,8 @@ fn taken(error: IoError) -> RestoreError {
     }
 }
 
-/// Removes a staging folder that is locked, the folders that it was about to complete, and the marks
-/// of those that are complete.
+/// Removes a staging folder that is locked, the folders that it was about to complete, and the
+/// marks of those that are complete.
 fn clear(disk: &dyn Disk, staging: &Folder, output: &Output, lock: Option<FileLock>) -> Result<()> {
     let log = Moved::find(staging.at(LOG), output.log())?;
     let spill = Moved::find(staging.at(SPILL), output.spill())?;

@@ -205,8 +205,8 @@ impl DatabaseHeaders {
     }
 }
 
-/// Whether the directory in the first [`SECTIONS_OFFSET`] bytes of a database file names a section of
-/// a type. A directory that is not the active slot's, or an older layout, names none.
+/// Whether the directory in the first [`SECTIONS_OFFSET`] bytes of a database file names a section
+/// of a type. A directory that is not the active slot's, or an older layout, names none.
 pub fn has_section(front: &[u8], section: u32) -> bool {
     let page = front
         .get(DIRECTORY_OFFSET..)
