@@ -24,7 +24,7 @@ use apograph_format::{
 use apograph_io::{IoError, Threads};
 use apograph_wal::{
     GroupReader, LogEvent, LogFile, LogFolder, LogTail, Place, PlacedEvent, PlacedReader,
-    TimelineState, checkpoint_marks, read_ahead,
+    TimelineState, logged_checkpoints, read_ahead,
 };
 
 use crate::error::Result;
@@ -81,7 +81,7 @@ fn record_of(image: &Checkpoint, log: &LogFolder, tail: &LogTail<'_>) -> Result<
     let Some(written) = log.checkpoint() else {
         return Ok(None);
     };
-    let Some(last) = checkpoint_marks(&tail.parts)?.pop() else {
+    let Some(last) = logged_checkpoints(&tail.parts)?.pop() else {
         return Ok(None);
     };
     let agree = (written.epoch, written.transaction) == (image.epoch, image.transaction)

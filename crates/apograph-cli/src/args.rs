@@ -416,7 +416,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::words;
+    use crate::display;
 
     /// The last one that is shown.
     const LAST_MS: u64 = 253_402_207_200_999;
@@ -426,7 +426,7 @@ mod tests {
 
         #[test]
         fn an_instant_is_read_as_it_is_shown(millis in 0..=LAST_MS, minutes in -1439..=1439_i64) {
-            let shown = words::time(UnixMillis::new(millis));
+            let shown = display::time(UnixMillis::new(millis));
             prop_assert_eq!(instant(&shown), Ok(UnixMillis::new(millis)));
             let (sign, ahead) = if minutes < 0 { ('-', -minutes) } else { ('+', minutes) };
             let offset = format!("{sign}{:02}:{:02}", ahead / 60, ahead % 60);

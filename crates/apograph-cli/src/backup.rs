@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::Backup;
 use crate::failure::Failure;
-use crate::{Report, Session, segments, words};
+use crate::{Report, Session, display, segments};
 
 pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failure> {
     let kind = match (asked.full, asked.incremental) {
@@ -36,7 +36,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
     };
     object["created"] = json!(is_new);
     let text = if is_new {
-        format!("Made {}, a repository.\n{text}", words::path(&asked.repo))
+        format!("Made {}, a repository.\n{text}", display::path(&asked.repo))
     } else {
         text
     };
@@ -96,11 +96,11 @@ fn text(added: &[SegmentRecord], why: Option<&str>) -> String {
         let SegmentRecord {
             segment, content, ..
         } = record;
-        let size = words::size(segment.size_bytes);
+        let size = display::size(segment.size_bytes);
         let points = segments::points(Some(content), !record.is_uncounted);
         let what = match content {
             apograph_manifest::SegmentContent::Increment(increment) => {
-                format!("increment, {}", words::count(increment.commits, "commit"))
+                format!("increment, {}", display::count(increment.commits, "commit"))
             }
             apograph_manifest::SegmentContent::Full(_) => "full backup".to_owned(),
         };

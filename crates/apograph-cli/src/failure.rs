@@ -10,7 +10,7 @@ use apograph_repository::RepositoryError;
 use apograph_restore::RestoreError;
 use serde_json::{Map, Value, json};
 
-use crate::words;
+use crate::display;
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Failure {
 
     pub(crate) fn json(&self) -> Value {
         let nearest = self.nearest.as_ref().map(|nearest| {
-            json!({"below": words::point(nearest.below), "above": words::point(nearest.above)})
+            json!({"below": display::point(nearest.below), "above": display::point(nearest.above)})
         });
         let mut error = Map::new();
         let mut put = |key: &str, value| error.insert(key.to_owned(), value);
@@ -76,17 +76,17 @@ impl Failure {
         put("hint", json!(self.hint));
         put("nearest", json!(nearest));
         match &self.file {
-            Some(path) => words::put_path(&mut error, "file", path),
+            Some(path) => display::put_path(&mut error, "file", path),
             None => drop(error.insert("file".to_owned(), Value::Null)),
         }
         json!({"error": error})
     }
 
     pub(crate) fn text(&self) -> String {
-        let mut text = format!("error: {}\n", words::plain(&self.message));
+        let mut text = format!("error: {}\n", display::plain(&self.message));
         if let Some(hint) = &self.hint {
             text.push_str("  hint: ");
-            text.push_str(&words::plain(hint));
+            text.push_str(&display::plain(hint));
             text.push('\n');
         }
         text
@@ -341,8 +341,8 @@ impl From<ChainError> for Failure {
 
 /// Which instants can be named instead.
 fn instants(from: Option<UnixMillis>, until: Option<UnixMillis>) -> String {
-    let from = from.and_then(words::rfc3339);
-    let until = until.and_then(words::rfc3339);
+    let from = from.and_then(display::rfc3339);
+    let until = until.and_then(display::rfc3339);
     match (from, until) {
         (Some(from), Some(until)) => {
             format!("`--time` with an instant from {from} to {until}, or `--latest`")

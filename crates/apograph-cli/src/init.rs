@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Init;
 use crate::failure::Failure;
-use crate::{Report, Session, words};
+use crate::{Report, Session, display};
 
-pub(crate) fn run(session: &Session<'_>, words: &Init) -> Result<Report, Failure> {
-    let initialized = init(&words.repo, session.context)?;
-    let path = words::path(&words.repo);
+pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure> {
+    let initialized = init(&args.repo, session.context)?;
+    let path = display::path(&args.repo);
     let (outcome, text) = match initialized {
         Initialized::Created => ("created", format!("Made {path}, a repository.\n")),
         Initialized::Adopted => ("initialized", format!("{path} is a repository now.\n")),
@@ -17,7 +17,7 @@ pub(crate) fn run(session: &Session<'_>, words: &Init) -> Result<Report, Failure
     };
     let mut object = Map::new();
     object.insert("command".to_owned(), json!("init"));
-    words::put_path(&mut object, "repository", &words.repo);
+    display::put_path(&mut object, "repository", &args.repo);
     object.insert("outcome".to_owned(), json!(outcome));
     Ok(Report::done(text, Value::Object(object)))
 }

@@ -26,10 +26,10 @@ use serde_json::{Value, json};
 use self::facts::Facts;
 use crate::args::Inspect;
 use crate::failure::Failure;
-use crate::{Report, Session, segments, words};
+use crate::{Report, Session, display, segments};
 
-pub(crate) fn run(session: &Session<'_>, words: &Inspect) -> Result<Report, Failure> {
-    let path = words.file.as_path();
+pub(crate) fn run(session: &Session<'_>, args: &Inspect) -> Result<Report, Failure> {
+    let path = args.file.as_path();
     let name = path.file_name().unwrap_or_default();
     if name == MANIFEST_FILE_NAME {
         return manifest(path, session.json);
@@ -129,7 +129,7 @@ fn cursor(path: &Path) -> Result<Report, Failure> {
         Keep::AllFiles => facts.put("keeps_all_files", json!(true)),
         Keep::FromLsn(lsn) => facts.put("wal_lsn", json!(lsn.map(Lsn::get))),
     }
-    facts.put("written_at", json!(words::rfc3339(cursor.written_at)));
+    facts.put("written_at", json!(display::rfc3339(cursor.written_at)));
     Ok(facts.report())
 }
 
@@ -141,7 +141,7 @@ fn checkpoint(path: &Path) -> Result<Report, Failure> {
     facts.put("epoch", json!(record.epoch.get()));
     facts.put("log_sequence", json!(record.log_sequence.get()));
     facts.put("transaction", json!(record.transaction.get()));
-    facts.put("written_at", json!(words::rfc3339(record.written_at)));
+    facts.put("written_at", json!(display::rfc3339(record.written_at)));
     Ok(facts.report())
 }
 
@@ -202,7 +202,7 @@ fn database(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Repo
         facts.put("database_id", json!(id.to_string()));
         facts.put("encrypted", json!(file.is_encrypted));
     }
-    facts.put("created_at", json!(words::rfc3339(file.created_at)));
+    facts.put("created_at", json!(display::rfc3339(file.created_at)));
     facts.put("created_by", json!(file.creator));
     facts.put("checkpoints", json!(checkpoint.iteration));
     facts.put("epoch", json!(checkpoint.epoch.get()));
@@ -213,7 +213,7 @@ fn database(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<Repo
     facts.put("transaction", json!(checkpoint.transaction.get()));
     facts.put("nodes", json!(checkpoint.node_count));
     facts.put("edges", json!(checkpoint.edge_count));
-    let written_at = (checkpoint.iteration > 0).then(|| words::rfc3339(checkpoint.written_at));
+    let written_at = (checkpoint.iteration > 0).then(|| display::rfc3339(checkpoint.written_at));
     facts.put("checkpoint_at", json!(written_at.flatten()));
     let extents = image.extents().iter().map(|extent| {
         json!({
@@ -273,7 +273,7 @@ fn wal_segment(path: &Path, bytes: Bytes<'_>, session: &Session<'_>) -> Result<R
     facts.put("generation", json!(Generation::Two.number()));
     facts.put("database_id", json!(header.database.to_string()));
     facts.put("encrypted", json!(header.is_encrypted));
-    facts.put("created_at", json!(words::rfc3339(header.created_at)));
+    facts.put("created_at", json!(display::rfc3339(header.created_at)));
     facts.put("start_lsn", json!(header.first_lsn.get()));
     let frames = bytes.skip(WAL_SEGMENT_HEADER_BYTES);
     let parts = [LogPart::of_segment(&header, frames)];
@@ -313,8 +313,8 @@ fn put_log(
     facts.put("records", json!(records));
     facts.put("frames", json!(found.frames()));
     if let Some(committed) = found.committed() {
-        facts.put("first_commit_at", json!(words::rfc3339(committed.first)));
-        facts.put("last_commit_at", json!(words::rfc3339(committed.last)));
+        facts.put("first_commit_at", json!(display::rfc3339(committed.first)));
+        facts.put("last_commit_at", json!(display::rfc3339(committed.last)));
     }
     let points = segments::points_in(found.stretches(), records.is_none(), true);
     facts.put("points", json!(points));
@@ -335,7 +335,7 @@ fn ending(end: &LogEnd, file_offset: impl Fn(Place) -> u64) -> String {
         LogEndCause::TornTail { records } => {
             format!(
                 "torn, {} after the last commit",
-                words::count(records, "whole record")
+                display::count(records, "whole record")
             )
         }
         LogEndCause::Damage { place, defect } => {

@@ -6,6 +6,7 @@
 
 mod args;
 mod backup;
+mod display;
 mod failure;
 mod init;
 mod inspect;
@@ -19,7 +20,6 @@ mod restore;
 mod segments;
 mod table;
 mod verify;
-mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -161,7 +161,7 @@ impl Session<'_> {
         let printed = if self.json && !report.json.is_null() {
             let mut object = report.json.clone();
             object["warnings"] = json!(self.terminal.warnings());
-            output::print(true, |out| writeln!(out, "{}", words::line(&object)))
+            output::print(true, |out| writeln!(out, "{}", display::line(&object)))
         } else {
             output::print(false, |out| write!(out, "{}", report.text))
         };
@@ -198,7 +198,7 @@ fn fail(failure: &Failure, json: bool, warnings: &[String]) -> ExitCode {
     let _ = if json {
         let mut object = failure.json();
         object["warnings"] = json!(warnings);
-        writeln!(err, "{}", words::line(&object))
+        writeln!(err, "{}", display::line(&object))
     } else {
         write!(err, "{}", failure.text())
     };

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use crate::args::List;
 use crate::failure::Failure;
 use crate::table::write_table;
-use crate::{Report, Session, output, segments, words};
+use crate::{Report, Session, display, output, segments};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
-pub(crate) fn run(session: &Session<'_>, words: &List) -> Result<Report, Failure> {
-    let repository = Repository::open(&words.repo, session.context)?.without_damaged();
+pub(crate) fn run(session: &Session<'_>, args: &List) -> Result<Report, Failure> {
+    let repository = Repository::open(&args.repo, session.context)?.without_damaged();
     output::print(session.json, |out| {
         if session.json {
             write_object(&repository, &session.terminal.warnings(), out)
@@ -67,7 +67,7 @@ fn write_object(
     let segments = entries.map(|(index, entry)| segment(repository, index, entry));
     write_list(out, "segments", segments)?;
     write_list(out, "restorable", chain.restorable().iter().map(range))?;
-    let until = chain.covered_until().and_then(words::rfc3339);
+    let until = chain.covered_until().and_then(display::rfc3339);
     write!(out, ",\"captured_until\":{}", json!(until))?;
     let through = file_times_through(repository);
     write!(out, ",\"file_times_through\":{}", json!(through))?;
@@ -77,7 +77,7 @@ fn write_object(
     let left = temporaries(repository);
     let left = left.map(|(file, size_bytes)| json!({"file": file, "size_bytes": size_bytes}));
     write_list(out, "temporaries", left)?;
-    writeln!(out, ",\"warnings\":{}}}", words::line(&json!(warnings)))
+    writeln!(out, ",\"warnings\":{}}}", display::line(&json!(warnings)))
 }
 
 /// Writes a list of an object, after what the object has so far.
@@ -89,7 +89,7 @@ pub(crate) fn write_list(
     write!(out, ",\"{key}\":[")?;
     for (index, item) in items.enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        write!(out, "{comma}{}", words::line(&item))?;
+        write!(out, "{comma}{}", display::line(&item))?;
     }
     write!(out, "]")
 }
@@ -104,9 +104,9 @@ fn segment(repository: &Repository, index: usize, entry: &ChainEntry) -> Value {
     let generation = entry.generation().map(Generation::number);
     put("generation", json!(generation));
     let verified = repository.verified(index);
-    let at = verified.and_then(|it| words::rfc3339(it.at));
+    let at = verified.and_then(|it| display::rfc3339(it.at));
     put("verified_at", json!(at));
-    let at = verified.and_then(|it| words::rfc3339(it.frames_at?));
+    let at = verified.and_then(|it| display::rfc3339(it.frames_at?));
     put("frames_verified_at", json!(at));
     Value::Object(object)
 }
@@ -162,7 +162,7 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(out, "\nRestorable: {restorable}")?;
     if let Some(until) = chain.covered_until() {
-        writeln!(out, "Captured until: {}", words::time(until))?;
+        writeln!(out, "Captured until: {}", display::time(until))?;
     }
     if let Some(through) = file_times_through(repository) {
         writeln!(
@@ -184,7 +184,7 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Verified: {verified}")?;
     }
     for (name, size_bytes) in temporaries(repository) {
-        let (name, size) = (words::plain(&name), words::size(size_bytes));
+        let (name, size) = (display::plain(&name), display::size(size_bytes));
         writeln!(
             out,
             "Of a command that is at work, or was killed; the next backup removes it: {name}, {size}"
@@ -212,9 +212,9 @@ fn row(entry: &ChainEntry) -> [String; 7] {
         short_name(entry).to_owned(),
         segments::points(entry.content.as_ref(), entry.is_counted),
         commits.unwrap_or_default(),
-        words::size(entry.segment.size_bytes),
-        words::time(entry.segment.created_at),
-        last_commit.map_or_else(String::new, |span| words::time(span.last)),
+        display::size(entry.segment.size_bytes),
+        display::time(entry.segment.created_at),
+        last_commit.map_or_else(String::new, |span| display::time(span.last)),
         segments::state(entry).to_owned(),
     ]
 }
@@ -235,8 +235,8 @@ fn verified(repository: &Repository) -> Option<String> {
     Some(format!(
         "{} of {}, {deep} of them frame by frame, the last at {}",
         found().count(),
-        words::count(count as u64, "file"),
-        words::time(last)
+        display::count(count as u64, "file"),
+        display::time(last)
     ))
 }
 

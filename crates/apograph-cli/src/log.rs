@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::args::Log;
 use crate::failure::{Failure, exit_status};
-use crate::{Report, Session, output, words};
+use crate::{Report, Session, display, output};
 
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
@@ -118,13 +118,13 @@ impl List {
     fn show(&mut self, commit: &Commit, json: bool, out: &mut dyn Write) -> io::Result<()> {
         if json {
             let comma = if self.shown == 0 { "" } else { "," };
-            write!(out, "{comma}{}", words::line(&object(commit)))?;
+            write!(out, "{comma}{}", display::line(&object(commit)))?;
         } else {
             if self.segment.as_ref() != Some(&commit.segment) {
-                writeln!(out, "{}", words::plain(&origin(commit)))?;
+                writeln!(out, "{}", display::plain(&origin(commit)))?;
                 self.segment = Some(commit.segment.clone());
             }
-            writeln!(out, "{}", words::plain(&line(commit)))?;
+            writeln!(out, "{}", display::plain(&line(commit)))?;
         }
         self.shown += 1;
         Ok(())
@@ -149,7 +149,7 @@ impl List {
                 })
             });
         let (unusable, warnings) = (unusable.collect(), json!(session.terminal.warnings()));
-        let (unusable, warnings) = (words::line(&unusable), words::line(&warnings));
+        let (unusable, warnings) = (display::line(&unusable), display::line(&warnings));
         writeln!(out, "],\"unreadable\":{unusable},\"warnings\":{warnings}}}")
     }
 
@@ -215,10 +215,10 @@ fn object(commit: &Commit) -> Value {
         "epoch": is_plain.then_some(commit.point.epoch.get()),
         "own_epoch": commit.own_epoch,
         "transaction": commit.transaction.get(),
-        "time": commit.committed_at.and_then(words::rfc3339),
+        "time": commit.committed_at.and_then(display::rfc3339),
         "captured": {
-            "after": commit.captured_after.and_then(words::rfc3339),
-            "by": words::rfc3339(commit.captured_at),
+            "after": commit.captured_after.and_then(display::rfc3339),
+            "by": display::rfc3339(commit.captured_at),
         },
         "segment": commit.segment.as_str(),
         "offset": commit.offset,
@@ -237,8 +237,8 @@ fn origin(commit: &Commit) -> String {
     if commit.committed_at.is_some() {
         return segment.to_string();
     }
-    let by = words::time(commit.captured_at);
-    match commit.captured_after.map(words::time) {
+    let by = display::time(commit.captured_at);
+    match commit.captured_after.map(display::time) {
         Some(after) => format!("{segment}: captured between {after} and {by}"),
         None => format!("{segment}: captured by {by}"),
     }
@@ -264,12 +264,12 @@ fn line(commit: &Commit) -> String {
         (end, "?".to_owned(), "encrypted".to_owned())
     } else {
         (
-            words::point_name(commit.point, commit.is_counted),
+            display::point_name(commit.point, commit.is_counted),
             commit.records.to_string(),
             kinds.join(", "),
         )
     };
-    let time = commit.committed_at.and_then(words::rfc3339);
+    let time = commit.committed_at.and_then(display::rfc3339);
     let line = format!(
         "{point:>9}{mark} {:<24} {:>10} {records:>8}  {kinds}",
         time.as_deref().unwrap_or("-"),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use apograph_io::{Clock, Monitor};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::display;
 use crate::interrupt::Interrupt;
-use crate::words;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -108,7 +108,7 @@ impl Monitor for Terminal<'_> {
         let mut warnings = warnings.unwrap_or_else(PoisonError::into_inner);
         warnings.push(message.to_owned());
         if !self.json {
-            let message = words::plain(message);
+            let message = display::plain(message);
             // Standard error may be gone; that is no reason to stop.
             let _ = writeln!(anstream::stderr().lock(), "warning: {message}");
         }

@@ -11,34 +11,34 @@ use serde_json::{Value, json};
 use crate::args::Rebuild;
 use crate::failure::Failure;
 use crate::table::table;
-use crate::{Report, Session, segments, words};
+use crate::{Report, Session, display, segments};
 
-pub(crate) fn run(session: &Session<'_>, words: &Rebuild) -> Result<Report, Failure> {
-    let folder = match Folder::find(&words.repo) {
+pub(crate) fn run(session: &Session<'_>, args: &Rebuild) -> Result<Report, Failure> {
+    let folder = match Folder::find(&args.repo) {
         Ok(None) | Err(IoError::NotAFolder { .. }) => {
             let detail = "there is no such folder".to_owned();
-            let path = words.repo.clone();
+            let path = args.repo.clone();
             return Err(RepositoryError::NotARepository { path, detail }.into());
         }
         Ok(Some(folder)) => folder,
         Err(error) => return Err(error.into()),
     };
     let context = session.context;
-    let plan = if words.dry_run {
+    let plan = if args.dry_run {
         plan_rebuild(&folder, context)?
     } else {
         let rebuilt = Writer::lock(&folder, context)?.rebuild()?;
         folder.tell_lacks(context.monitor);
         rebuilt
     };
-    let outcome = match (plan.unchanged, words.dry_run) {
+    let outcome = match (plan.unchanged, args.dry_run) {
         (true, _) => "unchanged",
         (false, true) => "would-write",
         (false, false) => "written",
     };
     Ok(Report::done(
         text(&plan, outcome),
-        object(&plan, outcome, words.dry_run),
+        object(&plan, outcome, args.dry_run),
     ))
 }
 
@@ -70,13 +70,13 @@ fn text(plan: &Plan, outcome: &str) -> String {
     let row = |segment: &Segment| {
         let epochs = match segment.kind {
             SegmentKind::Full => format!("at epoch {}", segment.end_epoch),
-            SegmentKind::Incremental => words::epochs(segment.start_epoch, segment.end_epoch),
+            SegmentKind::Incremental => display::epochs(segment.start_epoch, segment.end_epoch),
         };
         [
             segment.file.to_string(),
             segment.kind.to_string(),
             epochs,
-            words::size(segment.size_bytes),
+            display::size(segment.size_bytes),
         ]
     };
     let mut text = table(["FILE", "KIND", "EPOCHS", ">SIZE"], || {
@@ -85,7 +85,7 @@ fn text(plan: &Plan, outcome: &str) -> String {
     for (name, reason) in &plan.skipped {
         let _ = writeln!(text, "{name}  left out: {}", WithCauses(reason));
     }
-    let segments = words::count(plan.manifest.segments.len() as u64, "segment");
+    let segments = display::count(plan.manifest.segments.len() as u64, "segment");
     let _ = match outcome {
         "written" => writeln!(text, "Wrote a manifest of {segments}."),
         "unchanged" => writeln!(text, "The manifest is right: {segments}."),

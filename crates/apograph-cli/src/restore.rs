@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::args::Restore;
 use crate::failure::Failure;
-use crate::{Report, Session, words};
+use crate::{Report, Session, display};
 
-pub(crate) fn run(session: &Session<'_>, words: &Restore) -> Result<Report, Failure> {
-    let mut options = Options::to(words.target.target());
-    options.dry_run = words.dry_run;
-    let restored = restore(&words.repo, &words.output, &options, session.context)?;
-    let json = object(&restored, words.dry_run);
-    Ok(Report::done(text(&restored, words.dry_run), json))
+pub(crate) fn run(session: &Session<'_>, args: &Restore) -> Result<Report, Failure> {
+    let mut options = Options::to(args.target.target());
+    options.dry_run = args.dry_run;
+    let restored = restore(&args.repo, &args.output, &options, session.context)?;
+    let json = object(&restored, args.dry_run);
+    Ok(Report::done(text(&restored, args.dry_run), json))
 }
 
 fn object(restored: &Restored, dry_run: bool) -> Value {
@@ -26,7 +26,7 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
         .collect();
     let mut object = Map::new();
     object.insert("command".to_owned(), json!("restore"));
-    words::put_path(&mut object, "output", &restored.output);
+    display::put_path(&mut object, "output", &restored.output);
     let mut object = Value::Object(object);
     let rest = json!({
         "timeline": restored.timeline.map(Timeline::get),
@@ -47,8 +47,8 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
     }
     if let Some((captured, next)) = restored.interval {
         object["interval"] = json!({
-            "from": words::rfc3339(captured),
-            "to": next.and_then(words::rfc3339),
+            "from": display::rfc3339(captured),
+            "to": next.and_then(display::rfc3339),
         });
     }
     if let Some(owner) = restored.owner {
@@ -69,19 +69,19 @@ fn text(restored: &Restored, dry_run: bool) -> String {
         (None, Some(lsn)) => format!("LSN {lsn}"),
         (None, None) => "its last commit".to_owned(),
     };
-    let _ = writeln!(text, "{did} {} at {at}.", words::path(&restored.output));
+    let _ = writeln!(text, "{did} {} at {at}.", display::path(&restored.output));
     let _ = writeln!(
         text,
         "  {} and {}: {}, {} read and checked, {} {}",
         restored.full.file,
-        words::count(restored.increments.len() as u64, "increment"),
-        words::count(restored.commits, "commit"),
-        words::size(restored.bytes_read),
-        words::size(restored.bytes_written),
+        display::count(restored.increments.len() as u64, "increment"),
+        display::count(restored.commits, "commit"),
+        display::size(restored.bytes_read),
+        display::size(restored.bytes_written),
         if dry_run { "to write" } else { "written" },
     );
     if let Some(free) = restored.bytes_free {
-        let _ = writeln!(text, "  {} are free there.", words::size(free));
+        let _ = writeln!(text, "  {} are free there.", display::size(free));
     }
     if let Some((from, to)) = restored.interval {
         let _ = writeln!(text, "  {}", interval(restored, from, to));
@@ -107,7 +107,7 @@ fn text(restored: &Restored, dry_run: bool) -> String {
             "The engine does not replay these from its log; run them yourself:"
         );
         for statement in &restored.statements_to_run {
-            let _ = writeln!(text, "  {};", words::plain(statement));
+            let _ = writeln!(text, "  {};", display::plain(statement));
         }
     }
     text
@@ -115,8 +115,8 @@ fn text(restored: &Restored, dry_run: bool) -> String {
 
 /// Generation 2 knows when commits were written, generation 1 only when they were captured.
 fn interval(restored: &Restored, from: UnixMillis, to: Option<UnixMillis>) -> String {
-    let from = words::instant(from);
-    let to = to.map(words::instant);
+    let from = display::instant(from);
+    let to = to.map(display::instant);
     match (restored.lsn, to) {
         (Some(_), Some(to)) => format!("This state was committed at {from}, the next at {to}."),
         (Some(_), None) => {

@@ -4,7 +4,7 @@ use apograph_format::{Epoch, Point};
 use apograph_manifest::{ChainEntry, Segment, SegmentContent, TimelineSpan, Unusable};
 use serde_json::{Map, Value, json};
 
-use crate::words;
+use crate::display;
 
 /// What the manifest says of a segment, and its counts where they are known.
 pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<String, Value> {
@@ -20,8 +20,8 @@ pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
         put("records", json!(records));
         if let Some(committed) = increment.committed() {
             let (from, to) = (
-                words::rfc3339(committed.first),
-                words::rfc3339(committed.last),
+                display::rfc3339(committed.first),
+                display::rfc3339(committed.last),
             );
             put("committed", json!({"from": from, "to": to}));
         }
@@ -31,7 +31,7 @@ pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
     }
     put("size_bytes", json!(segment.size_bytes));
     put("checksum", json!(segment.checksum.to_string()));
-    put("created_at", json!(words::rfc3339(segment.created_at)));
+    put("created_at", json!(display::rfc3339(segment.created_at)));
     object
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
 pub(crate) fn points(content: Option<&SegmentContent>, is_counted: bool) -> String {
     match content {
         Some(SegmentContent::Full(full)) => {
-            format!("at {}", words::point_name(full.base, is_counted))
+            format!("at {}", display::point_name(full.base, is_counted))
         }
         Some(SegmentContent::Increment(increment)) => {
             points_in(&increment.stretches, increment.is_encrypted(), is_counted)
@@ -59,7 +59,7 @@ pub(crate) fn points_in(spans: &[TimelineSpan], is_encrypted: bool, is_counted: 
         let (&(first, _), &(_, last)) = (epochs.first()?, epochs.last()?);
         let name = |epoch: u64| {
             let point = Point::new(span.timeline, Epoch::new(epoch));
-            words::point_name(point, is_counted)
+            display::point_name(point, is_counted)
         };
         Some(if first == last {
             name(first)

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 
-use crate::words;
+use crate::display;
 
 const BOLD: Style = Style::new().bold();
 
@@ -34,7 +34,7 @@ where
 {
     let names = head.map(|name| name.trim_start_matches('>').to_owned());
     let mut widths = [0; COLUMNS];
-    let rows = || rows().map(|row| row.map(|cell| words::plain(&cell).into_owned()));
+    let rows = || rows().map(|row| row.map(|cell| display::plain(&cell).into_owned()));
     for row in rows() {
         for (width, cell) in widths.iter_mut().zip(&row) {
             *width = cell.chars().count().max(*width);

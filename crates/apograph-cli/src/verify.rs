@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::args::Verify;
 use crate::failure::{Failure, exit_status};
-use crate::{Report, Session, words};
+use crate::{Report, Session, display};
 
-pub(crate) fn run(session: &Session<'_>, words: &Verify) -> Result<Report, Failure> {
+pub(crate) fn run(session: &Session<'_>, args: &Verify) -> Result<Report, Failure> {
     let options = VerifyOptions {
-        level: words.level.into(),
-        only_new: words.new,
+        level: args.level.into(),
+        only_new: args.new,
     };
-    let verified = verify_and_record(&words.repo, &options, session.context)?;
+    let verified = verify_and_record(&args.repo, &options, session.context)?;
     let exit = exit(&verified.problems);
-    let json = object(&verified, words.level.name());
+    let json = object(&verified, args.level.name());
     Ok(Report {
         exit,
         ..Report::done(text(&verified), json)
@@ -65,15 +65,19 @@ fn text(verified: &Verified) -> String {
             .map_or(String::new(), |offset| format!(" at byte {offset}"));
         let _ = writeln!(text, "{}  {file}{place}: {}", problem.code, problem.detail);
         if let Some((from, to)) = problem.epochs {
-            let _ = writeln!(text, "  by the manifest it has {}", words::epochs(from, to));
+            let _ = writeln!(
+                text,
+                "  by the manifest it has {}",
+                display::epochs(from, to)
+            );
         }
     }
     let seen = format!(
         "{}, {}, {}, {}",
-        words::count(verified.files, "file"),
-        words::size(verified.bytes),
-        words::count(verified.frames, "frame"),
-        words::count(verified.commits, "commit"),
+        display::count(verified.files, "file"),
+        display::size(verified.bytes),
+        display::count(verified.frames, "frame"),
+        display::count(verified.commits, "commit"),
     );
     let _ = match (verified.problems.len() as u64, verified.skipped) {
         (0, 0) => writeln!(text, "All sound: {seen}."),
@@ -81,11 +85,11 @@ fn text(verified: &Verified) -> String {
         (problems, _) => writeln!(
             text,
             "{}; sound: {seen}.",
-            words::count(problems, "problem")
+            display::count(problems, "problem")
         ),
     };
     if verified.skipped > 0 {
-        let skipped = words::count(verified.skipped, "file");
+        let skipped = display::count(verified.skipped, "file");
         let _ = writeln!(text, "Verified before, and not read again: {skipped}.");
     }
     text

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::words::{ParseWordError, is_hex_digit};
+use crate::numbers::{ParseWordError, is_hex_digit};
 
 /// A BLAKE3 hash of 256 bits, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

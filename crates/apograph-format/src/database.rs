@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::bytes::{length, u32_at};
+use crate::crc32::Crc32;
 use crate::database_headers::{
     Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, PAGE_BYTES,
 };
 use crate::error::{FormatError, Result};
 use crate::extent::Extent;
-use crate::words::{Crc32, Generation};
+use crate::generation::Generation;
 use crate::{v1, v2};
 
 const VERSION_OFFSET: usize = DATABASE_MAGIC.len();

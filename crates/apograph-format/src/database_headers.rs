@@ -3,8 +3,10 @@
 //! A database file begins with a header and two slots, a page each. A checkpoint writes an image
 //! and then the slot that names it, so the slot with the higher iteration is the active one.
 
+use crate::crc32::Crc32;
 use crate::engine::Engines;
-use crate::words::{Crc32, DatabaseId, Epoch, Generation, Lsn, TransactionId, UnixMillis};
+use crate::generation::Generation;
+use crate::numbers::{DatabaseId, Epoch, Lsn, TransactionId, UnixMillis};
 
 /// The size of a page in bytes.
 pub const PAGE_BYTES: usize = 4096;

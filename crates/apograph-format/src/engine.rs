@@ -9,7 +9,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::words::{Generation, ParseWordError, parse_digits};
+use crate::generation::Generation;
+use crate::numbers::{ParseWordError, parse_digits};
 
 /// A version of the engine, as `0.5.44`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

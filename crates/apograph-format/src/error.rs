@@ -2,7 +2,7 @@
 
 use crate::causes::Detail;
 use crate::code::Code;
-use crate::words::Crc32;
+use crate::crc32::Crc32;
 
 /// Why bytes are not what their reader expects.
 ///

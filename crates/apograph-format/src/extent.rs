@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::bytes::length;
+use crate::crc32::Crc32;
 use crate::error::{FormatError, Result};
-use crate::words::Crc32;
 
 /// A run of bytes of the file with the checksum recorded for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

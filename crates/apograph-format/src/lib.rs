@@ -36,22 +36,26 @@ mod blake3;
 mod bytes;
 mod causes;
 mod code;
+mod crc32;
 mod database;
 mod database_headers;
 mod engine;
 mod error;
 mod extent;
+mod generation;
 mod names;
+mod numbers;
+mod point;
 mod position;
 mod ranges;
 mod segment;
 pub mod v1;
 pub mod v2;
-mod words;
 
 pub use blake3::Blake3;
 pub use causes::{Detail, WithCauses};
 pub use code::Code;
+pub use crc32::Crc32;
 pub use database::{Image, generation_of};
 pub use database_headers::{
     Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, DatabaseHeaders, FileHeader, PAGE_BYTES,
@@ -62,14 +66,15 @@ pub use engine::{
 };
 pub use error::{FormatError, Result};
 pub use extent::{Extent, ExtentContent};
+pub use generation::{Generation, SegmentKind};
 pub use names::{
     LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
     spill_folder,
 };
+pub use numbers::{
+    DatabaseId, Epoch, LogSequence, Lsn, ParseWordError, Timeline, TransactionId, UnixMillis,
+};
+pub use point::{Point, PointName};
 pub use position::{FilePosition, LogPosition};
 pub use ranges::RangeSet;
 pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader};
-pub use words::{
-    Crc32, DatabaseId, Epoch, Generation, LogSequence, Lsn, ParseWordError, Point, PointName,
-    SegmentKind, Timeline, TransactionId, UnixMillis,
-};

@@ -3,8 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::generation::{Generation, SegmentKind};
+use crate::numbers::{LogSequence, Lsn};
 use crate::position::{FilePosition, LogPosition};
-use crate::words::{Generation, LogSequence, Lsn, SegmentKind};
 
 /// The log folder of a database file: the same path with `.wal` appended.
 pub fn log_folder(database: &Path) -> PathBuf {

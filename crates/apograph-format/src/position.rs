@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::words::{Generation, LogSequence, Lsn};
+use crate::generation::Generation;
+use crate::numbers::{LogSequence, Lsn};
 
 impl Lsn {
     /// The position so many bytes further on.

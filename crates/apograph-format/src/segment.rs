@@ -18,7 +18,8 @@
 
 use crate::bytes::{length, u32_at, u64_at};
 use crate::error::{FormatError, Result};
-use crate::words::{Epoch, Generation};
+use crate::generation::Generation;
+use crate::numbers::Epoch;
 
 const MAGIC_OFFSET: usize = 0;
 const VERSION_OFFSET: usize = MAGIC_OFFSET + 4;

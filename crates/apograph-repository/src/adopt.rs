@@ -13,8 +13,8 @@ use apograph_format::{Blake3, SegmentKind, SegmentName};
 use apograph_io::{Context, Mode};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
-use crate::encoding::encode_for_segments;
 use crate::error::Result;
+use crate::manifest_generation::encode_for_segments;
 use crate::rebuild::read_segment;
 use crate::repository::{Repository, is_right_behind};
 use crate::segment::{FullFile, IncrementFile};

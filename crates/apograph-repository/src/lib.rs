@@ -21,10 +21,10 @@
 
 mod adopt;
 mod check;
-mod encoding;
 mod error;
 mod held;
 mod init;
+mod manifest_generation;
 mod moment;
 mod opening;
 mod overlap;
@@ -32,13 +32,13 @@ mod place;
 mod publish;
 mod read_log;
 mod rebuild;
-mod records;
 mod repository;
 mod segment;
 mod segment_defect;
 mod summary;
 mod timelines;
 mod verification_records;
+mod verified;
 mod writer;
 
 #[doc(no_inline)]

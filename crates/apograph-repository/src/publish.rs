@@ -17,9 +17,9 @@ use apograph_manifest::{
     write_manifest, write_notes, write_records,
 };
 
-use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
 use crate::held::HeldRepository;
+use crate::manifest_generation::encode_for_segments;
 use crate::repository::Repository;
 
 /// A segment that is written under its temporary name.

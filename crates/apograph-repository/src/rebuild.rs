@@ -15,8 +15,8 @@ use apograph_manifest::{
 use apograph_wal::{LogEvent, read_ahead};
 
 use crate::check::check_end;
-use crate::encoding::encode_for_segments;
 use crate::error::{RepositoryError, Result};
+use crate::manifest_generation::encode_for_segments;
 use crate::repository::{check_count, tell_damaged};
 use crate::segment::{FullFile, IncrementFile};
 use crate::segment_defect::SegmentDefect;

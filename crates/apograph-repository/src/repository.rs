@@ -27,8 +27,8 @@ use apograph_wal::TimelineState;
 use crate::error::{RepositoryError, Result};
 use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
-use crate::records::Verified;
 use crate::timelines::{cross, timeline_behind};
+use crate::verified::Verified;
 use crate::writer::ENGINE_LOCK_FILE_NAME;
 
 /// A repository as it was found.

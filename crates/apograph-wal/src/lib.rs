@@ -56,5 +56,5 @@ pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent};
 pub use part::{LogPart, PartOf, Place, Run, Runs};
 pub use reader::{GroupReader, read_ahead, read_chunks};
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
-pub use v1::marks::{CheckpointMark, checkpoint_marks};
+pub use v1::logged_checkpoints::{LoggedCheckpoint, logged_checkpoints};
 pub use v2::tail::groups_behind;

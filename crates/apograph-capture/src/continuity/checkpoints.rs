@@ -7,7 +7,7 @@
 
 use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet};
 use apograph_manifest::{Evidence, LogEvidence};
-use apograph_wal::{LogFolder, LogPart, PlacedEvent, PlacedReader, checkpoint_marks};
+use apograph_wal::{LogFolder, LogPart, PlacedEvent, PlacedReader, logged_checkpoints};
 
 use super::Search;
 use super::proof::Proof;
@@ -73,7 +73,7 @@ impl Search<'_> {
     /// Where the image stands in a tail of the log: at the last checkpoint record; else where the
     /// file begins that its checkpoint began.
     fn image_place(&self, log: &LogFolder, parts: &[LogPart<'_>]) -> Result<LogPosition> {
-        let marks = checkpoint_marks(parts)?;
+        let marks = logged_checkpoints(parts)?;
         if let Some(mark) = marks.last().and_then(|mark| mark.place.position(parts)) {
             return Ok(mark);
         }
@@ -176,5 +176,5 @@ pub(super) fn marks_after(log: &LogFolder, end: LogPosition) -> Result<u64> {
     let Ok(tail) = log.from(end) else {
         return Ok(0);
     };
-    Ok(checkpoint_marks(&tail.parts)?.len() as u64)
+    Ok(logged_checkpoints(&tail.parts)?.len() as u64)
 }

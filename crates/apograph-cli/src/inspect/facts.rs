@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::list::write_list;
-use crate::{Report, output, words};
+use crate::{Report, display, output};
 
 /// Facts about a file: each a key and a value, in the order they are shown.
 pub(super) struct Facts(Map<String, Value>);
@@ -17,7 +17,7 @@ impl Facts {
     pub(super) fn of(what: &str, path: &Path, size_bytes: u64) -> Self {
         let mut facts = Self(Map::new());
         facts.put("command", json!("inspect"));
-        words::put_path(&mut facts.0, "file", path);
+        display::put_path(&mut facts.0, "file", path);
         facts.put("is", json!(what));
         facts.put("size_bytes", json!(size_bytes));
         facts
@@ -32,7 +32,7 @@ impl Facts {
         for (key, value) in self.0.iter().filter(|(key, _)| *key != "command") {
             let name = key.replace('_', " ");
             let _ = match value {
-                Value::String(value) => writeln!(text, "{name:>20}  {}", words::plain(value)),
+                Value::String(value) => writeln!(text, "{name:>20}  {}", display::plain(value)),
                 Value::Null => writeln!(text, "{name:>20}  unknown"),
                 Value::Array(items) => {
                     let _ = writeln!(text, "{name:>20}  {}", items.len());
@@ -72,7 +72,7 @@ impl Facts {
         segments: impl Iterator<Item = Value>,
         out: &mut dyn io::Write,
     ) -> io::Result<()> {
-        let object = words::line(&Value::Object(self.0));
+        let object = display::line(&Value::Object(self.0));
         write!(out, "{}", object.strip_suffix('}').unwrap_or_default())?;
         write_list(out, "segments", segments)?;
         writeln!(out, ",\"warnings\":[]}}")
@@ -101,7 +101,7 @@ fn in_line(value: &Value) -> String {
                 .collect();
             pairs.join(", ")
         }
-        Value::String(text) => words::plain(text).into_owned(),
+        Value::String(text) => display::plain(text).into_owned(),
         other => other.to_string(),
     }
 }

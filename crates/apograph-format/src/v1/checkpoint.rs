@@ -2,7 +2,7 @@
 
 use crate::bytes::bincode_prefix;
 use crate::error::Result;
-use crate::words::{Epoch, LogSequence, TransactionId, UnixMillis};
+use crate::numbers::{Epoch, LogSequence, TransactionId, UnixMillis};
 
 /// The name of the checkpoint record in a log folder.
 pub const CHECKPOINT_FILE_NAME: &str = "checkpoint.meta";

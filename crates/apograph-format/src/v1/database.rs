@@ -18,12 +18,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::bytes::{bincode_prefix, length, u8_at, u32_at, u64_at};
+use crate::crc32::Crc32;
 use crate::database_headers::{
     self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES,
 };
 use crate::error::{FormatError, Result};
 use crate::extent::{Extent, ExtentContent};
-use crate::words::{Crc32, Epoch, Generation, TransactionId, UnixMillis};
+use crate::generation::Generation;
+use crate::numbers::{Epoch, TransactionId, UnixMillis};
 
 /// The version of the database file that generation 1 writes.
 pub const DATABASE_VERSION: u32 = 1;

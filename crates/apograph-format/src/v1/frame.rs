@@ -13,8 +13,8 @@
 
 use crate::bytes::{length, u8_at, u32_at};
 use crate::code::Code;
+use crate::crc32::Crc32;
 use crate::v1::record_kind::RecordKind;
-use crate::words::Crc32;
 
 /// Bytes in front of the payload.
 pub const FRAME_LENGTH_BYTES: usize = 4;

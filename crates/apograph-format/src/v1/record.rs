@@ -6,9 +6,9 @@
 
 use crate::bytes::{bincode_prefix, varint_whole};
 use crate::error::{FormatError, Result};
+use crate::numbers::{Epoch, TransactionId};
 use crate::v1::frame::{FrameDefect, RawFrame};
 use crate::v1::record_kind::RecordKind;
-use crate::words::{Epoch, TransactionId};
 
 /// What a record means for the grammar of commit groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

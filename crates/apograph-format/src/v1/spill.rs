@@ -10,8 +10,8 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::bytes::{length, u32_at, u64_at};
+use crate::crc32::Crc32;
 use crate::error::{FormatError, Result};
-use crate::words::Crc32;
 
 /// The footer, which ends the file, in bytes.
 pub const SPILL_FOOTER_BYTES: usize = 32;

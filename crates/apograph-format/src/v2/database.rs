@@ -17,11 +17,13 @@
 //! the file tells a slot that a crash tore from one that rotted later.
 
 use crate::bytes::{length, u32_at, u64_at};
+use crate::crc32::Crc32;
 use crate::database_headers::{
     self, Checkpoint, DATABASE_HEADERS_BYTES, DATABASE_MAGIC, PAGE_BYTES,
 };
 use crate::error::{FormatError, Result};
-use crate::words::{Crc32, DatabaseId, Epoch, Generation, Lsn, TransactionId, UnixMillis};
+use crate::generation::Generation;
+use crate::numbers::{DatabaseId, Epoch, Lsn, TransactionId, UnixMillis};
 
 /// The version of the database file that generation 2 writes.
 pub const DATABASE_VERSION: u32 = 3;

@@ -22,11 +22,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::bytes::{u8_at, u32_at, u64_at};
+use crate::crc32::Crc32;
 use crate::database_headers::{DATABASE_HEADERS_BYTES, PAGE_BYTES};
 use crate::error::{FormatError, Result};
 use crate::extent::{Extent, ExtentContent};
 use crate::v2::database::{BlockPointer, Slot};
-use crate::words::Crc32;
 
 const BLOCK_MAGIC: [u8; 4] = *b"GDIR";
 const BLOCK_MAX_BYTES: usize = 64 * 1024;

@@ -16,7 +16,8 @@
 
 use crate::bytes::{length, u8_at, u32_at, u64_at};
 use crate::code::Code;
-use crate::words::{Crc32, Lsn, TransactionId};
+use crate::crc32::Crc32;
+use crate::numbers::{Lsn, TransactionId};
 
 /// Bytes in front of the payload.
 pub const FRAME_HEADER_BYTES: usize = 25;

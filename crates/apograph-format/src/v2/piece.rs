@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use crate::bytes::{length, u64_at};
 use crate::error::{FormatError, Result};
+use crate::numbers::Lsn;
 use crate::v2::wal_segment::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use crate::words::Lsn;
 
 /// Bytes of the length in front of a piece.
 pub const PIECE_LENGTH_BYTES: usize = 8;

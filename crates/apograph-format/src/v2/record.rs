@@ -15,7 +15,7 @@ use std::fmt;
 use crate::bytes::{bincode_whole, u8_at, u32_at, varint};
 use crate::code::Code;
 use crate::error::Result;
-use crate::words::{Epoch, UnixMillis};
+use crate::numbers::{Epoch, UnixMillis};
 
 /// Bytes in front of a record's payload.
 pub const RECORD_HEADER_BYTES: usize = 6;

@@ -18,8 +18,9 @@
 //! 128 + (x - first LSN) of its segment.
 
 use crate::bytes::{length, u32_at, u64_at};
+use crate::crc32::Crc32;
 use crate::error::{FormatError, Result};
-use crate::words::{Crc32, DatabaseId, Lsn, UnixMillis};
+use crate::numbers::{DatabaseId, Lsn, UnixMillis};
 
 /// The size of the header in bytes.
 pub const WAL_SEGMENT_HEADER_BYTES: usize = 128;

@@ -20,10 +20,10 @@ use apograph_wal::TimelineState;
 
 use crate::check::{Expected, check_file, check_size};
 use crate::error::{RepositoryError, Result};
-use crate::records::Verified;
 use crate::segment::{IncrementFile, StoredFile, leaves_out};
 use crate::segment_defect::usable;
 use crate::timelines::{advance, timeline_behind};
+use crate::verified::Verified;
 
 use numbering::{Found, Numbering};
 

@@ -2,6 +2,6 @@
 
 pub(crate) mod boundary;
 pub(crate) mod frame;
-pub(crate) mod marks;
+pub(crate) mod logged_checkpoints;
 pub(crate) mod reader;
 mod resync;

@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         self.end
     }
 
-    /// The next event that is not state: whole aborted groups and checkpoint marks are skipped.
+    /// The next event that is not state: whole aborted groups and checkpoint records are skipped.
     fn read(&mut self) -> Result<LogEvent<'a>, Stop> {
         let mut start = None;
         let mut has_indexes = false;

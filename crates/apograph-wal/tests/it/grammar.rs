@@ -3,7 +3,7 @@
 use apograph_format::{FilePosition, LogPosition, LogSequence};
 use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::V1;
-use apograph_wal::{LogDefect, LogEndCause, LogPart, PartOf, Run, Runs, checkpoint_marks};
+use apograph_wal::{LogDefect, LogEndCause, LogPart, PartOf, Run, Runs, logged_checkpoints};
 
 use crate::log;
 
@@ -311,7 +311,7 @@ fn checkpoint_records_are_found_wherever_they_stand() {
     for (text, expected) in rows {
         let bytes = log(text);
         let parts = log::parts(bytes.iter().map(Vec::as_slice));
-        let marks = checkpoint_marks(&parts).expect(log::IN_MEMORY);
+        let marks = logged_checkpoints(&parts).expect(log::IN_MEMORY);
         let marks = marks.iter().map(|mark| {
             let place = mark.place;
             format!("{}+{}:{}", place.part, place.offset, mark.transaction)

@@ -1,4 +1,4 @@
-//! The words of the project: ids, counts and positions as types of their own.
+//! Ids, counts and positions: numbers as types of their own.
 //!
 //! Each is a number with a private field, a [`Display`](std::fmt::Display) and a strict
 //! [`FromStr`] (decimal digits and nothing else), and arithmetic that is checked.
@@ -162,143 +162,6 @@ impl Timeline {
     pub const FIRST: Self = Self(1);
 }
 
-/// A point in the history of a database: a timeline and an epoch in it, written `2:57`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Point {
-    /// The timeline.
-    pub timeline: Timeline,
-    /// The epoch, as that timeline counts.
-    pub epoch: Epoch,
-}
-
-impl Point {
-    /// The point `timeline:epoch`.
-    pub const fn new(timeline: Timeline, epoch: Epoch) -> Self {
-        Self { timeline, epoch }
-    }
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.timeline, self.epoch)
-    }
-}
-
-/// A point as a user writes it: `57` where only one timeline has that epoch, else `2:57`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PointName {
-    /// The timeline, where it was named.
-    pub timeline: Option<Timeline>,
-    /// The epoch.
-    pub epoch: Epoch,
-}
-
-impl From<Point> for PointName {
-    fn from(point: Point) -> Self {
-        Self {
-            timeline: Some(point.timeline),
-            epoch: point.epoch,
-        }
-    }
-}
-
-impl fmt::Display for PointName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.timeline {
-            Some(timeline) => write!(f, "{timeline}:{}", self.epoch),
-            None => write!(f, "{}", self.epoch),
-        }
-    }
-}
-
-impl FromStr for PointName {
-    type Err = ParseWordError;
-
-    fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        let (timeline, epoch) = match text.split_once(':') {
-            Some((timeline, epoch)) => (Some(timeline.parse()?), epoch),
-            None => (None, text),
-        };
-        if epoch.contains(':') {
-            return Err(ParseWordError::NotAPoint);
-        }
-        Ok(Self {
-            timeline,
-            epoch: epoch.parse()?,
-        })
-    }
-}
-
-/// A CRC-32 with the IEEE polynomial (zlib's `crc32`), written as 8 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
-pub struct Crc32(u32);
-
-impl Crc32 {
-    /// Wraps a stored checksum.
-    pub const fn new(value: u32) -> Self {
-        Self(value)
-    }
-
-    /// The checksum of `bytes`.
-    #[inline]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(crc32fast::hash(bytes))
-    }
-
-    /// The checksum of what this is the checksum of, with `bytes` after it.
-    #[must_use]
-    pub fn followed_by(self, bytes: &[u8]) -> Self {
-        let mut hasher = crc32fast::Hasher::new_with_initial(self.0);
-        hasher.update(bytes);
-        Self(hasher.finalize())
-    }
-
-    /// The number itself.
-    pub const fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl fmt::Display for Crc32 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}", self.0)
-    }
-}
-
-impl fmt::Debug for Crc32 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Crc32({self})")
-    }
-}
-
-impl FromStr for Crc32 {
-    type Err = ParseWordError;
-
-    fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        let refused = ParseWordError::NotHexadecimal { digits: 8 };
-        if text.len() != 8 || !text.bytes().all(is_hex_digit) {
-            return Err(refused);
-        }
-        u32::from_str_radix(text, 16).map(Self).or(Err(refused))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Crc32 {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Crc32 {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 /// The id of a database of generation 2, written as 32 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DatabaseId(u128);
@@ -348,68 +211,12 @@ impl<'de> serde::Deserialize<'de> for DatabaseId {
     }
 }
 
-/// What a backup segment holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[doc(alias = "BackupKind")]
-pub enum SegmentKind {
-    /// A copy of the database file.
-    Full,
-    /// A part of the log, in a GBAK file.
-    Incremental,
-}
-
-impl fmt::Display for SegmentKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "full",
-            Self::Incremental => "incremental",
-        })
-    }
-}
-
-/// A generation of Grafeo's file formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Generation {
-    /// 0.5.x: no database id, epochs restart at every open.
-    One,
-    /// 0.6.x: LSNs, commit times, a database id.
-    Two,
-}
-
-impl Generation {
-    /// 1 or 2.
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::One => 1,
-            Self::Two => 2,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_checksum_goes_on_behind_any_byte() {
-        let bytes = b"123456789";
-        assert_eq!(Crc32::of(bytes), Crc32::new(0xcbf4_3926));
-        for cut in 0..=bytes.len() {
-            let (front, back) = bytes.split_at(cut);
-            assert_eq!(
-                Crc32::of(front).followed_by(back),
-                Crc32::of(bytes),
-                "{cut}"
-            );
-        }
-    }
-
-    #[test]
-    fn words_parse_strictly() {
+    fn numbers_parse_strictly() {
         assert_eq!("57".parse(), Ok(Epoch::new(57)));
         for text in ["", "+5", "-1", " 5", "5 ", "0x5", "5_0", "٥"] {
             assert_eq!(
@@ -424,35 +231,6 @@ mod tests {
         );
         assert_eq!(Epoch::new(u64::MAX).next(), None);
         assert_eq!(Epoch::new(0).previous(), None);
-    }
-
-    #[test]
-    fn points_print_as_they_parse() {
-        for text in ["57", "2:57", "0", "1:0"] {
-            assert_eq!(
-                text.parse::<PointName>().map(|point| point.to_string()),
-                Ok(text.into())
-            );
-        }
-        for text in ["", ":", "2:", ":5", "1:2:3", "a", "1:a", "1.5"] {
-            assert!(text.parse::<PointName>().is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn words_print_as_people_write_them() {
-        let rows = [
-            (
-                Point::new(Timeline::new(2), Epoch::new(57)).to_string(),
-                "2:57",
-            ),
-            (format!("{:?}", Crc32::new(0x0371_198c)), "Crc32(0371198c)"),
-            (SegmentKind::Full.to_string(), "full"),
-            (SegmentKind::Incremental.to_string(), "incremental"),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(text, expected);
-        }
     }
 
     #[test]
@@ -492,14 +270,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn checksums_are_eight_hex_digits() {
-        assert_eq!(Crc32::new(0x0371_198c).to_string(), "0371198c");
-        assert_eq!("0371198c".parse(), Ok(Crc32::new(0x0371_198c)));
-        assert!("371198c".parse::<Crc32>().is_err());
-        assert!("0371198C".parse::<Crc32>().is_err());
-        assert_eq!(Crc32::of(b"123456789"), Crc32::new(0xcbf4_3926));
     }
 }

@@ -14,7 +14,7 @@ use crate::window::LogWindow;
 
 /// A checkpoint record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CheckpointMark {
+pub struct LoggedCheckpoint {
     /// Its first byte.
     pub place: Place,
     /// The last transaction id that was assigned by then.
@@ -29,8 +29,8 @@ pub struct CheckpointMark {
 /// # Errors
 ///
 /// As [`apograph_io::Bytes::read`].
-pub fn checkpoint_marks(parts: &[LogPart<'_>]) -> Result<Vec<CheckpointMark>> {
-    let mut marks = Vec::new();
+pub fn logged_checkpoints(parts: &[LogPart<'_>]) -> Result<Vec<LoggedCheckpoint>> {
+    let mut records = Vec::new();
     let mut window = LogWindow::of(parts);
     for part in 0..parts.len() {
         let mut place = Place { part, offset: 0 };
@@ -41,10 +41,10 @@ pub fn checkpoint_marks(parts: &[LogPart<'_>]) -> Result<Vec<CheckpointMark>> {
                 break;
             };
             if let Some(Record::Checkpoint(transaction)) = intact_control(front) {
-                marks.push(CheckpointMark { place, transaction });
+                records.push(LoggedCheckpoint { place, transaction });
             }
             place = place.plus_u64(head.frame_bytes());
         }
     }
-    Ok(marks)
+    Ok(records)
 }
