@@ -4,8 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use apograph_store::io::{Disk, Folder, Lack, Mode, RealDisk};
-use apograph_store::{Created, FolderStore, Store};
+use apograph_store::format::Code;
+use apograph_store::io::{Disk, Folder, IoError, Lack, Mode, RealDisk};
+use apograph_store::{Created, FolderStore, Store, StoreError};
 use apograph_testing::disk::{Fault, SimDisk};
 
 use crate::contract::{name, names};
@@ -188,4 +189,56 @@ fn a_failed_operation_leaves_whole_objects() {
         let is_whole = !is_done && found == before(object) || found == after;
         assert!(is_whole, "{told}: {object} is {found:?}");
     });
+}
+
+/// Another writer makes the folder, or removes the object, right before this one does.
+#[test]
+fn another_writer_is_faster() {
+    let folder = prepared();
+    let path = folder.path().join("new");
+    let disk = SimDisk::new(folder.path()).meanwhile(move |index| {
+        if index == 0 {
+            fs::create_dir(&path).unwrap();
+        }
+    });
+    let store = open(folder.path(), &disk);
+    assert_eq!(store.create(&name("new/1"), b"1").unwrap(), Created::New);
+
+    let path = folder.path().join("x/old");
+    let disk = SimDisk::new(folder.path()).meanwhile(move |index| {
+        if index == 0 {
+            fs::remove_file(&path).unwrap();
+        }
+    });
+    let store = open(folder.path(), &disk);
+    store.delete(&name("x/old")).unwrap();
+}
+
+#[test]
+fn what_the_disk_refuses_is_told() {
+    let folder = prepared();
+    let fails = Fault::Fails(ErrorKind::PermissionDenied);
+    let disk = SimDisk::new(folder.path()).with_fault(0, fails);
+    let store = open(folder.path(), &disk);
+    let error = store.create(&name("new/1"), b"1").unwrap_err();
+    let StoreError::Io(denied) = &error else {
+        panic!("{error}");
+    };
+    assert!(denied.is_not_permitted(), "{error}");
+    assert_eq!(denied.path(), folder.path().join("new"));
+}
+
+#[test]
+fn errors_have_the_code_of_their_kind_and_name_the_place() {
+    let folder = prepared();
+    let store = open(folder.path(), &RealDisk);
+    assert_eq!(store.place(), folder.path().display().to_string());
+    let missing = store.read_range(&name("x/none"), 0..1).unwrap_err();
+    assert_eq!(missing.code(), Code::Io);
+    assert_eq!(
+        missing.to_string(),
+        format!("{} has no x/none", folder.path().display())
+    );
+    let interrupted = StoreError::from(IoError::Interrupted);
+    assert_eq!(interrupted.code(), Code::Interrupted);
 }

@@ -16,7 +16,7 @@ fn no_name_leads_out_of_its_store() {
     }
     for text in ["a", "vault.json", "segments/0-1-full-9f.zst.age", "a/b/c"] {
         let name = ObjectName::parse(text).expect(text);
-        assert_eq!(name.to_string(), text);
+        assert_eq!((name.as_str(), name.to_string().as_str()), (text, text));
     }
 }
 
