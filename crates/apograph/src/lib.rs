@@ -57,7 +57,7 @@ pub use prepared::Prepared;
 /// capture("people.grafeo".as_ref(), "backups".as_ref(), &options, Context::default())?;
 /// # Ok::<(), apograph::capture::CaptureError>(())
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_capture as capture;
 /// Codecs for every byte layout.
 ///
@@ -66,7 +66,7 @@ pub use apograph_capture as capture;
 ///
 /// assert!(matches!(SegmentHeader::decode(b"GBAK"), Err(FormatError::TooShort { .. })));
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_format as format;
 /// Durable files.
 ///
@@ -75,7 +75,7 @@ pub use apograph_format as format;
 ///
 /// assert_eq!(crc32(b"123456789", &Threads::default()).to_string(), "cbf43926");
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_io as io;
 /// The catalogue of a repository.
 ///
@@ -84,7 +84,7 @@ pub use apograph_io as io;
 ///
 /// assert!(Manifest::default().latest_full().is_none());
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_manifest as manifest;
 /// A repository on disk.
 ///
@@ -96,7 +96,7 @@ pub use apograph_manifest as manifest;
 /// assert_eq!(error.code(), "not-a-repository");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_repository as repository;
 /// Restoring and verifying.
 ///
@@ -108,7 +108,7 @@ pub use apograph_repository as repository;
 /// assert!(verified.problems.is_empty());
 /// # Ok::<(), apograph::restore::RestoreError>(())
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_restore as restore;
 /// Reading logs.
 ///
@@ -119,5 +119,5 @@ pub use apograph_restore as restore;
 /// assert_eq!(end.map(|end| end.cause), Some(LogEndCause::Clean));
 /// # Ok::<(), apograph::io::IoError>(())
 /// ```
-#[doc(inline)]
+#[doc(no_inline)]
 pub use apograph_wal as wal;
