@@ -75,12 +75,12 @@ impl<'a> Content<'a> {
         let (mut offset, mut rest) = (offset, bytes);
         for (start, chunk) in self.chunks.get(first..).unwrap_or_default() {
             let expected = self.bytes(chunk).skip(offset.saturating_sub(*start));
-            let (here, behind) = rest.split_at(rest.len().min(expected.len()));
+            let (here, after) = rest.split_at(rest.len().min(expected.len()));
             if !expected.slice(0..here.len()).equal(here.into())? {
                 return Ok(false);
             }
             offset = offset.saturating_add(here.len());
-            rest = behind;
+            rest = after;
             if rest.is_empty() {
                 break;
             }

@@ -65,7 +65,7 @@ impl ImagePlace {
         }
         let tail = log.from(recovery)?;
         if let Some(record) = record_of(image, log, &tail)? {
-            let place = behind_image(&tail, image.epoch, record, threads)?;
+            let place = after_image(&tail, image.epoch, record, threads)?;
             return Ok(Self {
                 start: place.position(&tail.parts).unwrap_or(recovery),
                 is_exact: false,
@@ -92,14 +92,14 @@ fn record_of(image: &Checkpoint, log: &LogFolder, tail: &LogTail<'_>) -> Result<
 /// Where the log after an image begins that was installed before its checkpoint record: at the
 /// first group of the same process past its epoch, else after the last group before the record. A
 /// group may begin before the record and end after it.
-fn behind_image(
+fn after_image(
     tail: &LogTail<'_>,
     epoch: Epoch,
     record: Place,
     threads: &Threads,
 ) -> Result<Place> {
     let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::default()));
-    let mut behind_last = Place::default();
+    let mut after_last = Place::default();
     let mut past = None;
     read_ahead(&tail.parts, threads, |groups| {
         let reader = PlacedReader::of(groups, &mut state);
@@ -117,7 +117,7 @@ fn behind_image(
             if end > record {
                 break;
             }
-            behind_last = end;
+            after_last = end;
             if let PlacedEvent::Group(group, placement) = event {
                 if placement.opens_timeline {
                     past = None;
@@ -129,7 +129,7 @@ fn behind_image(
         }
         Ok::<_, IoError>(())
     })?;
-    Ok(past.unwrap_or(behind_last))
+    Ok(past.unwrap_or(after_last))
 }
 
 /// Whether a process that logged this may have written an image at an epoch: it has logged the

@@ -10,7 +10,7 @@ use apograph_manifest::{FileName, IncrementOf, Segment, SegmentContent, SegmentR
 use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
 use apograph_wal::{
     GroupHead, LogEndCause, LogFile, LogTail, PartOf, Place, PlacedEvent, Runs, TimelineState,
-    groups_behind,
+    groups_after,
 };
 
 use crate::content::{Chunk, Content};
@@ -83,11 +83,11 @@ impl CapturedTail {
         let is_second = start.generation() == Generation::Two;
         let torn_at = end.filter(|_| is_second && torn.is_some());
         let torn_at = torn_at.map(|end| end.place);
-        let behind_last = end.and_then(|end| end.place.position(&tail.parts));
+        let after_last = end.and_then(|end| end.place.position(&tail.parts));
         let end = if runs.total_bytes() == 0 {
             start
         } else {
-            behind_last.unwrap_or(start)
+            after_last.unwrap_or(start)
         };
         let is_unsettled = torn.is_some() || ends_open;
         Ok(Self {
@@ -127,7 +127,7 @@ impl CapturedTail {
         let Some(place) = self.torn_at else {
             return Ok(None);
         };
-        let commits = groups_behind(&tail.parts, place)?;
+        let commits = groups_after(&tail.parts, place)?;
         let part = tail.parts.get(place.part);
         let file = tail.files.get(place.part);
         let (Some(part), Some(file), true) = (part, file, commits > 0) else {

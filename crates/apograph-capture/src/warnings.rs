@@ -76,7 +76,7 @@ impl Job<'_> {
             self.context.monitor.warn(
                 "some transactions of this process have no commit in the log. Before Grafeo 0.5.42 \
                  no log tells which of them were rolled back: what they wrote belongs to the commit \
-                 behind them there, also when the engine replays it",
+                 after them there, also when the engine replays it",
             );
         }
         let (count, what) = match captured.waiting {

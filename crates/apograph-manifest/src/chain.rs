@@ -169,7 +169,7 @@ impl Chain {
             let has_it =
                 |(first, range): &(usize, LsnRange)| *first == run.first && start <= range.to;
             if !ranges.last().is_some_and(has_it) {
-                let range = self.lsns_behind(full);
+                let range = self.lsns_after(full);
                 ranges.extend(range.map(|range| (run.first, range)));
             }
         }
@@ -183,10 +183,10 @@ impl Chain {
 
     /// Every place where commits are missing from the chain, or may be, in its order.
     pub fn gaps(&self) -> impl Iterator<Item = Gap> {
-        let behind = self.points_behind_breaks();
+        let first_points = self.points_after_breaks();
         let mut seen = self.entries.iter();
         let (mut index, mut after) = (0, None);
-        let breaks = self.breaks.iter().zip(behind);
+        let breaks = self.breaks.iter().zip(first_points);
         let breaks = breaks.filter_map(move |(at, before)| {
             while index < *at {
                 after = seen.next().and_then(ChainEntry::last_point).or(after);
@@ -258,10 +258,10 @@ impl Chain {
             unknown.filter(|_| !entry.is_counted).and_then(unusable)
         };
         let left_out = || {
-            let behind = index.checked_add(1)?;
-            let is_break = self.breaks.binary_search(&behind).is_ok();
+            let after = index.checked_add(1)?;
+            let is_break = self.breaks.binary_search(&after).is_ok();
             let left_out = is_break && self.needs_more(index);
-            left_out.then(|| self.break_at(behind)).flatten()
+            left_out.then(|| self.break_at(after)).flatten()
         };
         let broken = || {
             let last = self.breaks.iter().rfind(|at| **at <= index);
@@ -281,7 +281,7 @@ impl Chain {
             let before = before.map(|point| point.epoch);
             let caught_up = self.caught_up_to(run, known.timeline);
             let from = known.base.max(caught_up.max(before).unwrap_or_default());
-            known.missing_behind(from).map(move |(first, last)| Gap {
+            known.missing_after(from).map(move |(first, last)| Gap {
                 after: known.point(first.saturating_sub(1)),
                 before: known.point(last.saturating_add(1)),
                 cause: known.lack_of(first, last),
@@ -313,7 +313,7 @@ impl Chain {
     }
 
     /// For each break, the first point after it.
-    fn points_behind_breaks(&self) -> Vec<Option<Point>> {
+    fn points_after_breaks(&self) -> Vec<Option<Point>> {
         let mut first = None;
         let mut points = Vec::with_capacity(self.breaks.len());
         let mut breaks = self.breaks.iter().rev().peekable();

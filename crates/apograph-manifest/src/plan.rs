@@ -288,7 +288,7 @@ impl Chain {
         let Some(full) = whole.or_else(|| self.bases().rfind(reaches)) else {
             return Err(self.not_reachable(target, point));
         };
-        let increments = self.increments_behind(full);
+        let increments = self.increments_after(full);
         let last = self.last_needed(&increments, point);
         let increments = increments
             .into_iter()
@@ -321,7 +321,7 @@ impl Chain {
     }
 
     /// The increments that a restore from a full backup replays, to the end of its run.
-    pub(crate) fn increments_behind(&self, full: usize) -> Vec<usize> {
+    pub(crate) fn increments_after(&self, full: usize) -> Vec<usize> {
         if !self.leads_on(full) {
             return Vec::new();
         }
@@ -402,7 +402,7 @@ impl Chain {
             return Err(broken(self.obstacle_before(through)));
         };
         let increments: Vec<usize> = self
-            .increments_behind(full)
+            .increments_after(full)
             .into_iter()
             .filter(|&index| index <= through)
             .collect();
@@ -430,7 +430,7 @@ impl Chain {
         while from.timeline <= end.timeline {
             let known = run.timeline(from.timeline)?;
             if !increments.is_empty() && !known.lacks_only_late(from.epoch) {
-                let gap = known.missing_behind(from.epoch).next();
+                let gap = known.missing_after(from.epoch).next();
                 return gap.map(|(first, last)| known.lack_of(first, last));
             }
             let next = run

@@ -73,7 +73,7 @@ impl RunTimeline {
     /// Whether all that is missing after `from` lies so near to the end that it was never logged,
     /// or is still to come.
     pub(crate) fn lacks_only_late(&self, from: Epoch) -> bool {
-        self.missing_behind(from)
+        self.missing_after(from)
             .all(|(first, _)| self.is_out_of_order(Epoch::new(first)))
     }
 
@@ -83,7 +83,7 @@ impl RunTimeline {
     }
 
     /// The ranges of epochs after `from` that should be there and are not.
-    pub(crate) fn missing_behind(&self, from: Epoch) -> impl Iterator<Item = (u64, u64)> {
+    pub(crate) fn missing_after(&self, from: Epoch) -> impl Iterator<Item = (u64, u64)> {
         let first = from.get().saturating_add(1);
         let counts = self.generation == Generation::One;
         let missing = counts.then(|| self.epochs.missing_in(first, self.highest().get()));

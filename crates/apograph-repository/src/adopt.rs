@@ -16,7 +16,7 @@ use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 use crate::error::Result;
 use crate::manifest_generation::encode_for_segments;
 use crate::rebuild::read_segment;
-use crate::repository::{Repository, is_right_behind};
+use crate::repository::{Repository, is_right_after};
 use crate::segment::{FullFile, IncrementFile};
 use crate::segment_defect::usable;
 use crate::writer::Writer;
@@ -49,7 +49,7 @@ impl Writer<'_> {
                     .disk
                     .remove_file(repository.folder().at(&name.to_string()))?;
                 has_moved = true;
-            } else if is_right_behind(manifest.segments.last(), name) {
+            } else if is_right_after(manifest.segments.last(), name) {
                 set_aside(&repository, name, context)?;
                 has_moved = true;
             }

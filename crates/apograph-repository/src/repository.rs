@@ -275,7 +275,7 @@ impl Repository {
     /// not yet: it comes right after the last one. The next backup makes it part of the chain.
     pub fn is_unfinished(&self, name: SegmentName) -> bool {
         let last = self.chain.entries().last();
-        is_right_behind(last.map(|last| &last.segment), name)
+        is_right_after(last.map(|last| &last.segment), name)
     }
 
     /// Temporary files that a killed command left.
@@ -384,7 +384,7 @@ pub(crate) fn tell_damaged(
 }
 
 /// Whether a name is one of those that a single backup gives after a segment.
-pub(crate) fn is_right_behind(last: Option<&Segment>, name: SegmentName) -> bool {
+pub(crate) fn is_right_after(last: Option<&Segment>, name: SegmentName) -> bool {
     let last = last.and_then(|last| SegmentName::parse(last.file.as_str()));
     let next = last.map_or(0, |last| last.index.saturating_add(1));
     (next..next.saturating_add(SEGMENTS_OF_BACKUP)).contains(&name.index)

@@ -57,4 +57,4 @@ pub use part::{LogPart, PartOf, Place, Run, Runs};
 pub use reader::{GroupReader, read_ahead, read_chunks};
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
 pub use v1::logged_checkpoints::{LoggedCheckpoint, logged_checkpoints};
-pub use v2::tail::groups_behind;
+pub use v2::tail::groups_after;

@@ -304,13 +304,13 @@ fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<C
     };
     let mut groups = GroupReader::new(&parts);
     for event in groups.by_ref() {
-        let behind = match event? {
+        let after = match event? {
             LogEvent::Group(group) => group.end.offset,
             LogEvent::SyncMarker { run }
             | LogEvent::Seal { run }
             | LogEvent::LeadingEpoch { run, .. } => run.end,
         };
-        if part.position(behind) >= end {
+        if part.position(after) >= end {
             return Ok(other_bytes());
         }
     }

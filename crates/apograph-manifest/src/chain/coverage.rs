@@ -65,10 +65,10 @@ impl Chain {
     }
 
     /// Generation 2: the positions that a restore from a full backup reaches.
-    pub(crate) fn lsns_behind(&self, full: usize) -> Option<LsnRange> {
+    pub(crate) fn lsns_after(&self, full: usize) -> Option<LsnRange> {
         let from = self.log_start(full)?;
         let entry = self.entries.get(full)?;
-        let increments = self.increments_behind(full).into_iter();
+        let increments = self.increments_after(full).into_iter();
         let ends = increments.filter_map(|index| {
             let increment = self.entries.get(index)?.increment()?;
             Some(increment.lsns()?.range.end)

@@ -10,7 +10,7 @@ impl Chain {
     /// Generation 2: the state after the commit that ends at a position.
     pub(super) fn plan_lsn(&self, lsn: Lsn) -> Result<ChainPlan, ChainError> {
         let covers = |full: &usize| {
-            let range = self.lsns_behind(*full);
+            let range = self.lsns_after(*full);
             range.is_some_and(|range| (range.from..=range.to).contains(&lsn))
         };
         let fulls: Vec<usize> = self.bases().filter(covers).collect();
@@ -38,7 +38,7 @@ impl Chain {
             let log = increment.and_then(IncrementContent::lsns);
             log.is_some_and(|log| log.range.start < lsn)
         };
-        let increments = self.increments_behind(full).into_iter();
+        let increments = self.increments_after(full).into_iter();
         let cut = Cut::Through(lsn);
         Ok(ChainPlan {
             full,

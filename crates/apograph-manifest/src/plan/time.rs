@@ -79,7 +79,7 @@ impl Chain {
             is_of_run && is_in_time(full) && self.leads_on(*full)
         };
         let full = self.bases().rfind(leads_on).unwrap_or(full);
-        let behind = self.increments_behind(full);
+        let behind = self.increments_after(full);
         let first_commit = |index: usize| {
             let increment = self.entries().get(index)?.increment()?;
             increment.committed().map(|span| span.first)

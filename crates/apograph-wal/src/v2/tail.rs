@@ -68,7 +68,7 @@ pub(crate) fn behind(parts: &[LogPart<'_>], bad: Place) -> Result<Behind> {
 /// # Errors
 ///
 /// As [`apograph_io::Bytes::read`].
-pub fn groups_behind(parts: &[LogPart<'_>], place: Place) -> Result<u64> {
+pub fn groups_after(parts: &[LogPart<'_>], place: Place) -> Result<u64> {
     let Some(part) = parts.get(place.part) else {
         return Ok(0);
     };
