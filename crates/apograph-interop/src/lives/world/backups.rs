@@ -27,6 +27,9 @@ pub(super) struct Repository {
     points: BTreeSet<(u64, u64)>,
     /// Timelines that were captured from mixed files.
     mixed: BTreeSet<u64>,
+    /// Points that were captured from mixed files in an earlier timeline: the log of a restored copy
+    /// goes on where its source's does, and no engine was open at each of its commits here.
+    mixed_points: BTreeSet<(u64, u64)>,
     /// What has to be the same in what it restores and in what was there.
     comparison: Comparison,
     /// Derived files or segments were changed by somebody.
@@ -116,7 +119,8 @@ impl World {
         let mut timelines: BTreeMap<u64, Vec<(u64, Value)>> = BTreeMap::new();
         for (index, point) in points.iter().enumerate() {
             let is_last = points.get(index + 1).is_none_or(|next| next.0 != point.0);
-            let is_mixed = self.stored(repository).mixed.contains(&point.0);
+            let stored = self.stored(repository);
+            let is_mixed = stored.mixed.contains(&point.0) || stored.mixed_points.contains(point);
             if is_mixed || index % step != 0 && !is_last {
                 continue;
             }
@@ -191,6 +195,8 @@ impl World {
         if is_mixed {
             let new = timelines.filter(|timeline| *timeline > newest);
             stored.mixed.extend(new);
+            let new = points.difference(&stored.points).copied();
+            stored.mixed_points.extend(new);
         }
         let is_changed = std::mem::take(&mut stored.is_changed);
         stored.points = points;
