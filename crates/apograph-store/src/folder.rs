@@ -168,7 +168,11 @@ impl Store for FolderStore<'_> {
         let folder = self.find_or_create(folder)?;
         let mut staged = self.staged(&folder, file)?;
         staged.write(bytes)?;
-        Ok(staged.replace()?)
+        match staged.replace() {
+            // Another writer's came in between: it is the newer one, as if it had replaced this one.
+            Err(error) if error.is_already_exists() => Ok(()),
+            replaced => Ok(replaced?),
+        }
     }
 
     fn list<'a>(&'a self, folder: &str, after: Option<&str>) -> Result<Listing<'a>> {

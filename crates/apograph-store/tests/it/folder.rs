@@ -214,6 +214,27 @@ fn another_writer_is_faster() {
     store.delete(&name("x/old")).unwrap();
 }
 
+/// Of two hints that are written at once one stays, whole.
+#[test]
+fn another_writers_hint_is_the_newer_one() {
+    let mut was_faster = false;
+    for at in 0..8 {
+        let folder = prepared();
+        let path = folder.path().join("x/first");
+        let disk = SimDisk::new(folder.path()).meanwhile(move |index| {
+            if index == at {
+                fs::write(&path, b"theirs").unwrap();
+            }
+        });
+        let store = open(folder.path(), &disk);
+        store.put(&name("x/first"), b"ours").unwrap();
+        let found = store.read(&name("x/first"), 99).unwrap().unwrap();
+        was_faster |= found == b"theirs";
+        assert!([&b"ours"[..], b"theirs"].contains(&&found[..]), "{found:?}");
+    }
+    assert!(was_faster);
+}
+
 #[test]
 fn what_the_disk_refuses_is_told() {
     let folder = prepared();
