@@ -32,6 +32,9 @@
     )
 )]
 
+#[macro_use]
+mod serde_as_text;
+
 mod blake3;
 mod bytes;
 mod causes;

@@ -185,9 +185,9 @@ pub struct IncrementContent {
     pub repeats: bool,
     /// The image in front of it may hold some of its commits.
     pub catches_up: bool,
-    /// The stretches of timelines in it, in log order.
+    /// The spans of timelines in it, in log order.
     pub stretches: TimelineSpans,
-    /// Whether the process that wrote the last stretch is known to have ended.
+    /// Whether the process that wrote the last span is known to have ended.
     pub process_ended: bool,
     /// How many commit groups it has.
     pub commits: u64,
@@ -319,7 +319,7 @@ impl TimeSpan {
     }
 }
 
-/// The stretches of an increment: mostly one, which lies in the value itself.
+/// The timeline spans of an increment: mostly one, which lies in the value itself.
 pub type TimelineSpans = SmallVec<[TimelineSpan; 1]>;
 
 /// The commits of one timeline in a segment.

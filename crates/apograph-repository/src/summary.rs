@@ -64,7 +64,7 @@ impl Summary {
         self.committed
     }
 
-    /// The stretches of timelines so far.
+    /// The spans of timelines so far.
     pub fn stretches(&self) -> &[TimelineSpan] {
         &self.stretches
     }
