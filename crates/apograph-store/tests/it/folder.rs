@@ -6,7 +6,7 @@ use std::path::Path;
 
 use apograph_store::format::Code;
 use apograph_store::io::{Disk, Folder, IoError, Lack, Mode, RealDisk};
-use apograph_store::{Created, FolderStore, Store, StoreError};
+use apograph_store::{Created, FolderStore, Store, StoreError, probe};
 use apograph_testing::disk::{Fault, SimDisk};
 
 use crate::contract::{name, names};
@@ -51,6 +51,20 @@ fn a_disk_without_such_renames_or_links_will_do() {
         );
         store.put(&name, b"3").unwrap();
         assert_eq!(store.read(&name, 9).unwrap().unwrap(), b"3", "{lacks:?}");
+    }
+}
+
+/// Where links or claims take the place of such a rename, one of several writers creates a name too.
+#[test]
+fn a_disk_without_such_renames_or_links_loses_no_race() {
+    for lacks in [&[Lack::FreeRename][..], &[Lack::FreeRename, Lack::Link]] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Folder::open(folder.path()).unwrap();
+        for lack in lacks {
+            root.note(*lack);
+        }
+        let store = FolderStore::new(&RealDisk, root, Mode::PRIVATE);
+        probe(&store).unwrap_or_else(|error| panic!("{lacks:?}: {error}"));
     }
 }
 
