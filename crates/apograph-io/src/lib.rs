@@ -53,6 +53,7 @@ mod system;
 mod temporary_name;
 mod threads;
 #[cfg(target_os = "linux")]
+mod write_back;
 mod writer;
 
 pub use access::{Access, Mode, Owner};

@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{
@@ -21,7 +21,8 @@ use crate::error::{IoError, Result, failed};
 use crate::folder::Folder;
 use crate::lack::{Lack, is_unsupported};
 use crate::open::regular;
-use crate::system::{sync_file_system, write_back};
+use crate::system::sync_file_system;
+use crate::write_back::{WRITE_BACK_BYTES, WriteBack};
 
 /// The operating system's disk.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,10 +39,10 @@ impl Disk for RealDisk {
             return Err(error);
         }
         Ok(Box::new(RealFile {
-            file,
+            file: Arc::new(file),
             path: at.path(),
             written: 0,
-            told: 0,
+            write_back: WriteBack::default(),
         }))
     }
 
@@ -156,28 +157,20 @@ fn has_only_silly(at: At<'_>) -> Result<bool> {
     Ok(true)
 }
 
-/// The bytes of a file that are given to the disk at a time.
-const WRITE_BACK_BYTES: usize = 16 << 20;
-
 /// A file and how long it must be: a network file system can say that it has written more than it
 /// has.
 struct RealFile {
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     written: u64,
-    /// How much of it the disk was told to begin to write.
-    told: u64,
+    write_back: WriteBack,
 }
 
 impl RealFile {
-    /// Lets the disk begin to write what is complete, while there is more to come: then a sync at
-    /// the end has little left to wait for. What it says of errors is said by that sync.
-    fn write_back(&mut self) {
-        let ready = self.written - self.written % WRITE_BACK_BYTES as u64;
-        if let Some(length) = NonZero::new(ready - self.told) {
-            write_back(&self.file, self.told, length);
-            self.told = ready;
-        }
+    /// So many more bytes were written.
+    fn has_written(&mut self, length: u64) {
+        self.written += length;
+        self.write_back.written_to(&self.file, self.written);
     }
 
     fn check_length(&self) -> Result<()> {
@@ -196,12 +189,11 @@ impl RealFile {
 
 impl DiskFile for RealFile {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        for bytes in bytes.chunks(WRITE_BACK_BYTES) {
+        for bytes in bytes.chunks(WRITE_BACK_BYTES as usize) {
             self.file
                 .write_all(bytes)
                 .map_err(failed("write", &self.path))?;
-            self.written += bytes.len() as u64;
-            self.write_back();
+            self.has_written(bytes.len() as u64);
         }
         Ok(())
     }
@@ -212,11 +204,12 @@ impl DiskFile for RealFile {
             .map_err(failed("read", &self.path))?;
         let mut left = length;
         while left > 0 {
-            let piece = left.min(WRITE_BACK_BYTES as u64);
-            // `io::copy` between files is copy_file_range, or sendfile, or reads and writes.
-            let read = std::io::copy(&mut source.take(piece), &mut self.file)
+            let piece = left.min(WRITE_BACK_BYTES);
+            // `io::copy` between files, which an `Arc` of one is not, is copy_file_range, or
+            // sendfile, or reads and writes.
+            let read = std::io::copy(&mut source.take(piece), &mut &*self.file)
                 .map_err(failed("write", &self.path))?;
-            self.written += read;
+            self.has_written(read);
             left -= read;
             if read < piece {
                 return Err(IoError::EndedEarly {
@@ -225,12 +218,12 @@ impl DiskFile for RealFile {
                     read: length - left,
                 });
             }
-            self.write_back();
         }
         self.check_length()
     }
 
     fn sync(&mut self) -> Result<()> {
+        self.write_back.finish();
         self.check_length()?;
         self.file.sync_all().map_err(failed("sync", &self.path))
     }
