@@ -189,7 +189,7 @@ impl RealFile {
 
 impl DiskFile for RealFile {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        for bytes in bytes.chunks(WRITE_BACK_BYTES as usize) {
+        for bytes in bytes.chunks(WRITE_BACK_BYTES) {
             self.file
                 .write_all(bytes)
                 .map_err(failed("write", &self.path))?;
@@ -204,7 +204,7 @@ impl DiskFile for RealFile {
             .map_err(failed("read", &self.path))?;
         let mut left = length;
         while left > 0 {
-            let piece = left.min(WRITE_BACK_BYTES);
+            let piece = left.min(WRITE_BACK_BYTES as u64);
             // `io::copy` between files, which an `Arc` of one is not, is copy_file_range, or
             // sendfile, or reads and writes.
             let read = std::io::copy(&mut source.take(piece), &mut &*self.file)

@@ -13,7 +13,7 @@ use std::thread::{Builder, JoinHandle};
 use crate::system::write_back;
 
 /// The bytes of a file that are given to the disk at a time.
-pub(crate) const WRITE_BACK_BYTES: u64 = 16 << 20;
+pub(crate) const WRITE_BACK_BYTES: usize = 16 << 20;
 
 /// How much of a file the disk was told to write, and who tells it.
 ///
@@ -36,7 +36,7 @@ type Range = (u64, NonZero<u64>);
 impl WriteBack {
     /// The file has so many bytes.
     pub(crate) fn written_to(&mut self, file: &Arc<File>, end: u64) {
-        let ready = end - end % WRITE_BACK_BYTES;
+        let ready = end - end % WRITE_BACK_BYTES as u64;
         let Some(length) = NonZero::new(ready - self.told) else {
             return;
         };
