@@ -8,6 +8,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("apograph-format", &[]),
     ("apograph-io", &["apograph-format"]),
     ("apograph-store", &["apograph-format", "apograph-io"]),
+    ("apograph-wrap", &["apograph-format", "apograph-io"]),
     ("apograph-manifest", &["apograph-format", "apograph-io"]),
     ("apograph-wal", &["apograph-format", "apograph-io"]),
     (
