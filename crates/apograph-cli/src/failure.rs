@@ -123,6 +123,16 @@ const TAKE_A_FULL_BACKUP: &str = "take a full backup: `apograph backup DB --repo
 /// statuses. A signal has a status of its own.
 const CONTRACT: &[Row] = &[
     bare(Code::Io, 1),
+    row(
+        Code::StoreUnreachable,
+        1,
+        "check the address, the endpoint and the network; what was not finished is not there",
+    ),
+    row(
+        Code::AccessDenied,
+        1,
+        "check the credentials in the environment, and what they are allowed to do there",
+    ),
     row(Code::Interrupted, 1, "nothing was changed"),
     row(Code::Usage, 2, "`apograph help` lists the commands"),
     row(
@@ -186,6 +196,11 @@ const CONTRACT: &[Row] = &[
     ),
     bare(Code::UnsupportedVersion, 8),
     bare(Code::SpilledVectors, 8),
+    row(
+        Code::StoreUnsafe,
+        8,
+        "name a store that refuses to create an object where one is",
+    ),
     row(
         Code::WalDamaged,
         9,

@@ -76,6 +76,12 @@ codes! {
     SpilledVectors = "spilled-vectors",
     /// The live log is damaged in the middle, or lacks a file.
     WalDamaged = "wal-damaged",
+    /// A store of objects did not answer, or not in time.
+    StoreUnreachable = "store-unreachable",
+    /// A store of objects does not let the caller do this.
+    AccessDenied = "access-denied",
+    /// A store lets several writers create one name.
+    StoreUnsafe = "store-unsafe",
     /// Another process holds a lock.
     Busy = "busy",
     /// Bytes end before their structure does.

@@ -70,6 +70,7 @@ impl StoreError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Io(error) => error.code(),
+            Self::Unsafe { .. } => Code::StoreUnsafe,
             _ => Code::Io,
         }
     }

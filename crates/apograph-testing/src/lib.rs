@@ -9,6 +9,7 @@
 //! - [`effort`]: how much a test does;
 //! - [`errors`]: that no error says what its source says;
 //! - [`stage`]: a repository of an engine, to be changed;
+//! - [`store`]: what every store promises, and one that fails as it is told;
 //! - [`scratch`]: a temporary folder in memory;
 //! - `strategies`: values that proptest generates, behind the feature `proptest`;
 //! - [`fuzz`]: what the fuzz targets do with their input, so that ordinary tests can do it too.
@@ -24,6 +25,7 @@ pub mod fixtures;
 pub mod fuzz;
 pub mod scratch;
 pub mod stage;
+pub mod store;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod truth;

@@ -8,8 +8,7 @@ use apograph_store::format::Code;
 use apograph_store::io::{Disk, Folder, IoError, Lack, Mode, RealDisk};
 use apograph_store::{Created, FolderStore, Store, StoreError, probe};
 use apograph_testing::disk::{Fault, SimDisk};
-
-use crate::contract::{name, names};
+use apograph_testing::store::contract::{name, names};
 
 #[test]
 fn nothing_but_objects_is_listed() {
