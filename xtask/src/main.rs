@@ -86,8 +86,8 @@ enum Command {
         #[arg(long)]
         random: bool,
     },
-    /// Backs up what released clients write, Python wheels and Node bindings, and asks them what came
-    /// back
+    /// Backs up what released clients write, Python wheels and Node bindings, and asks them what
+    /// came back
     Clients {
         /// The only releases, as `0.5.36`
         versions: Vec<String>,

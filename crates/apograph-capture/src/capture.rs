@@ -21,8 +21,8 @@ use crate::job::Job;
 use crate::request::{Captured, Options};
 
 /// Captures the database at `database` into the repository at `repository`, which is created
-/// where nothing is. A folder that is there has to be a repository: an empty one may be where a disk
-/// is not mounted.
+/// where nothing is. A folder that is there has to be a repository: an empty one may be where a
+/// disk is not mounted.
 ///
 /// The database may be open in another process, which is neither stopped nor asked.
 ///

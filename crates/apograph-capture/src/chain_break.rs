@@ -105,8 +105,8 @@ pub enum ChainBreak {
     },
     /// Generation 1: the image is of a compacted database, whose log lacks what queries commit.
     Compacted,
-    /// Generation 2: the image is of a position that the log does not reach, or at which no log file
-    /// begins.
+    /// Generation 2: the image is of a position that the log does not reach, or at which no log
+    /// file begins.
     ImageOffLog {
         /// The position of the image.
         image: Lsn,

@@ -91,8 +91,8 @@ impl Database {
         self.mode
     }
 
-    /// The log folder, of whose newest file what stands before `read_from` is not read; `None` where
-    /// there is none (the database was closed).
+    /// The log folder, of whose newest file what stands before `read_from` is not read; `None`
+    /// where there is none (the database was closed).
     pub(crate) fn open_log(
         &self,
         generation: Generation,

@@ -235,8 +235,8 @@ impl<'a> Job<'a> {
 
     /// What is written down of an image that was copied, and that may be the one before that. In
     /// generation 1 the log is looked at once more. Where a checkpoint has replaced the image on
-    /// both sides of the copy, the next backup finds no proof. `None` where the database is being opened
-    /// or closed.
+    /// both sides of the copy, the next backup finds no proof. `None` where the database is being
+    /// opened or closed.
     fn moment_of(&self, image: ImageIdentity, before: &Moment) -> Result<Option<Moment>> {
         if image.generation() == Generation::Two {
             return Ok(Some(Moment::of_image(image)));
@@ -266,9 +266,9 @@ impl<'a> Job<'a> {
         ));
     }
 
-    /// Writes what the chain lacks of the log so far, and tells the timeline at its end. `None` where
-    /// the log is damaged before the image: the image holds what stood there, and the chain begins
-    /// anew with it.
+    /// Writes what the chain lacks of the log so far, and tells the timeline at its end. `None`
+    /// where the log is damaged before the image: the image holds what stood there, and the chain
+    /// begins anew with it.
     fn rest_of_log(
         &self,
         after: &LogAfter,

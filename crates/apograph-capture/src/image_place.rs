@@ -11,12 +11,12 @@
 //! past its epoch, or at the checkpoint record.
 //!
 //! Where they do not agree, nothing tells the place: the engines' own full backups (0.5.35 to
-//! 0.5.43) write an image and neither a record nor a `checkpoint.meta`, as a checkpoint does that is
-//! killed in the middle. Then all of the log is taken to lie after the image. What is in it already
-//! is replayed onto it, which leads to the same state at the end of the log, as it does when the
-//! engine opens the database after a crash, but to states before that which never were. So the image
-//! is then not the state at the start of the log, and no point up to the end of the log is offered
-//! from it. The same counts for what a close left that was killed (`remains.rs`).
+//! 0.5.43) write an image and neither a record nor a `checkpoint.meta`, as a checkpoint does that
+//! is killed in the middle. Then all of the log is taken to lie after the image. What is in it
+//! already is replayed onto it, which leads to the same state at the end of the log, as it does
+//! when the engine opens the database after a crash, but to states before that which never were. So
+//! the image is then not the state at the start of the log, and no point up to the end of the log
+//! is offered from it. The same counts for what a close left that was killed (`remains.rs`).
 
 use apograph_format::{
     Checkpoint, DatabaseHeaders, Epoch, LogPosition, LogSequence, Point, Timeline,
@@ -149,8 +149,8 @@ pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -
 
 /// Whether no checkpoint has begun since the log was.
 ///
-/// A checkpoint of 0.5.44 starts a new file before it writes its image. Other reasons for a new file
-/// leave their mark: the file before it is full, or the new one begins with a seal.
+/// A checkpoint of 0.5.44 starts a new file before it writes its image. Other reasons for a new
+/// file leave their mark: the file before it is full, or the new one begins with a seal.
 pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
     let files = log.files();
     let beginning = LogPosition::in_file(LogSequence::new(0), 0);
@@ -172,9 +172,9 @@ pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
 /// Whether another process than the image's began the log that stands right after it, and so counts
 /// epochs from the start again. No checkpoint has begun since the log was.
 ///
-/// An image that was closed or killed and opened again has such a log. But so has a restored one: its
-/// log goes on from where the image was. The first epoch tells them apart, and groups without one
-/// stand before it in the process that took it.
+/// An image that was closed or killed and opened again has such a log. But so has a restored one:
+/// its log goes on from where the image was. The first epoch tells them apart, and groups without
+/// one stand before it in the process that took it.
 pub(crate) fn is_begun_anew(tail: &LogTail<'_>, image: Epoch) -> Result<bool> {
     for event in GroupReader::new(&tail.parts) {
         if let LogEvent::Group(group) = event?

@@ -102,8 +102,8 @@ impl CapturedTail {
         })
     }
 
-    /// The same from another timeline at its start. Where that is the one that it was read from, nothing
-    /// is read.
+    /// The same from another timeline at its start. Where that is the one that it was read from,
+    /// nothing is read.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl CapturedTail {
         Self::read(tail, start, state, context)
     }
 
-    /// Generation 2: the error that whole commits stand after a torn end, if there are any. An engine
-    /// that has the database open has these commits; one that opens it cuts them off.
+    /// Generation 2: the error that whole commits stand after a torn end, if there are any. An
+    /// engine that has the database open has these commits; one that opens it cuts them off.
     pub(crate) fn cut_off(&self, tail: &LogTail<'_>) -> Result<Option<CaptureError>> {
         let Some(place) = self.torn_at else {
             return Ok(None);
@@ -292,8 +292,8 @@ impl CapturedTail {
         0
     }
 
-    /// Generation 2: a piece of each log file, with a header for the place where it begins. Tells how
-    /// many bytes before the tail are in the first.
+    /// Generation 2: a piece of each log file, with a header for the place where it begins. Tells
+    /// how many bytes before the tail are in the first.
     ///
     /// The header of an encrypted log file is bound to its key and to its first LSN. A piece of
     /// such a file begins where the file does, also where that was captured before.

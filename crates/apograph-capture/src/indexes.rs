@@ -2,8 +2,9 @@
 //!
 //! What the direct API of the engine makes, `create_vector_index` and `create_text_index`, is in no
 //! log. An image has it, and a crash before the next checkpoint takes it. So after a full backup
-//! such an index is in no increment, and a restore comes without it, though with all that it covers.
-//! The first index of a kind can be seen: the image then has a section of a type that it had not.
+//! such an index is in no increment, and a restore comes without it, though with all that it
+//! covers. The first index of a kind can be seen: the image then has a section of a type that it
+//! had not.
 
 use apograph_format::v1::{SECTIONS_OFFSET, has_section};
 use apograph_format::{Generation, SegmentKind};

@@ -65,8 +65,8 @@ impl Moment {
 }
 
 impl Live {
-    /// Looks at a database. Of the newest log file of generation 2 what stands before `read_from` is
-    /// not read.
+    /// Looks at a database. Of the newest log file of generation 2 what stands before `read_from`
+    /// is not read.
     pub(crate) fn of(
         database: &Database,
         read_from: Option<Lsn>,
@@ -89,7 +89,8 @@ impl Live {
             // A folder without a log file says nothing.
             let log = log.filter(|log| !log.files().is_empty());
             if log.is_none() && database.is_being_written()? {
-                // An engine takes its lock before it makes its log, and holds it until that is removed.
+                // An engine takes its lock before it makes its log, and holds it until that is
+                // removed.
                 if patience.wait(context)? {
                     continue;
                 }
@@ -139,8 +140,8 @@ impl Live {
     }
 }
 
-/// Whether the checkpoint that a log folder of generation 1 tells of is the image's. One without any
-/// is as old as its first log file.
+/// Whether the checkpoint that a log folder of generation 1 tells of is the image's. One without
+/// any is as old as its first log file.
 fn is_of_image(log: Option<&LogFolder>, headers: &DatabaseHeaders) -> bool {
     let recorded = log.and_then(LogFolder::checkpoint);
     recorded.is_none_or(|recorded| is_of_checkpoint(recorded, &headers.checkpoint))

@@ -1,4 +1,5 @@
-//! The log after an image: where it begins, how much of it the image holds, and when it stands still.
+//! The log after an image: where it begins, how much of it the image holds, and when it stands
+//! still.
 
 use std::time::SystemTime;
 
@@ -54,9 +55,9 @@ impl LogAfter {
     }
 }
 
-/// Whether an image holds all of the log there is. In generation 2 the engine has only just opened the
-/// database, or the log ended in a crash and was checkpointed. In generation 1 a close was killed that
-/// had removed the log file after the image first.
+/// Whether an image holds all of the log there is. In generation 2 the engine has only just opened
+/// the database, or the log ended in a crash and was checkpointed. In generation 1 a close was
+/// killed that had removed the log file after the image first.
 pub(crate) fn begins_after(log: &LogFolder, copy: &ImageCopy<'_>) -> bool {
     let end = log.files().last().map(|file| file.part().end());
     let recorded = log
@@ -86,8 +87,9 @@ pub(crate) fn timeline_from(base: Point, is_reopened: bool) -> TimelineState {
 
 impl Job<'_> {
     /// Waits until the log after a copy stands still: no write is in flight, and no commit that
-    /// the image may hold is still to be logged. Where the database was closed meanwhile what is held
-    /// of the log is all of it, after the image with which it was seen; with another image, `None`.
+    /// the image may hold is still to be logged. Where the database was closed meanwhile what is
+    /// held of the log is all of it, after the image with which it was seen; with another image,
+    /// `None`.
     pub(crate) fn log_after(
         &self,
         log: LogFolder,

@@ -7,7 +7,8 @@
 //!
 //! A folder is about to be removed where its newest log file has lost its name: the engine closes
 //! the database. A new name in it would be in the way, so none is made then, and one that was made
-//! in that moment is taken back. Nor is one made right after a checkpoint, with which a close begins.
+//! in that moment is taken back. Nor is one made right after a checkpoint, with which a close
+//! begins.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -114,8 +115,8 @@ impl LogNotes for Notes<'_> {
 }
 
 impl Notes<'_> {
-    /// Writes a file that may be a new name in the folder. Where the folder is being removed nothing
-    /// is left of it, and that is no error: with the folder, its history ends.
+    /// Writes a file that may be a new name in the folder. Where the folder is being removed
+    /// nothing is left of it, and that is no error: with the folder, its history ends.
     fn naming(
         &self,
         at: At<'_>,

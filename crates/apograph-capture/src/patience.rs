@@ -1,8 +1,8 @@
 //! How long a capture waits for an engine, and how often it looks meanwhile.
 //!
 //! The waits grow, so that what passes at once costs nothing and what takes a while is not asked a
-//! thousand times. Each is cut by chance: an engine that comes and goes in a rhythm is not met at the
-//! same moment of it each time.
+//! thousand times. Each is cut by chance: an engine that comes and goes in a rhythm is not met at
+//! the same moment of it each time.
 
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ pub(crate) fn pause(context: Context<'_>) -> Result<()> {
     Ok(context.wait(SETTLE_PAUSE)?)
 }
 
-/// Waits until an image is that old. One that is from later than now, by a clock that was set, is not
-/// waited for.
+/// Waits until an image is that old. One that is from later than now, by a clock that was set, is
+/// not waited for.
 pub(crate) fn wait_until_aged(written_at: UnixMillis, clock: &dyn Clock) {
     let age = clock
         .now()

@@ -1,15 +1,16 @@
 //! What is left of a log of generation 1 that a close was removing.
 //!
 //! A close writes the image and `checkpoint.meta`, and then removes the log folder file by file, in
-//! whatever order the file system lists them. Where an engine from 0.5.44 on was backed up, older log
-//! files lie there too, since the cursor keeps them. Once `checkpoint.meta` is gone, an engine that
-//! opens the database replays every log file that is left onto an image that holds all of them. That
-//! leads to the image again where the newest are left, and to older values where they are gone.
+//! whatever order the file system lists them. Where an engine from 0.5.44 on was backed up, older
+//! log files lie there too, since the cursor keeps them. Once `checkpoint.meta` is gone, an engine
+//! that opens the database replays every log file that is left onto an image that holds all of
+//! them. That leads to the image again where the newest are left, and to older values where they
+//! are gone.
 //!
-//! So such a log is no log of a process that began after the image, as which it would pass where its
-//! first file is left: it is older than the image. A killed close leaves it for the next open, and a
-//! backup takes it as that open does, with no point before its end. While an engine is in the middle
-//! of the close, the image alone counts: the backup looks again until the close is over.
+//! So such a log is no log of a process that began after the image, as which it would pass where
+//! its first file is left: it is older than the image. A killed close leaves it for the next open,
+//! and a backup takes it as that open does, with no point before its end. While an engine is in the
+//! middle of the close, the image alone counts: the backup looks again until the close is over.
 
 use std::cmp::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -28,9 +29,9 @@ use crate::live::is_of_checkpoint;
 ///
 /// Its first file says so where it was begun before the image was written: by the clock of the file
 /// system, which wrote both, at `written`, and by the stamp in the image, since a restored log is
-/// written before its image, and long after that stamp. So does what a backup wrote down beside another
-/// image, or beside this one where it found the log to be older itself: a marker in the folder, or the
-/// evidence of the repository where the log file is the one that it captured.
+/// written before its image, and long after that stamp. So does what a backup wrote down beside
+/// another image, or beside this one where it found the log to be older itself: a marker in the
+/// folder, or the evidence of the repository where the log file is the one that it captured.
 pub(crate) fn is_older_than_image(
     log: &LogFolder,
     headers: &DatabaseHeaders,
@@ -81,8 +82,8 @@ pub(crate) fn is_untouched(
 }
 
 /// Whether image and log are of one moment for good: `checkpoint.meta` is of the image, and the log
-/// file that it names is there; or no checkpoint has begun since the log was, which is no older than
-/// the image. A close and a checkpoint that are under way leave neither.
+/// file that it names is there; or no checkpoint has begun since the log was, which is no older
+/// than the image. A close and a checkpoint that are under way leave neither.
 pub(crate) fn is_settled(
     log: &LogFolder,
     headers: &DatabaseHeaders,

@@ -1,22 +1,22 @@
 //! Embeddings that the engine has moved out of the database.
 //!
 //! An engine of generation 1 that is short of memory, or is told to, moves the embeddings of a
-//! vector index to `vectors_*.bin` in `DB.spill/`. From then on the images of the database have them
-//! no more, and an open finds them in the file again. The file is written once and never changed,
-//! until a reload removes it.
+//! vector index to `vectors_*.bin` in `DB.spill/`. From then on the images of the database have
+//! them no more, and an open finds them in the file again. The file is written once and never
+//! changed, until a reload removes it.
 //!
 //! So what a closed database is, is its file and those files. Of an open one, a file that is older
-//! than the image is of that image: it lay there when the image was written. One that is younger may
-//! be of embeddings that the image has itself, or of some that it never had, as where they were
+//! than the image is of that image: it lay there when the image was written. One that is younger
+//! may be of embeddings that the image has itself, or of some that it never had, as where they were
 //! reloaded and moved out again in between: nothing tells, and the backup is refused until the next
 //! checkpoint. Only a database that never had an image needs none of them: its log has all.
 //!
 //! A commit after the image does not touch such a file, so the increments after a full backup take
-//! nothing of this. There is one case in which that is not enough: an open takes the embeddings from
-//! every such file, whatever the log says. Where a crash took commits out of the log, a file that was
-//! written in between still has their embeddings, and the engine shows them on nodes that get the same
-//! ids. An increment has what the log says, and no file tells whether there was such a crash: a
-//! backup of the log beside a file that is younger than the image warns of it.
+//! nothing of this. There is one case in which that is not enough: an open takes the embeddings
+//! from every such file, whatever the log says. Where a crash took commits out of the log, a file
+//! that was written in between still has their embeddings, and the engine shows them on nodes that
+//! get the same ids. An increment has what the log says, and no file tells whether there was such a
+//! crash: a backup of the log beside a file that is younger than the image warns of it.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::{FileExt, MetadataExt};

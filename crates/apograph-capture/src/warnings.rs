@@ -9,8 +9,9 @@ use crate::job::Job;
 use crate::live::Live;
 
 impl Job<'_> {
-    /// Says that the log may lie beside another name of a file without one, and what was spilled too:
-    /// nothing tells what names those are, and whether an engine that has ended closed the database.
+    /// Says that the log may lie beside another name of a file without one, and what was spilled
+    /// too: nothing tells what names those are, and whether an engine that has ended closed the
+    /// database.
     pub(crate) fn warn_of_other_names(&self) -> Result<()> {
         let names = self.database.count_of_names()?;
         if names > 1 {
@@ -49,8 +50,9 @@ impl Job<'_> {
         ));
     }
 
-    /// Says what an older engine's log does not: how many records stand after its last commit, where
-    /// that is more than a write in flight, and that some before it may have been rolled back.
+    /// Says what an older engine's log does not: how many records stand after its last commit,
+    /// where that is more than a write in flight, and that some before it may have been rolled
+    /// back.
     ///
     /// # Errors
     ///

@@ -97,8 +97,8 @@ impl Command {
 
 /// Make a backup repository of an empty folder, or in a new one
 ///
-/// `backup` makes a repository by itself where nothing is. In a folder that is there it does not: an
-/// empty one may be where a disk is not mounted.
+/// `backup` makes a repository by itself where nothing is. In a folder that is there it does not:
+/// an empty one may be where a disk is not mounted.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph init /mnt/disk/backups")]
 pub(crate) struct Init {

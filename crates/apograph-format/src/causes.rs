@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// An error with its causes, in one sentence: each after the one that it caused, with a colon.
 ///
-/// No error of these crates repeats its source. What [`Display`](fmt::Display) prints of it alone is
-/// what went wrong; why is in its sources, and the command prints all of them in this way.
+/// No error of these crates repeats its source. What [`Display`](fmt::Display) prints of it alone
+/// is what went wrong; why is in its sources, and the command prints all of them in this way.
 ///
 /// ```
 /// use apograph_format::WithCauses;
@@ -32,8 +32,8 @@ impl fmt::Display for WithCauses<'_> {
 
 /// What is wrong, by the error that found it, or in words where none did.
 ///
-/// It is the source of the error that has it, as the type that it was. Printed it has its causes; two
-/// are equal where they say the same.
+/// It is the source of the error that has it, as the type that it was. Printed it has its causes;
+/// two are equal where they say the same.
 #[derive(Clone)]
 pub struct Detail(Arc<dyn Error + Send + Sync>);
 

@@ -88,8 +88,8 @@ pub enum Request {
     ConcurrentFinish,
     /// Stop the background sessions after their current commit.
     ConcurrentStop,
-    /// Open another database, dump it, and close it again. Of one that spills vectors, those are taken
-    /// back before.
+    /// Open another database, dump it, and close it again. Of one that spills vectors, those are
+    /// taken back before.
     Dump {
         /// The database.
         path: PathBuf,

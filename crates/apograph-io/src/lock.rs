@@ -3,9 +3,9 @@
 //! A lock on the folder itself leaves no file behind. Not every file system has it: NFS locks what
 //! is opened for writing alone, which no folder can be. There a lock on a file in the folder takes
 //! its place. Where files have no locks of that kind (`flock`) either, they may have those of the
-//! kind that a process has (`fcntl`): such a lock does not keep the process itself out, so the files
-//! that it has locked that way are noted here, and it goes when the process closes the file anywhere
-//! else, so they are not opened again.
+//! kind that a process has (`fcntl`): such a lock does not keep the process itself out, so the
+//! files that it has locked that way are noted here, and it goes when the process closes the file
+//! anywhere else, so they are not opened again.
 //!
 //! Where there is no lock of any kind, the caller gets none, and it is noted in the folder
 //! ([`Lack::Exclusion`]) for whoever has to tell.

@@ -18,8 +18,8 @@ pub trait Monitor: Sync {
     fn warn(&self, _message: &str) {}
 
     /// Whether the operation shall end. It is asked many times in a second, by any thread. Once it
-    /// says yes the operation takes back what it did and fails with [`IoError::Interrupted`], unless
-    /// it is already done.
+    /// says yes the operation takes back what it did and fails with [`IoError::Interrupted`],
+    /// unless it is already done.
     fn is_interrupted(&self) -> bool {
         false
     }

@@ -2,13 +2,13 @@
 //!
 //! They are the caller's own and those of a pool of rayon, which belongs to a [`Threads`] and its
 //! clones: it starts when it is first needed, and ends with the last of them. No other pool is
-//! touched, not even the global one. The caller's thread does what the pool has not begun yet: where
-//! it only waited for what others do, a log of small frames took a tenth longer to read.
+//! touched, not even the global one. The caller's thread does what the pool has not begun yet:
+//! where it only waited for what others do, a log of small frames took a tenth longer to read.
 //!
-//! A thread of any pool that asks for a computation does it alone. While it waited for another pool,
-//! rayon would let it take up other work of its own pool, in the middle of this: a program that
-//! embeds this library could then wait for a lock that its own thread holds. And a thread of this
-//! pool could wait for work that no thread is left to do.
+//! A thread of any pool that asks for a computation does it alone. While it waited for another
+//! pool, rayon would let it take up other work of its own pool, in the middle of this: a program
+//! that embeds this library could then wait for a lock that its own thread holds. And a thread of
+//! this pool could wait for work that no thread is left to do.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

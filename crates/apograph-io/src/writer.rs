@@ -45,8 +45,8 @@ pub fn is_locked_by_writer(file: &File) -> bool {
 }
 
 /// The list, and in how many pieces it came. Each piece is of one moment, and begins after as many
-/// lines as were read: where a lock before it goes in between, a line is left out. So the pieces are
-/// as large as can be; `read_to_string` begins with a few bytes.
+/// lines as were read: where a lock before it goes in between, a line is left out. So the pieces
+/// are as large as can be; `read_to_string` begins with a few bytes.
 fn read_locks() -> std::io::Result<(String, usize)> {
     let mut list = File::open(LOCKS)?;
     let mut buffer = vec![0; PIECE_BYTES];

@@ -66,15 +66,16 @@ pub struct FullContent {
 pub enum FullOf {
     /// Generation 1.
     One {
-        /// Where it begins; unknown for what the engine captured, and where the database was closed.
+        /// Where it begins; unknown for what the engine captured, and where the database was
+        /// closed.
         log_start: Option<FilePosition>,
     },
     /// Generation 2.
     Two {
         /// Where it begins: the image says it.
         log_start: Lsn,
-        /// The increment after it says that the log goes on across it. Before that, it was a point of a
-        /// timeline of its own, whose number nothing else gets.
+        /// The increment after it says that the log goes on across it. Before that, it was a point
+        /// of a timeline of its own, whose number nothing else gets.
         is_spanned: bool,
     },
 }
@@ -211,8 +212,8 @@ pub enum IncrementOf {
 }
 
 impl IncrementOf {
-    /// That of a part of a log from one position to before another; `None` where the positions are of
-    /// two generations.
+    /// That of a part of a log from one position to before another; `None` where the positions are
+    /// of two generations.
     pub fn between(start: LogPosition, end: LogPosition) -> Option<Self> {
         match (start, end) {
             (LogPosition::File(start), LogPosition::File(end)) => Some(Self::Files(start..end)),

@@ -8,8 +8,8 @@
 //! refuses to take an increment of its own.
 //!
 //! Ours of generation 1 has always 27 bytes, each number in its widest form, and is changed byte by
-//! byte in place: a new name in the folder would be in the way of an engine that closes the database
-//! just then, and what an engine reads meanwhile never names a file that is still needed
+//! byte in place: a new name in the folder would be in the way of an engine that closes the
+//! database just then, and what an engine reads meanwhile never names a file that is still needed
 //! ([`write_cursor`]). The width also tells ours from the engine's.
 //!
 //! Generation 2 writes JSON, and names the LSN from which on log files are needed. Fields that are

@@ -86,8 +86,8 @@ pub struct Evidence {
     pub end: Option<LogPosition>,
     /// The image that the log is after, as it was when the log was looked at.
     pub image: ImageIdentity,
-    /// The hash of the [stamps](crate::FileStamp::hash_of) of the log files before the one that holds the
-    /// last captured byte; `None` where one of them had only just been changed.
+    /// The hash of the [stamps](crate::FileStamp::hash_of) of the log files before the one that
+    /// holds the last captured byte; `None` where one of them had only just been changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older_files: Option<Blake3>,
     /// Generation 1: what was seen of the log.
@@ -110,7 +110,8 @@ pub struct SegmentStamp {
 /// What was seen of a log of generation 1, which has no id, no position and no time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEvidence {
-    /// The log file that holds the last captured byte; `None` where nothing of the log was captured.
+    /// The log file that holds the last captured byte; `None` where nothing of the log was
+    /// captured.
     pub file: Option<CapturedFile>,
     /// What `checkpoint.meta` said; `None` where there was none.
     pub checkpoint: Option<CheckpointRecord>,
@@ -121,8 +122,8 @@ pub struct LogEvidence {
     pub pending: u64,
     /// How many checkpoint records stood after the end of the chain.
     pub marks: u64,
-    /// Whether the log was there before the image, and says nothing of a checkpoint: what a close left
-    /// that was killed.
+    /// Whether the log was there before the image, and says nothing of a checkpoint: what a close
+    /// left that was killed.
     pub is_older: bool,
 }
 

@@ -9,9 +9,9 @@
 //!
 //! The file has a line for each publish, `{"crc32":"…","body":{…}}`, where the checksum covers all
 //! bodies up to there. A publish adds its line after the last one ([`append_records`]); whatever
-//! else changes writes the file anew ([`write_records`]). From the first line on that does not match
-//! its checksum the file says nothing: then it is as one of an earlier moment, and no line of it is
-//! ever trusted against the manifest.
+//! else changes writes the file anew ([`write_records`]). From the first line on that does not
+//! match its checksum the file says nothing: then it is as one of an earlier moment, and no line of
+//! it is ever trusted against the manifest.
 
 mod lines;
 
@@ -191,8 +191,8 @@ pub fn read_history(repository: &Folder) -> Result<History> {
 }
 
 /// Hands the records in `apograph.json` out one by one, as far as it can be read, so that no two of
-/// them are in memory. `None` where it is lost: not there, damaged from its first line on, of another
-/// format, or a file that this user may not read.
+/// them are in memory. `None` where it is lost: not there, damaged from its first line on, of
+/// another format, or a file that this user may not read.
 ///
 /// # Errors
 ///

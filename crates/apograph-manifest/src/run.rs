@@ -5,8 +5,8 @@ use apograph_format::{Epoch, Generation, Point, PointName, RangeSet, SegmentKind
 use crate::entry::ChainEntry;
 use crate::gap::GapCause;
 
-/// How far out of order a commit can be where no segment says that the log goes on: a gap further back is taken
-/// for one that the engine's own backup left.
+/// How far out of order a commit can be where no segment says that the log goes on: a gap further
+/// back is taken for one that the engine's own backup left.
 const UNPROVED_LATE_WINDOW: u64 = 64;
 
 /// How many epochs before the highest one may be missing from a run because they were never logged,

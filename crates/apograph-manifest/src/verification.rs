@@ -1,10 +1,10 @@
 //! What a verification found sound or damaged, and of which file.
 //!
-//! A record is about the file that was read, not about its name: a file that was written to, renamed,
-//! copied or put there by somebody else is another one, whatever its size and the time that it
-//! claims. So it holds the file's number and both of its times, and counts only where all of
-//! them are the same; the size and the checksum stand in the record beside it. Whoever writes to a
-//! file can set the time of the modification back, and not that of the change.
+//! A record is about the file that was read, not about its name: a file that was written to,
+//! renamed, copied or put there by somebody else is another one, whatever its size and the time
+//! that it claims. So it holds the file's number and both of its times, and counts only where all
+//! of them are the same; the size and the checksum stand in the record beside it. Whoever writes to
+//! a file can set the time of the modification back, and not that of the change.
 //!
 //! A record says nothing of rot, which changes none of these: only reading the file again does.
 
@@ -98,8 +98,8 @@ impl FileStamp {
     const WHOLE_GRAIN: Duration = Duration::from_secs(2);
     const SECOND_NS: i64 = 1_000_000_000;
 
-    /// One hash of the stamps of some files: of inode, modification and change of each, as `u64` and
-    /// `i64`, one after the other.
+    /// One hash of the stamps of some files: of inode, modification and change of each, as `u64`
+    /// and `i64`, one after the other.
     pub fn hash_of(stamps: impl IntoIterator<Item = Self>) -> Blake3 {
         let mut bytes = Vec::new();
         for stamp in stamps {

@@ -1,8 +1,8 @@
 //! What a repository answers with `apograph.json`, without it, and after a rebuild.
 //!
 //! `apograph.json` is derived. So what can be restored, what is wrong, and each state that comes
-//! back are the same where it is cut or lost; and a rebuild of a whole repository changes nothing of
-//! them.
+//! back are the same where it is cut or lost; and a rebuild of a whole repository changes nothing
+//! of them.
 
 use std::fs;
 use std::path::Path;
@@ -19,8 +19,8 @@ use apograph_testing::scratch::scratch;
 pub type Answers = Vec<String>;
 
 /// Asks a whole repository the same questions with `apograph.json`, with the first half of it,
-/// without it and after a rebuild: what it lists, what a verification finds, and at most so many of the states that it
-/// offers.
+/// without it and after a rebuild: what it lists, what a verification finds, and at most so many of
+/// the states that it offers.
 ///
 /// # Errors
 ///

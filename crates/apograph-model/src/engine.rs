@@ -1,8 +1,8 @@
 //! A naive engine: no database, only the files that one would leave.
 //!
 //! It writes the image and the log of either generation byte for byte as FORMAT.md has them, and
-//! notes in the [`ScenarioTruth`] what they mean. Its files live in memory; [`Engine::files`] is what
-//! would be on disk. What sessions do to them is in `session.rs`, what becomes of them at a
+//! notes in the [`ScenarioTruth`] what they mean. Its files live in memory; [`Engine::files`] is
+//! what would be on disk. What sessions do to them is in `session.rs`, what becomes of them at a
 //! checkpoint and at the end of a process in `checkpoint.rs`, and what a backup has to make of them
 //! in `backup.rs`.
 

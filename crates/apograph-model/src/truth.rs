@@ -1,14 +1,15 @@
 //! The naive model: which states a database was in, as plain lists of commits.
 //!
-//! A commit is a number, counted over the whole scenario; a state is the numbers in the order in which
-//! they were applied. Applying a commit once more moves it to the end: that is what it does to the
-//! values that it writes. So a commit that is missing, that does not belong, or that is replayed
-//! over a later one makes another list.
+//! A commit is a number, counted over the whole scenario; a state is the numbers in the order in
+//! which they were applied. Applying a commit once more moves it to the end: that is what it does
+//! to the values that it writes. So a commit that is missing, that does not belong, or that is
+//! replayed over a later one makes another list.
 //!
-//! A [`History`] is a run of commits whose epochs were counted in one go. In generation 1 each process
-//! begins one, on the state that it found. In generation 2 it begins with the database, and a crash
-//! begins another one that shares its front. A change without an epoch belongs to the highest one
-//! before it, so several states can have had one epoch, and the last of them is *the* state of it.
+//! A [`History`] is a run of commits whose epochs were counted in one go. In generation 1 each
+//! process begins one, on the state that it found. In generation 2 it begins with the database, and
+//! a crash begins another one that shares its front. A change without an epoch belongs to the
+//! highest one before it, so several states can have had one epoch, and the last of them is *the*
+//! state of it.
 
 use std::collections::BTreeSet;
 

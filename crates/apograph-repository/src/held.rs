@@ -17,8 +17,8 @@ pub struct HeldRepository<'w> {
 }
 
 impl<'w> Writer<'w> {
-    /// Opens the repository to add to it. What a killed backup left is made whole first, and what it
-    /// left under temporary names is removed.
+    /// Opens the repository to add to it. What a killed backup left is made whole first, and what
+    /// it left under temporary names is removed.
     ///
     /// # Errors
     ///

@@ -35,8 +35,8 @@ pub enum Initialized {
 /// # Errors
 ///
 /// [`RepositoryError::NotARepository`] where there is anything else but a repository;
-/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Busy`]; and as
-/// [`Repository::open_or_empty`].
+/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Busy`]; and
+/// as [`Repository::open_or_empty`].
 pub fn init(path: &Path, context: Context<'_>) -> Result<Initialized> {
     let folder = match Folder::find(path) {
         Ok(Some(folder)) => folder,

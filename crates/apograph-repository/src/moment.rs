@@ -14,8 +14,8 @@ const AGREE_WITHIN: Duration = Duration::from_secs(5);
 const FIRST_WITHIN: Duration = Duration::from_millis(300);
 const AGREE_PAUSE: Duration = Duration::from_millis(10);
 
-/// Reads a repository that others may write to meanwhile. Where manifest and files do not agree, and
-/// it was not one moment that they are of, they are read again.
+/// Reads a repository that others may write to meanwhile. Where manifest and files do not agree,
+/// and it was not one moment that they are of, they are read again.
 pub(crate) fn at_one_moment<T>(
     folder: &Folder,
     context: Context<'_>,

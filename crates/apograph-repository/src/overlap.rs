@@ -18,8 +18,8 @@ const CHUNK_BYTES: usize = 4 << 20;
 
 /// How many bytes at the front of `body` repeat the end of the log in `before`.
 ///
-/// `before` are the bodies of the segments before it, newest last. Nearly always nothing is repeated:
-/// then its front stands nowhere in them, and no group of theirs is read for that.
+/// `before` are the bodies of the segments before it, newest last. Nearly always nothing is
+/// repeated: then its front stands nowhere in them, and no group of theirs is read for that.
 pub(crate) fn overlap_bytes(
     before: &[LogPart<'_>],
     body: Bytes<'_>,

@@ -48,7 +48,8 @@ fn misplaced(path: &Path, detail: &str) -> RepositoryError {
     }
 }
 
-/// Of a folder with more names than a log folder has beside log files, the first ones are looked at.
+/// Of a folder with more names than a log folder has beside log files, the first ones are looked
+/// at.
 const NAMES_MAX: usize = 1000;
 
 /// Whether a folder holds log files of either generation.

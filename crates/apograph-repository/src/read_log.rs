@@ -52,8 +52,8 @@ pub fn read_log(
 }
 
 impl IncrementFile {
-    /// Reads the log in it from the timeline of the segment before it on, less the bytes at its front
-    /// that repeat that segment. `check` and `steps` are told how far it is.
+    /// Reads the log in it from the timeline of the segment before it on, less the bytes at its
+    /// front that repeat that segment. `check` and `steps` are told how far it is.
     ///
     /// # Errors
     ///

@@ -4,9 +4,10 @@
 //! that has no record is read: one that the engine captured, or all of them where `apograph.json`
 //! was lost.
 //!
-//! Reading takes no lock, and a backup may be published meanwhile: its segments get their names, then
-//! the manifest is replaced, then `apograph.json`. What was read of two moments is read again, for a
-//! bounded time; and a segment that no manifest names yet is of a backup that is not finished.
+//! Reading takes no lock, and a backup may be published meanwhile: its segments get their names,
+//! then the manifest is replaced, then `apograph.json`. What was read of two moments is read again,
+//! for a bounded time; and a segment that no manifest names yet is of a backup that is not
+//! finished.
 //!
 //! The folder is opened once. Whatever is read, locked and written from then on is in that folder,
 //! also where its path comes to lead to another one.
@@ -63,10 +64,10 @@ impl Repository {
         Self::open_by(path, context, true)
     }
 
-    /// The same for who reads the files that matter to the end: one without a record is read for what
-    /// is in it, and not compared with what the manifest says of it. That is [owed](Self::unsummed).
-    /// Where a file turns out to be another one, the repository is to be [opened
-    /// anew](Self::summed), since what such a file says counts for nothing.
+    /// The same for who reads the files that matter to the end: one without a record is read for
+    /// what is in it, and not compared with what the manifest says of it. That is
+    /// [owed](Self::unsummed). Where a file turns out to be another one, the repository is to be
+    /// [opened anew](Self::summed), since what such a file says counts for nothing.
     ///
     /// # Errors
     ///
@@ -244,8 +245,8 @@ impl Repository {
         }
     }
 
-    /// What the newest backup wrote down of the log, by `apograph.json`; `None` where that was lost,
-    /// or the newest backup is the engine's.
+    /// What the newest backup wrote down of the log, by `apograph.json`; `None` where that was
+    /// lost, or the newest backup is the engine's.
     pub const fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
     }
@@ -271,8 +272,8 @@ impl Repository {
         &self.unnamed
     }
 
-    /// Whether a segment that the manifest does not name is of a backup that was not finished, or is
-    /// not yet: it comes right after the last one. The next backup makes it part of the chain.
+    /// Whether a segment that the manifest does not name is of a backup that was not finished, or
+    /// is not yet: it comes right after the last one. The next backup makes it part of the chain.
     pub fn is_unfinished(&self, name: SegmentName) -> bool {
         let last = self.chain.entries().last();
         is_right_after(last.map(|last| &last.segment), name)
@@ -316,8 +317,8 @@ impl Repository {
         self.verified.get(index)
     }
 
-    /// What a verification found wrong with the file of an entry of the chain; `None` where it found
-    /// nothing, or the file was changed since.
+    /// What a verification found wrong with the file of an entry of the chain; `None` where it
+    /// found nothing, or the file was changed since.
     pub fn damage(&self, index: usize) -> Option<&FoundDamage> {
         self.verified.damage(index)
     }
@@ -347,8 +348,8 @@ impl Repository {
         self.verified.records(self.chain.entries(), 0)
     }
 
-    /// What `apograph.json` has, and the records that it does not have yet; `None` where it has to be
-    /// written anew.
+    /// What `apograph.json` has, and the records that it does not have yet; `None` where it has to
+    /// be written anew.
     pub(crate) fn unrecorded(&self) -> Option<(&HistoryEnd, impl Iterator<Item = RecordRef<'_>>)> {
         let Recorded { count, end } = self.recorded.as_ref()?;
         Some((end, self.verified.records(self.chain.entries(), *count)))
@@ -367,8 +368,8 @@ impl Repository {
     }
 }
 
-/// Says that notes are damaged. What only they say is missing then in every answer, and no backup is
-/// the worse for it.
+/// Says that notes are damaged. What only they say is missing then in every answer, and no backup
+/// is the worse for it.
 pub(crate) fn tell_damaged(
     notes: &std::result::Result<Option<Notes>, ManifestError>,
     monitor: &dyn Monitor,

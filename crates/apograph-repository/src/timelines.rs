@@ -51,8 +51,8 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
     }
 }
 
-/// The timeline of an image that lies in a log, from the one at the end of that log: less those that
-/// begin after the image, and the next one where only a seal before the image ended the last.
+/// The timeline of an image that lies in a log, from the one at the end of that log: less those
+/// that begin after the image, and the next one where only a seal before the image ended the last.
 /// `after` is the end of the same log, read from the image on as from the first timeline.
 pub fn image_timeline(end: &TimelineState, after: &TimelineState) -> Timeline {
     let opened = after.timeline.get().saturating_sub(Timeline::FIRST.get());

@@ -3,8 +3,8 @@
 //! For programs that restore or check backups by themselves; the `apograph` command is one.
 //! [`restore()`] gives back exactly the state that was asked for, or nothing: once every byte of it
 //! was checked the database appears, whole, where nothing was. [`verify()`] is the same
-//! walk without output ([`verify_and_record`] remembers what it found), and [`commits`] shows what it
-//! sees. It does not take backups.
+//! walk without output ([`verify_and_record`] remembers what it found), and [`commits`] shows what
+//! it sees. It does not take backups.
 //!
 //! ```no_run
 //! use apograph_restore::{Context, Options, Target, Threads, restore};

@@ -10,7 +10,8 @@ use crate::statements::Statements;
 /// The groups that a restore keeps, gathered over all its increments.
 ///
 /// In generation 2 the state at a point is a prefix of the log: after the first group that is not
-/// part of it, none is. In generation 1 a group can be logged out of order, after one with a higher epoch.
+/// part of it, none is. In generation 1 a group can be logged out of order, after one with a higher
+/// epoch.
 pub(crate) struct Selection {
     cut: Cut,
     runs: Runs,

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 
-/// Checks that an error leaves to its source what that says, and so does each of its sources; returns
-/// all that they say, as the command prints it.
+/// Checks that an error leaves to its source what that says, and so does each of its sources;
+/// returns all that they say, as the command prints it.
 ///
 /// # Panics
 ///

@@ -1,8 +1,8 @@
 //! A log file, held open.
 //!
-//! The bytes that were read of a log file never change, but for one case: the engine of generation 2
-//! cuts off a group that it could not write, and writes another in its place. Of its newest file a copy
-//! in memory is read.
+//! The bytes that were read of a log file never change, but for one case: the engine of generation
+//! 2 cuts off a group that it could not write, and writes another in its place. Of its newest file
+//! a copy in memory is read.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,8 @@ enum FileOf {
 }
 
 impl LogFile {
-    /// A log file that has a position in its name; `None` where it is one of generation 2 that is not
-    /// begun yet. Of the newest so many bytes of frames are not read.
+    /// A log file that has a position in its name; `None` where it is one of generation 2 that is
+    /// not begun yet. Of the newest so many bytes of frames are not read.
     pub(crate) fn open(
         file: File,
         path: PathBuf,
@@ -93,7 +93,8 @@ impl LogFile {
         self.live.file()
     }
 
-    /// What tells it from others, and from itself once it was changed, as it was when it was opened.
+    /// What tells it from others, and from itself once it was changed, as it was when it was
+    /// opened.
     pub const fn status(&self) -> FileStatus {
         self.live.status()
     }

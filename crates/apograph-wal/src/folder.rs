@@ -1,8 +1,8 @@
 //! A log folder, with the files that were in it held open.
 //!
 //! The engine deletes log files at its checkpoints and appends to the newest all the time. A file
-//! that is open stays readable. The lengths are taken from the newest to the oldest: once a newer file
-//! has bytes, the older ones are complete, so whatever is caught is a prefix of the log.
+//! that is open stays readable. The lengths are taken from the newest to the oldest: once a newer
+//! file has bytes, the older ones are complete, so whatever is caught is a prefix of the log.
 //!
 //! The folder is held open too. A close and an open of the database put another folder in its
 //! place: what is in that one is never taken for this log.
@@ -88,8 +88,8 @@ impl LogFolder {
     }
 
     /// The folder as it is now; files that vanished meanwhile are kept, with all that was written
-    /// into them. `None` where the folder is gone, or is another one of the same name. `read_from` is
-    /// that of [`LogFolder::of`].
+    /// into them. `None` where the folder is gone, or is another one of the same name. `read_from`
+    /// is that of [`LogFolder::of`].
     ///
     /// # Errors
     ///
@@ -119,8 +119,8 @@ impl LogFolder {
         }))
     }
 
-    /// The files that are held, with all that was written into them since: where the folder was removed
-    /// by a close, that is all of the log that was begun by then.
+    /// The files that are held, with all that was written into them since: where the folder was
+    /// removed by a close, that is all of the log that was begun by then.
     ///
     /// # Errors
     ///
@@ -296,8 +296,8 @@ impl LogFolder {
         Ok(LogTail { files, parts })
     }
 
-    /// Every log file that is there, be it that some between them are not: so an engine of generation
-    /// 1 replays what a close left that was killed.
+    /// Every log file that is there, be it that some between them are not: so an engine of
+    /// generation 1 replays what a close left that was killed.
     pub fn all(&self) -> LogTail<'_> {
         let files: Vec<&LogFile> = self.files.iter().collect();
         let parts = files.iter().map(|file| file.part()).collect();

@@ -54,8 +54,8 @@ pub enum GroupHead {
 }
 
 impl GroupHead {
-    /// The epoch that it names, which need not be its own: a schema change of generation 2 names the
-    /// current one.
+    /// The epoch that it names, which need not be its own: a schema change of generation 2 names
+    /// the current one.
     pub const fn epoch(&self) -> Option<Epoch> {
         match self {
             Self::One { epoch, .. } => *epoch,

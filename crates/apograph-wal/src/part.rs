@@ -116,8 +116,8 @@ impl<'a> LogPart<'a> {
         }
     }
 
-    /// A piece of a log file in a segment of generation 2, whose frames begin at `file_offset`. It ends
-    /// with a whole group.
+    /// A piece of a log file in a segment of generation 2, whose frames begin at `file_offset`. It
+    /// ends with a whole group.
     pub fn of_piece(
         header: &WalSegmentHeader,
         file_offset: u64,

@@ -14,8 +14,8 @@
 //!   twice in a process. (The direct API on a compacted database repeats the *current* epoch, in a
 //!   group of the system's own; that is no new timeline.)
 //! - so does an epoch at or under the timeline's base that is nearer to a count restarted at 1
-//!   than to the highest epoch. Nearer to the highest it is out of order: sessions take their epoch before
-//!   they take the log's lock, and runs with 8 of them were up to 14 places out of order.
+//!   than to the highest epoch. Nearer to the highest it is out of order: sessions take their epoch
+//!   before they take the log's lock, and runs with 8 of them were up to 14 places out of order.
 //!
 //! A group without an epoch belongs to the highest one before it. A session's group always has
 //! one; where a crash tore it off, it was the next.
@@ -44,8 +44,8 @@ pub struct TimelineState {
     /// Generation 2: the last image that the log went on across, and the highest epoch that one
     /// had.
     pub crossed: Option<(Lsn, Epoch)>,
-    /// The last timeline that an image was placed in. In generation 1 it can be the next one, of which
-    /// the log has no group yet; in generation 2 it can be one that the image had alone.
+    /// The last timeline that an image was placed in. In generation 1 it can be the next one, of
+    /// which the log has no group yet; in generation 2 it can be one that the image had alone.
     pub imaged: Timeline,
 }
 

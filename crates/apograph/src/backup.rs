@@ -31,8 +31,8 @@ pub struct BackupTask {
 }
 
 impl Backup<'_> {
-    /// A backup of the database file `database` into the folder `repository`, which is created where
-    /// nothing is.
+    /// A backup of the database file `database` into the folder `repository`, which is created
+    /// where nothing is.
     pub fn new(database: impl Into<PathBuf>, repository: impl Into<PathBuf>) -> Self {
         Self::of(BackupTask {
             database: database.into(),

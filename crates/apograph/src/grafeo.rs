@@ -1,7 +1,7 @@
 //! The small files of a repository under the names of Grafeo's own backup module.
 //!
-//! For whoever comes from `grafeo_engine::database::backup`. The functions take paths, as there; the
-//! types are those of the layers.
+//! For whoever comes from `grafeo_engine::database::backup`. The functions take paths, as there;
+//! the types are those of the layers.
 //!
 //! | Grafeo | here |
 //! | --- | --- |

@@ -106,7 +106,8 @@ impl Restore<'_> {
         self
     }
 
-    /// Restores to the database file `output`, where nothing may be, and blocks until it is durable.
+    /// Restores to the database file `output`, where nothing may be, and blocks until it is
+    /// durable.
     ///
     /// # Errors
     ///

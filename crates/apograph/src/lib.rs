@@ -1,7 +1,7 @@
 //! Backup and point-in-time recovery for the Grafeo graph database.
 //!
-//! This crate is the library: its layers under one name. A program that needs one layer alone depends
-//! on that crate instead; the command is `apograph-cli`.
+//! This crate is the library: its layers under one name. A program that needs one layer alone
+//! depends on that crate instead; the command is `apograph-cli`.
 //!
 //! ```no_run
 //! use apograph::{Backup, Repository, Target};

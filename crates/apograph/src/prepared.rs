@@ -2,8 +2,8 @@
 
 use apograph_io::{Context, Monitor, NoProgress, Pace, Threads};
 
-/// Work that its setters prepare, and that blocks once it is carried out: a [`Backup`](crate::Backup), a
-/// [`Restore`](crate::Restore) or a [`Verify`](crate::Verify).
+/// Work that its setters prepare, and that blocks once it is carried out: a
+/// [`Backup`](crate::Backup), a [`Restore`](crate::Restore) or a [`Verify`](crate::Verify).
 #[must_use = "work is carried out by `run` or `to`"]
 #[derive(Clone)]
 pub struct Prepared<'a, Task> {

@@ -9,8 +9,8 @@ use serde_json::Value;
 pub(super) struct Counts {
     /// What came back is what the client said.
     pub(super) exact: usize,
-    /// It is what the client itself makes of a copy of its files, and not what it said before; or the
-    /// command has said what is missing.
+    /// It is what the client itself makes of a copy of its files, and not what it said before; or
+    /// the command has said what is missing.
     pub(super) as_engine: usize,
     /// The command refused, with these codes.
     pub(super) refused: Vec<String>,
@@ -86,8 +86,8 @@ impl States {
         }
     }
 
-    /// Whether the client ever had this at an epoch. What a process of generation 1 changes before it
-    /// takes an epoch stands in the timeline before.
+    /// Whether the client ever had this at an epoch. What a process of generation 1 changes before
+    /// it takes an epoch stands in the timeline before.
     pub(super) fn had(&self, epoch: u64, held: &Value) -> bool {
         self.0
             .iter()

@@ -1,11 +1,11 @@
 //! The life of one database in the hands of one client, and the backups of it.
 //!
-//! The client writes with one feature, a commit a step, and says after each what it holds. In between
-//! the command takes a first backup, increments, full ones, one of the closed database and one of a
-//! killed client's. After each, `--latest` is compared with what the client said last. Where the two
-//! differ, the same client opens a plain copy of the files: what it does not find there either was
-//! never on disk. At the end every restorable point is compared with what the client said at its
-//! epoch.
+//! The client writes with one feature, a commit a step, and says after each what it holds. In
+//! between the command takes a first backup, increments, full ones, one of the closed database and
+//! one of a killed client's. After each, `--latest` is compared with what the client said last.
+//! Where the two differ, the same client opens a plain copy of the files: what it does not find
+//! there either was never on disk. At the end every restorable point is compared with what the
+//! client said at its epoch.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -391,7 +391,8 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    /// Whether the client has lost what it said before, so that nobody knows what it had at a point.
+    /// Whether the client has lost what it said before, so that nobody knows what it had at a
+    /// point.
     const fn lacks_something(&self) -> bool {
         self.counts.as_engine > 0
     }

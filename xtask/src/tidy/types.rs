@@ -1,7 +1,7 @@
 //! No type that a crate exports has the name of another one.
 //!
-//! Whoever reads a name should not have to ask which of them is meant. What belongs to one generation
-//! is told apart by its module, `v1` or `v2`.
+//! Whoever reads a name should not have to ask which of them is meant. What belongs to one
+//! generation is told apart by its module, `v1` or `v2`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

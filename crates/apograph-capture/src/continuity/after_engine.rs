@@ -1,7 +1,7 @@
 //! Where a chain of generation 1 goes on after segments that the engine captured.
 //!
-//! Of them nothing was written down. So the log itself has to hold all of them, after what the newest
-//! publish of ours wrote down: they are whole log files, one after the other.
+//! Of them nothing was written down. So the log itself has to hold all of them, after what the
+//! newest publish of ours wrote down: they are whole log files, one after the other.
 
 use apograph_format::{FilePosition, LogSequence};
 use apograph_io::Bytes;
@@ -59,8 +59,8 @@ impl Search<'_> {
     }
 }
 
-/// Where a segment of the engine ends in the log: it holds whole log files, the first of which holds
-/// the end of the chain so far or begins there.
+/// Where a segment of the engine ends in the log: it holds whole log files, the first of which
+/// holds the end of the chain so far or begins there.
 fn end_of_files(
     log: &LogFolder,
     body: Bytes<'_>,

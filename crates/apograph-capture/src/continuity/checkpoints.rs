@@ -1,9 +1,9 @@
 //! Whether an image of generation 1 and a log are of one database still.
 //!
-//! Nothing in an image names a place of the log. But each checkpoint leaves something there: engines
-//! from 0.5.44 on begin a log file, those before log a record. So the checkpoints that an image has had
-//! since the newest publish are counted, and those that the log tells of; and an image may hold no
-//! epoch that neither the chain nor the log has.
+//! Nothing in an image names a place of the log. But each checkpoint leaves something there:
+//! engines from 0.5.44 on begin a log file, those before log a record. So the checkpoints that an
+//! image has had since the newest publish are counted, and those that the log tells of; and an
+//! image may hold no epoch that neither the chain nor the log has.
 
 use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet};
 use apograph_manifest::{Evidence, LogEvidence};
@@ -37,16 +37,16 @@ impl Search<'_> {
             }
             .into());
         }
-        // Between its image and its `checkpoint.meta`, a checkpoint that is under way or was killed has
-        // only the log file that it began.
+        // Between its image and its `checkpoint.meta`, a checkpoint that is under way or was killed
+        // has only the log file that it began.
         let is_under_way = is_unchanged && begun_file(log)?.is_some();
         if !(self.is_recorded(log) || is_under_way || is_unchanged && is_same) {
             return Err(ChainBreak::OtherCheckpoint.into());
         }
         let image = now.iteration.saturating_sub(before.iteration);
         let marks = marks_after(log, end)?.saturating_sub(seen.marks);
-        // A checkpoint begins a file, installs its image and then writes `checkpoint.meta`. One that
-        // was under way at the publish may have begun its file before.
+        // A checkpoint begins a file, installs its image and then writes `checkpoint.meta`. One
+        // that was under way at the publish may have begun its file before.
         let begun = files_without_cause(log, seen.newest, LogSequence::new(u64::MAX))?;
         let most = begun.count.saturating_add(marks);
         let most = most.saturating_add(seen.pending);

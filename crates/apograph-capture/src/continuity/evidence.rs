@@ -10,8 +10,8 @@ use super::older_files::older_files_hash;
 use crate::error::Result;
 use crate::live::Moment;
 
-/// The evidence of a publish whose last segment is `last`, with the end of the chain in the database's
-/// log, where it has one. All that is captured of that was looked at after `looked_at`.
+/// The evidence of a publish whose last segment is `last`, with the end of the chain in the
+/// database's log, where it has one. All that is captured of that was looked at after `looked_at`.
 pub(crate) fn evidence_of(
     last: &SegmentRecord,
     end: Option<(Option<&LogFolder>, LogPosition)>,

@@ -3,9 +3,9 @@
 //! A chain goes on where its end is proved to be one place of the log that an engine would replay.
 //! Doubt is a full backup in a new timeline: that costs bytes, and the other mistake costs commits.
 //! The rule stands in docs/decisions.md, "When does a chain go on?". What the generations have in
-//! common: the newest publish left [`Evidence`] in `apograph.json` and in the marker beside the log,
-//! and it counts where both are of the last segment. What is compared with it differs: see `v1.rs`
-//! and `v2.rs`.
+//! common: the newest publish left [`Evidence`] in `apograph.json` and in the marker beside the
+//! log, and it counts where both are of the last segment. What is compared with it differs: see
+//! `v1.rs` and `v2.rs`.
 
 mod after_engine;
 mod checkpoints;
@@ -125,8 +125,8 @@ fn is_of(published: &SegmentStamp, entry: &ChainEntry) -> bool {
 }
 
 /// From where on a log of generation 2 has to be read to prove that a chain goes on after its last
-/// increment. Where that is not proved, all of the log has to be looked at; where there is no chain,
-/// nothing.
+/// increment. Where that is not proved, all of the log has to be looked at; where there is no
+/// chain, nothing.
 pub(crate) fn proved_from(repository: &Repository) -> Option<Lsn> {
     let Some(last) = repository.chain().entries().last() else {
         return Some(Lsn::new(u64::MAX));
@@ -216,8 +216,8 @@ impl<'a> Search<'a> {
         fulls.next()
     }
 
-    /// The image that our last publish saw. (The image in a full backup of the engine of generation 2
-    /// is made for it, and was never the database's.)
+    /// The image that our last publish saw. (The image in a full backup of the engine of generation
+    /// 2 is made for it, and was never the database's.)
     fn known_image(&self) -> Option<ImageIdentity> {
         let marker = self.beside.marker.as_ref();
         let counting = counting(self.repository, self.beside, self.last).ok();
@@ -294,8 +294,8 @@ impl<'a> Search<'a> {
 /// What it means that a log file does not hold the bytes that were captured of it up to a position.
 ///
 /// What was whole when it was captured, and cannot be read up to there any more, is damaged, even
-/// where a crash could have left it. Where the image is after it nobody needs it. Else it is another
-/// log.
+/// where a crash could have left it. Where the image is after it nobody needs it. Else it is
+/// another log.
 fn other_bytes(file: &LogFile, end: LogPosition, image: LogPosition) -> Result<ChainBreak> {
     let parts = [file.part()];
     let [part] = &parts;

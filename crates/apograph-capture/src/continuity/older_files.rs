@@ -16,8 +16,8 @@ use super::{Search, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
 
-/// What a publish writes down of the log files before the one that holds the last byte before `end`.
-/// A change at `looked_at` or later has to show.
+/// What a publish writes down of the log files before the one that holds the last byte before
+/// `end`. A change at `looked_at` or later has to show.
 pub(crate) fn older_files_hash(
     log: &LogFolder,
     end: LogPosition,
@@ -97,7 +97,8 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// Generation 2: one of the files that does not hold the bytes that a segment has of that place.
+    /// Generation 2: one of the files that does not hold the bytes that a segment has of that
+    /// place.
     fn other_piece<'l>(&self, older: &'l [LogFile]) -> Proof<Option<&'l LogFile>> {
         let first = older.first().map(LogFile::start);
         for entry in self.entries.iter().rev() {

@@ -12,8 +12,8 @@
 //! 3. **the image against the log**: the image has had as many checkpoints since as the log tells
 //!    of, and holds no epoch that neither the chain nor the log has.
 //!
-//! The last is told in `checkpoints.rs`. After a segment that the engine captured nothing of that was
-//! written down: see `after_engine.rs`.
+//! The last is told in `checkpoints.rs`. After a segment that the engine captured nothing of that
+//! was written down: see `after_engine.rs`.
 
 use apograph_format::{FilePosition, LogPosition, LogSequence, log_file_name};
 use apograph_io::sums;
@@ -84,8 +84,9 @@ impl Search<'_> {
         Ok(end)
     }
 
-    /// The log file from which on an engine replays the log over the image, where that is known. What
-    /// lies between it and the end of the chain is captured, and a part of the database all the same.
+    /// The log file from which on an engine replays the log over the image, where that is known.
+    /// What lies between it and the end of the chain is captured, and a part of the database all
+    /// the same.
     fn replayed_from(&self, log: &LogFolder) -> Option<LogSequence> {
         let recorded = log.checkpoint().map(|recorded| recorded.log_sequence);
         let begun = || match self.newest_full()?.of {

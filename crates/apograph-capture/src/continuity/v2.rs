@@ -7,7 +7,8 @@
 //! 1. **the log file**: the header of the file in which the chain ends is the one that the last
 //!    segment holds, created at the same time;
 //! 2. **the bytes**: the last captured groups stand right before the place where the next segment
-//!    begins, and the files before that one are as they were captured. Every frame has its LSN and a checksum, every group the time of its commit;
+//!    begins, and the files before that one are as they were captured. Every frame has its LSN and
+//!    a checksum, every group the time of its commit;
 //! 3. where nothing was captured after a full backup, or the engine has removed the log file, and
 //!    where the log is encrypted: the **marker**, which no restore writes. The headers of encrypted
 //!    log files are bound to their key and cannot be made anew, so a restored copy has them too;

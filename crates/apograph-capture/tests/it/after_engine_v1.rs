@@ -65,8 +65,8 @@ fn an_increment_of_the_engine_is_followed_where_the_log_holds_all_of_it() {
     assert_eq!(range(&records[0]).0, start_of(4));
 }
 
-/// The marker was put back, to that of the publish before. The increment after it is no engine's, though
-/// it is a whole log file.
+/// The marker was put back, to that of the publish before. The increment after it is no engine's,
+/// though it is a whole log file.
 #[test]
 fn an_increment_of_ours_is_not_taken_for_one_of_the_engine() {
     let live = Live::of(V1, "10_live/source");

@@ -36,8 +36,8 @@ fn is_named(operation: &Operation, suffix: &str) -> bool {
         && !operation.path.to_string_lossy().contains("repository")
 }
 
-/// What is left in the log folder where the newest log file loses its name right before an operation
-/// of a first backup.
+/// What is left in the log folder where the newest log file loses its name right before an
+/// operation of a first backup.
 fn left(fixtures: Fixtures, find: impl Fn(&[Operation]) -> usize) -> Vec<String> {
     let probe = Live::of(fixtures, SOURCE);
     let disk = SimDisk::new(&probe.path(""));

@@ -1,5 +1,5 @@
-//! A closed database of generation 2: with our marker and cursor beside it, the engine keeps the log
-//! from its next open on.
+//! A closed database of generation 2: with our marker and cursor beside it, the engine keeps the
+//! log from its next open on.
 
 use std::fs;
 use std::io::ErrorKind;

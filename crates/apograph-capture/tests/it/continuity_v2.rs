@@ -159,8 +159,8 @@ fn moved(mut frame: Vec<u8>, to: LogPosition) -> Vec<u8> {
     frame
 }
 
-/// The database file has changed since, and the marker is gone. The log that was captured before the
-/// full backup is still there.
+/// The database file has changed since, and the marker is gone. The log that was captured before
+/// the full backup is still there.
 #[test]
 fn a_full_backup_in_the_middle_of_a_log_is_proved_by_the_log_before_it() {
     let chain = || {
@@ -219,8 +219,8 @@ fn a_captured_commit_that_contradicts_itself_is_told_with_its_defect() {
     assert!(words.ends_with("a record has kind 0"), "{words}");
 }
 
-/// So much was captured of the file that not all of it is read again. What is left of it agrees with
-/// the end of the chain.
+/// So much was captured of the file that not all of it is read again. What is left of it agrees
+/// with the end of the chain.
 #[test]
 fn a_log_file_that_was_cut_off_is_damaged_whatever_is_left_of_it() {
     let live = Live::of(V2, ONE_FILE);

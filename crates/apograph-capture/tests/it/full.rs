@@ -277,7 +277,8 @@ fn a_process_that_has_logged_nothing_is_told_by_an_increment() {
     assert_eq!(offered(), before);
 }
 
-/// A process that crashed, and one that checkpointed before it logged anything: it counts from anew.
+/// A process that crashed, and one that checkpointed before it logged anything: it counts from
+/// anew.
 #[test]
 fn an_image_after_a_seal_is_in_the_timeline_that_the_seal_opens() {
     let live = Live::of(V1, LIVE);

@@ -100,7 +100,8 @@ fn place_of_first_file(live: &Live, segment: &Path) -> usize {
     place.expect("a captured file") + end.len() - 1
 }
 
-/// A backup that is taken every minute does not read all of the log, and of the repository, each time.
+/// A backup that is taken every minute does not read all of the log, and of the repository, each
+/// time.
 #[test]
 fn what_nobody_touched_is_not_read_again() {
     for (fixtures, words) in [(V1, "cannot be used"), (V2, OTHER_BYTES)] {

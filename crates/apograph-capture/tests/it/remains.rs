@@ -1,5 +1,5 @@
-//! What a close of generation 1 leaves of a log that it removes: it is no log of a process that began
-//! after the image.
+//! What a close of generation 1 leaves of a log that it removes: it is no log of a process that
+//! began after the image.
 
 use std::fs::{self, File};
 use std::time::{Duration, UNIX_EPOCH};

@@ -131,7 +131,8 @@ pub struct FrameHead {
 }
 
 impl FrameHead {
-    /// Reads the header of a frame that stands at `lsn` in the log, with `have` bytes from there on.
+    /// Reads the header of a frame that stands at `lsn` in the log, with `have` bytes from there
+    /// on.
     ///
     /// # Errors
     ///

@@ -178,7 +178,8 @@ fn increments_of_the_engine_beside(generation: EngineGeneration) {
 }
 
 /// Into the same repository. In generation 1 what was captured after a segment of the engine is
-/// proved by our marker from before it and its whole body in the log, which a checkpoint takes away.
+/// proved by our marker from before it and its whole body in the log, which a checkpoint takes
+/// away.
 fn increments_of_the_engine_between(generation: EngineGeneration) {
     live(generation, [4, 1], |world| {
         let ours = world.repository("one");

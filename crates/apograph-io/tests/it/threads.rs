@@ -161,8 +161,8 @@ fn after_an_error_little_more_is_done() {
     }
 }
 
-/// A thread of another pool would take up other work of that pool while it waits, and one of the same
-/// pool could wait for itself.
+/// A thread of another pool would take up other work of that pool while it waits, and one of the
+/// same pool could wait for itself.
 #[test]
 fn a_thread_of_a_pool_works_alone() {
     let of_program = rayon::ThreadPoolBuilder::new().num_threads(2);

@@ -57,8 +57,8 @@ impl Chain {
     }
 
     /// The point of the first full backup before an entry that has an image: what is after the
-    /// image, be it another log, goes on from there. An image that was written while commits went on
-    /// may have some that come after its point.
+    /// image, be it another log, goes on from there. An image that was written while commits went
+    /// on may have some that come after its point.
     fn image_point(&self, index: usize, image: &ImageIdentity) -> Option<Point> {
         let mut before = self.entries.get(..index)?.iter();
         let first = before.find(|entry| entry.full().is_some_and(|it| it.image == *image))?;

@@ -2,8 +2,8 @@
 //!
 //! Each line has a checksum of everything that was said up to its end. So a line counts where all
 //! lines before it do, and what a command that was killed has left of the last one does not; and a
-//! line that stands where no publish put it, such as one of an older file whose blocks the disk used
-//! again, does not count either.
+//! line that stands where no publish put it, such as one of an older file whose blocks the disk
+//! used again, does not count either.
 //!
 //! The file has several times the bytes of what is kept of a segment, and a record repeats what the
 //! manifest says. So a record goes to whoever wants it as soon as its line is read, and is written

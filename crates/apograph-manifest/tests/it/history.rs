@@ -323,8 +323,8 @@ fn what_a_publish_adds_stands_after_what_was_there() {
     assert_eq!(History::decode(&new), Some(example()));
 }
 
-/// Wherever the power goes while a publish adds its line, the file says what it said before, and the
-/// next publish writes it anew.
+/// Wherever the power goes while a publish adds its line, the file says what it said before, and
+/// the next publish writes it anew.
 #[test]
 fn a_line_that_was_cut_off_says_nothing() {
     let (before, increment, evidence) = before_and_added();

@@ -11,8 +11,8 @@ const SCENARIOS: u32 = 300;
 /// One in so many is a slow one.
 const SLOW_EVERY: f64 = 60.0;
 
-/// A scenario by the bytes that tell it: those of one thing are generated and shrink together, toward
-/// a plain commit.
+/// A scenario by the bytes that tell it: those of one thing are generated and shrink together,
+/// toward a plain commit.
 fn scenario(generation: Generation) -> impl Strategy<Value = RandomScenario> {
     let ops = vec(any::<[u8; 3]>(), 2..=MAX_OPS);
     let is_slow = proptest::bool::weighted(1.0 / SLOW_EVERY);

@@ -1,7 +1,7 @@
 //! What the small files of a repository say.
 //!
-//! The strategies are boxed: those of a record are made of so many that they do not fit the stack of
-//! a test.
+//! The strategies are boxed: those of a record are made of so many that they do not fit the stack
+//! of a test.
 
 use std::collections::HashSet;
 

@@ -2,9 +2,9 @@
 //!
 //! On each file system everything is done, with the database, the repository and the output on it:
 //! what is said to be done is there, and what fails leaves nothing. On the poorest ones the command
-//! is killed, and its calls fail, one by one. What this machine cannot make, as where its kernel has
-//! no such file system, is made in a guest with another kernel, which runs this row as it is here.
-//! Then each ability is taken away by strace, for good, alone and all together.
+//! is killed, and its calls fail, one by one. What this machine cannot make, as where its kernel
+//! has no such file system, is made in a guest with another kernel, which runs this row as it is
+//! here. Then each ability is taken away by strace, for good, alone and all together.
 
 mod kind;
 mod missing;

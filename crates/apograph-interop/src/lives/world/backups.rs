@@ -27,8 +27,8 @@ pub(super) struct Repository {
     points: BTreeSet<(u64, u64)>,
     /// Timelines that were captured from mixed files.
     mixed: BTreeSet<u64>,
-    /// Points that were captured from mixed files in an earlier timeline: the log of a restored copy
-    /// goes on where its source's does, and no engine was open at each of its commits here.
+    /// Points that were captured from mixed files in an earlier timeline: the log of a restored
+    /// copy goes on where its source's does, and no engine was open at each of its commits here.
     mixed_points: BTreeSet<(u64, u64)>,
     /// What has to be the same in what it restores and in what was there.
     comparison: Comparison,

@@ -12,8 +12,8 @@ const OTHER: &str = "s";
 /// One whose first backup is after the next open.
 const LATE: &str = "t";
 
-/// Row 23. A file system lists the files of a folder, and so lets a close of generation 1 remove them,
-/// in any order. (One of generation 2 keeps its log where there are older files in it.)
+/// Row 23. A file system lists the files of a folder, and so lets a close of generation 1 remove
+/// them, in any order. (One of generation 2 keeps its log where there are older files in it.)
 #[test]
 fn any_files_of_a_log_are_left_by_a_close() {
     thread::scope(|scope| {
@@ -59,8 +59,8 @@ fn some_files_are_left(number: usize) {
     }
     world.open(DB);
     for repository in [REPO, LATE] {
-        // A close that is not over looks like this, too; and an engine can go on in a log file that its
-        // own next open passes over.
+        // A close that is not over looks like this, too; and an engine can go on in a log file that
+        // its own next open passes over.
         done_or_refused(&world.back_up(DB, repository), &["wal-damaged", "io"]);
     }
     world.run(DB, "MATCH (r:R) SET r.w = 3");

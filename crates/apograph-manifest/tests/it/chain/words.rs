@@ -13,10 +13,10 @@ use apograph_manifest::{
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
 /// `I8-18` an increment, `I7,2:1-2` one across two timelines, `I` one without an epoch. After it
-/// `r` for one that repeats, `c` for one that catches up, `p` for one that says that the log goes on,
-/// and whose place in it is known, `!` for a missing file, `?` for a damaged one, `v` for one of an unknown version, `x` for a
-/// missing one without a record, after which timelines are not counted, `u` for one whose own
-/// timeline is not. `-` leaves a number out.
+/// `r` for one that repeats, `c` for one that catches up, `p` for one that says that the log goes
+/// on, and whose place in it is known, `!` for a missing file, `?` for a damaged one, `v` for one
+/// of an unknown version, `x` for a missing one without a record, after which timelines are not
+/// counted, `u` for one whose own timeline is not. `-` leaves a number out.
 pub(super) fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {

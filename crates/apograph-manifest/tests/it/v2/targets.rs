@@ -392,7 +392,8 @@ fn an_instant_counts_by_the_times_of_commits() {
             ("time 2100000", "target-not-covered"),
         ],
     );
-    // It was set back, and the next image is of the same log, though nothing proves that it goes on.
+    // It was set back, and the next image is of the same log, though nothing proves that it goes
+    // on.
     check(
         "F7@100t1000 I8-9@100-200t2000-9000 F12@300t3000",
         &[

@@ -10,15 +10,15 @@ use apograph_manifest::{
 
 /// A chain from words:
 ///
-/// - `F7@100t5` is a full backup at epoch 7 whose log begins at LSN 100, written at 5 ms; `F2:7@100`
-///   is one in timeline 2;
+/// - `F7@100t5` is a full backup at epoch 7 whose log begins at LSN 100, written at 5 ms;
+///   `F2:7@100` is one in timeline 2;
 /// - `I8-9@100-200t5-6` is an increment of epochs 8 to 9, from LSN 100 to 200, committed from 5 to
 ///   6 ms; `I@100-200` is one without an epoch of its own.
 ///
 /// After it `+` for a full backup that continues the log, `d` for an increment that diverges, `r`
 /// for one that repeats, `e` for one without a commit, `u` for one whose place in the log is not
-/// known, `k` for what is encrypted; `!` for a missing file, `?` for a damaged one, `x` for a missing
-/// one of which nothing is known. `-` leaves a number out.
+/// known, `k` for what is encrypted; `!` for a missing file, `?` for a damaged one, `x` for a
+/// missing one of which nothing is known. `-` leaves a number out.
 pub(crate) fn chain(text: &str) -> Chain {
     let words = text.split(' ').filter(|word| !word.is_empty());
     let numbered = (0..).zip(words).filter(|(_, word)| *word != "-");

@@ -77,8 +77,9 @@ impl World {
         (995..=self.clock + 5).step_by(5)
     }
 
-    /// The state that is known to have been at an instant: in generation 1 that of the last capture,
-    /// in generation 2 that of the last commit; `None` where there were commits that no segment has.
+    /// The state that is known to have been at an instant: in generation 1 that of the last
+    /// capture, in generation 2 that of the last commit; `None` where there were commits that no
+    /// segment has.
     pub(crate) fn state_at_time(&self, time: u64) -> Option<BTreeSet<u32>> {
         if self.generation == Generation::One {
             let is_later = |it: &Held| it.entry.segment.created_at.get() > time;
@@ -97,8 +98,8 @@ impl World {
         Some(self.first_state().iter().copied().chain(numbers).collect())
     }
 
-    /// Whether it is a full backup, and the segment after it is lost that would tell whether it is a
-    /// state by itself.
+    /// Whether it is a full backup, and the segment after it is lost that would tell whether it is
+    /// a state by itself.
     pub(super) fn is_uncertain(&self, index: usize) -> bool {
         let is_full = self.segments[index].entry.segment.kind == SegmentKind::Full;
         let next = self.segments.get(index + 1);
