@@ -17,6 +17,8 @@ pub enum ChainBreak {
     LastSegment {
         /// Its file.
         file: FileName,
+        /// Why not; `None` where its file is sound, and does not say where the chain ends.
+        reason: Option<Unusable>,
     },
     /// No full backup leads to the end of the chain.
     Unreachable {
@@ -147,7 +149,9 @@ impl fmt::Display for ChainBreak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoFullBackup => f.write_str("no earlier backup in the repository"),
-            Self::LastSegment { file } => write!(f, "{file}, the last segment, cannot be used"),
+            Self::LastSegment { file, .. } => {
+                write!(f, "{file}, the last segment, cannot be used")
+            }
             Self::Unreachable { .. } => f.write_str("the end of the chain cannot be restored"),
             Self::Increment { file, .. } => write!(
                 f,
@@ -246,7 +250,9 @@ impl Error for ChainBreak {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unreachable { cause } => Some(cause),
-            Self::Increment { reason, .. } => Some(reason.as_ref()?),
+            Self::LastSegment { reason, .. } | Self::Increment { reason, .. } => {
+                Some(reason.as_ref()?)
+            }
             Self::Damaged { detail, .. } => Some(&**detail),
             _ => None,
         }

@@ -174,6 +174,7 @@ impl<'a> Search<'a> {
     fn unusable(&self) -> ChainBreak {
         ChainBreak::LastSegment {
             file: self.last.segment.file.clone(),
+            reason: self.last.unusable.as_deref().cloned(),
         }
     }
 

@@ -260,7 +260,7 @@ fn a_chain_whose_end_is_lost_does_not_go_on() {
         fs::remove_file(file(&last)).expect("a segment");
         check_broken(
             &live,
-            "backup_full_0001.grafeo, the last segment, cannot be used",
+            "backup_full_0001.grafeo, the last segment, cannot be used: it is missing",
         );
         assert!(file(&first).exists());
 

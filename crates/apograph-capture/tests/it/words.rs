@@ -20,8 +20,11 @@ fn every_reason_why_a_chain_cannot_go_on_has_its_words() {
     let words = [
         (ChainBreak::NoFullBackup, "no earlier backup"),
         (
-            ChainBreak::LastSegment { file: file.clone() },
-            "backup_incr_0001.wal, the last segment, cannot be used",
+            ChainBreak::LastSegment {
+                file: file.clone(),
+                reason: Some(Unusable::Missing),
+            },
+            "backup_incr_0001.wal, the last segment, cannot be used: it is missing",
         ),
         (
             ChainBreak::Unreachable {
