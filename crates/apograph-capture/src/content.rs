@@ -1,6 +1,6 @@
 //! What an increment's file consists of: bytes that are made for it, and runs of the live log.
 
-use apograph_io::{Bytes, Context, IoError, StagedWriter};
+use apograph_io::{Bytes, Context, DiskFile, IoError};
 use apograph_wal::LogTail;
 
 /// A piece of an increment's file.
@@ -47,7 +47,7 @@ impl<'a> Content<'a> {
     /// Writes all of it, by copies of the log.
     pub(crate) fn write(
         &self,
-        file: &mut StagedWriter<'_, '_>,
+        file: &mut dyn DiskFile,
         context: Context<'_>,
     ) -> Result<(), IoError> {
         for (_, chunk) in &self.chunks {

@@ -75,7 +75,7 @@ pub use pace::Pace;
 pub use random::random;
 pub use real_disk::{RealDisk, is_silly_renamed};
 pub use source::{Bytes, BytesReader, Source, Window};
-pub use staged::{StagedFile, StagedWriter, create_file, replace_file, replace_file_with};
+pub use staged::{StagedFile, create_file, replace_file, replace_file_with};
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
 #[cfg(not(target_os = "linux"))]
 pub use system::is_locked_by_writer;

@@ -117,17 +117,6 @@ impl<'d> StagedFile<'d> {
         self.file.as_mut().map_or(Ok(()), |file| file.write(bytes))
     }
 
-    /// Appends a part of another file.
-    ///
-    /// # Errors
-    ///
-    /// As [`DiskFile::copy_from`].
-    pub fn copy_from(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
-        self.file
-            .as_mut()
-            .map_or(Ok(()), |file| file.copy_from(source, offset, length))
-    }
-
     /// Appends a part of another file, read as a context says.
     ///
     /// # Errors
@@ -188,7 +177,7 @@ impl<'d> StagedFile<'d> {
         length: usize,
         check: &(dyn Fn(usize, &[u8]) -> Result<()> + Sync),
         context: Context<'_>,
-        write: impl FnOnce(&mut StagedWriter<'_, '_>) -> Result<()>,
+        write: impl FnOnce(&mut dyn DiskFile) -> Result<()>,
     ) -> Result<Sums> {
         let written = self.source()?.growing_to(length);
         let ((), sums) = checked_behind(written.bytes(), context, check, |behind| {
@@ -255,19 +244,21 @@ impl<'d> StagedFile<'d> {
 }
 
 /// Writes a staged file whose bytes are read back meanwhile.
-pub struct StagedWriter<'f, 's> {
+struct StagedWriter<'f, 's> {
     file: Option<&'f mut (dyn DiskFile + 'static)>,
     behind: &'f SumsBehind<'s>,
     written: usize,
 }
 
 impl StagedWriter<'_, '_> {
-    /// Appends bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`IoError::Failed`](crate::IoError::Failed).
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn has_written(&mut self, length: usize) {
+        self.written = self.written.saturating_add(length);
+        self.behind.read_to(self.written);
+    }
+}
+
+impl DiskFile for StagedWriter<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if let Some(file) = &mut self.file {
             file.write(bytes)?;
         }
@@ -275,30 +266,16 @@ impl StagedWriter<'_, '_> {
         Ok(())
     }
 
-    /// Appends a part of another file, read as a context says.
-    ///
-    /// # Errors
-    ///
-    /// As [`DiskFile::copy_from`], and [`IoError::Interrupted`].
-    pub fn copy(
-        &mut self,
-        source: &File,
-        offset: u64,
-        length: u64,
-        context: Context<'_>,
-    ) -> Result<()> {
-        context.for_each_piece(offset, length, |offset, length| {
-            if let Some(file) = &mut self.file {
-                file.copy_from(source, offset, length)?;
-            }
-            self.has_written(usize::try_from(length).unwrap_or(usize::MAX));
-            Ok(())
-        })
+    fn copy_from(&mut self, source: &File, offset: u64, length: u64) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            file.copy_from(source, offset, length)?;
+        }
+        self.has_written(usize::try_from(length).unwrap_or(usize::MAX));
+        Ok(())
     }
 
-    fn has_written(&mut self, length: usize) {
-        self.written = self.written.saturating_add(length);
-        self.behind.read_to(self.written);
+    fn sync(&mut self) -> Result<()> {
+        self.file.as_mut().map_or(Ok(()), |file| file.sync())
     }
 }
 

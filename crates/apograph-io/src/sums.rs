@@ -147,7 +147,7 @@ pub(crate) fn checked_behind<R, E: From<IoError>>(
 const LAG_CHUNKS: usize = 8;
 
 /// The computation that [`sums_behind`] a reader does.
-pub struct SumsBehind<'a>(&'a dyn Fn(usize));
+pub struct SumsBehind<'a>(&'a (dyn Fn(usize) + Sync));
 
 impl SumsBehind<'_> {
     /// The reader has read all bytes before an offset.
