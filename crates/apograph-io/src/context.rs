@@ -56,14 +56,6 @@ impl Default for Context<'_> {
 }
 
 impl<'a> Context<'a> {
-    /// The default with another disk.
-    pub fn on(disk: &'a dyn Disk) -> Self {
-        Self {
-            disk,
-            ..Self::default()
-        }
-    }
-
     /// The default with a monitor.
     pub fn heard_by(monitor: &'a dyn Monitor) -> Self {
         Self {

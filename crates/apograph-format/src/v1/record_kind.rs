@@ -84,11 +84,6 @@ record_kinds! {
 }
 
 impl RecordKind {
-    /// The first byte of a payload of this kind.
-    pub const fn tag(self) -> u8 {
-        self as u8
-    }
-
     /// Whether the record ends, drops or numbers a group instead of changing data.
     pub const fn is_control(self) -> bool {
         matches!(

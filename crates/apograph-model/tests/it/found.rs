@@ -183,7 +183,11 @@ impl Library for Killing {
         if self.backups.get() == 2 {
             let root = database.parent().expect("a folder");
             let disk = SimDisk::new(root).with_fault(self.at, Fault::PowerCut);
-            let killed = capture(database, repository, options, Context::on(&disk));
+            let context = Context {
+                disk: &disk,
+                ..Context::default()
+            };
+            let killed = capture(database, repository, options, context);
             self.is_struck.set(disk.is_struck());
             if !disk.is_struck() {
                 return killed;
