@@ -8,7 +8,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::numbers::{ParseWordError, is_hex_digit};
+use crate::numbers::{ParseWordError, parse_hex};
 
 /// A BLAKE3 hash of 256 bits, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,12 +56,7 @@ impl FromStr for Blake3 {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        let refused = ParseWordError::NotHexadecimal { digits: 64 };
-        if !text.bytes().all(is_hex_digit) {
-            return Err(refused);
-        }
-        let hash = ::blake3::Hash::from_hex(text).or(Err(refused))?;
-        Ok(hash.into())
+        parse_hex(text).map(Self)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::numbers::{ParseWordError, is_hex_digit};
+use crate::numbers::{ParseWordError, parse_hex};
 
 /// A CRC-32 with the IEEE polynomial (zlib's `crc32`), written as 8 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
@@ -51,11 +51,7 @@ impl FromStr for Crc32 {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        let refused = ParseWordError::NotHexadecimal { digits: 8 };
-        if text.len() != 8 || !text.bytes().all(is_hex_digit) {
-            return Err(refused);
-        }
-        u32::from_str_radix(text, 16).map(Self).or(Err(refused))
+        parse_hex(text).map(u32::from_be_bytes).map(Self)
     }
 }
 

@@ -76,6 +76,7 @@ pub use names::{
 };
 pub use numbers::{
     DatabaseId, Epoch, LogSequence, Lsn, ParseWordError, Timeline, TransactionId, UnixMillis,
+    parse_hex,
 };
 pub use point::{Point, PointName};
 pub use position::{FilePosition, LogPosition};

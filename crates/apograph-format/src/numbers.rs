@@ -52,8 +52,31 @@ pub(crate) fn parse_digits(text: &str) -> Result<u64, ParseWordError> {
         })
 }
 
-pub(crate) const fn is_hex_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+/// Reads bytes that are written as two lower-case hexadecimal digits each, and nothing else.
+///
+/// # Errors
+///
+/// [`ParseWordError::NotHexadecimal`].
+pub fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseWordError> {
+    let refused = ParseWordError::NotHexadecimal {
+        digits: N.saturating_mul(2),
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks();
+    if pairs.len() != N || !rest.is_empty() {
+        return Err(refused);
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        let (high, low) = hex_digit(*high).zip(hex_digit(*low)).ok_or(refused)?;
+        *byte = high << 4 | low;
+    }
+    Ok(bytes)
+}
+
+fn hex_digit(letter: u8) -> Option<u8> {
+    let letter = char::from(letter);
+    let digit = letter.to_digit(16).filter(|_| !letter.is_uppercase())?;
+    u8::try_from(digit).ok()
 }
 
 macro_rules! number_word {
@@ -188,11 +211,7 @@ impl FromStr for DatabaseId {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        let refused = ParseWordError::NotHexadecimal { digits: 32 };
-        if text.len() != 32 || !text.bytes().all(is_hex_digit) {
-            return Err(refused);
-        }
-        u128::from_str_radix(text, 16).map(Self).or(Err(refused))
+        parse_hex(text).map(u128::from_be_bytes).map(Self)
     }
 }
 

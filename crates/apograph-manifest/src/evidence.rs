@@ -6,73 +6,16 @@
 //! `apograph.json` and, the same, in a slot of the [marker](crate::Marker) in the log folder: where
 //! both have the same nonce, the folder is the one that this backup saw, and has not been put back.
 
-use std::fmt;
-use std::str::FromStr;
-
 use apograph_format::v1::CheckpointRecord;
-use apograph_format::{Blake3, LogPosition, LogSequence, ParseWordError};
+use apograph_format::{Blake3, LogPosition, LogSequence};
 use serde::{Deserialize, Serialize};
 
 use crate::content::ImageIdentity;
 use crate::segment::FileName;
 
-/// A random number of 128 bits, new at each publish, written as 32 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Nonce(u128);
-
-impl Nonce {
-    /// Wraps the number.
-    pub const fn new(value: u128) -> Self {
-        Self(value)
-    }
-
-    /// The number itself.
-    pub const fn get(self) -> u128 {
-        self.0
-    }
-}
-
-impl fmt::Display for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl fmt::Debug for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Nonce({self})")
-    }
-}
-
-impl FromStr for Nonce {
-    type Err = ParseWordError;
-
-    fn from_str(text: &str) -> Result<Self, ParseWordError> {
-        hex_u128(text).map(Self)
-    }
-}
-
-impl Serialize for Nonce {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Nonce {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// Reads 32 lower-case hex digits.
-pub(crate) fn hex_u128(text: &str) -> Result<u128, ParseWordError> {
-    let refused = ParseWordError::NotHexadecimal { digits: 32 };
-    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    if text.len() != 32 || !text.bytes().all(is_hex) {
-        return Err(refused);
-    }
-    u128::from_str_radix(text, 16).or(Err(refused))
+random_number! {
+    /// A random number of 128 bits, new at each publish, written as 32 lower-case hex digits.
+    Nonce
 }
 
 /// What a backup wrote down about the log that it captured, and about the image before it.

@@ -26,6 +26,9 @@
     )
 )]
 
+#[macro_use]
+mod random_number;
+
 mod chain;
 mod content;
 mod cursor;

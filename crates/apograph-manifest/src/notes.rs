@@ -7,17 +7,14 @@
 //! The file is `{"crc32":"…","body":{…}}` as `apograph.json` is. Damaged it is an error for whoever
 //! needs what only it says, and never believed.
 
-use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 
-use apograph_format::{Crc32, Detail, ParseWordError, UnixMillis};
+use apograph_format::{Crc32, Detail, UnixMillis};
 use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::error::{ManifestError, Result};
-use crate::evidence::hex_u128;
 use crate::segment::{FileName, Unknown};
 
 /// The name of the file in a repository.
@@ -27,49 +24,11 @@ pub const NOTES_MAX_BYTES: u64 = 16 << 20;
 
 const NOTES_FORMAT: u32 = 1;
 
-/// The id of a repository: 128 random bits, written as 32 lower-case hex digits.
-///
-/// A copy of a repository has the same one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RepositoryId(u128);
-
-impl RepositoryId {
-    /// Wraps a stored id.
-    pub const fn new(value: u128) -> Self {
-        Self(value)
-    }
-
-    /// The number itself.
-    pub const fn get(self) -> u128 {
-        self.0
-    }
-}
-
-impl fmt::Display for RepositoryId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
-    }
-}
-
-impl FromStr for RepositoryId {
-    type Err = ParseWordError;
-
-    fn from_str(text: &str) -> std::result::Result<Self, ParseWordError> {
-        hex_u128(text).map(Self)
-    }
-}
-
-impl Serialize for RepositoryId {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        to.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for RepositoryId {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        let text = String::deserialize(from)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
+random_number! {
+    /// The id of a repository: 128 random bits, written as 32 lower-case hex digits.
+    ///
+    /// A copy of a repository has the same one.
+    RepositoryId
 }
 
 /// What is known of a repository and can be read nowhere else.
