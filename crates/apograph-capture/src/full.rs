@@ -61,7 +61,7 @@ impl<'a> Job<'a> {
                     return Ok(None);
                 };
                 let log = match moment.recorded {
-                    Some(recorded) if moment.is_newest => log.at_checkpoint(Some(recorded)),
+                    Some(recorded) if moment.is_newest => log.at_checkpoint(recorded),
                     _ => log,
                 };
                 let Some(after) = self.log_after(log, &copy, is_seen)? else {

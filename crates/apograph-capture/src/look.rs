@@ -128,7 +128,7 @@ impl<'a> Job<'a> {
                 database: self.database.path().to_owned(),
             });
         }
-        if let (Some(log), Some(database)) = (&live.log, live.image.database) {
+        if let (Some(log), Some(database)) = (&live.log, live.image.database()) {
             log.check_database(database)?;
         }
         if let Some(log) = &live.log

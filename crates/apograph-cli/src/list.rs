@@ -130,7 +130,7 @@ fn is_encrypted(repository: &Repository) -> bool {
         Some(SegmentContent::Full(full)) => Some(full.image),
         _ => None,
     });
-    image.is_some_and(|image| image.is_encrypted)
+    image.is_some_and(|image| image.is_encrypted())
 }
 
 fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {

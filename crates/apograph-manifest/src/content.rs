@@ -1,6 +1,6 @@
 //! What is in a segment: an image, or a part of the log.
 //!
-//! What a segment of one generation alone has is in [`FullOf`] and [`IncrementOf`].
+//! What a segment of one generation alone has is in [`FullOf`], [`ImageOf`] and [`IncrementOf`].
 
 mod form;
 
@@ -13,7 +13,7 @@ use apograph_format::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use form::FullForm;
+use form::{FullForm, ImageForm};
 
 /// What is in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +121,7 @@ impl FullContent {
 
 /// What tells one image of a database from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "ImageForm", into = "ImageForm")]
 pub struct ImageIdentity {
     /// When the database was created. Restored copies keep it.
     pub database_created_at: UnixMillis,
@@ -129,14 +130,23 @@ pub struct ImageIdentity {
     /// The checksum in the active slot, which covers all data through the directory.
     pub checksum: Crc32,
     /// Wall clock of the checkpoint.
-    #[serde(default)]
     pub written_at: UnixMillis,
-    /// Generation 2: the id of the database. Restored copies keep it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub database: Option<DatabaseId>,
-    /// Whether the image is encrypted, and the log after it too.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_encrypted: bool,
+    /// What an image of one generation alone says.
+    pub of: ImageOf,
+}
+
+/// What an image says by its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageOf {
+    /// Generation 1.
+    One,
+    /// Generation 2.
+    Two {
+        /// The id of the database. Restored copies keep it.
+        database: DatabaseId,
+        /// Whether the image is encrypted, and the log after it too.
+        is_encrypted: bool,
+    },
 }
 
 impl ImageIdentity {
@@ -148,23 +158,46 @@ impl ImageIdentity {
             iteration: checkpoint.iteration,
             checksum: checkpoint.checksum,
             written_at: checkpoint.written_at,
-            database: file.id,
-            is_encrypted: file.is_encrypted,
+            of: file.id.map_or(ImageOf::One, |database| ImageOf::Two {
+                database,
+                is_encrypted: file.is_encrypted,
+            }),
         }
     }
 
     /// The generation of the image.
     pub const fn generation(&self) -> Generation {
-        match self.database {
-            Some(_) => Generation::Two,
-            None => Generation::One,
+        match self.of {
+            ImageOf::One => Generation::One,
+            ImageOf::Two { .. } => Generation::Two,
         }
+    }
+
+    /// Generation 2: the id of the database.
+    pub const fn database(&self) -> Option<DatabaseId> {
+        match self.of {
+            ImageOf::One => None,
+            ImageOf::Two { database, .. } => Some(database),
+        }
+    }
+
+    /// Whether the image is encrypted, and the log after it too.
+    pub const fn is_encrypted(&self) -> bool {
+        matches!(
+            self.of,
+            ImageOf::Two {
+                is_encrypted: true,
+                ..
+            }
+        )
     }
 
     /// Whether both are images of one database, or of copies of it.
     pub fn is_of_same_database(&self, other: &Self) -> bool {
-        self.database == other.database
-            && (self.database.is_some() || self.database_created_at == other.database_created_at)
+        match (self.of, other.of) {
+            (ImageOf::One, ImageOf::One) => self.database_created_at == other.database_created_at,
+            _ => self.database() == other.database(),
+        }
     }
 }
 

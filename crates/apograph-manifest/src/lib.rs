@@ -52,7 +52,7 @@ pub use apograph_format as format;
 pub use apograph_io as io;
 pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
 pub use content::{
-    FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf, LsnIncrement,
+    FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent, IncrementOf, LsnIncrement,
     SegmentContent, TimeSpan, TimelineSpan, TimelineSpans,
 };
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};

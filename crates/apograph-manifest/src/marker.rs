@@ -16,7 +16,7 @@ use apograph_format::{
 };
 use apograph_io::{Disk, Folder, Mode, create_file};
 
-use crate::content::ImageIdentity;
+use crate::content::{ImageIdentity, ImageOf};
 use crate::error::Result;
 use crate::evidence::{CapturedFile, Evidence, LogEvidence, Nonce, SegmentStamp};
 use crate::notes::RepositoryId;
@@ -200,9 +200,9 @@ impl Slot {
         out.number(image.iteration);
         out.number(image.written_at.get());
         out.number(u64::from(image.checksum.get()));
-        out.number(image.database.map_or(0, |_| 1));
-        out.put(&image.database.map_or(0, DatabaseId::get).to_le_bytes());
-        out.number(u64::from(image.is_encrypted));
+        out.number(image.database().map_or(0, |_| 1));
+        out.put(&image.database().map_or(0, DatabaseId::get).to_le_bytes());
+        out.number(u64::from(image.is_encrypted()));
         let log = evidence.log.as_ref();
         let file = log.and_then(|log| log.file);
         out.number(file.map_or(NONE, |file| file.sequence.get()));
@@ -255,13 +255,21 @@ impl Slot {
         let checksum = Crc32::new(u32::try_from(from.number()?).ok()?);
         let has_database = from.number()? == 1;
         let database = DatabaseId::new(from.wide()?);
+        let is_encrypted = from.number()? == 1;
+        let of = if has_database {
+            ImageOf::Two {
+                database,
+                is_encrypted,
+            }
+        } else {
+            ImageOf::One
+        };
         let image = ImageIdentity {
             database_created_at,
             iteration,
             checksum,
             written_at: image_written_at,
-            database: has_database.then_some(database),
-            is_encrypted: from.number()? == 1,
+            of,
         };
         let (sequence, length) = (from.number()?, from.number()?);
         let hash = Blake3::new(from.take()?);

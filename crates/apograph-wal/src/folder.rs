@@ -28,9 +28,20 @@ const LISTINGS: usize = 16;
 #[derive(Debug)]
 pub struct LogFolder {
     folder: Folder,
-    generation: Generation,
-    checkpoint: Option<CheckpointRecord>,
+    of: FolderOf,
     files: Vec<LogFile>,
+}
+
+/// What a log folder has by its generation.
+#[derive(Debug, Clone, Copy)]
+enum FolderOf {
+    /// Generation 1.
+    One {
+        /// What the engine's last checkpoint recorded, read before the files were opened.
+        checkpoint: Option<CheckpointRecord>,
+    },
+    /// Generation 2.
+    Two,
 }
 
 impl LogFolder {
@@ -69,17 +80,14 @@ impl LogFolder {
             if names.is_empty() && !folder.is_in_place()? {
                 return Ok(None);
             }
-            let checkpoint = match generation {
-                Generation::One => read_checkpoint(&folder)?,
-                Generation::Two => None,
+            let of = match generation {
+                Generation::One => FolderOf::One {
+                    checkpoint: read_checkpoint(&folder)?,
+                },
+                Generation::Two => FolderOf::Two,
             };
             if let Some(files) = open_files(&folder, &names, read_from)? {
-                return Ok(Some(Self {
-                    folder,
-                    generation,
-                    checkpoint,
-                    files,
-                }));
+                return Ok(Some(Self { folder, of, files }));
             }
         }
         Err(WalError::Changing {
@@ -98,7 +106,7 @@ impl LogFolder {
         if !self.folder.is_in_place()? {
             return Ok(None);
         }
-        let Some(now) = Self::of(self.folder.clone(), self.generation, read_from)? else {
+        let Some(now) = Self::of(self.folder.clone(), self.generation(), read_from)? else {
             return Ok(None);
         };
         if !self.is_same_log(&now)? {
@@ -114,8 +122,7 @@ impl LogFolder {
         Ok(Some(Self {
             files,
             folder: self.folder,
-            generation: self.generation,
-            checkpoint: self.checkpoint,
+            of: self.of,
         }))
     }
 
@@ -171,7 +178,10 @@ impl LogFolder {
 
     /// The generation of the log.
     pub const fn generation(&self) -> Generation {
-        self.generation
+        match self.of {
+            FolderOf::One { .. } => Generation::One,
+            FolderOf::Two => Generation::Two,
+        }
     }
 
     /// Generation 2: whether the records in its newest file are encrypted.
@@ -182,7 +192,10 @@ impl LogFolder {
 
     /// Generation 1: what the engine's last checkpoint recorded, read before the files were opened.
     pub const fn checkpoint(&self) -> Option<&CheckpointRecord> {
-        self.checkpoint.as_ref()
+        match &self.of {
+            FolderOf::One { checkpoint } => checkpoint.as_ref(),
+            FolderOf::Two => None,
+        }
     }
 
     /// Generation 1: what the engine's last checkpoint has recorded by now.
@@ -191,16 +204,21 @@ impl LogFolder {
     ///
     /// [`WalError::Io`]; [`WalError::Checkpoint`] for a `checkpoint.meta` that cannot be read.
     pub fn newest_checkpoint(&self) -> Result<Option<CheckpointRecord>> {
-        match self.generation {
-            Generation::One => read_checkpoint(&self.folder),
-            Generation::Two => Ok(None),
+        match self.of {
+            FolderOf::One { .. } => read_checkpoint(&self.folder),
+            FolderOf::Two => Ok(None),
         }
     }
 
-    /// The same folder, with what a checkpoint recorded that came later.
+    /// Generation 1: the same folder, with what a checkpoint recorded that came later.
     #[must_use]
-    pub fn at_checkpoint(self, checkpoint: Option<CheckpointRecord>) -> Self {
-        Self { checkpoint, ..self }
+    pub fn at_checkpoint(self, recorded: CheckpointRecord) -> Self {
+        let checkpoint = Some(recorded);
+        let of = match self.of {
+            FolderOf::One { .. } => FolderOf::One { checkpoint },
+            FolderOf::Two => FolderOf::Two,
+        };
+        Self { of, ..self }
     }
 
     /// The log files in the order of the log.
@@ -238,7 +256,7 @@ impl LogFolder {
             return LogPosition::Lsn(lsn);
         }
         let first = self.files.first().map(LogFile::start);
-        let named = self.checkpoint.map(|it| it.log_sequence);
+        let named = self.checkpoint().map(|it| it.log_sequence);
         let named = named.map(|sequence| LogPosition::in_file(sequence, 0));
         named
             .or(first)

@@ -1,6 +1,6 @@
 //! Backs a database up twice while a thread commits to it, and restores a commit in the middle.
 //!
-//! `cargo run -p apograph --example first_backup [FOLDER]`
+//! `cargo run --example first_backup [FOLDER]`
 //!
 //! Makes `live.grafeo`, `backups` and `restored.grafeo` in FOLDER, which must not exist yet;
 //! without one, in a temporary folder. Fails where the restored database is not what it has to be.

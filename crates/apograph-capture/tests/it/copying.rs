@@ -105,7 +105,7 @@ fn a_copy_of_an_encrypted_database_is_begun_anew() {
     let copy = Watched::index(V2, "copy");
     let watched = Watched::new(live).writing(copy, path, bytes);
     let segments = watched.capture().expect("a backup");
-    assert!(full(&segments[0]).image.is_encrypted);
+    assert!(full(&segments[0]).image.is_encrypted());
     assert_eq!(watched.copies(), 2);
 }
 

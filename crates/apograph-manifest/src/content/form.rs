@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use apograph_format::{LogPosition, Point};
+use apograph_format::{Crc32, DatabaseId, Generation, LogPosition, Point, UnixMillis};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
-    FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf, LsnIncrement, TimeSpan,
-    TimelineSpans,
+    FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent, IncrementOf, LsnIncrement,
+    TimeSpan, TimelineSpans,
 };
 
 /// Why a text is of no segment.
@@ -52,15 +52,64 @@ impl TryFrom<FullForm> for FullContent {
 
     fn try_from(form: FullForm) -> Result<Self, Self::Error> {
         let mut of = FullOf::from(form.log_start);
-        match (&mut of, form.image.database) {
-            (FullOf::One { .. }, None) if !form.spanned => {}
-            (FullOf::Two { is_spanned, .. }, Some(_)) => *is_spanned = form.spanned,
+        match (&mut of, form.image.generation()) {
+            (FullOf::One { .. }, Generation::One) if !form.spanned => {}
+            (FullOf::Two { is_spanned, .. }, Generation::Two) => *is_spanned = form.spanned,
             _ => return Err(OF_NO_GENERATION),
         }
         Ok(Self {
             image: form.image,
             base: form.base,
             continues: form.continues,
+            of,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ImageForm {
+    database_created_at: UnixMillis,
+    iteration: u64,
+    checksum: Crc32,
+    #[serde(default)]
+    written_at: UnixMillis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    database: Option<DatabaseId>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_encrypted: bool,
+}
+
+impl From<ImageIdentity> for ImageForm {
+    fn from(image: ImageIdentity) -> Self {
+        Self {
+            database_created_at: image.database_created_at,
+            iteration: image.iteration,
+            checksum: image.checksum,
+            written_at: image.written_at,
+            database: image.database(),
+            is_encrypted: image.is_encrypted(),
+        }
+    }
+}
+
+impl TryFrom<ImageForm> for ImageIdentity {
+    type Error = &'static str;
+
+    fn try_from(form: ImageForm) -> Result<Self, Self::Error> {
+        let is_encrypted = form.is_encrypted;
+        let of = match form.database {
+            None if is_encrypted => return Err(OF_NO_GENERATION),
+            None => ImageOf::One,
+            Some(database) => ImageOf::Two {
+                database,
+                is_encrypted,
+            },
+        };
+        Ok(Self {
+            database_created_at: form.database_created_at,
+            iteration: form.iteration,
+            checksum: form.checksum,
+            written_at: form.written_at,
             of,
         })
     }

@@ -7,9 +7,9 @@ use apograph_format::{
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
     Evidence, FullContent, FullOf, HISTORY_FILE_NAME, History, HistoryEnd, HistoryRead,
-    ImageIdentity, IncrementContent, IncrementOf, Manifest, Nonce, RecordRef, SegmentContent,
-    SegmentRecord, TimeSpan, TimelineSpan, TimelineSpans, append_records, read_records,
-    write_history,
+    ImageIdentity, ImageOf, IncrementContent, IncrementOf, Manifest, Nonce, RecordRef,
+    SegmentContent, SegmentRecord, TimeSpan, TimelineSpan, TimelineSpans, append_records,
+    read_records, write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -38,8 +38,7 @@ fn example() -> History {
                         iteration: 1,
                         checksum: Crc32::new(0x964a_dc73),
                         written_at: UnixMillis::new(0x1a1_fd00_96a8),
-                        database: None,
-                        is_encrypted: false,
+                        of: ImageOf::One,
                     },
                     base: Point::new(Timeline::FIRST, Epoch::new(3)),
                     continues: false,
@@ -420,6 +419,13 @@ fn image() -> ImageIdentity {
     full().image
 }
 
+fn image_of(database: Option<DatabaseId>) -> ImageOf {
+    database.map_or(ImageOf::One, |database| ImageOf::Two {
+        database,
+        is_encrypted: false,
+    })
+}
+
 fn full() -> FullContent {
     let [record, _] = two_records();
     match record.content {
@@ -462,7 +468,7 @@ fn only_an_image_of_generation_1_that_had_a_checkpoint_may_be_ahead() {
         (database, 1, false),
     ] {
         let image = ImageIdentity {
-            database,
+            of: image_of(database),
             iteration,
             ..image()
         };
@@ -485,7 +491,7 @@ fn only_an_image_of_generation_1_that_had_a_checkpoint_may_be_ahead() {
 #[test]
 fn a_database_is_known_by_its_id_or_else_by_when_it_was_created() {
     let image = |database: Option<u128>, created_at| ImageIdentity {
-        database: database.map(DatabaseId::new),
+        of: image_of(database.map(DatabaseId::new)),
         database_created_at: UnixMillis::new(created_at),
         ..image()
     };

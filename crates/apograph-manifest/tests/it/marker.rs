@@ -9,8 +9,9 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    CapturedFile, Evidence, FileName, ImageIdentity, LogEvidence, Marker, Nonce, RepositoryId,
-    SegmentStamp, Slot, marked_repository, marker_name, read_marker, read_markers, write_slot,
+    CapturedFile, Evidence, FileName, ImageIdentity, ImageOf, LogEvidence, Marker, Nonce,
+    RepositoryId, SegmentStamp, Slot, marked_repository, marker_name, read_marker, read_markers,
+    write_slot,
 };
 use apograph_testing::damage;
 
@@ -29,8 +30,7 @@ pub(crate) fn evidence(file: FileName) -> Evidence {
             iteration: 4,
             checksum: Crc32::new(0x964a_dc73),
             written_at: UnixMillis::new(0x1a1_fd00_96a8),
-            database: None,
-            is_encrypted: false,
+            of: ImageOf::One,
         },
         older_files: Some(Blake3::of(b"stamps")),
         log: Some(LogEvidence {
@@ -88,8 +88,10 @@ fn slots() -> Vec<Slot> {
     let second = Evidence {
         end: Some(LogPosition::Lsn(Lsn::new(720))),
         image: ImageIdentity {
-            database: Some(DatabaseId::new(5 << 90)),
-            is_encrypted: true,
+            of: ImageOf::Two {
+                database: DatabaseId::new(5 << 90),
+                is_encrypted: true,
+            },
             ..full.image
         },
         ..full.clone()

@@ -10,8 +10,8 @@ use apograph_format::{
     SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Cursor, FullContent, FullOf, History, ImageIdentity, IncrementContent, IncrementOf, Keep,
-    LsnIncrement, Manifest, Segment, SegmentContent, SegmentRecord, TimeSpan, TimelineSpan,
+    Cursor, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent, IncrementOf,
+    Keep, LsnIncrement, Manifest, Segment, SegmentContent, SegmentRecord, TimeSpan, TimelineSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -161,8 +161,10 @@ fn record(segment: Segment) -> SegmentRecord {
                 iteration: 1,
                 checksum: Crc32::new(7),
                 written_at: segment.created_at,
-                database,
-                is_encrypted: false,
+                of: database.map_or(ImageOf::One, |database| ImageOf::Two {
+                    database,
+                    is_encrypted: false,
+                }),
             },
             base: Point::new(Timeline::FIRST, segment.end_epoch),
             continues: false,

@@ -12,9 +12,9 @@ use apograph_format::{
 use apograph_io::FileStatus;
 use apograph_manifest::{
     CapturedFile, Cursor, Evidence, FileName, FileStamp, FolderStamp, FoundDamage, FullContent,
-    FullOf, History, ImageIdentity, IncrementContent, IncrementOf, Keep, Level, LogEvidence,
-    LsnIncrement, Manifest, Nonce, Notes, RepositoryId, Segment, SegmentContent, SegmentRecord,
-    SegmentStamp, Slot, TimeSpan, TimelineSpan, Unknown, Verification,
+    FullOf, History, ImageIdentity, ImageOf, IncrementContent, IncrementOf, Keep, Level,
+    LogEvidence, LsnIncrement, Manifest, Nonce, Notes, RepositoryId, Segment, SegmentContent,
+    SegmentRecord, SegmentStamp, Slot, TimeSpan, TimelineSpan, Unknown, Verification,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -148,15 +148,20 @@ pub fn notes() -> impl Strategy<Value = Notes> {
 
 fn image() -> BoxedStrategy<ImageIdentity> {
     let times = (millis(), millis());
-    let database = (option::of(database_id()), any::<bool>());
-    (times, number(), crc32(), database)
-        .prop_map(|(times, iteration, checksum, database)| ImageIdentity {
+    let second = (database_id(), any::<bool>());
+    let of = option::of(second).prop_map(|second| {
+        second.map_or(ImageOf::One, |(database, is_encrypted)| ImageOf::Two {
+            database,
+            is_encrypted,
+        })
+    });
+    (times, number(), crc32(), of)
+        .prop_map(|(times, iteration, checksum, of)| ImageIdentity {
             database_created_at: times.0,
             iteration,
             checksum,
             written_at: times.1,
-            database: database.0,
-            is_encrypted: database.1,
+            of,
         })
         .boxed()
 }

@@ -7,8 +7,8 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf,
-    Segment, SegmentContent, TimelineSpan, Unknown, Unusable,
+    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent,
+    IncrementOf, Segment, SegmentContent, TimelineSpan, Unknown, Unusable,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
@@ -119,8 +119,7 @@ fn full(base: Point, continues: bool) -> FullContent {
         iteration: 1,
         checksum: Crc32::new(1),
         written_at: UnixMillis::new(1),
-        database: None,
-        is_encrypted: false,
+        of: ImageOf::One,
     };
     FullContent {
         image,

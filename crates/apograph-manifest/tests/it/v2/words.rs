@@ -4,8 +4,8 @@ use apograph_format::{
     Crc32, DatabaseId, Epoch, Lsn, Point, RangeSet, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, IncrementContent, IncrementOf,
-    LsnIncrement, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
+    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent,
+    IncrementOf, LsnIncrement, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
 };
 
 /// A chain from words:
@@ -48,8 +48,10 @@ fn entry(index: u64, word: &str) -> ChainEntry {
                 iteration: 1,
                 checksum: Crc32::new(1),
                 written_at: UnixMillis::new(times.map_or(1000 * (index + 1), |(at, _)| at)),
-                database: Some(DatabaseId::new(7)),
-                is_encrypted,
+                of: ImageOf::Two {
+                    database: DatabaseId::new(7),
+                    is_encrypted,
+                },
             },
             base: Point::new(timeline, epoch),
             continues: flags.contains('+'),

@@ -7,8 +7,8 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    ChainEntry, FileName, FullContent, ImageIdentity, IncrementContent, IncrementOf, Segment,
-    SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
+    ChainEntry, FileName, FullContent, ImageIdentity, ImageOf, IncrementContent, IncrementOf,
+    Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
 };
 
 use super::{Commit, Harm, Held, STEP, World};
@@ -23,8 +23,13 @@ impl World {
                 iteration: image.iteration,
                 checksum: Crc32::new(1),
                 written_at: UnixMillis::new(image.written_at),
-                database: (self.generation == Generation::Two).then_some(DatabaseId::new(7)),
-                is_encrypted: false,
+                of: match self.generation {
+                    Generation::One => ImageOf::One,
+                    Generation::Two => ImageOf::Two {
+                        database: DatabaseId::new(7),
+                        is_encrypted: false,
+                    },
+                },
             },
             base: image.at,
             continues,
