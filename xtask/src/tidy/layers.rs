@@ -10,6 +10,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("apograph-store", &["apograph-format", "apograph-io"]),
     ("apograph-wrap", &["apograph-format", "apograph-io"]),
     ("apograph-manifest", &["apograph-format", "apograph-io"]),
+    (
+        "apograph-vault",
+        &[
+            "apograph-format",
+            "apograph-io",
+            "apograph-store",
+            "apograph-manifest",
+        ],
+    ),
     ("apograph-wal", &["apograph-format", "apograph-io"]),
     (
         "apograph-repository",

@@ -1,0 +1,196 @@
+//! The catalog: what a vault holds, and the right order in which several writers change it.
+
+use apograph_io::Clock;
+use apograph_store::Store;
+
+use crate::change::CatalogChange;
+use crate::contents::{CatalogSegment, EachSegment, Settings, Since};
+use crate::error::{Result, VaultError};
+use crate::log::{Added, VersionLog};
+use crate::version::{Put, Unreadable, json};
+
+/// So many times another writer may be faster.
+const RACES_MAX: u32 = 10;
+
+/// The catalog of a vault, as of the newest version that was read or added.
+///
+/// Nothing is locked: a reader sees one version, whatever others add, and of several writers the first
+/// one commits. Versions are never changed. FORMAT.md has them ("Catalog version").
+pub struct Catalog<'s> {
+    log: VersionLog<'s>,
+}
+
+/// What became of changes that were to be committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// They are in the version with this number.
+    Version(u64),
+    /// Another writer changed what they were about: nothing was committed.
+    Dropped,
+}
+
+impl<'s> Catalog<'s> {
+    /// Creates the catalog of a new vault, with its first changes. Where another writer was faster,
+    /// it is that one's.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Store`] and [`VaultError::Io`].
+    pub fn create(
+        store: &'s dyn Store,
+        clock: &'s dyn Clock,
+        writer: &str,
+        changes: &[CatalogChange],
+    ) -> Result<Self> {
+        let log = VersionLog::create(store, clock, writer, &lines(changes))?;
+        Ok(Self { log })
+    }
+
+    /// Reads the newest version, with at most 33 objects. `writer` is who adds to it, for people.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::NotAVault`] where there is none; [`VaultError::Catalog`],
+    /// [`VaultError::TooNew`] and [`VaultError::Store`].
+    pub fn open(store: &'s dyn Store, clock: &'s dyn Clock, writer: &str) -> Result<Self> {
+        let log = VersionLog::open(store, clock, writer)?;
+        Ok(Self { log })
+    }
+
+    /// The number of the version.
+    pub const fn version(&self) -> u64 {
+        self.log.newest().number
+    }
+
+    /// Hands on every segment, and returns what else the version says. No two segments of the last
+    /// whole version are in memory.
+    ///
+    /// # Errors
+    ///
+    /// That of `each`, and as [`Catalog::open`].
+    pub fn read(&self, each: &mut EachSegment<'_>) -> Result<Settings> {
+        read(&self.log, &[], each)
+    }
+
+    /// Adds a version with these changes.
+    ///
+    /// Where another writer was faster, `again` is told what that one changed, and says which changes
+    /// are to be tried after it, if any.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Busy`] where ten others were faster; [`VaultError::Overtaken`] where the catalog
+    /// has to be opened again; [`VaultError::Store`], after which the version may be there or not.
+    pub fn commit(
+        &mut self,
+        changes: Vec<CatalogChange>,
+        again: &mut dyn FnMut(&[CatalogChange]) -> Option<Vec<CatalogChange>>,
+    ) -> Result<Committed> {
+        let mut changes = changes;
+        for _ in 0..RACES_MAX {
+            match self.log.add(&lines(&changes), &all_of)? {
+                Added::Done => return Ok(Committed::Version(self.version())),
+                Added::Lost(others) => {
+                    let others = self.decode_all(&others)?;
+                    match again(&others) {
+                        Some(next) => changes = next,
+                        None => return Ok(Committed::Dropped),
+                    }
+                }
+            }
+        }
+        Err(VaultError::Busy {
+            place: self.log.store.place(),
+        })
+    }
+
+    /// Removes versions that no new reader needs and that are older than a day. Returns how many.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Store`].
+    pub fn clean(&self) -> Result<u64> {
+        self.log.clean()
+    }
+
+    fn decode_all(&self, lines: &[Box<str>]) -> Result<Vec<CatalogChange>> {
+        let lines = lines.iter();
+        lines
+            .map(|line| decode(&self.log, self.version(), line))
+            .collect()
+    }
+}
+
+impl std::fmt::Debug for Catalog<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalog")
+            .field("place", &self.log.store.place())
+            .field("version", &self.version())
+            .finish()
+    }
+}
+
+fn lines(changes: &[CatalogChange]) -> Vec<Box<str>> {
+    changes.iter().map(json).collect()
+}
+
+fn decode(log: &VersionLog<'_>, version: u64, line: &str) -> Result<CatalogChange> {
+    serde_json::from_str(line).map_err(|error| VaultError::TooNew {
+        place: log.store.place(),
+        version,
+        detail: Unreadable::Change(error).into(),
+    })
+}
+
+/// Hands on the segments of a log with some changes more.
+fn read(log: &VersionLog<'_>, more: &[Box<str>], each: &mut EachSegment<'_>) -> Result<Settings> {
+    let next = log.newest().number + 1;
+    let mut since = Since::default();
+    for (version, line) in log.since() {
+        since.add(*version, decode(log, *version, line)?);
+    }
+    for line in more {
+        since.add(next, decode(log, next, line)?);
+    }
+    let mut settings = Settings::default();
+    log.for_each_of_whole(&mut |line| {
+        let change = decode(log, log.whole().number, line)?;
+        since.apply(change, &mut settings, each)
+    })?;
+    since.finish(&mut settings, each)?;
+    Ok(settings)
+}
+
+/// What is left of the changes of a log and some more, as the lines of a whole version.
+fn all_of(log: &VersionLog<'_>, more: &[Box<str>], put: &mut Put<'_>) -> Result<()> {
+    let settings = read(log, more, &mut |segment| {
+        put(&json(&match segment {
+            CatalogSegment::Live(segment) => CatalogChange::Added {
+                segments: vec![segment],
+                evidence: None,
+            },
+            CatalogSegment::Left(segment, with) => CatalogChange::Left {
+                segment: Box::new(segment),
+                with,
+            },
+        }))
+    })?;
+    let Settings {
+        evidence,
+        looked_until,
+        recipients,
+    } = settings;
+    if evidence.is_some() {
+        put(&json(&CatalogChange::Added {
+            segments: Vec::new(),
+            evidence: evidence.map(Box::new),
+        }))?;
+    }
+    if let Some(until) = looked_until {
+        put(&json(&CatalogChange::Looked { until }))?;
+    }
+    if !recipients.is_empty() {
+        put(&json(&CatalogChange::Recipients { keys: recipients }))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! What a version of the catalog changes.
+
+use apograph_format::UnixMillis;
+use apograph_manifest::{Evidence, FileName};
+use serde::{Deserialize, Serialize};
+
+use crate::segment::{Check, StoredSegment};
+
+/// A change of a catalog. Each is a line of a version; one that is not known here makes the version
+/// unreadable, since it has to be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum CatalogChange {
+    /// Segments were captured, and go on where the chain ended.
+    Added {
+        /// In the order of the chain.
+        segments: Vec<StoredSegment>,
+        /// What proves the next time that the log is still the one that was captured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evidence: Option<Box<Evidence>>,
+    },
+    /// One segment takes the place of several: it holds the same commits.
+    Merged {
+        /// The one.
+        into: Box<StoredSegment>,
+        /// The others, which leave the chain.
+        of: Vec<FileName>,
+    },
+    /// Segments leave the chain. Their objects stay for the grace.
+    Removed {
+        /// Their names.
+        segments: Vec<FileName>,
+    },
+    /// The objects of segments that have left the chain are deleted from now on.
+    Gone {
+        /// Their names.
+        segments: Vec<FileName>,
+    },
+    /// Segments were verified.
+    Verified {
+        /// Their names, and what was found.
+        checks: Vec<(FileName, Check)>,
+    },
+    /// Every commit that was made before this time is in the vault.
+    Looked {
+        /// By the clock of the database's machine.
+        until: UnixMillis,
+    },
+    /// What is captured from now on is encrypted for these.
+    Recipients {
+        /// Public keys as age writes them; none for no encryption.
+        keys: Vec<String>,
+    },
+    /// A segment that has left the chain and is not gone, in a version that repeats what is left of
+    /// others.
+    Left {
+        /// The segment.
+        segment: Box<StoredSegment>,
+        /// The version with which it left.
+        with: u64,
+    },
+}

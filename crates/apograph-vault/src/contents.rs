@@ -1,0 +1,185 @@
+//! What is left of the changes of a catalog.
+//!
+//! The changes of the last whole version are a stream, which is not kept; those since are few. So the
+//! few are sorted by the segments that they name, and each segment of the stream is handed on as what
+//! became of it.
+
+use std::collections::{HashMap, HashSet};
+
+use apograph_format::UnixMillis;
+use apograph_manifest::{Evidence, FileName};
+
+use crate::change::CatalogChange;
+use crate::error::Result;
+use crate::segment::{Check, StoredSegment};
+
+/// What a catalog says beside its segments.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// What the newest publish wrote down of the log.
+    pub evidence: Option<Evidence>,
+    /// Every commit that was made before this time is in the vault.
+    pub looked_until: Option<UnixMillis>,
+    /// For whom new segments are encrypted.
+    pub recipients: Vec<String>,
+}
+
+/// A segment of a catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogSegment {
+    /// It is in the chain.
+    Live(StoredSegment),
+    /// It has left the chain with a version, and its objects may still be there.
+    Left(StoredSegment, u64),
+}
+
+/// Takes each segment: those of the chain in its order, and the others anywhere.
+pub type EachSegment<'a> = dyn FnMut(CatalogSegment) -> Result<()> + 'a;
+
+/// The changes since a whole version, by what they are about.
+#[derive(Default)]
+pub(crate) struct Since {
+    added: Vec<StoredSegment>,
+    merged: Vec<Merged>,
+    /// Which of those a segment went into.
+    merged_into: HashMap<FileName, usize>,
+    removed: HashMap<FileName, u64>,
+    gone: HashSet<FileName>,
+    checks: HashMap<FileName, Check>,
+    settings: Settings,
+    has_recipients: bool,
+}
+
+struct Merged {
+    into: StoredSegment,
+    with: u64,
+    is_handed_on: bool,
+}
+
+impl Since {
+    /// Adds a change of a version, after all others.
+    pub(crate) fn add(&mut self, version: u64, change: CatalogChange) {
+        match change {
+            CatalogChange::Added { segments, evidence } => {
+                self.added.extend(segments);
+                let evidence = evidence.map(|evidence| *evidence);
+                self.settings.evidence = evidence.or(self.settings.evidence.take());
+            }
+            CatalogChange::Merged { into, of } => {
+                let index = self.merged.len();
+                self.merged_into
+                    .extend(of.into_iter().map(|name| (name, index)));
+                self.merged.push(Merged {
+                    into: *into,
+                    with: version,
+                    is_handed_on: false,
+                });
+            }
+            CatalogChange::Removed { segments } => {
+                let removed = segments.into_iter().map(|name| (name, version));
+                self.removed.extend(removed);
+            }
+            CatalogChange::Gone { segments } => self.gone.extend(segments),
+            CatalogChange::Verified { checks } => {
+                for (name, check) in checks {
+                    let check = check.after(self.checks.get(&name));
+                    self.checks.insert(name, check);
+                }
+            }
+            CatalogChange::Looked { until } => self.settings.looked_until = Some(until),
+            CatalogChange::Recipients { keys } => {
+                self.settings.recipients = keys;
+                self.has_recipients = true;
+            }
+            // It stands in whole versions alone, as what is left.
+            CatalogChange::Left { .. } => {}
+        }
+    }
+
+    /// Hands on the segments that a change of the whole version has, as what became of them.
+    pub(crate) fn apply(
+        &mut self,
+        change: CatalogChange,
+        settings: &mut Settings,
+        each: &mut EachSegment<'_>,
+    ) -> Result<()> {
+        match change {
+            CatalogChange::Added { segments, evidence } => {
+                let evidence = evidence.map(|evidence| *evidence);
+                settings.evidence = evidence.or(settings.evidence.take());
+                let mut segments = segments.into_iter();
+                segments.try_for_each(|segment| self.hand_on(segment, each))
+            }
+            CatalogChange::Left { segment, with } => self.left(*segment, with, each),
+            CatalogChange::Looked { until } => {
+                settings.looked_until = Some(until);
+                Ok(())
+            }
+            CatalogChange::Recipients { keys } => {
+                settings.recipients = keys;
+                Ok(())
+            }
+            // What is left of these is in others.
+            CatalogChange::Merged { .. }
+            | CatalogChange::Removed { .. }
+            | CatalogChange::Gone { .. }
+            | CatalogChange::Verified { .. } => Ok(()),
+        }
+    }
+
+    /// Hands on what was added since, and makes the settings those of the newest version.
+    pub(crate) fn finish(
+        mut self,
+        settings: &mut Settings,
+        each: &mut EachSegment<'_>,
+    ) -> Result<()> {
+        for segment in std::mem::take(&mut self.added) {
+            self.hand_on(segment, each)?;
+        }
+        let newer = self.settings;
+        settings.evidence = newer.evidence.or(settings.evidence.take());
+        settings.looked_until = newer.looked_until.or(settings.looked_until);
+        if self.has_recipients {
+            settings.recipients = newer.recipients;
+        }
+        Ok(())
+    }
+
+    /// Hands a segment on as what became of it. What several were merged into is in the place of the
+    /// first of them.
+    fn hand_on(&mut self, segment: StoredSegment, each: &mut EachSegment<'_>) -> Result<()> {
+        if let Some(&index) = self.merged_into.get(segment.name()) {
+            let mut with = u64::MAX;
+            let mut merged = None;
+            if let Some(into) = self.merged.get_mut(index) {
+                with = into.with;
+                let is_first = !std::mem::replace(&mut into.is_handed_on, true);
+                merged = is_first.then(|| into.into.clone());
+            }
+            if let Some(merged) = merged {
+                self.hand_on(merged, each)?;
+            }
+            return self.left(segment, with, each);
+        }
+        if let Some(&with) = self.removed.get(segment.name()) {
+            return self.left(segment, with, each);
+        }
+        let segment = self.checked(segment);
+        each(CatalogSegment::Live(segment))
+    }
+
+    fn left(&self, segment: StoredSegment, with: u64, each: &mut EachSegment<'_>) -> Result<()> {
+        if self.gone.contains(segment.name()) {
+            return Ok(());
+        }
+        let segment = self.checked(segment);
+        each(CatalogSegment::Left(segment, with))
+    }
+
+    fn checked(&self, mut segment: StoredSegment) -> StoredSegment {
+        if let Some(check) = self.checks.get(segment.name()) {
+            segment.check = Some(check.clone().after(segment.check.as_ref()));
+        }
+        segment
+    }
+}

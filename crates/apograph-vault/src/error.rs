@@ -1,0 +1,77 @@
+//! What can go wrong with a vault.
+
+use apograph_format::{Code, Detail};
+use apograph_io::IoError;
+use apograph_store::StoreError;
+
+/// A vault could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// The store could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The caller ended the operation, or there are no random numbers to be had.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// There is no catalog.
+    #[error("{place} is no vault: {detail}")]
+    NotAVault {
+        /// The store.
+        place: String,
+        /// What is missing.
+        detail: String,
+    },
+    /// A version of the catalog is missing, or is not what was written.
+    #[error("version {version} of the catalog in {place} is damaged")]
+    Catalog {
+        /// The store.
+        place: String,
+        /// Its number.
+        version: u64,
+        /// What is wrong with it.
+        #[source]
+        detail: Detail,
+    },
+    /// A newer program wrote what has to be understood.
+    #[error("version {version} of the catalog in {place} needs a newer apograph")]
+    TooNew {
+        /// The store.
+        place: String,
+        /// Its number.
+        version: u64,
+        /// What is not known here.
+        #[source]
+        detail: Detail,
+    },
+    /// Other writers were faster, time after time.
+    #[error("others write to {place} all the time")]
+    Busy {
+        /// The store.
+        place: String,
+    },
+    /// The catalog went on, and what it went on from was removed, while this writer waited: what it
+    /// knows is too old.
+    #[error("the catalog in {place} is not the one any more that was read")]
+    Overtaken {
+        /// The store.
+        place: String,
+    },
+}
+
+impl VaultError {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Io(error) => error.code(),
+            Self::NotAVault { .. } => Code::NotARepository,
+            Self::Catalog { .. } => Code::CorruptManifest,
+            Self::TooNew { .. } => Code::UnsupportedVersion,
+            Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
+        }
+    }
+}
+
+/// The result of an operation on a vault.
+pub type Result<T> = std::result::Result<T, VaultError>;

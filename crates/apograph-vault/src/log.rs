@@ -1,0 +1,407 @@
+//! The numbered versions of a catalog: reading the newest, and adding the next.
+//!
+//! A version is an object that nobody replaces, and whoever creates number N has committed: of
+//! several writers one does. The others read what it changed, and decide again. What a change is,
+//! only [`Catalog`](crate::Catalog) knows; here it is a line.
+//!
+//! Every 32nd version repeats the changes since the last whole one, and a whole one repeats all that
+//! is left of all, as soon as there are as many changes after the last as in it. So a reader needs at
+//! most 33 objects, and a version costs on average what its own changes do.
+//!
+//! Versions that no reader needs are removed in time ([`VersionLog::clean`]), the oldest first. A
+//! writer that slept through that finds its number free again, and creates it: so whoever created N
+//! looks whether N − 1 is still the version that it built on, also where it made that itself just now:
+//! no clock of a machine that was suspended says how long that is ago. As versions go from the oldest
+//! on, N can only have been there and gone if N − 1 is gone too.
+
+use std::time::Duration;
+
+use apograph_io::{Clock, random};
+use apograph_manifest::Nonce;
+use apograph_store::{Created, ObjectName, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, VaultError};
+use crate::sha256::Sha256;
+use crate::version::{
+    CATALOG, Head, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES, Version, VersionReader,
+    WholeVersion, encode, json, version_name, version_number,
+};
+
+/// Every so many versions repeat the changes since the last whole one.
+const STEP: u64 = 32;
+/// After so many versions comes a whole one, however little they change.
+const WHOLE_AFTER: u64 = 1024;
+/// So long a version is kept that no new reader needs: who opened it may still be reading.
+pub(crate) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The hint says which version there is at least.
+const HINT: &str = "catalog/latest";
+const HINT_MAX_BYTES: u64 = 1 << 10;
+
+/// A version, by its number and its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct VersionStamp {
+    pub(crate) number: u64,
+    pub(crate) sha256: Sha256,
+}
+
+/// The log of a catalog, as it was read.
+pub(crate) struct VersionLog<'s> {
+    pub(crate) store: &'s dyn Store,
+    clock: &'s dyn Clock,
+    writer: String,
+    newest: VersionStamp,
+    whole: WholeVersion,
+    /// The last version that repeats others.
+    step: u64,
+    /// The changes after the whole version, each with the version that it is of.
+    since: Vec<(u64, Box<str>)>,
+}
+
+/// What became of a version that was to be added.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It is the newest.
+    Done,
+    /// Another writer was faster, and this is what it changed. It was read, so that the next try is
+    /// after it.
+    Lost(Vec<Box<str>>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Hint {
+    number: u64,
+}
+
+impl<'s> VersionLog<'s> {
+    /// Creates the first version, with these changes, and reads what is there then: that of another
+    /// writer who was faster.
+    pub(crate) fn create(
+        store: &'s dyn Store,
+        clock: &'s dyn Clock,
+        writer: &str,
+        changes: &[Box<str>],
+    ) -> Result<Self> {
+        let head = head(1, None, Scope::Whole, clock, writer)?;
+        let made = encode(head, changes, &|put| {
+            changes.iter().try_for_each(|line| put(line))
+        })?;
+        store.create(&version_name(1)?, &made.bytes)?;
+        Self::open(store, clock, writer)
+    }
+
+    /// Reads the newest version, and what it needs but the last whole one.
+    pub(crate) fn open(store: &'s dyn Store, clock: &'s dyn Clock, writer: &str) -> Result<Self> {
+        let mut number = newest(store)?;
+        let (mut stamp, mut version) = read(store, number, None)?;
+        let newest = stamp;
+        let mut newer = Vec::new();
+        let whole = loop {
+            match version.head.scope {
+                Scope::Whole => break whole_version(stamp, &version),
+                Scope::Since(whole) => {
+                    newer.push(of(number, version.own));
+                    newer.push(of(number, version.since));
+                    break whole;
+                }
+                Scope::After(step) if step < number => {
+                    newer.push(of(number, version.own));
+                    number -= 1;
+                    (stamp, version) = read(store, number, version.head.previous)?;
+                }
+                Scope::After(_) => return Err(damaged(store, number, "it goes after itself")),
+            }
+        };
+        let since = newer.into_iter().rev().flatten().collect();
+        Ok(Self {
+            store,
+            clock,
+            writer: writer.to_owned(),
+            newest,
+            whole,
+            step: number,
+            since,
+        })
+    }
+
+    /// The newest version.
+    pub(crate) const fn newest(&self) -> VersionStamp {
+        self.newest
+    }
+
+    /// The last whole version.
+    pub(crate) const fn whole(&self) -> WholeVersion {
+        self.whole
+    }
+
+    /// The changes after the last whole version, each with the version that it is of.
+    pub(crate) fn since(&self) -> &[(u64, Box<str>)] {
+        &self.since
+    }
+
+    /// Hands on the changes of the last whole version, in order.
+    pub(crate) fn for_each_of_whole(&self, each: &mut Put<'_>) -> Result<()> {
+        let number = self.whole.number;
+        let bytes = fetch(self.store, number, Some(self.whole.sha256))?;
+        let unreadable = |error| unreadable(self.store, number, error);
+        let mut reader = VersionReader::open(&bytes).map_err(unreadable)?;
+        while let Some(line) = reader.repeated().map_err(unreadable)? {
+            each(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a version with these changes after the newest. `all` hands on what is left of all changes
+    /// with these, for a version that is whole.
+    ///
+    /// An error leaves open whether the version is there, but for [`VaultError::Overtaken`].
+    pub(crate) fn add(&mut self, changes: &[Box<str>], all: &AllOf<'_>) -> Result<Added> {
+        let number = self.newest.number + 1;
+        let scope = self.scope_of_next(changes.len());
+        let previous = Some(self.newest.sha256);
+        let head = head(number, previous, scope, self.clock, &self.writer)?;
+        let repeated: &Repeated<'_> = match scope {
+            Scope::Whole => &|put| all(self, changes, put),
+            Scope::Since(_) => &|put| self.since.iter().try_for_each(|(_, line)| put(line)),
+            Scope::After(_) => &|_| Ok(()),
+        };
+        let made = encode(head, changes, repeated)?;
+        let name = version_name(number)?;
+        match self.store.create(&name, &made.bytes) {
+            Ok(Created::New) => {}
+            created => {
+                let there = self.store.read(&name, VERSION_MAX_BYTES);
+                match (created, there) {
+                    // An error came after it was created.
+                    (_, Ok(Some(there))) if there == made.bytes => {}
+                    (_, Ok(Some(there))) => return self.lost(number, &there),
+                    (Err(error), _) | (Ok(_), Err(error)) => return Err(error.into()),
+                    (Ok(_), Ok(None)) => return Err(self.overtaken()),
+                }
+            }
+        }
+        self.check_previous(&name)?;
+        let sha256 = Sha256::of(&made.bytes);
+        let stamp = VersionStamp { number, sha256 };
+        self.advance(stamp, scope, changes.to_vec(), made.repeated);
+        if number.is_multiple_of(STEP) {
+            // Without it a reader lists.
+            let _ = self.put_hint(number);
+        }
+        Ok(Added::Done)
+    }
+
+    /// Removes versions that no new reader needs and that are older than the grace, the oldest first.
+    /// Returns how many.
+    pub(crate) fn clean(&self) -> Result<u64> {
+        let now = self.store.now()?;
+        let grace = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
+        let mut removed = 0;
+        for object in self.store.list(CATALOG, None)? {
+            let object = object?;
+            let Some(number) = version_number(&object.name) else {
+                continue;
+            };
+            let is_old = object.modified.get().saturating_add(grace) < now.get();
+            if number >= self.whole.number || !is_old {
+                break;
+            }
+            self.store.delete(&object.name)?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    fn scope_of_next(&self, own: usize) -> Scope {
+        let number = self.newest.number + 1;
+        let changes = (self.since.len() + own) as u64;
+        if changes >= self.whole.changes.max(STEP) || number - self.whole.number >= WHOLE_AFTER {
+            Scope::Whole
+        } else if number.is_multiple_of(STEP) {
+            Scope::Since(self.whole)
+        } else {
+            Scope::After(self.step)
+        }
+    }
+
+    /// Goes on from the version of a writer that was faster.
+    fn lost(&mut self, number: u64, bytes: &[u8]) -> Result<Added> {
+        let version = decode(self.store, number, bytes)?;
+        if version.head.previous != Some(self.newest.sha256) {
+            return Err(self.overtaken());
+        }
+        let sha256 = Sha256::of(bytes);
+        let stamp = VersionStamp { number, sha256 };
+        let own = version.own.clone();
+        self.advance(stamp, version.head.scope, version.own, version.repeated);
+        Ok(Added::Lost(own))
+    }
+
+    fn advance(&mut self, stamp: VersionStamp, scope: Scope, own: Vec<Box<str>>, changes: u64) {
+        let VersionStamp { number, sha256 } = stamp;
+        self.newest = stamp;
+        if scope == Scope::Whole {
+            self.since.clear();
+            self.whole = WholeVersion {
+                number,
+                sha256,
+                changes,
+            };
+        } else {
+            self.since.extend(of(number, own));
+        }
+        if !matches!(scope, Scope::After(_)) {
+            self.step = number;
+        }
+    }
+
+    /// Looks whether the version that was built on is still there. What was created after one that
+    /// is gone is taken back: the catalog went on long ago.
+    fn check_previous(&self, created: &ObjectName) -> Result<()> {
+        let name = version_name(self.newest.number)?;
+        let previous = self.store.read(&name, VERSION_MAX_BYTES)?;
+        if previous.is_some_and(|bytes| Sha256::of(&bytes) == self.newest.sha256) {
+            return Ok(());
+        }
+        // Where it stays, nobody takes it for one: a reader begins with the newest, and what is
+        // below the last whole version is removed.
+        let _ = self.store.delete(created);
+        Err(self.overtaken())
+    }
+
+    fn put_hint(&self, number: u64) -> Result<()> {
+        let name = ObjectName::parse(HINT).map_err(StoreError::from)?;
+        Ok(self.store.put(&name, json(&Hint { number }).as_bytes())?)
+    }
+
+    fn overtaken(&self) -> VaultError {
+        VaultError::Overtaken {
+            place: self.store.place(),
+        }
+    }
+}
+
+/// What is left of all changes of a log and some more, as lines.
+pub(crate) type AllOf<'a> = dyn Fn(&VersionLog<'_>, &[Box<str>], &mut Put<'_>) -> Result<()> + 'a;
+
+fn of(number: u64, lines: Vec<Box<str>>) -> Vec<(u64, Box<str>)> {
+    lines.into_iter().map(|line| (number, line)).collect()
+}
+
+fn head(
+    number: u64,
+    previous: Option<Sha256>,
+    scope: Scope,
+    clock: &dyn Clock,
+    writer: &str,
+) -> Result<Head> {
+    let nonce = Nonce::new(random()?);
+    Ok(Head::new(
+        number,
+        nonce,
+        clock.now(),
+        writer.to_owned(),
+        previous,
+        scope,
+    ))
+}
+
+/// The number of the newest version: from the one that the hint names, by doubling steps and then
+/// halves, since none is missing above it; without it, the last that is listed.
+fn newest(store: &dyn Store) -> Result<u64> {
+    let is_there = |number: u64| Ok::<_, VaultError>(store.size(&version_name(number)?)?.is_some());
+    if let Some(hint) = hint(store)
+        && is_there(hint)?
+    {
+        let (mut there, mut step) = (hint, 1);
+        while is_there(there + step)? {
+            there += step;
+            step *= 2;
+        }
+        let mut gone = there + step;
+        while gone - there > 1 {
+            let middle = there + (gone - there) / 2;
+            if is_there(middle)? {
+                there = middle;
+            } else {
+                gone = middle;
+            }
+        }
+        return Ok(there);
+    }
+    let mut last = None;
+    for object in store.list(CATALOG, None)? {
+        last = version_number(&object?.name).or(last);
+    }
+    last.ok_or_else(|| VaultError::NotAVault {
+        place: store.place(),
+        detail: "it has no catalog".to_owned(),
+    })
+}
+
+/// What the hint says, where it can be read: it may be old, and may be lost.
+fn hint(store: &dyn Store) -> Option<u64> {
+    let name = ObjectName::parse(HINT).ok()?;
+    let bytes = store.read(&name, HINT_MAX_BYTES).ok()??;
+    let hint: Hint = serde_json::from_slice(&bytes).ok()?;
+    (hint.number > 0 && hint.number < u64::MAX / 4).then_some(hint.number)
+}
+
+/// A version, which has to have a hash.
+fn read(store: &dyn Store, number: u64, sha256: Option<Sha256>) -> Result<(VersionStamp, Version)> {
+    let bytes = fetch(store, number, sha256)?;
+    let sha256 = Sha256::of(&bytes);
+    let stamp = VersionStamp { number, sha256 };
+    Ok((stamp, decode(store, number, &bytes)?))
+}
+
+fn fetch(store: &dyn Store, number: u64, sha256: Option<Sha256>) -> Result<Vec<u8>> {
+    let bytes = store.read(&version_name(number)?, VERSION_MAX_BYTES)?;
+    let bytes = bytes.ok_or_else(|| damaged(store, number, "it is missing"))?;
+    if sha256.is_some_and(|sha256| sha256 != Sha256::of(&bytes)) {
+        return Err(damaged(store, number, "a later version names another one"));
+    }
+    Ok(bytes)
+}
+
+fn decode(store: &dyn Store, number: u64, bytes: &[u8]) -> Result<Version> {
+    match Version::decode(bytes) {
+        Ok(version) if version.head.number == number => Ok(version),
+        Ok(_) => Err(damaged(store, number, "it has another number")),
+        Err(error) => Err(unreadable(store, number, error)),
+    }
+}
+
+const fn whole_version(stamp: VersionStamp, version: &Version) -> WholeVersion {
+    WholeVersion {
+        number: stamp.number,
+        sha256: stamp.sha256,
+        changes: version.repeated,
+    }
+}
+
+fn damaged(store: &dyn Store, version: u64, detail: &str) -> VaultError {
+    VaultError::Catalog {
+        place: store.place(),
+        version,
+        detail: detail.into(),
+    }
+}
+
+fn unreadable(store: &dyn Store, version: u64, error: Unreadable) -> VaultError {
+    let place = store.place();
+    let is_newer = !matches!(error, Unreadable::Damaged);
+    let detail = error.into();
+    if is_newer {
+        return VaultError::TooNew {
+            place,
+            version,
+            detail,
+        };
+    }
+    VaultError::Catalog {
+        place,
+        version,
+        detail,
+    }
+}
