@@ -24,5 +24,6 @@ mod pacing;
 mod places;
 mod publishing;
 mod remains;
+mod spilled;
 mod stamps;
 mod words;
