@@ -59,15 +59,14 @@ pub(crate) fn is_older_than_image(
         return Ok(true);
     }
     let known = repository.evidence().filter(|known| is_doubt(known));
-    let Some(captured) = known.and_then(|known| known.log?.file) else {
+    // Of one without a byte every file is a copy.
+    let captured = known.and_then(|known| known.log?.file.filter(|file| file.length > 0));
+    let file = captured.and_then(|captured| log.file(captured.sequence));
+    let Some((file, captured)) = file.zip(captured) else {
         return Ok(false);
     };
-    let bytes = log.file(captured.sequence).map(LogFile::bytes);
     let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
-    match bytes.filter(|bytes| length > 0 && length <= bytes.len()) {
-        Some(bytes) => Ok(sums(bytes.slice(0..length), context)?.blake3 == captured.hash),
-        None => Ok(false),
-    }
+    Ok(sums(file.bytes().slice(0..length), context)?.blake3 == captured.hash)
 }
 
 /// Whether nobody has written to a log since the image, which is older than that by its first file.

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use apograph_capture::Kind;
 use apograph_format::v1::CHECKPOINT_FILE_NAME;
-use apograph_format::{LogPosition, LogSequence, UnixMillis, log_file_name};
+use apograph_format::{Blake3, LogPosition, LogSequence, UnixMillis, log_file_name};
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::V1;
 
@@ -116,6 +116,16 @@ fn a_log_that_was_captured_beside_another_image_is_older_than_the_image() {
     let second = live.commits()[0];
     bytes.rotate_left(second);
     fs::write(live.log_file(0), bytes).expect("a log file");
+    check(&live, false);
+    // Nothing of it was captured: every log begins with that.
+    let live = left();
+    live.remove_marker();
+    let mut history = live.history();
+    let evidence = history.evidence.as_mut().expect("evidence");
+    let file = evidence.log.as_mut().and_then(|log| log.file.as_mut());
+    let file = file.expect("a captured file");
+    (file.length, file.hash) = (0, Blake3::of(b""));
+    live.set_history(&history);
     check(&live, false);
     let live = left();
     live.remove_marker();
