@@ -7,10 +7,12 @@ use std::time::{Duration, UNIX_EPOCH};
 use apograph_capture::Kind;
 use apograph_format::v1::CHECKPOINT_FILE_NAME;
 use apograph_format::{Blake3, LogPosition, LogSequence, UnixMillis, log_file_name};
+use apograph_io::RealDisk;
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::V1;
 
-use crate::live::{Live, full, increment, names};
+use crate::live::{Live, added, full, increment, names};
+use crate::monitors::Heard;
 
 /// Long before the files of a test are made.
 const CLOSED_AT: UnixMillis = UnixMillis::new(1_600_000_000_000);
@@ -149,6 +151,33 @@ fn a_log_that_was_written_before_the_image_is_older_than_the_image() {
         fs::remove_dir_all(live.repository()).expect("a repository");
         set_times(&live, log, database);
         check(&live, is_left);
+    }
+}
+
+/// Where somebody has written to it since, the image alone is not the newest state.
+#[test]
+fn that_the_image_alone_is_the_database_as_it_was_closed_is_told_while_nothing_was_added() {
+    for (log, database, is_told) in [
+        (-100, 10, true),
+        (-1, 0, true),
+        (0, 0, false),
+        // After the image: by its stamp, or by the clock of the file system.
+        (1, 10, false),
+        (-1, -2, false),
+    ] {
+        let live = left();
+        set_times(&live, log, database);
+        let heard = Heard::default();
+        let records = added(live.capture_heard(&RealDisk, Kind::Auto, &heard));
+        let last = records.last().expect("a segment");
+        assert!(increment(last).catches_up);
+        let words = heard.words();
+        let tells = |it: &String| it.contains("is the database as it was closed");
+        assert_eq!(
+            words.iter().any(tells),
+            is_told,
+            "{log} {database}: {words:?}"
+        );
     }
 }
 
