@@ -2,6 +2,7 @@
 
 mod after_engine_v1;
 mod beside;
+mod between;
 mod checkpoints_v1;
 mod closed_v2;
 mod continuity;

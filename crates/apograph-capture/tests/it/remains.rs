@@ -15,7 +15,7 @@ use crate::live::{Live, added, full, increment, names};
 use crate::monitors::Heard;
 
 /// Long before the files of a test are made.
-const CLOSED_AT: UnixMillis = UnixMillis::new(1_600_000_000_000);
+pub(crate) const CLOSED_AT: UnixMillis = UnixMillis::new(1_600_000_000_000);
 
 /// A database that was backed up and closed, and of whose log the first file is left.
 fn left() -> Live {
@@ -31,7 +31,7 @@ fn left() -> Live {
 
 /// Sets the times at which the log and the database file were last written to, in milliseconds
 /// before or after the close.
-fn set_times(live: &Live, log: i64, database: i64) {
+pub(crate) fn set_times(live: &Live, log: i64, database: i64) {
     for (path, offset) in [(live.log_file(0), log), (live.database(), database)] {
         let millis = CLOSED_AT.get().checked_add_signed(offset).expect("a time");
         let time = UNIX_EPOCH + Duration::from_millis(millis);

@@ -1,0 +1,101 @@
+//! Databases of generation 1 in the middle of a close or of a checkpoint, which are waited for.
+
+use std::fs::{self, File};
+use std::time::Duration;
+
+use apograph_capture::{CaptureError, Captured, Kind, Result};
+use apograph_format::v1::CHECKPOINT_FILE_NAME;
+use apograph_format::{LogPosition, LogSequence, log_file_name};
+use apograph_io::{Clock, Context};
+use apograph_testing::clock::ManualClock;
+use apograph_testing::context::every_core;
+use apograph_testing::fixtures::V1;
+
+use crate::live::Live;
+use crate::remains::{CLOSED_AT, set_times};
+
+/// A close or a checkpoint is given this long.
+const HELD: Duration = Duration::from_secs(2);
+
+fn live() -> Live {
+    Live::of(V1, "10_live/source")
+}
+
+/// The same without `checkpoint.meta`, with its log in the file of a number.
+fn unrecorded(number: u64) -> Live {
+    let live = live();
+    let file = log_file_name(LogPosition::in_file(LogSequence::new(number), 0));
+    fs::rename(live.log_file(0), live.log_folder().join(file)).expect("a rename");
+    fs::remove_file(live.log_folder().join(CHECKPOINT_FILE_NAME)).expect("a record");
+    live
+}
+
+/// A checkpoint that has installed its image, and not said so.
+fn unnamed() -> Live {
+    let live = live();
+    live.checkpoint(|it| it.epoch = it.epoch.next().expect("an epoch"));
+    live
+}
+
+/// A close that has removed the log file after the image first.
+fn without_file() -> Live {
+    let live = live();
+    live.name_log_file(LogPosition::in_file(LogSequence::new(7), 0));
+    live
+}
+
+/// A close that has removed `checkpoint.meta`, and not the log that is older than the image.
+fn older() -> Live {
+    let live = unrecorded(0);
+    live.checkpoint(|it| it.written_at = CLOSED_AT);
+    set_times(&live, -100, 10);
+    live
+}
+
+/// How long a capture waits, and what it ends with.
+fn waited(live: &Live) -> (Duration, Result<Captured>) {
+    let clock = ManualClock::default();
+    let context = Context {
+        clock: &clock,
+        ..every_core()
+    };
+    let captured = live.capture_by(Kind::Auto, context);
+    (clock.running(), captured)
+}
+
+#[test]
+fn an_engine_in_the_middle_of_a_close_or_of_a_checkpoint_is_waited_for() {
+    let in_between: [fn() -> Live; 4] = [unnamed, without_file, older, || unrecorded(1)];
+    let settled: [fn() -> Live; 2] = [live, || unrecorded(0)];
+    let in_between = in_between.into_iter().map(|made| (made, true));
+    let settled = settled.into_iter().map(|made| (made, false));
+    for (made, is_between) in in_between.chain(settled) {
+        let live = made();
+        let file = File::open(live.database()).expect("a database");
+        file.lock().expect("a lock");
+        let (time, _) = waited(&live);
+        assert_eq!(time >= HELD, is_between, "{time:?}");
+        // Nobody is at work.
+        let (time, captured) = waited(&made());
+        assert!(time < HELD, "{time:?}");
+        captured.expect("a backup");
+    }
+}
+
+/// Nothing tells it from an engine that has opened what a killed close left.
+#[test]
+fn a_log_that_may_still_be_removed_is_not_taken_for_what_a_killed_close_left() {
+    let live = older();
+    let file = File::open(live.database()).expect("a database");
+    file.lock().expect("a lock");
+    let (_, refused) = waited(&live);
+    let error = refused.expect_err("a refusal");
+    assert!(matches!(error, CaptureError::Closing { .. }), "{error}");
+    // One that was begun after the image is no such log.
+    set_times(&live, 1, 10);
+    waited(&live).1.expect("a backup");
+    // Nobody has the database open any more.
+    set_times(&live, -100, 10);
+    file.unlock().expect("no lock");
+    waited(&live).1.expect("a backup");
+}
