@@ -1,15 +1,17 @@
-//! Databases of generation 1 in the middle of a close or of a checkpoint, which are waited for.
+//! Databases in the middle of a close or of a checkpoint, which are waited for.
 
 use std::fs::{self, File};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use apograph_capture::{CaptureError, Captured, Kind, Result};
+use apograph_format::UnixMillis;
 use apograph_format::v1::CHECKPOINT_FILE_NAME;
 use apograph_format::{LogPosition, LogSequence, log_file_name};
-use apograph_io::{Clock, Context};
+use apograph_io::{Clock, Context, Monitor};
 use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
-use apograph_testing::fixtures::V1;
+use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::Live;
 use crate::remains::{CLOSED_AT, set_times};
@@ -98,4 +100,63 @@ fn a_log_that_may_still_be_removed_is_not_taken_for_what_a_killed_close_left() {
     set_times(&live, -100, 10);
     file.unlock().expect("no lock");
     waited(&live).1.expect("a backup");
+}
+
+/// An engine that closes the database whenever it was copied, and opens it when a capture waits.
+struct Restless<'a> {
+    live: &'a Live,
+    clock: ManualClock,
+    opened: AtomicU32,
+}
+
+impl Restless<'_> {
+    fn rename(&self, from: &str, to: &str) -> bool {
+        fs::rename(self.live.path(from), self.live.path(to)).is_ok()
+    }
+}
+
+impl Monitor for Restless<'_> {
+    fn phase(&self, name: &'static str, _total_bytes: u64) {
+        if name == "checking the copy" {
+            assert!(self.rename("src.grafeo.wal", "away"));
+        }
+    }
+}
+
+impl Clock for Restless<'_> {
+    fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
+    fn running(&self) -> Duration {
+        self.clock.running()
+    }
+
+    fn wait(&self, time: Duration) {
+        self.clock.wait(time);
+        if self.rename("away", "src.grafeo.wal") {
+            let opened = self.opened.fetch_add(1, Ordering::Relaxed);
+            assert!(opened < 10_000, "no end");
+        }
+    }
+}
+
+#[test]
+fn a_database_that_is_opened_and_closed_all_the_time_is_given_up_after_a_while() {
+    let live = Live::of(V2, "10_live/source");
+    let restless = Restless {
+        live: &live,
+        clock: ManualClock::default(),
+        opened: AtomicU32::default(),
+    };
+    let context = Context {
+        clock: &restless,
+        monitor: &restless,
+        ..every_core()
+    };
+    let error = live.capture_by(Kind::Auto, context);
+    let error = error.expect_err("a refusal");
+    assert!(matches!(error, CaptureError::Changing { .. }), "{error}");
+    assert_eq!(restless.running(), Duration::from_secs(10));
+    assert!(restless.opened.into_inner() > 10);
 }
