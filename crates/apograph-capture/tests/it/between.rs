@@ -160,3 +160,14 @@ fn a_database_that_is_opened_and_closed_all_the_time_is_given_up_after_a_while()
     assert_eq!(restless.running(), Duration::from_secs(10));
     assert!(restless.opened.into_inner() > 10);
 }
+
+/// A checkpoint removes them one by one, and the log is looked at in the middle of it.
+#[test]
+fn log_files_that_are_missing_are_looked_for_again_a_few_times() {
+    let live = Live::of(V1, "04_rotation/source");
+    fs::remove_file(live.log_file(2)).expect("a log file");
+    let (time, refused) = waited(&live);
+    assert_eq!(refused.expect_err("a refusal").code(), "wal-damaged");
+    // Five times, with four pauses between them.
+    assert_eq!(time, Duration::from_millis(80));
+}

@@ -5,12 +5,14 @@ use std::fs;
 use apograph_capture::{Captured, Kind};
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Epoch, Lsn, Timeline, UnixMillis, migrated_original};
+use apograph_io::RealDisk;
 use apograph_manifest::{Cursor, Keep, PointRange, Unknown};
 use apograph_repository::Repository;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, does_span, flip, full, increment, names, range, why};
+use crate::live::{Live, added, does_span, flip, full, increment, names, range, why};
+use crate::monitors::Heard;
 
 /// A full backup of the engine and two increments, and the log after it in the end: in generation
 /// 2 its files begin at 0, 222, 444 and 666, as the segments do.
@@ -247,6 +249,16 @@ fn damage_in_what_was_captured_is_told() {
             flip(&path, end - 1);
         }
         live.capture(Kind::Incremental).expect("a sound log");
+        // A full backup that is asked for has what an open would find.
+        let (before, last) = (ends[ends.len() - 2], ends[ends.len() - 1]);
+        let torn = [&whole[..before], &vec![0; last - before]].concat();
+        fs::write(&path, torn).expect("a log file");
+        assert_eq!(live.refused(Kind::Incremental).0, "wal-damaged");
+        let heard = Heard::default();
+        added(live.capture_heard(&RealDisk, Kind::Full, &heard));
+        let words = heard.words();
+        let tells = |it: &String| it.contains("and may not be in this backup");
+        assert!(words.iter().any(tells), "{words:?}");
     }
 }
 
