@@ -32,16 +32,11 @@ impl Search<'_> {
             _ => false,
         };
         let is_increment = |entry| is_of_engine(entry) && entry.unusable.is_none();
-        let (Some(last), true) = (ours.last(), theirs.iter().all(is_increment)) else {
+        let (Some(before), true) = (self.up_to(ours), theirs.iter().all(is_increment)) else {
             return Ok(None);
         };
-        let Ok(evidence) = counting(self.repository, self.beside, last) else {
+        let Ok(evidence) = counting(self.repository, self.beside, before.last) else {
             return Ok(None);
-        };
-        let before = Search {
-            entries: ours,
-            last,
-            ..*self
         };
         let mut end = before.follows(log, evidence)?;
         for entry in theirs {
@@ -89,10 +84,8 @@ fn end_from(log: &LogFolder, first: LogSequence, body: Bytes<'_>) -> Result<Opti
         }
         let bytes = file.bytes();
         let after = taken.saturating_add(bytes.len());
-        if Some(found) != expected || after > body.len() {
-            return Ok(None);
-        }
-        if !body.slice(taken..after).equal(bytes)? {
+        // One that is longer than what is left of the body does not compare either.
+        if Some(found) != expected || !body.slice(taken..after).equal(bytes)? {
             return Ok(None);
         }
         (taken, expected) = (after, found.next());

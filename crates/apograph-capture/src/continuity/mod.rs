@@ -239,10 +239,10 @@ impl<'a> Search<'a> {
         else {
             return Ok(None);
         };
-        let (Some(end), Some(start), Some(last)) = (
+        let (Some(end), Some(start), Some(before)) = (
             log_end(entries).and_then(LogPosition::lsn),
             full.start_lsn(),
-            entries.last(),
+            self.up_to(entries),
         ) else {
             return Ok(None);
         };
@@ -250,14 +250,9 @@ impl<'a> Search<'a> {
         // One with a higher epoch is ahead of its log, and that epoch may be given out again.
         let highest = self.repository.timeline_before(entries.len()).highest();
         let is_ahead = end == start && full.base.epoch > highest;
-        if full.continues || end > start || is_ahead || last.unusable.is_some() {
+        if full.continues || end > start || is_ahead || before.last.unusable.is_some() {
             return Ok(None);
         }
-        let before = Search {
-            entries,
-            last,
-            ..*self
-        };
         match (tried(before.after_last())?, &self.live.log) {
             (Ok(ResumePoint::At(position)), Some(log)) => {
                 let leads_there = before.leads_to(log, position, start.into())?;
@@ -284,6 +279,16 @@ impl<'a> Search<'a> {
         }
         let end = reader.end().map(|end| end.place.position(&tail.parts));
         Ok(end.is_none_or(|end| end.is_some_and(|end| end >= to)))
+    }
+
+    /// The same for a chain of the first entries alone.
+    fn up_to(&self, entries: &'a [ChainEntry]) -> Option<Self> {
+        let last = entries.last()?;
+        Some(Self {
+            entries,
+            last,
+            ..*self
+        })
     }
 
     /// The timeline at the end of the entries.

@@ -111,6 +111,33 @@ fn an_increment_of_the_engine_that_the_log_does_not_hold_is_of_another_log() {
     check_broken(&live, OTHER_MOMENT);
 }
 
+/// The engine copies files that follow one another, and one that is missing was not among them.
+#[test]
+fn an_increment_of_the_engine_holds_no_files_with_another_between_them() {
+    for is_missing in [false, true] {
+        let live = Live::of(V1, "10_live/source");
+        live.added(Kind::Auto);
+        let mut bodies: Vec<Vec<u8>> = Vec::new();
+        for file in [0, 1] {
+            append(&live.log_file(file), &commit(8, b"value"));
+            bodies.push(fs::read(live.log_file(file)).expect("a log file"));
+            live.checkpoint_whole(|_| {});
+        }
+        live.added(Kind::Full);
+        if is_missing {
+            fs::remove_file(live.log_file(1)).expect("a log file");
+            bodies.pop();
+        }
+        bodies.extend(commits(&live, 1));
+        live.add_increment_of_engine(&bodies.concat(), 3);
+        if is_missing {
+            check_broken(&live, OTHER_MOMENT);
+        } else {
+            live.capture(Kind::Incremental).expect("a chain");
+        }
+    }
+}
+
 /// What it proves is all of ours: the log has to be the one that ours was of.
 #[test]
 fn after_backups_of_the_engine_the_marker_is_of_the_last_one_of_ours() {
