@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use apograph_capture::{CaptureError, Captured, Kind, Result};
+use apograph_capture::{CaptureError, Kind};
 use apograph_format::UnixMillis;
 use apograph_format::v1::CHECKPOINT_FILE_NAME;
 use apograph_format::{LogPosition, LogSequence, log_file_name};
@@ -15,6 +15,7 @@ use apograph_testing::fixtures::{V1, V2};
 
 use crate::live::Live;
 use crate::remains::{CLOSED_AT, set_times};
+use crate::waits::waited;
 
 /// A close or a checkpoint is given this long.
 const HELD: Duration = Duration::from_secs(2);
@@ -54,17 +55,6 @@ fn older() -> Live {
     live
 }
 
-/// How long a capture waits, and what it ends with.
-fn waited(live: &Live) -> (Duration, Result<Captured>) {
-    let clock = ManualClock::default();
-    let context = Context {
-        clock: &clock,
-        ..every_core()
-    };
-    let captured = live.capture_by(Kind::Auto, context);
-    (clock.running(), captured)
-}
-
 #[test]
 fn an_engine_in_the_middle_of_a_close_or_of_a_checkpoint_is_waited_for() {
     let in_between: [fn() -> Live; 4] = [unnamed, without_file, older, || unrecorded(1)];
@@ -75,10 +65,10 @@ fn an_engine_in_the_middle_of_a_close_or_of_a_checkpoint_is_waited_for() {
         let live = made();
         let file = File::open(live.database()).expect("a database");
         file.lock().expect("a lock");
-        let (time, _) = waited(&live);
+        let (time, _) = waited(&live, Kind::Auto);
         assert_eq!(time >= HELD, is_between, "{time:?}");
         // Nobody is at work.
-        let (time, captured) = waited(&made());
+        let (time, captured) = waited(&made(), Kind::Auto);
         assert!(time < HELD, "{time:?}");
         captured.expect("a backup");
     }
@@ -90,16 +80,16 @@ fn a_log_that_may_still_be_removed_is_not_taken_for_what_a_killed_close_left() {
     let live = older();
     let file = File::open(live.database()).expect("a database");
     file.lock().expect("a lock");
-    let (_, refused) = waited(&live);
+    let (_, refused) = waited(&live, Kind::Auto);
     let error = refused.expect_err("a refusal");
     assert!(matches!(error, CaptureError::Closing { .. }), "{error}");
     // One that was begun after the image is no such log.
     set_times(&live, 1, 10);
-    waited(&live).1.expect("a backup");
+    waited(&live, Kind::Auto).1.expect("a backup");
     // Nobody has the database open any more.
     set_times(&live, -100, 10);
     file.unlock().expect("no lock");
-    waited(&live).1.expect("a backup");
+    waited(&live, Kind::Auto).1.expect("a backup");
 }
 
 /// An engine that closes the database whenever it was copied, and opens it when a capture waits.
@@ -166,7 +156,7 @@ fn a_database_that_is_opened_and_closed_all_the_time_is_given_up_after_a_while()
 fn log_files_that_are_missing_are_looked_for_again_a_few_times() {
     let live = Live::of(V1, "04_rotation/source");
     fs::remove_file(live.log_file(2)).expect("a log file");
-    let (time, refused) = waited(&live);
+    let (time, refused) = waited(&live, Kind::Auto);
     assert_eq!(refused.expect_err("a refusal").code(), "wal-damaged");
     // Five times, with four pauses between them.
     assert_eq!(time, Duration::from_millis(80));

@@ -27,4 +27,5 @@ mod publishing;
 mod remains;
 mod spilled;
 mod stamps;
+mod waits;
 mod words;
