@@ -130,6 +130,38 @@ fn a_backup_that_fails_leaves_everything_as_it_was() {
     }
 }
 
+/// Those of a repository of the engine, which has none, or none that can be read.
+#[test]
+fn notes_that_a_failed_backup_wrote_are_taken_back_and_others_stay() {
+    for fixtures in [V1, V2] {
+        for before in [None, Some(b"damaged")] {
+            let prepared = || {
+                let live = Live::with_backups(fixtures, "12_crash_in_chain");
+                let notes = live.repository().join(NOTES_FILE_NAME);
+                if let Some(bytes) = before {
+                    fs::write(&notes, bytes).expect("notes");
+                }
+                (live, notes)
+            };
+            let (live, notes) = prepared();
+            let probe = SimDisk::new(&live.path(""));
+            added(live.capture_on(&probe, Kind::Full));
+            assert_ne!(fs::read(notes).ok().as_deref(), before.map(|it| &it[..]));
+            let mut failed = 0;
+            for index in 0..probe.operations().len() {
+                let (live, notes) = prepared();
+                let fault = Fault::Fails(ErrorKind::StorageFull);
+                let disk = SimDisk::new(&live.path("")).with_fault(index, fault);
+                if live.capture_on(&disk, Kind::Full).is_err() {
+                    assert_eq!(notes.exists(), before.is_some(), "{index}");
+                    failed += 1;
+                }
+            }
+            assert!(failed > 3);
+        }
+    }
+}
+
 /// What cannot be undone either is a backup that its owner was not told of.
 #[test]
 fn segments_that_the_manifest_names_stay_though_the_backup_failed() {
