@@ -1,20 +1,40 @@
 //! What becomes of segments that no manifest names.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::sync::Mutex;
+
 use apograph_format::Generation;
-use apograph_io::{Context, Mode};
+use apograph_io::{Context, Mode, Monitor};
 use apograph_manifest::MANIFEST_FILE_NAME;
 use apograph_repository::{Repository, Writer};
+use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::forge::{open, read, remove, with_header, write};
 
+/// What is warned of.
+#[derive(Default)]
+struct Warnings(Mutex<Vec<String>>);
+
+impl Monitor for Warnings {
+    fn warn(&self, message: &str) {
+        self.0.lock().expect("a lock").push(message.to_owned());
+    }
+}
+
 /// The repository as the next backup would go on with it.
 fn adopted(stage: &Stage) -> Repository {
     let (folder, context) = (stage.folder(), Context::default());
     let writer = Writer::lock(&folder, context).expect("the lock");
-    writer.open(Mode::PRIVATE).expect("a repository");
-    Repository::open_or_empty(folder, context).expect("a repository")
+    let held = writer.open(Mode::PRIVATE).expect("a repository");
+    let repository = Repository::open_or_empty(folder, context).expect("a repository");
+    // What is held is as it is now.
+    assert_eq!(unnamed(held.repository()), unnamed(&repository));
+    assert_eq!(held.repository().manifest(), repository.manifest());
+    assert!(format!("{held:?}").contains("repository"));
+    repository
 }
 
 /// Leaves only the first segments their entries, as if what added the others had been killed.
@@ -196,7 +216,10 @@ fn an_increment_whose_image_got_no_name_is_removed() {
         write(&stage, name, &of_an_image);
         let before = stage.manifest();
         assert_eq!(unnamed(&adopted(&stage)), [""; 0]);
-        assert!(!stage.repository().join(name).exists());
+        let aside = format!("{name}.aside");
+        for name in [name, &aside] {
+            assert!(!stage.repository().join(name).exists());
+        }
         assert_eq!(stage.manifest(), before);
 
         // Of a first backup there is nothing else.
@@ -206,5 +229,54 @@ fn an_increment_whose_image_got_no_name_is_removed() {
         remove(&stage, SEGMENTS[0]);
         assert_eq!(unnamed(&adopted(&stage)), [""; 0]);
         assert!(!stage.repository().join(SEGMENTS[1]).exists());
+    }
+}
+
+#[test]
+fn temporary_files_are_removed_and_a_folder_with_such_a_name_is_told() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let [file, folder] = [
+            ".backup_full_0004.grafeo.apograph-tmp",
+            ".backup_incr_0005.wal.apograph-tmp",
+        ];
+        write(&stage, file, b"half of it");
+        fs::create_dir(stage.repository().join(folder)).expect("a folder");
+        let warnings = Warnings::default();
+        let context = Context::heard_by(&warnings);
+        let at = stage.folder();
+        let writer = Writer::lock(&at, context).expect("the lock");
+        writer.open(Mode::PRIVATE).expect("a repository");
+        assert!(!stage.repository().join(file).exists());
+        assert!(stage.repository().join(folder).is_dir());
+        let told = warnings.0.into_inner().expect("a lock");
+        let [told] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(told.ends_with(&format!("{folder} is a folder, and stays")));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_set_aside_is_an_error() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        write(&stage, "backup_incr_0004.wal", b"no segment");
+        let open_on = |disk: &SimDisk| {
+            let context = Context {
+                disk,
+                ..Context::default()
+            };
+            let at = stage.folder();
+            let writer = Writer::lock(&at, context).expect("the lock");
+            writer.open(Mode::PRIVATE).map(drop)
+        };
+        let fault = Fault::Fails(ErrorKind::StorageFull);
+        let failing = SimDisk::new(&stage.repository()).with_fault(0, fault);
+        let error = open_on(&failing).expect_err("no room");
+        assert_eq!(error.code().as_str(), "io");
+        assert_eq!(failing.operations()[0].name, "publish");
+        assert!(stage.repository().join("backup_incr_0004.wal").exists());
+        open_on(&SimDisk::new(&stage.repository())).expect("a repository");
     }
 }
