@@ -9,6 +9,7 @@ mod lives;
 mod metadata;
 mod release;
 mod run;
+mod test_programs;
 mod tidy;
 mod tools;
 mod verify;

@@ -9,56 +9,43 @@ use anyhow::{Context, Result, ensure};
 use crate::driver;
 use crate::metadata::packages;
 use crate::run::{cargo, describe, root, run};
+use crate::test_programs::run_tests;
 use crate::tidy::tidy;
 
 /// The example that the README begins with.
-const OF_README: (&str, &str) = ("apograph", "first_backup");
-/// What tells the tests that there is time, as `apograph_testing::effort` reads it.
-const LONG: &str = "APOGRAPH_LONG";
+const OF_README: &str = "first_backup";
 
 pub(crate) fn verify(is_long: bool) -> Result<()> {
     let begun = Instant::now();
+    step("format", cargo(["fmt", "--all", "--check"]))?;
+    step("format of engine-0.6", driver::format_newer())?;
+    let mut lints = cargo(["clippy", "--workspace", "--all-targets"]);
+    lints.args(["--", "-D", "warnings"]);
+    step("lints", lints)?;
+    step("lints of engine-0.6", driver::lint_newer()?)?;
+    step("build of engine-0.6", driver::build_newer()?)?;
+    println!("==> tests");
+    timed("tests", || run_tests(is_long))?;
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
-    let mut tests = cargo(["test", "--workspace"]);
-    if is_long {
-        tests.env(LONG, "1");
-    }
-    let steps: [(&str, Command); 8] = [
-        ("format", cargo(["fmt", "--all", "--check"])),
-        ("format of engine-0.6", driver::format_newer()),
-        (
-            "lints",
-            cargo([
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]),
-        ),
-        ("lints of engine-0.6", driver::lint_newer()?),
-        ("build of engine-0.6", driver::build_newer()?),
-        ("tests", tests),
-        ("docs", docs),
-        ("examples", cargo(["build", "--workspace", "--examples"])),
-    ];
-    for (name, mut command) in steps {
-        println!("==> {name}: {}", describe(&command));
-        timed(name, || run(&mut command))?;
-    }
+    step("docs", docs)?;
+    step("examples", cargo(["build", "--workspace", "--examples"]))?;
     println!("==> first command of the README");
     timed("first command of the README", first_command)?;
     for (package, example) in runnable()? {
         let name = format!("example {example} of {package}");
         println!("==> {name}");
-        timed(&name, || run_example(&package, &example))?;
+        timed(&name, || run_example(&example))?;
     }
     println!("==> tidy");
     timed("tidy", tidy)?;
     println!("verified in {}", minutes(begun.elapsed()));
     Ok(())
+}
+
+fn step(name: &str, mut command: Command) -> Result<()> {
+    println!("==> {name}: {}", describe(&command));
+    timed(name, || run(&mut command))
 }
 
 /// How long something took that takes minutes.
@@ -82,7 +69,7 @@ fn runnable() -> Result<Vec<(String, String)>> {
         own.map(|example| (package.name.clone(), example.to_owned()))
     });
     let mut examples: Vec<_> = examples.collect();
-    examples.retain(|(package, example)| (package.as_str(), example.as_str()) != OF_README);
+    examples.retain(|(_, example)| example != OF_README);
     Ok(examples)
 }
 
@@ -93,7 +80,7 @@ fn first_command() -> Result<()> {
     let text = text.with_context(|| format!("cannot read {}", path.display()))?;
     let words = first_words(&text).context("the README has no command of cargo")?;
     ensure!(
-        words.contains(&OF_README.1),
+        words.contains(&OF_README),
         "the README begins with another example: `cargo {}`",
         words.join(" ")
     );
@@ -109,22 +96,13 @@ fn first_words(text: &str) -> Option<Vec<&str>> {
 }
 
 /// Runs an example without arguments in an empty folder.
-fn run_example(package: &str, example: &str) -> Result<()> {
-    in_an_empty_folder(cargo([
-        "run",
-        "--quiet",
-        "--package",
-        package,
-        "--example",
-        example,
-    ]))
-}
-
-fn in_an_empty_folder(mut command: Command) -> Result<()> {
+///
+/// No package is named: cargo would choose the features of what it needs for that one alone, and
+/// build it once more.
+fn run_example(example: &str) -> Result<()> {
     let folder = tempfile::tempdir().context("cannot create a temporary folder")?;
-    command
-        .arg("--manifest-path")
-        .arg(root().join("Cargo.toml"));
+    let mut command = cargo(["run", "--quiet", "--example", example, "--manifest-path"]);
+    command.arg(root().join("Cargo.toml"));
     run(command.current_dir(folder.path()))
 }
 
