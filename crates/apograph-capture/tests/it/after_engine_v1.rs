@@ -9,7 +9,9 @@ use apograph_testing::fixtures::V1;
 
 use crate::continuity::{UNMARKED, check_broken};
 
-use crate::live::{Live, append, copy, put_back, range, why};
+use crate::captured::{range, why};
+use crate::changed_files::{append, copy, put_back};
+use crate::live::Live;
 
 const OTHER_MOMENT: &str = "is not the one that this backup left";
 

@@ -11,7 +11,8 @@ use apograph_manifest::{CURSOR_FILE_NAME, Keep, Slot, marker_name};
 use apograph_testing::disk::{Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
-use crate::live::{Live, added};
+use crate::captured::added;
+use crate::live::Live;
 use crate::monitors::Heard;
 
 const SOURCE: &str = "10_live/source";

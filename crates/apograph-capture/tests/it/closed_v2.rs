@@ -10,8 +10,9 @@ use apograph_manifest::{CURSOR_FILE_NAME, Keep, marker_name};
 use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::fixtures::{V1, V2};
 
+use crate::captured::{added, names, range};
 use crate::continuity::{UNMARKED, check_broken};
-use crate::live::{Live, added, names, range};
+use crate::live::Live;
 
 const SOURCE: &str = "10_live/source";
 /// Where the image of [`SOURCE`] ends.

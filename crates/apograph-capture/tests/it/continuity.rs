@@ -11,7 +11,9 @@ use apograph_repository::Repository;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, added, does_span, flip, full, increment, names, range, why};
+use crate::captured::{added, does_span, full, increment, names, range, why};
+use crate::changed_files::flip;
+use crate::live::Live;
 use crate::monitors::Heard;
 
 /// A full backup of the engine and two increments, and the log after it in the end: in generation

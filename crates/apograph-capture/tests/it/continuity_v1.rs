@@ -8,9 +8,11 @@ use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::encoding::v1::{COMMIT, EPOCH, commit, control, empty_commit, process_end};
 use apograph_testing::fixtures::V1;
 
+use crate::captured::{full, names, range, why};
+use crate::changed_files::{append, flip};
 use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken};
 use crate::frames::created_by;
-use crate::live::{Live, append, flip, full, names, range, why};
+use crate::live::Live;
 
 fn start_of(sequence: u64) -> LogPosition {
     LogPosition::in_file(LogSequence::new(sequence), 0)

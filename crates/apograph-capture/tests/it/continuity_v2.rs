@@ -14,7 +14,9 @@ use apograph_testing::fixtures::V2;
 
 use crate::continuity::{ONE_FILE, OTHER_BYTES, UNMARKED, check_broken, create_anew};
 
-use crate::live::{Live, append, does_span, flip, names, range};
+use crate::captured::{does_span, names, range};
+use crate::changed_files::{append, flip};
+use crate::live::Live;
 use crate::monitors::Later;
 
 const SOURCE: &str = "10_live/source";

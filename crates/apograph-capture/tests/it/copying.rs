@@ -15,8 +15,10 @@ use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
+use crate::captured::{added, full};
+use crate::changed_files::flip;
 use crate::frames::{encrypted, slot};
-use crate::live::{Live, added, flip, full};
+use crate::live::Live;
 
 const SOURCE: &str = "10_live/source";
 

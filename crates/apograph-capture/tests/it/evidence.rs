@@ -12,8 +12,10 @@ use apograph_manifest::{
 use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
+use crate::captured::{names, why};
+use crate::changed_files::{copy, flip, put_back};
 use crate::continuity::{UNMARKED, check_broken};
-use crate::live::{Live, copy, flip, names, put_back, why};
+use crate::live::Live;
 
 const SOURCE: &str = "10_live/source";
 const OTHER_MOMENT: &str = "is not the one that this backup left";

@@ -14,7 +14,9 @@ use apograph_testing::disk::SimDisk;
 use apograph_testing::encoding::v1::{COMMIT, control, empty_commit, process_end};
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, added, append, full, increment, names, range, why};
+use crate::captured::{added, full, increment, names, range, why};
+use crate::changed_files::append;
+use crate::live::Live;
 use crate::monitors::Phases;
 
 const LIVE: &str = "10_live/source";

@@ -12,7 +12,8 @@ use apograph_testing::context::every_core;
 use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
-use crate::live::{Live, added};
+use crate::captured::added;
+use crate::live::Live;
 use crate::monitors::Heard;
 
 const SOURCE: &str = "08_torn_tail/source";

@@ -14,7 +14,9 @@ use apograph_testing::encoding::v1::process_end;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_wal::{GroupReader, LogEvent, LogPart};
 
-use crate::live::{Live, added, append, flip, full, increment, names, range};
+use crate::captured::{added, full, increment, names, range};
+use crate::changed_files::{append, flip};
+use crate::live::Live;
 
 const SOURCE: &str = "08_torn_tail/source";
 

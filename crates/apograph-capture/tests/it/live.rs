@@ -1,8 +1,7 @@
 //! A live database with a repository beside it, as an engine left them.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
 use apograph_format::v1::CHECKPOINT_FILE_NAME;
@@ -15,10 +14,9 @@ use apograph_format::{
 };
 use apograph_io::{Context, Disk, Folder, Mode, Monitor, NoProgress, RealDisk};
 use apograph_manifest::{
-    CURSOR_FILE_NAME, Cursor, Evidence, FullContent, History, IncrementContent, Keep, Manifest,
-    Marker, RepositoryId, Segment, SegmentContent, SegmentRecord, Unknown, marker_name,
-    read_cursor, read_history, read_manifest, read_marker, read_notes, write_history,
-    write_manifest,
+    CURSOR_FILE_NAME, Cursor, Evidence, History, Keep, Manifest, Marker, RepositoryId, Segment,
+    SegmentRecord, Unknown, marker_name, read_cursor, read_history, read_manifest, read_marker,
+    read_notes, write_history, write_manifest,
 };
 use apograph_repository::init;
 use apograph_testing::context::every_core;
@@ -30,6 +28,8 @@ use apograph_testing::scratch::scratch;
 use apograph_wal::{GroupReader, LogEvent, LogFolder};
 use tempfile::TempDir;
 
+use crate::captured::added;
+use crate::changed_files::{append, copy};
 use crate::frames::{encrypted, encrypted_log, slot, slot_v1, slot_v2};
 
 /// `src.grafeo` and its log, and the place of a repository.
@@ -430,92 +430,6 @@ impl Live {
         if let Some(lsn) = checkpoint.log_start {
             let cursor = Cursor::from_lsn(checkpoint.epoch, lsn, created_at, &Unknown::new());
             self.set_cursor(&cursor);
-        }
-    }
-}
-
-#[track_caller]
-pub(crate) fn added(captured: Result<Captured>) -> Vec<SegmentRecord> {
-    match captured.expect("a capture") {
-        Captured::Added { segments, .. } => segments,
-        Captured::UpToDate { end_epoch } => panic!("up to date at {end_epoch}"),
-    }
-}
-
-/// Why a capture took a full backup.
-#[track_caller]
-pub(crate) fn why(captured: Result<Captured>) -> String {
-    match captured.expect("a capture") {
-        Captured::Added { why, .. } => why.expect("a full backup"),
-        Captured::UpToDate { end_epoch } => panic!("up to date at {end_epoch}"),
-    }
-}
-
-/// The names of segments.
-pub(crate) fn names(segments: &[SegmentRecord]) -> Vec<&str> {
-    let files = segments.iter().map(|record| record.segment.file.as_str());
-    files.collect()
-}
-
-#[track_caller]
-pub(crate) fn full(record: &SegmentRecord) -> &FullContent {
-    match &record.content {
-        SegmentContent::Full(full) => full,
-        SegmentContent::Increment(_) => panic!("{} is an increment", record.segment.file),
-    }
-}
-
-#[track_caller]
-pub(crate) fn increment(record: &SegmentRecord) -> &IncrementContent {
-    match &record.content {
-        SegmentContent::Increment(increment) => increment,
-        SegmentContent::Full(_) => panic!("{} is a full backup", record.segment.file),
-    }
-}
-
-/// Whether an increment of generation 2 spans the full backup in front of it.
-#[track_caller]
-pub(crate) fn does_span(record: &SegmentRecord) -> bool {
-    let log = increment(record).lsns();
-    log.expect("a place in the log").spans
-}
-
-/// Where in the log an increment lies.
-#[track_caller]
-pub(crate) fn range(record: &SegmentRecord) -> (LogPosition, LogPosition) {
-    let increment = increment(record);
-    let range = increment.start().zip(increment.end());
-    range.expect("a place in the log")
-}
-
-pub(crate) fn append(path: &Path, bytes: &[u8]) {
-    let file = OpenOptions::new().append(true).open(path);
-    let mut file = file.expect("a log file");
-    file.write_all(bytes).expect("a log file");
-}
-
-/// Changes one byte of a file.
-pub(crate) fn flip(path: &Path, offset: usize) {
-    let mut bytes = fs::read(path).expect("a file");
-    bytes[offset] ^= 1;
-    fs::write(path, bytes).expect("a file");
-}
-
-/// Puts what was copied in the place of a folder.
-pub(crate) fn put_back(copied: &Path, folder: &Path) {
-    fs::remove_dir_all(folder).expect("a folder");
-    copy(copied, folder);
-}
-
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to);
-        } else {
-            fs::copy(from, to).expect("a file");
         }
     }
 }

@@ -7,8 +7,9 @@ use apograph_io::RealDisk;
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
+use crate::captured::{added, full, names, why};
 use crate::continuity::check_broken;
-use crate::live::{Live, added, full, names, why};
+use crate::live::Live;
 use crate::monitors::Heard;
 
 const SOURCE: &str = "10_live/source";

@@ -3,6 +3,8 @@
 mod after_engine_v1;
 mod beside;
 mod between;
+mod captured;
+mod changed_files;
 mod checkpoints_v1;
 mod closed_v2;
 mod continuity;
@@ -16,6 +18,7 @@ mod frames;
 mod full;
 mod held;
 mod history;
+mod image_v1;
 mod increment;
 mod live;
 mod lost;

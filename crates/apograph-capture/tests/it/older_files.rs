@@ -11,8 +11,9 @@ use apograph_manifest::FileStamp;
 use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
+use crate::changed_files::{append, flip};
 use crate::continuity::{ONE_FILE, OTHER_BYTES, check_broken};
-use crate::live::{Live, append, flip};
+use crate::live::Live;
 
 /// The chain ends in the second log file, and all of the first was captured.
 fn two_files(fixtures: Fixtures) -> Live {

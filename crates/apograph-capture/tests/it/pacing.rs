@@ -10,7 +10,8 @@ use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, added, increment};
+use crate::captured::{added, increment};
+use crate::live::Live;
 
 /// At this rate a millisecond is a byte.
 const RATE: NonZero<u64> = NonZero::new(1000).expect("not zero");

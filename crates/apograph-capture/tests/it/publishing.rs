@@ -16,7 +16,8 @@ use apograph_testing::disk::{Fault, Operation, SimDisk};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_wal::{GroupReader, LogEvent};
 
-use crate::live::{Live, added, names};
+use crate::captured::{added, names};
+use crate::live::Live;
 use crate::monitors::Heard;
 
 const SOURCE: &str = "08_torn_tail/source";

@@ -11,7 +11,8 @@ use apograph_io::RealDisk;
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::fixtures::V1;
 
-use crate::live::{Live, added, full, increment, names};
+use crate::captured::{added, full, increment, names};
+use crate::live::Live;
 use crate::monitors::Heard;
 
 /// Long before the files of a test are made.

@@ -11,7 +11,8 @@ use apograph_manifest::SegmentRecord;
 use apograph_testing::disk::SimDisk;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, added, names};
+use crate::captured::{added, names};
+use crate::live::Live;
 use crate::monitors::Heard;
 
 const LIVE: &str = "10_live/source";

@@ -12,7 +12,8 @@ use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, added};
+use crate::captured::added;
+use crate::live::Live;
 
 const SOURCE: &str = "08_torn_tail/source";
 const STEP: Duration = Duration::from_secs(1);

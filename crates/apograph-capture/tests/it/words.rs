@@ -10,7 +10,8 @@ use apograph_testing::context::every_core;
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 
-use crate::live::{Live, flip};
+use crate::changed_files::flip;
+use crate::live::Live;
 
 #[test]
 fn every_reason_why_a_chain_cannot_go_on_has_its_words() {

@@ -17,6 +17,7 @@ mod clients;
 mod command;
 mod continuity;
 mod crash;
+mod damaged;
 mod encrypted;
 mod field;
 mod fixtures;
