@@ -10,8 +10,9 @@ use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{V1, V2};
 
+use crate::changed_files::flip;
 use crate::frames::slot;
-use crate::live::{Live, flip};
+use crate::live::Live;
 
 const LIVE: &str = "10_live/source";
 const WHOLE: &str = "08_torn_tail/source";
