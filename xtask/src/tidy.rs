@@ -6,6 +6,8 @@ mod circles;
 mod contract;
 mod decisions;
 mod documents;
+mod files;
+mod findings;
 mod format_document;
 mod layers;
 mod names;
@@ -15,26 +17,14 @@ mod sources;
 mod types;
 mod workspace;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::CommandFactory as _;
 
+use self::findings::Findings;
 use self::workspace::Workspace;
-use crate::Arguments;
+use crate::arguments::Arguments;
 use crate::metadata::packages;
 use crate::run::root;
-
-/// What breaks the rules.
-#[derive(Debug, Default)]
-struct Findings(Vec<String>);
-
-impl Findings {
-    fn add(&mut self, finding: impl Into<String>) {
-        self.0.push(finding.into());
-    }
-}
 
 pub(crate) fn tidy() -> Result<()> {
     let root = root();
@@ -60,37 +50,4 @@ pub(crate) fn tidy() -> Result<()> {
         1 => bail!("1 finding"),
         count => bail!("{count} findings"),
     }
-}
-
-/// The Rust files below a folder, sorted; none where there is no folder.
-fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    if !folder.is_dir() {
-        return Ok(files);
-    }
-    for path in entries(folder)? {
-        if path.is_dir() {
-            files.extend(rust_files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
-/// What is in a folder, sorted.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listed = folder
-        .read_dir()
-        .with_context(|| format!("cannot list {}", folder.display()))?;
-    let mut paths = Vec::new();
-    for entry in listed {
-        paths.push(entry?.path());
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

@@ -13,8 +13,6 @@ use apograph_format::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use form::{FullForm, ImageForm};
-
 /// What is in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,8 +46,7 @@ impl From<IncrementContent> for SegmentContent {
 }
 
 /// What is in a full backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "FullForm", into = "FullForm")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FullContent {
     /// Which database, at which checkpoint.
     pub image: ImageIdentity,
@@ -120,8 +117,7 @@ impl FullContent {
 }
 
 /// What tells one image of a database from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "ImageForm", into = "ImageForm")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageIdentity {
     /// When the database was created. Restored copies keep it.
     pub database_created_at: UnixMillis,

@@ -21,7 +21,7 @@ use apograph_testing::encoding::v1::process_end;
 
 use crate::op::Shape;
 use crate::truth::ScenarioTruth;
-use layout::{Head, Heads, Layout};
+use layout::{Head, Heads, Layout, SYSTEM};
 use log::Log;
 
 /// What is on disk of a database.
@@ -123,7 +123,6 @@ pub(crate) struct Engine {
 
 /// When the first scenario begins, in milliseconds since 1970.
 const BEGINNING_MS: u64 = 1_700_000_000_000;
-const SYSTEM: u64 = 1;
 
 impl Engine {
     pub(crate) fn new(generation: Generation) -> Self {

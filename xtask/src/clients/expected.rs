@@ -5,8 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::Outcomes;
-use super::judge::Counts;
+use super::judge::{Counts, Outcomes};
 use crate::run::root;
 
 const DOCUMENT: &str = "docs/grafeo-versions.md";

@@ -1,8 +1,12 @@
 //! What the restored states are compared with, and how the comparisons are counted.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::Value;
+
+/// What came of the scenarios of a client, by feature.
+pub(super) type Outcomes = BTreeMap<(String, String), Counts>;
 
 /// What came of the comparisons of a scenario.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,6 @@ mod install;
 mod judge;
 mod scenario;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
@@ -21,7 +20,7 @@ use anyhow::{Result, bail, ensure};
 
 use self::expected::Expected;
 use self::install::{Installed, Language, Release};
-use self::judge::Counts;
+use self::judge::{Counts, Outcomes};
 use self::scenario::ClientScenario;
 use crate::metadata::target_folder;
 use crate::run::{cargo, run};
@@ -70,9 +69,6 @@ pub(crate) struct Options {
     /// Keeps the folders of the scenarios.
     pub(crate) keep: bool,
 }
-
-/// What came of the scenarios of a client, by feature.
-type Outcomes = BTreeMap<(String, String), Counts>;
 
 pub(crate) fn clients(options: &Options) -> Result<()> {
     let target = target_folder()?;

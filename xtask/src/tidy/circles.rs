@@ -9,7 +9,8 @@ use std::slice::from_ref;
 
 use anyhow::Result;
 
-use super::{Findings, entries, read, rust_files};
+use super::files::{entries, read, rust_files};
+use super::findings::Findings;
 use crate::metadata::Package;
 
 /// Where the tests of a file begin, which may use whatever they test.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Findings, read, rust_files};
+use super::files::{read, rust_files};
+use super::findings::Findings;
 
 const DOCUMENT: &str = "docs/cli.md";
 const COMMAND: &str = "crates/apograph-cli/src";

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Findings, read};
+use super::files::read;
+use super::findings::Findings;
 
 const DOCUMENT: &str = "docs/decisions.md";
 /// The most lines of an answer, of [`COLUMNS`] characters each.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Findings;
+use super::findings::Findings;
 use super::workspace::{Text, Workspace};
 
 /// Files of ours end so. What a database or a repository holds has other names.

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::{Findings, read, rust_files};
+use super::files::{read, rust_files};
+use super::findings::Findings;
 
 const TESTS: &str = "crates/apograph-format/tests/it";
 

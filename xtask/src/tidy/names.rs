@@ -5,8 +5,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::files::read;
+use super::findings::Findings;
 use super::workspace::{Text, Workspace, words};
-use super::{Findings, read};
 
 /// Where the commands of `apograph` and their options are declared.
 const ARGUMENTS: &str = "crates/apograph-cli/src/args.rs";
@@ -151,7 +152,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::Arguments;
+    use crate::arguments::Arguments;
 
     #[track_caller]
     fn check_one(content: &str, expected: &[&str]) {

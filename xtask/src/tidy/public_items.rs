@@ -8,8 +8,9 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use super::files::{read, rust_files};
+use super::findings::Findings;
 use super::workspace::{comment_of, words};
-use super::{Findings, read, rust_files};
 use crate::metadata::Package;
 
 /// The table of Grafeo's names, which is there for those who look for them.

@@ -1,6 +1,6 @@
 //! What a registry and its readers want of a package.
 
-use super::Findings;
+use super::findings::Findings;
 use crate::metadata::Package;
 
 pub(super) fn check(packages: &[Package], findings: &mut Findings) {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use super::{Findings, entries, read, rust_files};
+use super::files::{entries, read, rust_files};
+use super::findings::Findings;
 use crate::driver;
 use crate::metadata::Package;
 

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{Findings, entries, read, rust_files};
+use super::files::{entries, read, rust_files};
+use super::findings::Findings;
 
 /// Names that stand more than once, and why.
 const ALLOWED: &[(&str, &str)] = &[

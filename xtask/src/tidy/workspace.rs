@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::{entries, read};
+use super::files::{entries, read};
 
 /// Folders that are made, and of nobody's hand.
 const MADE: [&str; 4] = [".git", "target", "corpus", "artifacts"];

@@ -10,6 +10,7 @@
 
 mod limits;
 mod naive;
+mod reader;
 mod trap;
 
 use std::process::Command;
@@ -18,34 +19,12 @@ use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use self::limits::Limited;
+use self::reader::Reader;
 use self::trap::Trap;
 use crate::command::Programs;
 use crate::database_state::state_of;
 use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::stage::{FaultStage, copy};
-
-/// A command that reads a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
-    List,
-    Verify,
-    Restore,
-    Inspect,
-    Rebuild,
-    Backup,
-}
-
-impl Reader {
-    /// Each of them. A backup comes last: it writes.
-    const ALL: [Self; 6] = [
-        Self::List,
-        Self::Verify,
-        Self::Restore,
-        Self::Inspect,
-        Self::Rebuild,
-        Self::Backup,
-    ];
-}
 
 /// Lets every command read every trap.
 ///

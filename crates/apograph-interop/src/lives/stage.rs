@@ -2,6 +2,7 @@
 
 mod backups;
 mod files;
+mod small_files;
 
 use super::alphabet::REPOSITORIES;
 use super::comparison::EMBEDDING;
@@ -13,7 +14,7 @@ use crate::generation::EngineGeneration;
 use crate::protocol::{Call, OpenOptions};
 use crate::surroundings::FakeClock;
 
-use self::backups::SmallFiles;
+use self::small_files::SmallFiles;
 
 pub(crate) struct LifeStage {
     world: World,

@@ -6,8 +6,10 @@
 )]
 
 mod backups;
+mod database;
 mod databases;
 mod files;
+mod repository;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,9 +17,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use self::backups::Repository;
-use self::databases::Database;
+use self::database::Database;
 pub use self::files::Snapshot;
+use self::repository::Repository;
 use super::history::History;
 use super::report::{Finding, FindingKind, Report};
 use crate::command::Apograph;

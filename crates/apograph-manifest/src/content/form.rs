@@ -14,7 +14,7 @@ use super::{
 const OF_NO_GENERATION: &str = "fields of both generations";
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct FullForm {
+struct FullForm {
     image: ImageIdentity,
     base: Point,
     continues: bool,
@@ -47,6 +47,19 @@ impl From<FullContent> for FullForm {
     }
 }
 
+impl Serialize for FullContent {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        FullForm::from(*self).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for FullContent {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let form = FullForm::deserialize(from)?;
+        form.try_into().map_err(Error::custom)
+    }
+}
+
 impl TryFrom<FullForm> for FullContent {
     type Error = &'static str;
 
@@ -67,7 +80,7 @@ impl TryFrom<FullForm> for FullContent {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct ImageForm {
+struct ImageForm {
     database_created_at: UnixMillis,
     iteration: u64,
     checksum: Crc32,
@@ -89,6 +102,19 @@ impl From<ImageIdentity> for ImageForm {
             database: image.database(),
             is_encrypted: image.is_encrypted(),
         }
+    }
+}
+
+impl Serialize for ImageIdentity {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        ImageForm::from(*self).serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for ImageIdentity {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let form = ImageForm::deserialize(from)?;
+        form.try_into().map_err(Error::custom)
     }
 }
 

@@ -16,7 +16,7 @@ use apograph_io::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{RecordRef, SegmentRecord};
+use super::segment_record::{RecordRef, SegmentRecord};
 use crate::evidence::Evidence;
 
 const HISTORY_FORMAT: u32 = 3;

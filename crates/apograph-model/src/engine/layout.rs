@@ -3,6 +3,9 @@
 use super::log::Log;
 use crate::op::Shape;
 
+/// The transaction of what the engine writes outside of one.
+pub(super) const SYSTEM: u64 = 1;
+
 /// A group that is ready to be written.
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,

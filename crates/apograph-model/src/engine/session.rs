@@ -3,8 +3,8 @@
 use apograph_format::Generation;
 use apograph_testing::encoding::v1::process_end;
 
-use super::layout::{Encoded, Heads};
-use super::{Engine, Pending, SYSTEM, Unfinished, log};
+use super::layout::{Encoded, Heads, SYSTEM};
+use super::{Engine, Pending, Unfinished, log};
 use crate::op::Shape;
 
 impl Engine {

@@ -5,8 +5,7 @@ use apograph_testing::encoding::v2::{
     log_header, pointer, record, slot,
 };
 
-use super::SYSTEM;
-use super::layout::{Encoded, Head, Heads, Layout};
+use super::layout::{Encoded, Head, Heads, Layout, SYSTEM};
 use super::log::{Log, LogFile};
 use crate::bytes::{PAGE_BYTES, checksum, image_content, put};
 use crate::op::Shape;

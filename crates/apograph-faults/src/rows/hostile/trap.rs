@@ -15,7 +15,7 @@ use apograph::manifest::{
 };
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::Reader;
+use super::reader::Reader;
 use crate::report::RowExtent;
 
 const FULL: &str = "backup_full_0000.grafeo";

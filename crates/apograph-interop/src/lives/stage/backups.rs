@@ -7,44 +7,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::LifeStage;
+use super::small_files::{SMALL_FILES, SmallFiles};
 use crate::command::Outcome;
 use crate::disk;
 use crate::lives::op::{Backup, Db, Name, Small};
 use crate::lives::report::FindingKind;
-
-const SMALL_FILES: [&str; 2] = [RECORD, MANIFEST];
-const RECORD: &str = "apograph.json";
-const MANIFEST: &str = "backup_manifest.json";
-
-/// The small files of a repository at one moment.
-#[derive(Debug, Default)]
-pub(super) struct SmallFiles {
-    record: Option<Vec<u8>>,
-    manifest: Option<Vec<u8>>,
-}
-
-impl SmallFiles {
-    fn of(folder: &Path) -> Self {
-        let [record, manifest] = SMALL_FILES.map(|name| fs::read(folder.join(name)).ok());
-        Self { record, manifest }
-    }
-
-    fn get(&self, small: Small) -> Option<&[u8]> {
-        match small {
-            Small::Record => self.record.as_deref(),
-            Small::Manifest => self.manifest.as_deref(),
-        }
-    }
-}
-
-impl Small {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Record => RECORD,
-            Self::Manifest => MANIFEST,
-        }
-    }
-}
 
 impl LifeStage {
     pub(super) fn back_up(&mut self, backup: Backup) {

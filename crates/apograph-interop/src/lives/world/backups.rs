@@ -21,21 +21,6 @@ const OTHER_NAMES: &str = "names, and no log is beside this one";
 /// What a crash cut from the log may still be shown by the engine.
 const SPILLED: &str = "of its spill folder that are younger than its last checkpoint";
 
-/// What is known of a repository.
-#[derive(Debug, Default)]
-pub(super) struct Repository {
-    points: BTreeSet<(u64, u64)>,
-    /// Timelines that were captured from mixed files.
-    mixed: BTreeSet<u64>,
-    /// Points that were captured from mixed files in an earlier timeline: the log of a restored
-    /// copy goes on where its source's does, and no engine was open at each of its commits here.
-    mixed_points: BTreeSet<(u64, u64)>,
-    /// What has to be the same in what it restores and in what was there.
-    comparison: Comparison,
-    /// Derived files or segments were changed by somebody.
-    is_changed: bool,
-}
-
 impl World {
     /// Takes a backup of a database, or what the command takes for one, and judges it.
     pub fn back_up(&mut self, name: &str, repository: &str) -> Outcome {

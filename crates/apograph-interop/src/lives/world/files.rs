@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::World;
-use super::databases::State;
+use super::database::State;
 use crate::disk;
 
 /// A copy of a database with all that is known of it.
