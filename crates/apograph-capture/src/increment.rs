@@ -31,7 +31,7 @@ pub(crate) struct CapturedTail {
     pub(crate) is_unsettled: bool,
     /// How many whole records stand after the last commit.
     pub(crate) waiting: u64,
-    /// Generation 2: where the log ends torn.
+    /// Where the log ends torn.
     torn_at: Option<Place>,
     /// Where the next increment begins.
     pub(crate) end: LogPosition,
@@ -80,9 +80,7 @@ impl CapturedTail {
             LogEndCause::TornTail { records } => Some(records),
             _ => None,
         });
-        let is_second = start.generation() == Generation::Two;
-        let torn_at = end.filter(|_| is_second && torn.is_some());
-        let torn_at = torn_at.map(|end| end.place);
+        let torn_at = end.filter(|_| torn.is_some()).map(|end| end.place);
         let after_last = end.and_then(|end| end.place.position(&tail.parts));
         let end = if runs.total_bytes() == 0 {
             start
@@ -121,8 +119,9 @@ impl CapturedTail {
         Self::read(tail, start, state, context)
     }
 
-    /// Generation 2: the error that whole commits stand after a torn end, if there are any. An
-    /// engine that has the database open has these commits; one that opens it cuts them off.
+    /// The error that whole commits stand after a torn end, if there are any. An engine that has the
+    /// database open has these commits; one that opens it cuts them off. (In generation 1 a log with
+    /// commits after a defect is damaged, and ends there.)
     pub(crate) fn cut_off(&self, tail: &LogTail<'_>) -> Result<Option<CaptureError>> {
         let Some(place) = self.torn_at else {
             return Ok(None);
