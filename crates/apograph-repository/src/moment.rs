@@ -107,6 +107,7 @@ mod tests {
             };
             at_one_moment(&self.folder, context, || {
                 self.looks.set(self.looks.get() + 1);
+                assert!(self.looks.get() < 1000, "no end");
                 found(self.looks.get())
             })
         }
