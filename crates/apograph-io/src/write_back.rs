@@ -5,6 +5,7 @@
 //! its own does it. It is no thread of a pool: in a write call it can wait for the disk.
 
 use std::fs::File;
+use std::mem;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -36,20 +37,25 @@ type Range = (u64, NonZero<u64>);
 impl WriteBack {
     /// The file has so many bytes.
     pub(crate) fn written_to(&mut self, file: &Arc<File>, end: u64) {
-        let ready = end - end % WRITE_BACK_BYTES as u64;
-        let Some(length) = NonZero::new(ready - self.told) else {
+        let Some(range) = self.ready(end) else {
             return;
         };
-        let range = (self.told, length);
-        self.told = ready;
         if self.teller.is_none() {
             self.teller = Teller::of(file);
         }
         let sent = self.teller.as_ref().map(|teller| teller.ranges.send(range));
         if !matches!(sent, Some(Ok(()))) {
             // There was no thread to be had.
-            write_back(file, self.told - length.get(), length);
+            write_back(file, range.0, range.1);
         }
+    }
+
+    /// What the disk is to be told of a file with so many bytes.
+    fn ready(&mut self, end: u64) -> Option<Range> {
+        let ready = end - end % WRITE_BACK_BYTES as u64;
+        let length = NonZero::new(ready - self.told)?;
+        let start = mem::replace(&mut self.told, ready);
+        Some((start, length))
     }
 
     /// Waits until the disk was told all. A range that it is told of after a sync would be
@@ -85,5 +91,31 @@ impl Teller {
             ranges,
             thread: thread.ok()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_disk_is_told_of_each_whole_range_once() {
+        const BYTES: u64 = WRITE_BACK_BYTES as u64;
+        assert_eq!(BYTES, 16_777_216);
+        let mut write_back = WriteBack::default();
+        // How long the file is, and what is told.
+        for (end, told) in [
+            (0, None),
+            (BYTES - 1, None),
+            (BYTES, Some((0, BYTES))),
+            (BYTES + 1, None),
+            (4 * BYTES - 1, Some((BYTES, 2 * BYTES))),
+            (4 * BYTES - 1, None),
+            (5 * BYTES + 7, Some((3 * BYTES, 2 * BYTES))),
+        ] {
+            let found = write_back.ready(end);
+            let found = found.map(|(start, length)| (start, length.get()));
+            assert_eq!(found, told, "{end}");
+        }
     }
 }
