@@ -214,6 +214,21 @@ fn a_frame_of_a_later_version_is_no_damage() {
     assert!(matches!(reason, Unusable::Unsupported { .. }), "{reason:?}");
 }
 
+/// Also where the manifest has the checksum of the file as it is.
+#[test]
+fn a_frame_that_is_not_as_its_checksum_says_is_damage() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        rewrite(&stage, 1, |mut bytes| {
+            *bytes.last_mut().expect("a byte") ^= 1;
+            bytes
+        });
+        let repository = open(&stage);
+        let reason = unusable(&repository, 1);
+        assert!(matches!(reason, Unusable::Damaged { .. }), "{reason:?}");
+    }
+}
+
 /// What a killed command left, and nothing else.
 #[test]
 fn temporary_files_are_told() {
