@@ -36,6 +36,15 @@ fn check(live: &Live, kind: Kind, milliseconds: u64) {
     assert_eq!(time, Duration::from_millis(milliseconds));
 }
 
+/// That a chain does not go on, and a capture waits for so many milliseconds before it says so.
+#[track_caller]
+fn check_refused(live: &Live, milliseconds: u64) {
+    let (time, refused) = waited(live, Kind::Incremental);
+    let error = refused.expect_err("a refusal");
+    assert_eq!(error.code().as_str(), "chain-broken", "{error}");
+    assert_eq!(time, Duration::from_millis(milliseconds));
+}
+
 #[test]
 fn a_log_that_stands_still_is_looked_at_once() {
     for fixtures in [V1, V2] {
@@ -102,5 +111,22 @@ fn an_image_and_its_record_are_given_an_age() {
         let live = Live::of(fixtures, WHOLE);
         live.checkpoint_whole(|it| it.written_at = now);
         check(&live, Kind::Full, if is_first { 2000 } else { 0 });
+    }
+}
+
+/// A checkpoint that is under way looks like another history for a moment.
+#[test]
+fn a_chain_that_breaks_is_looked_at_again_where_that_may_pass() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, WHOLE);
+        let older = fs::read(live.database()).expect("a database");
+        live.checkpoint_whole(|_| {});
+        live.added(Kind::Auto);
+        fs::write(live.database(), older).expect("a database");
+        check_refused(&live, 100);
+        // A log that is not there does not come back.
+        let live = Live::of(fixtures, WHOLE);
+        live.added(Kind::Auto);
+        check_refused(&live.closed(), 0);
     }
 }
