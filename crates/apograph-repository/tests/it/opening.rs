@@ -1,12 +1,15 @@
 //! What opening a repository tells of its segments, and what it takes their files for.
 
+use std::num::NonZero;
+
 use apograph_format::v2::Pieces;
-use apograph_format::{Generation, SEGMENT_HEADER_BYTES, Timeline};
-use apograph_io::{Context, Mode, RealDisk};
+use apograph_format::{Epoch, Generation, SEGMENT_HEADER_BYTES, SegmentKind, Timeline};
+use apograph_io::{Context, Mode, Pace, RealDisk};
 use apograph_manifest::{
     ChainEntry, PointRange, Segment, SegmentContent, Unusable, read_history, write_history,
 };
 use apograph_repository::{Repository, Writer};
+use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::errors::told;
@@ -226,6 +229,54 @@ fn a_frame_that_is_not_as_its_checksum_says_is_damage() {
         let repository = open(&stage);
         let reason = unusable(&repository, 1);
         assert!(matches!(reason, Unusable::Damaged { .. }), "{reason:?}");
+    }
+}
+
+#[test]
+fn a_name_of_another_kind_or_a_full_backup_that_begins_later_contradicts() {
+    type Change = fn(&mut [Segment]);
+    let changes: [(Change, &str); 3] = [
+        (
+            |segments| segments[1].kind = SegmentKind::Full,
+            "calls backup_incr_0001.wal full",
+        ),
+        (
+            |segments| segments[0].kind = SegmentKind::Incremental,
+            "calls backup_full_0000.grafeo incremental",
+        ),
+        (
+            |segments| segments[0].start_epoch = Epoch::new(1),
+            "backup_full_0000.grafeo begins at epoch 1",
+        ),
+    ];
+    for fixtures in [V1, V2] {
+        for (change, expected) in &changes {
+            let stage = Stage::new(fixtures);
+            stage.edit_manifest(|manifest| change(&mut manifest.segments));
+            let error = Repository::open(&stage.repository(), every_core());
+            let error = error.expect_err("a contradiction");
+            assert_eq!(error.code(), "corrupt-manifest");
+            assert!(told(&error).contains(expected), "{}", told(&error));
+        }
+    }
+}
+
+/// Each byte counts once there.
+#[test]
+fn files_are_summed_later_but_at_a_pace() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let unsummed = |context: Context<'_>| {
+            let repository = Repository::open_unsummed(&stage.repository(), context);
+            repository.expect("a repository").unsummed().count()
+        };
+        assert_eq!(unsummed(every_core()), SEGMENTS.len());
+        let pace = Pace::by(NonZero::<u64>::MAX, Box::new(ManualClock::default()));
+        let slowed = Context {
+            pace: &pace,
+            ..every_core()
+        };
+        assert_eq!(unsummed(slowed), 0);
     }
 }
 
