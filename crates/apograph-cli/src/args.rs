@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use apograph_format::{Lsn, PointName, UnixMillis};
 use apograph_io::{Pace, Threads};
 use apograph_manifest::Target;
+use apograph_repository::vault::Packing;
+use apograph_repository::vault::wrap::Compression;
 use apograph_restore::Level;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +45,7 @@ Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(Init),
+    Copy(Copy),
     Backup(Backup),
     Restore(Restore),
     List(List),
@@ -65,6 +68,7 @@ impl Command {
     pub(crate) const fn changes_files(&self) -> bool {
         match self {
             Self::Init(_)
+            | Self::Copy(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Verify(_)
@@ -88,6 +92,7 @@ impl Command {
     const fn limits(&self) -> Option<&Limits> {
         match self {
             Self::Backup(words) => Some(&words.limits),
+            Self::Copy(words) => Some(&words.limits),
             Self::Restore(words) => Some(&words.limits),
             Self::Verify(words) => Some(&words.limits),
             _ => None,
@@ -100,11 +105,50 @@ impl Command {
 /// `backup` makes a repository by itself where nothing is. In a folder that is there it does not:
 /// an empty one may be where a disk is not mounted.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  apograph init /mnt/disk/backups")]
+#[command(after_help = "Examples:
+  apograph init /mnt/disk/backups
+  apograph init /mnt/disk/vault --vault")]
 pub(crate) struct Init {
     /// The folder; the one that holds it has to be there
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: PathBuf,
+    /// Make a vault, to which `copy` adds
+    #[arg(long)]
+    pub(crate) vault: bool,
+}
+
+/// Copy what a vault lacks of a repository into it
+///
+/// Every segment is checked, packed and read back before the vault names it. The vault has to be
+/// empty, or to hold the same history.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  apograph copy backups /mnt/disk/vault
+  apograph restore /mnt/disk/vault copy.grafeo")]
+pub(crate) struct Copy {
+    /// The repository
+    #[arg(value_name = "FROM", value_parser = repository())]
+    pub(crate) from: PathBuf,
+    /// The vault, made by `apograph init TO --vault`
+    #[arg(value_name = "TO", value_parser = repository())]
+    pub(crate) to: PathBuf,
+    /// How hard to pack: `none`, or 1 (fast) to 19 (small); by default 1 for the log and 3 for full
+    /// backups
+    #[arg(long, value_name = "LEVEL", value_parser = compress)]
+    pub(crate) compress: Option<Packing>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// `none`, or a level.
+fn compress(text: &str) -> Result<Packing, String> {
+    if text == "none" {
+        return Ok(Packing::Plain);
+    }
+    let level = text.parse().ok().and_then(Compression::new);
+    level
+        .map(Packing::Zstd)
+        .ok_or_else(|| "it is `none`, or 1 to 19".to_owned())
 }
 
 /// Capture a database, open or closed, without stopping its writer

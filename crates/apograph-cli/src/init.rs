@@ -1,6 +1,6 @@
 //! `apograph init`
 
-use apograph_repository::{Initialized, init};
+use apograph_repository::{Initialized, init, init_vault};
 use serde_json::{Map, Value, json};
 
 use crate::args::Init;
@@ -8,12 +8,16 @@ use crate::failure::Failure;
 use crate::{Report, Session, display};
 
 pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure> {
-    let initialized = init(&args.repo, session.context)?;
+    let (initialized, kind) = if args.vault {
+        (init_vault(&args.repo, session.context)?, "vault")
+    } else {
+        (init(&args.repo, session.context)?, "repository")
+    };
     let path = display::path(&args.repo);
     let (outcome, text) = match initialized {
-        Initialized::Created => ("created", format!("Made {path}, a repository.\n")),
-        Initialized::Adopted => ("initialized", format!("{path} is a repository now.\n")),
-        Initialized::Present => ("unchanged", format!("{path} is a repository already.\n")),
+        Initialized::Created => ("created", format!("Made {path}, a {kind}.\n")),
+        Initialized::Adopted => ("initialized", format!("{path} is a {kind} now.\n")),
+        Initialized::Present => ("unchanged", format!("{path} is a {kind} already.\n")),
     };
     let mut object = Map::new();
     object.insert("command".to_owned(), json!("init"));

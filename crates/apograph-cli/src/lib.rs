@@ -6,6 +6,7 @@
 
 mod args;
 mod backup;
+mod copy;
 mod display;
 mod failure;
 mod init;
@@ -146,6 +147,7 @@ impl Session<'_> {
     fn run(&self, command: &Command) -> Result<Report, Failure> {
         match command {
             Command::Init(words) => init::run(self, words),
+            Command::Copy(words) => copy::run(self, words),
             Command::Backup(words) => backup::run(self, words),
             Command::Restore(words) => restore::run(self, words),
             Command::List(words) => list::run(self, words),

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io;
 use std::num::NonZero;
+use std::os::unix::fs::OpenOptionsExt;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -30,17 +31,24 @@ pub(crate) fn nameless_file() -> io::Result<File> {
     Ok(memfd_create(c"snapshot", MemfdFlags::CLOEXEC)?.into())
 }
 
-/// A file in the folder for temporary ones that has no name any more.
+/// A copy lies in a file.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn nameless_file() -> io::Result<File> {
+    spool_file()
+}
+
+/// A file in the folder for temporary ones, that has no name any more: it goes when it is closed.
+///
+/// # Errors
+///
+/// Those of the operating system.
+pub fn spool_file() -> io::Result<File> {
     let number = crate::random().map_err(io::Error::other)?;
     let path = std::env::temp_dir().join(format!("apograph-{number:032x}"));
     let mut options = File::options();
-    let file = options
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
+    options.read(true).write(true).create_new(true);
+    // Nobody else is to read a part of a database in the moment before its name goes.
+    let file = options.mode(0o600).open(&path)?;
     std::fs::remove_file(path)?;
     Ok(file)
 }

@@ -1,4 +1,4 @@
-//! What a repository answers with `apograph.json`, without it, and after a rebuild.
+//! What a repository answers with `apograph.json`, without it, after a rebuild, and as a vault.
 //!
 //! `apograph.json` is derived. So what can be restored, what is wrong, and each state that comes
 //! back are the same where it is cut or lost; and a rebuild of a whole repository changes nothing
@@ -11,7 +11,8 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point, WithCauses};
 use apograph_io::{Context, Folder};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
-use apograph_repository::{Repository, Writer};
+use apograph_repository::vault::Packing;
+use apograph_repository::{Pack, Repository, RepositoryError, Writer, copy_to_vault, init_vault};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
 use apograph_testing::scratch::scratch;
 
@@ -19,7 +20,7 @@ use apograph_testing::scratch::scratch;
 pub type Answers = Vec<String>;
 
 /// Asks a whole repository the same questions with `apograph.json`, with the first half of it,
-/// without it and after a rebuild: what it lists, what a verification finds, and at most so many of
+/// without it, after a rebuild and as a vault: what it lists, what a verification finds, and at most so many of
 /// the states that it offers.
 ///
 /// # Errors
@@ -47,7 +48,43 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     Writer::lock(&opened, Context::default())
         .and_then(|writer| writer.rebuild())
         .map_err(|error| error.to_string())?;
-    compare(&with, &answers(&copy, states)?, "after a rebuild")
+    compare(&with, &answers(&copy, states)?, "after a rebuild")?;
+    check_vault(repository, states.min(8))
+}
+
+/// Asks a repository, and a vault that it was copied into, the same questions.
+fn check_vault(repository: &Path, states: usize) -> Result<(), String> {
+    let folder = scratch().map_err(|error| error.to_string())?;
+    for (name, pack) in [("packed", Pack::Best), ("plain", Pack::As(Packing::Plain))] {
+        let vault = folder.path().join(name);
+        let copied = init_vault(&vault, Context::default()).and_then(|_| {
+            let from = Repository::open(repository, Context::default())?;
+            let to = Folder::open(&vault).map_err(RepositoryError::from)?;
+            copy_to_vault(&from, &to, pack, Context::default())
+        });
+        copied.map_err(|error| format!("copied into a vault: {}", WithCauses(&error)))?;
+        let [with, found] = [repository, &vault].map(|place| unnamed_answers(place, states));
+        compare(&with?, &found?, &format!("from a vault, {name}"))?;
+    }
+    Ok(())
+}
+
+/// What a repository answers, with a number for the name of each segment.
+fn unnamed_answers(repository: &Path, states: usize) -> Result<Answers, String> {
+    let opened = Repository::open(repository, Context::default());
+    let opened = opened.map_err(|error| error.to_string())?;
+    let names = opened.chain().entries().iter();
+    let names: Vec<_> = names.map(|entry| entry.segment.file.to_string()).collect();
+    let unnamed = |answer: String| {
+        let numbered = names.iter().enumerate();
+        numbered.fold(answer, |answer, (index, name)| {
+            answer.replace(name, &format!("segment {index}"))
+        })
+    };
+    Ok(answers(repository, states)?
+        .into_iter()
+        .map(unnamed)
+        .collect())
 }
 
 fn compare(with: &Answers, other: &Answers, when: &str) -> Result<(), String> {

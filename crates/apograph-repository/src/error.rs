@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use apograph_format::{Code, Detail};
 use apograph_io::IoError;
-use apograph_manifest::ManifestError;
+use apograph_manifest::{ManifestError, Unusable};
+#[cfg(feature = "vault")]
+use apograph_vault::VaultError;
 
 /// Why a repository cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,25 @@ pub enum RepositoryError {
     /// One of its small files cannot be used.
     #[error(transparent)]
     Manifest(ManifestError),
+    /// A vault cannot be read or written.
+    #[cfg(feature = "vault")]
+    #[error(transparent)]
+    Vault(VaultError),
+    /// A vault holds another history than what would be copied into it.
+    #[error("{} holds another history", path.display())]
+    OtherHistory {
+        /// The vault.
+        path: PathBuf,
+    },
+    /// A segment cannot be copied.
+    #[error("{}", path.display())]
+    Unusable {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        reason: Unusable,
+    },
     /// There is no repository at the path.
     #[error("{} is not a backup repository: {detail}", path.display())]
     NotARepository {
@@ -72,11 +93,14 @@ impl RepositoryError {
             Self::Io(IoError::Interrupted) => Code::Interrupted,
             Self::Io(_) => Code::Io,
             Self::Manifest(error) => error.code(),
+            #[cfg(feature = "vault")]
+            Self::Vault(error) => error.code(),
             Self::NotARepository { .. } => Code::NotARepository,
             Self::Contradiction { .. } => Code::CorruptManifest,
             Self::Misplaced { .. } => Code::Usage,
             Self::Busy { .. } => Code::RepositoryBusy,
-            Self::InTheWay { .. } => Code::ChainBroken,
+            Self::OtherHistory { .. } | Self::InTheWay { .. } => Code::ChainBroken,
+            Self::Unusable { reason, .. } => reason.code(),
             Self::NoneUsable { code, .. } => *code,
         }
     }
@@ -93,6 +117,16 @@ impl From<ManifestError> for RepositoryError {
         match error {
             ManifestError::Io(error) => Self::Io(error),
             other => Self::Manifest(other),
+        }
+    }
+}
+
+#[cfg(feature = "vault")]
+impl From<VaultError> for RepositoryError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Io(error) => Self::Io(error),
+            other => Self::Vault(other),
         }
     }
 }

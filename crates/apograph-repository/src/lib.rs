@@ -21,6 +21,8 @@
 
 mod adopt;
 mod check;
+#[cfg(feature = "vault")]
+mod copy;
 mod error;
 mod held;
 mod init;
@@ -37,6 +39,11 @@ mod segment;
 mod segment_defect;
 mod summary;
 mod timelines;
+#[cfg(feature = "vault")]
+mod vault_segments;
+#[cfg(not(feature = "vault"))]
+#[path = "no_vault.rs"]
+mod vault_segments;
 mod verification_records;
 mod verified;
 mod writer;
@@ -49,9 +56,14 @@ pub use apograph_io as io;
 pub use apograph_io::Context;
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
+#[cfg(feature = "vault")]
+#[doc(no_inline)]
+pub use apograph_vault as vault;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
+#[cfg(feature = "vault")]
+pub use copy::{Copied, Pack, copy_to_vault, init_vault};
 pub use error::{RepositoryError, Result};
 pub use held::HeldRepository;
 pub use init::{Initialized, create, init, uncreate};

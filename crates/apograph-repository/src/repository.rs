@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use apograph_format::{Generation, SegmentKind, SegmentName, WithCauses};
-use apograph_io::{At, Context, Folder, IoError, Monitor, is_temporary};
+use apograph_io::{At, Context, Folder, IoError, Mode, Monitor, is_temporary};
 use apograph_manifest::{
     Chain, ChainEntry, Evidence, FileName, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
     MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
@@ -28,7 +28,10 @@ use apograph_wal::TimelineState;
 use crate::error::{RepositoryError, Result};
 use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
+use crate::segment::StoredFile;
+use crate::segment_defect::SegmentDefect;
 use crate::timelines::{cross, timeline_behind};
+use crate::vault_segments::VaultSegments;
 use crate::verified::Verified;
 use crate::writer::ENGINE_LOCK_FILE_NAME;
 
@@ -47,6 +50,8 @@ pub struct Repository {
     notes: std::result::Result<Option<Notes>, ManifestError>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
+    /// Where its segments are, if those are no files of the folder.
+    vault: Option<VaultSegments>,
 }
 
 impl Repository {
@@ -103,6 +108,9 @@ impl Repository {
     }
 
     fn of_some_backup(folder: &Folder, context: Context<'_>, sums: bool) -> Result<Self> {
+        if let Some(vault) = Self::of_vault(folder)? {
+            return Ok(vault);
+        }
         at_one_moment(folder, context, || {
             let repository = Self::of(folder.clone(), context, sums)?;
             if !repository.is_initialized() {
@@ -128,6 +136,12 @@ impl Repository {
     }
 
     fn of(folder: Folder, context: Context<'_>, sums: bool) -> Result<Self> {
+        if VaultSegments::are_in(&folder)? {
+            return Err(RepositoryError::NotARepository {
+                path: folder.path().to_owned(),
+                detail: "it is a vault, to which `apograph copy` adds".to_owned(),
+            });
+        }
         let found = Found::in_folder(&folder)?;
         let notes = match read_notes(&folder) {
             Err(ManifestError::Io(error)) => return Err(error.into()),
@@ -158,7 +172,30 @@ impl Repository {
             notes,
             unnamed,
             temporaries: found.temporaries,
+            vault: None,
         })
+    }
+
+    /// Opens the vault in a folder; `None` where there is none.
+    fn of_vault(folder: &Folder) -> Result<Option<Self>> {
+        let Some(read) = VaultSegments::find(folder)? else {
+            return Ok(None);
+        };
+        let last = read.entries.iter().rev().find_map(ChainEntry::generation);
+        Ok(Some(Self {
+            folder: folder.clone(),
+            generation: last.unwrap_or(Generation::One),
+            unknown: Unknown::new(),
+            chain: Chain::new(read.entries).looked_until(read.notes.looked_until),
+            verified: Verified::default(),
+            has_history: false,
+            recorded: None,
+            evidence: read.evidence,
+            notes: Ok(Some(read.notes)),
+            unnamed: Vec::new(),
+            temporaries: Vec::new(),
+            vault: Some(read.segments),
+        }))
     }
 
     fn without_manifest(
@@ -198,6 +235,7 @@ impl Repository {
             notes,
             unnamed: found.segments,
             temporaries: found.temporaries,
+            vault: None,
         })
     }
 
@@ -284,9 +322,43 @@ impl Repository {
         self.temporaries.iter().map(|name| self.folder.at(name))
     }
 
-    /// A segment's file.
+    /// A segment's file; in a vault, which has none, where it would be.
     pub fn file_of<'a>(&'a self, segment: &'a Segment) -> At<'a> {
         self.folder.at(&segment.file)
+    }
+
+    /// A segment's bytes. Those of a vault are fetched, into a file that has no name.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect`].
+    pub fn stored(
+        &self,
+        segment: &Segment,
+        context: Context<'_>,
+    ) -> std::result::Result<StoredFile, SegmentDefect> {
+        match &self.vault {
+            None => StoredFile::open(self.file_of(segment)),
+            Some(vault) => StoredFile::of(vault.fetch(self.file_of(segment), context)?),
+        }
+    }
+
+    /// The permissions that what is made of a segment has: those of its file.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Io`].
+    pub fn mode_of(&self, segment: &Segment) -> Result<Mode> {
+        if self.is_vault() {
+            return Ok(Mode::PRIVATE);
+        }
+        let model = self.file_of(segment);
+        Ok(Mode::of(&model.open()?, &model.path())?)
+    }
+
+    /// Whether its segments are objects of a vault, and no files of the folder.
+    pub const fn is_vault(&self) -> bool {
+        self.vault.is_some()
     }
 
     /// The timeline in front of an entry of the chain.

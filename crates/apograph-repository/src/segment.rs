@@ -257,7 +257,15 @@ impl FullFile {
     ///
     /// [`SegmentDefect`].
     pub fn open(at: At<'_>) -> Result<Self, SegmentDefect> {
-        let stored = StoredFile::open(at)?;
+        Self::of(StoredFile::open(at)?)
+    }
+
+    /// The full backup in a file.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect`].
+    pub fn of(stored: StoredFile) -> Result<Self, SegmentDefect> {
         let bytes = stored.bytes();
         let image = parse_image::<SegmentDefect>(bytes)?;
         let size_bytes = bytes.len() as u64;
@@ -367,11 +375,16 @@ impl SegmentDefect {
     /// What the defect is in the file of a segment that the manifest knows: a version that is not
     /// known here is damage where the checksum is another one too.
     #[must_use]
-    pub fn in_file(self, at: At<'_>, expected: Expected<'_>, context: Context<'_>) -> Self {
+    pub fn in_file(
+        self,
+        stored: impl FnOnce() -> Result<StoredFile, Self>,
+        expected: Expected<'_>,
+        context: Context<'_>,
+    ) -> Self {
         if !matches!(self, Self::Unusable(Unusable::Unsupported { .. })) {
             return self;
         }
-        match StoredFile::open(at) {
+        match stored() {
             Ok(file) => match check_file(file.bytes(), expected, context) {
                 Ok(_) => self,
                 Err(defect) => defect,

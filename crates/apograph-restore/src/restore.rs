@@ -8,7 +8,7 @@ use std::sync::Arc;
 use apograph_format::{
     Epoch, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis, WithCauses,
 };
-use apograph_io::{Context, IoError, Mode, Monitor, Owner, Threads};
+use apograph_io::{Context, IoError, Monitor, Owner, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
     UnusableSegment,
@@ -152,8 +152,7 @@ fn restored(
         restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
         return Ok(restored);
     }
-    let model = repository.file_of(maker.full());
-    let mode = Mode::of(&model.open()?, &model.path())?;
+    let mode = repository.mode_of(maker.full())?;
     let staging = Staging::begin(place.clone(), mode, context)?;
     maker
         .by(&beside_a_writer)

@@ -87,7 +87,7 @@ pub fn verify_and_record(
 ) -> Result<Verified> {
     let repository = Repository::open(folder, context)?;
     let (verified, marks) = verified(&repository, options, context, true)?;
-    if repository.has_history() || options.only_new {
+    if !repository.is_vault() && (repository.has_history() || options.only_new) {
         let recorded = repository.record_verifications(&marks, context);
         recorded.unwrap_or_else(|error| {
             let (monitor, error) = (context.monitor, WithCauses(&error));

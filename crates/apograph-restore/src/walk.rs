@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use apograph_format::{Lsn, Point, SegmentKind};
-use apograph_io::{At, Context, IoError, Steps};
+use apograph_io::{Context, IoError, Steps};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, advance,
@@ -180,7 +180,7 @@ impl<'a> Step<'a> {
 
     /// Checks a file as such: size and checksum.
     pub(crate) fn file(&self) -> Result<StoredFile, WalkError> {
-        let file = StoredFile::open(self.at())?;
+        let file = self.stored()?;
         check_file(file.bytes(), self.expected(), self.context)?;
         self.context.monitor.advance(file.bytes().len() as u64);
         Ok(file)
@@ -188,7 +188,7 @@ impl<'a> Step<'a> {
 
     /// Opens a full backup, of which nothing is checked yet but its structure.
     pub(crate) fn full(self) -> Result<Full<'a>, WalkError> {
-        let file = FullFile::open(self.at());
+        let file = self.stored().and_then(FullFile::of);
         let file = file.map_err(|defect| self.in_file(defect))?;
         let file = Arc::new(file);
         Ok(Full { step: self, file })
@@ -196,7 +196,7 @@ impl<'a> Step<'a> {
 
     /// Opens an increment, of which nothing is checked yet but its header.
     pub(crate) fn increment(self) -> Result<Increment<'a>, WalkError> {
-        let file = IncrementFile::open(self.at());
+        let file = self.stored().and_then(IncrementFile::of);
         let file = file.map_err(|defect| self.in_file(defect))?;
         let known = self.known_increment();
         let diverges = || {
@@ -226,15 +226,15 @@ impl<'a> Step<'a> {
     }
 
     fn in_file(&self, defect: SegmentDefect) -> SegmentDefect {
-        defect.in_file(self.at(), self.expected(), self.context)
+        defect.in_file(|| self.stored(), self.expected(), self.context)
     }
 
     fn expected(&self) -> Expected<'a> {
         self.entry.into()
     }
 
-    fn at(&self) -> At<'a> {
-        self.repository.file_of(&self.entry.segment)
+    fn stored(&self) -> Result<StoredFile, SegmentDefect> {
+        self.repository.stored(&self.entry.segment, self.context)
     }
 }
 

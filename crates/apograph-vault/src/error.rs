@@ -2,7 +2,9 @@
 
 use apograph_format::{Code, Detail};
 use apograph_io::IoError;
-use apograph_store::StoreError;
+use apograph_manifest::{FileName, NotAFileName};
+use apograph_store::{ObjectName, StoreError};
+use apograph_wrap::WrapError;
 
 /// A vault could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +16,37 @@ pub enum VaultError {
     /// The caller ended the operation, or there are no random numbers to be had.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// A segment cannot have its name.
+    #[error(transparent)]
+    Name(#[from] NotAFileName),
+    /// A segment could not be wrapped or unwrapped.
+    #[error("segment {segment}")]
+    Wrap {
+        /// Its name.
+        segment: FileName,
+        /// Why.
+        #[source]
+        source: WrapError,
+    },
+    /// An object of a segment is not what was written.
+    #[error("{name} in {place} is damaged: {detail}")]
+    Object {
+        /// The store.
+        place: String,
+        /// The object.
+        name: ObjectName,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The file that says that a place is a vault is damaged, or there is another one.
+    #[error("vault.json in {place}")]
+    Head {
+        /// The store.
+        place: String,
+        /// What is wrong with it.
+        #[source]
+        detail: Detail,
+    },
     /// There is no catalog.
     #[error("{place} is no vault: {detail}")]
     NotAVault {
@@ -65,8 +98,11 @@ impl VaultError {
         match self {
             Self::Store(error) => error.code(),
             Self::Io(error) => error.code(),
+            Self::Name(error) => error.code(),
+            Self::Wrap { source, .. } => source.code(),
+            Self::Object { .. } => Code::CorruptSegment,
             Self::NotAVault { .. } => Code::NotARepository,
-            Self::Catalog { .. } => Code::CorruptManifest,
+            Self::Head { .. } | Self::Catalog { .. } => Code::CorruptManifest,
             Self::TooNew { .. } => Code::UnsupportedVersion,
             Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
         }

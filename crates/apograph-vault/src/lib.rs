@@ -29,8 +29,10 @@ mod change;
 mod contents;
 mod error;
 mod log;
+mod objects;
 mod segment;
 mod sha256;
+mod vault;
 mod version;
 
 #[doc(no_inline)]
@@ -41,9 +43,14 @@ pub use apograph_io as io;
 pub use apograph_manifest as manifest;
 #[doc(no_inline)]
 pub use apograph_store as store;
+#[doc(no_inline)]
+pub use apograph_wrap as wrap;
 pub use catalog::{Catalog, Committed};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use error::{Result, VaultError};
-pub use segment::{Check, SegmentDamage, SegmentId, StoredObject, StoredSegment, Wrapping};
+pub use objects::{Packing, put_segment, read_segment};
+pub use segment::{Check, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment, Wrapping};
 pub use sha256::Sha256;
+pub use vault::{VaultHead, create_vault, find_vault};
+pub use version::CATALOG;

@@ -4,9 +4,13 @@ use std::fmt;
 
 use apograph_format::{SegmentKind, UnixMillis};
 use apograph_manifest::{FileName, Level, Nonce, SegmentRecord};
+use apograph_store::{ObjectName, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::sha256::Sha256;
+
+/// The folder of the segments.
+const SEGMENTS: &str = "segments";
 
 /// The name of a new segment: the version that it was built on, its number among those that are added
 /// with it, its kind, and a number that no other has.
@@ -43,20 +47,14 @@ pub enum Wrapping {
     Plain,
     /// Frames of zstd, with the record and a seek table.
     Zstd,
-    /// The plain bytes, encrypted by age.
-    PlainAge,
-    /// Frames of zstd, encrypted by age.
-    ZstdAge,
 }
 
 impl Wrapping {
     /// What the names of objects end with.
-    pub const fn extension(self) -> &'static str {
+    pub(crate) const fn extension(self) -> &'static str {
         match self {
             Self::Plain => "seg",
             Self::Zstd => "zst",
-            Self::PlainAge => "seg.age",
-            Self::ZstdAge => "zst.age",
         }
     }
 }
@@ -71,16 +69,31 @@ pub struct StoredObject {
     pub sha256: Sha256,
 }
 
+/// The objects of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stored {
+    /// How they are made.
+    pub wrapping: Wrapping,
+    /// What they unwrap to, one after the other, is the segment.
+    pub objects: Vec<StoredObject>,
+}
+
+impl Stored {
+    /// How many bytes all of them have.
+    pub fn size_bytes(&self) -> u64 {
+        self.objects.iter().map(|object| object.size_bytes).sum()
+    }
+}
+
 /// A segment in a vault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredSegment {
     /// What is known of it. The name of its file is the front of its objects' names.
     pub record: SegmentRecord,
-    /// How its objects are made.
-    pub wrapping: Wrapping,
-    /// Its objects: what they unwrap to, one after the other, is the segment.
-    pub objects: Vec<StoredObject>,
+    /// Its objects.
+    pub stored: Stored,
     /// What the last verification found; `None` where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,
@@ -90,6 +103,23 @@ impl StoredSegment {
     /// Its name.
     pub const fn name(&self) -> &FileName {
         &self.record.segment.file
+    }
+
+    /// The name of one of its objects, of which there are so many: with a number where those are
+    /// several.
+    pub(crate) fn object_name(
+        name: &FileName,
+        wrapping: Wrapping,
+        number: usize,
+        count: usize,
+    ) -> Result<ObjectName, StoreError> {
+        let extension = wrapping.extension();
+        let text = if count == 1 {
+            format!("{SEGMENTS}/{name}.{extension}")
+        } else {
+            format!("{SEGMENTS}/{name}.{number:04}.{extension}")
+        };
+        Ok(ObjectName::parse(text)?)
     }
 }
 

@@ -12,6 +12,11 @@ use sha2::Digest;
 pub struct Sha256([u8; 32]);
 
 impl Sha256 {
+    /// Wraps a hash.
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The hash of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self(sha2::Sha256::digest(bytes).into())

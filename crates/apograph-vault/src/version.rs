@@ -17,8 +17,8 @@ use crate::sha256::Sha256;
 
 /// The format of what is written here. What a program does not know it refuses.
 const FORMAT: u32 = 1;
-/// The folder of the versions.
-pub(crate) const CATALOG: &str = "catalog";
+/// The folder of the versions of a catalog.
+pub const CATALOG: &str = "catalog";
 /// The most bytes that a version may have as an object.
 pub(crate) const VERSION_MAX_BYTES: u64 = 256 << 20;
 /// The most bytes that a line may have: a record of almost a million gaps.

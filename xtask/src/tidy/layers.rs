@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "apograph-format",
             "apograph-io",
             "apograph-store",
+            "apograph-wrap",
             "apograph-manifest",
         ],
     ),
@@ -25,7 +26,9 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "apograph-format",
             "apograph-io",
+            "apograph-store",
             "apograph-manifest",
+            "apograph-vault",
             "apograph-wal",
         ],
     ),

@@ -38,9 +38,10 @@ impl Chain {
         let repository = self.repository();
         let words = words.split(' ').map(|word| match word {
             "OUT" => output.to_owned(),
-            word => match word.strip_prefix("REPO") {
-                Some(rest) => repository.join(rest.trim_start_matches('/')),
-                None => word.into(),
+            word => match (word.strip_prefix("REPO"), word.strip_prefix("OUT/")) {
+                (Some(rest), _) => repository.join(rest.trim_start_matches('/')),
+                (None, Some(rest)) => output.join(rest),
+                (None, None) => word.into(),
             },
         });
         let command = env!("CARGO_BIN_EXE_apograph");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::command::V1;
+use crate::command::{V1, V2};
 
 fn second_segment() -> Value {
     json!({
@@ -12,6 +12,65 @@ fn second_segment() -> Value {
         "created_at": "2026-11-21T07:27:16.485Z", "present": true, "usable": true,
         "generation": 1, "verified_at": null, "frames_verified_at": null,
     })
+}
+
+/// A vault answers as the repository that was copied into it.
+#[test]
+fn copy() {
+    for chain in [V1, V2] {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = folder.path().join("vault");
+        let (exit, init) = chain.apograph(&vault, "init OUT --vault");
+        assert_eq!((exit, &init["outcome"]), (Some(0), &json!("created")));
+        let (exit, mut copy) = chain.apograph(&vault, "copy REPO OUT");
+        let stored_bytes = copy["stored_bytes"].take();
+        assert!(
+            stored_bytes.as_u64() < copy["bytes"].as_u64(),
+            "{stored_bytes}"
+        );
+        let bytes = copy["bytes"].take();
+        let expected = json!({
+            "command": "copy", "from": copy["from"], "to": copy["to"], "segments": 4, "present": 0,
+            "bytes": null, "stored_bytes": null, "warnings": [],
+        });
+        assert_eq!((exit, copy), (Some(0), expected));
+        let (_, list) = chain.apograph(&vault, "list REPO");
+        let (exit, of_vault) = chain.apograph(&vault, "list OUT");
+        assert_eq!(exit, Some(0));
+        for key in ["generation", "restorable", "restorable_lsns", "holes"] {
+            assert_eq!(of_vault[key], list[key], "{key}");
+        }
+        let (exit, verified) = chain.apograph(&vault, "verify OUT");
+        assert_eq!((exit, &verified["bytes"]), (Some(0), &bytes));
+        let epochs = |words| {
+            let (exit, log) = chain.apograph(&vault, words);
+            assert_eq!(exit, Some(0));
+            let commits = log["commits"].as_array().unwrap().iter();
+            commits
+                .map(|commit| commit["epoch"].clone())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(epochs("log OUT"), epochs("log REPO"));
+        let (exit, again) = chain.apograph(&vault, "copy REPO OUT --compress none");
+        assert_eq!(
+            (exit, &again["segments"], &again["present"]),
+            (Some(0), &json!(0), &json!(4))
+        );
+        let (exit, init) = chain.apograph(&vault, "init OUT --vault");
+        assert_eq!((exit, &init["outcome"]), (Some(0), &json!("unchanged")));
+        let (exit, refused) = chain.apograph(&vault, "copy REPO OUT/segments");
+        assert_eq!(
+            (exit, &refused["error"]["code"]),
+            (Some(4), &json!("not-a-repository"))
+        );
+        let hint = refused["error"]["hint"].as_str().unwrap();
+        assert_eq!(hint, "`apograph init TO --vault` makes a vault");
+        let (exit, refused) = chain.apograph(&vault, "copy REPO OUT --compress 20");
+        assert_eq!(
+            (exit, &refused["error"]["code"]),
+            (Some(2), &json!("usage"))
+        );
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use apograph_wal::TimelineState;
 use super::{Behind, Opening};
 use crate::check::{Expected, FileCheck, check_beside, check_end, check_size};
 use crate::error::Result;
-use crate::segment::{FullFile, IncrementFile};
+use crate::segment::{FullFile, IncrementFile, StoredFile};
 use crate::segment_defect::SegmentDefect;
 use crate::summary::Surroundings;
 use crate::timelines::image_timeline;
@@ -84,8 +84,8 @@ impl Opening<'_> {
     ) -> std::result::Result<Read, Defect> {
         let segment = expected.segment;
         let at = self.folder.at(&segment.file);
-        let file =
-            FullFile::open(at).map_err(|defect| defect.in_file(at, expected, self.context))?;
+        let file = FullFile::open(at)
+            .map_err(|defect| defect.in_file(|| StoredFile::open(at), expected, self.context))?;
         let hash = if self.sums(expected) {
             Some(file.check(expected, self.context)?.blake3)
         } else {
@@ -155,8 +155,8 @@ impl Opening<'_> {
     ) -> std::result::Result<Read, Defect> {
         let segment = expected.segment;
         let at = self.folder.at(&segment.file);
-        let file =
-            IncrementFile::open(at).map_err(|defect| defect.in_file(at, expected, self.context))?;
+        let file = IncrementFile::open(at)
+            .map_err(|defect| defect.in_file(|| StoredFile::open(at), expected, self.context))?;
         check_size(file.bytes().len() as u64, segment)?;
         let header = file.header;
         let flags = header.flags;

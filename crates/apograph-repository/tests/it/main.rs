@@ -3,6 +3,8 @@
 mod adopt;
 mod check;
 mod contents;
+#[cfg(feature = "vault")]
+mod copy;
 mod counting;
 mod errors;
 mod folder;

@@ -3,6 +3,7 @@
 mod catalog;
 mod faults;
 mod model;
+mod objects;
 mod races;
 mod sleepers;
 
@@ -10,14 +11,14 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use apograph_format::UnixMillis;
+use apograph_format::{SegmentKind, UnixMillis};
 use apograph_io::{Folder, Mode, RealDisk, SystemClock};
 use apograph_manifest::{FileName, Nonce, SegmentRecord};
 use apograph_store::{FolderStore, ObjectName, Store};
 use apograph_testing::scratch::scratch;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, Committed, SegmentId, Settings, Sha256, StoredObject,
-    StoredSegment, Wrapping,
+    Catalog, CatalogChange, CatalogSegment, Committed, SegmentId, Settings, Sha256, Stored,
+    StoredObject, StoredSegment, Wrapping,
 };
 use tempfile::TempDir;
 
@@ -41,14 +42,18 @@ fn opened(store: &dyn Store) -> Catalog<'_> {
     Catalog::open(store, &SystemClock, "test").expect("opened")
 }
 
-/// An increment with a number.
-fn segment(number: u64) -> StoredSegment {
-    let id = SegmentId {
+fn id(number: u64) -> SegmentId {
+    SegmentId {
         built_on: number,
         index: 0,
-        kind: apograph_format::SegmentKind::Incremental,
+        kind: SegmentKind::Incremental,
         nonce: Nonce::new(number.into()),
-    };
+    }
+}
+
+/// An increment with a number.
+fn segment(number: u64) -> StoredSegment {
+    let id = id(number);
     let record = format!(
         r#"{{
             "segment": {{
@@ -65,11 +70,13 @@ fn segment(number: u64) -> StoredSegment {
     let record: SegmentRecord = serde_json::from_str(&record).expect("a record");
     StoredSegment {
         record,
-        wrapping: Wrapping::Zstd,
-        objects: vec![StoredObject {
-            size_bytes: number,
-            sha256: Sha256::of(&number.to_le_bytes()),
-        }],
+        stored: Stored {
+            wrapping: Wrapping::Zstd,
+            objects: vec![StoredObject {
+                size_bytes: number,
+                sha256: Sha256::of(&number.to_le_bytes()),
+            }],
+        },
         check: None,
     }
 }

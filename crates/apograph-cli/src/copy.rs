@@ -1,0 +1,58 @@
+//! `apograph copy`
+
+use apograph_io::Folder;
+use apograph_repository::{Copied, Pack, Repository, RepositoryError, copy_to_vault};
+use serde_json::{Map, Value, json};
+
+use crate::args::Copy;
+use crate::failure::Failure;
+use crate::{Report, Session, display};
+
+pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure> {
+    let from = Repository::open(&args.from, session.context)?;
+    let to = Folder::find(&args.to).map_err(RepositoryError::from)?;
+    let to = to.ok_or_else(|| RepositoryError::NotARepository {
+        path: args.to.clone(),
+        detail: "there is no such folder".to_owned(),
+    });
+    let pack = args.compress.map_or(Pack::Best, Pack::As);
+    let copied = to.and_then(|to| copy_to_vault(&from, &to, pack, session.context));
+    let copied = copied.map_err(|error| {
+        let is_other = matches!(error, RepositoryError::OtherHistory { .. });
+        let is_none =
+            matches!(&error, RepositoryError::NotARepository { path, .. } if *path == args.to);
+        let failure = Failure::from(error);
+        if is_other {
+            failure.hinting("copy into another vault: `apograph init TO --vault` makes one")
+        } else if is_none {
+            failure.hinting("`apograph init TO --vault` makes a vault")
+        } else {
+            failure
+        }
+    })?;
+    let Copied {
+        segments,
+        present,
+        bytes,
+        stored_bytes,
+    } = copied;
+    let mut object = Map::new();
+    let mut put = |key: &str, value| object.insert(key.to_owned(), value);
+    put("command", json!("copy"));
+    put("segments", json!(segments));
+    put("present", json!(present));
+    put("bytes", json!(bytes));
+    put("stored_bytes", json!(stored_bytes));
+    display::put_path(&mut object, "from", &args.from);
+    display::put_path(&mut object, "to", &args.to);
+    let to = display::path(&args.to);
+    let text = if segments == 0 {
+        let present = display::count(present, "segment");
+        format!("Nothing to copy: {to} has {present}, all that there are.\n")
+    } else {
+        let (bytes, stored_bytes) = (display::size(bytes), display::size(stored_bytes));
+        let segments = display::count(segments, "segment");
+        format!("Copied {segments} to {to}: {bytes}, stored in {stored_bytes}.\n")
+    };
+    Ok(Report::done(text, Value::Object(object)))
+}

@@ -1,0 +1,237 @@
+//! Copying a repository into a vault.
+//!
+//! Segment after segment is checked, stored and committed, in the order of the chain: so what is there
+//! when a copy is ended is the front of the repository, and the next one goes on from it. The copy is
+//! of the same history where the vault has the same segments in the same order, by their hashes.
+
+use std::path::Path;
+
+use apograph_format::{Blake3, SegmentKind};
+use apograph_io::{Context, Folder, IoError, Mode, exists, random};
+use apograph_manifest::{
+    ChainEntry, Evidence, FileName, Nonce, SegmentRecord, SegmentStamp, Unusable,
+};
+use apograph_store::FolderStore;
+use apograph_vault::wrap::Compression;
+use apograph_vault::{
+    CATALOG, Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, create_vault,
+    find_vault, put_segment,
+};
+
+use crate::check::check_file;
+use crate::error::{RepositoryError, Result};
+use crate::init::Initialized;
+use crate::place::check_outside_logs;
+use crate::repository::Repository;
+use crate::segment_defect::SegmentDefect;
+
+/// Who writes, as the versions of a catalog say it to people.
+const WRITER: &str = concat!("apograph ", env!("CARGO_PKG_VERSION"));
+
+/// How segments are packed in a vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pack {
+    /// Each kind as is best for it.
+    #[default]
+    Best,
+    /// All by one.
+    As(Packing),
+}
+
+impl Pack {
+    const fn of(self, kind: SegmentKind) -> Packing {
+        match (self, kind) {
+            (Self::As(packing), _) => packing,
+            (Self::Best, SegmentKind::Full) => Packing::Zstd(Compression::IMAGE),
+            (Self::Best, SegmentKind::Incremental) => Packing::Zstd(Compression::LOG),
+        }
+    }
+}
+
+/// What a copy did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// How many segments were copied.
+    pub segments: u64,
+    /// How many were there already.
+    pub present: u64,
+    /// The bytes of those that were copied.
+    pub bytes: u64,
+    /// What they became.
+    pub stored_bytes: u64,
+}
+
+/// Makes a vault at `path`, where nothing is, or an empty folder.
+///
+/// # Errors
+///
+/// [`RepositoryError::NotARepository`] where there is anything else but a vault;
+/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Vault`] and
+/// [`RepositoryError::Io`].
+pub fn init_vault(path: &Path, context: Context<'_>) -> Result<Initialized> {
+    let refused = |detail: String| RepositoryError::NotARepository {
+        path: path.to_owned(),
+        detail,
+    };
+    let disk = context.disk;
+    let (folder, initialized) = match Folder::find(path) {
+        Ok(Some(folder)) => (folder, Initialized::Adopted),
+        Ok(None) if !exists(path)? => {
+            let (parent, name) = Folder::holding(path)?;
+            check_outside_logs(&parent, path)?;
+            let folder = disk.create_folder(parent.at(name), Mode::PRIVATE.for_folder())?;
+            disk.sync_folder(&parent)?;
+            (folder, Initialized::Created)
+        }
+        Ok(None) | Err(IoError::NotAFolder { .. }) => {
+            return Err(refused("it is no folder".to_owned()));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    check_outside_logs(&folder, path)?;
+    let store = FolderStore::new(disk, folder.clone(), Mode::PRIVATE);
+    if find_vault(&store)?.is_some() {
+        return Ok(Initialized::Present);
+    }
+    for name in folder.names()? {
+        let name = name?;
+        // What a killed `init` left.
+        if name != CATALOG && name != "lost+found" {
+            return Err(refused(format!("it holds {}", name.to_string_lossy())));
+        }
+    }
+    create_vault(&store, context.clock, WRITER)?;
+    Ok(initialized)
+}
+
+/// Copies what a vault lacks of a repository into it. The vault has to be empty, or hold the same
+/// history.
+///
+/// # Errors
+///
+/// [`RepositoryError::NotARepository`] where the folder is no vault;
+/// [`RepositoryError::OtherHistory`], and then nothing is written; [`RepositoryError::Unusable`] at
+/// the first segment that is damaged or missing: those before it are copied.
+/// [`RepositoryError::Vault`] and [`RepositoryError::Io`].
+pub fn copy_to_vault(
+    from: &Repository,
+    to: &Folder,
+    pack: Pack,
+    context: Context<'_>,
+) -> Result<Copied> {
+    let store = FolderStore::new(context.disk, to.clone(), Mode::PRIVATE);
+    if find_vault(&store)?.is_none() {
+        return Err(RepositoryError::NotARepository {
+            path: to.path().to_owned(),
+            detail: "it is no vault".to_owned(),
+        });
+    }
+    let mut catalog = Catalog::open(&store, context.clock, WRITER)?;
+    let mut there = Vec::new();
+    let settings = catalog.read(&mut |segment| {
+        if let CatalogSegment::Live(segment) = segment {
+            there.push((segment.record.hash, segment.name().clone()));
+        }
+        Ok(())
+    })?;
+    let entries = from.chain().entries();
+    let is_same =
+        |(entry, (hash, _)): (&ChainEntry, &(Blake3, FileName))| entry.hash == Some(*hash);
+    if there.len() > entries.len() || !entries.iter().zip(&there).all(is_same) {
+        return Err(RepositoryError::OtherHistory {
+            path: to.path().to_owned(),
+        });
+    }
+    let rest = entries.get(there.len()..).unwrap_or_default();
+    let sizes = rest.iter().map(|entry| entry.segment.size_bytes);
+    context.monitor.phase("copying", sizes.sum());
+    let mut copied = Copied {
+        present: there.len() as u64,
+        ..Copied::default()
+    };
+    let is_last = |entry: &ChainEntry| rest.last().is_some_and(|last| last == entry);
+    for (index, entry) in rest.iter().enumerate() {
+        let index = there.len() + index;
+        let segment = &entry.segment;
+        let unusable = |defect| match defect {
+            SegmentDefect::Io(error) => RepositoryError::Io(error),
+            SegmentDefect::Unusable(reason) => RepositoryError::Unusable {
+                path: from.file_of(segment).path(),
+                reason,
+            },
+        };
+        let known = from.record(index).map(SegmentRecord::from);
+        let Some(mut record) = known else {
+            let reason = entry.unusable.as_deref().cloned();
+            return Err(unusable(reason.unwrap_or(Unusable::Missing).into()));
+        };
+        let file = from.stored(segment, context).map_err(unusable)?;
+        check_file(file.bytes(), entry.into(), context).map_err(unusable)?;
+        let id = SegmentId {
+            built_on: catalog.version(),
+            index: 0,
+            kind: segment.kind,
+            nonce: Nonce::new(random()?),
+        };
+        (record.verified, record.damaged) = (None, None);
+        let packing = pack.of(segment.kind);
+        let stored = put_segment(&store, id, file.bytes(), record, packing, context)?;
+        let evidence = is_last(entry).then(|| evidence(from, &stored.record));
+        copied.segments += 1;
+        copied.bytes += segment.size_bytes;
+        copied.stored_bytes += stored.stored.size_bytes();
+        let change = CatalogChange::Added {
+            segments: vec![stored],
+            evidence: evidence.flatten().map(Box::new),
+        };
+        commit(&mut catalog, change, to)?;
+    }
+    let looked = from
+        .notes()
+        .ok()
+        .flatten()
+        .and_then(|notes| notes.looked_until);
+    if let Some(until) = looked
+        && settings.looked_until.is_none_or(|before| before < until)
+    {
+        commit(&mut catalog, CatalogChange::Looked { until }, to)?;
+    }
+    Ok(copied)
+}
+
+/// What the newest backup of a repository wrote down of the log, with the name that its last segment
+/// has now.
+fn evidence(from: &Repository, last: &SegmentRecord) -> Option<Evidence> {
+    let evidence = from.evidence()?;
+    let segment = SegmentStamp {
+        file: last.segment.file.clone(),
+        hash: last.hash,
+    };
+    (evidence.segment.hash == last.hash).then(|| Evidence {
+        segment,
+        ..evidence.clone()
+    })
+}
+
+/// Commits what another writer may not have been in the way of: the chain would be another one.
+fn commit(catalog: &mut Catalog<'_>, change: CatalogChange, to: &Folder) -> Result<()> {
+    let is_harmless = |others: &[CatalogChange]| {
+        let mut others = others.iter();
+        others.all(|other| {
+            matches!(
+                other,
+                CatalogChange::Looked { .. } | CatalogChange::Verified { .. }
+            )
+        })
+    };
+    let changes = vec![change];
+    let committed = catalog.commit(changes.clone(), &mut |others| {
+        is_harmless(others).then(|| changes.clone())
+    })?;
+    match committed {
+        Committed::Version(_) => Ok(()),
+        Committed::Dropped => Err(RepositoryError::Busy {
+            path: to.path().to_owned(),
+        }),
+    }
+}

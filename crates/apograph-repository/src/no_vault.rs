@@ -1,0 +1,49 @@
+//! What stands for vaults where the library is built without them.
+
+use apograph_format::Code;
+use apograph_io::{At, Context, Folder, Source};
+use apograph_manifest::{ChainEntry, Evidence, Notes};
+
+use crate::error::{RepositoryError, Result};
+use crate::segment_defect::SegmentDefect;
+
+/// The object that says that a folder is a vault.
+const HEAD: &str = "vault.json";
+
+/// There are none.
+#[derive(Debug)]
+pub(crate) enum VaultSegments {}
+
+/// There is none.
+pub(crate) struct VaultRead {
+    pub(crate) segments: VaultSegments,
+    pub(crate) entries: Vec<ChainEntry>,
+    pub(crate) evidence: Option<Evidence>,
+    pub(crate) notes: Notes,
+}
+
+impl VaultSegments {
+    pub(crate) fn are_in(folder: &Folder) -> Result<bool> {
+        Ok(folder.at(HEAD).exists()?)
+    }
+
+    /// A vault cannot be read.
+    pub(crate) fn find(folder: &Folder) -> Result<Option<VaultRead>> {
+        if !Self::are_in(folder)? {
+            return Ok(None);
+        }
+        Err(RepositoryError::NoneUsable {
+            path: folder.path().to_owned(),
+            code: Code::UnsupportedVersion,
+            detail: "it is a vault, and this program was built without vaults".into(),
+        })
+    }
+
+    pub(crate) fn fetch(
+        &self,
+        _at: At<'_>,
+        _context: Context<'_>,
+    ) -> std::result::Result<Source, SegmentDefect> {
+        match *self {}
+    }
+}

@@ -1,0 +1,199 @@
+//! Copies into a vault.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use apograph_io::{Context, Folder, Monitor};
+use apograph_repository::vault::Packing;
+use apograph_repository::{
+    Copied, Initialized, Pack, Repository, RepositoryError, Result, Writer, copy_to_vault,
+    init_vault,
+};
+use apograph_testing::errors::told;
+use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::stage::Stage;
+
+use crate::forge::{damage, remove};
+
+fn vault(stage: &Stage) -> PathBuf {
+    let vault = stage.path("vault");
+    let made = init_vault(&vault, Context::default()).expect("a vault");
+    assert_eq!(made, Initialized::Created);
+    vault
+}
+
+fn copied(from: &Path, to: &Path, context: Context<'_>) -> Result<Copied> {
+    let from = Repository::open(from, Context::default())?;
+    let to = Folder::open(to).expect("a folder");
+    copy_to_vault(&from, &to, Pack::Best, context)
+}
+
+/// How many segments a vault has.
+fn count(vault: &Path) -> usize {
+    let opened = Repository::open(vault, Context::default()).expect("a vault");
+    opened.chain().entries().len()
+}
+
+#[test]
+fn what_is_there_already_is_not_copied_again() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let vault = vault(&stage);
+        stage.keep_segments(2);
+        let first = copied(&stage.repository(), &vault, Context::default()).expect("copied");
+        assert_eq!((first.segments, first.present), (2, 0));
+        let again = copied(&stage.repository(), &vault, Context::default()).expect("nothing");
+        assert_eq!((again.segments, again.present, again.bytes), (0, 2, 0));
+        let whole = Stage::new(fixtures);
+        let rest = copied(&whole.repository(), &vault, Context::default()).expect("copied");
+        assert_eq!((rest.segments, rest.present), (2, 2));
+        assert!(rest.stored_bytes > 0);
+        assert_eq!(count(&vault), 4);
+    }
+}
+
+#[test]
+fn another_history_is_refused_and_nothing_is_written() {
+    let stage = Stage::new(V1);
+    let vault = vault(&stage);
+    copied(&stage.repository(), &vault, Context::default()).expect("copied");
+    let other = Stage::of(V1, "03_two_fulls");
+    let shorter = Stage::new(V1);
+    shorter.keep_segments(3);
+    for from in [other, shorter] {
+        let error = copied(&from.repository(), &vault, Context::default()).expect_err("another");
+        assert_eq!(error.code().as_str(), "chain-broken");
+        assert!(told(&error).ends_with("vault holds another history"));
+        assert_eq!(count(&vault), 4);
+    }
+}
+
+#[test]
+fn a_segment_that_cannot_be_used_ends_the_copy_and_is_named() {
+    let stage = Stage::new(V2);
+    let vault = vault(&stage);
+    damage(&stage, "backup_incr_0002.wal");
+    let error = copied(&stage.repository(), &vault, Context::default()).expect_err("damaged");
+    assert_eq!(error.code().as_str(), "corrupt-segment");
+    assert!(told(&error).contains("backup_incr_0002.wal"), "{error}");
+    assert_eq!(count(&vault), 2, "those before it are there");
+    let stage = Stage::new(V2);
+    remove(&stage, "backup_full_0000.grafeo");
+    let error = copied(&stage.repository(), &vault, Context::default()).expect_err("missing");
+    assert!(
+        matches!(error, RepositoryError::OtherHistory { .. }),
+        "{error}"
+    );
+}
+
+/// Ends an operation when it was asked so often whether to go on.
+struct After {
+    asked: AtomicU64,
+    limit: u64,
+}
+
+impl Monitor for After {
+    fn is_interrupted(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) >= self.limit
+    }
+}
+
+#[test]
+fn a_copy_that_is_ended_anywhere_goes_on_from_there() {
+    let stage = Stage::new(V1);
+    let vault = vault(&stage);
+    let mut ended = 0;
+    for limit in 0.. {
+        let monitor = After {
+            asked: AtomicU64::new(0),
+            limit,
+        };
+        let context = Context::heard_by(&monitor);
+        let before = count_or_none(&vault);
+        match copied(&stage.repository(), &vault, context) {
+            Ok(_) => break,
+            Err(error) => {
+                assert_eq!(error.code().as_str(), "interrupted");
+                assert!(count_or_none(&vault) >= before);
+                ended += 1;
+            }
+        }
+    }
+    assert!(ended >= 4, "{ended}");
+    assert_eq!(count(&vault), 4);
+}
+
+fn count_or_none(vault: &Path) -> usize {
+    Repository::open(vault, Context::default()).map_or(0, |opened| opened.chain().entries().len())
+}
+
+#[test]
+fn an_object_that_is_damaged_or_gone_is_a_segment_that_cannot_be_used() {
+    for pack in [Pack::Best, Pack::As(Packing::Plain)] {
+        let stage = Stage::new(V1);
+        let vault = vault(&stage);
+        let from = Repository::open(&stage.repository(), Context::default()).expect("opened");
+        let to = Folder::open(&vault).expect("a folder");
+        copy_to_vault(&from, &to, pack, Context::default()).expect("copied");
+        let opened = Repository::open(&vault, Context::default()).expect("a vault");
+        let segment = &opened.chain().entries()[1].segment;
+        let name = segment.file.as_str();
+        let objects = fs::read_dir(vault.join("segments")).expect("objects");
+        let object = objects
+            .map(|entry| entry.expect("an object").path())
+            .find(|path| path.to_string_lossy().contains(name))
+            .expect("the object of the segment");
+        let mut bytes = fs::read(&object).expect("an object");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&object, bytes).expect("damaged");
+        let defect = opened
+            .stored(segment, Context::default())
+            .expect_err("damaged");
+        assert_eq!(defect.code().as_str(), "corrupt-segment");
+        fs::remove_file(&object).expect("removed");
+        let defect = opened
+            .stored(segment, Context::default())
+            .expect_err("gone");
+        assert_eq!(defect.to_string(), "it is missing");
+    }
+}
+
+#[test]
+fn only_an_empty_folder_or_none_becomes_a_vault() {
+    let stage = Stage::new(V1);
+    let refused = |path: &Path| init_vault(path, Context::default()).expect_err("refused");
+    assert_eq!(
+        refused(&stage.repository()).code().as_str(),
+        "not-a-repository"
+    );
+    let file = stage.path("file");
+    fs::write(&file, b"").expect("a file");
+    assert_eq!(refused(&file).code().as_str(), "not-a-repository");
+    let empty = stage.path("empty");
+    fs::create_dir(&empty).expect("a folder");
+    let made = |path: &Path| init_vault(path, Context::default()).expect("made");
+    assert_eq!(made(&empty), Initialized::Adopted);
+    assert_eq!(made(&empty), Initialized::Present);
+    // A killed command has made the catalog, and not what says that there is one.
+    fs::remove_file(empty.join("vault.json")).expect("removed");
+    assert_eq!(made(&empty), Initialized::Adopted);
+}
+
+#[test]
+fn nothing_but_a_copy_writes_to_a_vault() {
+    let stage = Stage::new(V1);
+    let vault = vault(&stage);
+    copied(&stage.repository(), &vault, Context::default()).expect("copied");
+    let folder = Folder::open(&vault).expect("a folder");
+    let writer = Writer::lock(&folder, Context::default()).expect("a lock");
+    let error = writer
+        .open(apograph_io::Mode::PRIVATE)
+        .expect_err("a vault");
+    assert_eq!(error.code().as_str(), "not-a-repository");
+    assert!(told(&error).contains("it is a vault"));
+    let error = copied(&stage.repository(), &stage.repository(), Context::default());
+    let error = error.expect_err("no vault");
+    assert!(told(&error).ends_with("it is no vault"));
+}
