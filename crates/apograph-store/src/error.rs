@@ -4,6 +4,7 @@ use apograph_format::Code;
 use apograph_io::IoError;
 
 use crate::name::{NameError, ObjectName};
+use crate::remote::RemoteError;
 
 /// An operation on a store that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,16 @@ pub enum StoreError {
     /// A text is no name of an object.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// An object store did not do what it was asked for. What was to be created may be there.
+    #[error("cannot {operation} {address}")]
+    Remote {
+        /// The operation, as a verb.
+        operation: &'static str,
+        /// The store, and the object or the folder.
+        address: String,
+        /// Why.
+        source: RemoteError,
+    },
     /// An object is not there.
     #[error("{place} has no {name}")]
     Missing {
@@ -70,6 +81,7 @@ impl StoreError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Io(error) => error.code(),
+            Self::Remote { source, .. } => source.code(),
             Self::Unsafe { .. } => Code::StoreUnsafe,
             _ => Code::Io,
         }

@@ -5,6 +5,7 @@
 //!
 //! - [`ObjectName`]: names that every store can have, and no name leads out of it;
 //! - [`FolderStore`]: objects in a folder, durably, on whatever file system;
+//! - `CloudStore`, with the feature `cloud`: objects in a bucket, `s3://`, `gs://` or `az://`;
 //! - [`probe`]: whether a store really lets only one of several writers create a name.
 //!
 //! ```
@@ -20,18 +21,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "cloud")]
+mod cloud;
 mod error;
 mod folder;
 mod name;
 mod probe;
+mod remote;
 mod store;
 
 #[doc(no_inline)]
 pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
+#[cfg(feature = "cloud")]
+pub use cloud::CloudStore;
 pub use error::{Result, StoreError};
 pub use folder::FolderStore;
 pub use name::{NameError, ObjectName};
 pub use probe::{PROBES, probe};
+pub use remote::RemoteError;
 pub use store::{Created, Listing, Object, Store, Upload};

@@ -14,6 +14,8 @@ fn check(clause: &str) {
         .expect("a clause");
     with_folder_store(|store| keeps(&store));
     with_folder_store(|store| keeps(&FaultyStore::new(store, SystemClock)));
+    #[cfg(feature = "cloud")]
+    crate::cloud::with_cloud_store(keeps);
 }
 
 fn with_folder_store(act: impl FnOnce(FolderStore<'static>)) {
