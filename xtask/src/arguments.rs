@@ -83,6 +83,11 @@ pub(crate) enum Command {
         #[arg(long)]
         keep: bool,
     },
+    /// Holds real object stores, which are servers of this machine, to the contract of the stores
+    Stores {
+        /// The only servers, as `moto`; a wrong one is answered with all there are
+        names: Vec<String>,
+    },
     /// Packages what is published
     Release {
         /// Builds each package, and sends none

@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
-//! `lives`, `clients`, `bench`, `release`, `dist`, `platforms`.
+//! `lives`, `clients`, `stores`, `bench`, `release`, `dist`, `platforms`.
 
 mod arguments;
 mod bench;
@@ -10,6 +10,7 @@ mod lives;
 mod metadata;
 mod release;
 mod run;
+mod stores;
 mod test_programs;
 mod tidy;
 mod tools;
@@ -62,6 +63,7 @@ fn main() -> anyhow::Result<()> {
             features,
             keep,
         }),
+        Command::Stores { names } => stores::stores(&names),
         Command::Bench {
             prepare,
             check,

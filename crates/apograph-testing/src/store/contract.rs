@@ -224,7 +224,7 @@ fn an_object_is_whole_or_not_there(store: &dyn Store) {
     let bytes = vec![7; 1 << 20];
     let start = Barrier::new(2);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let writer = scope.spawn(|| {
             start.wait();
             for number in 0..20 {
                 store.create(&name(&format!("x/{number}")), &bytes).unwrap();
@@ -234,9 +234,11 @@ fn an_object_is_whole_or_not_there(store: &dyn Store) {
         for number in 0..20 {
             let name = name(&format!("x/{number}"));
             let found = loop {
+                let is_over = writer.is_finished();
                 if let Some(found) = store.read(&name, 2 << 20).unwrap() {
                     break found;
                 }
+                assert!(!is_over, "{number} is not there");
             };
             assert!(found == bytes, "{number}: {} bytes", found.len());
         }

@@ -1,0 +1,122 @@
+//! The contract of the stores, over real servers of this machine.
+//!
+//! Each server is installed into the target folder, started on a port of the loopback, asked, and
+//! stopped. What a server does not have is skipped, and said so.
+
+mod install;
+mod server;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
+
+use self::server::{Running, SERVERS, Server};
+use crate::metadata::target_folder;
+use crate::run::{cargo, root, run};
+
+/// What came of the servers.
+#[derive(Debug, Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+pub(crate) fn stores(names: &[String]) -> Result<()> {
+    let known: Vec<_> = SERVERS.iter().map(|server| server.name).collect();
+    for name in names {
+        ensure!(
+            known.contains(&name.as_str()),
+            "there is no server {name}; there are: {}",
+            known.join(", ")
+        );
+    }
+    let features = ["--features", "cloud"];
+    println!("==> the client, and a stand-in with mishaps");
+    run(cargo(["test", "--quiet", "--package", "apograph-store"]).args(features))?;
+    let build = ["build", "--quiet", "--package", "apograph-testing"];
+    run(cargo(build)
+        .args(features)
+        .args(["--bin", "store-contract"]))?;
+    let target = target_folder()?;
+    let program = target.join("debug/store-contract");
+    let mut tally = Tally::default();
+    for server in SERVERS {
+        if names.is_empty() || names.iter().any(|name| name == server.name) {
+            println!("==> {}", server.name);
+            tally.add(server, &program, &target.join("stores"));
+        }
+    }
+    let Tally {
+        passed,
+        failed,
+        skipped,
+    } = tally;
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    if failed > 0 {
+        bail!("a store does not keep what it promises");
+    }
+    Ok(())
+}
+
+impl Tally {
+    /// Installs a server, starts it, and asks it everything.
+    fn add(&mut self, server: &'static Server, program: &Path, folder: &Path) {
+        if let Err(error) = install::install(server.package, folder) {
+            println!("    skipped: it cannot be installed: {error:#}");
+            self.skipped += 1;
+            return;
+        }
+        match server.start(folder) {
+            Ok(running) => self.ask(&running, program),
+            Err(error) => {
+                println!("    it does not start: {error:#}");
+                self.failed += 1;
+            }
+        }
+    }
+
+    /// The server ends with `running`.
+    fn ask(&mut self, running: &Running, program: &Path) {
+        let server = running.server;
+        if server.is_safe {
+            self.check(running, program, &[], None);
+        } else {
+            println!("    skipped: the contract, which it does not keep");
+            self.skipped += 1;
+            self.check(running, program, &[], Some("store-unsafe"));
+        }
+        self.check(running, program, server.nowhere, Some("store-unreachable"));
+        if server.denied.is_empty() {
+            println!("    skipped: wrong credentials, which it takes");
+            self.skipped += 1;
+        } else {
+            self.check(running, program, server.denied, Some("access-denied"));
+        }
+    }
+
+    /// One run of the program, with settings that differ from those that lead to the server.
+    fn check(
+        &mut self,
+        running: &Running,
+        program: &Path,
+        settings: &[(&str, &str)],
+        expected: Option<&str>,
+    ) {
+        let mut command = Command::new(program);
+        command
+            .arg(running.server.address)
+            .args(expected)
+            .envs(running.settings())
+            .envs(settings.iter().copied())
+            .current_dir(root());
+        match run(&mut command) {
+            Ok(()) => self.passed += 1,
+            Err(error) => {
+                println!("    {error:#}");
+                self.failed += 1;
+            }
+        }
+    }
+}
