@@ -9,9 +9,9 @@ mod server;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Error, Result, bail, ensure};
 
-use self::server::{Running, SERVERS, Server};
+use self::server::{Running, SERVERS, Server, Settings};
 use crate::metadata::target_folder;
 use crate::run::{cargo, root, run};
 
@@ -63,60 +63,65 @@ pub(crate) fn stores(names: &[String]) -> Result<()> {
 impl Tally {
     /// Installs a server, starts it, and asks it everything.
     fn add(&mut self, server: &'static Server, program: &Path, folder: &Path) {
-        if let Err(error) = install::install(server.package, folder) {
+        if let Err(error) = server.install(folder) {
             println!("    skipped: it cannot be installed: {error:#}");
             self.skipped += 1;
             return;
         }
         match server.start(folder) {
             Ok(running) => self.ask(&running, program),
-            Err(error) => {
-                println!("    it does not start: {error:#}");
-                self.failed += 1;
-            }
+            Err(error) => self.fail(&error.context("it does not start")),
         }
     }
 
     /// The server ends with `running`.
     fn ask(&mut self, running: &Running, program: &Path) {
         let server = running.server;
+        let contract = running.settings();
         if server.is_safe {
-            self.check(running, program, &[], None);
+            self.check(program, server, contract, None);
         } else {
             println!("    skipped: the contract, which it does not keep");
             self.skipped += 1;
-            self.check(running, program, &[], Some("store-unsafe"));
+            self.check(program, server, contract, Some("store-unsafe"));
         }
-        self.check(running, program, server.nowhere, Some("store-unreachable"));
+        match running.nowhere() {
+            Ok(nowhere) => self.check(program, server, nowhere, Some("store-unreachable")),
+            Err(error) => self.fail(&error),
+        }
         if server.denied.is_empty() {
             println!("    skipped: wrong credentials, which it takes");
             self.skipped += 1;
         } else {
-            self.check(running, program, server.denied, Some("access-denied"));
+            let denied = server.denied.iter();
+            let denied = denied.map(|(name, value)| (*name, (*value).to_owned()));
+            let settings = running.settings().into_iter().chain(denied).collect();
+            self.check(program, server, settings, Some("access-denied"));
         }
     }
 
-    /// One run of the program, with settings that differ from those that lead to the server.
+    /// One run of the program.
     fn check(
         &mut self,
-        running: &Running,
         program: &Path,
-        settings: &[(&str, &str)],
+        server: &Server,
+        settings: Settings,
         expected: Option<&str>,
     ) {
         let mut command = Command::new(program);
         command
-            .arg(running.server.address)
+            .arg(server.address)
             .args(expected)
-            .envs(running.settings())
-            .envs(settings.iter().copied())
+            .envs(settings)
             .current_dir(root());
         match run(&mut command) {
             Ok(()) => self.passed += 1,
-            Err(error) => {
-                println!("    {error:#}");
-                self.failed += 1;
-            }
+            Err(error) => self.fail(&error),
         }
+    }
+
+    fn fail(&mut self, error: &Error) {
+        println!("    {error:#}");
+        self.failed += 1;
     }
 }

