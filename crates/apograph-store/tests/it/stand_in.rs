@@ -306,7 +306,7 @@ impl Bucket {
         });
         let mut text = "<ListBucketResult>".to_owned();
         let mut within = within.peekable();
-        for _ in 0..PAGE {
+        for number in 1..=PAGE {
             let Some((key, stored)) = within.next() else {
                 break;
             };
@@ -317,7 +317,7 @@ impl Bucket {
                  <Size>{}</Size></Contents>",
                 bytes.len()
             );
-            if within.peek().is_some() && text.matches("<Key>").count() == PAGE {
+            if within.peek().is_some() && number == PAGE {
                 let _ = write!(text, "<NextContinuationToken>{key}</NextContinuationToken>");
             }
         }
