@@ -161,6 +161,21 @@ fn parts_of_an_upload_are_repeated_and_its_end_is_known() {
     }
 }
 
+/// Three parts are on their way at once, and the fourth is sent once the first is there.
+#[test]
+fn some_parts_of_an_upload_are_on_their_way_at_once() {
+    let server = StandIn::start().with("PUT part", 0, Mishap::WaitsFor(3));
+    let store = open(&server);
+    let bytes = vec![7; 48 << 20];
+    let mut upload = store.upload(&name("x")).unwrap();
+    upload.write(&bytes).unwrap();
+    upload.finish().unwrap();
+    assert!(server.object("some/prefix/x").unwrap() == bytes);
+    assert_eq!(server.waited(), [3]);
+    let asked = server.asked();
+    assert_eq!(asked.iter().filter(|kind| *kind == "PUT part").count(), 6);
+}
+
 #[test]
 fn an_upload_that_fails_or_is_dropped_is_ended() {
     let bytes = vec![7; 20 << 20];

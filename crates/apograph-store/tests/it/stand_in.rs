@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use apograph_store::io::{Clock, SystemClock};
 use jiff::Timestamp;
@@ -28,12 +29,16 @@ pub(crate) enum Mishap {
     SendsHalf,
     /// It says that the body is half of what it is.
     SaysHalf,
+    /// It does it once so many requests of the kind have come.
+    WaitsFor(usize),
 }
 
 /// The name of the bucket, of which all else is below.
 const BUCKET: &str = "bucket";
 /// What no text may have in it.
 pub(crate) const SECRET: &str = "SecretThatNobodySees";
+/// So long a request waits for others, which come at once or never.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// At most so many names are in an answer, as in that of S3.
 const PAGE: usize = 1000;
 
@@ -42,6 +47,8 @@ const PAGE: usize = 1000;
 pub(crate) struct StandIn {
     address: SocketAddr,
     state: Arc<Mutex<Bucket>>,
+    /// Whoever waits is told of each request.
+    came: Arc<Condvar>,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +57,8 @@ struct Bucket {
     uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     mishaps: Vec<(String, usize, Mishap)>,
     asked: Vec<String>,
+    /// How many had come each time that somebody had waited.
+    waited: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +91,7 @@ impl StandIn {
         let server = Self {
             address: listener.local_addr().expect("an address"),
             state: Arc::default(),
+            came: Arc::default(),
         };
         let own = server.clone();
         thread::spawn(move || {
@@ -119,6 +129,24 @@ impl StandIn {
         self.state().asked.clone()
     }
 
+    /// Waits until so many requests of a kind have come; `None` where they do not.
+    fn wait_for(&self, kind: &str, count: usize) -> Option<()> {
+        let is_few = |state: &mut Bucket| state.count(kind) < count;
+        let waited = self
+            .came
+            .wait_timeout_while(self.state(), PATIENCE, is_few)
+            .unwrap_or_else(PoisonError::into_inner);
+        let (mut state, patience) = waited;
+        let came = state.count(kind);
+        state.waited.push(came);
+        (!patience.timed_out()).then_some(())
+    }
+
+    /// How many requests of the kind had come each time that one had waited for others.
+    pub(crate) fn waited(&self) -> Vec<usize> {
+        self.state().waited.clone()
+    }
+
     /// How many uploads are neither finished nor ended.
     pub(crate) fn unfinished(&self) -> usize {
         self.state().uploads.len()
@@ -147,8 +175,9 @@ impl StandIn {
             let kind = asked.kind();
             let mishap = {
                 let mut state = self.state();
-                let index = state.asked.iter().filter(|it| **it == kind).count();
+                let index = state.count(&kind);
                 state.asked.push(kind.clone());
+                self.came.notify_all();
                 let mishaps = state.mishaps.iter();
                 let mut of_kind = mishaps.filter(|(it, at, _)| *it == kind && *at == index);
                 of_kind.next().map(|(_, _, mishap)| *mishap)
@@ -167,6 +196,10 @@ impl StandIn {
                 Some(Mishap::DoesAndHangsUp) => {
                     self.state().answer(asked);
                     return None;
+                }
+                Some(Mishap::WaitsFor(count)) => {
+                    self.wait_for(&kind, count)?;
+                    self.state().answer(asked)
                 }
                 Some(Mishap::SendsHalf | Mishap::SaysHalf) | None => self.state().answer(asked),
             };
@@ -231,6 +264,11 @@ impl Asked {
 }
 
 impl Bucket {
+    /// How many requests of a kind have come.
+    fn count(&self, kind: &str) -> usize {
+        self.asked.iter().filter(|it| *it == kind).count()
+    }
+
     fn store(&mut self, key: &str, bytes: Vec<u8>) {
         let now = i64::try_from(SystemClock.now().get()).expect("a time");
         let written = Timestamp::from_millisecond(now).expect("a time");
