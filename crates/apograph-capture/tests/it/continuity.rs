@@ -13,6 +13,7 @@ use apograph_testing::fixtures::{V1, V2};
 
 use crate::captured::{added, does_span, full, increment, names, range, why};
 use crate::changed_files::flip;
+use crate::history::assert_is_whole;
 use crate::live::Live;
 use crate::monitors::Heard;
 
@@ -82,6 +83,17 @@ fn an_increment_bridges_what_a_full_backup_of_the_engine_left_out() {
         let flags = live.segment_header(&records[0]).flags;
         assert_eq!(flags.spans, spans, "{log_start} {epoch}");
     }
+}
+
+/// What was written down of it before is not what is known now.
+#[test]
+fn a_full_backup_of_the_engine_that_was_bridged_is_recorded_anew() {
+    let live = with_full_of_engine(666, 9);
+    live.added(Kind::Incremental);
+    assert!(!full(&live.history().records[2]).continues);
+    live.added(Kind::Full);
+    assert!(full(&live.history().records[2]).continues);
+    assert_is_whole(&live);
 }
 
 /// It is a file of its own, whose first checkpoint it is: nothing of it is in the database.

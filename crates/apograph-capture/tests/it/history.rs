@@ -46,7 +46,7 @@ fn records(live: &Live) -> Vec<SegmentRecord> {
 
 /// All that is known is in the file, and can be read to its last byte.
 #[track_caller]
-fn assert_is_whole(live: &Live) {
+pub(crate) fn assert_is_whole(live: &Live) {
     let history = History::decode(&bytes(live)).expect("a whole history");
     assert_eq!(history.records, records(live));
     let entries = Repository::open(&live.repository(), every_core()).expect("a repository");
