@@ -280,6 +280,22 @@ fn files_are_summed_later_but_at_a_pace() {
     }
 }
 
+/// What stands in it says nothing of what the manifest means.
+#[test]
+fn a_file_that_contradicts_the_manifest_is_summed_before_it_is_believed() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let other = with_header(&read(&stage, SEGMENTS[1]), |header| {
+            header.end_epoch = header.end_epoch.next().expect("an epoch");
+        });
+        write(&stage, SEGMENTS[1], &other);
+        let repository = Repository::open_unsummed(&stage.repository(), every_core());
+        let repository = repository.expect("a repository");
+        let reason = told(unusable(&repository, 1));
+        assert!(reason.contains("its checksum is"), "{reason}");
+    }
+}
+
 /// What a killed command left, and nothing else.
 #[test]
 fn temporary_files_are_told() {
