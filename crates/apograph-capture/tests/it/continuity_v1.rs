@@ -3,6 +3,7 @@
 use std::fs;
 
 use apograph_capture::Kind;
+use apograph_format::v1::CHECKPOINT_FILE_NAME;
 use apograph_format::{LogPosition, LogSequence};
 use apograph_manifest::HISTORY_FILE_NAME;
 use apograph_testing::encoding::v1::{COMMIT, EPOCH, commit, control, empty_commit, process_end};
@@ -185,6 +186,29 @@ fn a_log_that_begins_after_a_closed_image_needs_no_marker() {
     live.added(Kind::Incremental);
     live.remove_marker();
     check_broken(&live, UNMARKED);
+}
+
+/// An image that was copied while its log held nothing: a log from the first file on is that one, or
+/// begins after another image.
+#[test]
+fn a_log_that_begins_after_an_image_is_the_one_that_was_there() {
+    for (source, number) in [(ONE_FILE, 0), ("10_live/source", 1)] {
+        let live = Live::of(V1, source);
+        let log = live.take_log();
+        let records = live.added(Kind::Auto);
+        assert_eq!(names(&records), ["backup_full_0000.grafeo"]);
+        assert_eq!(full(&records[0]).log_start(), Some(start_of(number)));
+
+        live.remove_marker();
+        fs::remove_file(live.log_file(0)).expect("a log file");
+        fs::write(live.log_folder().join("wal_00000000.log"), log).expect("a log file");
+        if number == 0 {
+            check_begins(&live, start_of(0));
+        } else {
+            fs::remove_file(live.log_folder().join(CHECKPOINT_FILE_NAME)).expect("a record");
+            check_broken(&live, UNMARKED);
+        }
+    }
 }
 
 /// Engines before 0.5.44 keep it, and their own full backup writes an image and nothing of it.
