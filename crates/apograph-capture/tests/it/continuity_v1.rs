@@ -161,6 +161,20 @@ fn no_log_file_is_missing_from_the_end_of_the_chain_to_the_newest() {
     check_broken(&live, "wal_00000002.log is not there any more");
 }
 
+/// The log after the image begins with the file with number 1, and the chain ends in the next.
+#[test]
+fn no_log_file_is_missing_from_the_image_to_the_end_of_the_chain() {
+    for missing in [1, 2] {
+        let live = Live::of(V1, "10_live/source");
+        live.begin_log_file();
+        append(&live.log_file(1), &commit(9, b"value"));
+        live.added(Kind::Auto);
+        let name = format!("wal_0000000{missing}.log");
+        fs::remove_file(live.log_folder().join(&name)).expect("a log file");
+        check_broken(&live, &format!("{name} is not there any more"));
+    }
+}
+
 /// An image that the chain knows, and a log of which no backup has seen anything yet.
 #[test]
 fn a_log_that_begins_after_a_closed_image_needs_no_marker() {
