@@ -117,8 +117,8 @@ impl Search<'_> {
             let end = file.start().plus(captured.length);
             return Err(other_bytes(file, end, log.recovery_start(None))?.into());
         }
-        let is_at_next = end.sequence > captured.sequence && end.offset == 0;
-        if is_at_next && bytes.len() > length {
+        // The chain ends where the next one begins.
+        if end.sequence > captured.sequence && bytes.len() > length {
             return Err(ChainBreak::FileGrown { file: name() }.into());
         }
         Ok(())
