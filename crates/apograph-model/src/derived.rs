@@ -6,15 +6,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point, WithCauses};
-use apograph_io::{Context, Folder};
+use apograph_io::{Context, Folder, IoError, Monitor};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
-use apograph_repository::vault::Packing;
 use apograph_repository::{Pack, Repository, RepositoryError, Writer, copy_to_vault, init_vault};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
 use apograph_testing::scratch::scratch;
+
+/// Looks at a vault with a part of what was copied.
+pub type Part<'a> = dyn FnMut(&Path) -> Result<(), String> + 'a;
 
 /// What a repository answers: one line for each question.
 pub type Answers = Vec<String>;
@@ -26,7 +29,7 @@ pub type Answers = Vec<String>;
 /// # Errors
 ///
 /// The first question that is answered in two ways, or a file that cannot be copied.
-pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
+pub fn check_derived(repository: &Path, states: usize, part: &mut Part<'_>) -> Result<(), String> {
     let folder = scratch().map_err(|error| error.to_string())?;
     let copy = folder.path().join("copy");
     copy_files(repository, &copy).map_err(|error| error.to_string())?;
@@ -49,24 +52,57 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
         .and_then(|writer| writer.rebuild())
         .map_err(|error| error.to_string())?;
     compare(&with, &answers(&copy, states)?, "after a rebuild")?;
-    check_vault(repository, states.min(8))
+    check_vault(repository, states.min(3), part)
 }
 
-/// Asks a repository, and a vault that it was copied into, the same questions.
-fn check_vault(repository: &Path, states: usize) -> Result<(), String> {
+/// Asks a repository, and a vault that it was copied into, the same questions. The copy is ended again
+/// and again, and somebody looks at what is there then.
+fn check_vault(repository: &Path, states: usize, part: &mut Part<'_>) -> Result<(), String> {
     let folder = scratch().map_err(|error| error.to_string())?;
-    for (name, pack) in [("packed", Pack::Best), ("plain", Pack::As(Packing::Plain))] {
-        let vault = folder.path().join(name);
-        let copied = init_vault(&vault, Context::default()).and_then(|_| {
-            let from = Repository::open(repository, Context::default())?;
-            let to = Folder::open(&vault).map_err(RepositoryError::from)?;
-            copy_to_vault(&from, &to, pack, Context::default())
-        });
-        copied.map_err(|error| format!("copied into a vault: {}", WithCauses(&error)))?;
-        let [with, found] = [repository, &vault].map(|place| unnamed_answers(place, states));
-        compare(&with?, &found?, &format!("from a vault, {name}"))?;
+    let vault = folder.path().join("vault");
+    let told = |error: RepositoryError| format!("copied into a vault: {}", WithCauses(&error));
+    init_vault(&vault, Context::default()).map_err(told)?;
+    let from = Repository::open(repository, Context::default()).map_err(told)?;
+    let to = Folder::open(&vault).map_err(|error| told(error.into()))?;
+    let mut before = 0;
+    for steps in 0.. {
+        let monitor = Ended::after(steps);
+        match copy_to_vault(&from, &to, Pack::Best, Context::heard_by(&monitor)) {
+            Ok(_) => break,
+            Err(RepositoryError::Io(IoError::Interrupted)) => {}
+            Err(error) => return Err(told(error)),
+        }
+        // A vault in which nothing is cannot be opened.
+        let there = Repository::open(&vault, Context::default());
+        let count = there.map_or(0, |there| there.chain().entries().len());
+        if count > before {
+            part(&vault)?;
+        }
+        before = count;
     }
-    Ok(())
+    let [with, found] = [repository, &vault].map(|place| unnamed_answers(place, states));
+    compare(&with?, &found?, "from a vault")
+}
+
+/// Ends an operation once it has asked so often whether to go on.
+struct Ended {
+    left: AtomicU64,
+}
+
+impl Ended {
+    const fn after(steps: u64) -> Self {
+        Self {
+            left: AtomicU64::new(steps),
+        }
+    }
+}
+
+impl Monitor for Ended {
+    fn is_interrupted(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        let order = Ordering::Relaxed;
+        self.left.fetch_update(order, order, less).is_err()
+    }
 }
 
 /// What a repository answers, with a number for the name of each segment.

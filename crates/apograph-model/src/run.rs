@@ -241,7 +241,8 @@ impl ModelRun<'_> {
         self.compare()?;
         self.compare_elsewhere()?;
         if self.effort.rebuilds && self.has_backup && !self.done.any {
-            check_derived(&self.repository, self.effort.points.min(12))?;
+            let (repository, states) = (self.repository.clone(), self.effort.points.min(12));
+            check_derived(&repository, states, &mut |part| self.compare_part(part))?;
         }
         if self.effort.rebuilds && !self.done.any {
             self.rebuild(true)?;
@@ -355,6 +356,30 @@ impl ModelRun<'_> {
         self.library.restore(repository, &output, &options)?;
         let truth = &self.engine.truth;
         Ok(state_of(&output, self.scenario.generation, truth))
+    }
+
+    /// The last point that a part of a copy offers is the same state as in the repository, or was: a
+    /// later segment can add to the last point of the one before.
+    fn compare_part(&mut self, part: &Path) -> Result<(), String> {
+        let opened = Repository::open(part, Context::default());
+        // There may be nothing in it yet.
+        let Ok(Some(last)) = opened.map(|it| it.chain().restorable().last().copied()) else {
+            return Ok(());
+        };
+        let target = || Target::Point(Point::new(last.timeline, last.to).into());
+        let repository = self.repository.clone();
+        let [whole, found] = [repository.as_path(), part].map(|place| {
+            let state = self.state_in(place, target());
+            state.map_err(|error| WithCauses(&error).to_string())?
+        });
+        let (whole, found) = (whole?, found?);
+        if whole.starts_with(&found) {
+            return Ok(());
+        }
+        let target = target();
+        Err(format!(
+            "{target} of a part of a copy is {found:?}, and not {whole:?}"
+        ))
     }
 
     /// After a backup the latest state is the live one.

@@ -9,13 +9,14 @@ use std::path::Path;
 use apograph_format::{Blake3, SegmentKind};
 use apograph_io::{Context, Folder, IoError, Mode, exists, random};
 use apograph_manifest::{
-    ChainEntry, Evidence, FileName, Nonce, SegmentRecord, SegmentStamp, Unusable,
+    ChainEntry, Evidence, FileName, IncrementContent, Nonce, SegmentContent, SegmentRecord,
+    SegmentStamp, Unusable,
 };
 use apograph_store::FolderStore;
 use apograph_vault::wrap::Compression;
 use apograph_vault::{
-    CATALOG, Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, create_vault,
-    find_vault, put_segment,
+    CATALOG, Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, StoredSegment,
+    create_vault, find_vault, put_segment,
 };
 
 use crate::check::check_file;
@@ -149,40 +150,28 @@ pub fn copy_to_vault(
         present: there.len() as u64,
         ..Copied::default()
     };
-    let is_last = |entry: &ChainEntry| rest.last().is_some_and(|last| last == entry);
-    for (index, entry) in rest.iter().enumerate() {
-        let index = there.len() + index;
-        let segment = &entry.segment;
-        let unusable = |defect| match defect {
-            SegmentDefect::Io(error) => RepositoryError::Io(error),
-            SegmentDefect::Unusable(reason) => RepositoryError::Unusable {
-                path: from.file_of(segment).path(),
-                reason,
-            },
-        };
-        let known = from.record(index).map(SegmentRecord::from);
-        let Some(mut record) = known else {
-            let reason = entry.unusable.as_deref().cloned();
-            return Err(unusable(reason.unwrap_or(Unusable::Missing).into()));
-        };
-        let file = from.stored(segment, context).map_err(unusable)?;
-        check_file(file.bytes(), entry.into(), context).map_err(unusable)?;
-        let id = SegmentId {
-            built_on: catalog.version(),
-            index: 0,
-            kind: segment.kind,
-            nonce: Nonce::new(random()?),
-        };
-        (record.verified, record.damaged) = (None, None);
-        let packing = pack.of(segment.kind);
-        let stored = put_segment(&store, id, file.bytes(), record, packing, context)?;
-        let evidence = is_last(entry).then(|| evidence(from, &stored.record));
-        copied.segments += 1;
-        copied.bytes += segment.size_bytes;
-        copied.stored_bytes += stored.stored.size_bytes();
+    let mut index = there.len();
+    for group in groups(rest) {
+        let mut segments = Vec::with_capacity(group.len());
+        for (number, entry) in (0..).zip(group) {
+            let id = SegmentId {
+                built_on: catalog.version(),
+                index: number,
+                kind: entry.segment.kind,
+                nonce: Nonce::new(random()?),
+            };
+            let stored = put(from, (index, entry), (&store, id), pack, context)?;
+            copied.segments += 1;
+            copied.bytes += entry.segment.size_bytes;
+            copied.stored_bytes += stored.stored.size_bytes();
+            segments.push(stored);
+            index += 1;
+        }
+        let last = segments.last().filter(|_| index == entries.len());
+        let evidence = last.and_then(|last| evidence(from, &last.record));
         let change = CatalogChange::Added {
-            segments: vec![stored],
-            evidence: evidence.flatten().map(Box::new),
+            segments,
+            evidence: evidence.map(Box::new),
         };
         commit(&mut catalog, change, to)?;
     }
@@ -197,6 +186,61 @@ pub fn copy_to_vault(
         commit(&mut catalog, CatalogChange::Looked { until }, to)?;
     }
     Ok(copied)
+}
+
+/// The segments that are committed together, as they were: those of one backup, and an image with what
+/// comes right after it and tells from where on it serves. Without the others each would be taken for
+/// a state that never was.
+fn groups(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
+    entries.chunk_by(|entry, next| {
+        let tells = |increment: &IncrementContent| {
+            let spans = increment.lsns().is_some_and(|log| log.spans);
+            increment.repeats || increment.catches_up || spans
+        };
+        let is_told = match &next.content {
+            Some(SegmentContent::Increment(increment)) => tells(increment),
+            _ => false,
+        };
+        is_told || entry.segment.created_at == next.segment.created_at
+    })
+}
+
+/// Checks a segment and writes its objects.
+fn put(
+    from: &Repository,
+    (index, entry): (usize, &ChainEntry),
+    (store, id): (&FolderStore<'_>, SegmentId),
+    pack: Pack,
+    context: Context<'_>,
+) -> Result<StoredSegment> {
+    let segment = &entry.segment;
+    let unusable = |defect| match defect {
+        SegmentDefect::Io(error) => RepositoryError::Io(error),
+        SegmentDefect::Unusable(reason) => RepositoryError::Unusable {
+            path: from.file_of(segment).path(),
+            reason,
+        },
+    };
+    let Some(record) = from.record(index) else {
+        let reason = entry.unusable.as_deref().cloned();
+        return Err(unusable(reason.unwrap_or(Unusable::Missing).into()));
+    };
+    let file = from.stored(segment, context).map_err(unusable)?;
+    check_file(file.bytes(), entry.into(), context).map_err(unusable)?;
+    let record = SegmentRecord {
+        verified: None,
+        damaged: None,
+        ..record.into()
+    };
+    let packing = pack.of(segment.kind);
+    Ok(put_segment(
+        store,
+        id,
+        file.bytes(),
+        record,
+        packing,
+        context,
+    )?)
 }
 
 /// What the newest backup of a repository wrote down of the log, with the name that its last segment
