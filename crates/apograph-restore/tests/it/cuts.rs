@@ -17,7 +17,8 @@ use apograph_testing::stage::{SEGMENTS, Stage};
 
 use crate::commits::{all, epochs};
 use crate::forge::{
-    Increment, Log, add_full, body, edit_history_text, frames, log_files, record, rewrite,
+    Increment, Log, add_full, body, edit_history, edit_history_text, frames, log_files, record,
+    rewrite,
 };
 use crate::restore::{planned, point, restored};
 
@@ -319,4 +320,49 @@ fn a_record_that_was_made_up_does_not_make_a_commit() {
         log_at(&stage, Target::Point(point(11).into())).len(),
         lost[0] - SEGMENT_HEADER_BYTES
     );
+}
+
+/// An epoch was logged too early, and captured before an image that is older. All checksums are
+/// right, and the record says that the log goes on across that image.
+#[test]
+fn an_epoch_that_lies_only_before_the_image_is_missed() {
+    let (whole, stage) = (Stage::new(V1), Stage::new(V1));
+    let commits = all(&whole);
+    let bytes = fs::read(whole.repository().join(SEGMENTS[1])).expect("a segment");
+    let group = |index: usize| {
+        let range =
+            [index, index + 1].map(|it| usize::try_from(commits[it].offset).expect("small"));
+        &bytes[range[0]..range[1]]
+    };
+    assert_eq!(epochs(&commits)[..3], [8, 9, 10]);
+    stage.keep_segments(1);
+    Increment::new((8, 9), group(1).to_vec()).add_to(&stage);
+    add_full(&stage, 7, &whole.repository().join(SEGMENTS[0]));
+    Increment::new((8, 10), [group(0), group(2)].concat()).add_to(&stage);
+    record(&stage);
+    edit_history(&stage, |history| {
+        for record in &mut history.records {
+            match &mut record.content {
+                SegmentContent::Full(full) => {
+                    full.base = point(7);
+                    full.continues = record.segment.file.as_str() != SEGMENTS[0];
+                }
+                SegmentContent::Increment(increment) => {
+                    increment.stretches[0].timeline = Timeline::FIRST;
+                    increment.stretches[0].base = Epoch::new(7);
+                    increment.stretches[0].opens = false;
+                }
+            }
+        }
+    });
+    // By the record nothing is missing; what is read tells.
+    assert_eq!(open(&stage).chain().gaps().count(), 0);
+    assert_eq!(points(&stage), [7, 8, 9, 10].map(point));
+    for epoch in [9, 10] {
+        let error = planned(&stage, Target::Point(point(epoch).into())).expect_err("a gap");
+        assert_eq!(error.code(), "chain-broken");
+        let expected = format!("epoch 1:{epoch} cannot be reached: epoch 1:9 is in no segment");
+        assert_eq!(told(&error), expected);
+    }
+    planned(&stage, Target::Point(point(8).into())).expect("a state");
 }
