@@ -38,6 +38,11 @@ impl Tally {
         }
     }
 
+    /// Whether a control is to be run on: a quick one ends with the first that is caught.
+    pub fn wants_more(&self, extent: RowExtent) -> bool {
+        extent == RowExtent::Long || self.violations.is_empty()
+    }
+
     /// Counts one more of something.
     pub fn note(&mut self, what: &str) {
         *self.notes.entry(what.to_owned()).or_default() += 1;

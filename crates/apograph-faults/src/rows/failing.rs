@@ -33,12 +33,16 @@ pub fn operation(extent: RowExtent) -> Result<RowOutcome> {
     };
     let kinds: Vec<_> = KINDS.iter().chain(more).copied().collect();
     let any = |_: &Operation| true;
-    let tally = each(None, any, &kinds, |stage, act, run| {
+    let tally = each(None, extent, any, &kinds, |stage, act, run| {
         check(stage, act, &run.place, run.ended())
     })?;
-    let control = each(Some(Neglect::Withdrawal), any, KINDS, |stage, act, run| {
-        check(stage, act, &run.place, run.ended())
-    })?;
+    let control = each(
+        Some(Neglect::Withdrawal),
+        extent,
+        any,
+        KINDS,
+        |stage, act, run| check(stage, act, &run.place, run.ended()),
+    )?;
     let what = "a build that does not take back what it published";
     let control = Control::of(what, control);
     Ok(RowOutcome::Ran { tally, control })
@@ -66,8 +70,8 @@ pub fn sync(extent: RowExtent) -> Result<RowOutcome> {
         check(stage, act, &run.place, ended)
     };
     let kinds = &[ErrorKind::Other];
-    let tally = each(None, is_sync, kinds, judge)?;
-    let control = each(Some(Neglect::SyncErrors), is_sync, kinds, judge)?;
+    let tally = each(None, extent, is_sync, kinds, judge)?;
+    let control = each(Some(Neglect::SyncErrors), extent, is_sync, kinds, judge)?;
     let what = "a build that syncs again where a sync failed";
     let control = Control::of(what, control);
     Ok(RowOutcome::Ran { tally, control })
@@ -85,6 +89,7 @@ fn ways(run: &Simulated, extent: RowExtent) -> Vec<Survival> {
 /// Puts each kind of error on each operation that is `wanted`, of each act.
 fn each(
     neglects: Option<Neglect>,
+    extent: RowExtent,
     wanted: impl Fn(&Operation) -> bool,
     kinds: &[ErrorKind],
     judge: impl Fn(&FaultStage, Act, &Simulated) -> Result<()>,
@@ -92,19 +97,24 @@ fn each(
     let mut tally = Tally::default();
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
+        let mut found = Tally::default();
         for act in Act::ALL {
+            if neglects.is_some() && !found.wants_more(extent) {
+                break;
+            }
             for (index, at) in operations(&stage, act, neglects)?.iter().enumerate() {
                 for kind in kinds.iter().filter(|_| wanted(at)) {
                     let fault = Fault::Fails(*kind);
                     let run = Simulated::struck(&stage, act, neglects, index, fault)?;
-                    tally.runs += 1;
+                    found.runs += 1;
                     let outcome = check_code(&run).and_then(|()| judge(&stage, act, &run));
                     let what =
                         || format!("generation {generation}, {act:?}, {kind} at {index}, {at:?}");
-                    tally.struck(what, outcome);
+                    found.struck(what, outcome);
                 }
             }
         }
+        tally.add(found);
     }
     Ok(tally)
 }

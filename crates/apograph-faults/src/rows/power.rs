@@ -23,10 +23,14 @@ pub fn run(extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
+        let mut caught = Tally::default();
         for act in Act::ALL {
             tally.add(sweep(&stage, act, extent, None)?);
-            control.add(sweep(&stage, act, RowExtent::Quick, Some(Neglect::Syncs))?);
+            if caught.wants_more(extent) {
+                caught.add(sweep(&stage, act, RowExtent::Quick, Some(Neglect::Syncs))?);
+            }
         }
+        control.add(caught);
     }
     Ok(RowOutcome::Ran {
         tally,

@@ -4,6 +4,8 @@
 //! `APOGRAPH_GENERATION=1|2` the engine of one generation alone; a failure names its seed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 use apograph_interop::lives::Life;
 use apograph_interop::scenario::{self, Backups, EngineBackups, Scenario, Step};
@@ -40,6 +42,23 @@ fn seeds(generation: EngineGeneration) -> Vec<u64> {
     };
     let (first, last) = range.split_once('-').expect("APOGRAPH_SEEDS is FIRST-LAST");
     (first.parse().unwrap()..=last.parse().unwrap()).collect()
+}
+
+/// Calls `check` with each seed, on every core.
+fn for_each_seed(generation: EngineGeneration, check: impl Fn(u64) + Sync) {
+    let seeds = Mutex::new(seeds(generation).into_iter());
+    let next = || seeds.lock().expect("nobody panics with it").next();
+    let work = || {
+        while let Some(seed) = next() {
+            println!("seed {seed}");
+            check(seed);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
 }
 
 /// What happens next.
@@ -151,8 +170,7 @@ impl Backups for Ours {
 }
 
 fn whatever_can_be_restored_is_exact(generation: EngineGeneration) {
-    for seed in seeds(generation) {
-        println!("seed {seed}");
+    for_each_seed(generation, |seed| {
         let dir = tempfile::tempdir().unwrap();
         let repository = dir.path().join("repository");
         let mut ours = Ours {
@@ -196,14 +214,13 @@ fn whatever_can_be_restored_is_exact(generation: EngineGeneration) {
             verdict.exact,
             "seed {seed}, rebuilt"
         );
-    }
+    });
 }
 
 /// Copied, moved, restored, swapped, lost, cut: of these lives `cargo xtask lives` lives more.
 fn whatever_happens_to_the_files_it_is_exact(generation: EngineGeneration) {
     let tools = lives::tools(generation);
-    for seed in seeds(generation) {
-        println!("seed {seed}");
+    for_each_seed(generation, |seed| {
         let life = Life::of(&tools, seed);
         let findings: Vec<_> = life
             .report
@@ -217,7 +234,7 @@ fn whatever_happens_to_the_files_it_is_exact(generation: EngineGeneration) {
              {generation} --first {seed} --seeds 1 --shrink",
             life.script()
         );
-    }
+    });
 }
 
 /// Each backup is taken by the engine or by the command, as it comes; the last by the command.
@@ -264,8 +281,7 @@ impl Backups for InTurns {
 #[test]
 fn in_turns_with_the_engine_it_is_exact_too() {
     let generation = EngineGeneration::Two;
-    for seed in seeds(generation) {
-        println!("seed {seed}");
+    for_each_seed(generation, |seed| {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("scenario");
         let repository = place.join("backup");
@@ -301,5 +317,5 @@ fn in_turns_with_the_engine_it_is_exact_too() {
             "seed {seed}: {}",
             list(&repository)
         );
-    }
+    });
 }
