@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::args::Backup;
 use crate::failure::Failure;
-use crate::{Report, Session, display, segments};
+use crate::session::{Report, Session};
+use crate::{display, segments};
 
 pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failure> {
     let kind = match (asked.full, asked.incremental) {

@@ -4,8 +4,9 @@ use apograph_repository::{Initialized, init, init_vault};
 use serde_json::{Map, Value, json};
 
 use crate::args::Init;
+use crate::display;
 use crate::failure::Failure;
-use crate::{Report, Session, display};
+use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure> {
     let (initialized, kind) = if args.vault {

@@ -26,7 +26,8 @@ use serde_json::{Value, json};
 use self::facts::Facts;
 use crate::args::Inspect;
 use crate::failure::Failure;
-use crate::{Report, Session, display, segments};
+use crate::session::{Report, Session};
+use crate::{display, segments};
 
 pub(crate) fn run(session: &Session<'_>, args: &Inspect) -> Result<Report, Failure> {
     let path = args.file.as_path();

@@ -19,6 +19,7 @@ mod progress;
 mod rebuild;
 mod restore;
 mod segments;
+mod session;
 mod table;
 mod verify;
 
@@ -34,48 +35,7 @@ use args::{Arguments, Command};
 use failure::Failure;
 use interrupt::Interrupt;
 use progress::Terminal;
-
-/// The result of a command, for a person and for a program.
-struct Report {
-    text: String,
-    json: Value,
-    exit: u8,
-    /// Whether the result is what the command is for; else it tells that something was done.
-    is_answer: bool,
-}
-
-impl Report {
-    /// Something was done.
-    fn done(text: String, json: Value) -> Self {
-        Self {
-            text,
-            json,
-            exit: 0,
-            is_answer: false,
-        }
-    }
-
-    /// Something was asked.
-    fn answer(text: String, json: Value) -> Self {
-        Self {
-            is_answer: true,
-            ..Self::done(text, json)
-        }
-    }
-
-    /// The result is written already.
-    fn written() -> Self {
-        Self::done(String::new(), Value::Null)
-    }
-}
-
-/// What every command is given.
-struct Session<'a> {
-    context: Context<'a>,
-    /// The monitor of the context.
-    terminal: &'a Terminal<'a>,
-    json: bool,
-}
+use session::{Report, Session};
 
 /// The command and its arguments, of which man pages and completions are made.
 pub fn command() -> clap::Command {
@@ -122,12 +82,10 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         terminal: &terminal,
         json,
     };
-    let report = session
-        .run(&command)
-        .map_err(|failure| match interrupt.raised() {
-            Some((signal, exit)) => failure.interrupted_by(signal, exit),
-            None => failure,
-        });
+    let report = carry_out(&session, &command).map_err(|failure| match interrupt.raised() {
+        Some((signal, exit)) => failure.interrupted_by(signal, exit),
+        None => failure,
+    });
     interrupt.end_at_once();
     terminal.finish();
     let is_silent = |report: &Report| quiet && !json && !report.is_answer && report.exit == 0;
@@ -143,37 +101,18 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
     }
 }
 
-impl Session<'_> {
-    fn run(&self, command: &Command) -> Result<Report, Failure> {
-        match command {
-            Command::Init(words) => init::run(self, words),
-            Command::Copy(words) => copy::run(self, words),
-            Command::Backup(words) => backup::run(self, words),
-            Command::Restore(words) => restore::run(self, words),
-            Command::List(words) => list::run(self, words),
-            Command::Verify(words) => verify::run(self, words),
-            Command::Log(words) => log::run(self, words),
-            Command::Inspect(words) => inspect::run(self, words),
-            Command::Rebuild(words) => rebuild::run(self, words),
-            Command::Completions { shell } => Ok(completions(*shell)),
-        }
-    }
-
-    fn print(&self, report: &Report) -> Result<(), Failure> {
-        let printed = if self.json && !report.json.is_null() {
-            let mut object = report.json.clone();
-            object["warnings"] = json!(self.terminal.warnings());
-            output::print(true, |out| writeln!(out, "{}", display::line(&object)))
-        } else {
-            output::print(false, |out| write!(out, "{}", report.text))
-        };
-        printed.map_err(|failure| {
-            if report.is_answer {
-                failure
-            } else {
-                failure.hinting("the command was done; its result alone is lost")
-            }
-        })
+fn carry_out(session: &Session<'_>, command: &Command) -> Result<Report, Failure> {
+    match command {
+        Command::Init(words) => init::run(session, words),
+        Command::Copy(words) => copy::run(session, words),
+        Command::Backup(words) => backup::run(session, words),
+        Command::Restore(words) => restore::run(session, words),
+        Command::List(words) => list::run(session, words),
+        Command::Verify(words) => verify::run(session, words),
+        Command::Log(words) => log::run(session, words),
+        Command::Inspect(words) => inspect::run(session, words),
+        Command::Rebuild(words) => rebuild::run(session, words),
+        Command::Completions { shell } => Ok(completions(*shell)),
     }
 }
 

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::args::List;
 use crate::failure::Failure;
+use crate::session::{Report, Session};
 use crate::table::write_table;
-use crate::{Report, Session, display, output, segments};
+use crate::{display, output, segments};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
 pub(crate) fn run(session: &Session<'_>, args: &List) -> Result<Report, Failure> {

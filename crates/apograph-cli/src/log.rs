@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::args::Log;
 use crate::failure::{Failure, exit_status};
-use crate::{Report, Session, display, output};
+use crate::session::{Report, Session};
+use crate::{display, output};
 
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use crate::args::Rebuild;
 use crate::failure::Failure;
+use crate::session::{Report, Session};
 use crate::table::table;
-use crate::{Report, Session, display, segments};
+use crate::{display, segments};
 
 pub(crate) fn run(session: &Session<'_>, args: &Rebuild) -> Result<Report, Failure> {
     let folder = match Folder::find(&args.repo) {

@@ -7,8 +7,9 @@ use apograph_restore::{Options, Restored, restore};
 use serde_json::{Map, Value, json};
 
 use crate::args::Restore;
+use crate::display;
 use crate::failure::Failure;
-use crate::{Report, Session, display};
+use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Restore) -> Result<Report, Failure> {
     let mut options = Options::to(args.target.target());

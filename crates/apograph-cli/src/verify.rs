@@ -6,8 +6,9 @@ use apograph_restore::{Problem, Verified, VerifyOptions, verify_and_record};
 use serde_json::{Value, json};
 
 use crate::args::Verify;
+use crate::display;
 use crate::failure::{Failure, exit_status};
-use crate::{Report, Session, display};
+use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Verify) -> Result<Report, Failure> {
     let options = VerifyOptions {

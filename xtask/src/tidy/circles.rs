@@ -1,7 +1,7 @@
 //! No circle of files: of two files of a crate, one alone uses the other.
 //!
-//! What a file names is followed through re-exports to the file that declares it. A module and
-//! those in it are one subject: that it names them does not count.
+//! What a file names is followed through re-exports to the file that declares it. A module stands
+//! on those in it or below them: that it declares them and hands on their names does not count.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -69,6 +69,8 @@ struct Module {
     names: BTreeMap<String, String>,
     /// Every path that it names.
     paths: BTreeSet<String>,
+    /// Those that it hands on.
+    exports: BTreeSet<String>,
 }
 
 fn modules<'a>(sources: impl Iterator<Item = (&'a str, &'a str)>) -> Modules {
@@ -97,9 +99,9 @@ impl Module {
         let mut module = Self::default();
         for statement in code.split_inclusive(';') {
             let code = match imported(statement) {
-                Some((before, tree)) => {
-                    module.import(tree);
-                    before
+                Some(import) => {
+                    module.import(&import);
+                    import.before
                 }
                 None => statement,
             };
@@ -108,8 +110,8 @@ impl Module {
         module
     }
 
-    fn import(&mut self, tree: &str) {
-        let tree = tree.split_whitespace().collect::<Vec<_>>().join(" ");
+    fn import(&mut self, import: &Import<'_>) {
+        let tree = import.tree.split_whitespace().collect::<Vec<_>>().join(" ");
         for path in leaves(&tree) {
             let (path, name) = match path.split_once(" as ") {
                 Some((path, name)) => (path.to_owned(), Some(name.to_owned())),
@@ -118,16 +120,32 @@ impl Module {
             if let Some(name) = name {
                 self.names.insert(name, path.clone());
             }
-            self.paths.insert(path);
+            if import.is_handed_on {
+                self.exports.insert(path);
+            } else {
+                self.paths.insert(path);
+            }
         }
     }
 }
 
-/// What stands before an import, and what is imported.
-fn imported(statement: &str) -> Option<(&str, &str)> {
+/// An import, be it one that hands names on.
+struct Import<'a> {
+    /// What stands before it.
+    before: &'a str,
+    tree: &'a str,
+    is_handed_on: bool,
+}
+
+fn imported(statement: &str) -> Option<Import<'_>> {
     let (before, tree) = statement.strip_suffix(';')?.rsplit_once("use ")?;
     let line = before.rsplit('\n').next().unwrap_or_default().trim();
-    (line.is_empty() || line.starts_with("pub")).then_some((before, tree))
+    let is_handed_on = line.starts_with("pub");
+    (line.is_empty() || is_handed_on).then_some(Import {
+        before,
+        tree,
+        is_handed_on,
+    })
 }
 
 /// The paths in a tree of imports, `a::{b, c::{d, e as f}}`.
@@ -228,10 +246,19 @@ type Graph<'a> = BTreeMap<&'a str, BTreeSet<String>>;
 fn circles(modules: &Modules) -> Vec<Vec<String>> {
     let mut graph = Graph::new();
     for (name, module) in modules {
-        let paths = module.paths.iter();
-        let files = paths.filter_map(|path| declared_in(modules, name, path));
-        let files = files.filter(|it| !is_in(it, name)).collect();
-        graph.insert(name, files);
+        let files = |paths: &BTreeSet<String>| -> BTreeSet<_> {
+            let paths = paths.iter();
+            let files = paths.filter_map(|path| declared_in(modules, name, path));
+            files.collect()
+        };
+        let mut used = files(&module.paths);
+        used.extend(
+            files(&module.exports)
+                .into_iter()
+                .filter(|it| !is_in(it, name)),
+        );
+        used.remove(name);
+        graph.insert(name, used);
     }
     let mut found = Vec::new();
     let mut told = BTreeSet::new();
@@ -326,19 +353,25 @@ mod tests {
     }
 
     #[test]
-    fn a_module_and_those_in_it_are_one() {
-        let sources = [
-            (
-                "a",
-                "mod inner;\nuse self::inner::Inner;\npub use inner::told;\n",
-            ),
-            (
-                "a::inner",
-                "use super::Outer;\nuse super::super::a::Other;\n",
-            ),
-            ("b", "use crate::a::told;"),
-        ];
-        check(&sources, &[]);
+    fn a_module_stands_on_those_in_it_or_below_them() {
+        let inner = (
+            "a::inner",
+            "use super::Outer;\nuse super::super::a::Other;\n",
+        );
+        let user = ("b", "use crate::a::told;");
+        let below = ("a", "mod inner;\npub use self::inner::told;\n");
+        check(&[below, inner, user], &[]);
+        let both = (
+            "a",
+            "mod inner;\nuse self::inner::Inner;\npub use inner::told;\n",
+        );
+        check(&[both, inner, user], &[&["a", "a::inner"]]);
+        let calls = ("a", "mod inner;\nfn f() {\n    inner::told();\n}\n");
+        check(&[calls, inner, user], &[&["a", "a::inner"]]);
+        let alone = ("a::inner", "pub fn told() {}\n");
+        check(&[both, alone, user], &[]);
+        let program = ("", "mod a;\nstruct Told;\nfn main() {\n    a::run();\n}\n");
+        check(&[program, ("a", "use crate::Told;")], &[&["", "a"]]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::list::write_list;
-use crate::{Report, display, output};
+use crate::session::Report;
+use crate::{display, output};
 
 /// Facts about a file: each a key and a value, in the order they are shown.
 pub(super) struct Facts(Map<String, Value>);

@@ -1,0 +1,69 @@
+//! What a command is given, and what comes of it.
+
+use apograph_io::Context;
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::progress::Terminal;
+use crate::{display, output};
+
+/// The result of a command, for a person and for a program.
+pub(crate) struct Report {
+    pub(crate) text: String,
+    pub(crate) json: Value,
+    pub(crate) exit: u8,
+    /// Whether the result is what the command is for; else it tells that something was done.
+    pub(crate) is_answer: bool,
+}
+
+impl Report {
+    /// Something was done.
+    pub(crate) fn done(text: String, json: Value) -> Self {
+        Self {
+            text,
+            json,
+            exit: 0,
+            is_answer: false,
+        }
+    }
+
+    /// Something was asked.
+    pub(crate) fn answer(text: String, json: Value) -> Self {
+        Self {
+            is_answer: true,
+            ..Self::done(text, json)
+        }
+    }
+
+    /// The result is written already.
+    pub(crate) fn written() -> Self {
+        Self::done(String::new(), Value::Null)
+    }
+}
+
+/// What every command is given.
+pub(crate) struct Session<'a> {
+    pub(crate) context: Context<'a>,
+    /// The monitor of the context.
+    pub(crate) terminal: &'a Terminal<'a>,
+    pub(crate) json: bool,
+}
+
+impl Session<'_> {
+    pub(crate) fn print(&self, report: &Report) -> Result<(), Failure> {
+        let printed = if self.json && !report.json.is_null() {
+            let mut object = report.json.clone();
+            object["warnings"] = json!(self.terminal.warnings());
+            output::print(true, |out| writeln!(out, "{}", display::line(&object)))
+        } else {
+            output::print(false, |out| write!(out, "{}", report.text))
+        };
+        printed.map_err(|failure| {
+            if report.is_answer {
+                failure
+            } else {
+                failure.hinting("the command was done; its result alone is lost")
+            }
+        })
+    }
+}
