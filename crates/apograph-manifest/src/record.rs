@@ -201,5 +201,7 @@ pub fn write_records<'a>(
     let at = repository.at(HISTORY_FILE_NAME);
     let content = Content { records, evidence };
     check_length(content.len(), HISTORY_MAX_BYTES, at)?;
-    Ok(replace_file_with(disk, at, mode, |out| content.write(out))?)
+    Ok(replace_file_with(disk, at, mode, |out| {
+        content.write(out).map(drop)
+    })?)
 }
