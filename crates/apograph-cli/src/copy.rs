@@ -18,13 +18,10 @@ pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure>
     let pack = args.compress.map_or(Pack::Best, Pack::As);
     let copied = to.and_then(|to| copy_to_vault(&from, &to, pack, session.context));
     let copied = copied.map_err(|error| {
-        let is_other = matches!(error, RepositoryError::OtherHistory { .. });
         let is_none =
             matches!(&error, RepositoryError::NotARepository { path, .. } if *path == args.to);
         let failure = Failure::from(error);
-        if is_other {
-            failure.hinting("copy into another vault: `apograph init TO --vault` makes one")
-        } else if is_none {
+        if is_none {
             failure.hinting("`apograph init TO --vault` makes a vault")
         } else {
             failure

@@ -245,6 +245,12 @@ impl From<RepositoryError> for Failure {
             RepositoryError::Misplaced { ref path, .. } => failure
                 .about(path)
                 .hinting("name a place outside of that folder; nothing was written"),
+            RepositoryError::IsVault { ref path } => failure.about(path).hinting(
+                "`apograph copy REPO VAULT` copies a repository into it; back up into a repository",
+            ),
+            RepositoryError::OtherHistory { ref path } => failure
+                .about(path)
+                .hinting("copy into another vault: `apograph init TO --vault` makes one"),
             RepositoryError::NotARepository { ref path, .. }
             | RepositoryError::Contradiction { ref path, .. }
             | RepositoryError::Busy { ref path } => failure.about(path),

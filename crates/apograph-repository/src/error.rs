@@ -22,6 +22,12 @@ pub enum RepositoryError {
     #[cfg(feature = "vault")]
     #[error(transparent)]
     Vault(VaultError),
+    /// What would be written to is a vault.
+    #[error("{} is a vault, to which only a copy adds", path.display())]
+    IsVault {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A vault holds another history than what would be copied into it.
     #[error("{} holds another history", path.display())]
     OtherHistory {
@@ -95,7 +101,7 @@ impl RepositoryError {
             Self::Manifest(error) => error.code(),
             #[cfg(feature = "vault")]
             Self::Vault(error) => error.code(),
-            Self::NotARepository { .. } => Code::NotARepository,
+            Self::NotARepository { .. } | Self::IsVault { .. } => Code::NotARepository,
             Self::Contradiction { .. } => Code::CorruptManifest,
             Self::Misplaced { .. } => Code::Usage,
             Self::Busy { .. } => Code::RepositoryBusy,

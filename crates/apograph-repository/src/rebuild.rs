@@ -20,6 +20,7 @@ use crate::manifest_generation::encode_for_segments;
 use crate::repository::{check_count, tell_damaged};
 use crate::segment::{FullFile, IncrementFile};
 use crate::segment_defect::SegmentDefect;
+use crate::vault_segments::VaultSegments;
 use crate::writer::Writer;
 
 /// What a rebuild found.
@@ -45,11 +46,15 @@ pub struct Rebuild {
 ///
 /// # Errors
 ///
-/// [`RepositoryError::NotARepository`] where there is no segment file;
+/// [`RepositoryError::IsVault`]; [`RepositoryError::NotARepository`] where there is no segment file;
 /// [`RepositoryError::NoneUsable`] where none can be read, or one is of a version that is not known
 /// here; [`RepositoryError::Contradiction`] where there are more than
 /// [`SEGMENTS_MAX`](apograph_manifest::SEGMENTS_MAX); [`RepositoryError::Io`].
 pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
+    if VaultSegments::are_in(folder)? {
+        let path = folder.path().to_owned();
+        return Err(RepositoryError::IsVault { path });
+    }
     let mut names: Vec<SegmentName> = Vec::new();
     for name in folder.names()? {
         names.extend(name?.to_str().and_then(SegmentName::parse));

@@ -136,12 +136,6 @@ impl Repository {
     }
 
     fn of(folder: Folder, context: Context<'_>, sums: bool) -> Result<Self> {
-        if VaultSegments::are_in(&folder)? {
-            return Err(RepositoryError::NotARepository {
-                path: folder.path().to_owned(),
-                detail: "it is a vault, to which `apograph copy` adds".to_owned(),
-            });
-        }
         let found = Found::in_folder(&folder)?;
         let notes = match read_notes(&folder) {
             Err(ManifestError::Io(error)) => return Err(error.into()),

@@ -7,6 +7,7 @@ use apograph_io::{Context, FileLock, Folder, IoError, Mode};
 use apograph_manifest::{Notes, write_notes};
 
 use crate::error::{RepositoryError, Result};
+use crate::vault_segments::VaultSegments;
 
 /// The lock file of generation 2's engine.
 pub(crate) const ENGINE_LOCK_FILE_NAME: &str = "backup.lock";
@@ -44,7 +45,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     ///
-    /// [`RepositoryError::Busy`] at once where another process holds it, and where the path of the
+    /// [`RepositoryError::IsVault`]; [`RepositoryError::Busy`] at once where another process holds it, and where the path of the
     /// folder leads to another one by now: somebody is putting a repository there.
     pub fn lock_for(folder: &Folder, generation: Generation, context: Context<'a>) -> Result<Self> {
         let is_busy = || RepositoryError::Busy {
@@ -54,6 +55,10 @@ impl<'a> Writer<'a> {
             IoError::Busy { .. } => is_busy(),
             other => RepositoryError::Io(other),
         };
+        if VaultSegments::are_in(folder)? {
+            let path = folder.path().to_owned();
+            return Err(RepositoryError::IsVault { path });
+        }
         let own = FileLock::acquire_folder(folder).map_err(busy)?;
         if !folder.is_in_place()? {
             return Err(is_busy());

@@ -8,7 +8,7 @@ use apograph_io::{Context, Folder, Monitor};
 use apograph_repository::vault::Packing;
 use apograph_repository::{
     Copied, Initialized, Pack, Repository, RepositoryError, Result, Writer, copy_to_vault,
-    init_vault,
+    init_vault, plan_rebuild,
 };
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
@@ -187,12 +187,13 @@ fn nothing_but_a_copy_writes_to_a_vault() {
     let vault = vault(&stage);
     copied(&stage.repository(), &vault, Context::default()).expect("copied");
     let folder = Folder::open(&vault).expect("a folder");
-    let writer = Writer::lock(&folder, Context::default()).expect("a lock");
-    let error = writer
-        .open(apograph_io::Mode::PRIVATE)
-        .expect_err("a vault");
-    assert_eq!(error.code().as_str(), "not-a-repository");
-    assert!(told(&error).contains("it is a vault"));
+    let locked = Writer::lock(&folder, Context::default()).map(drop);
+    let planned = plan_rebuild(&folder, Context::default()).map(drop);
+    for refused in [locked, planned] {
+        let error = refused.expect_err("a vault");
+        assert_eq!(error.code().as_str(), "not-a-repository");
+        assert!(told(&error).ends_with("is a vault, to which only a copy adds"));
+    }
     let error = copied(&stage.repository(), &stage.repository(), Context::default());
     let error = error.expect_err("no vault");
     assert!(told(&error).ends_with("it is no vault"));
