@@ -1,9 +1,10 @@
 //! What an engine's increment repeats of the segments before it.
 
-use apograph_format::v2::{Pieces, WAL_SEGMENT_HEADER_BYTES};
+use apograph_format::v2::{FRAME_HEADER_BYTES, Pieces, WAL_SEGMENT_HEADER_BYTES};
 use apograph_format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use apograph_manifest::{GapCause, IncrementContent};
 use apograph_testing::encoding::v1::frame;
+use apograph_testing::encoding::v2::seal_frame;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
@@ -103,27 +104,49 @@ fn no_increment_is_looked_at_that_lies_further_back_than_a_log_file_is_long() {
     assert_eq!(increment(&found, 3).overlap_bytes, 0);
 }
 
-#[test]
-fn what_is_repeated_of_a_log_file_of_generation_2_is_no_commit_more() {
-    let sound = open(&Stage::new(V2));
-    let stage = Stage::new(V2);
-    let [second, third] = [2, 3].map(|index| body(&stage, SEGMENTS[index]));
+/// Puts what the segment before the last one has of the log in front of what the last one has, with
+/// a change in it.
+fn repeating(stage: &Stage, change: impl FnOnce(&mut Vec<u8>)) -> usize {
+    let [second, third] = [2, 3].map(|index| body(stage, SEGMENTS[index]));
     let frames = |body: &[u8]| {
         let mut pieces = Pieces::new(body).map(|piece| piece.expect("a piece"));
         let piece = pieces.next().expect("a piece");
         assert!(pieces.next().is_none());
         (*piece.header.bytes(), piece.frames.to_vec())
     };
-    let ((header, repeated), (_, own)) = (frames(&second), frames(&third));
+    let ((header, mut repeated), (_, own)) = (frames(&second), frames(&third));
+    change(&mut repeated);
     let length = (WAL_SEGMENT_HEADER_BYTES + repeated.len() + own.len()) as u64;
     let one_piece = [&length.to_le_bytes()[..], &header, &repeated, &own].concat();
-    rewrite(&stage, 3, |bytes| with_body(&bytes, &one_piece));
+    rewrite(stage, 3, |bytes| with_body(&bytes, &one_piece));
+    repeated.len()
+}
+
+#[test]
+fn what_is_repeated_of_a_log_file_of_generation_2_is_no_commit_more() {
+    let sound = open(&Stage::new(V2));
+    let stage = Stage::new(V2);
+    let repeated = repeating(&stage, |_| {});
     let found = open(&stage);
     assert_eq!(found.chain().restorable(), sound.chain().restorable());
     let last = increment(&found, 3);
-    assert_eq!(last.overlap_bytes, repeated.len() as u64);
+    assert_eq!(last.overlap_bytes, repeated as u64);
     assert!(!diverges(last));
     assert_eq!(last.commits, increment(&sound, 3).commits);
+}
+
+#[test]
+fn what_is_repeated_of_generation_2_with_other_bytes_is_of_another_log() {
+    let stage = Stage::new(V2);
+    repeating(&stage, |frames| {
+        let length = u32::from_le_bytes(*frames.first_chunk().expect("a length"));
+        let end = FRAME_HEADER_BYTES + usize::try_from(length).expect("a length");
+        frames[end - 1] ^= 1;
+        seal_frame(&mut frames[..end]);
+    });
+    let found = open(&stage);
+    let last = increment(&found, 3);
+    assert_eq!((diverges(last), last.overlap_bytes), (true, 0));
 }
 
 #[test]
