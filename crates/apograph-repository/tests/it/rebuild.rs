@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::time::{Duration, SystemTime};
 
+use apograph_format::Crc32;
 use apograph_io::{Clock, Context, Mode, RealDisk, SystemClock};
 use apograph_manifest::{
     MANIFEST_FILE_NAME, Notes, RepositoryId, Unknown, Unusable, read_notes, write_notes,
@@ -12,7 +13,7 @@ use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::forge::{open, read, record, remove, write};
+use crate::forge::{open, read, record, remove, with_header, write};
 
 #[test]
 fn of_two_segments_with_one_number_the_full_backup_is_first() {
@@ -78,7 +79,9 @@ fn a_time_that_is_taken_from_a_file_is_not_earlier_than_its_bytes_and_is_noted()
         Writer::lock(&stage.folder(), Context::default())
             .and_then(|writer| writer.rebuild())
             .expect("a manifest");
+        let read = SystemClock.now();
         for segment in stage.manifest().segments {
+            assert!(segment.created_at <= read, "{segment:?}");
             // The clock of a file system is a little behind.
             assert!(
                 segment.created_at.get() + 20 >= written.get(),
@@ -108,6 +111,42 @@ fn a_file_that_was_put_in_the_place_of_another_is_skipped() {
         let expected = "it is another file than apograph.json knows";
         assert_eq!(detail.to_string(), expected);
         assert_eq!(plan.manifest.segments.len(), 3);
+    }
+}
+
+/// Somebody has written another segment since, and the record is the older one.
+#[test]
+fn a_file_that_the_manifest_means_as_it_is_stays_beside_another_record() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        record(&stage, &open(&stage), 4);
+        let other = with_header(&read(&stage, SEGMENTS[2]), |header| header.count += 1);
+        write(&stage, SEGMENTS[2], &other);
+        let skipped = || {
+            let plan = plan_rebuild(&stage.folder(), Context::default());
+            plan.expect("a plan").skipped.len()
+        };
+        assert_eq!(skipped(), 1);
+        stage.edit_manifest(|manifest| manifest.segments[2].checksum = Crc32::of(&other));
+        assert_eq!(skipped(), 0);
+    }
+}
+
+#[test]
+fn a_rebuild_makes_notes_of_times_that_are_those_of_files_alone() {
+    for fixtures in [V1, V2] {
+        for is_recorded in [false, true] {
+            let stage = Stage::new(fixtures);
+            if is_recorded {
+                record(&stage, &open(&stage), 4);
+            }
+            remove(&stage, MANIFEST_FILE_NAME);
+            Writer::lock(&stage.folder(), Context::default())
+                .and_then(|writer| writer.rebuild())
+                .expect("a manifest");
+            let notes = read_notes(&stage.folder()).expect("notes");
+            assert_eq!(notes.is_none(), is_recorded);
+        }
     }
 }
 
