@@ -23,13 +23,13 @@ pub type Part<'a> = dyn FnMut(&Path) -> Result<(), String> + 'a;
 pub type Answers = Vec<String>;
 
 /// Asks a whole repository the same questions with `apograph.json`, with the first half of it,
-/// without it, after a rebuild and as a vault: what it lists, what a verification finds, and at most so many of
+/// without it and after a rebuild: what it lists, what a verification finds, and at most so many of
 /// the states that it offers.
 ///
 /// # Errors
 ///
 /// The first question that is answered in two ways, or a file that cannot be copied.
-pub fn check_derived(repository: &Path, states: usize, part: &mut Part<'_>) -> Result<(), String> {
+pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     let folder = scratch().map_err(|error| error.to_string())?;
     let copy = folder.path().join("copy");
     copy_files(repository, &copy).map_err(|error| error.to_string())?;
@@ -51,13 +51,16 @@ pub fn check_derived(repository: &Path, states: usize, part: &mut Part<'_>) -> R
     Writer::lock(&opened, Context::default())
         .and_then(|writer| writer.rebuild())
         .map_err(|error| error.to_string())?;
-    compare(&with, &answers(&copy, states)?, "after a rebuild")?;
-    check_vault(repository, states.min(3), part)
+    compare(&with, &answers(&copy, states)?, "after a rebuild")
 }
 
-/// Asks a repository, and a vault that it was copied into, the same questions. The copy is ended again
-/// and again, and somebody looks at what is there then.
-fn check_vault(repository: &Path, states: usize, part: &mut Part<'_>) -> Result<(), String> {
+/// Asks a whole repository, and a vault that it was copied into, the same questions. The copy is
+/// ended again and again, and `part` looks at what is there then.
+///
+/// # Errors
+///
+/// The first question that is answered in two ways, that of `part`, or a copy that fails.
+pub fn check_copied(repository: &Path, states: usize, part: &mut Part<'_>) -> Result<(), String> {
     let folder = scratch().map_err(|error| error.to_string())?;
     let vault = folder.path().join("vault");
     let told = |error: RepositoryError| format!("copied into a vault: {}", WithCauses(&error));

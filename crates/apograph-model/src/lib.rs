@@ -26,7 +26,7 @@ mod read;
 mod run;
 mod truth;
 
-pub use derived::{Answers, Part, answers, check_derived};
+pub use derived::{Answers, Part, answers, check_copied, check_derived};
 pub use op::{BackupMode, Damage, DamageKind, MAX_OPS, Op, RandomScenario, Shape};
 pub use read::state_of;
 pub use run::{Effort, Failure, Library, Real, check, run};

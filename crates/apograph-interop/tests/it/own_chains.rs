@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use apograph_interop::scenario::{self, Backups, Scenario};
 use apograph_interop::{Engine, EngineGeneration, Taken};
-use apograph_model::check_derived;
+use apograph_model::{check_copied, check_derived};
 use apograph_testing::truth::{Truth, TruthState};
 
 use crate::command::{apograph, backup, list, taken, text};
@@ -73,12 +73,15 @@ fn live(
     (repository, truth.unwrap())
 }
 
-/// Derived files change no answer: of at most so many states of each repository all are compared.
+/// Derived files change no answer, nor does a copy in a vault: of at most so many states of each
+/// repository all are compared.
 const STATES: usize = 12;
 
 #[track_caller]
 fn check_rebuild(repository: &Path, truth: &Truth, before: &BTreeSet<(u64, u64)>) {
-    if let Err(difference) = check_derived(repository, STATES, &mut |_| Ok(())) {
+    let checked = check_derived(repository, STATES);
+    let checked = checked.and_then(|()| check_copied(repository, STATES, &mut |_| Ok(())));
+    if let Err(difference) = checked {
         panic!("{}: {difference}", truth.fixture);
     }
     std::fs::remove_file(repository.join("backup_manifest.json")).unwrap();

@@ -4,14 +4,14 @@ use std::fs;
 
 use apograph_io::{Context, Folder, Mode, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, write_records};
-use apograph_model::check_derived;
+use apograph_model::{check_copied, check_derived};
 use apograph_repository::Repository;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::scratch::scratch;
 
 /// The engine writes no `apograph.json`: one is made of what was read.
 #[test]
-fn every_golden_answers_alike_with_its_records_and_without() {
+fn every_golden_answers_alike_with_its_records_without_and_as_a_vault() {
     let mut repositories = 0;
     for fixtures in [V1, V2] {
         for name in fixtures.names() {
@@ -30,7 +30,9 @@ fn every_golden_answers_alike_with_its_records_and_without() {
             let (opened, records) = (Folder::open(&copy).expect("a folder"), repository.records());
             write_records(&RealDisk, &opened, Mode::PRIVATE, records, None).expect("records");
             assert!(copy.join(HISTORY_FILE_NAME).exists());
-            if let Err(difference) = check_derived(&copy, 64, &mut |_| Ok(())) {
+            let checked = check_derived(&copy, 64);
+            let checked = checked.and_then(|()| check_copied(&copy, 16, &mut |_| Ok(())));
+            if let Err(difference) = checked {
                 panic!("{}: {difference}", golden.display());
             }
             repositories += 1;
