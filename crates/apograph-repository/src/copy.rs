@@ -12,11 +12,11 @@ use apograph_manifest::{
     ChainEntry, Evidence, FileName, IncrementContent, Nonce, SegmentContent, SegmentRecord,
     SegmentStamp, Unusable,
 };
-use apograph_store::FolderStore;
+use apograph_store::{FolderStore, Store};
 use apograph_vault::wrap::Compression;
 use apograph_vault::{
     CATALOG, Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, StoredSegment,
-    create_vault, find_vault, put_segment,
+    VaultError, create_vault, find_vault, put_segment,
 };
 
 use crate::check::check_file;
@@ -113,7 +113,8 @@ pub fn init_vault(path: &Path, context: Context<'_>) -> Result<Initialized> {
 /// [`RepositoryError::NotARepository`] where the folder is no vault;
 /// [`RepositoryError::OtherHistory`], and then nothing is written; [`RepositoryError::Unusable`] at
 /// the first segment that is damaged or missing: those before it are copied.
-/// [`RepositoryError::Vault`] and [`RepositoryError::Io`].
+/// [`RepositoryError::Vault`], also where the vault's segments are to be encrypted, which is not
+/// known here; [`RepositoryError::Io`].
 pub fn copy_to_vault(
     from: &Repository,
     to: &Folder,
@@ -135,6 +136,14 @@ pub fn copy_to_vault(
         }
         Ok(())
     })?;
+    if !settings.recipients.is_empty() {
+        // What is to be read by nobody else is not written for everybody.
+        return Err(RepositoryError::Vault(VaultError::TooNew {
+            place: store.place(),
+            version: catalog.version(),
+            detail: "its segments are to be encrypted, which is not known here".into(),
+        }));
+    }
     let entries = from.chain().entries();
     let is_same =
         |(entry, (hash, _)): (&ChainEntry, &(Blake3, FileName))| entry.hash == Some(*hash);

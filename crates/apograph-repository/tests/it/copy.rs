@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apograph_io::{Context, Folder, Monitor};
-use apograph_repository::vault::Packing;
+use apograph_io::{Context, Folder, Mode, Monitor, RealDisk, SystemClock};
+use apograph_repository::vault::store::FolderStore;
+use apograph_repository::vault::{Catalog, CatalogChange, Packing};
 use apograph_repository::{
     Copied, Initialized, Pack, Repository, RepositoryError, Result, Writer, copy_to_vault,
     init_vault, plan_rebuild,
@@ -197,4 +198,20 @@ fn nothing_but_a_copy_writes_to_a_vault() {
     let error = copied(&stage.repository(), &stage.repository(), Context::default());
     let error = error.expect_err("no vault");
     assert!(told(&error).ends_with("it is no vault"));
+}
+
+#[test]
+fn a_vault_that_is_to_be_encrypted_gets_nothing_in_the_clear() {
+    let stage = Stage::new(V1);
+    let vault = vault(&stage);
+    let folder = Folder::open(&vault).expect("a folder");
+    let store = FolderStore::new(&RealDisk, folder, Mode::PRIVATE);
+    let mut catalog = Catalog::open(&store, &SystemClock, "a newer program").expect("opened");
+    let keys = vec!["age1somebody".to_owned()];
+    let changes = vec![CatalogChange::Recipients { keys }];
+    catalog.commit(changes, &mut |_| None).expect("committed");
+    let error = copied(&stage.repository(), &vault, Context::default()).expect_err("refused");
+    assert_eq!(error.code().as_str(), "unsupported-version");
+    assert!(told(&error).ends_with("which is not known here"));
+    assert!(!vault.join("segments").exists());
 }
