@@ -106,7 +106,7 @@ fn measure_scan(folder: &str, frames: &str, generation: &str, rounds: u32) -> Re
 }
 
 fn plan(repository: &str) -> Result<()> {
-    let repository = Repository::open(repository.as_ref(), Context::default())?;
+    let repository = Repository::open(repository, Context::default())?;
     repository.chain().plan(&Target::Latest)?;
     Ok(())
 }

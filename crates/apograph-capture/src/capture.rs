@@ -12,7 +12,7 @@ use apograph_format::WithCauses;
 use apograph_io::{Context, Disk, FileLock, Folder, IoError, Mode, Monitor, exists, random};
 use apograph_manifest::{Notes, RepositoryId};
 use apograph_repository::{
-    Repository, RepositoryError, Writer, check_outside_logs, create, uncreate,
+    Location, Repository, RepositoryError, Writer, check_outside_logs, create, uncreate,
 };
 
 use crate::database::Database;
@@ -32,11 +32,16 @@ use crate::request::{Captured, Options};
 /// was killed may be made whole, and that a folder that was there may have a lock file.
 pub fn capture(
     database: &Path,
-    repository: &Path,
+    repository: impl Into<Location>,
     options: &Options,
     context: Context<'_>,
 ) -> Result<Captured> {
     let disk = context.disk;
+    let repository = repository.into();
+    let Some(repository) = repository.as_folder() else {
+        let path = repository.path();
+        return Err(RepositoryError::IsVault { path }.into());
+    };
     let database = Database::find(database)?;
     database.headers(context)?;
     let place = Place::find_or_create(disk, repository, database.mode(), options.existing)?;

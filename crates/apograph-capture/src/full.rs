@@ -41,7 +41,7 @@ impl<'a> Job<'a> {
     /// Takes a full backup. `None` where the database was opened or closed meanwhile.
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
-        let target = self.repository.folder().at(&name);
+        let target = self.held.staging().at(&name);
         let copy = self.database.copy(target, self.context)?;
         let resume = seen.resume.ok();
         let before = self.moment(&seen.live)?;

@@ -5,9 +5,9 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{Context, IoError, Mode, StagedFile, Steps};
+use apograph_io::{Context, Folder, IoError, Mode, StagedFile, Steps};
 use apograph_manifest::{FileName, IncrementOf, Segment, SegmentContent, SegmentRecord, Unknown};
-use apograph_repository::{NewSegment, Repository, Summary, Surroundings, read_log};
+use apograph_repository::{NewSegment, Summary, Surroundings, read_log};
 use apograph_wal::{
     GroupHead, LogEndCause, LogFile, LogTail, PartOf, Place, PlacedEvent, Runs, TimelineState,
     groups_after,
@@ -191,7 +191,7 @@ impl CapturedTail {
     pub(crate) fn write<'d>(
         self,
         tail: &LogTail<'_>,
-        repository: &Repository,
+        staging: &Folder,
         mode: Mode,
         framing: &Framing,
         context: Context<'d>,
@@ -221,7 +221,7 @@ impl CapturedTail {
         };
 
         let name = FileName::from(framing.name);
-        let target = repository.folder().at(&name);
+        let target = staging.at(&name);
         let mut file = StagedFile::create(context.disk, target, mode)?;
         context
             .monitor

@@ -35,7 +35,10 @@ pub(crate) fn warn_of_new(database: &Database, repository: &Repository, monitor:
     if !INDEXES.iter().any(|(kind, _)| has_section(&live, *kind)) {
         return;
     }
-    let at = repository.file_of(&full.segment);
+    // From a vault it would have to be fetched.
+    let Some(at) = repository.file_of(&full.segment) else {
+        return;
+    };
     let Ok(file) = at.open() else {
         return;
     };

@@ -137,7 +137,7 @@ impl<'a> Job<'a> {
             flags,
         };
         let mode = self.database.mode();
-        captured.write(tail, self.repository, mode, &framing, self.context)
+        captured.write(tail, self.held.staging(), mode, &framing, self.context)
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it. The

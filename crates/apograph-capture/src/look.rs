@@ -124,7 +124,7 @@ impl<'a> Job<'a> {
         let live = Live::of(self.database, read_from, self.context)?;
         if self.is_foreign(&live.image) {
             return Err(CaptureError::Foreign {
-                repository: self.repository.folder().path().to_owned(),
+                repository: self.repository.path(),
                 database: self.database.path().to_owned(),
             });
         }

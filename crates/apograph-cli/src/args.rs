@@ -5,9 +5,12 @@ use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+#[cfg(feature = "cloud")]
+use apograph_format::WithCauses;
 use apograph_format::{Lsn, PointName, UnixMillis};
 use apograph_io::{Pace, Threads};
 use apograph_manifest::Target;
+use apograph_repository::Location;
 use apograph_repository::vault::Packing;
 use apograph_repository::vault::wrap::Compression;
 use apograph_restore::Level;
@@ -111,7 +114,7 @@ impl Command {
 pub(crate) struct Init {
     /// The folder; the one that holds it has to be there
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
     /// Make a vault, to which `copy` adds
     #[arg(long)]
     pub(crate) vault: bool,
@@ -128,10 +131,10 @@ pub(crate) struct Init {
 pub(crate) struct Copy {
     /// The repository
     #[arg(value_name = "FROM", value_parser = repository())]
-    pub(crate) from: PathBuf,
+    pub(crate) from: Location,
     /// The vault, made by `apograph init TO --vault`
     #[arg(value_name = "TO", value_parser = repository())]
-    pub(crate) to: PathBuf,
+    pub(crate) to: Location,
     /// How hard to pack: `none`, or 1 (fast) to 19 (small); by default 1 for the log and 3 for full
     /// backups
     #[arg(long, value_name = "LEVEL", value_parser = compress)]
@@ -162,7 +165,7 @@ pub(crate) struct Backup {
     pub(crate) database: PathBuf,
     /// The backup repository: a folder, made where nothing is
     #[arg(short, long, value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
     /// Fail where REPO is not a repository already
     #[arg(long)]
     pub(crate) existing: bool,
@@ -186,7 +189,7 @@ pub(crate) struct Backup {
 pub(crate) struct Restore {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
     /// The database to create; nothing may stand there
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
@@ -247,7 +250,7 @@ impl TargetArgs {
 pub(crate) struct List {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
 }
 
 /// Check every file, frame, commit group and link of a repository
@@ -259,7 +262,7 @@ pub(crate) struct List {
 pub(crate) struct Verify {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
     /// How deep to look
     #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
     pub(crate) level: LevelArg,
@@ -307,7 +310,7 @@ impl From<LevelArg> for Level {
 pub(crate) struct Log {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
     /// Leave out commits before this epoch
     #[arg(long, value_name = "[T:]E")]
     pub(crate) from: Option<PointName>,
@@ -351,30 +354,31 @@ pub(crate) struct Inspect {
 pub(crate) struct Rebuild {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: PathBuf,
+    pub(crate) repo: Location,
     /// Show the manifest and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
-/// A repository is a folder, or the same as a `file://` URL.
-fn repository() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().try_map(folder)
+/// A repository is a folder, or the same as a `file://` URL, or a vault in an object store.
+fn repository() -> impl TypedValueParser<Value = Location> {
+    OsStringValueParser::new().try_map(location)
 }
 
-fn folder(word: OsString) -> Result<PathBuf, String> {
+fn location(word: OsString) -> Result<Location, String> {
     let Some(text) = word.to_str() else {
-        return Ok(word.into());
+        return Ok(PathBuf::from(word).into());
     };
     if text.is_empty() {
         return Err("the name of a folder is needed".to_owned());
     }
     if let Some((scheme, rest)) = text.split_once("://") {
         return match scheme {
-            "file" => file_url(rest),
+            "file" => file_url(rest).map(Location::from),
+            "s3" | "gs" | "az" => store(text),
             _ => Err(format!(
-                "a repository is a folder: {scheme}:// is not supported; mount it, and name the \
-                 folder"
+                "a repository is a folder, or at s3://, gs:// or az://: {scheme}:// is not \
+                 supported; mount it, and name the folder"
             )),
         };
     }
@@ -384,8 +388,18 @@ fn folder(word: OsString) -> Result<PathBuf, String> {
             "a repository is a folder: {scheme}: is not supported; mount it, and name the folder \
              (one whose name begins like this is ./{text})"
         )),
-        _ => Ok(word.into()),
+        _ => Ok(PathBuf::from(word).into()),
     }
+}
+
+#[cfg(feature = "cloud")]
+fn store(address: &str) -> Result<Location, String> {
+    Location::address(address).map_err(|error| WithCauses(&error).to_string())
+}
+
+#[cfg(not(feature = "cloud"))]
+fn store(_address: &str) -> Result<Location, String> {
+    Err("this program was built without object stores".to_owned())
 }
 
 /// What stands before a colon is a scheme where it can be one; a single letter is none.

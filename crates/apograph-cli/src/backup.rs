@@ -22,7 +22,8 @@ pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
     let existing = asked.existing;
     let options = Options { kind, existing };
     // What cannot be looked at is told by the backup.
-    let is_new = !exists(&asked.repo).unwrap_or(true);
+    let folder = asked.repo.as_folder();
+    let is_new = folder.is_some_and(|folder| !exists(folder).unwrap_or(true));
     let captured = capture(&asked.database, &asked.repo, &options, session.context)
         .map_err(|error| explained(error, asked))?;
     let (text, mut object) = match captured {
@@ -37,7 +38,10 @@ pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
     };
     object["created"] = json!(is_new);
     let text = if is_new {
-        format!("Made {}, a repository.\n{text}", display::path(&asked.repo))
+        format!(
+            "Made {}, a repository.\n{text}",
+            display::path(&asked.repo.path())
+        )
     } else {
         text
     };
@@ -55,7 +59,7 @@ fn explained(error: CaptureError, asked: &Backup) -> Failure {
         let failure = Failure::new(Code::Io, message).about(&missing);
         return failure.hinting("name the .grafeo file of the database");
     }
-    if missing == asked.repo {
+    if Some(&*missing) == asked.repo.as_folder() {
         let parent = missing.parent().unwrap_or(&missing);
         let message = format!(
             "{} cannot be made: the folder {} does not exist",

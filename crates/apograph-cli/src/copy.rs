@@ -1,6 +1,5 @@
 //! `apograph copy`
 
-use apograph_io::Folder;
 use apograph_repository::{Copied, Pack, Repository, RepositoryError, copy_to_vault};
 use serde_json::{Map, Value, json};
 
@@ -10,16 +9,11 @@ use crate::{Report, Session, display};
 
 pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure> {
     let from = Repository::open(&args.from, session.context)?;
-    let to = Folder::find(&args.to).map_err(RepositoryError::from)?;
-    let to = to.ok_or_else(|| RepositoryError::NotARepository {
-        path: args.to.clone(),
-        detail: "there is no such folder".to_owned(),
-    });
     let pack = args.compress.map_or(Pack::Best, Pack::As);
-    let copied = to.and_then(|to| copy_to_vault(&from, &to, pack, session.context));
+    let to = args.to.path();
+    let copied = copy_to_vault(&from, &args.to, pack, session.context);
     let copied = copied.map_err(|error| {
-        let is_none =
-            matches!(&error, RepositoryError::NotARepository { path, .. } if *path == args.to);
+        let is_none = matches!(&error, RepositoryError::NotARepository { path, .. } if *path == to);
         let failure = Failure::from(error);
         if is_none {
             failure.hinting("`apograph init TO --vault` makes a vault")
@@ -40,9 +34,9 @@ pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure>
     put("present", json!(present));
     put("bytes", json!(bytes));
     put("stored_bytes", json!(stored_bytes));
-    display::put_path(&mut object, "from", &args.from);
-    display::put_path(&mut object, "to", &args.to);
-    let to = display::path(&args.to);
+    display::put_path(&mut object, "from", &args.from.path());
+    display::put_path(&mut object, "to", &to);
+    let to = display::path(&to);
     let text = if segments == 0 {
         let present = display::count(present, "segment");
         format!("Nothing to copy: {to} has {present}, all that there are.\n")

@@ -9,12 +9,12 @@ use crate::failure::Failure;
 use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure> {
-    let (initialized, kind) = if args.vault {
-        (init_vault(&args.repo, session.context)?, "vault")
-    } else {
-        (init(&args.repo, session.context)?, "repository")
+    let (initialized, kind) = match args.repo.as_folder() {
+        Some(folder) if !args.vault => (init(folder, session.context)?, "repository"),
+        _ => (init_vault(&args.repo, session.context)?, "vault"),
     };
-    let path = display::path(&args.repo);
+    let place = args.repo.path();
+    let path = display::path(&place);
     let (outcome, text) = match initialized {
         Initialized::Created => ("created", format!("Made {path}, a {kind}.\n")),
         Initialized::Adopted => ("initialized", format!("{path} is a {kind} now.\n")),
@@ -22,7 +22,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure>
     };
     let mut object = Map::new();
     object.insert("command".to_owned(), json!("init"));
-    display::put_path(&mut object, "repository", &args.repo);
+    display::put_path(&mut object, "repository", &place);
     object.insert("outcome".to_owned(), json!(outcome));
     Ok(Report::done(text, Value::Object(object)))
 }

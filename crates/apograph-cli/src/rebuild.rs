@@ -15,10 +15,13 @@ use crate::table::table;
 use crate::{display, segments};
 
 pub(crate) fn run(session: &Session<'_>, args: &Rebuild) -> Result<Report, Failure> {
-    let folder = match Folder::find(&args.repo) {
+    let path = args.repo.path();
+    let Some(folder) = args.repo.as_folder() else {
+        return Err(RepositoryError::IsVault { path }.into());
+    };
+    let folder = match Folder::find(folder) {
         Ok(None) | Err(IoError::NotAFolder { .. }) => {
             let detail = "there is no such folder".to_owned();
-            let path = args.repo.clone();
             return Err(RepositoryError::NotARepository { path, detail }.into());
         }
         Ok(Some(folder)) => folder,

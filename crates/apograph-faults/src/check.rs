@@ -103,7 +103,7 @@ fn check_sound(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     };
     let left = files.keys().find(is_temporary);
     ensure!(left.is_none() || act == Act::Rebuild, "{left:?} is left");
-    let verified = verify(&place.repository(), &VerifyOptions::default(), every_core())?;
+    let verified = verify(place.repository(), &VerifyOptions::default(), every_core())?;
     let problem = verified.problems.first();
     ensure!(problem.is_none(), "verify says {problem:?}");
     if act != Act::First {
@@ -138,7 +138,7 @@ fn check_restored(stage: &FaultStage, place: &ActFolder, ended: Ended) -> Result
     );
     if !is_there {
         let options = Options::to(Target::Latest);
-        let restored = restore(&place.repository(), &output, &options, every_core());
+        let restored = restore(place.repository(), &output, &options, every_core());
         restored.context("the next restore")?;
     }
     let truth = &stage.truth()[&LAST_EPOCH];

@@ -66,11 +66,10 @@ pub fn check_copied(repository: &Path, states: usize, part: &mut Part<'_>) -> Re
     let told = |error: RepositoryError| format!("copied into a vault: {}", WithCauses(&error));
     init_vault(&vault, Context::default()).map_err(told)?;
     let from = Repository::open(repository, Context::default()).map_err(told)?;
-    let to = Folder::open(&vault).map_err(|error| told(error.into()))?;
     let mut before = 0;
     for steps in 0.. {
         let monitor = Ended::after(steps);
-        match copy_to_vault(&from, &to, Pack::Best, Context::heard_by(&monitor)) {
+        match copy_to_vault(&from, &vault, Pack::Best, Context::heard_by(&monitor)) {
             Ok(_) => break,
             Err(RepositoryError::Io(IoError::Interrupted)) => {}
             Err(error) => return Err(told(error)),

@@ -10,7 +10,7 @@
 //! set aside under another one, and told: the next backup always works, and nobody's file is lost.
 
 use apograph_format::{Blake3, SegmentKind, SegmentName};
-use apograph_io::{Context, Mode};
+use apograph_io::{Context, Folder, Mode};
 use apograph_manifest::{Manifest, Segment, SegmentContent, write_manifest};
 
 use crate::error::Result;
@@ -36,7 +36,8 @@ impl Writer<'_> {
             .copied()
             .filter(|name| goes_on(&manifest, *name))
         {
-            let Some(segment) = fitting(&repository, &manifest, next, context)? else {
+            let Some(segment) = fitting((&self.folder, &repository), &manifest, next, context)?
+            else {
                 break;
             };
             manifest.segments.push(segment);
@@ -44,23 +45,23 @@ impl Writer<'_> {
         }
         let mut has_moved = false;
         for name in left {
-            if is_stranded(&repository, &manifest, name)? {
+            if is_stranded(&self.folder, &manifest, name)? {
                 context
                     .disk
-                    .remove_file(repository.folder().at(&name.to_string()))?;
+                    .remove_file(self.folder.at(&name.to_string()))?;
                 has_moved = true;
             } else if is_right_after(manifest.segments.last(), name) {
-                set_aside(&repository, name, context)?;
+                set_aside(&self.folder, name, context)?;
                 has_moved = true;
             }
         }
         if manifest != repository.manifest() {
             encode_for_segments(&mut manifest);
-            write_manifest(context.disk, repository.folder(), mode, &manifest)?;
+            write_manifest(context.disk, &self.folder, mode, &manifest)?;
         } else if !has_moved {
             return Ok(repository);
         }
-        Repository::open_or_empty(repository.folder().clone(), context)
+        Repository::open_or_empty(self.folder.clone(), context)
     }
 
     /// Removes what killed commands left under temporary names, and tells of a folder with such a
@@ -91,9 +92,8 @@ fn goes_on(manifest: &Manifest, name: SegmentName) -> bool {
 }
 
 /// Gives a file that is no part of the chain a name that no segment has.
-fn set_aside(repository: &Repository, name: SegmentName, context: Context<'_>) -> Result<()> {
+fn set_aside(folder: &Folder, name: SegmentName, context: Context<'_>) -> Result<()> {
     let Context { disk, monitor, .. } = context;
-    let folder = repository.folder();
     let name = name.to_string();
     for number in 1_u64.. {
         let aside = match number {
@@ -117,12 +117,12 @@ fn set_aside(repository: &Repository, name: SegmentName, context: Context<'_>) -
 
 /// The entry of a segment, if it is sound and fits after the last one.
 fn fitting(
-    repository: &Repository,
+    (folder, repository): (&Folder, &Repository),
     manifest: &Manifest,
     name: SegmentName,
     context: Context<'_>,
 ) -> Result<Option<Segment>> {
-    let Some((segment, hash)) = usable(read_segment(repository.folder(), name, context))? else {
+    let Some((segment, hash)) = usable(read_segment(folder, name, context))? else {
         return Ok(None);
     };
     let last = manifest.segments.last();
@@ -130,7 +130,7 @@ fn fitting(
         SegmentKind::Incremental => {
             last.is_some_and(|last| follows(last, &segment)) && !is_copy(repository, hash)
         }
-        SegmentKind::Full => is_of_this_database(repository, &segment)?,
+        SegmentKind::Full => is_of_this_database((folder, repository), &segment)?,
     };
     Ok(fits.then_some(segment))
 }
@@ -152,8 +152,11 @@ fn follows(last: &Segment, increment: &Segment) -> bool {
     }
 }
 
-fn is_of_this_database(repository: &Repository, full: &Segment) -> Result<bool> {
-    let Some(file) = usable(FullFile::open(repository.file_of(full)))? else {
+fn is_of_this_database(
+    (folder, repository): (&Folder, &Repository),
+    full: &Segment,
+) -> Result<bool> {
+    let Some(file) = usable(FullFile::open(folder.at(&full.file)))? else {
         return Ok(false);
     };
     let is_same = repository
@@ -172,9 +175,9 @@ fn is_of_this_database(repository: &Repository, full: &Segment) -> Result<bool> 
 
 /// Whether a file claims the name of a segment, or is an increment that belongs to a full backup
 /// that is not there.
-fn is_stranded(repository: &Repository, manifest: &Manifest, name: SegmentName) -> Result<bool> {
+fn is_stranded(folder: &Folder, manifest: &Manifest, name: SegmentName) -> Result<bool> {
     let text = name.to_string();
-    let at = repository.folder().at(&text);
+    let at = folder.at(&text);
     if at
         .metadata()?
         .is_some_and(|it| it.is_file() && it.len() == 0)

@@ -4,30 +4,25 @@
 //! when a copy is ended is the front of the repository, and the next one goes on from it. The copy is
 //! of the same history where the vault has the same segments in the same order, by their hashes.
 
-use std::path::Path;
-
 use apograph_format::{Blake3, SegmentKind};
-use apograph_io::{Context, Folder, IoError, Mode, exists, random};
+use apograph_io::{Context, random};
 use apograph_manifest::{
     ChainEntry, Evidence, FileName, IncrementContent, Nonce, SegmentContent, SegmentRecord,
     SegmentStamp, Unusable,
 };
-use apograph_store::{FolderStore, Store};
+use apograph_store::Store;
 use apograph_vault::wrap::Compression;
 use apograph_vault::{
-    CATALOG, Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, StoredSegment,
-    VaultError, create_vault, find_vault, put_segment,
+    Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, StoredSegment,
+    VaultError, put_segment,
 };
 
 use crate::check::check_file;
 use crate::error::{RepositoryError, Result};
-use crate::init::Initialized;
-use crate::place::check_outside_logs;
+use crate::location::Location;
 use crate::repository::Repository;
 use crate::segment_defect::SegmentDefect;
-
-/// Who writes, as the versions of a catalog say it to people.
-const WRITER: &str = concat!("apograph ", env!("CARGO_PKG_VERSION"));
+use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
 
 /// How segments are packed in a vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,49 +57,6 @@ pub struct Copied {
     pub stored_bytes: u64,
 }
 
-/// Makes a vault at `path`, where nothing is, or an empty folder.
-///
-/// # Errors
-///
-/// [`RepositoryError::NotARepository`] where there is anything else but a vault;
-/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Vault`] and
-/// [`RepositoryError::Io`].
-pub fn init_vault(path: &Path, context: Context<'_>) -> Result<Initialized> {
-    let refused = |detail: String| RepositoryError::NotARepository {
-        path: path.to_owned(),
-        detail,
-    };
-    let disk = context.disk;
-    let (folder, initialized) = match Folder::find(path) {
-        Ok(Some(folder)) => (folder, Initialized::Adopted),
-        Ok(None) if !exists(path)? => {
-            let (parent, name) = Folder::holding(path)?;
-            check_outside_logs(&parent, path)?;
-            let folder = disk.create_folder(parent.at(name), Mode::PRIVATE.for_folder())?;
-            disk.sync_folder(&parent)?;
-            (folder, Initialized::Created)
-        }
-        Ok(None) | Err(IoError::NotAFolder { .. }) => {
-            return Err(refused("it is no folder".to_owned()));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    check_outside_logs(&folder, path)?;
-    let store = FolderStore::new(disk, folder.clone(), Mode::PRIVATE);
-    if find_vault(&store)?.is_some() {
-        return Ok(Initialized::Present);
-    }
-    for name in folder.names()? {
-        let name = name?;
-        // What a killed `init` left.
-        if name != CATALOG && name != "lost+found" {
-            return Err(refused(format!("it holds {}", name.to_string_lossy())));
-        }
-    }
-    create_vault(&store, context.clock, WRITER)?;
-    Ok(initialized)
-}
-
 /// Copies what a vault lacks of a repository into it. The vault has to be empty, or hold the same
 /// history.
 ///
@@ -117,18 +69,27 @@ pub fn init_vault(path: &Path, context: Context<'_>) -> Result<Initialized> {
 /// known here; [`RepositoryError::Io`].
 pub fn copy_to_vault(
     from: &Repository,
-    to: &Folder,
+    to: impl Into<Location>,
     pack: Pack,
     context: Context<'_>,
 ) -> Result<Copied> {
-    let store = FolderStore::new(context.disk, to.clone(), Mode::PRIVATE);
-    if find_vault(&store)?.is_none() {
-        return Err(RepositoryError::NotARepository {
-            path: to.path().to_owned(),
-            detail: "it is no vault".to_owned(),
-        });
-    }
-    let mut catalog = Catalog::open(&store, context.clock, WRITER)?;
+    let to = to.into();
+    let place = VaultPlace::find(&to)?.ok_or_else(|| RepositoryError::NotARepository {
+        path: to.path(),
+        detail: "there is no such folder".to_owned(),
+    })?;
+    copy_into(from, &place.open(context.disk), pack, context)
+}
+
+fn copy_into(
+    from: &Repository,
+    to: &OpenPlace<'_>,
+    pack: Pack,
+    context: Context<'_>,
+) -> Result<Copied> {
+    to.vault()?;
+    let store = to.store();
+    let mut catalog = Catalog::open(store, context.clock, WRITER)?;
     let mut there = Vec::new();
     let settings = catalog.read(&mut |segment| {
         if let CatalogSegment::Live(segment) = segment {
@@ -149,7 +110,7 @@ pub fn copy_to_vault(
         |(entry, (hash, _)): (&ChainEntry, &(Blake3, FileName))| entry.hash == Some(*hash);
     if there.len() > entries.len() || !entries.iter().zip(&there).all(is_same) {
         return Err(RepositoryError::OtherHistory {
-            path: to.path().to_owned(),
+            path: store.place().into(),
         });
     }
     let rest = entries.get(there.len()..).unwrap_or_default();
@@ -169,7 +130,7 @@ pub fn copy_to_vault(
                 kind: entry.segment.kind,
                 nonce: Nonce::new(random()?),
             };
-            let stored = put(from, (index, entry), (&store, id), pack, context)?;
+            let stored = put(from, (index, entry), (store, id), pack, context)?;
             copied.segments += 1;
             copied.bytes += entry.segment.size_bytes;
             copied.stored_bytes += stored.stored.size_bytes();
@@ -182,7 +143,7 @@ pub fn copy_to_vault(
             segments,
             evidence: evidence.map(Box::new),
         };
-        commit(&mut catalog, change, to)?;
+        commit(&mut catalog, change)?;
     }
     let looked = from
         .notes()
@@ -192,7 +153,7 @@ pub fn copy_to_vault(
     if let Some(until) = looked
         && settings.looked_until.is_none_or(|before| before < until)
     {
-        commit(&mut catalog, CatalogChange::Looked { until }, to)?;
+        commit(&mut catalog, CatalogChange::Looked { until })?;
     }
     Ok(copied)
 }
@@ -218,7 +179,7 @@ fn groups(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
 fn put(
     from: &Repository,
     (index, entry): (usize, &ChainEntry),
-    (store, id): (&FolderStore<'_>, SegmentId),
+    (store, id): (&dyn Store, SegmentId),
     pack: Pack,
     context: Context<'_>,
 ) -> Result<StoredSegment> {
@@ -226,7 +187,7 @@ fn put(
     let unusable = |defect| match defect {
         SegmentDefect::Io(error) => RepositoryError::Io(error),
         SegmentDefect::Unusable(reason) => RepositoryError::Unusable {
-            path: from.file_of(segment).path(),
+            path: from.path_of(segment),
             reason,
         },
     };
@@ -267,7 +228,7 @@ fn evidence(from: &Repository, last: &SegmentRecord) -> Option<Evidence> {
 }
 
 /// Commits what another writer may not have been in the way of: the chain would be another one.
-fn commit(catalog: &mut Catalog<'_>, change: CatalogChange, to: &Folder) -> Result<()> {
+fn commit(catalog: &mut Catalog<'_>, change: CatalogChange) -> Result<()> {
     let is_harmless = |others: &[CatalogChange]| {
         let mut others = others.iter();
         others.all(|other| {
@@ -284,7 +245,7 @@ fn commit(catalog: &mut Catalog<'_>, change: CatalogChange, to: &Folder) -> Resu
     match committed {
         Committed::Version(_) => Ok(()),
         Committed::Dropped => Err(RepositoryError::Busy {
-            path: to.path().to_owned(),
+            path: catalog.place().into(),
         }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apograph_io::{Context, Mode};
+use apograph_io::{Context, Folder, Mode};
 
 use crate::error::{RepositoryError, Result};
 use crate::repository::Repository;
@@ -11,7 +11,7 @@ use crate::writer::Writer;
 /// A repository as its [`Writer`] has opened it: what was read of it stays so until the writer
 /// changes it, and what is added goes to no other one.
 pub struct HeldRepository<'w> {
-    _writer: &'w Writer<'w>,
+    pub(crate) writer: &'w Writer<'w>,
     pub(crate) context: Context<'w>,
     pub(crate) repository: Repository,
 }
@@ -35,7 +35,7 @@ impl<'w> Writer<'w> {
         let repository = self.adopt(repository, mode)?;
         self.clear(&repository)?;
         Ok(HeldRepository {
-            _writer: self,
+            writer: self,
             context: self.context,
             repository,
         })
@@ -43,6 +43,11 @@ impl<'w> Writer<'w> {
 }
 
 impl HeldRepository<'_> {
+    /// The folder in which new segments are written, under temporary names.
+    pub const fn staging(&self) -> &Folder {
+        &self.writer.folder
+    }
+
     /// What is in it.
     pub const fn repository(&self) -> &Repository {
         &self.repository
@@ -51,7 +56,7 @@ impl HeldRepository<'_> {
 
 impl fmt::Debug for HeldRepository<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let folder = self.repository.folder().path();
+        let folder = self.writer.folder.path();
         f.debug_struct("HeldRepository")
             .field("folder", &folder)
             .finish()

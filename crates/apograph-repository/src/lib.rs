@@ -12,7 +12,7 @@
 //! ```no_run
 //! use apograph_repository::{Context, Repository};
 //!
-//! let repository = Repository::open("/srv/backups".as_ref(), Context::default())?;
+//! let repository = Repository::open("/srv/backups", Context::default())?;
 //! for range in repository.chain().restorable() {
 //!     println!("timeline {}: epochs {} to {}", range.timeline, range.from, range.to);
 //! }
@@ -26,6 +26,9 @@ mod copy;
 mod error;
 mod held;
 mod init;
+#[cfg(feature = "vault")]
+mod init_vault;
+mod location;
 mod manifest_generation;
 mod moment;
 mod opening;
@@ -39,6 +42,8 @@ mod segment;
 mod segment_defect;
 mod summary;
 mod timelines;
+#[cfg(feature = "vault")]
+mod vault_place;
 #[cfg(feature = "vault")]
 mod vault_segments;
 #[cfg(not(feature = "vault"))]
@@ -63,10 +68,13 @@ pub use apograph_vault as vault;
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 #[cfg(feature = "vault")]
-pub use copy::{Copied, Pack, copy_to_vault, init_vault};
+pub use copy::{Copied, Pack, copy_to_vault};
 pub use error::{RepositoryError, Result};
 pub use held::HeldRepository;
 pub use init::{Initialized, create, init, uncreate};
+#[cfg(feature = "vault")]
+pub use init_vault::init_vault;
+pub use location::Location;
 pub use place::{check_no_repository, check_outside_logs};
 pub use publish::{Addition, LogNotes, NewSegment, next_name};
 pub use read_log::{LogRead, read_log};

@@ -1,8 +1,10 @@
 //! What stands for vaults where the library is built without them.
 
+use std::path::PathBuf;
+
 use apograph_format::Code;
-use apograph_io::{At, Context, Folder, Source};
-use apograph_manifest::{ChainEntry, Evidence, Notes};
+use apograph_io::{Context, Folder, Source};
+use apograph_manifest::{ChainEntry, Evidence, FileName, Notes};
 
 use crate::error::{RepositoryError, Result};
 use crate::segment_defect::SegmentDefect;
@@ -39,9 +41,13 @@ impl VaultSegments {
         })
     }
 
+    pub(crate) fn path(&self) -> PathBuf {
+        match *self {}
+    }
+
     pub(crate) fn fetch(
         &self,
-        _at: At<'_>,
+        _name: &FileName,
         _context: Context<'_>,
     ) -> std::result::Result<Source, SegmentDefect> {
         match *self {}

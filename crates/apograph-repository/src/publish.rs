@@ -107,7 +107,7 @@ impl HeldRepository<'_> {
         let additions = added.iter().map(|record| record.segment.clone());
         manifest.segments.extend(additions);
         encode_for_segments(&mut manifest);
-        let folder = repository.folder();
+        let folder = &self.writer.folder;
         let mut published: Vec<OsString> = Vec::new();
         if let Some(notes) = &notes {
             let is_new = !folder.at(NOTES_FILE_NAME).exists()?;
@@ -138,7 +138,7 @@ impl HeldRepository<'_> {
             return Err(error.into());
         }
         drop(manifest);
-        if let Err(error) = record(disk, repository, mode, &added, &evidence) {
+        if let Err(error) = record((disk, folder), repository, mode, &added, &evidence) {
             monitor.warn(&format!(
                 "the next command has to read the new segments: {}",
                 WithCauses(&error)
@@ -152,13 +152,12 @@ impl HeldRepository<'_> {
 /// Says in `apograph.json` what was published: after what it says so far, where that is what is
 /// known, else all of it anew.
 fn record(
-    disk: &dyn Disk,
+    (disk, folder): (&dyn Disk, &Folder),
     repository: &Repository,
     mode: Mode,
     added: &[SegmentRecord],
     evidence: &Evidence,
 ) -> Result<()> {
-    let folder = repository.folder();
     let added = added.iter().map(RecordRef::from);
     if let Some((end, unrecorded)) = repository.unrecorded() {
         let records: Vec<_> = unrecorded.chain(added.clone()).collect();

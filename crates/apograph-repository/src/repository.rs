@@ -14,7 +14,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::PathBuf;
 
 use apograph_format::{Generation, SegmentKind, SegmentName, WithCauses};
 use apograph_io::{At, Context, Folder, IoError, Mode, Monitor, is_temporary};
@@ -26,19 +26,22 @@ use apograph_manifest::{
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
+use crate::location::{Location, LocationOf};
 use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
 use crate::segment::StoredFile;
 use crate::segment_defect::SegmentDefect;
 use crate::timelines::{cross, timeline_behind};
-use crate::vault_segments::VaultSegments;
+#[cfg(feature = "vault")]
+use crate::vault_place::VaultPlace;
+use crate::vault_segments::{VaultRead, VaultSegments};
 use crate::verified::Verified;
 use crate::writer::ENGINE_LOCK_FILE_NAME;
 
 /// A repository as it was found.
 #[derive(Debug)]
 pub struct Repository {
-    folder: Folder,
+    place: SegmentPlace,
     generation: Generation,
     /// What else the manifest says.
     unknown: Unknown,
@@ -50,12 +53,19 @@ pub struct Repository {
     notes: std::result::Result<Option<Notes>, ManifestError>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
-    /// Where its segments are, if those are no files of the folder.
-    vault: Option<VaultSegments>,
+}
+
+/// Where the segments of a repository are.
+#[derive(Debug)]
+enum SegmentPlace {
+    /// They are files of a folder.
+    Folder(Folder),
+    /// They are objects of a vault.
+    Vault(VaultSegments),
 }
 
 impl Repository {
-    /// Opens the repository at `path`. Segments that have no record are read.
+    /// Opens a repository. Segments that have no record are read.
     ///
     /// A segment that is missing or damaged is no error here: it is a gap in the chain. Nor are
     /// damaged notes, of which the monitor is told.
@@ -64,9 +74,9 @@ impl Repository {
     ///
     /// [`RepositoryError::NotARepository`]; [`RepositoryError::Contradiction`] where the manifest
     /// is missing or does not agree with the files; [`RepositoryError::Manifest`] where it cannot
-    /// be read; [`RepositoryError::Io`].
-    pub fn open(path: &Path, context: Context<'_>) -> Result<Self> {
-        Self::open_by(path, context, true)
+    /// be read; [`RepositoryError::Vault`] where a vault cannot; [`RepositoryError::Io`].
+    pub fn open(location: impl Into<Location>, context: Context<'_>) -> Result<Self> {
+        Self::open_by(&location.into(), context, true)
     }
 
     /// The same for who reads the files that matter to the end: one without a record is read for
@@ -77,13 +87,21 @@ impl Repository {
     /// # Errors
     ///
     /// As [`Repository::open`].
-    pub fn open_unsummed(path: &Path, context: Context<'_>) -> Result<Self> {
-        Self::open_by(path, context, false)
+    pub fn open_unsummed(location: impl Into<Location>, context: Context<'_>) -> Result<Self> {
+        Self::open_by(&location.into(), context, false)
     }
 
-    fn open_by(path: &Path, context: Context<'_>, sums: bool) -> Result<Self> {
+    fn open_by(location: &Location, context: Context<'_>, sums: bool) -> Result<Self> {
+        let path = match &location.of {
+            LocationOf::Path(path) => path,
+            #[cfg(feature = "vault")]
+            LocationOf::Store(store) => {
+                let place = VaultPlace::Store(store.clone());
+                return VaultSegments::read(place).map(Self::of_vault);
+            }
+        };
         let no_repository = |detail: &str| RepositoryError::NotARepository {
-            path: path.to_owned(),
+            path: path.clone(),
             detail: detail.to_owned(),
         };
         let folder = match Folder::find(path) {
@@ -98,18 +116,21 @@ impl Repository {
     }
 
     /// The same repository, opened anew, of which every file without a record is compared with what
-    /// the manifest says of it.
+    /// the manifest says of it. Of a vault, each segment has a record.
     ///
     /// # Errors
     ///
     /// As [`Repository::open`].
     pub fn summed(self, context: Context<'_>) -> Result<Self> {
-        Self::of_some_backup(&self.folder, context, true)
+        match &self.place {
+            SegmentPlace::Folder(folder) => Self::of_some_backup(folder, context, true),
+            SegmentPlace::Vault(_) => Ok(self),
+        }
     }
 
     fn of_some_backup(folder: &Folder, context: Context<'_>, sums: bool) -> Result<Self> {
-        if let Some(vault) = Self::of_vault(folder)? {
-            return Ok(vault);
+        if let Some(vault) = VaultSegments::find(folder)? {
+            return Ok(Self::of_vault(vault));
         }
         at_one_moment(folder, context, || {
             let repository = Self::of(folder.clone(), context, sums)?;
@@ -118,7 +139,7 @@ impl Repository {
                 let detail = "there is no backup in it".to_owned();
                 Err(RepositoryError::NotARepository { path, detail })
             } else if repository.chain.entries().is_empty() && !repository.unnamed.is_empty() {
-                Err(unnamed_segments(&repository.folder))
+                Err(unnamed_segments(folder))
             } else {
                 Ok(repository)
             }
@@ -155,7 +176,7 @@ impl Repository {
         let opened = opening.entries(segments)?;
         let looked_until = known.and_then(|notes| notes.looked_until);
         Ok(Self {
-            folder,
+            place: SegmentPlace::Folder(folder),
             generation,
             unknown,
             chain: Chain::new(opened.entries).looked_until(looked_until),
@@ -166,18 +187,14 @@ impl Repository {
             notes,
             unnamed,
             temporaries: found.temporaries,
-            vault: None,
         })
     }
 
-    /// Opens the vault in a folder; `None` where there is none.
-    fn of_vault(folder: &Folder) -> Result<Option<Self>> {
-        let Some(read) = VaultSegments::find(folder)? else {
-            return Ok(None);
-        };
+    /// A vault, as it was read.
+    pub(crate) fn of_vault(read: VaultRead) -> Self {
         let last = read.entries.iter().rev().find_map(ChainEntry::generation);
-        Ok(Some(Self {
-            folder: folder.clone(),
+        Self {
+            place: SegmentPlace::Vault(read.segments),
             generation: last.unwrap_or(Generation::One),
             unknown: Unknown::new(),
             chain: Chain::new(read.entries).looked_until(read.notes.looked_until),
@@ -188,8 +205,7 @@ impl Repository {
             notes: Ok(Some(read.notes)),
             unnamed: Vec::new(),
             temporaries: Vec::new(),
-            vault: Some(read.segments),
-        }))
+        }
     }
 
     fn without_manifest(
@@ -218,7 +234,7 @@ impl Repository {
             });
         }
         Ok(Self {
-            folder,
+            place: SegmentPlace::Folder(folder),
             generation: Generation::One,
             unknown: Unknown::new(),
             chain: Chain::new(Vec::new()),
@@ -229,13 +245,23 @@ impl Repository {
             notes,
             unnamed: found.segments,
             temporaries: found.temporaries,
-            vault: None,
         })
     }
 
-    /// The folder.
-    pub const fn folder(&self) -> &Folder {
-        &self.folder
+    /// Its folder, where its segments are files.
+    pub const fn folder(&self) -> Option<&Folder> {
+        match &self.place {
+            SegmentPlace::Folder(folder) => Some(folder),
+            SegmentPlace::Vault(_) => None,
+        }
+    }
+
+    /// The path of its folder, or the address of its store.
+    pub fn path(&self) -> PathBuf {
+        match &self.place {
+            SegmentPlace::Folder(folder) => folder.path().to_owned(),
+            SegmentPlace::Vault(vault) => vault.path(),
+        }
     }
 
     /// The generation in whose encoding the manifest is.
@@ -313,12 +339,18 @@ impl Repository {
 
     /// Temporary files that a killed command left.
     pub fn temporaries(&self) -> impl Iterator<Item = At<'_>> {
-        self.temporaries.iter().map(|name| self.folder.at(name))
+        let folder = self.folder().into_iter();
+        folder.flat_map(|folder| self.temporaries.iter().map(|name| folder.at(name)))
     }
 
-    /// A segment's file; in a vault, which has none, where it would be.
-    pub fn file_of<'a>(&'a self, segment: &'a Segment) -> At<'a> {
-        self.folder.at(&segment.file)
+    /// A segment's file; in a vault it has none.
+    pub fn file_of<'a>(&'a self, segment: &'a Segment) -> Option<At<'a>> {
+        self.folder().map(|folder| folder.at(&segment.file))
+    }
+
+    /// Where a segment is, for messages.
+    pub fn path_of(&self, segment: &Segment) -> PathBuf {
+        self.path().join(segment.file.as_str())
     }
 
     /// A segment's bytes. Those of a vault are fetched, into a file that has no name.
@@ -331,9 +363,9 @@ impl Repository {
         segment: &Segment,
         context: Context<'_>,
     ) -> std::result::Result<StoredFile, SegmentDefect> {
-        match &self.vault {
-            None => StoredFile::open(self.file_of(segment)),
-            Some(vault) => StoredFile::of(vault.fetch(self.file_of(segment), context)?),
+        match &self.place {
+            SegmentPlace::Folder(folder) => StoredFile::open(folder.at(&segment.file)),
+            SegmentPlace::Vault(vault) => StoredFile::of(vault.fetch(&segment.file, context)?),
         }
     }
 
@@ -343,16 +375,10 @@ impl Repository {
     ///
     /// [`RepositoryError::Io`].
     pub fn mode_of(&self, segment: &Segment) -> Result<Mode> {
-        if self.is_vault() {
+        let Some(model) = self.file_of(segment) else {
             return Ok(Mode::PRIVATE);
-        }
-        let model = self.file_of(segment);
+        };
         Ok(Mode::of(&model.open()?, &model.path())?)
-    }
-
-    /// Whether its segments are objects of a vault, and no files of the folder.
-    pub const fn is_vault(&self) -> bool {
-        self.vault.is_some()
     }
 
     /// The timeline in front of an entry of the chain.

@@ -1,22 +1,25 @@
 //! A repository whose segments are the objects of a vault.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::path::PathBuf;
 
 use apograph_format::Detail;
-use apograph_io::{At, Context, Folder, IoError, Mode, RealDisk, Source, SystemClock, spool_file};
+use apograph_io::{Context, Folder, IoError, RealDisk, Source, SystemClock, spool_file};
 use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, SegmentRecord, Unusable};
-use apograph_store::{FolderStore, StoreError};
-use apograph_vault::{Catalog, CatalogSegment, Stored, VaultError, find_vault, read_segment};
+use apograph_store::StoreError;
+use apograph_vault::{
+    Catalog, CatalogSegment, Stored, VaultError, VaultHead, find_vault, read_segment,
+};
 
 use crate::error::Result;
 use crate::segment_defect::SegmentDefect;
+use crate::vault_place::VaultPlace;
 
 /// Where the segments of a vault are.
 #[derive(Debug)]
 pub(crate) struct VaultSegments {
-    store: FolderStore<'static>,
+    place: VaultPlace,
     stored: HashMap<FileName, Stored>,
 }
 
@@ -31,17 +34,34 @@ pub(crate) struct VaultRead {
 impl VaultSegments {
     /// Whether a folder is a vault.
     pub(crate) fn are_in(folder: &Folder) -> Result<bool> {
-        Ok(find_vault(&store_in(folder))?.is_some())
+        let place = VaultPlace::Folder(folder.clone());
+        Ok(find_vault(place.open(&RealDisk).store())?.is_some())
     }
 
     /// Reads the catalog of the vault in a folder; `None` where that is none.
     pub(crate) fn find(folder: &Folder) -> Result<Option<VaultRead>> {
-        let store = store_in(folder);
-        let Some(head) = find_vault(&store)? else {
+        if !Self::are_in(folder)? {
             return Ok(None);
-        };
+        }
+        Self::read(VaultPlace::Folder(folder.clone())).map(Some)
+    }
+
+    /// Reads the catalog of the vault in a place.
+    pub(crate) fn read(place: VaultPlace) -> Result<VaultRead> {
+        let opened = place.open(&RealDisk);
+        let head = opened.vault()?;
+        let catalog = Catalog::open(opened.store(), &SystemClock, "")?;
+        Self::of(place, &head, &catalog)
+    }
+
+    /// What a catalog says.
+    pub(crate) fn of(
+        place: VaultPlace,
+        head: &VaultHead,
+        catalog: &Catalog<'_>,
+    ) -> Result<VaultRead> {
         let (mut entries, mut stored) = (Vec::new(), HashMap::new());
-        let settings = Catalog::open(&store, &SystemClock, "")?.read(&mut |segment| {
+        let settings = catalog.read(&mut |segment| {
             if let CatalogSegment::Live(segment) = segment {
                 stored.insert(segment.name().clone(), segment.stored);
                 entries.push(entry(segment.record));
@@ -50,52 +70,45 @@ impl VaultSegments {
         })?;
         let mut notes = Notes::of(head.id);
         notes.looked_until = settings.looked_until;
-        Ok(Some(VaultRead {
-            segments: Self { store, stored },
+        Ok(VaultRead {
+            segments: Self { place, stored },
             entries,
             evidence: settings.evidence,
             notes,
-        }))
+        })
     }
 
-    /// Fetches a segment, which has the name of a file in the folder, into a file without a name.
+    /// Its path, or its address.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.place.path()
+    }
+
+    /// Fetches a segment into a file without a name.
     pub(crate) fn fetch(
         &self,
-        at: At<'_>,
+        name: &FileName,
         context: Context<'_>,
     ) -> std::result::Result<Source, SegmentDefect> {
-        let name = at
-            .name()
-            .to_str()
-            .and_then(|name| FileName::try_from(name).ok());
-        let known = name.and_then(|name| self.stored.get_key_value(&name));
-        let (name, stored) = known.ok_or(Unusable::Missing)?;
-        let failed = |source: io::Error| IoError::Failed {
-            operation: "fetch",
-            path: at.path(),
-            source,
+        let stored = self.stored.get(name).ok_or(Unusable::Missing)?;
+        let path = self.path().join(name.as_str());
+        let failed = |operation| {
+            let path = path.clone();
+            move |source: io::Error| IoError::Failed {
+                operation,
+                path,
+                source,
+            }
         };
-        let mut file = spool_file().map_err(failed)?;
-        let read = read_segment(&self.store, name, stored, context, &mut |piece| {
+        let mut file = spool_file().map_err(failed("fetch"))?;
+        let opened = self.place.open(context.disk);
+        let read = read_segment(opened.store(), name, stored, context, &mut |piece| {
             let written = file.write_all(piece);
-            written.map_err(|error| VaultError::Io(failed(error)))
+            written.map_err(|error| VaultError::Io(failed("fetch")(error)))
         });
-        read.map_err(|error| defect(error, failed))?;
-        Ok(source(file, at)?)
+        read.map_err(|error| defect(error, failed("fetch")))?;
+        file.rewind().map_err(failed("read"))?;
+        Ok(Source::of(file, &path)?)
     }
-}
-
-fn store_in(folder: &Folder) -> FolderStore<'static> {
-    FolderStore::new(&RealDisk, folder.clone(), Mode::PRIVATE)
-}
-
-fn source(mut file: File, at: At<'_>) -> apograph_io::Result<Source> {
-    file.rewind().map_err(|source| IoError::Failed {
-        operation: "read",
-        path: at.path(),
-        source,
-    })?;
-    Source::of(file, &at.path())
 }
 
 /// What it means that a segment could not be fetched: of what is damaged or gone it is another thing

@@ -45,7 +45,10 @@ impl Repository {
         marks: &[VerificationRecord<'_>],
         context: Context<'_>,
     ) -> Result<()> {
-        let (disk, folder) = (context.disk, self.folder());
+        let disk = context.disk;
+        let Some(folder) = self.folder() else {
+            return Ok(());
+        };
         let _writer = Writer::lock(folder, context)?;
         let manifest = read_manifest(folder)?.unwrap_or_default();
         let notes = self.notes().ok().flatten();

@@ -13,7 +13,7 @@ use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
     UnusableSegment,
 };
-use apograph_repository::Repository;
+use apograph_repository::{Location, Repository};
 
 use crate::error::{RestoreError, Result};
 use crate::pieces::{PIECE_BYTES, Pieces, write_beside};
@@ -86,7 +86,7 @@ impl Restored {
     }
 }
 
-/// Restores a database from the repository in `folder` to `output`.
+/// Restores a database from a repository to `output`.
 ///
 /// Every byte that is used is checked before the database appears. It appears whole, or not at all,
 /// and takes the place of nothing.
@@ -95,7 +95,7 @@ impl Restored {
 ///
 /// [`RestoreError`]; nothing was written then.
 pub fn restore(
-    folder: &Path,
+    repository: impl Into<Location>,
     output: &Path,
     options: &Options,
     context: Context<'_>,
@@ -103,7 +103,7 @@ pub fn restore(
     let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
     place.check_place()?;
     place.check_free_or_left()?;
-    let mut repository = Repository::open_unsummed(folder, context)?;
+    let mut repository = Repository::open_unsummed(repository, context)?;
     let mut passed_over = Vec::new();
     loop {
         match restored(&repository, &place, output, options, context) {

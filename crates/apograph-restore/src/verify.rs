@@ -5,13 +5,12 @@
 //! side by side, by one thread each.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis, WithCauses};
 use apograph_io::{At, Clock, Context};
 use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
-use apograph_repository::{Repository, VerificationRecord};
+use apograph_repository::{Location, Repository, VerificationRecord};
 
 use crate::error::{RestoreError, Result};
 use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
@@ -60,14 +59,18 @@ pub struct Problem {
     pub epochs: Option<(Epoch, Epoch)>,
 }
 
-/// Verifies the repository in `folder`, and writes nothing.
+/// Verifies a repository, and writes nothing.
 ///
 /// # Errors
 ///
 /// [`RestoreError`](crate::RestoreError) where the repository cannot be opened at all. Damage and
 /// missing links are no errors here but [`Verified::problems`].
-pub fn verify(folder: &Path, options: &VerifyOptions, context: Context<'_>) -> Result<Verified> {
-    let repository = Repository::open(folder, context)?;
+pub fn verify(
+    repository: impl Into<Location>,
+    options: &VerifyOptions,
+    context: Context<'_>,
+) -> Result<Verified> {
+    let repository = Repository::open(repository, context)?;
     Ok(verified(&repository, options, context, false)?.0)
 }
 
@@ -81,19 +84,21 @@ pub fn verify(folder: &Path, options: &VerifyOptions, context: Context<'_>) -> R
 ///
 /// As [`verify`].
 pub fn verify_and_record(
-    folder: &Path,
+    repository: impl Into<Location>,
     options: &VerifyOptions,
     context: Context<'_>,
 ) -> Result<Verified> {
-    let repository = Repository::open(folder, context)?;
+    let repository = Repository::open(repository, context)?;
     let (verified, marks) = verified(&repository, options, context, true)?;
-    if !repository.is_vault() && (repository.has_history() || options.only_new) {
+    if let Some(folder) = repository.folder()
+        && (repository.has_history() || options.only_new)
+    {
         let recorded = repository.record_verifications(&marks, context);
         recorded.unwrap_or_else(|error| {
             let (monitor, error) = (context.monitor, WithCauses(&error));
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
-        repository.folder().tell_lacks(context.monitor);
+        folder.tell_lacks(context.monitor);
     }
     Ok(verified)
 }
@@ -198,10 +203,8 @@ impl<'a> Check<'a> {
         }
         let segment = &entry.segment;
         let file = self.repository.file_of(segment);
-        let stamp = self
-            .notes
-            .then(|| settled_stamp(file, self.context.clock))
-            .flatten();
+        let file = file.filter(|_| self.notes);
+        let stamp = file.and_then(|file| settled_stamp(file, self.context.clock));
         let at = self.context.clock.now();
         let read = self.read(step, segment.kind);
         let mut found = self.found();

@@ -62,6 +62,11 @@ impl<'s> Catalog<'s> {
         self.log.newest().number
     }
 
+    /// Where it is, for messages.
+    pub fn place(&self) -> String {
+        self.log.store.place()
+    }
+
     /// Hands on every segment, and returns what else the version says. No two segments of the last
     /// whole version are in memory.
     ///
@@ -100,7 +105,7 @@ impl<'s> Catalog<'s> {
             }
         }
         Err(VaultError::Busy {
-            place: self.log.store.place(),
+            place: self.place(),
         })
     }
 
@@ -124,7 +129,7 @@ impl<'s> Catalog<'s> {
 impl std::fmt::Debug for Catalog<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Catalog")
-            .field("place", &self.log.store.place())
+            .field("place", &self.place())
             .field("version", &self.version())
             .finish()
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use apograph_capture::{CaptureError, Captured, Kind, Options, capture};
+use apograph_repository::Location;
 
 use crate::prepared::Prepared;
 
@@ -26,14 +27,14 @@ pub type Backup<'a> = Prepared<'a, BackupTask>;
 #[derive(Clone)]
 pub struct BackupTask {
     database: PathBuf,
-    repository: PathBuf,
+    repository: Location,
     options: Options,
 }
 
 impl Backup<'_> {
-    /// A backup of the database file `database` into the folder `repository`, which is created
-    /// where nothing is.
-    pub fn new(database: impl Into<PathBuf>, repository: impl Into<PathBuf>) -> Self {
+    /// A backup of the database file `database` into `repository`: a folder, which is created where
+    /// nothing is, or a vault, which is there.
+    pub fn new(database: impl Into<PathBuf>, repository: impl Into<Location>) -> Self {
         Self::of(BackupTask {
             database: database.into(),
             repository: repository.into(),

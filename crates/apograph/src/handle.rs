@@ -1,18 +1,18 @@
 //! A repository as a program sees it: what it can restore, restoring, verifying.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use apograph_format::UnixMillis;
 use apograph_io::{Context, Threads};
 use apograph_manifest::{Chain, Gap, Level, PointRange, Target};
-use apograph_repository::{self as files, RepositoryError};
+use apograph_repository::{self as files, Location, RepositoryError};
 use apograph_restore::{
     Options, RestoreError, Restored, Verified, VerifyOptions, restore, verify, verify_and_record,
 };
 
 use crate::prepared::Prepared;
 
-/// A folder of backups, as it was when it was opened.
+/// Backups, in a folder or a vault, as they were when they were opened.
 ///
 /// ```no_run
 /// use apograph::{Repository, Target};
@@ -25,31 +25,31 @@ use crate::prepared::Prepared;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Repository {
-    path: PathBuf,
+    location: Location,
     found: files::Repository,
 }
 
 impl Repository {
-    /// Opens the repository in a folder.
+    /// Opens a repository.
     ///
     /// # Errors
     ///
-    /// [`RepositoryError`] where the folder is no repository, or one that cannot be read. Damaged
+    /// [`RepositoryError`] where there is no repository, or one that cannot be read. Damaged
     /// and missing segments are no error: [`gaps`](Self::gaps) has them.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, RepositoryError> {
-        let path = path.into();
+    pub fn open(location: impl Into<Location>) -> Result<Self, RepositoryError> {
+        let location = location.into();
         let threads = Threads::default();
         let context = Context {
             threads: &threads,
             ..Context::default()
         };
-        let found = files::Repository::open(&path, context)?.without_damaged();
-        Ok(Self { path, found })
+        let found = files::Repository::open(&location, context)?.without_damaged();
+        Ok(Self { location, found })
     }
 
-    /// Its folder.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Where it is.
+    pub const fn location(&self) -> &Location {
+        &self.location
     }
 
     /// The points that can be restored, by timeline.
@@ -75,7 +75,7 @@ impl Repository {
     /// A restore of `target`. It reads the repository anew, with what was backed up meanwhile.
     pub fn restore(&self, target: Target) -> Restore<'_> {
         Restore::of(RestoreTask {
-            repository: &self.path,
+            repository: &self.location,
             options: Options::to(target),
         })
     }
@@ -83,7 +83,7 @@ impl Repository {
     /// A verification of every segment, frame by frame. It reads the repository anew.
     pub fn verify(&self) -> Verify<'_> {
         Verify::of(VerifyTask {
-            repository: &self.path,
+            repository: &self.location,
             options: VerifyOptions::default(),
             is_recorded: false,
         })
@@ -95,7 +95,7 @@ pub type Restore<'a> = Prepared<'a, RestoreTask<'a>>;
 
 #[derive(Clone)]
 pub struct RestoreTask<'a> {
-    repository: &'a Path,
+    repository: &'a Location,
     options: Options,
 }
 
@@ -117,7 +117,7 @@ impl Restore<'_> {
             repository,
             options,
         } = &self.task;
-        restore(repository, output.as_ref(), options, self.context())
+        restore(*repository, output.as_ref(), options, self.context())
     }
 }
 
@@ -126,7 +126,7 @@ pub type Verify<'a> = Prepared<'a, VerifyTask<'a>>;
 
 #[derive(Clone)]
 pub struct VerifyTask<'a> {
-    repository: &'a Path,
+    repository: &'a Location,
     options: VerifyOptions,
     is_recorded: bool,
 }
@@ -164,9 +164,9 @@ impl Verify<'_> {
             is_recorded,
         } = &self.task;
         if *is_recorded {
-            verify_and_record(repository, options, self.context())
+            verify_and_record(*repository, options, self.context())
         } else {
-            verify(repository, options, self.context())
+            verify(*repository, options, self.context())
         }
     }
 }

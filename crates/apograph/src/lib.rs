@@ -41,7 +41,7 @@ pub use apograph_format::{
 };
 pub use apograph_io::{CancellationToken, Monitor, Pace, Threads};
 pub use apograph_manifest::{Chain, Gap, GapCause, GapKind, PointRange, Target};
-pub use apograph_repository::RepositoryError;
+pub use apograph_repository::{Location, RepositoryError};
 pub use apograph_restore::{Problem, RestoreError, Restored, Verified};
 pub use backup::Backup;
 pub use handle::{Repository, Restore, Verify};
@@ -54,7 +54,7 @@ pub use prepared::Prepared;
 /// use apograph::io::Context;
 ///
 /// let options = Options { kind: Kind::Full, ..Options::default() };
-/// capture("people.grafeo".as_ref(), "backups".as_ref(), &options, Context::default())?;
+/// capture("people.grafeo".as_ref(), "backups", &options, Context::default())?;
 /// # Ok::<(), apograph::capture::CaptureError>(())
 /// ```
 #[doc(no_inline)]
@@ -104,7 +104,7 @@ pub use apograph_repository as repository;
 /// use apograph::io::Context;
 /// use apograph::restore::{VerifyOptions, verify};
 ///
-/// let verified = verify("backups".as_ref(), &VerifyOptions::default(), Context::default())?;
+/// let verified = verify("backups", &VerifyOptions::default(), Context::default())?;
 /// assert!(verified.problems.is_empty());
 /// # Ok::<(), apograph::restore::RestoreError>(())
 /// ```

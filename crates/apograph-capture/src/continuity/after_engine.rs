@@ -6,7 +6,7 @@
 use apograph_format::{FilePosition, LogSequence};
 use apograph_io::Bytes;
 use apograph_manifest::{ChainEntry, SegmentContent};
-use apograph_repository::{IncrementFile, SegmentDefect};
+use apograph_repository::SegmentDefect;
 use apograph_wal::LogFolder;
 
 use super::proof::Proof;
@@ -40,7 +40,7 @@ impl Search<'_> {
         };
         let mut end = before.follows(log, evidence)?;
         for entry in theirs {
-            let file = match IncrementFile::open(self.repository.file_of(&entry.segment)) {
+            let file = match self.opened(entry) {
                 Ok(file) => file,
                 Err(SegmentDefect::Io(error)) => return Err(error.into()),
                 Err(SegmentDefect::Unusable(_)) => return Ok(None),

@@ -128,10 +128,17 @@ impl Search<'_> {
         Ok(None)
     }
 
+    /// The file of an increment.
+    pub(super) fn opened(
+        &self,
+        entry: &ChainEntry,
+    ) -> std::result::Result<IncrementFile, SegmentDefect> {
+        IncrementFile::of(self.repository.stored(&entry.segment, self.context)?)
+    }
+
     /// An increment, opened.
     pub(super) fn increment(&self, entry: &ChainEntry) -> Proof<IncrementFile> {
-        let opened = IncrementFile::open(self.repository.file_of(&entry.segment));
-        opened.map_err(|defect| match defect {
+        self.opened(entry).map_err(|defect| match defect {
             SegmentDefect::Io(error) => error.into(),
             SegmentDefect::Unusable(reason) => unusable(entry, Some(reason)).into(),
         })

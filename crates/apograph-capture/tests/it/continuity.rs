@@ -406,7 +406,7 @@ fn a_full_backup_of_the_engine_is_bridged_in_a_repository_of_both_generations_to
     let records = live.added(Kind::Incremental);
     assert_eq!(range(&records[0]), (start, end));
     assert!(does_span(&records[0]));
-    let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(live.repository(), every_core()).expect("a repository");
     let whole = PointRange {
         timeline: full(&first[0]).base.timeline,
         from: Epoch::default(),

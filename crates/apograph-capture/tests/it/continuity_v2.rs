@@ -77,7 +77,7 @@ fn a_full_backup_after_which_nothing_is_captured_yet_needs_the_marker() {
 #[track_caller]
 fn offered(live: &Live) -> Vec<(u64, u64, u64)> {
     let read = || {
-        let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
+        let repository = Repository::open(live.repository(), every_core()).expect("a repository");
         let ranges = repository.chain().restorable().into_iter();
         let ranges = ranges.map(|it| (it.timeline.get(), it.from.get(), it.to.get()));
         ranges.collect::<Vec<_>>()

@@ -117,7 +117,7 @@ fn a_folder_that_another_command_created_meanwhile_is_the_repository() {
             }
         });
         live.capture_on(&disk, Kind::Auto).expect("a backup");
-        Repository::open(&live.repository(), every_core()).expect("a repository");
+        Repository::open(live.repository(), every_core()).expect("a repository");
     }
 }
 

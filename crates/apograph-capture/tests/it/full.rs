@@ -271,7 +271,7 @@ fn a_process_that_has_logged_nothing_is_told_by_an_increment() {
         (2, next - 1, false)
     );
     let offered = || {
-        let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
+        let repository = Repository::open(live.repository(), every_core()).expect("a repository");
         repository.chain().restorable()
     };
     let before = offered();

@@ -40,7 +40,7 @@ fn bytes(live: &Live) -> Vec<u8> {
 
 /// The records of the repository, as they are read from it.
 fn records(live: &Live) -> Vec<SegmentRecord> {
-    let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(live.repository(), every_core()).expect("a repository");
     repository.records().map(SegmentRecord::from).collect()
 }
 
@@ -49,7 +49,7 @@ fn records(live: &Live) -> Vec<SegmentRecord> {
 pub(crate) fn assert_is_whole(live: &Live) {
     let history = History::decode(&bytes(live)).expect("a whole history");
     assert_eq!(history.records, records(live));
-    let entries = Repository::open(&live.repository(), every_core()).expect("a repository");
+    let entries = Repository::open(live.repository(), every_core()).expect("a repository");
     assert_eq!(history.records.len(), entries.chain().entries().len());
     let last = history.records.last().expect("a record");
     let evidence = history.evidence.expect("evidence");

@@ -122,7 +122,7 @@ impl Live {
             kind,
             ..Options::default()
         };
-        capture(&self.database(), &self.repository(), &options, context)
+        capture(&self.database(), self.repository(), &options, context)
     }
 
     /// The segments that a capture adds.

@@ -178,7 +178,7 @@ fn segments_that_the_manifest_names_stay_though_the_backup_failed() {
         });
         let error = live.capture_on(&disk, Kind::Full).expect_err("no sync");
         assert_eq!(error.code(), "io", "{error}");
-        let repository = Repository::open(&live.repository(), every_core()).expect("a repository");
+        let repository = Repository::open(live.repository(), every_core()).expect("a repository");
         let entries = repository.chain().entries();
         assert!(entries.iter().all(|entry| entry.unusable.is_none()));
         assert_eq!(entries.len(), 2 + SEGMENTS.len());

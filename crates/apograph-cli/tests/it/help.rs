@@ -46,7 +46,7 @@ fn every_command_has_help_with_an_example() {
 
 #[test]
 fn a_wrong_command_line_exits_with_2() {
-    let rows: [&[&str]; 10] = [
+    let rows: [&[&str]; 11] = [
         &[],
         &["frobnicate"],
         &["backup", "x.grafeo"],
@@ -63,7 +63,8 @@ fn a_wrong_command_line_exits_with_2() {
         &["verify", "r", "--threads", "0"],
         &["verify", "r", "--limit-rate", "fast"],
         &["backup", "x.grafeo", "--repo", "r", "--threads", "1025"],
-        &["list", "s3://bucket/prefix"],
+        &["list", "sftp://host/prefix"],
+        &["list", "s3:///prefix"],
     ];
     for words in rows {
         let output = apograph(words);

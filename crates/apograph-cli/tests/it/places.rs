@@ -160,7 +160,13 @@ fn a_file_url_is_decoded_and_other_schemes_are_told() {
         assert!(path.as_os_str().as_bytes().ends_with(b"a b%") && path.is_dir());
         let local = url.replace("file://", "file://localhost");
         assert!(run(&["list", &local]).status.success());
-        for scheme in ["sftp:host:/b", "s3://bucket", "rclone:x", "file://host/b"] {
+        for scheme in [
+            "sftp:host:/b",
+            "ftp://host/b",
+            "s3://",
+            "rclone:x",
+            "file://host/b",
+        ] {
             let refused = run(&["list", scheme]);
             assert_eq!(refused.status.code(), Some(2), "{scheme}");
         }

@@ -165,14 +165,14 @@ fn a_segment_that_becomes_shorter_while_it_is_read() {
         let reads: [(&str, Read); 5] = [
             ("verify", |place, monitor| {
                 let options = VerifyOptions::default();
-                let verified = verify(&place.repository(), &options, every_core_heard_by(monitor));
+                let verified = verify(place.repository(), &options, every_core_heard_by(monitor));
                 verified.map(drop).map_err(|error| error.code().as_str())
             }),
             ("restore", |place, monitor| {
                 let output = place.folder.path().join("out.grafeo");
                 let options = Options::to(Target::Latest);
                 let restored = restore(
-                    &place.repository(),
+                    place.repository(),
                     &output,
                     &options,
                     every_core_heard_by(monitor),
@@ -181,7 +181,7 @@ fn a_segment_that_becomes_shorter_while_it_is_read() {
             }),
             ("log", |place, monitor| {
                 let opened =
-                    Repository::open(&place.repository(), every_core()).expect("a repository");
+                    Repository::open(place.repository(), every_core()).expect("a repository");
                 let read = commits(&opened, false, every_core_heard_by(monitor), |_| {
                     Ok::<_, RestoreError>(())
                 });
@@ -190,7 +190,7 @@ fn a_segment_that_becomes_shorter_while_it_is_read() {
             ("open without records", |place, monitor| {
                 fs::remove_file(place.repository().join("apograph.json")).expect("a removal");
                 let context = Context::heard_by(monitor);
-                let opened = Repository::open(&place.repository(), context);
+                let opened = Repository::open(place.repository(), context);
                 opened.map(drop).map_err(|error| error.code().as_str())
             }),
             ("rebuild", |place, monitor| {

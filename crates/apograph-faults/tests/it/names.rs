@@ -37,7 +37,7 @@ fn a_backup_records_no_guess() {
         assert!(restored.expect("the latest state") == latest);
         assert!(path.join(HISTORY_FILE_NAME).exists());
 
-        Writer::lock(repository.folder(), Context::default())
+        Writer::lock(repository.folder().expect("a folder"), Context::default())
             .and_then(|writer| writer.rebuild())
             .expect("a rebuild");
         let rebuilt = points(&Repository::open(&path, every_core()).expect("a repository"));

@@ -206,7 +206,7 @@ fn a_sync_that_fails_is_an_error(generation: EngineGeneration, sync: &str) {
             disk = disk.with_fault(index, Fault::Fails(std::io::ErrorKind::Other));
         }
         let options = Options::to(Target::Latest);
-        let restored = restore_on(&stage.repository(), &output, &options, every_core_on(&disk));
+        let restored = restore_on(stage.repository(), &output, &options, every_core_on(&disk));
         (disk.operations(), restored.is_ok(), output.exists())
     };
     let (operations, ..) = restore_with(None);

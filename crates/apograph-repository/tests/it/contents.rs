@@ -14,7 +14,7 @@ use crate::forge::{
 
 fn file(repository: &Repository, index: usize) -> IncrementFile {
     let segment = &repository.chain().entries()[index].segment;
-    IncrementFile::open(repository.file_of(segment)).expect("an increment")
+    IncrementFile::open(repository.file_of(segment).expect("a file")).expect("an increment")
 }
 
 /// One that occurs again is of another process. The system's is always the same, and in generation

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use apograph_io::{Context, Folder, Mode, Monitor, RealDisk, SystemClock};
+use apograph_manifest::ChainEntry;
 use apograph_repository::vault::store::FolderStore;
 use apograph_repository::vault::{Catalog, CatalogChange, Packing};
 use apograph_repository::{
-    Copied, Initialized, Pack, Repository, RepositoryError, Result, Writer, copy_to_vault,
-    init_vault, plan_rebuild,
+    Copied, Initialized, Location, Pack, Repository, RepositoryError, Result, Writer,
+    copy_to_vault, init_vault, plan_rebuild,
 };
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
@@ -26,8 +28,7 @@ fn vault(stage: &Stage) -> PathBuf {
 
 fn copied(from: &Path, to: &Path, context: Context<'_>) -> Result<Copied> {
     let from = Repository::open(from, Context::default())?;
-    let to = Folder::open(to).expect("a folder");
-    copy_to_vault(&from, &to, Pack::Best, context)
+    copy_to_vault(&from, to, Pack::Best, context)
 }
 
 /// How many segments a vault has.
@@ -51,6 +52,50 @@ fn what_is_there_already_is_not_copied_again() {
         assert_eq!((rest.segments, rest.present), (2, 2));
         assert!(rest.stored_bytes > 0);
         assert_eq!(count(&vault), 4);
+    }
+}
+
+/// A store that is no folder to who reads it.
+fn store(folder: &Path) -> Location {
+    let folder = Folder::open(folder).expect("a folder");
+    Location::store(Arc::new(FolderStore::new(&RealDisk, folder, Mode::PRIVATE)))
+}
+
+#[test]
+fn a_vault_is_made_filled_and_read_in_any_store() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let from = Repository::open(stage.repository(), Context::default()).expect("opened");
+        let place = stage.path("objects");
+        fs::create_dir(&place).expect("a folder");
+        let location = store(&place);
+        let opened = Repository::open(&location, Context::default());
+        assert_eq!(opened.expect_err("none").code(), "not-a-repository");
+        let made = || init_vault(&location, Context::default()).expect("a vault");
+        assert_eq!(made(), Initialized::Adopted);
+        assert_eq!(made(), Initialized::Present);
+        let copied = copy_to_vault(&from, &location, Pack::Best, Context::default());
+        assert_eq!(copied.expect("copied").segments, 4);
+        let opened = Repository::open(&location, Context::default()).expect("a vault");
+        assert!(opened.folder().is_none());
+        assert_eq!(opened.path(), location.path());
+        for (copy, entry) in opened.chain().entries().iter().zip(from.chain().entries()) {
+            let read = |repository: &Repository, entry: &ChainEntry| {
+                let stored = repository.stored(&entry.segment, Context::default());
+                stored
+                    .expect("stored")
+                    .bytes()
+                    .read()
+                    .expect("its bytes")
+                    .into_owned()
+            };
+            assert_eq!(read(&opened, copy), read(&from, entry));
+        }
+        let other = stage.path("another");
+        fs::create_dir_all(&other).expect("a folder");
+        fs::write(other.join("file"), b"").expect("a file");
+        let refused = init_vault(store(&other), Context::default());
+        assert_eq!(refused.expect_err("other files").code(), "not-a-repository");
     }
 }
 
@@ -134,9 +179,8 @@ fn an_object_that_is_damaged_or_gone_is_a_segment_that_cannot_be_used() {
     for pack in [Pack::Best, Pack::As(Packing::Plain)] {
         let stage = Stage::new(V1);
         let vault = vault(&stage);
-        let from = Repository::open(&stage.repository(), Context::default()).expect("opened");
-        let to = Folder::open(&vault).expect("a folder");
-        copy_to_vault(&from, &to, pack, Context::default()).expect("copied");
+        let from = Repository::open(stage.repository(), Context::default()).expect("opened");
+        copy_to_vault(&from, &vault, pack, Context::default()).expect("copied");
         let opened = Repository::open(&vault, Context::default()).expect("a vault");
         let segment = &opened.chain().entries()[1].segment;
         let name = segment.file.as_str();

@@ -183,7 +183,7 @@ fn a_history_of_other_segments_contradicts_the_manifest() {
         history.records[0].segment.size_bytes += 1;
         write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
         let error =
-            Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
+            Repository::open(stage.repository(), every_core()).expect_err("a contradiction");
         assert!(told(&error).contains("has other figures for"), "{error}");
     }
 }
@@ -206,7 +206,7 @@ fn a_history_counts_whose_times_are_others_since_a_rebuild() {
         fs::write(&file, manifest.encode()).expect("a manifest");
         let refused = || {
             let error =
-                Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
+                Repository::open(stage.repository(), every_core()).expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
         };
         refused();

@@ -57,7 +57,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
             for name in [MANIFEST_FILE_NAME, HISTORY_FILE_NAME] {
                 let stage = Stage::new(fixtures);
                 replaced(&stage, name, make);
-                let error = Repository::open(&stage.repository(), every_core()).expect_err(name);
+                let error = Repository::open(stage.repository(), every_core()).expect_err(name);
                 let path = stage.repository().join(name);
                 let expected = format!("{} is {found}, not a regular file", path.display());
                 assert_eq!((error.code().as_str(), told(&error)), ("io", expected));
@@ -65,7 +65,7 @@ fn what_is_no_file_is_an_error_at_once_and_not_followed() {
             for name in SEGMENTS {
                 let stage = Stage::new(fixtures);
                 replaced(&stage, name, make);
-                let error = Repository::open(&stage.repository(), every_core()).expect_err(name);
+                let error = Repository::open(stage.repository(), every_core()).expect_err(name);
                 assert_eq!(error.code(), "corrupt-manifest", "{error}");
                 let expected = format!("{name} is not a regular file");
                 assert!(told(&error).ends_with(&expected), "{error}");
@@ -118,7 +118,7 @@ fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
     for name in "phdljaoqbmicngkefz".chars() {
         fs::write(stage.repository().join(name.to_string()), "").expect("a file");
     }
-    let error = Repository::open(&stage.repository(), every_core()).expect_err("no repository");
+    let error = Repository::open(stage.repository(), every_core()).expect_err("no repository");
     assert_eq!(error.code(), "not-a-repository");
     let text = told(&error);
     assert!(text.ends_with("it has no manifest, and holds a"), "{text}");
@@ -127,7 +127,7 @@ fn of_what_is_in_a_folder_that_is_no_repository_the_first_name_is_told() {
 #[test]
 fn a_repository_is_the_folder_that_was_opened() {
     let stage = Stage::new(V1);
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     let first = SEGMENTS.map(|name| fs::read(stage.repository().join(name)).expect("a file"));
     fs::rename(stage.repository(), stage.path("away")).expect("a rename");
     let other = Stage::new(V2);
@@ -135,11 +135,11 @@ fn a_repository_is_the_folder_that_was_opened() {
 
     let segments = repository.manifest().segments;
     for (segment, bytes) in segments.iter().zip(&first) {
-        let source = repository.file_of(segment).source();
+        let source = repository.file_of(segment).expect("a file").source();
         let found = source.and_then(|it| it.read()).expect("a file");
         assert_eq!(found, **bytes);
     }
-    let folder = repository.folder().clone();
+    let folder = repository.folder().expect("a folder").clone();
     assert!(
         plan_rebuild(&folder, Context::default())
             .expect("a plan")

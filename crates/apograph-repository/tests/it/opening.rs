@@ -171,7 +171,7 @@ fn a_segment_that_is_recorded_twice_contradicts_the_manifest() {
     let mut history = read_history(&stage.folder()).expect("a history");
     history.records.insert(2, history.records[1].clone());
     write_history(&RealDisk, &stage.folder(), Mode::PRIVATE, &history).expect("a history");
-    let error = Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
+    let error = Repository::open(stage.repository(), every_core()).expect_err("a contradiction");
     assert_eq!(error.code(), "corrupt-manifest");
     let expected = format!("knows {}, which it does not name", SEGMENTS[1]);
     assert!(told(&error).ends_with(&expected), "{error}");
@@ -189,7 +189,7 @@ fn epochs_that_are_not_those_of_the_increment_contradict_the_manifest() {
             let stage = Stage::new(fixtures);
             stage.edit_manifest(|manifest| change(&mut manifest.segments[1]));
             let error =
-                Repository::open(&stage.repository(), every_core()).expect_err("a contradiction");
+                Repository::open(stage.repository(), every_core()).expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
             assert!(told(&error).contains("it says epochs"), "{error}");
         }
@@ -253,7 +253,7 @@ fn a_name_of_another_kind_or_a_full_backup_that_begins_later_contradicts() {
         for (change, expected) in &changes {
             let stage = Stage::new(fixtures);
             stage.edit_manifest(|manifest| change(&mut manifest.segments));
-            let error = Repository::open(&stage.repository(), every_core());
+            let error = Repository::open(stage.repository(), every_core());
             let error = error.expect_err("a contradiction");
             assert_eq!(error.code(), "corrupt-manifest");
             assert!(told(&error).contains(expected), "{}", told(&error));
@@ -267,7 +267,7 @@ fn files_are_summed_later_but_at_a_pace() {
     for fixtures in [V1, V2] {
         let stage = Stage::new(fixtures);
         let unsummed = |context: Context<'_>| {
-            let repository = Repository::open_unsummed(&stage.repository(), context);
+            let repository = Repository::open_unsummed(stage.repository(), context);
             repository.expect("a repository").unsummed().count()
         };
         assert_eq!(unsummed(every_core()), SEGMENTS.len());
@@ -289,7 +289,7 @@ fn a_file_that_contradicts_the_manifest_is_summed_before_it_is_believed() {
             header.end_epoch = header.end_epoch.next().expect("an epoch");
         });
         write(&stage, SEGMENTS[1], &other);
-        let repository = Repository::open_unsummed(&stage.repository(), every_core());
+        let repository = Repository::open_unsummed(stage.repository(), every_core());
         let repository = repository.expect("a repository");
         let reason = told(unusable(&repository, 1));
         assert!(reason.contains("its checksum is"), "{reason}");

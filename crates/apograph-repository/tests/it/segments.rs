@@ -14,7 +14,7 @@ use apograph_testing::stage::{SEGMENTS, Stage};
 const VERSION_OFFSET: u64 = 4;
 
 fn unusable(stage: &Stage, index: usize) -> Option<Unusable> {
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     repository.chain().entries()[index]
         .unusable
         .as_deref()
@@ -79,12 +79,12 @@ fn many_segments_that_are_lost_are_listed() {
             manifest.segments.push(segment);
         }
         write_manifest(&RealDisk, &folder, Mode::PRIVATE, &manifest).expect("a manifest");
-        let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+        let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
         let chain = repository.chain();
         let missing = chain.entries().iter();
         let missing = missing.filter(|entry| entry.unusable.as_deref() == Some(&Unusable::Missing));
         assert_eq!(missing.count(), 20_000 - 4);
-        let sound = Repository::open(&Stage::new(fixtures).repository(), every_core())
+        let sound = Repository::open(Stage::new(fixtures).repository(), every_core())
             .expect("a repository");
         assert_eq!(chain.restorable(), sound.chain().restorable());
         assert!(chain.gaps().count() >= 20_000 - 4);

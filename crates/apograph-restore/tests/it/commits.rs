@@ -19,7 +19,7 @@ pub(crate) fn seen(stage: &Stage) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
 }
 
 fn in_order(stage: &Stage, newest_first: bool) -> (Vec<Commit>, Vec<(FileName, Unusable)>) {
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     let (mut seen, mut unusable) = (Vec::new(), Vec::new());
     let outcome = commits(&repository, newest_first, every_core(), |logged| {
         match logged {
@@ -122,7 +122,7 @@ fn a_missing_segment_is_told() {
 fn whoever_has_seen_enough_is_shown_no_more() {
     let stage = Stage::new(V1);
     let mut count = 0;
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     let outcome = commits(&repository, false, every_core(), |_| {
         count += 1;
         let path = stage.path("enough");

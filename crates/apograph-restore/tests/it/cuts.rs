@@ -42,7 +42,7 @@ fn log_at(stage: &Stage, target: Target) -> Vec<u8> {
 }
 
 fn open(stage: &Stage) -> Repository {
-    Repository::open(&stage.repository(), every_core()).expect("a repository")
+    Repository::open(stage.repository(), every_core()).expect("a repository")
 }
 
 fn points(stage: &Stage) -> Vec<Point> {
@@ -55,7 +55,7 @@ fn points(stage: &Stage) -> Vec<Point> {
 }
 
 fn sound(stage: &Stage) -> Verified {
-    let verified = verify(&stage.repository(), &VerifyOptions::default(), every_core());
+    let verified = verify(stage.repository(), &VerifyOptions::default(), every_core());
     let verified = verified.expect("a repository");
     assert_eq!(verified.problems, []);
     verified

@@ -45,7 +45,7 @@ fn refused(stage: &Stage, meanwhile: &(dyn Fn() + Sync)) -> (RestoreError, Unusa
 
 /// What a verification says of the one segment that is wrong.
 fn problem(stage: &Stage) -> Problem {
-    let verified = verify(&stage.repository(), &VerifyOptions::default(), every_core());
+    let verified = verify(stage.repository(), &VerifyOptions::default(), every_core());
     let mut problems = verified.expect("a repository").problems;
     assert_eq!(problems.len(), 1, "{problems:?}");
     let problem = problems.remove(0);
@@ -145,17 +145,17 @@ fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_after_names_i
             let stage = Stage::new(fixtures);
             let to = |point: &str| Options::to(Target::Point(point.parse().expect("a point")));
             let output = stage.path("sound");
-            restore(&stage.repository(), &output, &to("18"), every_core()).expect("sound");
+            restore(stage.repository(), &output, &to("18"), every_core()).expect("sound");
             let sound = frames(fixtures.generation(), &output);
             if has_records {
                 record(&stage);
             }
             flip_last_byte(&stage.repository().join(SEGMENTS[2]));
             let output = stage.path("output");
-            restore(&stage.repository(), &output, &to("18"), every_core()).expect("1:18");
+            restore(stage.repository(), &output, &to("18"), every_core()).expect("1:18");
             assert!(frames(fixtures.generation(), &output) == sound);
             let behind = stage.path("after");
-            let outcome = restore(&stage.repository(), &behind, &to("19"), every_core());
+            let outcome = restore(stage.repository(), &behind, &to("19"), every_core());
             let error = outcome.expect_err("a damaged segment");
             let RestoreError::Chain(ChainError::Unreachable { cause, nearest, .. }) = error else {
                 panic!("{error:?}");

@@ -29,7 +29,7 @@ pub(crate) fn put(stage: &Stage, (manifest, history): &(Manifest, History)) {
 
 /// Records what is in the segments: from then on they are known without being read.
 pub(crate) fn record(stage: &Stage) {
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     let (folder, records) = (stage.folder(), repository.records());
     write_records(&RealDisk, &folder, Mode::PRIVATE, records, None).expect("a history");
 }

@@ -24,7 +24,7 @@ const OUTPUT: &str = "output.grafeo";
 
 fn restore_to(disk: &dyn Disk, stage: &Stage, output: &Path) -> Result<Restored> {
     let options = Options::to(Target::Latest);
-    restore(&stage.repository(), output, &options, every_core_on(disk))
+    restore(stage.repository(), output, &options, every_core_on(disk))
 }
 
 fn restore_by(disk: &dyn Disk, stage: &Stage) -> Result<Restored> {
@@ -36,7 +36,7 @@ fn plan_to(stage: &Stage, output: &Path) -> Result<Restored> {
         dry_run: true,
         ..Options::to(Target::Latest)
     };
-    restore(&stage.repository(), output, &options, every_core())
+    restore(stage.repository(), output, &options, every_core())
 }
 
 fn sim(stage: &Stage) -> SimDisk {

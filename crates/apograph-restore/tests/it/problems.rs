@@ -27,7 +27,7 @@ fn at(level: Level) -> VerifyOptions {
 }
 
 fn verified(stage: &Stage, level: Level) -> Verified {
-    verify(&stage.repository(), &at(level), every_core()).expect("a repository")
+    verify(stage.repository(), &at(level), every_core()).expect("a repository")
 }
 
 fn total_bytes(stage: &Stage) -> u64 {
@@ -205,7 +205,7 @@ fn a_verification_reads_no_faster_than_it_may() {
                 pace: &Pace::by(rate, Box::new(clock.clone())),
                 ..Context::default()
             };
-            let verified = verify(&stage.repository(), &at(level), context);
+            let verified = verify(stage.repository(), &at(level), context);
             assert_eq!(verified.expect("a repository").problems, []);
             let expected = Duration::from_secs(total_bytes(&stage)) / 1000;
             // A debt of less than 10 ms is carried on.
@@ -230,7 +230,7 @@ fn interrupted(stage: &Stage, names: &[&str], threads: &Threads) -> Result<Verif
         threads,
         ..Context::heard_by(&hearing)
     };
-    verify(&stage.repository(), &VerifyOptions::default(), context)
+    verify(stage.repository(), &VerifyOptions::default(), context)
 }
 
 #[test]

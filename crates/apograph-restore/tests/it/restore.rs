@@ -91,7 +91,7 @@ fn the_log_of_a_point_is_what_was_logged_up_to_it() {
         for epoch in 8..=40 {
             let target = Target::Point(point(epoch).into());
             let output = stage.path(&format!("{epoch}.grafeo"));
-            let outcome = restore(&stage.repository(), &output, &to(target), every_core());
+            let outcome = restore(stage.repository(), &output, &to(target), every_core());
             assert_eq!(outcome.expect("a database").commits, epoch - 7);
             let log = frames(fixtures.generation(), &output);
             assert!(log.len() > before.len() && log.starts_with(&before));

@@ -55,5 +55,5 @@ fn a_file_that_is_another_one_counts_for_nothing_also_where_the_target_needs_it_
 }
 
 fn open(stage: &Stage) -> Repository {
-    Repository::open(&stage.repository(), every_core()).expect("a repository")
+    Repository::open(stage.repository(), every_core()).expect("a repository")
 }

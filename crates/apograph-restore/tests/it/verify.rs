@@ -32,7 +32,7 @@ fn new() -> VerifyOptions {
 }
 
 fn recorded(stage: &Stage, options: &VerifyOptions) -> Verified {
-    verify_and_record(&stage.repository(), options, every_core()).expect("a repository")
+    verify_and_record(stage.repository(), options, every_core()).expect("a repository")
 }
 
 /// How many segments were read and sound, passed over, and wrong.
@@ -42,7 +42,7 @@ fn counts(verified: &Verified) -> (u64, u64, usize) {
 
 /// Which of the segments have a verification record, and which of them by their frames.
 fn verifications(stage: &Stage) -> Vec<Option<bool>> {
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     let found = (0..repository.chain().entries().len()).map(|index| repository.verified(index));
     found.map(|it| Some(it?.frames_at.is_some())).collect()
 }
@@ -93,7 +93,7 @@ fn a_repository_of_the_engine_alone_stays_as_it_is_unless_it_is_asked_to_remembe
         mode(&manifest)
     );
     // A verification that only reads leaves it alone.
-    verify(&stage.repository(), &all(), every_core()).expect("a repository");
+    verify(stage.repository(), &all(), every_core()).expect("a repository");
     assert_eq!(history(&stage), known);
 }
 
@@ -192,7 +192,7 @@ fn reading_needs_no_lock() {
     let known = history(&stage);
     let lock = FileLock::acquire_folder(&stage.folder()).expect("a lock");
     let hearing = Hearing::new(&|| {});
-    let verified = verify_and_record(&stage.repository(), &all(), every_core_heard_by(&hearing));
+    let verified = verify_and_record(stage.repository(), &all(), every_core_heard_by(&hearing));
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     let warnings = hearing.warnings();
     assert_eq!(warnings.len(), 1);
@@ -216,7 +216,7 @@ fn a_disk_that_fails_changes_nothing_but_the_memory() {
             .with_fault(index, Fault::Fails(std::io::ErrorKind::StorageFull));
         let hearing = Hearing::new(&|| {});
         let verified = verify_and_record(
-            &stage.repository(),
+            stage.repository(),
             &all(),
             Context {
                 disk: &disk,
@@ -259,8 +259,7 @@ fn a_backup_that_publishes_meanwhile_loses_nothing() {
             put(&stage, &whole);
         };
         let hearing = Hearing::new(&publish);
-        let verified =
-            verify_and_record(&stage.repository(), &all(), every_core_heard_by(&hearing));
+        let verified = verify_and_record(stage.repository(), &all(), every_core_heard_by(&hearing));
         assert_eq!(counts(&verified.expect("a repository")), (3, 0, 0));
         assert_eq!(hearing.warnings(), Vec::<String>::new());
         let unrecorded = |history: &History| {
@@ -288,7 +287,7 @@ fn after_a_manifest_that_was_made_anew_meanwhile_old_records_do_not_come_back() 
     };
     let rebuild = || put(&stage, &(shorter.clone(), History::default()));
     let hearing = Hearing::new(&rebuild);
-    let verified = verify_and_record(&stage.repository(), &new(), every_core_heard_by(&hearing));
+    let verified = verify_and_record(stage.repository(), &new(), every_core_heard_by(&hearing));
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     assert_eq!(history(&stage), History::default());
 }
@@ -302,7 +301,7 @@ fn a_contradiction_that_comes_up_meanwhile_stays_one() {
     other.segments.pop();
     let change = || put(&stage, &(other.clone(), known.clone()));
     let hearing = Hearing::new(&change);
-    let verified = verify_and_record(&stage.repository(), &all(), every_core_heard_by(&hearing));
+    let verified = verify_and_record(stage.repository(), &all(), every_core_heard_by(&hearing));
     assert_eq!(counts(&verified.expect("a repository")), (4, 0, 0));
     assert_eq!(hearing.warnings().len(), 1);
     assert_eq!(history(&stage), known);
@@ -310,7 +309,7 @@ fn a_contradiction_that_comes_up_meanwhile_stays_one() {
 
 /// What can be restored, as `list` tells it: epochs from and to.
 fn told(stage: &Stage) -> Vec<(u64, u64)> {
-    let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+    let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
     let ranges = repository.without_damaged().chain().restorable();
     ranges
         .iter()
@@ -333,7 +332,7 @@ fn what_was_found_damaged_is_told_until_the_file_changes() {
         let damaged = history(&stage).records[2].damaged.clone();
         assert!(damaged.is_some_and(|it| it.offset > 0 && it.detail.contains("checksum")));
         // A restore reads for itself, and gives what there is.
-        let repository = Repository::open(&stage.repository(), every_core()).expect("a repository");
+        let repository = Repository::open(stage.repository(), every_core()).expect("a repository");
         assert_eq!(repository.chain().restorable().len(), 1);
         assert!(repository.damage(2).is_some());
 
@@ -358,7 +357,7 @@ fn one_thread_and_many_find_the_same_in_the_same_order() {
                 threads: &Threads::new(threads),
                 ..Context::default()
             };
-            verify(&stage.repository(), &all(), context).expect("a repository")
+            verify(stage.repository(), &all(), context).expect("a repository")
         };
         let alone = by(1);
         let files: Vec<_> = alone.problems.iter().map(|it| it.file.as_deref()).collect();

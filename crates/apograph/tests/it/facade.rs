@@ -34,7 +34,7 @@ fn a_point_of_each_range_is_restored() {
         let words: Vec<_> = ranges.iter().map(ToString::to_string).collect();
         assert_eq!(words, ["1:7 to 1:40"]);
         assert_eq!(repository.gaps().count(), 0);
-        assert_eq!(repository.path(), stage.repository());
+        assert_eq!(repository.location().path(), stage.repository());
         for range in ranges {
             let name: PointName = format!("{}:{}", range.timeline, range.to).parse().unwrap();
             let output = stage.path("copy.grafeo");

@@ -1,0 +1,81 @@
+//! Where a vault is, once it was found: an open folder, or a store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use apograph_io::{Disk, Folder, IoError, Mode};
+use apograph_store::{FolderStore, Store};
+use apograph_vault::{VaultHead, find_vault};
+
+use crate::error::{RepositoryError, Result};
+use crate::location::{Location, LocationOf};
+
+/// Who writes, as the versions of a catalog say it to people.
+pub(crate) const WRITER: &str = concat!("apograph ", env!("CARGO_PKG_VERSION"));
+
+/// Where a vault is, or could be.
+#[derive(Debug, Clone)]
+pub(crate) enum VaultPlace {
+    Folder(Folder),
+    Store(Arc<dyn Store>),
+}
+
+impl VaultPlace {
+    /// A place that is there; `None` where no folder is.
+    pub(crate) fn find(location: &Location) -> Result<Option<Self>> {
+        match &location.of {
+            LocationOf::Store(store) => Ok(Some(Self::Store(store.clone()))),
+            LocationOf::Path(path) => match Folder::find(path) {
+                Ok(folder) => Ok(folder.map(Self::Folder)),
+                Err(IoError::NotAFolder { .. }) => Err(RepositoryError::NotARepository {
+                    path: path.clone(),
+                    detail: "it is no folder".to_owned(),
+                }),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+
+    /// Its path, or its address.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.path().to_owned(),
+            Self::Store(store) => store.place().into(),
+        }
+    }
+
+    /// Its objects; those in a folder are written to a disk.
+    pub(crate) fn open<'d>(&self, disk: &'d dyn Disk) -> OpenPlace<'d> {
+        match self {
+            Self::Folder(folder) => {
+                OpenPlace::Folder(FolderStore::new(disk, folder.clone(), Mode::PRIVATE))
+            }
+            Self::Store(store) => OpenPlace::Store(store.clone()),
+        }
+    }
+}
+
+/// The objects of a place.
+#[derive(Debug)]
+pub(crate) enum OpenPlace<'d> {
+    Folder(FolderStore<'d>),
+    Store(Arc<dyn Store>),
+}
+
+impl<'d> OpenPlace<'d> {
+    pub(crate) fn store(&self) -> &(dyn Store + 'd) {
+        match self {
+            Self::Folder(store) => store,
+            Self::Store(store) => &**store,
+        }
+    }
+
+    /// What the place says of the vault in it.
+    pub(crate) fn vault(&self) -> Result<VaultHead> {
+        let store = self.store();
+        find_vault(store)?.ok_or_else(|| RepositoryError::NotARepository {
+            path: store.place().into(),
+            detail: "it is no vault".to_owned(),
+        })
+    }
+}
