@@ -258,6 +258,7 @@ pub(crate) struct List {
 #[command(after_help = "Examples:
   apograph verify backups
   apograph verify backups --level files
+  apograph verify vault --level objects
   apograph verify backups --new")]
 pub(crate) struct Verify {
     /// The backup repository
@@ -278,6 +279,8 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LevelArg {
+    /// Every object of a vault against its size and hash, without unpacking it; of a folder as files
+    Objects,
     /// Every file against its size and checksum
     Files,
     /// Every frame, commit group, epoch and link too
@@ -287,6 +290,7 @@ pub(crate) enum LevelArg {
 impl LevelArg {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::Objects => "objects",
             Self::Files => "files",
             Self::Frames => "frames",
         }
@@ -296,6 +300,7 @@ impl LevelArg {
 impl From<LevelArg> for Level {
     fn from(level: LevelArg) -> Self {
         match level {
+            LevelArg::Objects => Self::Objects,
             LevelArg::Files => Self::Files,
             LevelArg::Frames => Self::Frames,
         }

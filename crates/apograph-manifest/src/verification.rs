@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 /// How deep a verification looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
+    /// Every object of a vault against its size and hash: nothing is unpacked. Of a folder, whose
+    /// objects are its files, the same as [`Level::Files`].
+    Objects,
     /// Every file against its size and checksum.
     Files,
     /// Every frame, commit group and epoch too, and the links between segments.
@@ -59,7 +62,7 @@ impl Verification {
     /// Whether it looked at least as deep.
     pub const fn covers(&self, level: Level) -> bool {
         match level {
-            Level::Files => true,
+            Level::Objects | Level::Files => true,
             Level::Frames => self.frames_at.is_some(),
         }
     }

@@ -28,6 +28,7 @@ mod held;
 mod init;
 #[cfg(feature = "vault")]
 mod init_vault;
+mod last_verified;
 mod location;
 mod manifest_generation;
 mod moment;
@@ -42,6 +43,8 @@ mod segment;
 mod segment_defect;
 mod summary;
 mod timelines;
+#[cfg(feature = "vault")]
+mod vault_checks;
 #[cfg(feature = "vault")]
 mod vault_place;
 #[cfg(feature = "vault")]
@@ -74,6 +77,7 @@ pub use held::HeldRepository;
 pub use init::{Initialized, create, init, uncreate};
 #[cfg(feature = "vault")]
 pub use init_vault::init_vault;
+pub use last_verified::LastVerified;
 pub use location::Location;
 pub use place::{check_no_repository, check_outside_logs};
 pub use publish::{Addition, LogNotes, NewSegment, next_name};

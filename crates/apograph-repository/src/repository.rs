@@ -19,9 +19,9 @@ use std::path::PathBuf;
 use apograph_format::{Generation, SegmentKind, SegmentName, WithCauses};
 use apograph_io::{At, Context, Folder, IoError, Mode, Monitor, is_temporary};
 use apograph_manifest::{
-    Chain, ChainEntry, Evidence, FileName, FoundDamage, HISTORY_FILE_NAME, HistoryEnd,
-    MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX,
-    Segment, SegmentContent, Unknown, Unusable, Verification, read_manifest, read_notes,
+    Chain, ChainEntry, Evidence, FileName, HISTORY_FILE_NAME, HistoryEnd, MANIFEST_FILE_NAME,
+    Manifest, ManifestError, NOTES_FILE_NAME, Notes, RecordRef, SEGMENTS_MAX, Segment,
+    SegmentContent, Unknown, Unusable, read_manifest, read_notes,
 };
 use apograph_wal::TimelineState;
 
@@ -45,8 +45,8 @@ pub struct Repository {
     generation: Generation,
     /// What else the manifest says.
     unknown: Unknown,
-    chain: Chain,
-    verified: Verified,
+    pub(crate) chain: Chain,
+    pub(crate) verified: Verified,
     has_history: bool,
     recorded: Option<Recorded>,
     evidence: Option<Evidence>,
@@ -369,6 +369,14 @@ impl Repository {
         }
     }
 
+    /// The vault that has its segments; `None` where they are files of a folder.
+    pub(crate) const fn vault(&self) -> Option<&VaultSegments> {
+        match &self.place {
+            SegmentPlace::Folder(_) => None,
+            SegmentPlace::Vault(vault) => Some(vault),
+        }
+    }
+
     /// The permissions that what is made of a segment has: those of its file.
     ///
     /// # Errors
@@ -401,33 +409,6 @@ impl Repository {
             cross(&mut state, full);
         }
         state
-    }
-
-    /// When the file of an entry of the chain was last verified; `None` where it never was, or was
-    /// changed since.
-    pub fn verified(&self, index: usize) -> Option<&Verification> {
-        self.verified.get(index)
-    }
-
-    /// What a verification found wrong with the file of an entry of the chain; `None` where it
-    /// found nothing, or the file was changed since.
-    pub fn damage(&self, index: usize) -> Option<&FoundDamage> {
-        self.verified.damage(index)
-    }
-
-    /// The same repository, of which what a verification found damaged cannot be used. That is for
-    /// who tells what can be restored: a restore reads the files and sees for itself.
-    #[must_use]
-    pub fn without_damaged(self) -> Self {
-        let damages = self.verified.damages().iter();
-        let unusable = damages.map(|(index, found)| {
-            let (offset, detail) = (found.offset, found.detail.clone());
-            (*index, Unusable::damaged(offset, detail))
-        });
-        Self {
-            chain: self.chain.without(unusable),
-            ..self
-        }
     }
 
     /// Whether `apograph.json` knows any segment: it is there, and can be read.

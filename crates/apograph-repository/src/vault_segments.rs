@@ -9,7 +9,7 @@ use apograph_io::{Context, Folder, IoError, RealDisk, Source, SystemClock, spool
 use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, SegmentRecord, Unusable};
 use apograph_store::StoreError;
 use apograph_vault::{
-    Catalog, CatalogSegment, Stored, VaultError, VaultHead, find_vault, read_segment,
+    Catalog, CatalogSegment, Check, Stored, VaultError, VaultHead, find_vault, read_segment,
 };
 
 use crate::error::Result;
@@ -19,8 +19,10 @@ use crate::vault_place::VaultPlace;
 /// Where the segments of a vault are.
 #[derive(Debug)]
 pub(crate) struct VaultSegments {
-    place: VaultPlace,
-    stored: HashMap<FileName, Stored>,
+    pub(crate) place: VaultPlace,
+    pub(crate) stored: HashMap<FileName, Stored>,
+    /// What verifications found, by the index of the entry, in order.
+    pub(crate) checks: Vec<(usize, Check)>,
 }
 
 /// A vault as of the newest version of its catalog.
@@ -60,9 +62,10 @@ impl VaultSegments {
         head: &VaultHead,
         catalog: &Catalog<'_>,
     ) -> Result<VaultRead> {
-        let (mut entries, mut stored) = (Vec::new(), HashMap::new());
+        let (mut entries, mut stored, mut checks) = (Vec::new(), HashMap::new(), Vec::new());
         let settings = catalog.read(&mut |segment| {
             if let CatalogSegment::Live(segment) = segment {
+                checks.extend(segment.check.clone().map(|check| (entries.len(), check)));
                 stored.insert(segment.name().clone(), segment.stored);
                 entries.push(entry(segment.record));
             }
@@ -71,7 +74,11 @@ impl VaultSegments {
         let mut notes = Notes::of(head.id);
         notes.looked_until = settings.looked_until;
         Ok(VaultRead {
-            segments: Self { place, stored },
+            segments: Self {
+                place,
+                stored,
+                checks,
+            },
             entries,
             evidence: settings.evidence,
             notes,
@@ -90,15 +97,7 @@ impl VaultSegments {
         context: Context<'_>,
     ) -> std::result::Result<Source, SegmentDefect> {
         let stored = self.stored.get(name).ok_or(Unusable::Missing)?;
-        let path = self.path().join(name.as_str());
-        let failed = |operation| {
-            let path = path.clone();
-            move |source: io::Error| IoError::Failed {
-                operation,
-                path,
-                source,
-            }
-        };
+        let failed = |operation| self.failed(operation, name);
         let mut file = spool_file().map_err(failed("fetch"))?;
         let opened = self.place.open(context.disk);
         let read = read_segment(opened.store(), name, stored, context, &mut |piece| {
@@ -107,13 +106,30 @@ impl VaultSegments {
         });
         read.map_err(|error| defect(error, failed("fetch")))?;
         file.rewind().map_err(failed("read"))?;
-        Ok(Source::of(file, &path)?)
+        Ok(Source::of(file, &self.path().join(name.as_str()))?)
+    }
+
+    /// An error of the operating system about a segment.
+    pub(crate) fn failed(
+        &self,
+        operation: &'static str,
+        name: &FileName,
+    ) -> impl Fn(io::Error) -> IoError + use<> {
+        let path = self.path().join(name.as_str());
+        move |source| IoError::Failed {
+            operation,
+            path: path.clone(),
+            source,
+        }
     }
 }
 
 /// What it means that a segment could not be fetched: of what is damaged or gone it is another thing
 /// than of a place that does not answer.
-fn defect(error: VaultError, failed: impl FnOnce(io::Error) -> IoError) -> SegmentDefect {
+pub(crate) fn defect(
+    error: VaultError,
+    failed: impl FnOnce(io::Error) -> IoError,
+) -> SegmentDefect {
     let damaged = |detail: Detail| Unusable::damaged(0, detail).into();
     match error {
         VaultError::Io(error) => error.into(),

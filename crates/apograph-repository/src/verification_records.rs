@@ -9,10 +9,11 @@
 
 use std::collections::HashMap;
 
+use apograph_format::UnixMillis;
 use apograph_io::{Context, Mode, temporary_name};
 use apograph_manifest::{
-    FoundDamage, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, RecordRef, Segment, Verification,
-    read_manifest, write_records,
+    FileStamp, FoundDamage, HISTORY_FILE_NAME, Level, MANIFEST_FILE_NAME, RecordRef, Segment,
+    Unusable, Verification, read_manifest, write_records,
 };
 
 use crate::error::Result;
@@ -25,17 +26,51 @@ use crate::writer::Writer;
 pub struct VerificationRecord<'a> {
     /// The segment, by the manifest.
     pub segment: &'a Segment,
-    /// When its file was sound; `None` where it is not.
-    pub verification: Option<Verification>,
-    /// What is wrong with its file, where it is there.
-    pub damage: Option<FoundDamage>,
+    /// When it was looked at.
+    pub at: UnixMillis,
+    /// How deep.
+    pub level: Level,
+    /// Its file, where a change of it from then on would show; `None` in a vault.
+    pub stamp: Option<FileStamp>,
+    /// Why it cannot be used; `None` where it is sound.
+    pub unusable: Option<Unusable>,
+}
+
+/// What goes into the record of a segment with a file.
+struct Found<'a> {
+    segment: &'a Segment,
+    verification: Option<Verification>,
+    damage: Option<FoundDamage>,
+}
+
+impl<'a> From<&VerificationRecord<'a>> for Found<'a> {
+    fn from(mark: &VerificationRecord<'a>) -> Self {
+        let (at, level) = (mark.at, mark.level);
+        let sound = mark.stamp.filter(|_| mark.unusable.is_none());
+        let damage = match (&mark.unusable, mark.stamp) {
+            (Some(Unusable::Damaged { offset, detail }), Some(stamp)) => Some(FoundDamage {
+                stamp,
+                at,
+                offset: *offset,
+                detail: detail.to_string(),
+            }),
+            _ => None,
+        };
+        Self {
+            segment: mark.segment,
+            verification: sound.map(|stamp| Verification::new(stamp, level, at)),
+            damage,
+        }
+    }
 }
 
 impl Repository {
-    /// Puts verification records into `apograph.json`, durably, where that changes anything.
+    /// Puts verification records into `apograph.json`, durably, where that changes anything; those
+    /// of a vault into its catalog.
     ///
     /// # Errors
     ///
+    /// [`RepositoryError::Vault`](crate::RepositoryError::Vault);
     /// [`RepositoryError::Busy`](crate::RepositoryError::Busy) where another command holds the
     /// repository; [`RepositoryError::Contradiction`](crate::RepositoryError::Contradiction),
     /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
@@ -46,16 +81,19 @@ impl Repository {
         context: Context<'_>,
     ) -> Result<()> {
         let disk = context.disk;
-        let Some(folder) = self.folder() else {
-            return Ok(());
+        let folder = match (self.folder(), self.vault()) {
+            (_, Some(vault)) => return vault.record(marks, context),
+            (None, None) => return Ok(()),
+            (Some(folder), None) => folder,
         };
+        let found: Vec<_> = marks.iter().map(Found::from).collect();
         let _writer = Writer::lock(folder, context)?;
         let manifest = read_manifest(folder)?.unwrap_or_default();
         let notes = self.notes().ok().flatten();
         let opening = Opening::of(folder, context, true, notes);
         let present = opening.recorded(manifest.segments)?;
         let before = present.verified.records(&present.entries, 0);
-        let after = marked(self, &present, marks);
+        let after = marked(self, &present, &found);
         if before.eq(after.iter().copied()) {
             return Ok(());
         }
@@ -76,7 +114,7 @@ impl Repository {
 fn marked<'a>(
     repository: &'a Repository,
     present: &'a Opened,
-    marks: &'a [VerificationRecord<'_>],
+    found: &'a [Found<'_>],
 ) -> Vec<RecordRef<'a>> {
     let known = repository.chain().entries();
     let front = present.entries.get(..known.len());
@@ -85,18 +123,19 @@ fn marked<'a>(
         both.all(|(entry, known)| entry.segment.is_same(&known.segment))
     });
     let read = |index: usize| repository.record(index).filter(|_| has_grown);
-    let marks = marks.iter().map(|mark| (&mark.segment.file, mark));
-    let marks: HashMap<_, _> = marks.collect();
+    let found = found.iter().map(|found| (&found.segment.file, found));
+    let found: HashMap<_, _> = found.collect();
     let entries = present.entries.iter().enumerate();
     let records = entries.filter_map(|(index, entry)| {
         // What the file says by now counts.
         let record = present.verified.record(index, entry);
         let mut record = record.or_else(|| read(index))?;
-        let mark = marks.get(&entry.segment.file);
-        if let Some(mark) = mark.filter(|mark| mark.segment.is_same(record.segment)) {
+        let found = found.get(&entry.segment.file);
+        if let Some(found) = found.filter(|found| found.segment.is_same(record.segment)) {
             let earlier = record.verified.as_ref();
-            record.verified = mark.verification.map(|found| found.after(earlier));
-            record.damaged = mark.damage.as_ref();
+            let verification = found.verification;
+            record.verified = verification.map(|verification| verification.after(earlier));
+            record.damaged = found.damage.as_ref();
         }
         Some(record)
     });

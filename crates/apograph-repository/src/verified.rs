@@ -28,11 +28,6 @@ impl Verified {
         self.damaged.get(found.ok()?).map(|(_, found)| found)
     }
 
-    /// Everything that was found damaged, by the index of the entry.
-    pub(crate) fn damages(&self) -> &[(usize, FoundDamage)] {
-        &self.damaged
-    }
-
     /// Which file an entry's verification is about, of whichever kind that is.
     pub(crate) fn stamp(&self, index: usize) -> Option<FileStamp> {
         let sound = self.get(index).map(|found| found.stamp);

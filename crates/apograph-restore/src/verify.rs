@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use apograph_format::{Code, Epoch, SegmentKind, SegmentName, UnixMillis, WithCauses};
+use apograph_format::{Code, Epoch, SegmentKind, SegmentName, WithCauses};
 use apograph_io::{At, Clock, Context};
-use apograph_manifest::{FileStamp, FoundDamage, GapCause, Level, Unusable, Verification};
+use apograph_manifest::{FileStamp, GapCause, Level, Segment, Unusable};
 use apograph_repository::{Location, Repository, VerificationRecord};
 
 use crate::error::{RestoreError, Result};
@@ -23,16 +23,16 @@ const LARGE_BYTES: u64 = 4 << 20;
 pub struct VerifyOptions {
     /// How deep to look.
     pub level: Level,
-    /// Pass over what `apograph.json` says was verified as deep, and has not changed since.
+    /// Pass over what is noted to be sound at this level or a deeper one, and has not changed since.
     pub only_new: bool,
 }
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
-    /// How many segment files were read.
+    /// How many segments were read, and are sound.
     pub files: u64,
-    /// How many bytes they have.
+    /// How many bytes they have; of a vault at [`Level::Objects`], their objects.
     pub bytes: u64,
     /// How many log frames were checked.
     pub frames: u64,
@@ -74,9 +74,10 @@ pub fn verify(
     Ok(verified(&repository, options, context, false)?.0)
 }
 
-/// The same, and notes in `apograph.json` which segments were found sound, and when.
+/// The same, and notes in `apograph.json`, or in the catalog of a vault, which segments were found
+/// sound, and when.
 ///
-/// A repository that has no such file, or a damaged one, gets one only where
+/// A folder that has no such file, or a damaged one, gets one only where
 /// [`VerifyOptions::only_new`] asks for what it would say. That nothing could be noted, because
 /// another command writes to the repository or nobody may, is told to the monitor and is no error.
 ///
@@ -90,15 +91,16 @@ pub fn verify_and_record(
 ) -> Result<Verified> {
     let repository = Repository::open(repository, context)?;
     let (verified, marks) = verified(&repository, options, context, true)?;
-    if let Some(folder) = repository.folder()
-        && (repository.has_history() || options.only_new)
-    {
+    let folder = repository.folder();
+    if folder.is_none() || repository.has_history() || options.only_new {
         let recorded = repository.record_verifications(&marks, context);
         recorded.unwrap_or_else(|error| {
             let (monitor, error) = (context.monitor, WithCauses(&error));
             monitor.warn(&format!("what was verified is not recorded: {error}"));
         });
-        folder.tell_lacks(context.monitor);
+        if let Some(folder) = folder {
+            folder.tell_lacks(context.monitor);
+        }
     }
     Ok(verified)
 }
@@ -110,17 +112,16 @@ fn verified<'a>(
     notes: bool,
 ) -> Result<(Verified, Vec<VerificationRecord<'a>>)> {
     let entries = repository.chain().entries();
-    let is_new = |index: &usize| {
-        let known = repository.verified(*index).filter(|_| options.only_new);
-        !known.is_some_and(|it| it.covers(options.level))
-    };
-    let is_large = |index: &usize| {
-        let size_bytes = entries.get(*index).map(|entry| entry.segment.size_bytes);
-        size_bytes.is_some_and(|bytes| bytes >= LARGE_BYTES)
-    };
+    let is_known = |index: usize| repository.is_verified(index, options.level);
+    let is_new = |index: &usize| !(options.only_new && is_known(*index));
+    let bytes = |index: usize| repository.bytes_at(index, options.level);
+    // The hash of an object is made by one thread.
+    let is_shared = options.level > Level::Objects || repository.folder().is_some();
+    let is_large = |index: &usize| is_shared && bytes(*index) >= LARGE_BYTES;
     let new = || (0..entries.len()).filter(is_new);
-    let sizes = new().filter_map(|index| Some(entries.get(index)?.segment.size_bytes));
-    context.monitor.phase("verifying", total_bytes(sizes));
+    context
+        .monitor
+        .phase("verifying", total_bytes(new().map(bytes)));
     let check = Check {
         repository,
         level: options.level,
@@ -203,27 +204,31 @@ impl<'a> Check<'a> {
         }
         let segment = &entry.segment;
         let file = self.repository.file_of(segment);
+        let is_file = file.is_some();
         let file = file.filter(|_| self.notes);
         let stamp = file.and_then(|file| settled_stamp(file, self.context.clock));
         let at = self.context.clock.now();
-        let read = self.read(step, segment.kind);
+        let read = self.read(step, segment);
         let mut found = self.found();
-        if self.notes {
-            let verification = stamp.map(|stamp| Verification::new(stamp, self.level, at));
-            // A file of which it would not show that it was changed again has no record.
-            if read.is_err() || verification.is_some() {
-                let mark = VerificationRecord {
-                    segment,
-                    verification: verification.filter(|_| read.is_ok()),
-                    damage: damage_in(&read, stamp, at),
-                };
-                found.marks.push((index, mark));
-            }
+        let unusable = match &read {
+            Err(WalkError::Unusable(reason)) => Some(reason.clone()),
+            _ => None,
+        };
+        // A file of which it would not show that it was changed again has no record.
+        if self.notes && (read.is_err() || stamp.is_some() || !is_file) {
+            let mark = VerificationRecord {
+                segment,
+                at,
+                level: self.level,
+                stamp,
+                unusable,
+            };
+            found.marks.push((index, mark));
         }
         let error = match read {
             Ok((bytes, walked)) => {
                 found.verified.files += 1;
-                found.verified.bytes += bytes as u64;
+                found.verified.bytes += bytes;
                 found.verified.commits += walked.commits;
                 found.verified.frames += walked.frames;
                 return;
@@ -243,10 +248,15 @@ impl<'a> Check<'a> {
     fn read(
         &self,
         step: Step<'_>,
-        kind: SegmentKind,
-    ) -> std::result::Result<(usize, Walked), WalkError> {
-        Ok(match (self.level, kind) {
-            (Level::Files, _) => (step.file()?.bytes().len(), Walked::default()),
+        segment: &Segment,
+    ) -> std::result::Result<(u64, Walked), WalkError> {
+        if self.level == Level::Objects
+            && let Some(bytes) = self.repository.check_objects(segment, self.context)?
+        {
+            return Ok((bytes, Walked::default()));
+        }
+        let (length, walked) = match (self.level, segment.kind) {
+            (Level::Objects | Level::Files, _) => (step.file()?.bytes().len(), Walked::default()),
             (Level::Frames, SegmentKind::Full) => {
                 let full = step.full()?;
                 full.check()?;
@@ -257,7 +267,8 @@ impl<'a> Check<'a> {
                 let length = increment.file.bytes().len();
                 (length, increment.check(|_| Ok(()))?)
             }
-        })
+        };
+        Ok((length as u64, walked))
     }
 
     fn found(&self) -> MutexGuard<'_, Found<'a>> {
@@ -277,25 +288,6 @@ impl<'a> Found<'a> {
         self.verified.problems = problems.collect();
         let marks = self.marks.into_iter().map(|(_, mark)| mark);
         Ok((self.verified, marks.collect()))
-    }
-}
-
-/// What was found wrong with a file, where a later change of it would show.
-fn damage_in<T>(
-    read: &std::result::Result<T, WalkError>,
-    stamp: Option<FileStamp>,
-    at: UnixMillis,
-) -> Option<FoundDamage> {
-    match (read, stamp) {
-        (Err(WalkError::Unusable(Unusable::Damaged { offset, detail })), Some(stamp)) => {
-            Some(FoundDamage {
-                stamp,
-                at,
-                offset: *offset,
-                detail: detail.to_string(),
-            })
-        }
-        _ => None,
     }
 }
 

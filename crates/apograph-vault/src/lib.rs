@@ -49,7 +49,7 @@ pub use catalog::{Catalog, Committed};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use error::{Result, VaultError};
-pub use objects::{Packing, put_segment, read_segment};
+pub use objects::{Packing, check_objects, put_segment, read_segment};
 pub use segment::{Check, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment, Wrapping};
 pub use sha256::Sha256;
 pub use vault::{VaultHead, create_vault, find_vault};

@@ -18,6 +18,7 @@ use crate::sha256::Sha256;
 const OBJECT_BYTES: usize = 1 << 30;
 /// So much of an object is asked for at a time.
 const PIECE_BYTES: u64 = 4 << 20;
+const OTHER_HASH: &str = "it has another hash than the catalog says";
 
 /// What a wrapped object says of its segment.
 #[derive(Serialize)]
@@ -142,8 +143,49 @@ pub fn read_segment(
             return Err(VaultError::Object {
                 place: store.place(),
                 name,
-                detail: "it has another hash than the catalog says".to_owned(),
+                detail: OTHER_HASH.to_owned(),
             });
+        }
+    }
+    Ok(())
+}
+
+/// Reads the objects of a segment, and compares them with their sizes and hashes. Nothing is
+/// unpacked.
+///
+/// # Errors
+///
+/// As [`read_segment`].
+pub fn check_objects(
+    store: &dyn Store,
+    segment: &FileName,
+    stored: &Stored,
+    context: Context<'_>,
+) -> Result<()> {
+    let Stored { wrapping, objects } = stored;
+    for (number, object) in objects.iter().enumerate() {
+        let name = StoredSegment::object_name(segment, *wrapping, number, objects.len())?;
+        let differs = |detail: String| VaultError::Object {
+            place: store.place(),
+            name: name.clone(),
+            detail,
+        };
+        let size_bytes = store.size(&name)?.ok_or_else(|| StoreError::Missing {
+            place: store.place(),
+            name: name.clone(),
+        })?;
+        if size_bytes != object.size_bytes {
+            let expected = object.size_bytes;
+            let detail = format!("it has {size_bytes} bytes, the catalog says {expected}");
+            return Err(differs(detail));
+        }
+        let mut reader = ObjectReader::open(store, &name, size_bytes, context);
+        while reader.next < size_bytes {
+            reader.next_piece()?;
+            context.monitor.advance(reader.piece.len() as u64);
+        }
+        if reader.finish() != object.sha256 {
+            return Err(differs(OTHER_HASH.to_owned()));
         }
     }
     Ok(())

@@ -129,22 +129,30 @@ impl StoredSegment {
 pub struct Check {
     /// When.
     pub at: UnixMillis,
+    /// When its plain bytes were last found sound; `None` where they never were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_at: Option<UnixMillis>,
     /// When it was last found sound in every frame; `None` where it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames_at: Option<UnixMillis>,
-    /// What was wrong, and where in it; `None` where nothing was.
+    /// What was wrong; `None` where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<SegmentDamage>,
 }
 
 /// What was found wrong with a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SegmentDamage {
-    /// Where in the segment.
-    pub offset: u64,
-    /// What.
-    pub detail: String,
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SegmentDamage {
+    /// An object of it was not there.
+    Missing,
+    /// It is not what was written.
+    Found {
+        /// Where in the segment.
+        offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
 }
 
 impl Check {
@@ -152,16 +160,41 @@ impl Check {
     pub fn sound(at: UnixMillis, level: Level) -> Self {
         Self {
             at,
-            frames_at: (level == Level::Frames).then_some(at),
+            files_at: (level >= Level::Files).then_some(at),
+            frames_at: (level >= Level::Frames).then_some(at),
             damage: None,
         }
+    }
+
+    /// A segment in which something was wrong.
+    pub const fn damaged(at: UnixMillis, damage: SegmentDamage) -> Self {
+        Self {
+            at,
+            files_at: None,
+            frames_at: None,
+            damage: Some(damage),
+        }
+    }
+
+    /// Whether the segment was found sound, and looked at as deep.
+    pub const fn covers(&self, level: Level) -> bool {
+        let looked_at = match level {
+            Level::Objects => true,
+            Level::Files => self.files_at.is_some(),
+            Level::Frames => self.frames_at.is_some(),
+        };
+        looked_at && self.damage.is_none()
     }
 
     /// The same, with what an earlier one found.
     #[must_use]
     pub fn after(mut self, earlier: Option<&Self>) -> Self {
-        let before = earlier.and_then(|earlier| earlier.frames_at);
-        self.frames_at = self.frames_at.or(before);
+        self.files_at = self
+            .files_at
+            .or(earlier.and_then(|earlier| earlier.files_at));
+        self.frames_at = self
+            .frames_at
+            .or(earlier.and_then(|earlier| earlier.frames_at));
         self
     }
 }

@@ -42,6 +42,17 @@ fn copy() {
         }
         let (exit, verified) = chain.apograph(&vault, "verify OUT");
         assert_eq!((exit, &verified["bytes"]), (Some(0), &bytes));
+        let (exit, verified) = chain.apograph(&vault, "verify OUT --level objects");
+        let stored = (&verified["level"], &verified["bytes"]);
+        assert_eq!(
+            (exit, stored),
+            (Some(0), (&json!("objects"), &stored_bytes))
+        );
+        let (_, list) = chain.apograph(&vault, "list OUT");
+        for segment in list["segments"].as_array().unwrap() {
+            let [at, frames_at] = ["verified_at", "frames_verified_at"].map(|key| &segment[key]);
+            assert!(at.as_str() >= frames_at.as_str() && frames_at.is_string());
+        }
         let epochs = |words| {
             let (exit, log) = chain.apograph(&vault, words);
             assert_eq!(exit, Some(0));

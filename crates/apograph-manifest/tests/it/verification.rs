@@ -19,6 +19,9 @@ fn at(millis: u64) -> UnixMillis {
 #[test]
 fn a_verification_of_frames_is_one_of_files_too() {
     let rows = [
+        (Level::Objects, Level::Files, true),
+        (Level::Objects, Level::Frames, false),
+        (Level::Files, Level::Objects, true),
         (Level::Files, Level::Files, true),
         (Level::Files, Level::Frames, false),
         (Level::Frames, Level::Files, true),

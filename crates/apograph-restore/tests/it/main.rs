@@ -9,4 +9,5 @@ mod output;
 mod problems;
 mod restore;
 mod unsummed;
+mod vault;
 mod verify;

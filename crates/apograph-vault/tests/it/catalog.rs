@@ -96,24 +96,25 @@ fn a_verification_keeps_when_the_frames_were_last_sound() {
     let mut catalog = created(&store);
     commit(&mut catalog, add(1));
     let at = UnixMillis::new;
-    let damaged = Check {
-        at: at(7),
-        frames_at: None,
-        damage: Some(SegmentDamage {
-            offset: 12,
-            detail: "a frame with another checksum".to_owned(),
-        }),
+    let found = SegmentDamage::Found {
+        offset: 12,
+        detail: "a frame with another checksum".to_owned(),
     };
     let checks = [
         Check::sound(at(5), Level::Frames),
         Check::sound(at(6), Level::Files),
-        damaged,
+        Check::damaged(at(7), found),
+        Check::damaged(at(8), SegmentDamage::Missing),
+        Check::sound(at(9), Level::Objects),
     ];
-    for check in checks {
+    for (check, files_at) in checks.into_iter().zip([5, 6, 6, 6, 6]) {
         let checks = vec![(file(1), check.clone())];
         commit(&mut catalog, CatalogChange::Verified { checks });
         let (live, ..) = contents(&opened(&store));
         let found = live[0].check.clone().expect("checked");
+        let is_sound = found.damage.is_none();
+        assert_eq!(found.covers(Level::Frames), is_sound);
+        assert_eq!(found.files_at, Some(at(files_at)));
         assert_eq!((found.at, found.damage), (check.at, check.damage));
         assert_eq!(found.frames_at, Some(at(5)));
     }

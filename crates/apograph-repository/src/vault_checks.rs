@@ -1,0 +1,96 @@
+//! Verifications of the segments of a vault.
+//!
+//! What was found is a change of the catalog: an object has a name that no other ever has, so what was
+//! found of it holds until it is looked at again. Each segment is a change of its own, so that a whole
+//! version comes as soon as those that go before it are as many.
+
+use apograph_format::UnixMillis;
+use apograph_io::Context;
+use apograph_manifest::{FileName, Level, Unusable};
+use apograph_vault::{Catalog, CatalogChange, Check, SegmentDamage, Stored, check_objects};
+
+use crate::error::Result;
+use crate::segment_defect::SegmentDefect;
+use crate::vault_place::WRITER;
+use crate::vault_segments::{VaultSegments, defect};
+use crate::verification_records::VerificationRecord;
+
+impl VaultSegments {
+    fn check(&self, index: usize) -> Option<&Check> {
+        let found = self.checks.binary_search_by_key(&index, |(at, _)| *at);
+        self.checks.get(found.ok()?).map(|(_, check)| check)
+    }
+
+    /// When an entry was last found sound, and when frame by frame.
+    pub(crate) fn verified(&self, index: usize) -> Option<(UnixMillis, Option<UnixMillis>)> {
+        let sound = self.check(index).filter(|check| check.damage.is_none())?;
+        Some((sound.at, sound.frames_at))
+    }
+
+    /// Whether an entry was found sound at a level, or at a deeper one.
+    pub(crate) fn is_verified(&self, index: usize, level: Level) -> bool {
+        self.check(index).is_some_and(|check| check.covers(level))
+    }
+
+    /// What was found wrong with an entry.
+    pub(crate) fn damage(&self, index: usize) -> Option<Unusable> {
+        match self.check(index)?.damage.as_ref()? {
+            SegmentDamage::Missing => Some(Unusable::Missing),
+            SegmentDamage::Found { offset, detail } => {
+                Some(Unusable::damaged(*offset, detail.clone()))
+            }
+        }
+    }
+
+    /// Reads the objects of a segment, and compares them with their sizes and hashes. Returns how many
+    /// bytes they have.
+    pub(crate) fn check_objects(
+        &self,
+        name: &FileName,
+        context: Context<'_>,
+    ) -> std::result::Result<u64, SegmentDefect> {
+        let stored = self.stored.get(name).ok_or(Unusable::Missing)?;
+        let opened = self.place.open(context.disk);
+        let checked = check_objects(opened.store(), name, stored, context);
+        checked.map_err(|error| defect(error, self.failed("fetch", name)))?;
+        Ok(stored.size_bytes())
+    }
+
+    /// How many bytes the objects of a segment have.
+    pub(crate) fn object_bytes(&self, name: &FileName) -> u64 {
+        self.stored.get(name).map_or(0, Stored::size_bytes)
+    }
+
+    /// Notes in the catalog what a verification found.
+    pub(crate) fn record(
+        &self,
+        found: &[VerificationRecord<'_>],
+        context: Context<'_>,
+    ) -> Result<()> {
+        let changes: Vec<_> = found.iter().filter_map(change).collect();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let opened = self.place.open(context.disk);
+        let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
+        // Whatever another writer changed, the segments were found as they were found.
+        catalog.commit(changes.clone(), &mut |_| Some(changes.clone()))?;
+        Ok(())
+    }
+}
+
+/// A segment of a version that is not known here says nothing of it.
+fn change(found: &VerificationRecord<'_>) -> Option<CatalogChange> {
+    let check = match &found.unusable {
+        None => Check::sound(found.at, found.level),
+        Some(Unusable::Missing) => Check::damaged(found.at, SegmentDamage::Missing),
+        Some(Unusable::Damaged { offset, detail }) => {
+            let (offset, detail) = (*offset, detail.to_string());
+            Check::damaged(found.at, SegmentDamage::Found { offset, detail })
+        }
+        Some(_) => return None,
+    };
+    Some(CatalogChange::Verified {
+        checks: vec![(found.segment.file.clone(), check)],
+    })
+}
