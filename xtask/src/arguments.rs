@@ -70,6 +70,9 @@ pub(crate) enum Command {
         /// Leaves out the scripted lives
         #[arg(long)]
         random: bool,
+        /// Lets all repositories of the random lives be vaults
+        #[arg(long)]
+        vaults: bool,
     },
     /// Backs up what released clients write, Python wheels and Node bindings, and asks them what
     /// came back

@@ -18,6 +18,8 @@ pub(crate) struct Options {
     pub(crate) shrinks: bool,
     /// Whether scripted lives are left out.
     pub(crate) only_random: bool,
+    /// Whether all repositories are vaults.
+    pub(crate) in_vaults: bool,
 }
 
 pub(crate) fn lives(options: &Options) -> Result<()> {
@@ -59,6 +61,9 @@ pub(crate) fn lives(options: &Options) -> Result<()> {
         random.arg(format!("{first}-{last}"));
         if options.shrinks {
             random.arg("--shrink");
+        }
+        if options.in_vaults {
+            random.arg("--vaults");
         }
         if run(&mut random).is_err() {
             found.push(format!("random lives of generation {generation}"));

@@ -48,11 +48,13 @@ fn main() -> anyhow::Result<()> {
             generation,
             shrink,
             random,
+            vaults,
         } => lives::lives(&lives::Options {
             seeds: first..=first.saturating_add(seeds.get() - 1),
             generation,
             shrinks: shrink,
             only_random: random,
+            in_vaults: vaults,
         }),
         Command::Clients {
             versions,

@@ -12,7 +12,8 @@ use apograph_format::WithCauses;
 use apograph_io::{Context, Disk, FileLock, Folder, IoError, Mode, Monitor, exists, random};
 use apograph_manifest::{Notes, RepositoryId};
 use apograph_repository::{
-    Location, Repository, RepositoryError, Writer, check_outside_logs, create, uncreate,
+    HeldRepository, Location, Repository, RepositoryError, VaultWriter, Writer, check_outside_logs,
+    create, uncreate,
 };
 
 use crate::database::Database;
@@ -20,9 +21,12 @@ use crate::error::{CaptureError, Result};
 use crate::job::Job;
 use crate::request::{Captured, Options};
 
-/// Captures the database at `database` into the repository at `repository`, which is created
-/// where nothing is. A folder that is there has to be a repository: an empty one may be where a
-/// disk is not mounted.
+/// So often another writer to a vault may be faster.
+const RACES_MAX: u32 = 10;
+
+/// Captures the database at `database` into a repository. In a folder it is created where nothing
+/// is; a folder that is there has to be a repository, since an empty one may be where a disk is not
+/// mounted. A vault has to be there.
 ///
 /// The database may be open in another process, which is neither stopped nor asked.
 ///
@@ -37,14 +41,14 @@ pub fn capture(
     context: Context<'_>,
 ) -> Result<Captured> {
     let disk = context.disk;
-    let repository = repository.into();
-    let Some(repository) = repository.as_folder() else {
-        let path = repository.path();
-        return Err(RepositoryError::IsVault { path }.into());
-    };
     let database = Database::find(database)?;
     database.headers(context)?;
-    let place = Place::find_or_create(disk, repository, database.mode(), options.existing)?;
+    let repository = repository.into();
+    if let Some(vault) = VaultWriter::find(&repository, context)? {
+        return into_vault(&vault, &database, options, context);
+    }
+    let path = repository.path();
+    let place = Place::find_or_create(disk, &path, database.mode(), options.existing)?;
     let writer = Writer::lock_for(&place.folder, database.generation(), context);
     let mut writer = writer.inspect_err(|_| {
         // A folder that another command has locked in the meantime is that command's.
@@ -52,7 +56,8 @@ pub fn capture(
             place.undo(disk);
         }
     })?;
-    let captured = captured(&writer, &database, options, context);
+    let held = writer.open(database.mode()).map_err(CaptureError::from);
+    let captured = held.and_then(|held| captured(&held, &database, options, context));
     if let Err(error) = &captured {
         // Elsewhere an engine may have opened the lock file by now, and the file has to stay the
         // one that its name leads to.
@@ -132,19 +137,47 @@ impl<'a> Place<'a> {
     }
 }
 
-fn captured(
-    writer: &Writer<'_>,
+/// Captures a database into a vault. Where another writer was faster, all of it is looked at anew:
+/// where that one's segments end, and what they leave to be captured.
+fn into_vault(
+    vault: &VaultWriter<'_>,
     database: &Database,
     options: &Options,
     context: Context<'_>,
 ) -> Result<Captured> {
-    let held = writer.open(database.mode())?;
+    // What lies beside the log is written by one backup at a time.
+    let log = database.log_folder()?;
+    let lock = log.as_ref().map(FileLock::acquire_folder).transpose();
+    let _held_until_the_end = lock.map_err(|error| match error {
+        IoError::Busy { path } => RepositoryError::Busy { path }.into(),
+        other => CaptureError::from(other),
+    })?;
+    let mut races = 1;
+    loop {
+        let held = vault.open()?;
+        match captured(&held, database, options, context) {
+            Err(CaptureError::Repository(RepositoryError::Overtaken { .. }))
+                if races < RACES_MAX =>
+            {
+                races += 1;
+            }
+            captured => return captured,
+        }
+    }
+}
+
+fn captured<'a>(
+    held: &'a HeldRepository<'a>,
+    database: &'a Database,
+    options: &'a Options,
+    context: Context<'a>,
+) -> Result<Captured> {
     let repository = held.repository();
     let (notes, are_notes_new) = notes_of(repository, context.monitor)?;
     let job = Job {
         notes,
         are_notes_new,
-        held: &held,
+        held,
         database,
         repository,
         options,
@@ -159,7 +192,7 @@ fn captured(
         looked_until: Some(job.looked_at.get()),
         ..job.notes.clone()
     };
-    if let Err(error) = writer.write_notes(database.mode(), &notes) {
+    if let Err(error) = held.write_notes(database.mode(), &notes) {
         context.monitor.warn(&format!(
             "until when the repository has every commit is not noted: {}",
             WithCauses(&error)

@@ -6,7 +6,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_io::{Context, Folder};
-use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent, SegmentRecord};
+use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent};
 use apograph_repository::{Addition, HeldRepository, LogNotes, NewSegment, Repository, next_name};
 use apograph_wal::{LogFolder, LogTail, TimelineState};
 
@@ -155,14 +155,13 @@ impl<'a> Job<'a> {
             segment.record.is_uncounted = !self.repository.is_counted();
             segment.record.segment.created_at = read_at;
         }
-        let records: Vec<SegmentRecord> = segments.iter().map(|it| it.record.clone()).collect();
-        let Some(last) = records.last() else {
+        let Some(last) = segments.last().map(|it| it.record.clone()) else {
             return Ok(self.up_to_date());
         };
         // All of it was read to look for the end of the chain, or after that.
         let (looked_at, context) = (self.looked_at.get(), self.context.again());
         let chain_end = end.map(|end| (end.log, end.position));
-        let evidence = evidence_of(last, chain_end, moment, looked_at, context)?;
+        let evidence = evidence_of(&last, chain_end, moment, looked_at, context)?;
         let image_bytes = self.database.size_bytes()?;
         let beside = end.map(|end| Notes {
             context: self.context,
@@ -185,12 +184,13 @@ impl<'a> Job<'a> {
             segments,
             notes: self.are_notes_new.then(|| self.notes.clone()),
             evidence,
+            looked_until: looked_at,
             log,
             mode: self.database.mode(),
         };
-        self.held.publish(addition)?;
+        let segments = self.held.publish(addition)?;
         Ok(Captured::Added {
-            segments: records,
+            segments,
             why: why.map(str::to_owned),
         })
     }

@@ -163,7 +163,7 @@ pub(crate) struct Backup {
     /// The database file; its log is the folder DB.wal
     #[arg(value_name = "DB")]
     pub(crate) database: PathBuf,
-    /// The backup repository: a folder, made where nothing is
+    /// The backup repository: a folder, made where nothing is, or a vault
     #[arg(short, long, value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
     /// Fail where REPO is not a repository already

@@ -167,6 +167,8 @@ const NONE: u64 = u64::MAX;
 const NO_HASH: [u8; Blake3::BYTES] = [0; Blake3::BYTES];
 const MAGIC: [u8; 8] = *b"APOMARK1";
 const LSN: u64 = 1;
+/// The room for the name of a segment that has no number.
+const NAME_BYTES: usize = 96;
 
 impl Slot {
     /// The size of a slot.
@@ -218,6 +220,9 @@ impl Slot {
         out.number(log.map_or(NONE, |log| log.marks));
         out.put(&evidence.older_files.map_or(NO_HASH, Blake3::get));
         out.number(log.map_or(0, |log| u64::from(log.is_older)));
+        if name.is_none() {
+            out.put(&padded(evidence.segment.file.as_str()));
+        }
         out.finish()
     }
 
@@ -236,14 +241,13 @@ impl Slot {
         let written_at = UnixMillis::new(from.number()?);
         let nonce = Nonce::new(from.wide()?);
         let kind = match from.number()? {
-            0 => SegmentKind::Full,
-            1 => SegmentKind::Incremental,
+            0 => Some(SegmentKind::Full),
+            1 => Some(SegmentKind::Incremental),
+            NONE => None,
             _ => return None,
         };
         let index = from.number()?;
-        let file = FileName::from(SegmentName { kind, index });
-        let hash = Blake3::new(from.take()?);
-        let segment = SegmentStamp { file, hash };
+        let segment_hash = Blake3::new(from.take()?);
         let end = match (from.number()?, from.number()?, from.number()?) {
             (NONE, _, _) => None,
             (LSN, lsn, _) => Some(LogPosition::Lsn(Lsn::new(lsn))),
@@ -297,6 +301,14 @@ impl Slot {
             marks,
             is_older: from.number()? == 1,
         };
+        let file = match kind {
+            Some(kind) => FileName::from(SegmentName { kind, index }),
+            None => unpadded(&from.take()?)?,
+        };
+        let segment = SegmentStamp {
+            file,
+            hash: segment_hash,
+        };
         Some(Self {
             repository,
             counter,
@@ -312,6 +324,20 @@ impl Slot {
             },
         })
     }
+}
+
+/// A name with zeros behind it; zeros alone for one that is longer than any segment's of a vault.
+fn padded(name: &str) -> [u8; NAME_BYTES] {
+    let mut bytes = [0; NAME_BYTES];
+    if let Some(front) = bytes.get_mut(..name.len()) {
+        front.copy_from_slice(name.as_bytes());
+    }
+    bytes
+}
+
+fn unpadded(bytes: &[u8; NAME_BYTES]) -> Option<FileName> {
+    let name = bytes.split(|byte| *byte == 0).next()?;
+    FileName::try_from(std::str::from_utf8(name).ok()?).ok()
 }
 
 /// Little-endian fields, one after the other.
@@ -357,5 +383,5 @@ impl Reader<'_> {
 }
 
 /// The size of all fields: they have room before the hash.
-const FIELDS_BYTES: usize = 8 + 3 * 16 + 23 * 8 + 3 * Blake3::BYTES;
+const FIELDS_BYTES: usize = 8 + 3 * 16 + 23 * 8 + 3 * Blake3::BYTES + NAME_BYTES;
 const _: () = assert!(FIELDS_BYTES <= Slot::HASHED_BYTES);

@@ -4,45 +4,25 @@
 //! when a copy is ended is the front of the repository, and the next one goes on from it. The copy is
 //! of the same history where the vault has the same segments in the same order, by their hashes.
 
-use apograph_format::{Blake3, SegmentKind};
+use apograph_format::Blake3;
 use apograph_io::{Context, random};
 use apograph_manifest::{
     ChainEntry, Evidence, FileName, IncrementContent, Nonce, SegmentContent, SegmentRecord,
     SegmentStamp, Unusable,
 };
 use apograph_store::Store;
-use apograph_vault::wrap::Compression;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, Committed, Packing, SegmentId, StoredSegment,
-    VaultError, put_segment,
+    Catalog, CatalogChange, CatalogSegment, SegmentId, StoredSegment, VaultError, put_segment,
 };
 
 use crate::check::check_file;
 use crate::error::{RepositoryError, Result};
 use crate::location::Location;
+use crate::pack::Pack;
 use crate::repository::Repository;
 use crate::segment_defect::SegmentDefect;
 use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
-
-/// How segments are packed in a vault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pack {
-    /// Each kind as is best for it.
-    #[default]
-    Best,
-    /// All by one.
-    As(Packing),
-}
-
-impl Pack {
-    const fn of(self, kind: SegmentKind) -> Packing {
-        match (self, kind) {
-            (Self::As(packing), _) => packing,
-            (Self::Best, SegmentKind::Full) => Packing::Zstd(Compression::IMAGE),
-            (Self::Best, SegmentKind::Incremental) => Packing::Zstd(Compression::LOG),
-        }
-    }
-}
+use crate::vault_target::add;
 
 /// What a copy did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -143,7 +123,7 @@ fn copy_into(
             segments,
             evidence: evidence.map(Box::new),
         };
-        commit(&mut catalog, change)?;
+        add(&mut catalog, &[change])?;
     }
     let looked = from
         .notes()
@@ -153,7 +133,7 @@ fn copy_into(
     if let Some(until) = looked
         && settings.looked_until.is_none_or(|before| before < until)
     {
-        commit(&mut catalog, CatalogChange::Looked { until })?;
+        add(&mut catalog, &[CatalogChange::Looked { until }])?;
     }
     Ok(copied)
 }
@@ -225,27 +205,4 @@ fn evidence(from: &Repository, last: &SegmentRecord) -> Option<Evidence> {
         segment,
         ..evidence.clone()
     })
-}
-
-/// Commits what another writer may not have been in the way of: the chain would be another one.
-fn commit(catalog: &mut Catalog<'_>, change: CatalogChange) -> Result<()> {
-    let is_harmless = |others: &[CatalogChange]| {
-        let mut others = others.iter();
-        others.all(|other| {
-            matches!(
-                other,
-                CatalogChange::Looked { .. } | CatalogChange::Verified { .. }
-            )
-        })
-    };
-    let changes = vec![change];
-    let committed = catalog.commit(changes.clone(), &mut |others| {
-        is_harmless(others).then(|| changes.clone())
-    })?;
-    match committed {
-        Committed::Version(_) => Ok(()),
-        Committed::Dropped => Err(RepositoryError::Busy {
-            path: catalog.place().into(),
-        }),
-    }
 }

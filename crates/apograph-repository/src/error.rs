@@ -22,8 +22,8 @@ pub enum RepositoryError {
     #[cfg(feature = "vault")]
     #[error(transparent)]
     Vault(VaultError),
-    /// What would be written to is a vault.
-    #[error("{} is a vault, to which only a copy adds", path.display())]
+    /// A vault is where a folder of segments is needed.
+    #[error("{} is a vault, and no folder of segments", path.display())]
     IsVault {
         /// The folder.
         path: PathBuf,
@@ -73,6 +73,12 @@ pub enum RepositoryError {
         /// The repository.
         path: PathBuf,
     },
+    /// Another writer has added to a vault: it has to be opened again.
+    #[error("another command has added to {}", path.display())]
+    Overtaken {
+        /// The vault.
+        path: PathBuf,
+    },
     /// A file that no manifest entry names has the name that the next segment needs.
     #[error("{} is in the repository and the manifest does not name it", path.display())]
     InTheWay {
@@ -104,7 +110,7 @@ impl RepositoryError {
             Self::NotARepository { .. } | Self::IsVault { .. } => Code::NotARepository,
             Self::Contradiction { .. } => Code::CorruptManifest,
             Self::Misplaced { .. } => Code::Usage,
-            Self::Busy { .. } => Code::RepositoryBusy,
+            Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
             Self::OtherHistory { .. } | Self::InTheWay { .. } => Code::ChainBroken,
             Self::Unusable { reason, .. } => reason.code(),
             Self::NoneUsable { code, .. } => *code,

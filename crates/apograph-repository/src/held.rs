@@ -3,17 +3,27 @@
 use std::fmt;
 
 use apograph_io::{Context, Folder, Mode};
+use apograph_manifest::Notes;
 
 use crate::error::{RepositoryError, Result};
+use crate::location::Location;
 use crate::repository::Repository;
+use crate::vault_target::{HeldVault, VaultTarget};
 use crate::writer::Writer;
 
 /// A repository as its [`Writer`] has opened it: what was read of it stays so until the writer
-/// changes it, and what is added goes to no other one.
+/// changes it, and what is added goes to no other one. One that a [`VaultWriter`] has opened can
+/// be changed by others meanwhile, and nothing is added to it then.
 pub struct HeldRepository<'w> {
-    pub(crate) writer: &'w Writer<'w>,
+    pub(crate) to: HeldOf<'w>,
     pub(crate) context: Context<'w>,
     pub(crate) repository: Repository,
+}
+
+/// What is held.
+pub(crate) enum HeldOf<'w> {
+    Folder(&'w Writer<'w>),
+    Vault(HeldVault<'w>),
 }
 
 impl<'w> Writer<'w> {
@@ -35,30 +45,87 @@ impl<'w> Writer<'w> {
         let repository = self.adopt(repository, mode)?;
         self.clear(&repository)?;
         Ok(HeldRepository {
-            writer: self,
+            to: HeldOf::Folder(self),
             context: self.context,
             repository,
         })
     }
 }
 
-impl HeldRepository<'_> {
-    /// The folder in which new segments are written, under temporary names.
-    pub const fn staging(&self) -> &Folder {
-        &self.writer.folder
+/// The right to add to a vault. It is no lock: of several who add at once one is first, and the
+/// others learn that.
+pub struct VaultWriter<'a> {
+    target: VaultTarget<'a>,
+}
+
+impl<'w> VaultWriter<'w> {
+    /// The vault at a location; `None` where a folder is none, or is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::NotARepository`] where nothing else can be there;
+    /// [`RepositoryError::Misplaced`]; [`RepositoryError::NoneUsable`] in a library without vaults;
+    /// [`RepositoryError::Vault`] and [`RepositoryError::Io`].
+    pub fn find(location: impl Into<Location>, context: Context<'w>) -> Result<Option<Self>> {
+        let found = VaultTarget::find(location.into(), context)?;
+        Ok(found.map(|target| Self { target }))
     }
 
+    /// Opens the vault to add to it.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Vault`] and [`RepositoryError::Io`].
+    pub fn open(&'w self) -> Result<HeldRepository<'w>> {
+        let (repository, vault) = self.target.read()?;
+        Ok(HeldRepository {
+            to: HeldOf::Vault(vault),
+            context: self.target.context(),
+            repository,
+        })
+    }
+}
+
+impl HeldRepository<'_> {
     /// What is in it.
     pub const fn repository(&self) -> &Repository {
         &self.repository
+    }
+
+    /// The folder in which new segments are written, under temporary names.
+    pub const fn staging(&self) -> &Folder {
+        match &self.to {
+            HeldOf::Folder(writer) => &writer.folder,
+            HeldOf::Vault(vault) => vault.staging(),
+        }
+    }
+
+    /// Writes the notes of the repository, durably. Of a vault only the time is written until which
+    /// it was looked.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Manifest`] and [`RepositoryError::Vault`]; the notes are then as they
+    /// were.
+    pub fn write_notes(&self, mode: Mode, notes: &Notes) -> Result<()> {
+        match &self.to {
+            HeldOf::Folder(writer) => writer.write_notes(mode, notes),
+            HeldOf::Vault(vault) => vault.looked(notes.looked_until),
+        }
+    }
+}
+
+impl fmt::Debug for VaultWriter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.path();
+        f.debug_struct("VaultWriter").field("path", &path).finish()
     }
 }
 
 impl fmt::Debug for HeldRepository<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let folder = self.writer.folder.path();
         f.debug_struct("HeldRepository")
-            .field("folder", &folder)
+            .field("path", &self.repository.path())
             .finish()
     }
 }

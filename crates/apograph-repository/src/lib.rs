@@ -19,6 +19,7 @@
 //! # Ok::<(), apograph_repository::RepositoryError>(())
 //! ```
 
+mod addition;
 mod adopt;
 mod check;
 #[cfg(feature = "vault")]
@@ -34,6 +35,8 @@ mod manifest_generation;
 mod moment;
 mod opening;
 mod overlap;
+#[cfg(feature = "vault")]
+mod pack;
 mod place;
 mod publish;
 mod read_log;
@@ -52,10 +55,16 @@ mod vault_segments;
 #[cfg(not(feature = "vault"))]
 #[path = "no_vault.rs"]
 mod vault_segments;
+#[cfg(feature = "vault")]
+mod vault_target;
+#[cfg(not(feature = "vault"))]
+#[path = "no_vault_target.rs"]
+mod vault_target;
 mod verification_records;
 mod verified;
 mod writer;
 
+pub use addition::{Addition, LogNotes, NewSegment, next_name};
 #[doc(no_inline)]
 pub use apograph_format as format;
 #[doc(no_inline)]
@@ -71,16 +80,17 @@ pub use apograph_vault as vault;
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 #[cfg(feature = "vault")]
-pub use copy::{Copied, Pack, copy_to_vault};
+pub use copy::{Copied, copy_to_vault};
 pub use error::{RepositoryError, Result};
-pub use held::HeldRepository;
+pub use held::{HeldRepository, VaultWriter};
 pub use init::{Initialized, create, init, uncreate};
 #[cfg(feature = "vault")]
 pub use init_vault::init_vault;
 pub use last_verified::LastVerified;
 pub use location::Location;
+#[cfg(feature = "vault")]
+pub use pack::Pack;
 pub use place::{check_no_repository, check_outside_logs};
-pub use publish::{Addition, LogNotes, NewSegment, next_name};
 pub use read_log::{LogRead, read_log};
 pub use rebuild::{Rebuild, plan_rebuild};
 pub use repository::Repository;

@@ -7,6 +7,7 @@ use apograph_io::{Context, Folder, Source};
 use apograph_manifest::{ChainEntry, Evidence, FileName, Level, Notes, Unusable};
 
 use crate::error::{RepositoryError, Result};
+use crate::location::Location;
 use crate::segment_defect::SegmentDefect;
 use crate::verification_records::VerificationRecord;
 
@@ -40,6 +41,12 @@ impl VaultSegments {
             code: Code::UnsupportedVersion,
             detail: "it is a vault, and this program was built without vaults".into(),
         })
+    }
+
+    /// There are folders alone.
+    #[expect(clippy::unnecessary_wraps, reason = "that of a store can fail")]
+    pub(crate) fn in_store(_location: &Location) -> Result<Option<VaultRead>> {
+        Ok(None)
     }
 
     pub(crate) fn path(&self) -> PathBuf {

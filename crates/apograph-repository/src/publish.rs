@@ -1,102 +1,59 @@
 //! Adding segments to a repository.
 //!
 //! The order is what makes a crash harmless: segment files durable under their names, then what
-//! proves the next time that the log is still the one that was captured ([`LogNotes::mark`]), then
+//! proves the next time that the log is still the one that was captured ([`LogNotes::mark`](crate::LogNotes::mark)), then
 //! the manifest replaced, then a line more in `apograph.json`, then what tells the engine which log
-//! to keep ([`LogNotes::keep`]). Cut off after the first step, there are files that the manifest
+//! to keep ([`LogNotes::keep`](crate::LogNotes::keep)). Cut off after the first step, there are files that the manifest
 //! does not name; the next backup adopts them (see `adopt.rs`). A full backup is published after
 //! the increments that belong to it: an image whose increment is missing would be taken for a state
 //! of its own.
 
 use std::ffi::OsString;
 
-use apograph_format::{SegmentKind, SegmentName, WithCauses};
-use apograph_io::{Context, Disk, Folder, Mode, StagedFile};
+use apograph_format::{SegmentKind, WithCauses};
+use apograph_io::{Context, Disk, Folder, Mode};
 use apograph_manifest::{
-    Evidence, NOTES_FILE_NAME, Notes, RecordRef, SegmentRecord, append_records, read_manifest,
+    Evidence, NOTES_FILE_NAME, RecordRef, SegmentRecord, append_records, read_manifest,
     write_manifest, write_notes, write_records,
 };
 
+use crate::addition::{Addition, NewSegment};
 use crate::error::{RepositoryError, Result};
-use crate::held::HeldRepository;
+use crate::held::{HeldOf, HeldRepository};
 use crate::manifest_generation::encode_for_segments;
 use crate::repository::Repository;
 
-/// A segment that is written under its temporary name.
-pub struct NewSegment<'d> {
-    /// Its file.
-    pub file: StagedFile<'d>,
-    /// Its entry in the manifest and its record.
-    pub record: SegmentRecord,
-}
-
-/// The name of the next segment of a repository, `ahead` segments further on.
-pub fn next_name(repository: &Repository, ahead: u64, kind: SegmentKind) -> SegmentName {
-    let entries = repository.chain().entries();
-    let last = entries
-        .last()
-        .and_then(|last| SegmentName::parse(last.segment.file.as_str()));
-    let next = last.map_or(0, |last| last.index.saturating_add(1));
-    SegmentName {
-        kind,
-        index: next.max(entries.len() as u64).saturating_add(ahead),
-    }
-}
-
-/// What a backup leaves beside the log of its database.
-pub trait LogNotes {
-    /// The segments are durable, and no manifest names them yet: the evidence goes beside the log.
-    /// Returns what `apograph.json` is to say.
-    fn mark(&self, evidence: Evidence) -> Evidence;
-
-    /// No manifest will name the segments: what [`mark`](LogNotes::mark) created goes again.
-    fn unmark(&self);
-
-    /// The manifest names the segments: log that the repository holds may go.
-    fn keep(&self);
-}
-
-/// The notes of a database that has no log.
-impl LogNotes for () {
-    fn mark(&self, evidence: Evidence) -> Evidence {
-        evidence
-    }
-
-    fn unmark(&self) {}
-
-    fn keep(&self) {}
-}
-
-/// What a backup adds to a repository.
-pub struct Addition<'d, 'a> {
-    /// The new segments, in order.
-    pub segments: Vec<NewSegment<'d>>,
-    /// The notes of the repository, where it has none that can be read.
-    pub notes: Option<Notes>,
-    /// What proves the next time that the log is still the one that was captured.
-    pub evidence: Evidence,
-    /// Where it goes beside the log.
-    pub log: &'a dyn LogNotes,
-    /// The permissions of the small files.
-    pub mode: Mode,
-}
-
 impl HeldRepository<'_> {
-    /// Publishes new segments and says so in the manifest, in `apograph.json` and beside the log.
+    /// Publishes new segments and says so in the manifest, in `apograph.json` and beside the log; in
+    /// a vault, in the next version of its catalog and beside the log. Returns them with the names
+    /// that they have then.
     ///
     /// # Errors
     ///
     /// [`RepositoryError::InTheWay`] where a file that could not be adopted has a segment's name;
-    /// [`RepositoryError::Io`]; it is not interrupted once it has begun. What was published before
-    /// the error, and is not named by a manifest, is removed again. Once the manifest is replaced
-    /// the backup is done: a later step that does not succeed is told to the monitor and is no
-    /// error.
-    pub fn publish(&self, addition: Addition<'_, '_>) -> Result<()> {
+    /// [`RepositoryError::Overtaken`] where a vault is not as it was read any more: it has to be
+    /// opened again; [`RepositoryError::Vault`]; [`RepositoryError::Io`]; it is not interrupted once
+    /// it has begun in a folder. What was published before the error, and is not named by a
+    /// manifest, is removed again. Once the manifest is replaced the backup is done: a later step
+    /// that does not succeed is told to the monitor and is no error.
+    pub fn publish(&self, addition: Addition<'_, '_>) -> Result<Vec<SegmentRecord>> {
+        match &self.to {
+            HeldOf::Folder(writer) => self.publish_in(&writer.folder, addition),
+            HeldOf::Vault(vault) => vault.publish(addition, self.context),
+        }
+    }
+
+    fn publish_in(
+        &self,
+        folder: &Folder,
+        addition: Addition<'_, '_>,
+    ) -> Result<Vec<SegmentRecord>> {
         let repository = &self.repository;
         let Addition {
             segments,
             notes,
             evidence,
+            looked_until: _,
             log,
             mode,
         } = addition;
@@ -107,7 +64,6 @@ impl HeldRepository<'_> {
         let additions = added.iter().map(|record| record.segment.clone());
         manifest.segments.extend(additions);
         encode_for_segments(&mut manifest);
-        let folder = &self.writer.folder;
         let mut published: Vec<OsString> = Vec::new();
         if let Some(notes) = &notes {
             let is_new = !folder.at(NOTES_FILE_NAME).exists()?;
@@ -145,7 +101,7 @@ impl HeldRepository<'_> {
             ));
         }
         log.keep();
-        Ok(())
+        Ok(added)
     }
 }
 

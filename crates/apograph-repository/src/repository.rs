@@ -26,14 +26,12 @@ use apograph_manifest::{
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
-use crate::location::{Location, LocationOf};
+use crate::location::Location;
 use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
 use crate::segment::StoredFile;
 use crate::segment_defect::SegmentDefect;
 use crate::timelines::{cross, timeline_behind};
-#[cfg(feature = "vault")]
-use crate::vault_place::VaultPlace;
 use crate::vault_segments::{VaultRead, VaultSegments};
 use crate::verified::Verified;
 use crate::writer::ENGINE_LOCK_FILE_NAME;
@@ -92,19 +90,15 @@ impl Repository {
     }
 
     fn open_by(location: &Location, context: Context<'_>, sums: bool) -> Result<Self> {
-        let path = match &location.of {
-            LocationOf::Path(path) => path,
-            #[cfg(feature = "vault")]
-            LocationOf::Store(store) => {
-                let place = VaultPlace::Store(store.clone());
-                return VaultSegments::read(place).map(Self::of_vault);
-            }
-        };
+        if let Some(vault) = VaultSegments::in_store(location)? {
+            return Ok(Self::of_vault(vault));
+        }
+        let path = location.path();
         let no_repository = |detail: &str| RepositoryError::NotARepository {
             path: path.clone(),
             detail: detail.to_owned(),
         };
-        let folder = match Folder::find(path) {
+        let folder = match Folder::find(&path) {
             Ok(Some(folder)) => folder,
             Ok(None) => return Err(no_repository("there is no such folder")),
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),

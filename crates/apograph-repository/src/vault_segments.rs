@@ -13,6 +13,7 @@ use apograph_vault::{
 };
 
 use crate::error::Result;
+use crate::location::{Location, LocationOf};
 use crate::segment_defect::SegmentDefect;
 use crate::vault_place::VaultPlace;
 
@@ -48,8 +49,16 @@ impl VaultSegments {
         Self::read(VaultPlace::Folder(folder.clone())).map(Some)
     }
 
+    /// Reads the catalog of the vault in a store; `None` of a folder.
+    pub(crate) fn in_store(location: &Location) -> Result<Option<VaultRead>> {
+        match &location.of {
+            LocationOf::Store(store) => Self::read(VaultPlace::Store(store.clone())).map(Some),
+            LocationOf::Path(_) => Ok(None),
+        }
+    }
+
     /// Reads the catalog of the vault in a place.
-    pub(crate) fn read(place: VaultPlace) -> Result<VaultRead> {
+    fn read(place: VaultPlace) -> Result<VaultRead> {
         let opened = place.open(&RealDisk);
         let head = opened.vault()?;
         let catalog = Catalog::open(opened.store(), &SystemClock, "")?;

@@ -16,6 +16,7 @@ const RACES_MAX: u32 = 10;
 ///
 /// Nothing is locked: a reader sees one version, whatever others add, and of several writers the first
 /// one commits. Versions are never changed. FORMAT.md has them ("Catalog version").
+#[derive(Clone)]
 pub struct Catalog<'s> {
     log: VersionLog<'s>,
 }

@@ -46,6 +46,7 @@ pub(crate) struct VersionStamp {
 }
 
 /// The log of a catalog, as it was read.
+#[derive(Clone)]
 pub(crate) struct VersionLog<'s> {
     pub(crate) store: &'s dyn Store,
     clock: &'s dyn Clock,

@@ -30,5 +30,6 @@ mod publishing;
 mod remains;
 mod spilled;
 mod stamps;
+mod vaults;
 mod waits;
 mod words;

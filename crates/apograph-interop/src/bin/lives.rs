@@ -1,7 +1,8 @@
-//! Random lives: `lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink]`.
+//! Random lives: `lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink] [--vaults]`.
 //!
 //! Lives the life of each seed and ends with counts. A seed that finds something is told at once,
-//! with what happened in it; `--shrink` leaves out what has no part in that.
+//! with what happened in it; `--shrink` leaves out what has no part in that. With `--vaults` all
+//! repositories are vaults.
 
 use std::error::Error;
 use std::ops::RangeInclusive;
@@ -15,7 +16,7 @@ use std::{env, thread};
 use apograph_interop::lives::{Life, Report, Tools};
 use apograph_interop::{Apograph, EngineGeneration};
 
-const USAGE: &str = "usage: lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink]";
+const USAGE: &str = "usage: lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink] [--vaults]";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
@@ -27,11 +28,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         .split_once('-')
         .and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)))
         .ok_or(USAGE)?;
-    let shrinks = next().is_ok_and(|word| word == "--shrink");
+    let options: Vec<String> = arguments.collect();
+    let has = |option: &str| options.iter().any(|word| word == option);
+    let shrinks = has("--shrink");
     let tools = Tools {
         command,
         driver,
         generation,
+        in_vaults: has("--vaults"),
     };
     let (report, failed) = live(&tools, first..=last, shrinks);
     println!(

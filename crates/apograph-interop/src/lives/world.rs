@@ -38,6 +38,8 @@ pub struct Tools {
     pub driver: PathBuf,
     /// Which one that is.
     pub generation: EngineGeneration,
+    /// Whether all repositories are vaults.
+    pub in_vaults: bool,
 }
 
 /// Databases, each with an engine of its own, and repositories, all of them by name.
@@ -161,6 +163,20 @@ impl World {
             command.args(["-R", &format!("{user}:{user}")]).arg(folder);
             assert!(command.status().is_ok_and(|it| it.success()), "chown");
         }
+    }
+
+    /// Makes a repository a vault, where they are.
+    fn ready(&self, place: &Path) {
+        if self.tools.in_vaults && !place.exists() {
+            let words = ["init".as_ref(), place.as_os_str(), "--vault".as_ref()];
+            let made = self.tools.command.run(words);
+            assert_eq!(made.exit, 0, "{}", made.json);
+        }
+    }
+
+    /// Whether all repositories are vaults.
+    pub(crate) const fn is_in_vaults(&self) -> bool {
+        self.tools.in_vaults
     }
 
     /// What the engine makes of files that nobody needs any more.

@@ -40,6 +40,7 @@ pub(crate) fn tools(generation: EngineGeneration) -> Tools {
         command: command::built(),
         driver: fixtures::driver(generation).to_owned(),
         generation,
+        in_vaults: false,
     }
 }
 
@@ -48,14 +49,27 @@ pub(crate) fn world(generation: EngineGeneration) -> World {
 }
 
 /// A life with one database that is open, and at most so many full backups: in generation 1, in
-/// generation 2.
+/// generation 2. It is lived twice: the backups go into folders, and into vaults.
 #[track_caller]
-pub(crate) fn live(
+pub(crate) fn live(generation: EngineGeneration, fulls: [u64; 2], scenario: impl Fn(&mut World)) {
+    for in_vaults in [false, true] {
+        live_in(in_vaults, generation, fulls, &scenario);
+    }
+}
+
+/// The same with all repositories in vaults, or in folders.
+#[track_caller]
+fn live_in(
+    in_vaults: bool,
     generation: EngineGeneration,
     fulls: [u64; 2],
-    scenario: impl FnOnce(&mut World),
+    scenario: impl Fn(&mut World),
 ) {
-    let mut world = world(generation);
+    let tools = Tools {
+        in_vaults,
+        ..tools(generation)
+    };
+    let mut world = World::new(&tools);
     world.open(DB);
     scenario(&mut world);
     for repository in ["one", "two", "three"] {
@@ -177,11 +191,11 @@ fn increments_of_the_engine_beside(generation: EngineGeneration) {
     });
 }
 
-/// Into the same repository. In generation 1 what was captured after a segment of the engine is
+/// Into the same repository, which is a folder, since the engine knows no vaults. In generation 1 what was captured after a segment of the engine is
 /// proved by our marker from before it and its whole body in the log, which a checkpoint takes
 /// away.
 fn increments_of_the_engine_between(generation: EngineGeneration) {
-    live(generation, [4, 1], |world| {
+    live_in(false, generation, [4, 1], |world| {
         let ours = world.repository("one");
         in_turns_with_the_engine(world, &ours);
     });

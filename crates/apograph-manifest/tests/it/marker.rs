@@ -96,7 +96,9 @@ fn slots() -> Vec<Slot> {
         },
         ..full.clone()
     };
-    [first, full, fresh, second].map(slot).into()
+    let stored = "00000000000000000042-1-incr-964adc73964adc73964adc73964adc73";
+    let in_vault = evidence(name(stored));
+    [first, full, fresh, second, in_vault].map(slot).into()
 }
 
 #[test]

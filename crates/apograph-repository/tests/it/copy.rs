@@ -227,7 +227,7 @@ fn only_an_empty_folder_or_none_becomes_a_vault() {
 }
 
 #[test]
-fn nothing_but_a_copy_writes_to_a_vault() {
+fn what_is_for_folders_does_not_write_to_a_vault() {
     let stage = Stage::new(V1);
     let vault = vault(&stage);
     copied(&stage.repository(), &vault, Context::default()).expect("copied");
@@ -237,7 +237,7 @@ fn nothing_but_a_copy_writes_to_a_vault() {
     for refused in [locked, planned] {
         let error = refused.expect_err("a vault");
         assert_eq!(error.code().as_str(), "not-a-repository");
-        assert!(told(&error).ends_with("is a vault, to which only a copy adds"));
+        assert!(told(&error).ends_with("is a vault, and no folder of segments"));
     }
     let error = copied(&stage.repository(), &stage.repository(), Context::default());
     let error = error.expect_err("no vault");

@@ -130,7 +130,7 @@ impl LifeStage {
 
     pub(super) fn rebuild(&mut self, repository: u8, is_lost: bool) {
         let folder = self.repository(repository);
-        if !folder.is_dir() {
+        if self.world.is_in_vaults() || !folder.is_dir() {
             return;
         }
         if is_lost {
@@ -149,6 +149,9 @@ impl LifeStage {
     }
 
     pub(super) fn judge_derived(&mut self, repository: &str, folder: &Path) {
+        if self.world.is_in_vaults() {
+            return;
+        }
         let command = self.world.command().clone();
         let Ok(before) = command.restorable(folder) else {
             return;

@@ -37,6 +37,7 @@ impl World {
     ) -> Outcome {
         let database = self.database(name);
         let place = self.repository(repository);
+        self.ready(&place);
         let mut copy = self.plain_copy(&database);
         let named = alias.unwrap_or(&database);
         let outcome = self.tools.command.backup(named, &place, mode);
@@ -58,6 +59,7 @@ impl World {
     pub fn back_up_in_a_checkpoint(&mut self, name: &str, repository: &str, later: Duration) {
         let database = self.database(name);
         let place = self.repository(repository);
+        self.ready(&place);
         let command = self.tools.command.clone();
         let engine = self.engine(name);
         let outcome = thread::scope(|scope| {

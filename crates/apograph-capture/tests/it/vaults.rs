@@ -1,0 +1,198 @@
+//! Captures into a vault.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use apograph_capture::{Captured, Kind, Options, Result, capture};
+use apograph_format::SegmentKind;
+use apograph_io::{FileLock, Folder, Mode, RealDisk, SystemClock};
+use apograph_manifest::SegmentContent;
+use apograph_repository::vault::store::FolderStore;
+use apograph_repository::vault::{Catalog, CatalogChange};
+use apograph_repository::{Location, Repository, init_vault};
+use apograph_testing::context::every_core;
+use apograph_testing::fixtures::{Fixtures, V1, V2};
+use apograph_testing::store::{FaultyStore, RequestKind, StoreFault};
+
+use crate::captured::added;
+use crate::live::Live;
+
+const SOURCE: &str = "08_torn_tail/source";
+/// So many commits are in its log.
+const COMMITS: u64 = 5;
+
+/// A database with a vault beside it, and two commits that are held back.
+fn with_vault(fixtures: Fixtures) -> (Live, Vec<u8>) {
+    let live = Live::of(fixtures, SOURCE);
+    let rest = live.hold_back(2);
+    init_vault(live.repository(), every_core()).expect("a vault");
+    (live, rest)
+}
+
+fn objects(live: &Live) -> FolderStore<'static> {
+    let folder = Folder::open(&live.repository()).expect("a vault");
+    FolderStore::new(&RealDisk, folder, Mode::PRIVATE)
+}
+
+fn faulty(live: &Live) -> FaultyStore<'static> {
+    FaultyStore::new(objects(live), SystemClock)
+}
+
+fn capture_into(live: &Live, store: &Arc<FaultyStore<'static>>, kind: Kind) -> Result<Captured> {
+    let options = Options {
+        kind,
+        ..Options::default()
+    };
+    let location = Location::store(store.clone());
+    capture(&live.database(), location, &options, every_core())
+}
+
+/// How many commits a vault has after its first image, all of which can be restored.
+fn commits(live: &Live) -> u64 {
+    let opened = Repository::open(live.repository(), every_core()).expect("a vault");
+    assert_eq!(opened.chain().gaps().count(), 0);
+    let entries = opened.chain().entries().iter();
+    let commits = entries.map(|entry| match &entry.content {
+        Some(SegmentContent::Increment(increment)) => increment.commits,
+        _ => 0,
+    });
+    commits.sum()
+}
+
+#[test]
+fn a_vault_gets_what_a_folder_gets() {
+    for fixtures in [V1, V2] {
+        let (live, rest) = with_vault(fixtures);
+        let first = live.added(Kind::Auto);
+        let kinds: Vec<_> = first.iter().map(|it| it.segment.kind).collect();
+        assert_eq!(kinds, [SegmentKind::Full, SegmentKind::Incremental]);
+        live.append(&rest);
+        let next = live.added(Kind::Incremental);
+        assert_eq!(next.len(), 1);
+        assert_eq!(commits(&live), COMMITS);
+        let opened = Repository::open(live.repository(), every_core()).expect("a vault");
+        let entries = opened.chain().entries().iter();
+        let names: Vec<_> = entries.map(|entry| &entry.segment.file).collect();
+        let told: Vec<_> = first
+            .iter()
+            .chain(&next)
+            .map(|it| &it.segment.file)
+            .collect();
+        assert_eq!(names, told, "they are told by the names that they have");
+        let before = opened.chain().covered_until().expect("a time");
+        let again = live.capture(Kind::Auto).expect("a capture");
+        assert!(matches!(again, Captured::UpToDate { .. }));
+        let opened = Repository::open(live.repository(), every_core()).expect("a vault");
+        assert!(opened.chain().covered_until() > Some(before));
+        let full = live.added(Kind::Full);
+        assert_eq!(full[0].segment.kind, SegmentKind::Full);
+    }
+}
+
+/// Whatever happens to a request, the backup is done or says that it is not; and the next one goes
+/// on from there with an increment, and has everything.
+#[test]
+fn each_request_of_a_backup_can_fail() {
+    let requests = |fixtures| {
+        let (live, rest) = with_vault(fixtures);
+        live.added(Kind::Auto);
+        live.append(&rest);
+        let store = Arc::new(faulty(&live));
+        added(capture_into(&live, &store, Kind::Incremental));
+        store.requests().len()
+    };
+    let faults = [
+        StoreFault::Fails,
+        StoreFault::FailsAfter,
+        StoreFault::Duplicates,
+        StoreFault::CutsShort,
+        StoreFault::Delays(Duration::ZERO),
+    ];
+    let mut failed = 0;
+    for fixtures in [V1, V2] {
+        for index in 0..requests(fixtures) {
+            for fault in &faults {
+                let (live, rest) = with_vault(fixtures);
+                live.added(Kind::Auto);
+                live.append(&rest);
+                let store = Arc::new(faulty(&live).with_fault(index, fault.clone()));
+                let hit = capture_into(&live, &store, Kind::Incremental);
+                failed += u32::from(hit.is_err());
+                let done = hit.is_ok();
+                if done {
+                    assert_eq!(commits(&live), COMMITS, "{index} {fault:?}");
+                }
+                let next = live.capture(Kind::Incremental);
+                let next = next.unwrap_or_else(|error| panic!("{index} {fault:?}: {error}"));
+                assert!(
+                    !done || matches!(next, Captured::UpToDate { .. }),
+                    "{index} {fault:?}"
+                );
+                assert_eq!(commits(&live), COMMITS, "{index} {fault:?}");
+            }
+        }
+    }
+    assert!(failed > 10, "{failed}");
+}
+
+/// Another writer commits something right before each version that a capture creates, so often.
+fn beside_others(live: &Live, times: usize) -> (Arc<FaultyStore<'static>>, Arc<AtomicUsize>) {
+    let committed = Arc::new(AtomicUsize::new(0));
+    let (theirs, count) = (objects(live), committed.clone());
+    let store = Arc::new_cyclic(|own: &std::sync::Weak<FaultyStore<'static>>| {
+        let own = own.clone();
+        faulty(live).meanwhile(move |index| {
+            let is_version = own.upgrade().is_some_and(|own| {
+                let requests = own.requests();
+                let request = &requests[index];
+                request.kind == RequestKind::Create && request.name.starts_with("catalog/0")
+            });
+            if is_version && count.fetch_add(1, Ordering::Relaxed) < times {
+                let mut catalog = Catalog::open(&theirs, &SystemClock, "another").expect("opened");
+                let nothing = CatalogChange::Added {
+                    segments: Vec::new(),
+                    evidence: None,
+                };
+                let added = catalog.commit(vec![nothing], &mut |_| None);
+                added.expect("the other one is faster");
+            }
+        })
+    });
+    (store, committed)
+}
+
+#[test]
+fn who_is_overtaken_looks_again() {
+    for fixtures in [V1, V2] {
+        for times in [1, 2, 9] {
+            let (live, rest) = with_vault(fixtures);
+            live.added(Kind::Auto);
+            live.append(&rest);
+            let (store, tried) = beside_others(&live, times);
+            let captured = added(capture_into(&live, &store, Kind::Incremental));
+            assert_eq!(captured.len(), 1);
+            assert_eq!(tried.load(Ordering::Relaxed), times + 1);
+            assert_eq!(commits(&live), COMMITS);
+        }
+        let (live, rest) = with_vault(fixtures);
+        live.added(Kind::Auto);
+        live.append(&rest);
+        let (store, tried) = beside_others(&live, usize::MAX);
+        let error = capture_into(&live, &store, Kind::Incremental).expect_err("never first");
+        assert_eq!(error.code(), "repository-busy");
+        assert_eq!(tried.load(Ordering::Relaxed), 10);
+        let next = live.added(Kind::Incremental);
+        assert_eq!((next.len(), commits(&live)), (1, COMMITS));
+    }
+}
+
+#[test]
+fn one_backup_of_a_database_at_a_time() {
+    let (live, _) = with_vault(V1);
+    let log = Folder::open(&live.log_folder()).expect("a log folder");
+    let held = FileLock::acquire_folder(&log).expect("a lock");
+    assert_eq!(live.refused(Kind::Auto).0, "repository-busy");
+    drop(held);
+    live.added(Kind::Auto);
+}

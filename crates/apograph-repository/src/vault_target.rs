@@ -1,0 +1,242 @@
+//! Adding to a vault.
+//!
+//! Nothing is locked. New segments are written to a folder of the machine, and from there to objects
+//! that no version of the catalog names yet; then the next version names all of them, or it is
+//! another writer's, and the vault has to be opened again. What others may have done meanwhile, and
+//! the new segments still go on where the chain ended: verified and merged older ones, and looked.
+
+use std::cell::Cell;
+use std::env;
+use std::path::PathBuf;
+
+use apograph_format::UnixMillis;
+use apograph_io::{Context, Folder, IoError, Mode, random};
+use apograph_manifest::{Evidence, Nonce, SegmentRecord, SegmentStamp};
+use apograph_vault::{
+    Catalog, CatalogChange, Committed, SegmentId, StoredSegment, VaultError, put_segment,
+};
+
+use crate::addition::{Addition, NewSegment};
+use crate::error::{RepositoryError, Result};
+use crate::location::{Location, LocationOf};
+use crate::pack::Pack;
+use crate::place::check_outside_logs;
+use crate::repository::Repository;
+use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
+use crate::vault_segments::VaultSegments;
+
+/// A vault to which is added.
+pub(crate) struct VaultTarget<'a> {
+    place: VaultPlace,
+    opened: OpenPlace<'a>,
+    context: Context<'a>,
+    staging: Staging<'a>,
+}
+
+impl<'a> VaultTarget<'a> {
+    /// The vault at a location; `None` where a folder is none, or is not there.
+    pub(crate) fn find(location: Location, context: Context<'a>) -> Result<Option<Self>> {
+        let place = match location.of {
+            LocationOf::Store(store) => VaultPlace::Store(store),
+            LocationOf::Path(path) => match Folder::find(&path) {
+                Ok(Some(folder)) if VaultSegments::are_in(&folder)? => {
+                    check_outside_logs(&folder, &path)?;
+                    VaultPlace::Folder(folder)
+                }
+                // What else is there is no vault, and somebody else's to tell of.
+                Ok(_) | Err(IoError::NotAFolder { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let opened = place.open(context.disk);
+        opened.vault()?;
+        Ok(Some(Self {
+            staging: Staging::new(context)?,
+            place,
+            opened,
+            context,
+        }))
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.place.path()
+    }
+
+    pub(crate) const fn context(&self) -> Context<'a> {
+        self.context
+    }
+
+    /// Reads the newest version.
+    pub(crate) fn read(&self) -> Result<(Repository, HeldVault<'_>)> {
+        let head = self.opened.vault()?;
+        let store = self.opened.store();
+        let catalog = Catalog::open(store, self.context.clock, WRITER)?;
+        let read = VaultSegments::of(self.place.clone(), &head, &catalog)?;
+        let vault = HeldVault {
+            place: &self.opened,
+            staging: &self.staging.folder,
+            looked: Cell::new(read.notes.looked_until),
+            catalog,
+        };
+        Ok((Repository::of_vault(read), vault))
+    }
+}
+
+/// A folder for segments that are on their way into a vault. It goes with its value, and what is in
+/// it before.
+struct Staging<'a> {
+    folder: Folder,
+    parent: Folder,
+    name: String,
+    context: Context<'a>,
+}
+
+impl<'a> Staging<'a> {
+    fn new(context: Context<'a>) -> Result<Self> {
+        let parent = Folder::open(&env::temp_dir())?;
+        let name = format!("apograph-{:032x}", random()?);
+        let mode = Mode::PRIVATE.for_folder();
+        let folder = context.disk.create_folder(parent.at(&name), mode)?;
+        Ok(Self {
+            folder,
+            parent,
+            name,
+            context,
+        })
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        // Whoever made a file in it has removed it. What stays is in nobody's way.
+        let _ = self.context.disk.remove_folder(self.parent.at(&self.name));
+    }
+}
+
+/// A vault as of a version of its catalog, to which the next one can be added.
+pub(crate) struct HeldVault<'w> {
+    place: &'w OpenPlace<'w>,
+    staging: &'w Folder,
+    /// It stays as it was read.
+    catalog: Catalog<'w>,
+    /// Every commit before this time is in the vault.
+    looked: Cell<Option<UnixMillis>>,
+}
+
+impl HeldVault<'_> {
+    /// Where segments wait.
+    pub(crate) const fn staging(&self) -> &Folder {
+        self.staging
+    }
+
+    /// Stores new segments, and adds a version that names them.
+    pub(crate) fn publish(
+        &self,
+        addition: Addition<'_, '_>,
+        context: Context<'_>,
+    ) -> Result<Vec<SegmentRecord>> {
+        let Addition {
+            segments,
+            evidence,
+            looked_until,
+            log,
+            ..
+        } = addition;
+        context.monitor.go_on()?;
+        let sizes = segments.iter().map(|it| it.record.segment.size_bytes);
+        context.monitor.phase("storing", sizes.sum());
+        let mut stored = Vec::with_capacity(segments.len());
+        for (index, segment) in (0..).zip(segments) {
+            stored.push(self.put(segment, index, context)?);
+        }
+        let records: Vec<_> = stored.iter().map(|it| it.record.clone()).collect();
+        let evidence = log.mark(of_last(evidence, &records));
+        let added = vec![
+            CatalogChange::Added {
+                segments: stored,
+                evidence: Some(Box::new(evidence)),
+            },
+            CatalogChange::Looked {
+                until: looked_until,
+            },
+        ];
+        let committed = add(&mut self.catalog.clone(), &added);
+        // After another error the version may be there all the same.
+        if matches!(committed, Err(RepositoryError::Overtaken { .. })) {
+            log.unmark();
+        }
+        committed?;
+        self.looked.set(Some(looked_until));
+        log.keep();
+        Ok(records)
+    }
+
+    /// Stores a segment, which goes from where it waited.
+    fn put(
+        &self,
+        segment: NewSegment<'_>,
+        index: u32,
+        context: Context<'_>,
+    ) -> Result<StoredSegment> {
+        let NewSegment { file, record } = segment;
+        let id = SegmentId {
+            built_on: self.catalog.version(),
+            index,
+            kind: record.segment.kind,
+            nonce: Nonce::new(random()?),
+        };
+        let packing = Pack::Best.of(id.kind);
+        let source = file.source()?;
+        let (store, bytes) = (self.place.store(), source.bytes());
+        Ok(put_segment(store, id, bytes, record, packing, context)?)
+    }
+
+    /// Notes until when it was looked, where that is not noted.
+    pub(crate) fn looked(&self, until: Option<UnixMillis>) -> Result<()> {
+        let Some(until) = until.filter(|until| self.looked.get() < Some(*until)) else {
+            return Ok(());
+        };
+        add(
+            &mut self.catalog.clone(),
+            &[CatalogChange::Looked { until }],
+        )
+    }
+}
+
+/// Evidence with the name that the last segment has in the vault.
+fn of_last(evidence: Evidence, records: &[SegmentRecord]) -> Evidence {
+    let Some(last) = records.last() else {
+        return evidence;
+    };
+    Evidence {
+        segment: SegmentStamp {
+            file: last.segment.file.clone(),
+            hash: last.hash,
+        },
+        ..evidence
+    }
+}
+
+/// Adds changes that go on where the chain ended, unless it does not end there any more.
+pub(crate) fn add(catalog: &mut Catalog<'_>, changes: &[CatalogChange]) -> Result<()> {
+    let is_harmless = |other: &CatalogChange| {
+        matches!(
+            other,
+            CatalogChange::Looked { .. }
+                | CatalogChange::Verified { .. }
+                | CatalogChange::Merged { .. }
+                | CatalogChange::Gone { .. }
+        )
+    };
+    let overtaken = |catalog: &Catalog<'_>| RepositoryError::Overtaken {
+        path: catalog.place().into(),
+    };
+    let committed = catalog.commit(changes.to_vec(), &mut |others| {
+        others.iter().all(is_harmless).then(|| changes.to_vec())
+    });
+    match committed {
+        Ok(Committed::Version(_)) => Ok(()),
+        Ok(Committed::Dropped) | Err(VaultError::Overtaken { .. }) => Err(overtaken(catalog)),
+        Err(error) => Err(error.into()),
+    }
+}
