@@ -183,7 +183,7 @@ impl<'a> Job<'a> {
         let addition = Addition {
             segments,
             notes: self.are_notes_new.then(|| self.notes.clone()),
-            evidence,
+            evidence: Some(evidence),
             looked_until: looked_at,
             log,
             mode: self.database.mode(),

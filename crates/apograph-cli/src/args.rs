@@ -120,22 +120,23 @@ pub(crate) struct Init {
     pub(crate) vault: bool,
 }
 
-/// Copy what a vault lacks of a repository into it
+/// Copy what another repository, or a vault, lacks of one
 ///
-/// Every segment is checked, packed and read back before the vault names it. The vault has to be
-/// empty, or to hold the same history.
+/// Every segment is checked, written and read back before it is named. What is copied to has to be
+/// empty, or to hold the same history. Where nothing is a folder is made.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   apograph copy backups /mnt/disk/vault
-  apograph restore /mnt/disk/vault copy.grafeo")]
+  apograph copy /mnt/disk/vault /srv/backups")]
 pub(crate) struct Copy {
-    /// The repository
+    /// The repository, or the vault
     #[arg(value_name = "FROM", value_parser = repository())]
     pub(crate) from: Location,
-    /// The vault, made by `apograph init TO --vault`
+    /// A repository in a folder, or a path where nothing is; or a vault, made by
+    /// `apograph init TO --vault`
     #[arg(value_name = "TO", value_parser = repository())]
     pub(crate) to: Location,
-    /// How hard to pack: `none`, or 1 (fast) to 19 (small); by default 1 for the log and 3 for full
+    /// How hard to pack what goes into a vault: `none`, or 1 (fast) to 19 (small); by default 1 for the log and 3 for full
     /// backups
     #[arg(long, value_name = "LEVEL", value_parser = compress)]
     pub(crate) compress: Option<Packing>,

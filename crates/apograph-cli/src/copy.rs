@@ -1,6 +1,6 @@
 //! `apograph copy`
 
-use apograph_repository::{Copied, Pack, Repository, RepositoryError, copy_to_vault};
+use apograph_repository::{Copied, Pack, Repository, RepositoryError, copy};
 use serde_json::{Map, Value, json};
 
 use crate::args::Copy;
@@ -11,12 +11,14 @@ pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure>
     let from = Repository::open(&args.from, session.context)?;
     let pack = args.compress.map_or(Pack::Best, Pack::As);
     let to = args.to.path();
-    let copied = copy_to_vault(&from, &args.to, pack, session.context);
+    let copied = copy(&from, &args.to, pack, session.context);
     let copied = copied.map_err(|error| {
         let is_none = matches!(&error, RepositoryError::NotARepository { path, .. } if *path == to);
         let failure = Failure::from(error);
         if is_none {
-            failure.hinting("`apograph init TO --vault` makes a vault")
+            failure.hinting(
+                "`apograph init TO` makes a repository of an empty folder, `--vault` a vault",
+            )
         } else {
             failure
         }
@@ -41,9 +43,13 @@ pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure>
         let present = display::count(present, "segment");
         format!("Nothing to copy: {to} has {present}, all that there are.\n")
     } else {
-        let (bytes, stored_bytes) = (display::size(bytes), display::size(stored_bytes));
-        let segments = display::count(segments, "segment");
-        format!("Copied {segments} to {to}: {bytes}, stored in {stored_bytes}.\n")
+        let stored = if stored_bytes == bytes {
+            String::new()
+        } else {
+            format!(", stored in {}", display::size(stored_bytes))
+        };
+        let (segments, bytes) = (display::count(segments, "segment"), display::size(bytes));
+        format!("Copied {segments} to {to}: {bytes}{stored}.\n")
     };
     Ok(Report::done(text, Value::Object(object)))
 }

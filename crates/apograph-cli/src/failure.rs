@@ -248,9 +248,9 @@ impl From<RepositoryError> for Failure {
             RepositoryError::IsVault { ref path } => failure.about(path).hinting(
                 "`apograph copy REPO VAULT` copies a repository into it; back up into a repository",
             ),
-            RepositoryError::OtherHistory { ref path } => failure
-                .about(path)
-                .hinting("copy into another vault: `apograph init TO --vault` makes one"),
+            RepositoryError::OtherHistory { ref path } => failure.about(path).hinting(
+                "copy to a path where nothing is, or to a new vault: `apograph init TO --vault`",
+            ),
             RepositoryError::NotARepository { ref path, .. }
             | RepositoryError::Contradiction { ref path, .. }
             | RepositoryError::Busy { ref path } => failure.about(path),

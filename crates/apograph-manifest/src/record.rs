@@ -157,7 +157,7 @@ pub fn append_records(
     repository: &Folder,
     end: &HistoryEnd,
     records: &[RecordRef<'_>],
-    evidence: &Evidence,
+    evidence: Option<&Evidence>,
 ) -> Result<bool> {
     let at = repository.at(HISTORY_FILE_NAME);
     let found = at.metadata()?;

@@ -1,4 +1,5 @@
-//! What a repository answers with `apograph.json`, without it, after a rebuild, and as a vault.
+//! What a repository answers with `apograph.json`, without it, after a rebuild, as a vault and
+//! back out of it.
 //!
 //! `apograph.json` is derived. So what can be restored, what is wrong, and each state that comes
 //! back are the same where it is cut or lost; and a rebuild of a whole repository changes nothing
@@ -12,11 +13,11 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point, WithCauses};
 use apograph_io::{Context, Folder, IoError, Monitor};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
-use apograph_repository::{Pack, Repository, RepositoryError, Writer, copy_to_vault, init_vault};
+use apograph_repository::{Pack, Repository, RepositoryError, Writer, copy, init_vault};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
 use apograph_testing::scratch::scratch;
 
-/// Looks at a vault with a part of what was copied.
+/// Looks at a repository with a part of what was copied.
 pub type Part<'a> = dyn FnMut(&Path) -> Result<(), String> + 'a;
 
 /// What a repository answers: one line for each question.
@@ -54,36 +55,47 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     compare(&with, &answers(&copy, states)?, "after a rebuild")
 }
 
-/// Asks a whole repository, and a vault that it was copied into, the same questions. The copy is
-/// ended again and again, and `part` looks at what is there then.
+/// Asks a whole repository, a vault that it was copied into, and a folder that this was copied into,
+/// the same questions. Each copy is ended again and again, and `part` looks at what is there then.
 ///
 /// # Errors
 ///
 /// The first question that is answered in two ways, that of `part`, or a copy that fails.
 pub fn check_copied(repository: &Path, states: usize, part: &mut Part<'_>) -> Result<(), String> {
     let folder = scratch().map_err(|error| error.to_string())?;
-    let vault = folder.path().join("vault");
-    let told = |error: RepositoryError| format!("copied into a vault: {}", WithCauses(&error));
-    init_vault(&vault, Context::default()).map_err(told)?;
-    let from = Repository::open(repository, Context::default()).map_err(told)?;
+    let [vault, back] = ["vault", "back"].map(|name| folder.path().join(name));
+    init_vault(&vault, Context::default()).map_err(|error| WithCauses(&error).to_string())?;
+    let with = unnamed_answers(repository, states)?;
+    for (from, to) in [(repository, &vault), (&vault, &back)] {
+        let copied = copy_in_steps(from, to, part);
+        copied.map_err(|error| format!("copied into {}: {error}", to.display()))?;
+        let found = unnamed_answers(to, states)?;
+        compare(&with, &found, &format!("from {}", to.display()))?;
+    }
+    Ok(())
+}
+
+/// Copies a repository, ended after each number of steps until it is not any more.
+fn copy_in_steps(from: &Path, to: &Path, part: &mut Part<'_>) -> Result<(), String> {
+    let told = |error: RepositoryError| WithCauses(&error).to_string();
+    let from = Repository::open(from, Context::default()).map_err(told)?;
     let mut before = 0;
     for steps in 0.. {
         let monitor = Ended::after(steps);
-        match copy_to_vault(&from, &vault, Pack::Best, Context::heard_by(&monitor)) {
+        match copy(&from, to, Pack::Best, Context::heard_by(&monitor)) {
             Ok(_) => break,
             Err(RepositoryError::Io(IoError::Interrupted)) => {}
             Err(error) => return Err(told(error)),
         }
         // A vault in which nothing is cannot be opened.
-        let there = Repository::open(&vault, Context::default());
+        let there = Repository::open(to, Context::default());
         let count = there.map_or(0, |there| there.chain().entries().len());
         if count > before {
-            part(&vault)?;
+            part(to)?;
         }
         before = count;
     }
-    let [with, found] = [repository, &vault].map(|place| unnamed_answers(place, states));
-    compare(&with?, &found?, "from a vault")
+    Ok(())
 }
 
 /// Ends an operation once it has asked so often whether to go on.

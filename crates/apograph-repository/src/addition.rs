@@ -2,6 +2,8 @@
 
 use apograph_format::{SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{Mode, StagedFile};
+#[cfg(feature = "vault")]
+use apograph_manifest::SegmentStamp;
 use apograph_manifest::{Evidence, Notes, SegmentRecord};
 
 use crate::repository::Repository;
@@ -58,11 +60,25 @@ pub struct Addition<'d, 'a> {
     /// The notes of the repository, where it has none that can be read.
     pub notes: Option<Notes>,
     /// What proves the next time that the log is still the one that was captured.
-    pub evidence: Evidence,
+    /// `None` where nobody knows it, as of a copy.
+    pub evidence: Option<Evidence>,
     /// Every commit that was made before this time is in the repository then.
     pub looked_until: UnixMillis,
     /// Where the evidence goes beside the log.
     pub log: &'a dyn LogNotes,
     /// The permissions of the small files.
     pub mode: Mode,
+}
+
+/// Evidence with the name that its segment has where it was put.
+#[cfg(feature = "vault")]
+pub(crate) fn evidence_for(evidence: &Evidence, last: &SegmentRecord) -> Evidence {
+    let segment = SegmentStamp {
+        file: last.segment.file.clone(),
+        hash: last.hash,
+    };
+    Evidence {
+        segment,
+        ..evidence.clone()
+    }
 }

@@ -1,28 +1,29 @@
-//! Copying a repository into a vault.
+//! Copying a repository to another place: a folder or a vault, from either.
 //!
-//! Segment after segment is checked, stored and committed, in the order of the chain: so what is there
-//! when a copy is ended is the front of the repository, and the next one goes on from it. The copy is
-//! of the same history where the vault has the same segments in the same order, by their hashes.
+//! Backup after backup is checked, written, read back and published, in the order of the chain: so
+//! what is there when a copy is ended is the front of the repository, and the next one goes on from
+//! it. What is copied to is of the same history where it has the same segments in the same order, by
+//! their hashes; or it is empty.
 
 use apograph_format::Blake3;
-use apograph_io::{Context, random};
+use apograph_io::Context;
 use apograph_manifest::{
-    ChainEntry, Evidence, FileName, IncrementContent, Nonce, SegmentContent, SegmentRecord,
-    SegmentStamp, Unusable,
-};
-use apograph_store::Store;
-use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, SegmentId, StoredSegment, VaultError, put_segment,
+    ChainEntry, Evidence, IncrementContent, Segment, SegmentContent, SegmentRecord, Unusable,
 };
 
 use crate::check::check_file;
+use crate::copy_folder::{FolderCopy, find_or_create};
+use crate::copy_target::{CheckedSegment, CopyTarget};
+use crate::copy_vault::VaultCopy;
 use crate::error::{RepositoryError, Result};
 use crate::location::Location;
 use crate::pack::Pack;
 use crate::repository::Repository;
+use crate::segment::StoredFile;
 use crate::segment_defect::SegmentDefect;
-use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
-use crate::vault_target::add;
+use crate::vault_place::VaultPlace;
+use crate::vault_segments::VaultSegments;
+use crate::writer::Writer;
 
 /// What a copy did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,61 +38,46 @@ pub struct Copied {
     pub stored_bytes: u64,
 }
 
-/// Copies what a vault lacks of a repository into it. The vault has to be empty, or hold the same
-/// history.
+/// Copies what a vault, or a repository in a folder, lacks of a repository. It has to be empty, or
+/// hold the same history. Where nothing is a folder is made, and a repository in it. `pack` is how
+/// the segments of a vault are packed.
 ///
 /// # Errors
 ///
-/// [`RepositoryError::NotARepository`] where the folder is no vault;
-/// [`RepositoryError::OtherHistory`], and then nothing is written; [`RepositoryError::Unusable`] at
-/// the first segment that is damaged or missing: those before it are copied.
-/// [`RepositoryError::Vault`], also where the vault's segments are to be encrypted, which is not
-/// known here; [`RepositoryError::Io`].
-pub fn copy_to_vault(
+/// [`RepositoryError::NotARepository`] where something else is there;
+/// [`RepositoryError::OtherHistory`] and [`RepositoryError::InTheWay`], and then nothing is written;
+/// [`RepositoryError::Unusable`] at the first segment that is damaged or missing: those before it
+/// are copied. [`RepositoryError::Busy`]; [`RepositoryError::Vault`], also where the vault's segments
+/// are to be encrypted, which is not known here; [`RepositoryError::Io`].
+pub fn copy(
     from: &Repository,
     to: impl Into<Location>,
     pack: Pack,
     context: Context<'_>,
 ) -> Result<Copied> {
     let to = to.into();
-    let place = VaultPlace::find(&to)?.ok_or_else(|| RepositoryError::NotARepository {
-        path: to.path(),
-        detail: "there is no such folder".to_owned(),
-    })?;
-    copy_into(from, &place.open(context.disk), pack, context)
+    let place = match VaultPlace::find(&to)? {
+        Some(VaultPlace::Folder(folder)) if !VaultSegments::are_in(&folder)? => None,
+        place => place,
+    };
+    if let Some(place) = place {
+        let opened = place.open(context.disk);
+        return copy_into(from, &mut VaultCopy::open(&opened, pack, context)?, context);
+    }
+    let folder = find_or_create(&to, context)?;
+    let writer = Writer::lock_for(&folder, from.generation(), context)?;
+    let copied = copy_into(from, &mut FolderCopy::open(&writer, from)?, context);
+    folder.tell_lacks(context.monitor);
+    copied
 }
 
-fn copy_into(
-    from: &Repository,
-    to: &OpenPlace<'_>,
-    pack: Pack,
-    context: Context<'_>,
-) -> Result<Copied> {
-    to.vault()?;
-    let store = to.store();
-    let mut catalog = Catalog::open(store, context.clock, WRITER)?;
-    let mut there = Vec::new();
-    let settings = catalog.read(&mut |segment| {
-        if let CatalogSegment::Live(segment) = segment {
-            there.push((segment.record.hash, segment.name().clone()));
-        }
-        Ok(())
-    })?;
-    if !settings.recipients.is_empty() {
-        // What is to be read by nobody else is not written for everybody.
-        return Err(RepositoryError::Vault(VaultError::TooNew {
-            place: store.place(),
-            version: catalog.version(),
-            detail: "its segments are to be encrypted, which is not known here".into(),
-        }));
-    }
+fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -> Result<Copied> {
     let entries = from.chain().entries();
+    let there = to.hashes();
     let is_same =
-        |(entry, (hash, _)): (&ChainEntry, &(Blake3, FileName))| entry.hash == Some(*hash);
+        |(entry, hash): (&ChainEntry, &Option<Blake3>)| hash.is_some() && entry.hash == *hash;
     if there.len() > entries.len() || !entries.iter().zip(&there).all(is_same) {
-        return Err(RepositoryError::OtherHistory {
-            path: store.place().into(),
-        });
+        return Err(RepositoryError::OtherHistory { path: to.path() });
     }
     let rest = entries.get(there.len()..).unwrap_or_default();
     let sizes = rest.iter().map(|entry| entry.segment.size_bytes);
@@ -102,43 +88,31 @@ fn copy_into(
     };
     let mut index = there.len();
     for group in groups(rest) {
-        let mut segments = Vec::with_capacity(group.len());
-        for (number, entry) in (0..).zip(group) {
-            let id = SegmentId {
-                built_on: catalog.version(),
-                index: number,
-                kind: entry.segment.kind,
-                nonce: Nonce::new(random()?),
-            };
-            let stored = put(from, (index, entry), (store, id), pack, context)?;
+        for entry in group {
+            let (file, record) = read(from, (index, entry), context)?;
+            copied.stored_bytes += to.put(CheckedSegment {
+                bytes: file.bytes(),
+                record,
+                mode: from.mode_of(&entry.segment)?,
+            })?;
             copied.segments += 1;
             copied.bytes += entry.segment.size_bytes;
-            copied.stored_bytes += stored.stored.size_bytes();
-            segments.push(stored);
             index += 1;
         }
-        let last = segments.last().filter(|_| index == entries.len());
-        let evidence = last.and_then(|last| evidence(from, &last.record));
-        let change = CatalogChange::Added {
-            segments,
-            evidence: evidence.map(Box::new),
-        };
-        add(&mut catalog, &[change])?;
+        let last = group.last().filter(|_| index == entries.len());
+        to.publish(last.and_then(|last| evidence(from, last)))?;
     }
-    let looked = from
-        .notes()
-        .ok()
-        .flatten()
-        .and_then(|notes| notes.looked_until);
-    if let Some(until) = looked
-        && settings.looked_until.is_none_or(|before| before < until)
-    {
-        add(&mut catalog, &[CatalogChange::Looked { until }])?;
-    }
+    let notes = from.notes().ok().flatten();
+    let through = notes.and_then(|notes| notes.file_times_through.as_ref());
+    let through = through.and_then(|file| {
+        let mut entries = entries.iter();
+        entries.position(|entry| entry.segment.file == *file)
+    });
+    to.note(notes.and_then(|notes| notes.looked_until), through)?;
     Ok(copied)
 }
 
-/// The segments that are committed together, as they were: those of one backup, and an image with what
+/// The segments that are published together, as they were: those of one backup, and an image with what
 /// comes right after it and tells from where on it serves. Without the others each would be taken for
 /// a state that never was.
 fn groups(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
@@ -155,22 +129,14 @@ fn groups(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
     })
 }
 
-/// Checks a segment and writes its objects.
-fn put(
+/// Reads a segment and checks it.
+fn read(
     from: &Repository,
     (index, entry): (usize, &ChainEntry),
-    (store, id): (&dyn Store, SegmentId),
-    pack: Pack,
     context: Context<'_>,
-) -> Result<StoredSegment> {
+) -> Result<(StoredFile, SegmentRecord)> {
     let segment = &entry.segment;
-    let unusable = |defect| match defect {
-        SegmentDefect::Io(error) => RepositoryError::Io(error),
-        SegmentDefect::Unusable(reason) => RepositoryError::Unusable {
-            path: from.path_of(segment),
-            reason,
-        },
-    };
+    let unusable = |defect| unusable(from, segment, defect);
     let Some(record) = from.record(index) else {
         let reason = entry.unusable.as_deref().cloned();
         return Err(unusable(reason.unwrap_or(Unusable::Missing).into()));
@@ -182,27 +148,21 @@ fn put(
         damaged: None,
         ..record.into()
     };
-    let packing = pack.of(segment.kind);
-    Ok(put_segment(
-        store,
-        id,
-        file.bytes(),
-        record,
-        packing,
-        context,
-    )?)
+    Ok((file, record))
 }
 
-/// What the newest backup of a repository wrote down of the log, with the name that its last segment
-/// has now.
-fn evidence(from: &Repository, last: &SegmentRecord) -> Option<Evidence> {
-    let evidence = from.evidence()?;
-    let segment = SegmentStamp {
-        file: last.segment.file.clone(),
-        hash: last.hash,
-    };
-    (evidence.segment.hash == last.hash).then(|| Evidence {
-        segment,
-        ..evidence.clone()
-    })
+fn unusable(from: &Repository, segment: &Segment, defect: SegmentDefect) -> RepositoryError {
+    match defect {
+        SegmentDefect::Io(error) => RepositoryError::Io(error),
+        SegmentDefect::Unusable(reason) => RepositoryError::Unusable {
+            path: from.path_of(segment),
+            reason,
+        },
+    }
+}
+
+/// What the newest backup of a repository wrote down of the log, where that is the last one.
+fn evidence<'a>(from: &'a Repository, last: &ChainEntry) -> Option<&'a Evidence> {
+    from.evidence()
+        .filter(|evidence| Some(evidence.segment.hash) == last.hash)
 }

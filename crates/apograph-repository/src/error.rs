@@ -28,10 +28,10 @@ pub enum RepositoryError {
         /// The folder.
         path: PathBuf,
     },
-    /// A vault holds another history than what would be copied into it.
+    /// What would be copied to holds another history.
     #[error("{} holds another history", path.display())]
     OtherHistory {
-        /// The vault.
+        /// The repository, or the vault.
         path: PathBuf,
     },
     /// A segment cannot be copied.

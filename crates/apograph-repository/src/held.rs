@@ -35,6 +35,18 @@ impl<'w> Writer<'w> {
     /// [`RepositoryError::NotARepository`] where nobody made the folder one; as
     /// [`Repository::open_or_empty`].
     pub fn open(&'w self, mode: Mode) -> Result<HeldRepository<'w>> {
+        let held = self.open_as_it_is()?;
+        let repository = self.adopt(held.repository, mode)?;
+        self.clear(&repository)?;
+        Ok(HeldRepository { repository, ..held })
+    }
+
+    /// The same, but what a killed backup left stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Writer::open).
+    pub(crate) fn open_as_it_is(&'w self) -> Result<HeldRepository<'w>> {
         let repository = Repository::open_or_empty(self.folder.clone(), self.context)?;
         if !repository.is_initialized() {
             return Err(RepositoryError::NotARepository {
@@ -42,8 +54,6 @@ impl<'w> Writer<'w> {
                 detail: "it is empty; it may be where a disk is not mounted".to_owned(),
             });
         }
-        let repository = self.adopt(repository, mode)?;
-        self.clear(&repository)?;
         Ok(HeldRepository {
             to: HeldOf::Folder(self),
             context: self.context,

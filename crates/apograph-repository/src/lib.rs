@@ -24,6 +24,12 @@ mod adopt;
 mod check;
 #[cfg(feature = "vault")]
 mod copy;
+#[cfg(feature = "vault")]
+mod copy_folder;
+#[cfg(feature = "vault")]
+mod copy_target;
+#[cfg(feature = "vault")]
+mod copy_vault;
 mod error;
 mod held;
 mod init;
@@ -80,7 +86,7 @@ pub use apograph_vault as vault;
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 #[cfg(feature = "vault")]
-pub use copy::{Copied, copy_to_vault};
+pub use copy::{Copied, copy};
 pub use error::{RepositoryError, Result};
 pub use held::{HeldRepository, VaultWriter};
 pub use init::{Initialized, create, init, uncreate};

@@ -81,7 +81,7 @@ impl HeldRepository<'_> {
             }
             published.push(name);
         }
-        let evidence = log.mark(evidence);
+        let evidence = evidence.map(|evidence| log.mark(evidence));
         if let Err(error) = write_manifest(disk, folder, mode, &manifest) {
             // Segments that the manifest may name after all stay; the next backup adopts them.
             let present = read_manifest(folder);
@@ -94,7 +94,7 @@ impl HeldRepository<'_> {
             return Err(error.into());
         }
         drop(manifest);
-        if let Err(error) = record((disk, folder), repository, mode, &added, &evidence) {
+        if let Err(error) = record((disk, folder), repository, mode, &added, evidence.as_ref()) {
             monitor.warn(&format!(
                 "the next command has to read the new segments: {}",
                 WithCauses(&error)
@@ -112,7 +112,7 @@ fn record(
     repository: &Repository,
     mode: Mode,
     added: &[SegmentRecord],
-    evidence: &Evidence,
+    evidence: Option<&Evidence>,
 ) -> Result<()> {
     let added = added.iter().map(RecordRef::from);
     if let Some((end, unrecorded)) = repository.unrecorded() {
@@ -126,7 +126,7 @@ fn record(
         }
     }
     let records = repository.records().chain(added);
-    Ok(write_records(disk, folder, mode, records, Some(evidence))?)
+    Ok(write_records(disk, folder, mode, records, evidence)?)
 }
 
 fn publish_file(new: NewSegment<'_>) -> Result<()> {

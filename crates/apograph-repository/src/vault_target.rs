@@ -11,12 +11,12 @@ use std::path::PathBuf;
 
 use apograph_format::UnixMillis;
 use apograph_io::{Context, Folder, IoError, Mode, random};
-use apograph_manifest::{Evidence, Nonce, SegmentRecord, SegmentStamp};
+use apograph_manifest::{Nonce, SegmentRecord};
 use apograph_vault::{
     Catalog, CatalogChange, Committed, SegmentId, StoredSegment, VaultError, put_segment,
 };
 
-use crate::addition::{Addition, NewSegment};
+use crate::addition::{Addition, NewSegment, evidence_for};
 use crate::error::{RepositoryError, Result};
 use crate::location::{Location, LocationOf};
 use crate::pack::Pack;
@@ -150,11 +150,12 @@ impl HeldVault<'_> {
             stored.push(self.put(segment, index, context)?);
         }
         let records: Vec<_> = stored.iter().map(|it| it.record.clone()).collect();
-        let evidence = log.mark(of_last(evidence, &records));
+        let evidence = evidence.zip(records.last());
+        let evidence = evidence.map(|(evidence, last)| log.mark(evidence_for(&evidence, last)));
         let added = vec![
             CatalogChange::Added {
                 segments: stored,
-                evidence: Some(Box::new(evidence)),
+                evidence: evidence.map(Box::new),
             },
             CatalogChange::Looked {
                 until: looked_until,
@@ -200,20 +201,6 @@ impl HeldVault<'_> {
             &mut self.catalog.clone(),
             &[CatalogChange::Looked { until }],
         )
-    }
-}
-
-/// Evidence with the name that the last segment has in the vault.
-fn of_last(evidence: Evidence, records: &[SegmentRecord]) -> Evidence {
-    let Some(last) = records.last() else {
-        return evidence;
-    };
-    Evidence {
-        segment: SegmentStamp {
-            file: last.segment.file.clone(),
-            hash: last.hash,
-        },
-        ..evidence
     }
 }
 

@@ -75,7 +75,9 @@ fn copy() {
             (Some(4), &json!("not-a-repository"))
         );
         let hint = refused["error"]["hint"].as_str().unwrap();
-        assert_eq!(hint, "`apograph init TO --vault` makes a vault");
+        let expected =
+            "`apograph init TO` makes a repository of an empty folder, `--vault` a vault";
+        assert_eq!(hint, expected);
         let (exit, refused) = chain.apograph(&vault, "copy REPO OUT --compress 20");
         assert_eq!(
             (exit, &refused["error"]["code"]),

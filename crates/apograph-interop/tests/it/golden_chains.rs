@@ -14,6 +14,7 @@ for_each_generation!(
     every_state_that_the_chain_holds_is_exact,
     a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours,
     every_chain_verifies_and_rebuilds_to_itself,
+    every_chain_is_exact_out_of_a_vault_for_the_engine_too,
 );
 
 /// How many states the chains of the fixtures hold.
@@ -119,6 +120,59 @@ fn a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours(
     }
     println!("{refused} targets refused");
     assert!(refused > 0);
+}
+
+/// Of the states of a chain that came out of a vault, the engine itself restores one in so many.
+const ENGINE_RESTORES_EACH: usize = 4;
+/// The copies of chains with more points are not restored here.
+const JUDGED_POINTS_MAX: usize = 10;
+
+/// The engine restores of the copy what it restores of its own chain. Where an epoch is in several
+/// timelines that is no state of ours.
+fn every_chain_is_exact_out_of_a_vault_for_the_engine_too(generation: EngineGeneration) {
+    let mut engine = fixtures::engine(generation);
+    let (mut copies, mut alike) = (0, 0);
+    for (repository, truth) in chains(generation) {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = |name: &str| scratch.path().join(name);
+        let (vault, back) = (path("vault"), path("back"));
+        apograph(["init", text(&vault), "--vault"]).ok();
+        apograph(["copy", text(&repository), text(&vault)]).ok();
+        let copy = apograph(["copy", text(&vault), text(&back)]).ok();
+        assert!(copy["segments"].as_u64() > Some(0), "{copy}");
+        let points = restorable(&repository);
+        assert_eq!(restorable(&back), points, "{}", truth.fixture);
+        // With the same bytes in the same order the states are those of the chain.
+        assert_eq!(segments(&back), segments(&repository), "{}", truth.fixture);
+        if points.len() <= JUDGED_POINTS_MAX {
+            let [of_copy, of_chain] = [&back, &repository].map(|chain| judge(chain, &truth).exact);
+            assert_eq!(of_copy, of_chain, "{}", truth.fixture);
+        }
+        copies += 1;
+        for (timeline, epoch) in points.into_iter().step_by(ENGINE_RESTORES_EACH) {
+            let [of_copy, of_chain] = [&back, &repository].map(|chain| {
+                let output = path("theirs.grafeo");
+                let restored = engine.restore(chain, epoch, &output);
+                let dump = restored.and_then(|()| engine.dump(&output));
+                // Restored, it has a log folder beside it.
+                let _ = std::fs::remove_file(&output);
+                let _ = std::fs::remove_dir_all(path("theirs.grafeo.wal"));
+                dump.map(|dump| dump.content).ok()
+            });
+            assert_eq!(of_copy, of_chain, "{}, {timeline}:{epoch}", truth.fixture);
+            alike += usize::from(of_copy.is_some());
+        }
+    }
+    println!("{copies} chains, {alike} states restored by the engine");
+    assert!(copies > 10 && alike > 4 * copies, "{alike} of {copies}");
+}
+
+/// The segments of a repository, in the order of its chain.
+fn segments(repository: &Path) -> Vec<Vec<u8>> {
+    let list = apograph(["list", text(repository)]).ok();
+    let segments = list["segments"].as_array().unwrap().iter();
+    let files = segments.map(|segment| repository.join(segment["file"].as_str().unwrap()));
+    files.map(|file| std::fs::read(file).unwrap()).collect()
 }
 
 fn every_chain_verifies_and_rebuilds_to_itself(generation: EngineGeneration) {

@@ -100,11 +100,11 @@ impl LinesEnd {
     pub(super) fn next(
         self,
         records: &[RecordRef<'_>],
-        evidence: &Evidence,
+        evidence: Option<&Evidence>,
     ) -> Option<(Vec<u8>, Self)> {
         self.line(&NewLine {
             segments: records,
-            evidence: Some(evidence),
+            evidence,
         })
     }
 

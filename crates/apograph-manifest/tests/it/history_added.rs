@@ -57,7 +57,7 @@ impl Kept {
     /// Adds a record after an end.
     fn append(&self, end: &HistoryEnd, record: &SegmentRecord, evidence: &Evidence) -> bool {
         let records = [RecordRef::from(record)];
-        append_records(&RealDisk, &self.folder, end, &records, evidence).expect("no error")
+        append_records(&RealDisk, &self.folder, end, &records, Some(evidence)).expect("no error")
     }
 }
 

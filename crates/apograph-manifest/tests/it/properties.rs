@@ -199,7 +199,7 @@ proptest! {
             let read = read_records(&folder, drop).expect("a file").expect("a history");
             let end = read.end.expect("an end");
             let refs: Vec<_> = records.iter().map(RecordRef::from).collect();
-            let is_added = append_records(&RealDisk, &folder, &end, &refs, &evidence);
+            let is_added = append_records(&RealDisk, &folder, &end, &refs, Some(&evidence));
             prop_assert!(is_added.expect("written"));
             let mut next = states[states.len() - 1].clone();
             next.records.extend(records);

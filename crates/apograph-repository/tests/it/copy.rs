@@ -3,20 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use apograph_io::{Context, Folder, Mode, Monitor, RealDisk, SystemClock};
+use apograph_io::{Context, Folder, Mode, RealDisk, SystemClock};
 use apograph_manifest::ChainEntry;
 use apograph_repository::vault::store::FolderStore;
 use apograph_repository::vault::{Catalog, CatalogChange, Packing};
 use apograph_repository::{
-    Copied, Initialized, Location, Pack, Repository, RepositoryError, Result, Writer,
-    copy_to_vault, init_vault, plan_rebuild,
+    Copied, Initialized, Location, Pack, Repository, RepositoryError, Result, Writer, copy,
+    init_vault, plan_rebuild,
 };
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::Stage;
 
+use crate::ended_after::EndedAfter;
 use crate::forge::{damage, remove};
 
 fn vault(stage: &Stage) -> PathBuf {
@@ -28,7 +28,7 @@ fn vault(stage: &Stage) -> PathBuf {
 
 fn copied(from: &Path, to: &Path, context: Context<'_>) -> Result<Copied> {
     let from = Repository::open(from, Context::default())?;
-    copy_to_vault(&from, to, Pack::Best, context)
+    copy(&from, to, Pack::Best, context)
 }
 
 /// How many segments a vault has.
@@ -74,7 +74,7 @@ fn a_vault_is_made_filled_and_read_in_any_store() {
         let made = || init_vault(&location, Context::default()).expect("a vault");
         assert_eq!(made(), Initialized::Adopted);
         assert_eq!(made(), Initialized::Present);
-        let copied = copy_to_vault(&from, &location, Pack::Best, Context::default());
+        let copied = copy(&from, &location, Pack::Best, Context::default());
         assert_eq!(copied.expect("copied").segments, 4);
         let opened = Repository::open(&location, Context::default()).expect("a vault");
         assert!(opened.folder().is_none());
@@ -133,28 +133,13 @@ fn a_segment_that_cannot_be_used_ends_the_copy_and_is_named() {
     );
 }
 
-/// Ends an operation when it was asked so often whether to go on.
-struct After {
-    asked: AtomicU64,
-    limit: u64,
-}
-
-impl Monitor for After {
-    fn is_interrupted(&self) -> bool {
-        self.asked.fetch_add(1, Ordering::Relaxed) >= self.limit
-    }
-}
-
 #[test]
 fn a_copy_that_is_ended_anywhere_goes_on_from_there() {
     let stage = Stage::new(V1);
     let vault = vault(&stage);
     let mut ended = 0;
     for limit in 0.. {
-        let monitor = After {
-            asked: AtomicU64::new(0),
-            limit,
-        };
+        let monitor = EndedAfter::asked(limit);
         let context = Context::heard_by(&monitor);
         let before = count_or_none(&vault);
         match copied(&stage.repository(), &vault, context) {
@@ -180,7 +165,7 @@ fn an_object_that_is_damaged_or_gone_is_a_segment_that_cannot_be_used() {
         let stage = Stage::new(V1);
         let vault = vault(&stage);
         let from = Repository::open(stage.repository(), Context::default()).expect("opened");
-        copy_to_vault(&from, &vault, pack, Context::default()).expect("copied");
+        copy(&from, &vault, pack, Context::default()).expect("copied");
         let opened = Repository::open(&vault, Context::default()).expect("a vault");
         let segment = &opened.chain().entries()[1].segment;
         let name = segment.file.as_str();
@@ -239,9 +224,6 @@ fn what_is_for_folders_does_not_write_to_a_vault() {
         assert_eq!(error.code().as_str(), "not-a-repository");
         assert!(told(&error).ends_with("is a vault, and no folder of segments"));
     }
-    let error = copied(&stage.repository(), &stage.repository(), Context::default());
-    let error = error.expect_err("no vault");
-    assert!(told(&error).ends_with("it is no vault"));
 }
 
 #[test]

@@ -5,7 +5,9 @@ mod check;
 mod contents;
 #[cfg(feature = "vault")]
 mod copy;
+mod copy_out;
 mod counting;
+mod ended_after;
 mod errors;
 mod folder;
 mod forge;

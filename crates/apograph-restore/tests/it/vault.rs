@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use apograph_io::Context;
 use apograph_manifest::{Level, Target, Unusable};
 use apograph_repository::vault::Packing;
-use apograph_repository::{Pack, Repository, copy_to_vault, init_vault};
+use apograph_repository::{Pack, Repository, copy, init_vault};
 use apograph_restore::{Options, Verified, VerifyOptions, restore, verify, verify_and_record};
 use apograph_testing::context::{every_core, every_core_heard_by};
 use apograph_testing::disk::{Fault, SimDisk};
@@ -23,7 +23,7 @@ fn vault(stage: &Stage, pack: Pack) -> PathBuf {
     let vault = stage.path("vault");
     init_vault(&vault, every_core()).expect("a vault");
     let from = Repository::open(stage.repository(), every_core()).expect("a repository");
-    copy_to_vault(&from, &vault, pack, every_core()).expect("copied");
+    copy(&from, &vault, pack, every_core()).expect("copied");
     vault
 }
 

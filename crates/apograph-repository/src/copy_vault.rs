@@ -1,0 +1,113 @@
+//! Copies into a vault.
+
+use std::path::PathBuf;
+
+use apograph_format::{Blake3, UnixMillis};
+use apograph_io::{Context, random};
+use apograph_manifest::{Evidence, Nonce};
+use apograph_store::Store;
+use apograph_vault::{
+    Catalog, CatalogChange, CatalogSegment, SegmentId, StoredSegment, VaultError, put_segment,
+};
+
+use crate::addition::evidence_for;
+use crate::copy_target::{CheckedSegment, CopyTarget};
+use crate::error::{RepositoryError, Result};
+use crate::pack::Pack;
+use crate::vault_place::{OpenPlace, WRITER};
+use crate::vault_target::add;
+
+/// A vault that is copied to. Nothing is locked: the catalog tells where another writer was faster.
+pub(crate) struct VaultCopy<'s> {
+    store: &'s dyn Store,
+    catalog: Catalog<'s>,
+    hashes: Vec<Option<Blake3>>,
+    looked_until: Option<UnixMillis>,
+    put: Vec<StoredSegment>,
+    pack: Pack,
+    context: Context<'s>,
+}
+
+impl<'s> VaultCopy<'s> {
+    /// Reads what is in a vault.
+    pub(crate) fn open(to: &'s OpenPlace<'_>, pack: Pack, context: Context<'s>) -> Result<Self> {
+        to.vault()?;
+        let store = to.store();
+        let catalog = Catalog::open(store, context.clock, WRITER)?;
+        let mut hashes = Vec::new();
+        let settings = catalog.read(&mut |segment| {
+            if let CatalogSegment::Live(segment) = segment {
+                hashes.push(Some(segment.record.hash));
+            }
+            Ok(())
+        })?;
+        if !settings.recipients.is_empty() {
+            // What is to be read by nobody else is not written for everybody.
+            return Err(RepositoryError::Vault(VaultError::TooNew {
+                place: store.place(),
+                version: catalog.version(),
+                detail: "its segments are to be encrypted, which is not known here".into(),
+            }));
+        }
+        Ok(Self {
+            store,
+            catalog,
+            hashes,
+            looked_until: settings.looked_until,
+            put: Vec::new(),
+            pack,
+            context,
+        })
+    }
+}
+
+impl CopyTarget for VaultCopy<'_> {
+    fn path(&self) -> PathBuf {
+        self.store.place().into()
+    }
+
+    fn hashes(&self) -> Vec<Option<Blake3>> {
+        self.hashes.clone()
+    }
+
+    fn put(&mut self, segment: CheckedSegment<'_>) -> Result<u64> {
+        let CheckedSegment { bytes, record, .. } = segment;
+        let id = SegmentId {
+            built_on: self.catalog.version(),
+            index: u32::try_from(self.put.len()).unwrap_or(u32::MAX),
+            kind: record.segment.kind,
+            nonce: Nonce::new(random()?),
+        };
+        let packing = self.pack.of(id.kind);
+        let stored = put_segment(self.store, id, bytes, record, packing, self.context)?;
+        let stored_bytes = stored.stored.size_bytes();
+        self.put.push(stored);
+        Ok(stored_bytes)
+    }
+
+    fn publish(&mut self, evidence: Option<&Evidence>) -> Result<()> {
+        let segments = std::mem::take(&mut self.put);
+        let evidence = evidence
+            .zip(segments.last())
+            .map(|(evidence, last)| evidence_for(evidence, &last.record));
+        let change = CatalogChange::Added {
+            segments,
+            evidence: evidence.map(Box::new),
+        };
+        add(&mut self.catalog, &[change])
+    }
+
+    /// In a vault the times of captures are those that were copied.
+    fn note(
+        &mut self,
+        looked_until: Option<UnixMillis>,
+        _file_times_through: Option<usize>,
+    ) -> Result<()> {
+        match looked_until {
+            Some(until) if self.looked_until < Some(until) => {
+                add(&mut self.catalog, &[CatalogChange::Looked { until }])
+            }
+            _ => Ok(()),
+        }
+    }
+}
