@@ -182,6 +182,16 @@ const CONTRACT: &[Row] = &[
          name",
     ),
     bare(Code::Encrypted, 4),
+    row(
+        Code::IdentityMissing,
+        4,
+        "name the file with the private key: `--identity FILE`, or `APOGRAPH_IDENTITY`",
+    ),
+    row(
+        Code::RecipientsDiffer,
+        4,
+        "name those of the vault, or none; nothing was written",
+    ),
     bare(Code::TargetNotCovered, 5),
     bare(Code::AmbiguousTarget, 5),
     row(

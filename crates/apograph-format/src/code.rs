@@ -62,6 +62,10 @@ codes! {
     LogNotFound = "log-not-found",
     /// The target can only be found with the database's key.
     Encrypted = "encrypted",
+    /// What is encrypted cannot be read without a private key that is not there.
+    IdentityMissing = "identity-missing",
+    /// Segments are encrypted for others than those that were named.
+    RecipientsDiffer = "recipients-differ",
     /// No segment has the target.
     TargetNotCovered = "target-not-covered",
     /// Several timelines have the target.

@@ -24,6 +24,21 @@ pub enum WrapError {
         /// Where in the plain bytes the frame begins.
         offset: u64,
     },
+    /// What was encrypted does not decrypt to what it was made of.
+    #[error("what was encrypted of byte {offset} does not decrypt to it: the machine is faulty")]
+    NotAsEncrypted {
+        /// Where in the bytes that were encrypted.
+        offset: u64,
+    },
+    /// It is encrypted, and none of the identities opens it.
+    #[error("{}", no_identity(*.given))]
+    NoIdentity {
+        /// How many were given.
+        given: usize,
+    },
+    /// This program was built without encryption.
+    #[error("it is encrypted, and this program was built without encryption")]
+    NotBuiltIn,
     /// The wrapped bytes are not what was written.
     #[error("the wrapped segment is damaged at byte {offset}: {detail}")]
     Damaged {
@@ -39,7 +54,12 @@ impl WrapError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Io(error) => error.code(),
-            Self::Read(_) | Self::Write(_) | Self::NotAsPacked { .. } => Code::Io,
+            Self::Read(_)
+            | Self::Write(_)
+            | Self::NotAsPacked { .. }
+            | Self::NotAsEncrypted { .. } => Code::Io,
+            Self::NoIdentity { .. } => Code::IdentityMissing,
+            Self::NotBuiltIn => Code::UnsupportedVersion,
             Self::Damaged { .. } => Code::CorruptSegment,
         }
     }
@@ -49,6 +69,14 @@ impl WrapError {
             offset,
             detail: detail.into(),
         }
+    }
+}
+
+fn no_identity(given: usize) -> String {
+    match given {
+        0 => "it is encrypted, and no identity was given".to_owned(),
+        1 => "it is encrypted for others than the identity that was given".to_owned(),
+        _ => format!("it is encrypted for others than the {given} identities that were given"),
     }
 }
 

@@ -7,7 +7,9 @@
 //!
 //! - [`wrap`]: from plain bytes to a stream, each frame unpacked and compared before it is handed on;
 //! - [`unwrap`]: from a stream to plain bytes, in order;
-//! - [`WrappedFile`]: the record, and any range of the plain bytes.
+//! - [`WrappedFile`]: the record, and any range of the plain bytes;
+//! - [`Recipients`] and [`Identities`]: whom a stream is encrypted for, and who reads it. With the
+//!   feature `encryption` alone, without which none can be made.
 //!
 //! ```
 //! use std::io::Cursor;
@@ -37,6 +39,18 @@ mod error;
 mod file;
 mod frame;
 mod in_order;
+mod key_error;
+#[cfg(feature = "encryption")]
+mod keys;
+#[cfg(not(feature = "encryption"))]
+#[path = "no_keys.rs"]
+mod keys;
+mod people;
+#[cfg(feature = "encryption")]
+mod streams;
+#[cfg(not(feature = "encryption"))]
+#[path = "no_streams.rs"]
+mod streams;
 mod trailer;
 mod unwrap;
 mod wrap;
@@ -48,6 +62,8 @@ pub use apograph_io as io;
 pub use error::{Result, WrapError};
 pub use file::WrappedFile;
 pub use frame::{Compression, FRAME_BYTES};
+pub use key_error::KeyError;
+pub use people::{Identities, Recipients};
 pub use trailer::RECORD_MAX_BYTES;
 pub use unwrap::unwrap;
 pub use wrap::{Wrapped, wrap};

@@ -1,7 +1,11 @@
 //! The tests of the wrapped segments.
 
 mod damage;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod layout;
+#[cfg(not(feature = "encryption"))]
+mod no_encryption;
 mod round_trips;
 
 use std::io::Cursor;
