@@ -49,6 +49,7 @@ Example:
 pub(crate) enum Command {
     Init(Init),
     Copy(Copy),
+    Recipients(RecipientsOf),
     Backup(Backup),
     Restore(Restore),
     List(List),
@@ -72,6 +73,7 @@ impl Command {
         match self {
             Self::Init(_)
             | Self::Copy(_)
+            | Self::Recipients(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Verify(_)
@@ -110,7 +112,8 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   apograph init /mnt/disk/backups
-  apograph init /mnt/disk/vault --vault")]
+  apograph init /mnt/disk/vault --vault
+  apograph init s3://bucket/people --recipients-file keys.pub")]
 pub(crate) struct Init {
     /// The folder; the one that holds it has to be there
     #[arg(value_name = "REPO", value_parser = repository())]
@@ -118,6 +121,8 @@ pub(crate) struct Init {
     /// Make a vault, to which `copy` adds
     #[arg(long)]
     pub(crate) vault: bool,
+    #[command(flatten)]
+    pub(crate) recipients: RecipientArgs,
 }
 
 /// Copy what another repository, or a vault, lacks of one
@@ -141,7 +146,42 @@ pub(crate) struct Copy {
     #[arg(long, value_name = "LEVEL", value_parser = compress)]
     pub(crate) compress: Option<Packing>,
     #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) recipients: RecipientArgs,
+    #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+/// Show or change for whom a vault encrypts what is added to it
+///
+/// A change holds from then on: what is there stays as it is.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  apograph recipients s3://bucket/people
+  apograph recipients s3://bucket/people add age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj")]
+pub(crate) struct RecipientsOf {
+    /// The vault
+    #[arg(value_name = "REPO", value_parser = repository())]
+    pub(crate) repo: Location,
+    #[command(subcommand)]
+    pub(crate) action: Option<RecipientAction>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecipientAction {
+    /// Encrypt for these too
+    Add {
+        /// Public keys
+        #[arg(value_name = "KEY", required = true)]
+        keys: Vec<String>,
+    },
+    /// Encrypt no longer for these
+    Remove {
+        /// Public keys
+        #[arg(value_name = "KEY", required = true)]
+        keys: Vec<String>,
+    },
 }
 
 /// `none`, or a level.
@@ -177,6 +217,10 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) incremental: bool,
     #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) recipients: RecipientArgs,
+    #[command(flatten)]
     pub(crate) limits: Limits,
 }
 
@@ -191,6 +235,8 @@ pub(crate) struct Restore {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// The database to create; nothing may stand there
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
@@ -211,6 +257,27 @@ pub(crate) struct Limits {
     /// Read no more than so many bytes in a second, such as 500K or 20MiB
     #[arg(long, value_name = "BYTES", value_parser = rate)]
     limit_rate: Option<NonZero<u64>>,
+}
+
+/// Who reads a vault.
+#[derive(Debug, Args)]
+pub(crate) struct IdentityArgs {
+    /// The file of a private key, for a vault that is encrypted; can be given several times
+    /// [default: that of `APOGRAPH_IDENTITY`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Vec<PathBuf>,
+}
+
+/// For whom a vault is written.
+#[derive(Debug, Args)]
+pub(crate) struct RecipientArgs {
+    /// Encrypt for the owner of a public key, `age1…` or that of an SSH key; can be given several
+    /// times
+    #[arg(long, value_name = "KEY")]
+    pub(crate) recipient: Vec<String>,
+    /// Encrypt for the public keys in a file, one a line; can be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recipients_file: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +319,8 @@ pub(crate) struct List {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 }
 
 /// Check every file, frame, commit group and link of a repository
@@ -265,6 +334,8 @@ pub(crate) struct Verify {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// How deep to look
     #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
     pub(crate) level: LevelArg,
@@ -317,6 +388,8 @@ pub(crate) struct Log {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// Leave out commits before this epoch
     #[arg(long, value_name = "[T:]E")]
     pub(crate) from: Option<PointName>,

@@ -24,7 +24,8 @@ pub(crate) fn run(session: &Session<'_>, asked: &Backup) -> Result<Report, Failu
     // What cannot be looked at is told by the backup.
     let folder = asked.repo.as_folder();
     let is_new = folder.is_some_and(|folder| !exists(folder).unwrap_or(true));
-    let captured = capture(&asked.database, &asked.repo, &options, session.context)
+    let repo = asked.recipients.write(&asked.identity.open(&asked.repo)?)?;
+    let captured = capture(&asked.database, repo, &options, session.context)
         .map_err(|error| explained(error, asked))?;
     let (text, mut object) = match captured {
         Captured::UpToDate { end_epoch } => (

@@ -8,10 +8,15 @@ use crate::failure::Failure;
 use crate::{Report, Session, display};
 
 pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure> {
-    let from = Repository::open(&args.from, session.context)?;
+    let from = Repository::open(args.identity.open(&args.from)?, session.context)?;
     let pack = args.compress.map_or(Pack::Best, Pack::As);
     let to = args.to.path();
-    let copied = copy(&from, &args.to, pack, session.context);
+    let copied = copy(
+        &from,
+        args.recipients.write(&args.to)?,
+        pack,
+        session.context,
+    );
     let copied = copied.map_err(|error| {
         let is_none = matches!(&error, RepositoryError::NotARepository { path, .. } if *path == to);
         let failure = Failure::from(error);

@@ -46,6 +46,12 @@ impl Failure {
         self
     }
 
+    /// The same, of what is in a file.
+    pub(crate) fn in_file(mut self, path: &Path) -> Self {
+        self.message = format!("{}: {}", path.display(), self.message);
+        self.about(path)
+    }
+
     /// The same where a signal was the reason.
     pub(crate) fn interrupted_by(mut self, signal: &str, exit: u8) -> Self {
         if self.code == Code::Interrupted {

@@ -9,9 +9,18 @@ use crate::failure::Failure;
 use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure> {
-    let (initialized, kind) = match args.repo.as_folder() {
-        Some(folder) if !args.vault => (init(folder, session.context)?, "repository"),
-        _ => (init_vault(&args.repo, session.context)?, "vault"),
+    let recipients = args.recipients.recipients()?;
+    let (initialized, kind) = match (args.repo.as_folder(), recipients) {
+        (Some(_), Some(_)) if !args.vault => {
+            let message = "a vault is encrypted, and no other repository";
+            return Err(Failure::usage(message).hinting("`--vault` makes a vault"));
+        }
+        (Some(folder), None) if !args.vault => (init(folder, session.context)?, "repository"),
+        (_, None) => (init_vault(&args.repo, session.context)?, "vault"),
+        (_, Some(recipients)) => {
+            let location = args.repo.clone().with_recipients(recipients);
+            (init_vault(location, session.context)?, "vault")
+        }
     };
     let place = args.repo.path();
     let path = display::path(&place);

@@ -12,11 +12,13 @@ mod failure;
 mod init;
 mod inspect;
 mod interrupt;
+mod keys;
 mod list;
 mod log;
 mod output;
 mod progress;
 mod rebuild;
+mod recipients;
 mod restore;
 mod segments;
 mod session;
@@ -105,6 +107,7 @@ fn carry_out(session: &Session<'_>, command: &Command) -> Result<Report, Failure
     match command {
         Command::Init(words) => init::run(session, words),
         Command::Copy(words) => copy::run(session, words),
+        Command::Recipients(words) => recipients::run(session, words),
         Command::Backup(words) => backup::run(session, words),
         Command::Restore(words) => restore::run(session, words),
         Command::List(words) => list::run(session, words),

@@ -17,7 +17,8 @@ use crate::{display, output, segments};
 
 /// Segments go out one by one: their words take more memory than the chain itself.
 pub(crate) fn run(session: &Session<'_>, args: &List) -> Result<Report, Failure> {
-    let repository = Repository::open(&args.repo, session.context)?.without_damaged();
+    let repository = Repository::open(args.identity.open(&args.repo)?, session.context)?;
+    let repository = repository.without_damaged();
     output::print(session.json, |out| {
         if session.json {
             write_object(&repository, &session.terminal.warnings(), out)

@@ -16,7 +16,7 @@ use crate::{display, output};
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
     check(asked)?;
-    let repository = Repository::open(&asked.repo, session.context)?;
+    let repository = Repository::open(asked.identity.open(&asked.repo)?, session.context)?;
     if repository.chain().is_sealed() && asked.needs_plain_commits() {
         let message = "the epochs of encrypted commits, and what is in them, cannot be read \
                        without the database's key";

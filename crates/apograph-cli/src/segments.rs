@@ -81,6 +81,7 @@ pub(crate) fn state(entry: &ChainEntry) -> &'static str {
         None => "",
         Some(Unusable::Missing) => "MISSING",
         Some(Unusable::Unsupported { .. }) => "UNKNOWN VERSION",
+        Some(Unusable::NoIdentity { .. }) => "NO KEY",
         Some(_) => "DAMAGED",
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn run(session: &Session<'_>, args: &Verify) -> Result<Report, Failur
         level: args.level.into(),
         only_new: args.new,
     };
-    let verified = verify_and_record(&args.repo, &options, session.context)?;
+    let verified = verify_and_record(args.identity.open(&args.repo)?, &options, session.context)?;
     let exit = exit(&verified.problems);
     let json = object(&verified, args.level.name());
     Ok(Report {

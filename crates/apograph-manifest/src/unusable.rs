@@ -27,6 +27,11 @@ pub enum Unusable {
         /// Which version it is of.
         detail: Detail,
     },
+    /// It is encrypted, and its key is not there. Nothing is known of its bytes.
+    NoIdentity {
+        /// What was tried.
+        detail: Detail,
+    },
 }
 
 impl Unusable {
@@ -42,6 +47,7 @@ impl Unusable {
             Self::Missing => Code::ChainBroken,
             Self::Damaged { .. } => Code::CorruptSegment,
             Self::Unsupported { .. } => Code::UnsupportedVersion,
+            Self::NoIdentity { .. } => Code::IdentityMissing,
         }
     }
 
@@ -49,7 +55,7 @@ impl Unusable {
     pub const fn offset(&self) -> Option<u64> {
         match self {
             Self::Damaged { offset, .. } => Some(*offset),
-            Self::Missing | Self::Unsupported { .. } => None,
+            Self::Missing | Self::Unsupported { .. } | Self::NoIdentity { .. } => None,
         }
     }
 
@@ -57,7 +63,9 @@ impl Unusable {
     pub fn detail(&self) -> Detail {
         match self {
             Self::Missing => MISSING.into(),
-            Self::Damaged { detail, .. } | Self::Unsupported { detail } => detail.clone(),
+            Self::Damaged { detail, .. }
+            | Self::Unsupported { detail }
+            | Self::NoIdentity { detail } => detail.clone(),
         }
     }
 }
@@ -67,7 +75,9 @@ impl fmt::Display for Unusable {
         match self {
             Self::Missing => f.write_str(MISSING),
             Self::Damaged { offset, .. } => write!(f, "damaged at byte {offset}"),
-            Self::Unsupported { detail } => write!(f, "{}", &**detail),
+            Self::Unsupported { detail } | Self::NoIdentity { detail } => {
+                write!(f, "{}", &**detail)
+            }
         }
     }
 }
@@ -78,7 +88,7 @@ impl Error for Unusable {
             Self::Missing => None,
             Self::Damaged { detail, .. } => Some(&**detail),
             // It says what this one is.
-            Self::Unsupported { detail } => detail.source(),
+            Self::Unsupported { detail } | Self::NoIdentity { detail } => detail.source(),
         }
     }
 }
@@ -116,7 +126,9 @@ impl fmt::Display for UnusableSegment {
         match reason {
             Unusable::Missing => write!(f, "{file} is missing"),
             Unusable::Damaged { .. } => write!(f, "{file} is {reason}"),
-            Unusable::Unsupported { .. } => write!(f, "{file}: {reason}"),
+            Unusable::Unsupported { .. } | Unusable::NoIdentity { .. } => {
+                write!(f, "{file}: {reason}")
+            }
         }
     }
 }

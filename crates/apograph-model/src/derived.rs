@@ -13,8 +13,10 @@ use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Blake3, Epoch, Lsn, Point, WithCauses};
 use apograph_io::{Context, Folder, IoError, Monitor};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Target};
-use apograph_repository::{Pack, Repository, RepositoryError, Writer, copy, init_vault};
+use apograph_repository::vault::wrap::{Identities, Recipients};
+use apograph_repository::{Location, Pack, Repository, RepositoryError, Writer, copy, init_vault};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
+use apograph_testing::keys::{ALICE, BOB, KeyPair};
 use apograph_testing::scratch::scratch;
 
 /// Looks at a repository with a part of what was copied.
@@ -55,8 +57,9 @@ pub fn check_derived(repository: &Path, states: usize) -> Result<(), String> {
     compare(&with, &answers(&copy, states)?, "after a rebuild")
 }
 
-/// Asks a whole repository, a vault that it was copied into, and a folder that this was copied into,
-/// the same questions. Each copy is ended again and again, and `part` looks at what is there then.
+/// Asks a whole repository, a vault that it was copied into, a folder that this was copied into, and
+/// a vault that is encrypted, the same questions. Each copy but the last one is ended again and
+/// again, and `part` looks at what is there then.
 ///
 /// # Errors
 ///
@@ -65,12 +68,50 @@ pub fn check_copied(repository: &Path, states: usize, part: &mut Part<'_>) -> Re
     let folder = scratch().map_err(|error| error.to_string())?;
     let [vault, back] = ["vault", "back"].map(|name| folder.path().join(name));
     init_vault(&vault, Context::default()).map_err(|error| WithCauses(&error).to_string())?;
-    let with = unnamed_answers(repository, states)?;
+    let with = unnamed_answers(&repository.into(), states)?;
     for (from, to) in [(repository, &vault), (&vault, &back)] {
         let copied = copy_in_steps(from, to, part);
         copied.map_err(|error| format!("copied into {}: {error}", to.display()))?;
-        let found = unnamed_answers(to, states)?;
+        let found = unnamed_answers(&to.into(), states)?;
         compare(&with, &found, &format!("from {}", to.display()))?;
+    }
+    let vault = folder.path().join("encrypted");
+    copy_encrypted(repository, &vault)?;
+    for closed in [Location::from(&vault), read_by(BOB, &vault)?] {
+        check_closed(&closed)?;
+    }
+    let found = unnamed_answers(&read_by(ALICE, &vault)?, states)?;
+    compare(&with, &found, "from an encrypted vault")
+}
+
+/// Copies a repository into a vault that is Alice's.
+fn copy_encrypted(from: &Path, vault: &Path) -> Result<(), String> {
+    let told = |error: RepositoryError| WithCauses(&error).to_string();
+    let recipients = Recipients::of([ALICE.recipient]);
+    let recipients = recipients.map_err(|error| error.to_string())?;
+    let to = Location::from(vault).with_recipients(recipients);
+    init_vault(&to, Context::default()).map_err(told)?;
+    let from = Repository::open(from, Context::default()).map_err(told)?;
+    copy(&from, &to, Pack::Best, Context::default()).map_err(told)?;
+    Ok(())
+}
+
+fn read_by(pair: KeyPair, vault: &Path) -> Result<Location, String> {
+    let mut identities = Identities::default();
+    let added = identities.add(pair.identity);
+    added.map_err(|error| error.to_string())?;
+    Ok(Location::from(vault).with_identities(identities))
+}
+
+/// Nobody gets a segment.
+fn check_closed(place: &Location) -> Result<(), String> {
+    let context = Context::default();
+    let opened = Repository::open(place, context).map_err(|error| error.to_string())?;
+    for entry in opened.chain().entries() {
+        match opened.stored(&entry.segment, context) {
+            Err(error) if error.code().as_str() == "identity-missing" => {}
+            other => return Err(format!("without its key: {other:?}")),
+        }
     }
     Ok(())
 }
@@ -120,7 +161,7 @@ impl Monitor for Ended {
 }
 
 /// What a repository answers, with a number for the name of each segment.
-fn unnamed_answers(repository: &Path, states: usize) -> Result<Answers, String> {
+fn unnamed_answers(repository: &Location, states: usize) -> Result<Answers, String> {
     let opened = Repository::open(repository, Context::default());
     let opened = opened.map_err(|error| error.to_string())?;
     let names = opened.chain().entries().iter();
@@ -151,8 +192,8 @@ fn compare(with: &Answers, other: &Answers, when: &str) -> Result<(), String> {
 /// # Errors
 ///
 /// Where it cannot be opened.
-pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
-    let context = Context::default();
+pub fn answers(repository: impl Into<Location>, states: usize) -> Result<Answers, String> {
+    let (repository, context) = (&repository.into(), Context::default());
     let opened = Repository::open(repository, context).map_err(|error| error.to_string())?;
     let chain = opened.chain();
     let mut answers = vec![
@@ -184,7 +225,7 @@ pub fn answers(repository: &Path, states: usize) -> Result<Answers, String> {
 }
 
 /// The hash of what a target restores to, or the error.
-fn state(repository: &Path, target: Target) -> Result<String, String> {
+fn state(repository: &Location, target: Target) -> Result<String, String> {
     let folder = scratch().map_err(|error| error.to_string())?;
     let output = folder.path().join("out.grafeo");
     let options = Options::to(target);

@@ -21,7 +21,7 @@ use crate::pack::Pack;
 use crate::repository::Repository;
 use crate::segment::StoredFile;
 use crate::segment_defect::SegmentDefect;
-use crate::vault_place::VaultPlace;
+use crate::vault_place::{VaultPlace, no_vault_for};
 use crate::vault_segments::VaultSegments;
 use crate::writer::Writer;
 
@@ -47,8 +47,9 @@ pub struct Copied {
 /// [`RepositoryError::NotARepository`] where something else is there;
 /// [`RepositoryError::OtherHistory`] and [`RepositoryError::InTheWay`], and then nothing is written;
 /// [`RepositoryError::Unusable`] at the first segment that is damaged or missing: those before it
-/// are copied. [`RepositoryError::Busy`]; [`RepositoryError::Vault`], also where the vault's segments
-/// are to be encrypted, which is not known here; [`RepositoryError::Io`].
+/// are copied. [`RepositoryError::Busy`]; [`RepositoryError::Vault`], also where the vault
+/// encrypts for others than the location has to have, or for some that are not known here;
+/// [`RepositoryError::Io`].
 pub fn copy(
     from: &Repository,
     to: impl Into<Location>,
@@ -62,8 +63,10 @@ pub fn copy(
     };
     if let Some(place) = place {
         let opened = place.open(context.disk);
-        return copy_into(from, &mut VaultCopy::open(&opened, pack, context)?, context);
+        let mut vault = VaultCopy::open((&opened, &to), pack, context)?;
+        return copy_into(from, &mut vault, context);
     }
+    no_vault_for(&to)?;
     let folder = find_or_create(&to, context)?;
     let writer = Writer::lock_for(&folder, from.generation(), context)?;
     let copied = copy_into(from, &mut FolderCopy::open(&writer, from)?, context);

@@ -6,13 +6,15 @@ use apograph_format::{Blake3, UnixMillis};
 use apograph_io::{Context, random};
 use apograph_manifest::{Evidence, Nonce};
 use apograph_store::Store;
+use apograph_vault::wrap::Recipients;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, SegmentId, StoredSegment, VaultError, put_segment,
+    Catalog, CatalogChange, CatalogSegment, Form, SegmentId, StoredSegment, put_segment,
 };
 
 use crate::addition::evidence_for;
 use crate::copy_target::{CheckedSegment, CopyTarget};
-use crate::error::{RepositoryError, Result};
+use crate::error::Result;
+use crate::location::Location;
 use crate::pack::Pack;
 use crate::vault_place::{OpenPlace, WRITER};
 use crate::vault_target::add;
@@ -25,12 +27,17 @@ pub(crate) struct VaultCopy<'s> {
     looked_until: Option<UnixMillis>,
     put: Vec<StoredSegment>,
     pack: Pack,
+    recipients: Option<Recipients>,
     context: Context<'s>,
 }
 
 impl<'s> VaultCopy<'s> {
     /// Reads what is in a vault.
-    pub(crate) fn open(to: &'s OpenPlace<'_>, pack: Pack, context: Context<'s>) -> Result<Self> {
+    pub(crate) fn open(
+        (to, location): (&'s OpenPlace<'_>, &Location),
+        pack: Pack,
+        context: Context<'s>,
+    ) -> Result<Self> {
         to.vault()?;
         let store = to.store();
         let catalog = Catalog::open(store, context.clock, WRITER)?;
@@ -41,14 +48,8 @@ impl<'s> VaultCopy<'s> {
             }
             Ok(())
         })?;
-        if !settings.recipients.is_empty() {
-            // What is to be read by nobody else is not written for everybody.
-            return Err(RepositoryError::Vault(VaultError::TooNew {
-                place: store.place(),
-                version: catalog.version(),
-                detail: "its segments are to be encrypted, which is not known here".into(),
-            }));
-        }
+        let wanted = location.keys.recipients.as_ref();
+        let recipients = catalog.recipients(&settings.recipients, wanted)?;
         Ok(Self {
             store,
             catalog,
@@ -56,6 +57,7 @@ impl<'s> VaultCopy<'s> {
             looked_until: settings.looked_until,
             put: Vec::new(),
             pack,
+            recipients,
             context,
         })
     }
@@ -78,8 +80,8 @@ impl CopyTarget for VaultCopy<'_> {
             kind: record.segment.kind,
             nonce: Nonce::new(random()?),
         };
-        let packing = self.pack.of(id.kind);
-        let stored = put_segment(self.store, id, bytes, record, packing, self.context)?;
+        let form = Form::from(self.pack.of(id.kind)).encrypted_for(self.recipients.as_ref());
+        let stored = put_segment(self.store, id, bytes, record, form, self.context)?;
         let stored_bytes = stored.stored.size_bytes();
         self.put.push(stored);
         Ok(stored_bytes)

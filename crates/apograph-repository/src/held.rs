@@ -23,7 +23,7 @@ pub struct HeldRepository<'w> {
 /// What is held.
 pub(crate) enum HeldOf<'w> {
     Folder(&'w Writer<'w>),
-    Vault(HeldVault<'w>),
+    Vault(Box<HeldVault<'w>>),
 }
 
 impl<'w> Writer<'w> {
@@ -89,7 +89,7 @@ impl<'w> VaultWriter<'w> {
     pub fn open(&'w self) -> Result<HeldRepository<'w>> {
         let (repository, vault) = self.target.read()?;
         Ok(HeldRepository {
-            to: HeldOf::Vault(vault),
+            to: HeldOf::Vault(Box::new(vault)),
             context: self.target.context(),
             repository,
         })

@@ -2,7 +2,7 @@
 
 use apograph_io::{Context, Folder, Mode, exists};
 use apograph_store::{Store, probe};
-use apograph_vault::{CATALOG, VaultError, create_vault, find_vault};
+use apograph_vault::{CATALOG, Catalog, VaultError, create_vault, find_vault};
 
 use crate::error::{RepositoryError, Result};
 use crate::init::Initialized;
@@ -12,13 +12,14 @@ use crate::vault_place::{VaultPlace, WRITER};
 
 /// Makes a vault in a folder where nothing is, or in an empty one, or in an object store below a
 /// prefix where nothing is. A store is asked first whether it lets only one of several writers
-/// create a name ([`probe`]): a vault needs that.
+/// create a name ([`probe`]): a vault needs that. Where the location has recipients, the vault's
+/// segments are encrypted for them from the first one on.
 ///
 /// # Errors
 ///
 /// [`RepositoryError::NotARepository`] where there is anything else but a vault;
-/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Vault`] and
-/// [`RepositoryError::Io`].
+/// [`RepositoryError::Misplaced`] in the log folder of a database; [`RepositoryError::Vault`], also
+/// where a vault is there whose recipients are others; [`RepositoryError::Io`].
 pub fn init_vault(location: impl Into<Location>, context: Context<'_>) -> Result<Initialized> {
     let location = location.into();
     let (place, initialized) = match VaultPlace::find(&location)? {
@@ -30,7 +31,11 @@ pub fn init_vault(location: impl Into<Location>, context: Context<'_>) -> Result
     }
     let opened = place.open(context.disk);
     let store = opened.store();
+    let wanted = location.keys.recipients.as_ref();
     if find_vault(store)?.is_some() {
+        let catalog = Catalog::open(store, context.clock, WRITER)?;
+        let settings = catalog.read(&mut |_| Ok(()))?;
+        catalog.recipients(&settings.recipients, wanted)?;
         return Ok(Initialized::Present);
     }
     if let Some(name) = other(&place, store)? {
@@ -42,7 +47,7 @@ pub fn init_vault(location: impl Into<Location>, context: Context<'_>) -> Result
     if let VaultPlace::Store(store) = &place {
         probe(&**store).map_err(VaultError::from)?;
     }
-    create_vault(store, context.clock, WRITER)?;
+    create_vault(store, context.clock, WRITER, wanted)?;
     Ok(initialized)
 }
 

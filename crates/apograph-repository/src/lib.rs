@@ -47,6 +47,8 @@ mod place;
 mod publish;
 mod read_log;
 mod rebuild;
+#[cfg(feature = "vault")]
+mod recipients;
 mod repository;
 mod segment;
 mod segment_defect;
@@ -99,6 +101,8 @@ pub use pack::Pack;
 pub use place::{check_no_repository, check_outside_logs};
 pub use read_log::{LogRead, read_log};
 pub use rebuild::{Rebuild, plan_rebuild};
+#[cfg(feature = "vault")]
+pub use recipients::{RecipientChange, change_recipients, recipients};
 pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, StoredFile, check_image, parse_image};
 pub use segment_defect::SegmentDefect;

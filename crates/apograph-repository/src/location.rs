@@ -9,6 +9,8 @@ use std::sync::Arc;
 use apograph_store::CloudStore;
 #[cfg(feature = "vault")]
 use apograph_store::Store;
+#[cfg(feature = "vault")]
+use apograph_vault::wrap::{Identities, Recipients};
 
 #[cfg(feature = "cloud")]
 use crate::error::Result;
@@ -24,6 +26,16 @@ use crate::error::Result;
 #[derive(Debug, Clone)]
 pub struct Location {
     pub(crate) of: LocationOf,
+    pub(crate) keys: Keys,
+}
+
+/// Who reads a vault, and for whom it is written.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    #[cfg(feature = "vault")]
+    pub(crate) identities: Identities,
+    #[cfg(feature = "vault")]
+    pub(crate) recipients: Option<Recipients>,
 }
 
 #[derive(Debug, Clone)]
@@ -37,8 +49,26 @@ impl Location {
     /// The vault in a place of objects.
     #[cfg(feature = "vault")]
     pub fn store(store: Arc<dyn Store>) -> Self {
-        let of = LocationOf::Store(store);
-        Self { of }
+        LocationOf::Store(store).into()
+    }
+
+    /// The same, of which segments that are encrypted are read with these private keys. They are not
+    /// needed to list a vault, nor to copy into it.
+    #[cfg(feature = "vault")]
+    #[must_use]
+    pub fn with_identities(mut self, identities: Identities) -> Self {
+        self.keys.identities = identities;
+        self
+    }
+
+    /// The same, to which nothing is written but what is encrypted for just these. A vault that is
+    /// made there is for them; one that is there and encrypts for others is an error where it would
+    /// be written to. Without this, a vault's own recipients are those of what is written.
+    #[cfg(feature = "vault")]
+    #[must_use]
+    pub fn with_recipients(mut self, recipients: Recipients) -> Self {
+        self.keys.recipients = Some(recipients);
+        self
     }
 
     /// The vault in an object store, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` or
@@ -80,10 +110,16 @@ impl fmt::Display for Location {
     }
 }
 
+impl From<LocationOf> for Location {
+    fn from(of: LocationOf) -> Self {
+        let keys = Keys::default();
+        Self { of, keys }
+    }
+}
+
 impl From<PathBuf> for Location {
     fn from(path: PathBuf) -> Self {
-        let of = LocationOf::Path(path);
-        Self { of }
+        LocationOf::Path(path).into()
     }
 }
 

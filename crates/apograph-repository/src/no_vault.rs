@@ -7,7 +7,7 @@ use apograph_io::{Context, Folder, Source};
 use apograph_manifest::{ChainEntry, Evidence, FileName, Level, Notes, Unusable};
 
 use crate::error::{RepositoryError, Result};
-use crate::location::Location;
+use crate::location::{Keys, Location};
 use crate::segment_defect::SegmentDefect;
 use crate::verification_records::VerificationRecord;
 
@@ -32,7 +32,7 @@ impl VaultSegments {
     }
 
     /// A vault cannot be read.
-    pub(crate) fn find(folder: &Folder) -> Result<Option<VaultRead>> {
+    pub(crate) fn find(folder: &Folder, _keys: &Keys) -> Result<Option<VaultRead>> {
         if !Self::are_in(folder)? {
             return Ok(None);
         }

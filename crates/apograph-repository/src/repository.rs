@@ -26,7 +26,7 @@ use apograph_manifest::{
 use apograph_wal::TimelineState;
 
 use crate::error::{RepositoryError, Result};
-use crate::location::Location;
+use crate::location::{Keys, Location};
 use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
 use crate::segment::StoredFile;
@@ -104,7 +104,7 @@ impl Repository {
             Err(IoError::NotAFolder { .. }) => return Err(no_repository("it is a file")),
             Err(error) => return Err(error.into()),
         };
-        let found = Self::of_some_backup(&folder, context, sums)?;
+        let found = Self::of_some_backup((&folder, &location.keys), context, sums)?;
         tell_damaged(&found.notes, context.monitor);
         Ok(found)
     }
@@ -117,13 +117,19 @@ impl Repository {
     /// As [`Repository::open`].
     pub fn summed(self, context: Context<'_>) -> Result<Self> {
         match &self.place {
-            SegmentPlace::Folder(folder) => Self::of_some_backup(folder, context, true),
+            SegmentPlace::Folder(folder) => {
+                Self::of_some_backup((folder, &Keys::default()), context, true)
+            }
             SegmentPlace::Vault(_) => Ok(self),
         }
     }
 
-    fn of_some_backup(folder: &Folder, context: Context<'_>, sums: bool) -> Result<Self> {
-        if let Some(vault) = VaultSegments::find(folder)? {
+    fn of_some_backup(
+        (folder, keys): (&Folder, &Keys),
+        context: Context<'_>,
+        sums: bool,
+    ) -> Result<Self> {
+        if let Some(vault) = VaultSegments::find(folder, keys)? {
             return Ok(Self::of_vault(vault));
         }
         at_one_moment(folder, context, || {

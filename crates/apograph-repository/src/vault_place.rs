@@ -36,6 +36,14 @@ impl VaultPlace {
         }
     }
 
+    /// A place that has to be there.
+    pub(crate) fn there(location: &Location) -> Result<Self> {
+        Self::find(location)?.ok_or_else(|| RepositoryError::NotARepository {
+            path: location.path(),
+            detail: "there is no such folder".to_owned(),
+        })
+    }
+
     /// Its path, or its address.
     pub(crate) fn path(&self) -> PathBuf {
         match self {
@@ -77,5 +85,16 @@ impl<'d> OpenPlace<'d> {
             path: store.place().into(),
             detail: "it is no vault".to_owned(),
         })
+    }
+}
+
+/// Nothing is written for everybody that was to be for some.
+pub(crate) fn no_vault_for(location: &Location) -> Result<()> {
+    match location.keys.recipients {
+        None => Ok(()),
+        Some(_) => Err(RepositoryError::NotARepository {
+            path: location.path(),
+            detail: "it is no vault, and nothing else is encrypted".to_owned(),
+        }),
     }
 }

@@ -8,12 +8,13 @@ use apograph_format::Detail;
 use apograph_io::{Context, Folder, IoError, RealDisk, Source, SystemClock, spool_file};
 use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, SegmentRecord, Unusable};
 use apograph_store::StoreError;
+use apograph_vault::wrap::{Identities, WrapError};
 use apograph_vault::{
     Catalog, CatalogSegment, Check, Stored, VaultError, VaultHead, find_vault, read_segment,
 };
 
 use crate::error::Result;
-use crate::location::{Location, LocationOf};
+use crate::location::{Keys, Location, LocationOf};
 use crate::segment_defect::SegmentDefect;
 use crate::vault_place::VaultPlace;
 
@@ -21,6 +22,7 @@ use crate::vault_place::VaultPlace;
 #[derive(Debug)]
 pub(crate) struct VaultSegments {
     pub(crate) place: VaultPlace,
+    identities: Identities,
     pub(crate) stored: HashMap<FileName, Stored>,
     /// What verifications found, by the index of the entry, in order.
     pub(crate) checks: Vec<(usize, Check)>,
@@ -32,6 +34,8 @@ pub(crate) struct VaultRead {
     pub(crate) entries: Vec<ChainEntry>,
     pub(crate) evidence: Option<Evidence>,
     pub(crate) notes: Notes,
+    /// For whom new segments are encrypted.
+    pub(crate) recipients: Vec<String>,
 }
 
 impl VaultSegments {
@@ -42,32 +46,35 @@ impl VaultSegments {
     }
 
     /// Reads the catalog of the vault in a folder; `None` where that is none.
-    pub(crate) fn find(folder: &Folder) -> Result<Option<VaultRead>> {
+    pub(crate) fn find(folder: &Folder, keys: &Keys) -> Result<Option<VaultRead>> {
         if !Self::are_in(folder)? {
             return Ok(None);
         }
-        Self::read(VaultPlace::Folder(folder.clone())).map(Some)
+        Self::read(VaultPlace::Folder(folder.clone()), keys).map(Some)
     }
 
     /// Reads the catalog of the vault in a store; `None` of a folder.
     pub(crate) fn in_store(location: &Location) -> Result<Option<VaultRead>> {
         match &location.of {
-            LocationOf::Store(store) => Self::read(VaultPlace::Store(store.clone())).map(Some),
+            LocationOf::Store(store) => {
+                let place = VaultPlace::Store(store.clone());
+                Self::read(place, &location.keys).map(Some)
+            }
             LocationOf::Path(_) => Ok(None),
         }
     }
 
     /// Reads the catalog of the vault in a place.
-    fn read(place: VaultPlace) -> Result<VaultRead> {
+    fn read(place: VaultPlace, keys: &Keys) -> Result<VaultRead> {
         let opened = place.open(&RealDisk);
         let head = opened.vault()?;
         let catalog = Catalog::open(opened.store(), &SystemClock, "")?;
-        Self::of(place, &head, &catalog)
+        Self::of((place, keys), &head, &catalog)
     }
 
     /// What a catalog says.
     pub(crate) fn of(
-        place: VaultPlace,
+        (place, keys): (VaultPlace, &Keys),
         head: &VaultHead,
         catalog: &Catalog<'_>,
     ) -> Result<VaultRead> {
@@ -85,12 +92,14 @@ impl VaultSegments {
         Ok(VaultRead {
             segments: Self {
                 place,
+                identities: keys.identities.clone(),
                 stored,
                 checks,
             },
             entries,
             evidence: settings.evidence,
             notes,
+            recipients: settings.recipients,
         })
     }
 
@@ -109,7 +118,8 @@ impl VaultSegments {
         let failed = |operation| self.failed(operation, name);
         let mut file = spool_file().map_err(failed("fetch"))?;
         let opened = self.place.open(context.disk);
-        let read = read_segment(opened.store(), name, stored, context, &mut |piece| {
+        let (store, stored) = (opened.store(), (name, stored));
+        let read = read_segment(store, stored, &self.identities, context, &mut |piece| {
             let written = file.write_all(piece);
             written.map_err(|error| VaultError::Io(failed("fetch")(error)))
         });
@@ -143,6 +153,20 @@ pub(crate) fn defect(
     match error {
         VaultError::Io(error) => error.into(),
         VaultError::Store(StoreError::Missing { .. }) => Unusable::Missing.into(),
+        VaultError::Wrap {
+            source: source @ WrapError::NoIdentity { .. },
+            ..
+        } => {
+            let detail = source.into();
+            Unusable::NoIdentity { detail }.into()
+        }
+        VaultError::Wrap {
+            source: source @ WrapError::NotBuiltIn,
+            ..
+        } => {
+            let detail = source.into();
+            Unusable::Unsupported { detail }.into()
+        }
         error @ (VaultError::Store(StoreError::EndedEarly { .. })
         | VaultError::Object { .. }
         | VaultError::Wrap { .. }) => damaged(error.into()),

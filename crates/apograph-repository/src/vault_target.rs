@@ -12,22 +12,24 @@ use std::path::PathBuf;
 use apograph_format::UnixMillis;
 use apograph_io::{Context, Folder, IoError, Mode, random};
 use apograph_manifest::{Nonce, SegmentRecord};
+use apograph_vault::wrap::Recipients;
 use apograph_vault::{
-    Catalog, CatalogChange, Committed, SegmentId, StoredSegment, VaultError, put_segment,
+    Catalog, CatalogChange, Committed, Form, SegmentId, StoredSegment, VaultError, put_segment,
 };
 
 use crate::addition::{Addition, NewSegment, evidence_for};
 use crate::error::{RepositoryError, Result};
-use crate::location::{Location, LocationOf};
+use crate::location::{Keys, Location, LocationOf};
 use crate::pack::Pack;
 use crate::place::check_outside_logs;
 use crate::repository::Repository;
-use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
+use crate::vault_place::{OpenPlace, VaultPlace, WRITER, no_vault_for};
 use crate::vault_segments::VaultSegments;
 
 /// A vault to which is added.
 pub(crate) struct VaultTarget<'a> {
     place: VaultPlace,
+    keys: Keys,
     opened: OpenPlace<'a>,
     context: Context<'a>,
     staging: Staging<'a>,
@@ -36,15 +38,18 @@ pub(crate) struct VaultTarget<'a> {
 impl<'a> VaultTarget<'a> {
     /// The vault at a location; `None` where a folder is none, or is not there.
     pub(crate) fn find(location: Location, context: Context<'a>) -> Result<Option<Self>> {
-        let place = match location.of {
-            LocationOf::Store(store) => VaultPlace::Store(store),
-            LocationOf::Path(path) => match Folder::find(&path) {
+        let place = match &location.of {
+            LocationOf::Store(store) => VaultPlace::Store(store.clone()),
+            LocationOf::Path(path) => match Folder::find(path) {
                 Ok(Some(folder)) if VaultSegments::are_in(&folder)? => {
-                    check_outside_logs(&folder, &path)?;
+                    check_outside_logs(&folder, path)?;
                     VaultPlace::Folder(folder)
                 }
                 // What else is there is no vault, and somebody else's to tell of.
-                Ok(_) | Err(IoError::NotAFolder { .. }) => return Ok(None),
+                Ok(_) | Err(IoError::NotAFolder { .. }) => {
+                    no_vault_for(&location)?;
+                    return Ok(None);
+                }
                 Err(error) => return Err(error.into()),
             },
         };
@@ -53,6 +58,7 @@ impl<'a> VaultTarget<'a> {
         Ok(Some(Self {
             staging: Staging::new(context)?,
             place,
+            keys: location.keys,
             opened,
             context,
         }))
@@ -71,8 +77,10 @@ impl<'a> VaultTarget<'a> {
         let head = self.opened.vault()?;
         let store = self.opened.store();
         let catalog = Catalog::open(store, self.context.clock, WRITER)?;
-        let read = VaultSegments::of(self.place.clone(), &head, &catalog)?;
+        let read = VaultSegments::of((self.place.clone(), &self.keys), &head, &catalog)?;
+        let wanted = self.keys.recipients.as_ref();
         let vault = HeldVault {
+            recipients: catalog.recipients(&read.recipients, wanted)?,
             place: &self.opened,
             staging: &self.staging.folder,
             looked: Cell::new(read.notes.looked_until),
@@ -117,6 +125,7 @@ impl Drop for Staging<'_> {
 pub(crate) struct HeldVault<'w> {
     place: &'w OpenPlace<'w>,
     staging: &'w Folder,
+    recipients: Option<Recipients>,
     /// It stays as it was read.
     catalog: Catalog<'w>,
     /// Every commit before this time is in the vault.
@@ -186,10 +195,10 @@ impl HeldVault<'_> {
             kind: record.segment.kind,
             nonce: Nonce::new(random()?),
         };
-        let packing = Pack::Best.of(id.kind);
+        let form = Form::from(Pack::Best.of(id.kind)).encrypted_for(self.recipients.as_ref());
         let source = file.source()?;
         let (store, bytes) = (self.place.store(), source.bytes());
-        Ok(put_segment(store, id, bytes, record, packing, context)?)
+        Ok(put_segment(store, id, bytes, record, form, context)?)
     }
 
     /// Notes until when it was looked, where that is not noted.

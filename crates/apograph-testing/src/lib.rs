@@ -8,6 +8,7 @@
 //! - [`encoding`]: what the engines write, made by other code than what reads it;
 //! - [`effort`]: how much a test does;
 //! - [`errors`]: that no error says what its source says;
+//! - [`keys`]: keys that encrypt nothing that is secret;
 //! - [`stage`]: a repository of an engine, to be changed;
 //! - [`store`]: what every store promises, and one that fails as it is told;
 //! - [`scratch`]: a temporary folder in memory;
@@ -23,6 +24,7 @@ pub mod encoding;
 pub mod errors;
 pub mod fixtures;
 pub mod fuzz;
+pub mod keys;
 pub mod scratch;
 pub mod stage;
 pub mod store;

@@ -2,6 +2,7 @@
 
 use apograph_io::Clock;
 use apograph_store::Store;
+use apograph_wrap::Recipients;
 
 use crate::change::CatalogChange;
 use crate::contents::{CatalogSegment, EachSegment, Settings, Since};
@@ -76,6 +77,35 @@ impl<'s> Catalog<'s> {
     /// That of `each`, and as [`Catalog::open`].
     pub fn read(&self, each: &mut EachSegment<'_>) -> Result<Settings> {
         read(&self.log, &[], each)
+    }
+
+    /// For whom what is added is to be encrypted, by the [settings](Settings::recipients) that
+    /// [`Catalog::read`] returned; `None` where it is for everybody to read. `wanted` are those that
+    /// it has to be for, if that is known.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::RecipientsDiffer`] where it is for others; [`VaultError::TooNew`] where a key is
+    /// of a kind that is not known here.
+    pub fn recipients(
+        &self,
+        keys: &[String],
+        wanted: Option<&Recipients>,
+    ) -> Result<Option<Recipients>> {
+        let found = (!keys.is_empty()).then(|| Recipients::of(keys)).transpose();
+        let found = found.map_err(|error| VaultError::TooNew {
+            place: self.place(),
+            version: self.version(),
+            detail: error.into(),
+        })?;
+        match (&found, wanted) {
+            (_, None) => Ok(found),
+            (Some(recipients), Some(wanted)) if recipients.are(wanted) => Ok(found),
+            _ => Err(VaultError::RecipientsDiffer {
+                place: self.place(),
+                keys: keys.to_vec(),
+            }),
+        }
     }
 
     /// Adds a version with these changes.

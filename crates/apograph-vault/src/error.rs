@@ -4,7 +4,7 @@ use apograph_format::{Code, Detail};
 use apograph_io::IoError;
 use apograph_manifest::{FileName, NotAFileName};
 use apograph_store::{ObjectName, StoreError};
-use apograph_wrap::WrapError;
+use apograph_wrap::{KeyError, WrapError};
 
 /// A vault could not be read or changed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,9 @@ pub enum VaultError {
     /// A segment cannot have its name.
     #[error(transparent)]
     Name(#[from] NotAFileName),
+    /// The recipients cannot be those that were asked for.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A segment could not be wrapped or unwrapped.
     #[error("segment {segment}")]
     Wrap {
@@ -77,6 +80,14 @@ pub enum VaultError {
         #[source]
         detail: Detail,
     },
+    /// The segments of a vault are encrypted for others than they have to be.
+    #[error("{place} encrypts its segments for {}", whom(.keys))]
+    RecipientsDiffer {
+        /// The store.
+        place: String,
+        /// For whom.
+        keys: Vec<String>,
+    },
     /// Other writers were faster, time after time.
     #[error("others write to {place} all the time")]
     Busy {
@@ -99,13 +110,23 @@ impl VaultError {
             Self::Store(error) => error.code(),
             Self::Io(error) => error.code(),
             Self::Name(error) => error.code(),
+            Self::Key(error) => error.code(),
             Self::Wrap { source, .. } => source.code(),
             Self::Object { .. } => Code::CorruptSegment,
             Self::NotAVault { .. } => Code::NotARepository,
             Self::Head { .. } | Self::Catalog { .. } => Code::CorruptManifest,
             Self::TooNew { .. } => Code::UnsupportedVersion,
+            Self::RecipientsDiffer { .. } => Code::RecipientsDiffer,
             Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
         }
+    }
+}
+
+fn whom(keys: &[String]) -> String {
+    if keys.is_empty() {
+        "nobody: everybody reads them".to_owned()
+    } else {
+        keys.join(" and ")
     }
 }
 

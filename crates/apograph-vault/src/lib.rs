@@ -29,6 +29,7 @@ mod change;
 mod contents;
 mod error;
 mod log;
+mod object_streams;
 mod objects;
 mod segment;
 mod sha256;
@@ -49,8 +50,10 @@ pub use catalog::{Catalog, Committed};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use error::{Result, VaultError};
-pub use objects::{Packing, check_objects, put_segment, read_segment};
-pub use segment::{Check, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment, Wrapping};
+pub use objects::{Form, Packing, check_objects, put_segment, read_segment};
+pub use segment::{
+    Check, Encryption, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment, Wrapping,
+};
 pub use sha256::Sha256;
 pub use vault::{VaultHead, create_vault, find_vault};
 pub use version::CATALOG;

@@ -4,20 +4,17 @@ use std::io::{self, Read, Write};
 
 use apograph_io::{Bytes, Context};
 use apograph_manifest::{FileName, SegmentRecord};
-use apograph_store::{ObjectName, Store, StoreError, Upload};
-use apograph_wrap::{Compression, WrapError, unwrap, wrap};
+use apograph_store::{Store, StoreError};
+use apograph_wrap::{Compression, Identities, Recipients, WrapError, unwrap, wrap};
 use serde::Serialize;
-use sha2::Digest;
 
 use crate::error::{Result, VaultError};
-use crate::segment::{SegmentId, Stored, StoredObject, StoredSegment, Wrapping};
-use crate::sha256::Sha256;
+use crate::object_streams::{ObjectReader, ObjectWriter};
+use crate::segment::{Encryption, SegmentId, Stored, StoredSegment, Wrapping};
 
 /// The plain bytes of an object; the last one of a segment has what is left. An upload that was cut
 /// off is begun anew by the object.
 const OBJECT_BYTES: usize = 1 << 30;
-/// So much of an object is asked for at a time.
-const PIECE_BYTES: u64 = 4 << 20;
 const OTHER_HASH: &str = "it has another hash than the catalog says";
 
 /// What a wrapped object says of its segment.
@@ -46,7 +43,41 @@ impl Packing {
     }
 }
 
+/// What the objects of a segment are made by.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<'r> {
+    packing: Packing,
+    recipients: Option<&'r Recipients>,
+}
+
+impl<'r> Form<'r> {
+    /// The same, encrypted for some, if any.
+    #[must_use]
+    pub const fn encrypted_for(self, recipients: Option<&'r Recipients>) -> Self {
+        let packing = self.packing;
+        Self {
+            packing,
+            recipients,
+        }
+    }
+
+    fn encryption(self) -> Option<Encryption> {
+        self.recipients.map(|_| Encryption::Age)
+    }
+}
+
+impl From<Packing> for Form<'_> {
+    /// For everybody to read.
+    fn from(packing: Packing) -> Self {
+        Self {
+            packing,
+            recipients: None,
+        }
+    }
+}
+
 /// Writes the objects of a segment, and gives it the name that they have. No catalog names it yet.
+/// What is encrypted is decrypted again and compared before it is handed to the store.
 ///
 /// # Errors
 ///
@@ -57,33 +88,33 @@ pub fn put_segment<'a>(
     id: SegmentId,
     plain: impl Into<Bytes<'a>>,
     record: SegmentRecord,
-    packing: Packing,
+    form: impl Into<Form<'a>>,
     context: Context<'_>,
 ) -> Result<StoredSegment> {
-    let mut record = record;
+    let (mut record, form) = (record, form.into());
     record.segment.file = FileName::try_from(id.to_string())?;
-    put_objects(store, plain.into(), record, packing, OBJECT_BYTES, context)
+    put_objects(store, plain.into(), record, form, OBJECT_BYTES, context)
 }
 
 fn put_objects(
     store: &dyn Store,
     plain: Bytes<'_>,
     record: SegmentRecord,
-    packing: Packing,
+    form: Form<'_>,
     object_bytes: usize,
     context: Context<'_>,
 ) -> Result<StoredSegment> {
-    let wrapping = packing.wrapping();
+    let (wrapping, encryption) = (form.packing.wrapping(), form.encryption());
     let name = record.segment.file.clone();
     let of = plain.len().div_ceil(object_bytes).max(1);
     let mut objects = Vec::with_capacity(of);
     for object in 0..of {
         let start = object * object_bytes;
         let part = plain.slice(start..start.saturating_add(object_bytes));
-        let target = StoredSegment::object_name(&name, wrapping, object, of)?;
+        let target = StoredSegment::object_name(&name, (wrapping, encryption), object, of)?;
         let mut out = ObjectWriter::create(store, &target)?;
-        let written = match packing {
-            Packing::Plain => copy(part, context, &mut out),
+        let write = |out: &mut dyn Write| match form.packing {
+            Packing::Plain => copy(part, context, out),
             Packing::Zstd(compression) => {
                 let record = ObjectRecord {
                     record: &record,
@@ -91,8 +122,12 @@ fn put_objects(
                     of,
                 };
                 let record = serde_json::to_vec(&record).unwrap_or_default();
-                wrap(part, &record, compression, context, &mut out).map(drop)
+                wrap(part, &record, compression, context, out).map(drop)
             }
+        };
+        let written = match form.recipients {
+            None => write(&mut out),
+            Some(recipients) => recipients.encrypt(&mut out, write),
         };
         out.check()?;
         written.map_err(failed(&name))?;
@@ -100,7 +135,11 @@ fn put_objects(
     }
     Ok(StoredSegment {
         record,
-        stored: Stored { wrapping, objects },
+        stored: Stored {
+            wrapping,
+            encryption,
+            objects,
+        },
         check: None,
     })
 }
@@ -111,17 +150,23 @@ fn put_objects(
 ///
 /// [`VaultError::Store`]: [`StoreError::Missing`] and [`StoreError::EndedEarly`] where an object is
 /// not all there; [`VaultError::Object`] and [`VaultError::Wrap`] where it is not what was written,
-/// of which some may have been handed on; that of `each`.
+/// of which some may have been handed on; [`WrapError::NoIdentity`] in that where none of the
+/// identities opens it; that of `each`.
 pub fn read_segment(
     store: &dyn Store,
-    segment: &FileName,
-    stored: &Stored,
+    (segment, stored): (&FileName, &Stored),
+    identities: &Identities,
     context: Context<'_>,
     each: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let Stored { wrapping, objects } = stored;
+    let Stored {
+        wrapping,
+        encryption,
+        objects,
+    } = stored;
     for (number, object) in objects.iter().enumerate() {
-        let name = StoredSegment::object_name(segment, *wrapping, number, objects.len())?;
+        let form = (*wrapping, *encryption);
+        let name = StoredSegment::object_name(segment, form, number, objects.len())?;
         let mut reader = ObjectReader::open(store, &name, object.size_bytes, context);
         let mut refused = None;
         let mut hand_on = |piece: &[u8]| {
@@ -130,15 +175,27 @@ pub fn read_segment(
                 WrapError::Write(io::ErrorKind::Other.into())
             })
         };
-        let read = match wrapping {
-            Wrapping::Plain => hand_on_all(&mut reader, hand_on),
-            Wrapping::Zstd => unwrap(&mut reader, context, &mut hand_on).map(drop),
+        let mut unpack = |reader: &mut dyn Read| match wrapping {
+            Wrapping::Plain => hand_on_all(reader, &mut hand_on),
+            Wrapping::Zstd => unwrap(reader, context, &mut hand_on).map(drop),
+        };
+        let read = match encryption {
+            None => unpack(&mut reader),
+            Some(Encryption::Age) => identities.decrypt(&mut reader, unpack),
         };
         if let Some(error) = refused.or_else(|| reader.error.take()) {
             return Err(error);
         }
-        // Damage says where it is, which the hash of the object does not.
-        read.map_err(failed(segment))?;
+        let is_for_others = match read {
+            Ok(()) => Ok(()),
+            // With a damaged header it would be for nobody: the hash tells.
+            Err(error @ WrapError::NoIdentity { given: 1.. }) => {
+                reader.sum_rest()?;
+                Err(failed(segment)(error))
+            }
+            // Damage says where it is, which the hash does not.
+            Err(error) => return Err(failed(segment)(error)),
+        };
         if reader.finish() != object.sha256 {
             return Err(VaultError::Object {
                 place: store.place(),
@@ -146,6 +203,7 @@ pub fn read_segment(
                 detail: OTHER_HASH.to_owned(),
             });
         }
+        is_for_others?;
     }
     Ok(())
 }
@@ -162,9 +220,10 @@ pub fn check_objects(
     stored: &Stored,
     context: Context<'_>,
 ) -> Result<()> {
-    let Stored { wrapping, objects } = stored;
+    let form = (stored.wrapping, stored.encryption);
+    let objects = &stored.objects;
     for (number, object) in objects.iter().enumerate() {
-        let name = StoredSegment::object_name(segment, *wrapping, number, objects.len())?;
+        let name = StoredSegment::object_name(segment, form, number, objects.len())?;
         let differs = |detail: String| VaultError::Object {
             place: store.place(),
             name: name.clone(),
@@ -180,10 +239,7 @@ pub fn check_objects(
             return Err(differs(detail));
         }
         let mut reader = ObjectReader::open(store, &name, size_bytes, context);
-        while reader.next < size_bytes {
-            reader.next_piece()?;
-            context.monitor.advance(reader.piece.len() as u64);
-        }
+        reader.sum_rest()?;
         if reader.finish() != object.sha256 {
             return Err(differs(OTHER_HASH.to_owned()));
         }
@@ -218,7 +274,7 @@ fn copy(
 }
 
 fn hand_on_all(
-    reader: &mut ObjectReader<'_>,
+    reader: &mut dyn Read,
     mut each: impl FnMut(&[u8]) -> std::result::Result<(), WrapError>,
 ) -> std::result::Result<(), WrapError> {
     let mut piece = vec![0; 64 << 10];
@@ -230,128 +286,6 @@ fn hand_on_all(
     }
 }
 
-/// Writes an object, and sums it.
-struct ObjectWriter<'s> {
-    upload: Box<dyn Upload + 's>,
-    sha256: sha2::Sha256,
-    size_bytes: u64,
-    /// What the store said, of which the writer of a stream knows nothing.
-    error: Option<StoreError>,
-}
-
-impl<'s> ObjectWriter<'s> {
-    fn create(store: &'s dyn Store, name: &ObjectName) -> Result<Self> {
-        Ok(Self {
-            upload: store.upload(name)?,
-            sha256: sha2::Sha256::new(),
-            size_bytes: 0,
-            error: None,
-        })
-    }
-
-    fn check(&mut self) -> Result<()> {
-        self.error.take().map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    fn finish(self, store: &dyn Store, name: &ObjectName) -> Result<StoredObject> {
-        self.upload.finish()?;
-        let found = store.size(name)?;
-        if found != Some(self.size_bytes) {
-            let written = self.size_bytes;
-            return Err(VaultError::Object {
-                place: store.place(),
-                name: name.clone(),
-                detail: format!("{written} bytes were written, and it has {found:?}"),
-            });
-        }
-        Ok(StoredObject {
-            size_bytes: self.size_bytes,
-            sha256: Sha256::new(self.sha256.finalize().into()),
-        })
-    }
-}
-
-impl Write for ObjectWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.upload.write(bytes).map_err(|error| {
-            self.error = Some(error);
-            io::ErrorKind::Other
-        })?;
-        self.sha256.update(bytes);
-        self.size_bytes += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Reads an object from its front to its back, and sums it.
-struct ObjectReader<'s> {
-    store: &'s dyn Store,
-    name: &'s ObjectName,
-    context: Context<'s>,
-    size_bytes: u64,
-    piece: Vec<u8>,
-    /// How much of the piece was handed on.
-    taken: usize,
-    /// Where the next piece begins.
-    next: u64,
-    sha256: sha2::Sha256,
-    error: Option<VaultError>,
-}
-
-impl<'s> ObjectReader<'s> {
-    fn open(
-        store: &'s dyn Store,
-        name: &'s ObjectName,
-        size_bytes: u64,
-        context: Context<'s>,
-    ) -> Self {
-        Self {
-            store,
-            name,
-            context,
-            size_bytes,
-            piece: Vec::new(),
-            taken: 0,
-            next: 0,
-            sha256: sha2::Sha256::new(),
-            error: None,
-        }
-    }
-
-    fn next_piece(&mut self) -> Result<()> {
-        let end = self.size_bytes.min(self.next + PIECE_BYTES);
-        self.context.take(end - self.next)?;
-        self.piece = self.store.read_range(self.name, self.next..end)?;
-        self.sha256.update(&self.piece);
-        (self.taken, self.next) = (0, end);
-        Ok(())
-    }
-
-    /// The hash of what was read.
-    fn finish(self) -> Sha256 {
-        Sha256::new(self.sha256.finalize().into())
-    }
-}
-
-impl Read for ObjectReader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.piece.len() && self.next < self.size_bytes {
-            self.next_piece().map_err(|error| {
-                self.error = Some(error);
-                io::ErrorKind::Other
-            })?;
-        }
-        let mut rest = self.piece.get(self.taken..).unwrap_or_default();
-        let count = rest.read(buffer)?;
-        self.taken += count;
-        Ok(count)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use apograph_io::{Folder, Mode, RealDisk};
@@ -359,6 +293,7 @@ mod tests {
     use apograph_testing::scratch::scratch;
 
     use super::*;
+    use crate::sha256::Sha256;
 
     fn record() -> SegmentRecord {
         let record = r#"{
@@ -383,9 +318,27 @@ mod tests {
         let opened = Folder::open(folder.path()).expect("a folder");
         let store = FolderStore::new(&RealDisk, opened, Mode::PRIVATE);
         let plain: Vec<u8> = (0_u32..20_000).flat_map(u32::to_le_bytes).collect();
-        for (packing, extension) in [(Packing::Plain, "seg"), (ZSTD, "zst")] {
+        #[cfg(feature = "encryption")]
+        let (recipients, identities) = {
+            use apograph_testing::keys::ALICE;
+            let mut identities = Identities::default();
+            identities.add(ALICE.identity).expect("an identity");
+            (
+                Recipients::of([ALICE.recipient]).expect("a key"),
+                identities,
+            )
+        };
+        #[cfg(not(feature = "encryption"))]
+        let identities = Identities::default();
+        let forms: [(Form<'_>, &str); _] = [
+            (Packing::Plain.into(), "seg"),
+            (ZSTD.into(), "zst"),
+            #[cfg(feature = "encryption")]
+            (Form::from(ZSTD).encrypted_for(Some(&recipients)), "zst.age"),
+        ];
+        for (form, extension) in forms {
             let context = Context::default();
-            let segment = put_objects(&store, (&plain).into(), record(), packing, 30_000, context);
+            let segment = put_objects(&store, (&plain).into(), record(), form, 30_000, context);
             let segment = segment.expect("written");
             let names = ["0000", "0001", "0002"];
             let names = names.map(|it| format!("segments/some-increment.{it}.{extension}"));
@@ -395,8 +348,8 @@ mod tests {
                 assert_eq!(Sha256::of(&bytes), object.sha256);
             }
             let mut again = Vec::new();
-            let (name, stored) = (segment.name(), &segment.stored);
-            read_segment(&store, name, stored, context, &mut |piece| {
+            let stored = (segment.name(), &segment.stored);
+            read_segment(&store, stored, &identities, context, &mut |piece| {
                 again.extend_from_slice(piece);
                 Ok(())
             })

@@ -59,6 +59,14 @@ impl Wrapping {
     }
 }
 
+/// How the objects of a segment are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    /// With age, for those who were the recipients then.
+    Age,
+}
+
 /// An object that holds a segment, or a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,6 +83,9 @@ pub struct StoredObject {
 pub struct Stored {
     /// How they are made.
     pub wrapping: Wrapping,
+    /// How that is encrypted; `None` where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
     /// What they unwrap to, one after the other, is the segment.
     pub objects: Vec<StoredObject>,
 }
@@ -109,16 +120,17 @@ impl StoredSegment {
     /// several.
     pub(crate) fn object_name(
         name: &FileName,
-        wrapping: Wrapping,
+        (wrapping, encryption): (Wrapping, Option<Encryption>),
         number: usize,
         count: usize,
     ) -> Result<ObjectName, StoreError> {
         let extension = wrapping.extension();
-        let text = if count == 1 {
-            format!("{SEGMENTS}/{name}.{extension}")
-        } else {
-            format!("{SEGMENTS}/{name}.{number:04}.{extension}")
+        let number = match count {
+            1 => String::new(),
+            _ => format!(".{number:04}"),
         };
+        let age = encryption.map_or("", |Encryption::Age| ".age");
+        let text = format!("{SEGMENTS}/{name}{number}.{extension}{age}");
         Ok(ObjectName::parse(text)?)
     }
 }

@@ -4,9 +4,11 @@ use apograph_format::{Detail, UnixMillis};
 use apograph_io::{Clock, random};
 use apograph_manifest::RepositoryId;
 use apograph_store::{Created, ObjectName, Store, StoreError};
+use apograph_wrap::Recipients;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
+use crate::change::CatalogChange;
 use crate::error::{Result, VaultError};
 use crate::version::json;
 
@@ -26,13 +28,19 @@ pub struct VaultHead {
     pub created_at: UnixMillis,
 }
 
-/// Makes a place a vault, in which nothing is. Its head comes last, so that a place that has one has a
-/// catalog too.
+/// Makes a place a vault, in which nothing is, and whose segments are encrypted for these recipients,
+/// if any. Its head comes last, so that a place that has one has a catalog too.
 ///
 /// # Errors
 ///
-/// [`VaultError::Head`] where it is one already; [`VaultError::Store`].
-pub fn create_vault(store: &dyn Store, clock: &dyn Clock, writer: &str) -> Result<VaultHead> {
+/// [`VaultError::Head`] where it is one already; [`VaultError::RecipientsDiffer`] where one was begun
+/// there, for other recipients; [`VaultError::Store`].
+pub fn create_vault(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    writer: &str,
+    recipients: Option<&Recipients>,
+) -> Result<VaultHead> {
     let taken = || VaultError::Head {
         place: store.place(),
         detail: "it is a vault already".into(),
@@ -45,7 +53,17 @@ pub fn create_vault(store: &dyn Store, clock: &dyn Clock, writer: &str) -> Resul
         id: RepositoryId::new(random()?),
         created_at: clock.now(),
     };
-    Catalog::create(store, clock, writer, &[])?;
+    let keys = recipients.map(Recipients::keys);
+    let changes: Vec<_> = keys
+        .map(|keys| CatalogChange::Recipients { keys })
+        .into_iter()
+        .collect();
+    let catalog = Catalog::create(store, clock, writer, &changes)?;
+    if recipients.is_some() {
+        // It can be another writer's.
+        let settings = catalog.read(&mut |_| Ok(()))?;
+        catalog.recipients(&settings.recipients, recipients)?;
+    }
     match store.create(&name()?, json(&head).as_bytes())? {
         Created::New => Ok(head),
         Created::Taken => Err(taken()),

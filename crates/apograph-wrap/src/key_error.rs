@@ -31,6 +31,15 @@ pub enum KeyError {
         /// It, which is public.
         key: String,
     },
+    /// A recipient that is to be left out is none.
+    #[error("{key} is none of the recipients")]
+    NotThere {
+        /// It.
+        key: String,
+    },
+    /// All recipients would be left out.
+    #[error("no recipient would be left, and everybody could read what is added from then on")]
+    NoneLeft,
     /// A file of identities cannot be used.
     #[error("there is no identity that can be used: {detail}")]
     Identity {

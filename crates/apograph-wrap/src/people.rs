@@ -44,14 +44,47 @@ impl Recipients {
                 found.push(key);
             }
         }
-        match found.len() {
-            0 => Err(KeyError::NoRecipient),
-            1..=RECIPIENTS_MAX => Ok(Self { keys: found }),
+        Self::some(found, KeyError::NoRecipient)
+    }
+
+    fn some(keys: Vec<RecipientKey>, none: KeyError) -> std::result::Result<Self, KeyError> {
+        match keys.len() {
+            0 => Err(none),
+            1..=RECIPIENTS_MAX => Ok(Self { keys }),
             count => Err(KeyError::TooMany {
                 count,
                 max: RECIPIENTS_MAX,
             }),
         }
+    }
+
+    /// These, and more.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::TooMany`].
+    pub fn and(&self, more: &Self) -> std::result::Result<Self, KeyError> {
+        let new = more.keys.iter().filter(|key| !self.has(key));
+        let keys = self.keys.iter().chain(new).cloned().collect();
+        Self::some(keys, KeyError::NoneLeft)
+    }
+
+    /// These, but for some.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotThere`] and [`KeyError::NoneLeft`].
+    pub fn without(&self, less: &Self) -> std::result::Result<Self, KeyError> {
+        if let Some(other) = less.keys.iter().find(|key| !self.has(key)) {
+            let key = other.text();
+            return Err(KeyError::NotThere { key });
+        }
+        let left = self.keys.iter().filter(|key| !less.has(key));
+        Self::some(left.cloned().collect(), KeyError::NoneLeft)
+    }
+
+    fn has(&self, key: &RecipientKey) -> bool {
+        self.keys.iter().any(|other| other.text() == key.text())
     }
 
     /// The keys of a recipients file, one a line: empty lines and those with `#` in front say

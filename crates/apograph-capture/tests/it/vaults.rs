@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
 use apograph_format::SegmentKind;
-use apograph_io::{FileLock, Folder, Mode, RealDisk, SystemClock};
+use apograph_io::{Context, FileLock, Folder, Mode, RealDisk, SystemClock};
 use apograph_manifest::SegmentContent;
 use apograph_repository::vault::store::FolderStore;
+use apograph_repository::vault::wrap::{Identities, Recipients};
 use apograph_repository::vault::{Catalog, CatalogChange};
 use apograph_repository::{Location, Repository, init_vault};
+use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
+use apograph_testing::keys::{ALICE, BOB};
 use apograph_testing::store::{FaultyStore, RequestKind, StoreFault};
 
 use crate::captured::added;
@@ -195,4 +198,49 @@ fn one_backup_of_a_database_at_a_time() {
     assert_eq!(live.refused(Kind::Auto).0, "repository-busy");
     drop(held);
     live.added(Kind::Auto);
+}
+
+/// Who captures has no private key.
+#[test]
+fn an_encrypted_vault_is_added_to_without_its_key() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, SOURCE);
+        let rest = live.hold_back(2);
+        let for_whom = |key| {
+            let recipients = Recipients::of([key]).expect("a key");
+            Location::from(live.repository()).with_recipients(recipients)
+        };
+        let own = for_whom(ALICE.recipient);
+        let options = Options::default();
+        // Long after the log was written: no change of it would go without another time.
+        let clock = ManualClock::default();
+        clock.pass(Duration::from_secs(10 * 365 * 24 * 60 * 60));
+        let context = Context {
+            clock: &clock,
+            ..every_core()
+        };
+        let capture_for = |place: Location| capture(&live.database(), place, &options, context);
+        let error = capture_for(own.clone()).expect_err("it is not there, and would be no vault");
+        assert_eq!(error.code(), "not-a-repository");
+        init_vault(&own, every_core()).expect("a vault");
+        let other = for_whom(BOB.recipient);
+        let error = capture_for(other).expect_err("for others");
+        assert_eq!(error.code(), "recipients-differ");
+        assert_eq!(commits(&live), 0);
+        capture_for(own.clone()).expect("captured");
+        live.append(&rest);
+        let next = added(live.capture_by(Kind::Incremental, context));
+        assert_eq!(next.len(), 1);
+        assert_eq!(commits(&live), COMMITS);
+        let mut identities = Identities::default();
+        identities.add(ALICE.identity).expect("an identity");
+        let own = Location::from(live.repository()).with_identities(identities);
+        for (place, is_read) in [(own, true), (live.repository().into(), false)] {
+            let opened = Repository::open(&place, every_core()).expect("a vault");
+            for entry in opened.chain().entries() {
+                let stored = opened.stored(&entry.segment, every_core());
+                assert_eq!(stored.is_ok(), is_read, "{place}");
+            }
+        }
+    }
 }

@@ -4,6 +4,8 @@
 mod command;
 mod contract;
 mod contract_v2;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod help;
 mod mistakes;
 mod places;

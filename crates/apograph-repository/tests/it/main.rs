@@ -7,6 +7,8 @@ mod contents;
 mod copy;
 mod copy_out;
 mod counting;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod ended_after;
 mod errors;
 mod folder;

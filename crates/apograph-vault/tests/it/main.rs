@@ -1,6 +1,8 @@
 //! The tests of the vault's catalog.
 
 mod catalog;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod faults;
 mod model;
 mod objects;
@@ -72,6 +74,7 @@ fn segment(number: u64) -> StoredSegment {
         record,
         stored: Stored {
             wrapping: Wrapping::Zstd,
+            encryption: None,
             objects: vec![StoredObject {
                 size_bytes: number,
                 sha256: Sha256::of(&number.to_le_bytes()),

@@ -7,7 +7,7 @@ use apograph_store::{Store, StoreError};
 use apograph_testing::clock::ManualClock;
 use apograph_testing::errors::told;
 use apograph_testing::store::{FaultyStore, StoreFault};
-use apograph_vault::wrap::Compression;
+use apograph_vault::wrap::{Compression, Identities};
 use apograph_vault::{
     Packing, Result, StoredSegment, VaultError, create_vault, find_vault, put_segment, read_segment,
 };
@@ -29,8 +29,9 @@ fn put(store: &dyn Store, plain: &[u8], packing: Packing) -> Result<StoredSegmen
 
 fn read(store: &dyn Store, segment: &StoredSegment) -> Result<Vec<u8>> {
     let mut plain = Vec::new();
-    let (name, stored) = (segment.name(), &segment.stored);
-    read_segment(store, name, stored, Context::default(), &mut |piece| {
+    let stored = (segment.name(), &segment.stored);
+    let (identities, context) = (Identities::default(), Context::default());
+    read_segment(store, stored, &identities, context, &mut |piece| {
         plain.extend_from_slice(piece);
         Ok(())
     })?;
@@ -136,9 +137,9 @@ fn whatever_fails_while_it_is_read_is_an_error() {
 fn a_place_becomes_a_vault_once() {
     let (folder, store) = store();
     assert_eq!(find_vault(&store).expect("nothing there"), None);
-    let head = create_vault(&store, &SystemClock, "test").expect("made");
+    let head = create_vault(&store, &SystemClock, "test", None).expect("made");
     assert_eq!(find_vault(&store).expect("a vault"), Some(head));
-    let error = create_vault(&store, &SystemClock, "test").expect_err("twice");
+    let error = create_vault(&store, &SystemClock, "test", None).expect_err("twice");
     assert!(told(&error).ends_with("it is a vault already"));
     let path = folder.path().join("vault.json");
     for text in [
@@ -153,5 +154,5 @@ fn a_place_becomes_a_vault_once() {
     }
     // A killed command has made the catalog, and not the head.
     fs::remove_file(&path).expect("removed");
-    create_vault(&store, &SystemClock, "test").expect("made whole");
+    create_vault(&store, &SystemClock, "test", None).expect("made whole");
 }
