@@ -82,6 +82,22 @@ impl Command {
         }
     }
 
+    /// The repositories that it is about.
+    pub(crate) fn locations(&self) -> Vec<Location> {
+        let locations: &[&Location] = match self {
+            Self::Init(words) => &[&words.repo],
+            Self::Copy(words) => &[&words.from, &words.to],
+            Self::Backup(words) => &[&words.repo],
+            Self::Restore(words) => &[&words.repo],
+            Self::List(words) => &[&words.repo],
+            Self::Verify(words) => &[&words.repo],
+            Self::Log(words) => &[&words.repo],
+            Self::Rebuild(words) => &[&words.repo],
+            Self::Inspect(_) | Self::Completions { .. } => &[],
+        };
+        locations.iter().copied().cloned().collect()
+    }
+
     /// The threads that it may use.
     pub(crate) fn threads(&self) -> Threads {
         let asked = self.limits().and_then(|limits| limits.threads.clone());

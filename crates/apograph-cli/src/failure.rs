@@ -261,9 +261,9 @@ impl From<RepositoryError> for Failure {
             RepositoryError::Misplaced { ref path, .. } => failure
                 .about(path)
                 .hinting("name a place outside of that folder; nothing was written"),
-            RepositoryError::IsVault { ref path } => failure.about(path).hinting(
-                "`apograph copy REPO VAULT` copies a repository into it; back up into a repository",
-            ),
+            RepositoryError::IsVault { ref path } => failure
+                .about(path)
+                .hinting("`apograph backup` and `apograph copy` add to a vault"),
             RepositoryError::OtherHistory { ref path } => failure.about(path).hinting(
                 "copy to a path where nothing is, or to a new vault: `apograph init TO --vault`",
             ),

@@ -83,6 +83,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         context,
         terminal: &terminal,
         json,
+        locations: command.locations(),
     };
     let report = carry_out(&session, &command).map_err(|failure| match interrupt.raised() {
         Some((signal, exit)) => failure.interrupted_by(signal, exit),

@@ -21,7 +21,8 @@ pub(crate) fn run(session: &Session<'_>, args: &List) -> Result<Report, Failure>
     let repository = repository.without_damaged();
     output::print(session.json, |out| {
         if session.json {
-            write_object(&repository, &session.terminal.warnings(), out)
+            let warnings = session.terminal.warnings();
+            write_object(&repository, session.traffic(), &warnings, out)
         } else {
             write_text(&repository, out)
         }
@@ -31,6 +32,7 @@ pub(crate) fn run(session: &Session<'_>, args: &List) -> Result<Report, Failure>
 
 fn write_object(
     repository: &Repository,
+    traffic: Option<Value>,
     warnings: &[String],
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -79,6 +81,9 @@ fn write_object(
     let left = temporaries(repository);
     let left = left.map(|(file, size_bytes)| json!({"file": file, "size_bytes": size_bytes}));
     write_list(out, "temporaries", left)?;
+    if let Some(traffic) = traffic {
+        write!(out, ",\"traffic\":{traffic}")?;
+    }
     writeln!(out, ",\"warnings\":{}}}", display::line(&json!(warnings)))
 }
 
@@ -221,11 +226,21 @@ fn row(entry: &ChainEntry) -> [String; 7] {
     ]
 }
 
+/// So much of a random number is shown, with the dash before it.
+const SHOWN_DIGITS: usize = 9;
+
 /// A segment's file without what all have in common, so that a line fits a terminal.
 fn short_name(entry: &ChainEntry) -> &str {
     let file = entry.segment.file.as_str();
-    let name = file.strip_prefix("backup_").unwrap_or(file);
-    name.split_once('.').map_or(name, |(stem, _)| stem)
+    if let Some(name) = file.strip_prefix("backup_") {
+        return name.split_once('.').map_or(name, |(stem, _)| stem);
+    }
+    // Of a vault: the zeros in front and the end of its random number say nothing.
+    let name = file.trim_start_matches('0');
+    let end = name
+        .rfind('-')
+        .map_or(name.len(), |dash| dash + SHOWN_DIGITS);
+    name.get(..end).unwrap_or(name)
 }
 
 /// What was verified, and when; nothing where nothing was.

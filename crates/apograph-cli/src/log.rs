@@ -151,7 +151,11 @@ impl List {
             });
         let (unusable, warnings) = (unusable.collect(), json!(session.terminal.warnings()));
         let (unusable, warnings) = (display::line(&unusable), display::line(&warnings));
-        writeln!(out, "],\"unreadable\":{unusable},\"warnings\":{warnings}}}")
+        write!(out, "],\"unreadable\":{unusable}")?;
+        if let Some(traffic) = session.traffic() {
+            write!(out, ",\"traffic\":{traffic}")?;
+        }
+        writeln!(out, ",\"warnings\":{warnings}}}")
     }
 
     /// Says which segments are left out. In JSON the object has said it.

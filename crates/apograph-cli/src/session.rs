@@ -1,6 +1,8 @@
 //! What a command is given, and what comes of it.
 
 use apograph_io::Context;
+use apograph_repository::Location;
+use apograph_repository::vault::store::Traffic;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -47,12 +49,38 @@ pub(crate) struct Session<'a> {
     /// The monitor of the context.
     pub(crate) terminal: &'a Terminal<'a>,
     pub(crate) json: bool,
+    /// The repositories that the command is about.
+    pub(crate) locations: Vec<Location>,
 }
 
 impl Session<'_> {
+    /// What the command asked of object stores so far; `None` where it asked none.
+    pub(crate) fn traffic(&self) -> Option<Value> {
+        let told: Vec<_> = self
+            .locations
+            .iter()
+            .filter_map(Location::traffic)
+            .collect();
+        let sum = |field: fn(&Traffic) -> u64| told.iter().map(field).sum::<u64>();
+        let value = json!({
+            "puts": sum(|it| it.puts),
+            "posts": sum(|it| it.posts),
+            "gets": sum(|it| it.gets),
+            "heads": sum(|it| it.heads),
+            "lists": sum(|it| it.lists),
+            "deletes": sum(|it| it.deletes),
+            "sent_bytes": sum(|it| it.sent_bytes),
+            "received_bytes": sum(|it| it.received_bytes),
+        });
+        (!told.is_empty()).then_some(value)
+    }
+
     pub(crate) fn print(&self, report: &Report) -> Result<(), Failure> {
         let printed = if self.json && !report.json.is_null() {
             let mut object = report.json.clone();
+            if let Some(traffic) = self.traffic() {
+                object["traffic"] = traffic;
+            }
             object["warnings"] = json!(self.terminal.warnings());
             output::print(true, |out| writeln!(out, "{}", display::line(&object)))
         } else {

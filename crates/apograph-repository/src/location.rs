@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[cfg(feature = "cloud")]
 use apograph_store::CloudStore;
 #[cfg(feature = "vault")]
-use apograph_store::Store;
+use apograph_store::{Store, Traffic};
 #[cfg(feature = "vault")]
 use apograph_vault::wrap::{Identities, Recipients};
 
@@ -91,6 +91,15 @@ impl Location {
             LocationOf::Path(path) => path.clone(),
             #[cfg(feature = "vault")]
             LocationOf::Store(store) => store.place().into(),
+        }
+    }
+
+    /// What went to its store and came from it so far; `None` of a folder.
+    #[cfg(feature = "vault")]
+    pub fn traffic(&self) -> Option<Traffic> {
+        match &self.of {
+            LocationOf::Path(_) => None,
+            LocationOf::Store(store) => store.traffic(),
         }
     }
 

@@ -14,7 +14,8 @@ use apograph_io::{Context, Folder, IoError, Mode, random};
 use apograph_manifest::{Nonce, SegmentRecord};
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
-    Catalog, CatalogChange, Committed, Form, SegmentId, StoredSegment, VaultError, put_segment,
+    Catalog, CatalogChange, Committed, Form, SegmentId, StoredSegment, VaultError, VaultHead,
+    put_segment,
 };
 
 use crate::addition::{Addition, NewSegment, evidence_for};
@@ -28,6 +29,7 @@ use crate::vault_segments::VaultSegments;
 
 /// A vault to which is added.
 pub(crate) struct VaultTarget<'a> {
+    head: VaultHead,
     place: VaultPlace,
     keys: Keys,
     opened: OpenPlace<'a>,
@@ -54,8 +56,8 @@ impl<'a> VaultTarget<'a> {
             },
         };
         let opened = place.open(context.disk);
-        opened.vault()?;
         Ok(Some(Self {
+            head: opened.vault()?,
             staging: Staging::new(context)?,
             place,
             keys: location.keys,
@@ -74,10 +76,9 @@ impl<'a> VaultTarget<'a> {
 
     /// Reads the newest version.
     pub(crate) fn read(&self) -> Result<(Repository, HeldVault<'_>)> {
-        let head = self.opened.vault()?;
         let store = self.opened.store();
         let catalog = Catalog::open(store, self.context.clock, WRITER)?;
-        let read = VaultSegments::of((self.place.clone(), &self.keys), &head, &catalog)?;
+        let read = VaultSegments::of((self.place.clone(), &self.keys), &self.head, &catalog)?;
         let wanted = self.keys.recipients.as_ref();
         let vault = HeldVault {
             recipients: catalog.recipients(&read.recipients, wanted)?,

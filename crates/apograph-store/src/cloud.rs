@@ -9,6 +9,7 @@
 //! written, looked at, and deleted: three requests.
 
 mod client;
+mod counter;
 mod failure;
 mod listing;
 mod requests;
@@ -35,6 +36,7 @@ use self::upload::CloudUpload;
 use crate::error::{Result, StoreError};
 use crate::name::ObjectName;
 use crate::store::{Created, Listing, Store, Upload};
+use crate::traffic::Traffic;
 
 /// What begins the names of the settings in the environment.
 const SETTINGS: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
@@ -282,6 +284,10 @@ impl Store for CloudStore {
             }
             _ => Ok(()),
         }
+    }
+
+    fn traffic(&self) -> Option<Traffic> {
+        Some(self.requests.traffic())
     }
 
     fn now(&self) -> Result<UnixMillis> {

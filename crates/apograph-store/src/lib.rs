@@ -29,6 +29,7 @@ mod name;
 mod probe;
 mod remote;
 mod store;
+mod traffic;
 
 #[doc(no_inline)]
 pub use apograph_format as format;
@@ -42,3 +43,4 @@ pub use name::{NameError, ObjectName};
 pub use probe::{PROBES, probe};
 pub use remote::RemoteError;
 pub use store::{Created, Listing, Object, Store, Upload};
+pub use traffic::Traffic;

@@ -7,6 +7,7 @@ use apograph_format::UnixMillis;
 
 use crate::error::Result;
 use crate::name::ObjectName;
+use crate::traffic::Traffic;
 
 /// A place of objects. Whatever returns without an error is durable.
 ///
@@ -76,6 +77,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// That of the place.
     fn delete(&self, name: &ObjectName) -> Result<()>;
+
+    /// What went to the place and came from it so far; `None` where nobody charges for that.
+    fn traffic(&self) -> Option<Traffic> {
+        None
+    }
 
     /// What the clock of the place says, by which [`Object::modified`] is told.
     ///

@@ -11,6 +11,7 @@ use object_store::list::PaginatedListStore;
 use object_store::multipart::MultipartStore;
 use object_store::{BackoffConfig, ClientOptions, Error as ClientError, ObjectStore, RetryConfig};
 
+use super::counter::Counter;
 use crate::name::is_part;
 use crate::remote::{RETRIES, RETRY_SECONDS, RemoteError};
 
@@ -90,24 +91,30 @@ impl Address {
         format!("{scheme}://{}{slash}{}", self.bucket, self.prefix)
     }
 
-    /// The store, with the settings that are for it.
+    /// The store, with the settings that are for it. What goes over the line is counted.
     pub(super) fn client(
         &self,
         settings: &[(String, String)],
+        counter: &Counter,
     ) -> Result<Arc<dyn Client>, RemoteError> {
         let built = match self.cloud {
-            Cloud::S3 => self.s3(settings),
-            Cloud::Gcs => self.gcs(settings),
-            Cloud::Azure => self.azure(settings),
+            Cloud::S3 => self.s3(settings, counter),
+            Cloud::Gcs => self.gcs(settings, counter),
+            Cloud::Azure => self.azure(settings, counter),
         };
         built.map_err(|error| RemoteError::Settings {
             reason: without_values(&error.to_string(), settings),
         })
     }
 
-    fn s3(&self, settings: &[(String, String)]) -> Result<Arc<dyn Client>, ClientError> {
+    fn s3(
+        &self,
+        settings: &[(String, String)],
+        counter: &Counter,
+    ) -> Result<Arc<dyn Client>, ClientError> {
         let builder = AmazonS3Builder::new()
             .with_client_options(options())
+            .with_http_connector(counter.clone())
             .with_retry(retry())
             .with_disable_bulk_delete(true);
         let builder = known::<AmazonS3ConfigKey>(settings, "AWS_")
@@ -120,9 +127,14 @@ impl Address {
         Ok(Arc::new(builder.build()?))
     }
 
-    fn gcs(&self, settings: &[(String, String)]) -> Result<Arc<dyn Client>, ClientError> {
+    fn gcs(
+        &self,
+        settings: &[(String, String)],
+        counter: &Counter,
+    ) -> Result<Arc<dyn Client>, ClientError> {
         let builder = GoogleCloudStorageBuilder::new()
             .with_client_options(options())
+            .with_http_connector(counter.clone())
             .with_retry(retry());
         let builder = known::<GoogleConfigKey>(settings, "GOOGLE_")
             .fold(builder, |builder, (key, value)| {
@@ -131,9 +143,14 @@ impl Address {
         Ok(Arc::new(builder.with_bucket_name(&self.bucket).build()?))
     }
 
-    fn azure(&self, settings: &[(String, String)]) -> Result<Arc<dyn Client>, ClientError> {
+    fn azure(
+        &self,
+        settings: &[(String, String)],
+        counter: &Counter,
+    ) -> Result<Arc<dyn Client>, ClientError> {
         let builder = MicrosoftAzureBuilder::new()
             .with_client_options(options())
+            .with_http_connector(counter.clone())
             .with_retry(retry());
         let builder = known::<AzureConfigKey>(settings, "AZURE_")
             .fold(builder, |builder, (key, value)| {

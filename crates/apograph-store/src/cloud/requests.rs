@@ -8,11 +8,13 @@ use object_store::path::Path;
 use tokio::time::sleep;
 
 use super::client::{Address, Client};
+use super::counter::Counter;
 use super::failure::remote;
 use super::runtime::{Pending, Runtime};
 use crate::error::{Result, StoreError};
 use crate::name::ObjectName;
 use crate::remote::RemoteError;
+use crate::traffic::Traffic;
 
 /// What comes of a request, with the library's own error.
 pub(super) type Answered<T> = std::result::Result<T, ClientError>;
@@ -21,6 +23,7 @@ pub(super) type Answered<T> = std::result::Result<T, ClientError>;
 pub(super) struct Requests {
     runtime: Runtime,
     client: Arc<dyn Client>,
+    counter: Counter,
     place: String,
     prefix: String,
 }
@@ -33,7 +36,8 @@ impl Requests {
             address: place.clone(),
             source,
         };
-        let client = address.client(settings).map_err(failed)?;
+        let counter = Counter::default();
+        let client = address.client(settings, &counter).map_err(failed)?;
         let runtime = Runtime::start().map_err(|error| {
             let reason = format!("no thread can be started: {error}");
             failed(RemoteError::Refused { reason })
@@ -41,9 +45,15 @@ impl Requests {
         Ok(Self {
             runtime,
             client,
+            counter,
             place,
             prefix: address.prefix.clone(),
         })
+    }
+
+    /// What went over the line so far.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.counter.traffic()
     }
 
     /// Where the objects are.

@@ -22,7 +22,10 @@ impl LifeStage {
             self.small_files[usize::from(backup.repository)] = SmallFiles::of(&folder);
         }
         let alias = self.alias(backup.db, backup.by);
-        let readers = (backup.is_read && folder.is_dir()).then(|| self.readers(&folder));
+        // From a vault without a backup nothing can be restored.
+        let points = self.world.command().restorable(&folder);
+        let has_backup = folder.is_dir() && points.is_ok_and(|points| !points.is_empty());
+        let readers = (backup.is_read && has_backup).then(|| self.readers(&folder));
         self.world
             .back_up_as(name, &repository, backup.mode, alias.as_deref());
         for outcome in readers
