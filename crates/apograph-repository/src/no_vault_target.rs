@@ -23,7 +23,7 @@ impl<'a> VaultTarget<'a> {
     pub(crate) fn find(location: Location, _context: Context<'a>) -> Result<Option<Self>> {
         let LocationOf::Path(path) = location.of;
         match Folder::find(&path) {
-            Ok(Some(folder)) => VaultSegments::find(&folder).map(|_| None),
+            Ok(Some(folder)) => VaultSegments::find(&folder, &location.keys).map(|_| None),
             Ok(None) | Err(IoError::NotAFolder { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }

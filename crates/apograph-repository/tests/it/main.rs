@@ -5,10 +5,12 @@ mod check;
 mod contents;
 #[cfg(feature = "vault")]
 mod copy;
+#[cfg(feature = "vault")]
 mod copy_out;
 mod counting;
 #[cfg(feature = "encryption")]
 mod encryption;
+#[cfg(feature = "vault")]
 mod ended_after;
 mod errors;
 mod folder;

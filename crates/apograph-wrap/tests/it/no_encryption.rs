@@ -1,7 +1,5 @@
 //! Without the feature there are no keys, and that is said.
 
-use std::io::Read;
-
 use apograph_wrap::{Identities, KeyError, Recipients, WrapError};
 
 #[test]
