@@ -334,7 +334,10 @@ impl From<ChainError> for Failure {
                 failure.nearest = Some(Box::new(nearest));
             }
             ChainError::Unreachable { nearest, cause, .. } => {
-                failure.hint = Some(advice(nearest));
+                // With its key, more can be reached than is.
+                if failure.code != Code::IdentityMissing {
+                    failure.hint = Some(advice(nearest));
+                }
                 failure.nearest = Some(Box::new(nearest));
                 failure.file = cause.file().map(|file| file.as_str().into());
             }

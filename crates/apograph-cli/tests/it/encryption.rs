@@ -82,6 +82,9 @@ fn a_vault_is_read_with_its_key_alone() {
             none,
         );
         assert!(!place.folder.path().join("2.grafeo").exists());
+        let (_, object) = place.run("restore OUT/vault OUT/2.grafeo");
+        let hint = object["error"]["hint"].as_str().unwrap();
+        assert!(hint.contains("`--identity FILE`"), "{hint}");
         let (_, verified) = place.run("verify OUT/vault");
         assert_eq!(verified["problems"][0]["code"], json!("identity-missing"));
         assert_eq!(verified["problems"].as_array().unwrap().len(), 4);
