@@ -87,6 +87,7 @@ impl Command {
         let locations: &[&Location] = match self {
             Self::Init(words) => &[&words.repo],
             Self::Copy(words) => &[&words.from, &words.to],
+            Self::Recipients(words) => &[&words.repo],
             Self::Backup(words) => &[&words.repo],
             Self::Restore(words) => &[&words.repo],
             Self::List(words) => &[&words.repo],
