@@ -43,6 +43,8 @@ pub enum Row {
     Turns,
     /// What is written has one bit wrong
     Encoder,
+    /// Copies into vaults and out of them, each operation of which fails or is the last
+    Copy,
     /// Files of a repository that rotted, were cut, lost, swapped or doubled
     Rot,
     /// A repository made to break whoever reads it
@@ -74,6 +76,7 @@ impl Row {
             Self::Permissions => rows::permissions::run(programs),
             Self::Turns => rows::turns::run(programs, extent),
             Self::Encoder => rows::encoder::run(),
+            Self::Copy => rows::copy::run(extent),
             Self::Rot => rows::rot::run(extent),
             Self::Hostile => rows::hostile::run(programs, extent),
         }

@@ -5,9 +5,13 @@
 //! system that has neither such a rename nor links, an object that is being created is empty for a
 //! moment: whoever reads one has to know its own end.
 //!
+//! What was written is read back and compared before it has its name, so that a bit that went wrong on
+//! the way is an error, and no object.
+//!
 //! A file with a temporary name (`.NAME.apograph-tmp`) is what a killed writer left. It is not listed.
 
 use std::fmt;
+use std::io;
 use std::iter;
 use std::ops::Range;
 
@@ -145,7 +149,7 @@ impl Store for FolderStore<'_> {
         let (folder, file) = name.split();
         let folder = self.find_or_create(folder)?;
         let mut staged = self.staged(&folder, file)?;
-        staged.write(bytes)?;
+        append(&mut staged, 0, bytes)?;
         match staged.publish() {
             Ok(()) => Ok(Created::New),
             Err(error) if error.is_already_exists() => Ok(Created::Taken),
@@ -159,6 +163,7 @@ impl Store for FolderStore<'_> {
         Ok(Box::new(FolderUpload {
             store: self,
             staged: self.staged(&folder, file)?,
+            length: 0,
             name: name.clone(),
         }))
     }
@@ -167,7 +172,7 @@ impl Store for FolderStore<'_> {
         let (folder, file) = name.split();
         let folder = self.find_or_create(folder)?;
         let mut staged = self.staged(&folder, file)?;
-        staged.write(bytes)?;
+        append(&mut staged, 0, bytes)?;
         match staged.replace() {
             // Another writer's came in between: it is the newer one, as if it had replaced this one.
             Err(error) if error.is_already_exists() => Ok(()),
@@ -215,12 +220,15 @@ impl Store for FolderStore<'_> {
 struct FolderUpload<'s, 'd> {
     store: &'s FolderStore<'d>,
     staged: StagedFile<'d>,
+    length: usize,
     name: ObjectName,
 }
 
 impl Upload for FolderUpload<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.staged.write(bytes)?)
+        append(&mut self.staged, self.length, bytes)?;
+        self.length += bytes.len();
+        Ok(())
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
@@ -228,6 +236,7 @@ impl Upload for FolderUpload<'_, '_> {
             store,
             staged,
             name,
+            ..
         } = *self;
         staged.publish().map_err(|error| {
             if error.is_already_exists() {
@@ -238,6 +247,24 @@ impl Upload for FolderUpload<'_, '_> {
             }
         })
     }
+}
+
+/// Appends bytes to a file that has so many, and compares what is there then.
+fn append(staged: &mut StagedFile<'_>, length: usize, bytes: &[u8]) -> Result<()> {
+    staged.write(bytes)?;
+    let written = staged.source()?;
+    if written.bytes().skip(length).equal(bytes.into())? {
+        return Ok(());
+    }
+    let differs = io::Error::new(
+        io::ErrorKind::InvalidData,
+        "what is read back is not what was written",
+    );
+    Err(StoreError::Io(IoError::Failed {
+        operation: "write",
+        path: staged.temporary().path(),
+        source: differs,
+    }))
 }
 
 /// What stands at a name, where it is an object.

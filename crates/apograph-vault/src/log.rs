@@ -308,7 +308,8 @@ fn head(
 }
 
 /// The number of the newest version: from the one that the hint names, by doubling steps and then
-/// halves, since none is missing above it; without it, the last that is listed.
+/// halves, since none is missing above it; without it, the last that is listed. Where one is missing
+/// all the same, those after it are listed, and it is told.
 fn newest(store: &dyn Store) -> Result<u64> {
     let is_there = |number: u64| Ok::<_, VaultError>(store.size(&version_name(number)?)?.is_some());
     if let Some(hint) = hint(store)
@@ -326,6 +327,17 @@ fn newest(store: &dyn Store) -> Result<u64> {
                 there = middle;
             } else {
                 gone = middle;
+            }
+        }
+        let last = there;
+        for object in store.list(CATALOG, Some(version_name(last)?.split().1))? {
+            match version_number(&object?.name) {
+                // It came meanwhile.
+                Some(number) if number == there + 1 => there = number,
+                Some(number) if number > there => {
+                    return Err(damaged(store, there + 1, "it is missing"));
+                }
+                _ => {}
             }
         }
         return Ok(there);

@@ -1,6 +1,7 @@
 //! The faults, one module each.
 
 pub mod busy;
+pub mod copy;
 pub mod device;
 pub mod encoder;
 pub mod failing;

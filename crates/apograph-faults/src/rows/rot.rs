@@ -24,10 +24,11 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context as _, Result, anyhow};
-use apograph::format::SegmentName;
+use apograph::format::{Generation, SegmentName};
 use apograph::io::{Context, Folder};
 use apograph::manifest::read_manifest;
-use apograph::repository::Writer;
+use apograph::repository::vault::Packing;
+use apograph::repository::{Pack, Repository, Writer, copy, init_vault};
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 
 use self::chain::{Chain, Sample, Verdict};
@@ -70,6 +71,22 @@ pub fn run(extent: RowExtent) -> Result<RowOutcome> {
             let damages = damage::of(chain.files(), other.files(), extents);
             tally.add(sweep(chain, &damages, &Damage::changes, extent)?);
         }
+        let vaults = vaults(&chains)?;
+        // A quick run takes a packed one and a plain one.
+        let quick = |index: usize| index == usize::from(fixtures.generation() == Generation::Two);
+        for (index, vault) in vaults.iter().enumerate() {
+            if extent == RowExtent::Quick && !quick(index) {
+                continue;
+            }
+            let other = &vaults[(index + 1) % vaults.len()];
+            let extents = Extents {
+                images: extent,
+                others: extent,
+            };
+            let mut damages = damage::of(vault.files(), other.files(), extents);
+            damages.retain(|damage| !is_newest_version(damage, vault));
+            tally.add(sweep(vault, &damages, &Damage::changes, extent)?);
+        }
         for chain in &chains[..1] {
             let flips = forgery::flips(chain.files())?;
             control.add(sweep(chain, &flips, &forgery::changes, extent)?);
@@ -81,6 +98,32 @@ pub fn run(extent: RowExtent) -> Result<RowOutcome> {
         tally: control,
     });
     Ok(RowOutcome::Ran { tally, control })
+}
+
+/// The chains in vaults, packed and plain.
+fn vaults(chains: &[Chain]) -> Result<Vec<Chain>> {
+    let packs = [Pack::Best, Pack::As(Packing::Plain)];
+    let vaults = chains.iter().zip(packs).map(|(chain, pack)| {
+        let folder = scratch()?;
+        init_vault(folder.path(), Context::default())?;
+        let from = Repository::open(chain.path(), Context::default())?;
+        copy(&from, folder.path(), pack, Context::default())?;
+        // It is written with every 32nd version.
+        fs::write(folder.path().join("catalog/latest"), r#"{"number":2}"#)?;
+        Chain::of("a vault", folder.path())
+    });
+    vaults.collect()
+}
+
+/// The version of a catalog that is the newest. Without it a vault is what it was before: nothing
+/// tells that there was another one.
+fn is_newest_version(damage: &Damage, chain: &Chain) -> bool {
+    let Damage::Lost { file } = damage else {
+        return false;
+    };
+    let versions = chain.files().keys();
+    let versions = versions.filter(|file| file.starts_with("catalog/0"));
+    versions.max() == Some(file)
 }
 
 /// Our own chain first, which has records of its segments.

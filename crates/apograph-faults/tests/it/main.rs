@@ -66,6 +66,7 @@ rows! {
     nothing_is_restored_over: Occupied,
     nothing_is_more_open_than_the_database: Permissions,
     what_is_written_is_compared: Encoder,
+    a_copy_goes_on_wherever_it_ended: Copy,
     rot_is_noticed_or_harmless: Rot,
     hostile_repositories_end_in_an_error_at_once: Hostile,
 }

@@ -204,6 +204,28 @@ fn a_failed_operation_leaves_whole_objects() {
     });
 }
 
+/// What a faulty machine wrote otherwise than it was told to never becomes an object.
+#[test]
+fn what_was_written_wrong_is_no_object() {
+    let mut struck = 0;
+    for ((what, act), object, _) in ACTS {
+        for index in 0..10 {
+            let folder = prepared();
+            let disk = SimDisk::new(folder.path()).with_fault(index, Fault::WritesWrong);
+            let done = act(&open(folder.path(), &disk));
+            if !disk.is_struck() {
+                continue;
+            }
+            struck += 1;
+            assert_eq!(done.map_err(|error| error.code()), Err(Code::Io), "{what}");
+            let store = open(folder.path(), &RealDisk);
+            let found = store.read(&name(object), 99).unwrap().unwrap_or_default();
+            assert_eq!(found, before(object), "{what}");
+        }
+    }
+    assert_eq!(struck, 5);
+}
+
 /// Another writer makes the folder, or removes the object, right before this one does.
 #[test]
 fn another_writer_is_faster() {

@@ -233,6 +233,28 @@ fn a_version_that_is_missing_or_changed_is_named() {
     }
 }
 
+/// Wherever the search for the newest one comes by.
+#[test]
+fn a_version_that_is_missing_after_the_hint_is_named() {
+    let (folder, store) = store();
+    let mut catalog = created(&store);
+    for number in 2..=20 {
+        commit(&mut catalog, add(number));
+    }
+    let hint = ObjectName::parse("catalog/latest").expect("a name");
+    store.put(&hint, b"{\"number\":5}").expect("put");
+    for number in 6..20 {
+        let path = path(folder.path(), number);
+        let bytes = fs::read(&path).expect("a version");
+        fs::remove_file(&path).expect("removed");
+        let error = Catalog::open(&store, &SystemClock, "test").expect_err("missing");
+        let expected = format!("version {number} of the catalog");
+        assert!(told(&error).starts_with(&expected), "{error}");
+        fs::write(&path, &bytes).expect("as before");
+    }
+    assert_eq!(opened(&store).version(), 20);
+}
+
 #[test]
 fn a_change_that_is_not_known_is_not_passed_over() {
     let (_folder, store) = store();

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::damage::{Changes, Damage, Files, is_image};
 use crate::database_state::{DatabaseState, points, state_at};
 use crate::scratch::scratch;
-use crate::stage::SMALL_FILES;
+use crate::stage::{SMALL_FILES, contents};
 
 /// A repository in a folder of its own.
 pub(super) struct Chain {
@@ -49,12 +49,7 @@ impl Chain {
     /// A copy of the repository in a folder, which has to be sound.
     pub(super) fn of(name: &'static str, repository: &Path) -> Result<Self> {
         let context = || repository.display().to_string();
-        let mut files = Files::new();
-        for entry in fs::read_dir(repository).with_context(context)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            files.insert(name, fs::read(entry.path())?);
-        }
+        let files = files_in(repository)?;
         let verified = verify(repository, &VerifyOptions::default(), every_core())?;
         ensure!(verified.problems.is_empty(), "{} is damaged", context());
         let opened = Repository::open(repository, every_core())?;
@@ -87,6 +82,11 @@ impl Chain {
         };
         chain.write_all()?;
         Ok(chain)
+    }
+
+    /// The folder that it is in.
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(super) const fn files(&self) -> &Files {
@@ -125,7 +125,7 @@ impl Chain {
             }
             (Err(error), _) => {
                 let said = WithCauses(error).to_string();
-                let is_named = damage.files().any(|file| said.contains(file));
+                let is_named = damage.files().any(|file| is_told(&said, file));
                 ensure!(is_named, "verify names another file: {said}");
                 Ok(Verdict::Detected)
             }
@@ -166,11 +166,25 @@ impl Chain {
     fn write(&self, name: &str, bytes: Option<&[u8]>) -> Result<()> {
         let path: PathBuf = self.folder.path().join(name);
         match bytes {
-            Some(bytes) => fs::write(path, bytes)?,
+            Some(bytes) => {
+                fs::create_dir_all(path.parent().unwrap_or(&path))?;
+                fs::write(path, bytes)?;
+            }
             None => fs::remove_file(path)?,
         }
         Ok(())
     }
+}
+
+/// The files of a repository, and of the folders in it.
+fn files_in(repository: &Path) -> Result<Files> {
+    let mut files = Files::new();
+    for (path, bytes) in contents(repository)? {
+        if repository.join(&path).is_file() {
+            files.insert(path.to_string_lossy().into_owned(), bytes);
+        }
+    }
+    Ok(files)
 }
 
 /// Whether a problem is told so that the damage can be found: by its file, and by a place that does
@@ -180,6 +194,10 @@ fn names(problem: &Problem, damage: &Damage) -> bool {
         return false;
     };
     if damage.files().any(|file| SMALL_FILES.contains(&file)) {
+        return true;
+    }
+    if damage.files().any(|object| object.contains(file)) && !damage.files().any(|it| it == file) {
+        // An object of a segment: where in it is not where in the segment.
         return true;
     }
     // How a segment is read depends on its headers, and so does what looks damaged in it.
@@ -197,6 +215,25 @@ fn names(problem: &Problem, damage: &Damage) -> bool {
     };
     is_found && damage.files().any(|damaged| damaged == file)
 }
+
+/// Whether an error that ends everything names a file.
+fn is_told(said: &str, file: &str) -> bool {
+    let number = file
+        .strip_prefix("catalog/")
+        .and_then(|name| name.strip_suffix(".zst"));
+    let number: Option<u64> = number.and_then(|number| number.parse().ok());
+    match number {
+        // One that names another one before it than there is can be the wrong one too.
+        Some(number) => [number, number - 1]
+            .iter()
+            .any(|number| said.contains(&format!("version {number} of the catalog"))),
+        None if file == HEAD => said.contains(file) || said.contains("is not a backup repository"),
+        None => said.contains(file),
+    }
+}
+
+/// What says that a folder is a vault.
+const HEAD: &str = "vault.json";
 
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
