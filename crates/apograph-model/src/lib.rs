@@ -14,6 +14,7 @@
 //! that what an engine would do is as true as FORMAT.md; the tests with the real ones are in
 //! `apograph-interop`.
 
+mod answers;
 mod bytes;
 mod corruption;
 mod derived;
@@ -24,10 +25,13 @@ mod names;
 mod op;
 mod read;
 mod run;
+mod stored;
 mod truth;
 
-pub use derived::{Answers, Part, answers, check_copied, check_derived};
+pub use answers::{Answers, answers};
+pub use derived::{Part, check_copied, check_derived};
 pub use op::{BackupMode, Damage, DamageKind, MAX_OPS, Op, RandomScenario, Shape};
 pub use read::state_of;
 pub use run::{Effort, Failure, Library, Real, check, run};
+pub use stored::{StoredAs, check_stored};
 pub use truth::{ModelState, ScenarioTruth};

@@ -1,4 +1,4 @@
-//! The contract of the stores, over real servers of this machine.
+//! The contract of the stores, and vaults in them, over real servers of this machine.
 //!
 //! Each server is installed into the target folder, started on a port of the loopback, asked, and
 //! stopped. What a server does not have is skipped, and said so.
@@ -14,6 +14,9 @@ use anyhow::{Error, Result, bail, ensure};
 use self::server::{Running, SERVERS, Server, Settings};
 use crate::metadata::target_folder;
 use crate::run::{cargo, root, run};
+
+/// So many states of each golden repository are restored from a vault.
+const STATES: &str = "4";
 
 /// What came of the servers.
 #[derive(Debug, Default)]
@@ -39,13 +42,15 @@ pub(crate) fn stores(names: &[String]) -> Result<()> {
     run(cargo(build)
         .args(features)
         .args(["--bin", "store-contract"]))?;
+    let build = ["build", "--quiet", "--package", "apograph-model"];
+    run(cargo(build).args(features).args(["--bin", "store-goldens"]))?;
     let target = target_folder()?;
-    let program = target.join("debug/store-contract");
+    let programs = target.join("debug");
     let mut tally = Tally::default();
     for server in SERVERS {
         if names.is_empty() || names.iter().any(|name| name == server.name) {
             println!("==> {}", server.name);
-            tally.add(server, &program, &target.join("stores"));
+            tally.add(server, &programs, &target.join("stores"));
         }
     }
     let Tally {
@@ -62,24 +67,27 @@ pub(crate) fn stores(names: &[String]) -> Result<()> {
 
 impl Tally {
     /// Installs a server, starts it, and asks it everything.
-    fn add(&mut self, server: &'static Server, program: &Path, folder: &Path) {
+    fn add(&mut self, server: &'static Server, programs: &Path, folder: &Path) {
         if let Err(error) = server.install(folder) {
             println!("    skipped: it cannot be installed: {error:#}");
             self.skipped += 1;
             return;
         }
         match server.start(folder) {
-            Ok(running) => self.ask(&running, program),
+            Ok(running) => self.ask(&running, programs),
             Err(error) => self.fail(&error.context("it does not start")),
         }
     }
 
     /// The server ends with `running`.
-    fn ask(&mut self, running: &Running, program: &Path) {
+    fn ask(&mut self, running: &Running, programs: &Path) {
+        let program = &programs.join("store-contract");
         let server = running.server;
         let contract = running.settings();
         if server.is_safe {
             self.check(program, server, contract, None);
+            let goldens = &programs.join("store-goldens");
+            self.check(goldens, server, running.settings(), Some(STATES));
         } else {
             println!("    skipped: the contract, which it does not keep");
             self.skipped += 1;
@@ -101,17 +109,11 @@ impl Tally {
     }
 
     /// One run of the program.
-    fn check(
-        &mut self,
-        program: &Path,
-        server: &Server,
-        settings: Settings,
-        expected: Option<&str>,
-    ) {
+    fn check(&mut self, program: &Path, server: &Server, settings: Settings, word: Option<&str>) {
         let mut command = Command::new(program);
         command
             .arg(server.address)
-            .args(expected)
+            .args(word)
             .envs(settings)
             .current_dir(root());
         match run(&mut command) {

@@ -1,0 +1,75 @@
+//! What a repository answers from a vault in any store, and from a folder behind that.
+
+use std::path::Path;
+
+use apograph_io::Context;
+use apograph_repository::vault::Packing;
+use apograph_repository::vault::wrap::{Identities, Recipients};
+use apograph_repository::{Location, Pack, Repository, copy, init_vault};
+use apograph_testing::keys::ALICE;
+use apograph_testing::scratch::scratch;
+
+use crate::answers::{compare, told, unnamed_answers};
+
+/// How a vault has its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredAs {
+    /// As they are.
+    Plain,
+    /// Packed.
+    Packed,
+    /// Packed, and encrypted for somebody.
+    Encrypted,
+}
+
+impl StoredAs {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Packed, Self::Encrypted];
+
+    const fn pack(self) -> Pack {
+        match self {
+            Self::Plain => Pack::As(Packing::Plain),
+            Self::Packed | Self::Encrypted => Pack::Best,
+        }
+    }
+
+    /// Who writes, and who reads.
+    fn keys(self, place: Location) -> Result<[Location; 2], String> {
+        if self != Self::Encrypted {
+            return Ok([place.clone(), place]);
+        }
+        let recipients = Recipients::of([ALICE.recipient]).map_err(told)?;
+        let mut identities = Identities::default();
+        identities.add(ALICE.identity).map_err(told)?;
+        let writer = place.clone().with_recipients(recipients);
+        Ok([writer, place.with_identities(identities)])
+    }
+}
+
+/// Copies a repository into a place where nothing is, and from there into a folder, and asks all
+/// three the same questions. Tells how many they answered.
+///
+/// # Errors
+///
+/// The first question that is answered in two ways, or a copy that fails.
+pub fn check_stored(
+    repository: &Path,
+    place: Location,
+    stored_as: StoredAs,
+    states: usize,
+) -> Result<usize, String> {
+    let context = Context::default();
+    let [writer, reader] = stored_as.keys(place)?;
+    init_vault(&writer, context).map_err(told)?;
+    let from = Repository::open(repository, context).map_err(told)?;
+    copy(&from, &writer, stored_as.pack(), context).map_err(told)?;
+    let with = unnamed_answers(&repository.into(), states)?;
+    compare(&with, &unnamed_answers(&reader, states)?, "from the vault")?;
+    let folder = scratch().map_err(told)?;
+    let back = folder.path().join("back");
+    let vault = Repository::open(&reader, context).map_err(told)?;
+    copy(&vault, &back, Pack::Best, context).map_err(told)?;
+    let found = unnamed_answers(&back.into(), states)?;
+    compare(&with, &found, "out of the vault")?;
+    Ok(with.len())
+}
