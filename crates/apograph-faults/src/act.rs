@@ -31,6 +31,10 @@ pub enum Act {
     Rebuild,
     /// A verification, which notes what it found sound.
     Verify,
+    /// An increment, into a vault.
+    IncrementalToVault,
+    /// A full backup, into a vault.
+    FullToVault,
 }
 
 impl Act {
@@ -45,6 +49,15 @@ impl Act {
         Self::Verify,
     ];
 
+    /// Those that write to a vault.
+    pub const TO_VAULT: [Self; 2] = [Self::IncrementalToVault, Self::FullToVault];
+
+    /// Whether it writes to a vault, where what a command began and did not finish stays: nothing
+    /// names it.
+    pub(crate) fn is_to_vault(self) -> bool {
+        Self::TO_VAULT.contains(&self)
+    }
+
     /// The folder of the stage that its repository begins as.
     const fn repository_in_stage(self) -> Option<&'static str> {
         match self {
@@ -52,6 +65,7 @@ impl Act {
             Self::Incremental | Self::Full => Some("older"),
             Self::Adopting => Some("interrupted"),
             Self::Restore | Self::Rebuild | Self::Verify => Some("newer"),
+            Self::IncrementalToVault | Self::FullToVault => Some("vault"),
         }
     }
 
@@ -59,7 +73,11 @@ impl Act {
     pub(crate) const fn last_epoch_before(self) -> Option<u64> {
         match self {
             Self::First | Self::Rebuild => None,
-            Self::Incremental | Self::Full | Self::Adopting => Some(FIRST_EPOCH),
+            Self::Incremental
+            | Self::Full
+            | Self::Adopting
+            | Self::IncrementalToVault
+            | Self::FullToVault => Some(FIRST_EPOCH),
             Self::Restore | Self::Verify => Some(LAST_EPOCH),
         }
     }
@@ -110,8 +128,8 @@ impl Act {
         };
         match self {
             Self::First | Self::Adopting => drop(backup(Kind::Auto)?),
-            Self::Incremental => drop(backup(Kind::Incremental)?),
-            Self::Full => drop(backup(Kind::Full)?),
+            Self::Incremental | Self::IncrementalToVault => drop(backup(Kind::Incremental)?),
+            Self::Full | Self::FullToVault => drop(backup(Kind::Full)?),
             Self::Restore => {
                 let options = Options::to(Target::Latest);
                 restore(&repository, &place.output(), &options, context)?;
@@ -139,8 +157,8 @@ impl Act {
         };
         match self {
             Self::First | Self::Adopting => backup(None),
-            Self::Incremental => backup(Some("--incremental")),
-            Self::Full => backup(Some("--full")),
+            Self::Incremental | Self::IncrementalToVault => backup(Some("--incremental")),
+            Self::Full | Self::FullToVault => backup(Some("--full")),
             Self::Restore => vec!["restore".to_owned(), repository, text(place.output())],
             Self::Rebuild => vec!["rebuild".to_owned(), repository],
             Self::Verify => vec!["verify".to_owned(), repository],

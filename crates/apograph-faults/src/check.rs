@@ -32,7 +32,7 @@ pub enum Ended {
 ///
 /// What does not hold.
 pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
-    if ended == Ended::Failed || act == Act::Restore {
+    if !act.is_to_vault() && (ended == Ended::Failed || act == Act::Restore) {
         check_unchanged(stage, act, place)?;
     }
     if act == Act::Restore {
@@ -102,7 +102,8 @@ fn check_sound(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
         apograph::io::is_temporary(name)
     };
     let left = files.keys().find(is_temporary);
-    ensure!(left.is_none() || act == Act::Rebuild, "{left:?} is left");
+    let may_stay = act == Act::Rebuild || act.is_to_vault();
+    ensure!(left.is_none() || may_stay, "{left:?} is left");
     let verified = verify(place.repository(), &VerifyOptions::default(), every_core())?;
     let problem = verified.problems.first();
     ensure!(problem.is_none(), "verify says {problem:?}");

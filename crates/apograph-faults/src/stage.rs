@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use apograph::capture::{Kind, Options, capture};
+use apograph::repository::init_vault;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::truth::Truth;
@@ -33,6 +34,7 @@ impl FaultStage {
     ///
     /// - `older` has the first three of them, in a full backup and an increment;
     /// - `newer` has all, in one more increment and a second full backup;
+    /// - `vault` is one, and has what `older` has;
     /// - `interrupted` is `newer` with the manifest of `older`: a backup was killed before its own.
     ///
     /// # Errors
@@ -51,6 +53,8 @@ impl FaultStage {
         let cut = usize::try_from(stage.log_bytes(FIRST_EPOCH)?)?;
         fs::write(&log, &whole[..cut])?;
         stage.backup("older", Kind::Auto)?;
+        init_vault(stage.path("vault"), every_core())?;
+        stage.backup("vault", Kind::Auto)?;
         copy(&stage.path("live"), &stage.path("before"))?;
         copy(&stage.path("older"), &stage.path("newer"))?;
         fs::write(&log, &whole)?;
