@@ -13,6 +13,8 @@ use apograph_format::{
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use crate::captures::Captures;
+
 /// What is in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -225,6 +227,8 @@ pub struct IncrementContent {
     pub records: u64,
     /// How many frames.
     pub frames: u64,
+    /// Where each of the captures that it was merged from ended, and when it was taken.
+    pub captures: Captures,
 }
 
 /// Where in a log an increment lies, by the generation of that log.

@@ -2,6 +2,7 @@
 
 use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 
+use crate::captures::Capture;
 use crate::content::{FullContent, IncrementContent, IncrementOf, SegmentContent, TimelineSpan};
 use crate::gap::GapCause;
 use crate::segment::Segment;
@@ -63,6 +64,19 @@ impl ChainEntry {
             }),
             None => self.segment.end_lsn.map(|_| Generation::Two),
         }
+    }
+
+    /// When it was captured and how far: of a merged increment each capture in it, of any other
+    /// segment the one that it is, whole.
+    pub fn captured(&self) -> impl DoubleEndedIterator<Item = Capture> {
+        let merged = self
+            .increment()
+            .map_or(&[][..], |it| it.captures.as_slice());
+        let whole = merged.is_empty().then_some(Capture {
+            end: u64::MAX,
+            at: self.segment.created_at,
+        });
+        merged.iter().copied().chain(whole)
     }
 
     /// The last point that it has, where it can be used and the point has a name.

@@ -29,6 +29,7 @@
 #[macro_use]
 mod random_number;
 
+mod captures;
 mod chain;
 mod content;
 mod cursor;
@@ -38,6 +39,7 @@ mod evidence;
 mod gap;
 mod manifest;
 mod marker;
+mod merging;
 mod notes;
 mod plan;
 mod record;
@@ -50,6 +52,7 @@ mod verification;
 pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
+pub use captures::{Capture, Captures};
 pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
 pub use content::{
     FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent, IncrementOf, LsnIncrement,
@@ -66,6 +69,7 @@ pub use manifest::{
 pub use marker::{
     Marker, Slot, marked_repository, marker_name, read_marker, read_markers, write_slot,
 };
+pub use merging::{MergedIncrement, may_join, merges, repeated_bytes};
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{

@@ -52,6 +52,9 @@ pub enum Cut {
     At(Point),
     /// At the end of the last segment of the plan.
     End,
+    /// Generation 1: in the last segment of the plan, a merged one, after the capture that ends
+    /// after so many bytes of its log.
+    Captured(u64),
     /// Generation 2: before the first commit that claims a later time.
     Until(UnixMillis),
     /// Generation 2: after the commit that ends there; there is one, or the image itself ends
@@ -69,7 +72,7 @@ pub struct ChainPlan {
     /// Where to stop.
     pub cut: Cut,
     /// The point that the restored database is at, where that is known without reading and has a
-    /// name.
+    /// name. Where a capture in a merged segment ended, the segment says.
     pub point: Option<Point>,
     /// Generation 1, for a cut at a point: every epoch after this one, up to the point, is in the
     /// increments. It is in the timeline of the point.

@@ -1,7 +1,9 @@
 //! The record of an increment, gathered while its log is read.
 
 use apograph_format::{Epoch, RangeSet, SegmentFlags, Timeline};
-use apograph_manifest::{IncrementContent, IncrementOf, TimeSpan, TimelineSpan, TimelineSpans};
+use apograph_manifest::{
+    Captures, IncrementContent, IncrementOf, TimeSpan, TimelineSpan, TimelineSpans,
+};
 use apograph_wal::{Group, GroupHead, PlacedEvent, Placement, TimelineState};
 
 /// Counts and epochs of the groups seen so far.
@@ -102,6 +104,7 @@ impl Summary {
             commits: self.commits,
             records: self.records,
             frames: self.frames,
+            captures: Captures::default(),
         }
     }
 

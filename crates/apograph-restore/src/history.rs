@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use apograph_format::{LogPosition, Lsn, Point, SegmentKind, TransactionId, UnixMillis};
+use apograph_format::{
+    LogPosition, LogSequence, Lsn, Point, SegmentKind, TransactionId, UnixMillis,
+};
 use apograph_io::Context;
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable, UnusableSegment};
 use apograph_repository::Repository;
@@ -111,19 +113,40 @@ pub fn commits<E: From<RestoreError>>(
 /// An increment, and when it was captured.
 struct OneSegment<'a> {
     entry: &'a ChainEntry,
-    /// The last capture before its own.
-    captured_after: Option<UnixMillis>,
+    /// When each of its captures was taken, and the last one before that.
+    captured: Vec<(UnixMillis, Option<UnixMillis>)>,
 }
 
 impl<'a> OneSegment<'a> {
     fn of(entries: &'a [ChainEntry], index: usize) -> Self {
         let (before, entry) = (&entries[..index], &entries[index]);
-        let at = |entry: &ChainEntry| entry.segment.created_at;
-        let earlier = before.iter().rev().map(at).find(|it| *it < at(entry));
+        let own: Vec<_> = entry.captured().map(|capture| capture.at).collect();
+        let captured = own.iter().enumerate().map(|(number, at)| {
+            let earlier = own[..number].iter().rev().copied();
+            let before = before.iter().rev();
+            let before = before.flat_map(|entry| entry.captured().rev().map(|it| it.at));
+            (*at, earlier.chain(before).find(|it| it < at))
+        });
         Self {
             entry,
-            captured_after: earlier,
+            captured: captured.collect(),
         }
+    }
+
+    /// The capture that found a group: when it was taken, and the last one before that.
+    fn captured(&self, group: &Group<'_>) -> (UnixMillis, Option<UnixMillis>) {
+        let number = match &self.entry.content {
+            Some(SegmentContent::Increment(increment)) => {
+                let start = increment.lsns().map(|log| log.range.start.into());
+                let start = start.unwrap_or(LogPosition::in_file(LogSequence::default(), 0));
+                let end = group
+                    .end_position()
+                    .and_then(|end| end.distance_from(start));
+                increment.captures.holding(end.unwrap_or_default())
+            }
+            _ => 0,
+        };
+        self.captured[number]
     }
 
     fn unusable(&self, reason: Unusable) -> Logged {
@@ -156,13 +179,14 @@ impl<'a> OneSegment<'a> {
     }
 
     fn commit(&self, group: &Group<'_>, placement: &Placement) -> apograph_io::Result<Commit> {
+        let (captured_at, captured_after) = self.captured(group);
         Ok(Commit {
             point: placement.point,
             is_counted: self.entry.is_counted,
             own_epoch: placement.own_epoch,
             committed_at: group.head.committed_at(),
-            captured_after: self.captured_after,
-            captured_at: self.entry.segment.created_at,
+            captured_after,
+            captured_at,
             end_lsn: group.end_position().and_then(LogPosition::lsn),
             is_encrypted: group.head == GroupHead::Encrypted,
             transaction: group.transaction,

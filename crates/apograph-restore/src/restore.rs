@@ -310,8 +310,14 @@ impl<'a> Maker<'a> {
             let file = Arc::clone(&file);
             pieces.push(index, Piece::Log(file, overlap_bytes, runs))
         };
+        let parts = file.parts(overlap_bytes);
+        let is_last = self.plan.increments.last() == Some(&index);
         opened.check(|event| {
-            selection.add(event)?;
+            if is_last {
+                selection.add_last(event, &parts)?;
+            } else {
+                selection.add(event)?;
+            }
             selection.take_some(PIECE_BYTES).map_or(Ok(()), push)
         })?;
         push(selection.take_rest())?;

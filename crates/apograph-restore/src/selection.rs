@@ -1,9 +1,9 @@
 //! Which groups of a log are part of a target's state.
 
-use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, UnixMillis};
+use apograph_format::{Epoch, LogPosition, LogSequence, Lsn, Point, RangeSet, UnixMillis};
 use apograph_io::Result;
 use apograph_manifest::Cut;
-use apograph_wal::{Group, GroupHead, PlacedEvent, Placement, Run, Runs};
+use apograph_wal::{Group, GroupHead, LogPart, PlacedEvent, Placement, Run, Runs};
 
 use crate::statements::Statements;
 
@@ -20,7 +20,7 @@ pub(crate) struct Selection {
     pub(crate) commits: u64,
     /// The epochs of the target's timeline.
     pub(crate) epochs: RangeSet,
-    /// The last group that is part of the state.
+    /// What was reached with the groups that are part of the state.
     pub(crate) last: Option<Last>,
     /// Whether the records of a group in it are encrypted.
     pub(crate) is_encrypted: bool,
@@ -81,6 +81,19 @@ impl Selection {
         }
     }
 
+    /// The same of an event of the last increment of the plan: what was captured later than the
+    /// state is not part of it.
+    pub(crate) fn add_last(
+        &mut self,
+        event: &PlacedEvent<'_>,
+        parts: &[LogPart<'_>],
+    ) -> Result<()> {
+        match self.cut {
+            Cut::Captured(end) if event.end(parts) > Some(in_body(end)) => Ok(()),
+            _ => self.add(event),
+        }
+    }
+
     pub(crate) fn add(&mut self, event: &PlacedEvent<'_>) -> Result<()> {
         match event {
             PlacedEvent::Group(group, placement) => match group.head {
@@ -109,7 +122,7 @@ impl Selection {
         let end = group.end_position().and_then(LogPosition::lsn);
         self.latest = self.latest.max(group.head.committed_at());
         let is_in_state = match self.cut {
-            Cut::End | Cut::At(_) => self.is_at_or_before(placement.point),
+            Cut::End | Cut::At(_) | Cut::Captured(_) => self.is_at_or_before(placement.point),
             Cut::Until(instant) => self.latest.is_none_or(|latest| latest <= instant),
             Cut::Through(lsn) => end.is_none_or(|end| end <= lsn),
         };
@@ -126,8 +139,10 @@ impl Selection {
         self.commits += 1;
         self.is_encrypted |= group.head == GroupHead::Encrypted;
         self.note(placement.point);
+        let before = self.last.map(|last| last.point);
         self.last = Some(Last {
-            point: placement.point,
+            // A group can be logged after one with a higher epoch.
+            point: before.max(Some(placement.point)).unwrap_or(placement.point),
             committed_at: self.latest,
             end,
         });
@@ -139,11 +154,14 @@ impl Selection {
     fn lead(&mut self, epoch: Epoch, run: Run) {
         let kept = match self.cut {
             Cut::At(target) => epoch <= target.epoch,
-            Cut::End | Cut::Until(_) | Cut::Through(_) => true,
+            Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
         };
         if kept {
             if let Cut::At(target) = self.cut {
                 self.note(Point::new(target.timeline, epoch));
+            }
+            if let Some(last) = &mut self.last {
+                last.point.epoch = last.point.epoch.max(epoch);
             }
             self.runs.push(run);
         }
@@ -161,7 +179,12 @@ impl Selection {
                 point.timeline < target.timeline
                     || point.timeline == target.timeline && point.epoch <= target.epoch
             }
-            Cut::End | Cut::Until(_) | Cut::Through(_) => true,
+            Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
         }
     }
+}
+
+/// The position after so many bytes of the body of an increment of generation 1.
+fn in_body(bytes: u64) -> LogPosition {
+    LogPosition::in_file(LogSequence::default(), bytes)
 }

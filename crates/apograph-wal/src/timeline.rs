@@ -254,6 +254,18 @@ impl PlacedEvent<'_> {
         group.into_iter().flatten().chain(run)
     }
 
+    /// The position of its first byte, in a log of these parts.
+    pub fn start(&self, parts: &[LogPart<'_>]) -> Option<LogPosition> {
+        let run = self.runs().next()?;
+        Some(parts.get(run.part)?.position(run.start))
+    }
+
+    /// The position after it, in a log of these parts.
+    pub fn end(&self, parts: &[LogPart<'_>]) -> Option<LogPosition> {
+        let run = self.runs().last()?;
+        Some(parts.get(run.part)?.position(run.end))
+    }
+
     /// How many they are.
     pub fn bytes(&self) -> u64 {
         self.runs().map(|run| run.len() as u64).sum()

@@ -6,8 +6,8 @@ use apograph_format::{Crc32, DatabaseId, Generation, LogPosition, Point, UnixMil
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 use super::{
-    FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent, IncrementOf, LsnIncrement,
-    TimeSpan, TimelineSpans,
+    Captures, FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent, IncrementOf,
+    LsnIncrement, TimeSpan, TimelineSpans,
 };
 
 /// Why a text is of no segment.
@@ -172,6 +172,12 @@ struct IncrementForm<'a> {
     commits: u64,
     records: u64,
     frames: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    captures: Cow<'a, Captures>,
+}
+
+fn is_none(captures: &Captures) -> bool {
+    captures.is_empty()
 }
 
 impl Serialize for IncrementContent {
@@ -193,6 +199,7 @@ impl Serialize for IncrementContent {
             commits: self.commits,
             records: self.records,
             frames: self.frames,
+            captures: Cow::Borrowed(&self.captures),
         };
         form.serialize(to)
     }
@@ -215,6 +222,7 @@ impl<'de> Deserialize<'de> for IncrementContent {
             commits: form.commits,
             records: form.records,
             frames: form.frames,
+            captures: form.captures.into_owned(),
         })
     }
 }

@@ -180,25 +180,40 @@ impl Chain {
         spans.map(|span| span.last).max()
     }
 
-    /// Generation 1: only the times of the captures are known.
+    /// Generation 1: only the times of the captures are known, also of those in merged segments.
     fn plan_captured_by(&self, target: &Target, time: UnixMillis) -> Result<ChainPlan, ChainError> {
-        let created = |index: usize| self.entries().get(index).map(|it| it.segment.created_at);
-        let is_captured = |index: &usize| {
-            let entry = self.entries().get(*index);
-            let is_second = entry.is_some_and(|it| it.generation() == Some(Generation::Two));
-            !is_second && created(*index) <= Some(time)
-        };
-        let Some(mut through) = (0..self.entries().len()).take_while(is_captured).last() else {
-            return Err(self.too_early(target, created(0)));
+        let entries = || self.entries().iter().enumerate();
+        let mut captures = entries().flat_map(|(index, entry)| {
+            let captures = entry.captured();
+            captures.map(move |capture| (index, entry, capture))
+        });
+        let mut last = None;
+        let next = captures.find_map(|(index, entry, capture)| {
+            let is_second = entry.generation() == Some(Generation::Two);
+            if is_second || capture.at > time {
+                return Some(capture.at);
+            }
+            last = Some((index, entry, capture));
+            None
+        });
+        let Some((through, entry, capture)) = last else {
+            return Err(self.too_early(target, next));
         };
         self.check_covered(target, time)?;
-        let next = created(through.saturating_add(1));
         // A full backup that another segment catches up with is no state by itself.
         if self.needs_more(through) {
-            through = through.saturating_sub(1);
+            let through = through.saturating_sub(1);
+            let mut plan = self.plan_end(target, through)?;
+            let before = self.entries().get(through);
+            plan.interval = before.map(|before| (before.segment.created_at, next));
+            return Ok(plan);
         }
         let mut plan = self.plan_end(target, through)?;
-        plan.interval = created(through).map(|captured| (captured, next));
+        if entry.captured().next_back() != Some(capture) {
+            plan.cut = Cut::Captured(capture.end);
+            plan.point = None;
+        }
+        plan.interval = Some((capture.at, next));
         Ok(plan)
     }
 }

@@ -5,9 +5,9 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    FullContent, FullOf, HISTORY_FILE_NAME, History, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, Manifest, SegmentContent, SegmentRecord, TimelineSpan, read_records,
-    write_history,
+    Captures, FullContent, FullOf, HISTORY_FILE_NAME, History, ImageIdentity, ImageOf,
+    IncrementContent, IncrementOf, Manifest, SegmentContent, SegmentRecord, TimelineSpan,
+    read_records, write_history,
 };
 use apograph_testing::fixtures::V1;
 use apograph_testing::{damage, fuzz};
@@ -69,6 +69,7 @@ pub(crate) fn example() -> History {
                     commits: 1,
                     records: 2,
                     frames: 4,
+                    captures: Captures::default(),
                 }),
                 is_uncounted: false,
                 verified: None,

@@ -10,6 +10,7 @@ mod history_added;
 mod history_lines;
 mod manifest;
 mod marker;
+mod merging;
 mod model;
 mod notes;
 mod properties;

@@ -10,8 +10,9 @@ use apograph_format::{
     SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Cursor, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent, IncrementOf,
-    Keep, LsnIncrement, Manifest, Segment, SegmentContent, SegmentRecord, TimeSpan, TimelineSpan,
+    Captures, Cursor, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
+    IncrementOf, Keep, LsnIncrement, Manifest, Segment, SegmentContent, SegmentRecord, TimeSpan,
+    TimelineSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -202,6 +203,7 @@ fn record(segment: Segment) -> SegmentRecord {
             commits: 1,
             records: 2,
             frames: 4,
+            captures: Captures::default(),
         }),
     };
     SegmentRecord {

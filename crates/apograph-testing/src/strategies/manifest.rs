@@ -11,10 +11,11 @@ use apograph_format::{
 };
 use apograph_io::FileStatus;
 use apograph_manifest::{
-    CapturedFile, Cursor, Evidence, FileName, FileStamp, FolderStamp, FoundDamage, FullContent,
-    FullOf, History, ImageIdentity, ImageOf, IncrementContent, IncrementOf, Keep, Level,
-    LogEvidence, LsnIncrement, Manifest, Nonce, Notes, RepositoryId, Segment, SegmentContent,
-    SegmentRecord, SegmentStamp, Slot, TimeSpan, TimelineSpan, Unknown, Verification,
+    Capture, CapturedFile, Captures, Cursor, Evidence, FileName, FileStamp, FolderStamp,
+    FoundDamage, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
+    IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes, RepositoryId,
+    Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TimeSpan, TimelineSpan, Unknown,
+    Verification,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -318,8 +319,23 @@ fn increment_of() -> impl Strategy<Value = IncrementOf> {
 fn increment() -> BoxedStrategy<IncrementContent> {
     let counts = (number(), number(), number(), number());
     let stretches = vec(timeline_span(), 0..3);
-    (increment_of(), any::<[bool; 4]>(), counts, stretches)
-        .prop_map(|(of, flags, counts, stretches)| {
+    let captures = vec((0..1_u64 << 40, millis()), 0..3).prop_map(|mut captures| {
+        captures.sort_unstable();
+        let captures = captures.into_iter();
+        Captures::from(
+            captures
+                .map(|(end, at)| Capture { end, at })
+                .collect::<Vec<_>>(),
+        )
+    });
+    (
+        increment_of(),
+        any::<[bool; 4]>(),
+        counts,
+        stretches,
+        captures,
+    )
+        .prop_map(|(of, flags, counts, stretches, captures)| {
             let [continues, repeats, catches_up, process_ended] = flags;
             IncrementContent {
                 of,
@@ -332,6 +348,7 @@ fn increment() -> BoxedStrategy<IncrementContent> {
                 commits: counts.1,
                 records: counts.2,
                 frames: counts.3,
+                captures,
             }
         })
         .boxed()

@@ -2,7 +2,7 @@
 
 mod names;
 mod plans;
-mod words;
+pub(crate) mod words;
 
 use apograph_format::{Crc32, Epoch, Generation, Point, UnixMillis};
 use apograph_manifest::{Chain, ImageIdentity, SegmentContent, TimelineSpan, log_end};

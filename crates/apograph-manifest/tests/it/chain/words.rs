@@ -7,8 +7,8 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, Segment, SegmentContent, TimelineSpan, Unknown, Unusable,
+    Captures, Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf,
+    IncrementContent, IncrementOf, Segment, SegmentContent, TimelineSpan, Unknown, Unusable,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
@@ -17,7 +17,7 @@ use apograph_manifest::{
 /// on, and whose place in it is known, `!` for a missing file, `?` for a damaged one, `v` for one
 /// of an unknown version, `x` for a missing one without a record, after which timelines are not
 /// counted, `u` for one whose own timeline is not. `-` leaves a number out.
-pub(super) fn chain(text: &str) -> Chain {
+pub(crate) fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {
         let Some(kind) = word.chars().next().filter(|kind| *kind != '-') else {
@@ -141,6 +141,7 @@ fn increment(stretches: Vec<TimelineSpan>, flags: &str) -> IncrementContent {
         commits: 1,
         records: 1,
         frames: 3,
+        captures: Captures::default(),
     }
 }
 

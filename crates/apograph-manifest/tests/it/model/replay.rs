@@ -13,6 +13,7 @@ pub(super) fn restored(world: &World, plan: &ChainPlan) -> BTreeSet<u32> {
     let is_kept = |commit: &Commit| match plan.cut {
         Cut::At(point) => commit.at <= point,
         Cut::End => true,
+        Cut::Captured(_) => unreachable!("nothing is merged here"),
         Cut::Until(time) => commit.time <= time.get(),
         Cut::Through(lsn) => commit.end <= lsn.get(),
     };

@@ -4,4 +4,4 @@ mod chain;
 mod cursor;
 mod manifest;
 mod targets;
-mod words;
+pub(crate) mod words;

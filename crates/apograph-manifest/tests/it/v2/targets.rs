@@ -26,6 +26,7 @@ fn plan(text: &str, wanted: &str) -> String {
     let cut = match plan.cut {
         Cut::At(point) => format!("at {point}"),
         Cut::End => "to its end".to_owned(),
+        Cut::Captured(end) => format!("after {end}"),
         Cut::Until(time) => format!("until {time}"),
         Cut::Through(lsn) => format!("through {lsn}"),
     };

@@ -4,8 +4,9 @@ use apograph_format::{
     Crc32, DatabaseId, Epoch, Lsn, Point, RangeSet, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, LsnIncrement, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
+    Captures, Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf,
+    IncrementContent, IncrementOf, LsnIncrement, Segment, SegmentContent, TimeSpan, TimelineSpan,
+    Unknown, Unusable,
 };
 
 /// A chain from words:
@@ -88,6 +89,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
             commits: u64::from(!flags.contains('e')),
             records: 1,
             frames: 1,
+            captures: Captures::default(),
         };
         let last = own.map_or(0, |(_, last)| last);
         let content = SegmentContent::from(increment);

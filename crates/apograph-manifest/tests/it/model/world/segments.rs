@@ -7,8 +7,8 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    ChainEntry, FileName, FullContent, ImageIdentity, ImageOf, IncrementContent, IncrementOf,
-    Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
+    Captures, ChainEntry, FileName, FullContent, ImageIdentity, ImageOf, IncrementContent,
+    IncrementOf, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
 };
 
 use super::{Commit, Harm, Held, STEP, World};
@@ -81,6 +81,7 @@ impl World {
             commits: body.len() as u64,
             records: body.len() as u64,
             frames: body.len() as u64,
+            captures: Captures::default(),
         };
         let life = self.life(last.at.timeline);
         let up_to = life.commits.iter().filter(|it| it.start <= last.start);
