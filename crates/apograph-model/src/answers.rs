@@ -1,16 +1,15 @@
 //! What a repository answers.
 
 use std::error::Error;
-use std::fs;
-use std::path::Path;
 
-use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
-use apograph_format::{Blake3, Epoch, Lsn, Point, WithCauses};
+use apograph_format::{Epoch, Lsn, Point, WithCauses};
 use apograph_io::Context;
 use apograph_manifest::Target;
 use apograph_repository::{Location, Repository};
 use apograph_restore::{Options, VerifyOptions, restore, verify};
 use apograph_testing::scratch::scratch;
+
+use crate::hash::hash_of;
 
 /// What a repository answers: one line for each question.
 pub type Answers = Vec<String>;
@@ -92,29 +91,5 @@ fn state(repository: &Location, target: Target) -> Result<String, String> {
     if let Err(error) = restore(repository, &output, &options, Context::default()) {
         return Ok(format!("{} {}", error.code(), WithCauses(&error)));
     }
-    let mut bytes = Vec::new();
-    take_files(folder.path(), &mut bytes).map_err(told)?;
-    Ok(Blake3::of(&bytes).to_string())
-}
-
-/// The names and bytes of all files in a folder, in the order of the names.
-fn take_files(folder: &Path, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        paths.push(entry?.path());
-    }
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            take_files(&path, bytes)?;
-        } else {
-            bytes.extend(path.file_name().unwrap_or_default().as_encoded_bytes());
-            let file = fs::read(&path)?;
-            // The header of a log file of generation 2 says when it was made.
-            let is_log = WalSegmentHeader::decode(&file).is_ok();
-            let header_bytes = if is_log { WAL_SEGMENT_HEADER_BYTES } else { 0 };
-            bytes.extend(&file[header_bytes..]);
-        }
-    }
-    Ok(())
+    hash_of(folder.path()).map_err(told)
 }

@@ -20,7 +20,9 @@ mod corruption;
 mod derived;
 mod engine;
 pub mod fuzz;
+mod hash;
 mod live;
+mod merged;
 mod names;
 mod op;
 mod read;
@@ -30,6 +32,7 @@ mod truth;
 
 pub use answers::{Answers, answers};
 pub use derived::{Part, check_copied, check_derived};
+pub use merged::{MergedAnswers, check_merged, compact_later};
 pub use op::{BackupMode, Damage, DamageKind, MAX_OPS, Op, RandomScenario, Shape};
 pub use read::state_of;
 pub use run::{Effort, Failure, Library, Real, check, run};

@@ -10,6 +10,7 @@ use apograph_testing::keys::ALICE;
 use apograph_testing::scratch::scratch;
 
 use crate::answers::{compare, told, unnamed_answers};
+use crate::merged::check_merged;
 
 /// How a vault has its segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,8 @@ impl StoredAs {
 }
 
 /// Copies a repository into a place where nothing is, and from there into a folder, and asks all
-/// three the same questions. Tells how many they answered.
+/// three the same questions; then merges the vault's increments, and asks it again. Tells how many
+/// they answered.
 ///
 /// # Errors
 ///
@@ -69,7 +71,15 @@ pub fn check_stored(
     let back = folder.path().join("back");
     let vault = Repository::open(&reader, context).map_err(told)?;
     copy(&vault, &back, Pack::Best, context).map_err(told)?;
-    let found = unnamed_answers(&back.into(), states)?;
+    let found = unnamed_answers(&(&back).into(), states)?;
     compare(&with, &found, "out of the vault")?;
+    check_merged(&reader, states.div_ceil(3))?;
+    for from in [repository, &back] {
+        let from = Repository::open(from, context).map_err(told)?;
+        let again = copy(&from, &writer, stored_as.pack(), context).map_err(told)?;
+        if again.segments > 0 {
+            return Err(format!("after merging, {again:?} once more"));
+        }
+    }
     Ok(with.len())
 }

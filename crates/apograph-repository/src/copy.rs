@@ -2,10 +2,9 @@
 //!
 //! Backup after backup is checked, written, read back and published, in the order of the chain: so
 //! what is there when a copy is ended is the front of the repository, and the next one goes on from
-//! it. What is copied to is of the same history where it has the same segments in the same order, by
-//! their hashes; or it is empty.
+//! it. What is copied to is of the same history where it has the same segments in the same order, also
+//! where some of them are merged on one side; or it is empty.
 
-use apograph_format::Blake3;
 use apograph_io::Context;
 use apograph_manifest::{
     ChainEntry, Evidence, IncrementContent, Segment, SegmentContent, SegmentRecord, Unusable,
@@ -19,6 +18,7 @@ use crate::error::{RepositoryError, Result};
 use crate::location::Location;
 use crate::pack::Pack;
 use crate::repository::Repository;
+use crate::same_history::common;
 use crate::segment::StoredFile;
 use crate::segment_defect::SegmentDefect;
 use crate::vault_place::{VaultPlace, no_vault_for};
@@ -76,20 +76,16 @@ pub fn copy(
 
 fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -> Result<Copied> {
     let entries = from.chain().entries();
-    let there = to.hashes();
-    let is_same =
-        |(entry, hash): (&ChainEntry, &Option<Blake3>)| hash.is_some() && entry.hash == *hash;
-    if there.len() > entries.len() || !entries.iter().zip(&there).all(is_same) {
-        return Err(RepositoryError::OtherHistory { path: to.path() });
-    }
-    let rest = entries.get(there.len()..).unwrap_or_default();
+    let there = common(entries, to.entries());
+    let present = there.ok_or_else(|| RepositoryError::OtherHistory { path: to.path() })?;
+    let rest = entries.get(present..).unwrap_or_default();
     let sizes = rest.iter().map(|entry| entry.segment.size_bytes);
     context.monitor.phase("copying", sizes.sum());
     let mut copied = Copied {
-        present: there.len() as u64,
+        present: present as u64,
         ..Copied::default()
     };
-    let mut index = there.len();
+    let mut index = present;
     for group in groups(rest) {
         for entry in group {
             let (file, record) = read(from, (index, entry), context)?;

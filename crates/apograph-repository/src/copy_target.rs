@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use apograph_format::{Blake3, UnixMillis};
+use apograph_format::UnixMillis;
 use apograph_io::{Bytes, Mode};
-use apograph_manifest::{Evidence, SegmentRecord};
+use apograph_manifest::{ChainEntry, Evidence, SegmentRecord};
 
 use crate::error::Result;
 
@@ -22,9 +22,8 @@ pub(crate) trait CopyTarget {
     /// Its path, or its address.
     fn path(&self) -> PathBuf;
 
-    /// The hashes of the segments that are there, in the order of the chain; `None` for one that
-    /// cannot be used.
-    fn hashes(&self) -> Vec<Option<Blake3>>;
+    /// The segments that are there, in the order of the chain.
+    fn entries(&self) -> &[ChainEntry];
 
     /// Writes a segment that comes after those so far, and reads it back. Nothing names it yet.
     /// Returns how many bytes it has there.

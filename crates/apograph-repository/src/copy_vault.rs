@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use apograph_format::{Blake3, UnixMillis};
+use apograph_format::UnixMillis;
 use apograph_io::{Context, random};
-use apograph_manifest::{Evidence, Nonce};
+use apograph_manifest::{ChainEntry, Evidence, Nonce};
 use apograph_store::Store;
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
@@ -17,13 +17,14 @@ use crate::error::Result;
 use crate::location::Location;
 use crate::pack::Pack;
 use crate::vault_place::{OpenPlace, WRITER};
+use crate::vault_segments::entry_of;
 use crate::vault_target::add;
 
 /// A vault that is copied to. Nothing is locked: the catalog tells where another writer was faster.
 pub(crate) struct VaultCopy<'s> {
     store: &'s dyn Store,
     catalog: Catalog<'s>,
-    hashes: Vec<Option<Blake3>>,
+    entries: Vec<ChainEntry>,
     looked_until: Option<UnixMillis>,
     put: Vec<StoredSegment>,
     pack: Pack,
@@ -41,10 +42,10 @@ impl<'s> VaultCopy<'s> {
         to.vault()?;
         let store = to.store();
         let catalog = Catalog::open(store, context.clock, WRITER)?;
-        let mut hashes = Vec::new();
+        let mut entries = Vec::new();
         let settings = catalog.read(&mut |segment| {
             if let CatalogSegment::Live(segment) = segment {
-                hashes.push(Some(segment.record.hash));
+                entries.push(entry_of(segment.record));
             }
             Ok(())
         })?;
@@ -53,7 +54,7 @@ impl<'s> VaultCopy<'s> {
         Ok(Self {
             store,
             catalog,
-            hashes,
+            entries,
             looked_until: settings.looked_until,
             put: Vec::new(),
             pack,
@@ -68,8 +69,8 @@ impl CopyTarget for VaultCopy<'_> {
         self.store.place().into()
     }
 
-    fn hashes(&self) -> Vec<Option<Blake3>> {
-        self.hashes.clone()
+    fn entries(&self) -> &[ChainEntry] {
+        &self.entries
     }
 
     fn put(&mut self, segment: CheckedSegment<'_>) -> Result<u64> {

@@ -23,6 +23,10 @@ mod addition;
 mod adopt;
 mod check;
 #[cfg(feature = "vault")]
+mod compact;
+#[cfg(feature = "vault")]
+mod compaction;
+#[cfg(feature = "vault")]
 mod copy;
 #[cfg(feature = "vault")]
 mod copy_folder;
@@ -38,6 +42,10 @@ mod init_vault;
 mod last_verified;
 mod location;
 mod manifest_generation;
+#[cfg(feature = "vault")]
+mod merged_file;
+#[cfg(feature = "vault")]
+mod merging;
 mod moment;
 mod opening;
 mod overlap;
@@ -50,6 +58,8 @@ mod rebuild;
 #[cfg(feature = "vault")]
 mod recipients;
 mod repository;
+#[cfg(feature = "vault")]
+mod same_history;
 mod segment;
 mod segment_defect;
 mod summary;
@@ -87,6 +97,10 @@ pub use apograph_vault as vault;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
+#[cfg(feature = "vault")]
+pub use compact::compact;
+#[cfg(feature = "vault")]
+pub use compaction::Compaction;
 #[cfg(feature = "vault")]
 pub use copy::{Copied, copy};
 pub use error::{RepositoryError, Result};

@@ -6,7 +6,8 @@ use std::ops::Range;
 use apograph_format::v1::{SpillTable, SpilledFile};
 use apograph_format::v2::{PieceWalk, WalSegmentHeader};
 use apograph_format::{
-    Extent, FormatError, Generation, Image, Lsn, SEGMENT_HEADER_BYTES, SegmentHeader,
+    Extent, FormatError, Generation, Image, LogPosition, LogSequence, Lsn, SEGMENT_HEADER_BYTES,
+    SegmentHeader,
 };
 use apograph_io::{At, Bytes, Context, IoError, PartsSums, Source, Sums};
 use apograph_manifest::{ImageIdentity, Unusable};
@@ -145,6 +146,15 @@ impl IncrementFile {
                 });
                 parts.collect()
             }
+        }
+    }
+
+    /// The position of its first byte: in generation 1 in its own body.
+    #[cfg(feature = "vault")]
+    pub(crate) fn start(&self) -> LogPosition {
+        match self.pieces.first() {
+            Some(piece) => LogPosition::Lsn(piece.first()),
+            None => LogPosition::in_file(LogSequence::default(), 0),
         }
     }
 

@@ -10,7 +10,8 @@ use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, SegmentRecord, Un
 use apograph_store::StoreError;
 use apograph_vault::wrap::{Identities, WrapError};
 use apograph_vault::{
-    Catalog, CatalogSegment, Check, Stored, VaultError, VaultHead, find_vault, read_segment,
+    Catalog, CatalogSegment, Check, Stored, VaultError, VaultHead, Wrapping, find_vault,
+    read_segment,
 };
 
 use crate::error::Result;
@@ -83,7 +84,7 @@ impl VaultSegments {
             if let CatalogSegment::Live(segment) = segment {
                 checks.extend(segment.check.clone().map(|check| (entries.len(), check)));
                 stored.insert(segment.name().clone(), segment.stored);
-                entries.push(entry(segment.record));
+                entries.push(entry_of(segment.record));
             }
             Ok(())
         })?;
@@ -106,6 +107,11 @@ impl VaultSegments {
     /// Its path, or its address.
     pub(crate) fn path(&self) -> PathBuf {
         self.place.path()
+    }
+
+    /// How the objects of a segment are made; `None` where there is no such segment.
+    pub(crate) fn wrapping(&self, name: &FileName) -> Option<Wrapping> {
+        Some(self.stored.get(name)?.wrapping)
     }
 
     /// Fetches a segment into a file without a name.
@@ -174,7 +180,8 @@ pub(crate) fn defect(
     }
 }
 
-fn entry(record: SegmentRecord) -> ChainEntry {
+/// A segment as an entry of a chain.
+pub(crate) fn entry_of(record: SegmentRecord) -> ChainEntry {
     ChainEntry {
         segment: record.segment,
         hash: Some(record.hash),

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use apograph_format::UnixMillis;
 use apograph_io::{Context, Folder, IoError, Mode, random};
-use apograph_manifest::{Nonce, SegmentRecord};
+use apograph_manifest::{FileName, Nonce, SegmentRecord};
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
     Catalog, CatalogChange, Committed, Form, SegmentId, StoredSegment, VaultError, VaultHead,
@@ -216,14 +216,19 @@ impl HeldVault<'_> {
 
 /// Adds changes that go on where the chain ended, unless it does not end there any more.
 pub(crate) fn add(catalog: &mut Catalog<'_>, changes: &[CatalogChange]) -> Result<()> {
-    let is_harmless = |other: &CatalogChange| {
-        matches!(
-            other,
-            CatalogChange::Looked { .. }
-                | CatalogChange::Verified { .. }
-                | CatalogChange::Merged { .. }
-                | CatalogChange::Gone { .. }
-        )
+    let adds = |name: &FileName| {
+        changes.iter().any(|change| match change {
+            CatalogChange::Added { segments, .. } => segments.iter().any(|it| it.name() == name),
+            _ => false,
+        })
+    };
+    let is_harmless = |other: &CatalogChange| match other {
+        CatalogChange::Looked { .. }
+        | CatalogChange::Verified { .. }
+        | CatalogChange::Merged { .. } => true,
+        // What waited for more than a day to be named was taken for a leftover.
+        CatalogChange::Gone { segments } => !segments.iter().any(adds),
+        _ => false,
     };
     let overtaken = |catalog: &Catalog<'_>| RepositoryError::Overtaken {
         path: catalog.place().into(),

@@ -149,6 +149,16 @@ impl<'s> Catalog<'s> {
         self.log.clean()
     }
 
+    /// The newest version that is older than a day, by the clock of the store: what left the chain by
+    /// then is read by nobody any more. 0 where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Store`].
+    pub fn old_through(&self) -> Result<u64> {
+        self.log.old_through()
+    }
+
     fn decode_all(&self, lines: &[Box<str>]) -> Result<Vec<CatalogChange>> {
         let lines = lines.iter();
         lines

@@ -50,9 +50,11 @@ pub use catalog::{Catalog, Committed};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use error::{Result, VaultError};
+pub use log::is_old;
 pub use objects::{Form, Packing, check_objects, put_segment, read_segment};
 pub use segment::{
-    Check, Encryption, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment, Wrapping,
+    Check, Encryption, SEGMENTS, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment,
+    Wrapping,
 };
 pub use sha256::Sha256;
 pub use vault::{VaultHead, create_vault, find_vault};

@@ -16,6 +16,7 @@
 
 use std::time::Duration;
 
+use apograph_format::UnixMillis;
 use apograph_io::{Clock, random};
 use apograph_manifest::Nonce;
 use apograph_store::{Created, ObjectName, Store, StoreError};
@@ -32,8 +33,9 @@ use crate::version::{
 const STEP: u64 = 32;
 /// After so many versions comes a whole one, however little they change.
 const WHOLE_AFTER: u64 = 1024;
-/// So long a version is kept that no new reader needs: who opened it may still be reading.
-pub(crate) const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// So long a version is kept that no new reader needs, and what has left the chain: who opened it may
+/// still be reading. By the clock of the store.
+const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The hint says which version there is at least.
 const HINT: &str = "catalog/latest";
 const HINT_MAX_BYTES: u64 = 1 << 10;
@@ -195,22 +197,50 @@ impl<'s> VersionLog<'s> {
     /// Removes versions that no new reader needs and that are older than the grace, the oldest first.
     /// Returns how many.
     pub(crate) fn clean(&self) -> Result<u64> {
-        let now = self.store.now()?;
-        let grace = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
         let mut removed = 0;
+        self.for_each_old(|number, name| {
+            let is_needed = number >= self.whole.number;
+            if !is_needed {
+                self.store.delete(name)?;
+                removed += 1;
+            }
+            Ok(!is_needed)
+        })?;
+        Ok(removed)
+    }
+
+    /// The newest version that is older than the grace, be it one that was removed.
+    pub(crate) fn old_through(&self) -> Result<u64> {
+        let mut old = None;
+        let first = self.for_each_old(|number, _| {
+            old = Some(number);
+            Ok(true)
+        })?;
+        // Those that were removed were old.
+        Ok(old
+            .or(first.map(|first| first.saturating_sub(1)))
+            .unwrap_or_default())
+    }
+
+    /// Calls `each` with the versions that are older than the grace, the oldest first, as long as it
+    /// says so. Returns the first version that is there.
+    fn for_each_old(
+        &self,
+        mut each: impl FnMut(u64, &ObjectName) -> Result<bool>,
+    ) -> Result<Option<u64>> {
+        let now = self.store.now()?;
+        let mut first = None;
         for object in self.store.list(CATALOG, None)? {
             let object = object?;
             let Some(number) = version_number(&object.name) else {
                 continue;
             };
-            let is_old = object.modified.get().saturating_add(grace) < now.get();
-            if number >= self.whole.number || !is_old {
+            first = first.or(Some(number));
+            if !is_old(object.modified, now) || !each(number, &object.name)? {
                 break;
             }
-            self.store.delete(&object.name)?;
-            removed += 1;
         }
-        Ok(removed)
+        Ok(first)
     }
 
     fn scope_of_next(&self, own: usize) -> Scope {
@@ -280,6 +310,12 @@ impl<'s> VersionLog<'s> {
             place: self.store.place(),
         }
     }
+}
+
+/// Whether something is older than the grace that was written at a time.
+pub fn is_old(modified: UnixMillis, now: UnixMillis) -> bool {
+    let grace = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
+    modified.get().saturating_add(grace) < now.get()
 }
 
 /// What is left of all changes of a log and some more, as lines.

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::sha256::Sha256;
 
 /// The folder of the segments.
-const SEGMENTS: &str = "segments";
+pub const SEGMENTS: &str = "segments";
+/// What the names of encrypted objects end with.
+const AGE: &str = ".age";
 
 /// The name of a new segment: the version that it was built on, its number among those that are added
 /// with it, its kind, and a number that no other has.
@@ -26,6 +28,25 @@ pub struct SegmentId {
     pub kind: SegmentKind,
     /// New for each segment.
     pub nonce: Nonce,
+}
+
+impl SegmentId {
+    /// Reads a name; `None` for one that is not written as this one is.
+    fn parse(name: &str) -> Option<Self> {
+        let mut words = name.split('-');
+        let mut word = || words.next();
+        let id = Self {
+            built_on: word()?.parse().ok()?,
+            index: word()?.parse().ok()?,
+            kind: match word()? {
+                "full" => SegmentKind::Full,
+                "incr" => SegmentKind::Incremental,
+                _ => return None,
+            },
+            nonce: word()?.parse().ok()?,
+        };
+        (id.to_string() == name).then_some(id)
+    }
 }
 
 impl fmt::Display for SegmentId {
@@ -116,6 +137,40 @@ impl StoredSegment {
         &self.record.segment.file
     }
 
+    /// The names of its objects.
+    ///
+    /// # Errors
+    ///
+    /// Where a store may not be able to have one.
+    pub fn object_names(&self) -> Result<Vec<ObjectName>, StoreError> {
+        let Stored {
+            wrapping,
+            encryption,
+            objects,
+        } = &self.stored;
+        let made = (*wrapping, *encryption);
+        let numbers = 0..objects.len();
+        let names = numbers.map(|it| Self::object_name(self.name(), made, it, objects.len()));
+        names.collect()
+    }
+
+    /// The name of the segment that an object is a part of, by the name of the object; `None` for an
+    /// object that has another kind of name.
+    pub fn named_by(object: &ObjectName) -> Option<FileName> {
+        let (folder, name) = object.split();
+        let name = name.strip_suffix(AGE).unwrap_or(name);
+        let (segment, rest) = name.split_once('.')?;
+        let is_number = |text: &str| text.len() == 4 && text.bytes().all(|it| it.is_ascii_digit());
+        let extension = match rest.split_once('.') {
+            Some((number, extension)) if is_number(number) => extension,
+            _ => rest,
+        };
+        let known = [Wrapping::Plain, Wrapping::Zstd];
+        let is_known = known.iter().any(|it| it.extension() == extension);
+        let is_ours = folder == SEGMENTS && is_known && SegmentId::parse(segment).is_some();
+        is_ours.then(|| FileName::try_from(segment).ok()).flatten()
+    }
+
     /// The name of one of its objects, of which there are so many: with a number where those are
     /// several.
     pub(crate) fn object_name(
@@ -129,7 +184,7 @@ impl StoredSegment {
             1 => String::new(),
             _ => format!(".{number:04}"),
         };
-        let age = encryption.map_or("", |Encryption::Age| ".age");
+        let age = encryption.map_or("", |Encryption::Age| AGE);
         let text = format!("{SEGMENTS}/{name}{number}.{extension}{age}");
         Ok(ObjectName::parse(text)?)
     }

@@ -3,6 +3,7 @@
 mod derived;
 mod found;
 mod fuzz;
+mod merged;
 mod readers;
 mod reading;
 mod scenarios;

@@ -2,6 +2,8 @@
 
 mod adopt;
 mod check;
+#[cfg(feature = "vault")]
+mod compact;
 mod contents;
 #[cfg(feature = "vault")]
 mod copy;

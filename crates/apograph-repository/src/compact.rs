@@ -1,0 +1,133 @@
+//! Making a vault smaller: increments are merged, and what nothing needs is deleted.
+//!
+//! Each merged increment is written, read as any restore reads it, and only then takes the place of its
+//! inputs, by one change of the catalog. Whoever opened the vault before goes on reading those: their
+//! objects stay for a day. What is to be deleted is announced first, by a change too: so nobody opens
+//! the vault later and waits for it, and a writer that slept since it wrote an object finds that out
+//! when it commits.
+
+use std::collections::HashSet;
+
+use apograph_io::Context;
+use apograph_manifest::FileName;
+use apograph_vault::{
+    Catalog, CatalogChange, CatalogSegment, Committed, SEGMENTS, StoredSegment, VaultError, is_old,
+};
+
+use crate::compaction::Compaction;
+use crate::error::Result;
+use crate::location::Location;
+use crate::merging::Merging;
+use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
+use crate::vault_segments::{VaultRead, VaultSegments};
+
+/// Names in one change of a catalog, which is a line of it.
+const NAMES_MAX: usize = 100_000;
+
+/// Merges the small increments of a vault whose window of time is over, and deletes what left the chain
+/// more than a day ago, what no version of the catalog names, and versions that no reader needs.
+///
+/// Every commit stays restorable, under the same names. It can be ended anywhere, and go on later.
+///
+/// # Errors
+///
+/// [`RepositoryError::NotARepository`](crate::RepositoryError::NotARepository) where there is no vault;
+/// [`RepositoryError::Unusable`](crate::RepositoryError::Unusable) where what is to be merged is
+/// encrypted and no key reads it; [`RepositoryError::Vault`](crate::RepositoryError::Vault), also where
+/// the vault encrypts for others than was asked; [`RepositoryError::Io`](crate::RepositoryError::Io).
+/// An increment that is damaged is no error: it is not merged, and the monitor is warned.
+pub fn compact(at: impl Into<Location>, context: Context<'_>) -> Result<Compaction> {
+    let at = at.into();
+    let place = VaultPlace::there(&at)?;
+    let opened = place.open(context.disk);
+    let head = opened.vault()?;
+    let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
+    let mut done = Compaction::default();
+    let recipients = clean(&opened, &mut catalog, &mut done)?;
+    let recipients = catalog.recipients(&recipients, at.keys.recipients.as_ref())?;
+    let VaultRead {
+        segments,
+        mut entries,
+        ..
+    } = VaultSegments::of((place, &at.keys), &head, &catalog)?;
+    // What is damaged is left as it is.
+    for (index, entry) in entries.iter_mut().enumerate() {
+        entry.unusable = segments.damage(index).map(Box::new);
+    }
+    let merging = Merging {
+        store: opened.store(),
+        segments: &segments,
+        entries: &entries,
+        recipients: recipients.as_ref(),
+        context,
+    };
+    merging.merge_all(&mut catalog, &mut done)?;
+    Ok(done)
+}
+
+/// Deletes what nothing needs. Returns for whom segments are encrypted.
+fn clean(
+    place: &OpenPlace<'_>,
+    catalog: &mut Catalog<'_>,
+    done: &mut Compaction,
+) -> Result<Vec<String>> {
+    let store = place.store();
+    let old = catalog.old_through()?;
+    let (mut known, mut gone, mut objects) = (HashSet::new(), HashSet::new(), Vec::new());
+    let settings = catalog.read(&mut |segment| {
+        if let CatalogSegment::Left(segment, with) = &segment
+            && *with <= old
+        {
+            gone.insert(segment.name().clone());
+            let sizes = segment.stored.objects.iter().map(|it| it.size_bytes);
+            objects.extend(segment.object_names()?.into_iter().zip(sizes));
+        }
+        let (CatalogSegment::Live(segment) | CatalogSegment::Left(segment, _)) = segment;
+        known.insert(segment.name().clone());
+        Ok(())
+    })?;
+    let now = store.now().map_err(VaultError::from)?;
+    for object in store.list(SEGMENTS, None).map_err(VaultError::from)? {
+        let object = object.map_err(VaultError::from)?;
+        let Some(name) = StoredSegment::named_by(&object.name) else {
+            continue;
+        };
+        if is_old(object.modified, now) && !known.contains(&name) {
+            gone.insert(name);
+            objects.push((object.name, object.size_bytes));
+        }
+    }
+    if announce(catalog, &gone)? {
+        for (name, size_bytes) in objects {
+            store.delete(&name).map_err(VaultError::from)?;
+            done.deleted += 1;
+            done.deleted_bytes += size_bytes;
+        }
+    }
+    done.versions = catalog.clean()?;
+    Ok(settings.recipients)
+}
+
+/// Commits that the objects of segments are deleted from now on; `false` where another writer just made
+/// one of them a part of the chain.
+fn announce(catalog: &mut Catalog<'_>, gone: &HashSet<FileName>) -> Result<bool> {
+    if gone.is_empty() {
+        return Ok(true);
+    }
+    let names: Vec<FileName> = gone.iter().cloned().collect();
+    let parts = names.chunks(NAMES_MAX);
+    let changes: Vec<_> = parts
+        .map(|part| CatalogChange::Gone {
+            segments: part.to_vec(),
+        })
+        .collect();
+    let adds = |change: &CatalogChange| match change {
+        CatalogChange::Added { segments, .. } => segments.iter().any(|it| gone.contains(it.name())),
+        CatalogChange::Merged { into, .. } => gone.contains(into.name()),
+        _ => false,
+    };
+    let committed = catalog.commit(changes.clone(), &mut |others| {
+        (!others.iter().any(adds)).then(|| changes.clone())
+    })?;
+    Ok(committed != Committed::Dropped)
+}

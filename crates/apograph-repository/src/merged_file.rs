@@ -1,0 +1,166 @@
+//! The file of an increment that several are merged into.
+//!
+//! It is cut from theirs, and no frame is encoded again. In generation 1 it has a header and their
+//! bodies one after the other, without what repeats the log before. In generation 2 it has the pieces
+//! of their log files; those that meet in one log file are one piece, with the header of the first.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+
+use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
+use apograph_format::{Generation, LogPosition, SegmentHeader};
+use apograph_io::{Bytes, Context, IoError, spool_file};
+use apograph_manifest::{MergedIncrement, Unusable};
+
+use crate::segment::IncrementFile;
+use crate::segment_defect::SegmentDefect;
+
+/// What the file is called in messages.
+pub(crate) const MERGED: &str = "a merged increment";
+
+/// A file without a name, to which increments are added in the order of the log.
+pub(crate) struct MergedFile {
+    file: File,
+    /// That of the first increment, with what all of them count.
+    header: SegmentHeader,
+    piece: Option<OpenPiece>,
+}
+
+/// Generation 2: the piece at the end, which may go on.
+struct OpenPiece {
+    header: WalSegmentHeader,
+    /// Where its length stands.
+    starts_at: u64,
+    frames_bytes: u64,
+}
+
+impl MergedFile {
+    /// A file of the first increment.
+    pub(crate) fn of(first: &IncrementFile, context: Context<'_>) -> Result<Self, SegmentDefect> {
+        let header = SegmentHeader {
+            count: 0,
+            ..first.header
+        };
+        let mut file = spool_file().map_err(failed)?;
+        file.write_all(&header.encode()).map_err(failed)?;
+        let mut merged = Self {
+            file,
+            header,
+            piece: None,
+        };
+        merged.add(first, 0, context)?;
+        Ok(merged)
+    }
+
+    /// Adds an increment, but for so many bytes at the front of its log.
+    pub(crate) fn add(
+        &mut self,
+        increment: &IncrementFile,
+        repeated_bytes: u64,
+        context: Context<'_>,
+    ) -> Result<(), SegmentDefect> {
+        self.header.count = self.header.count.saturating_add(increment.header.count);
+        for (index, part) in increment.parts(repeated_bytes).iter().enumerate() {
+            if part.bytes.is_empty() {
+                continue;
+            }
+            if let Some(header) = increment.wal_header(index) {
+                self.enter(header, part.start())?;
+            }
+            self.append(part.bytes, context)?;
+        }
+        Ok(())
+    }
+
+    /// The whole file, with the header that says what is in it.
+    pub(crate) fn finish(mut self, merged: &MergedIncrement) -> io::Result<File> {
+        self.close_piece()?;
+        let count = match self.header.generation {
+            Generation::One => self.header.count,
+            Generation::Two => merged.content.commits,
+        };
+        let header = SegmentHeader {
+            start_epoch: merged.start_epoch,
+            end_epoch: merged.end_epoch,
+            count,
+            ..self.header
+        };
+        self.write_at(0, &header.encode())?;
+        self.file.rewind()?;
+        Ok(self.file)
+    }
+
+    /// Generation 2: goes on in the log file that has a header, from a position on.
+    fn enter(&mut self, header: WalSegmentHeader, start: LogPosition) -> Result<(), SegmentDefect> {
+        let open = self.piece.as_ref();
+        if open.is_some_and(|piece| piece.header.is_same_segment(&header)) {
+            return Ok(());
+        }
+        let first = header.first_lsn;
+        let header = match start {
+            LogPosition::Lsn(start) if start != first && !header.is_encrypted => {
+                header.beginning_at(start)
+            }
+            LogPosition::Lsn(start) if start != first => {
+                // It is bound to the key, and to the place where the log file begins.
+                let detail = format!("the encrypted log file at LSN {first} lacks its front");
+                return Err(Unusable::damaged(0, detail).into());
+            }
+            _ => header,
+        };
+        self.close_piece().map_err(failed)?;
+        let starts_at = self.file.stream_position().map_err(failed)?;
+        let mut front = [0; 8].to_vec();
+        front.extend_from_slice(header.bytes());
+        self.file.write_all(&front).map_err(failed)?;
+        self.piece = Some(OpenPiece {
+            header,
+            starts_at,
+            frames_bytes: 0,
+        });
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: Bytes<'_>, context: Context<'_>) -> Result<(), SegmentDefect> {
+        let mut outcome = Ok(());
+        bytes.for_each(|piece| {
+            if outcome.is_ok() {
+                let taken = context.monitor.go_on();
+                outcome = taken.and_then(|()| self.file.write_all(piece).map_err(not_written));
+            }
+        })?;
+        outcome?;
+        if let Some(piece) = &mut self.piece {
+            piece.frames_bytes = piece.frames_bytes.saturating_add(bytes.len() as u64);
+        }
+        Ok(())
+    }
+
+    fn close_piece(&mut self) -> io::Result<()> {
+        let Some(piece) = self.piece.take() else {
+            return Ok(());
+        };
+        let header = WAL_SEGMENT_HEADER_BYTES as u64;
+        let length = piece.frames_bytes.saturating_add(header);
+        self.write_at(piece.starts_at, &length.to_le_bytes())
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(offset))?;
+        self.file.write_all(bytes)?;
+        self.file.seek(SeekFrom::End(0)).map(drop)
+    }
+}
+
+fn failed(source: io::Error) -> SegmentDefect {
+    not_written(source).into()
+}
+
+/// That a merged increment, which has no name yet, could not be written.
+pub(crate) fn not_written(source: io::Error) -> IoError {
+    IoError::Failed {
+        operation: "write",
+        path: MERGED.into(),
+        source,
+    }
+}

@@ -1,0 +1,66 @@
+//! How much of a chain another one holds already.
+//!
+//! A segment is known by its hash. An increment that was merged on one side alone is known by what it
+//! says of itself, which is what the others would be merged into: the place in the log, the epochs and
+//! the transactions, the counts, when the last one was captured, and of all captures in it where each
+//! ended and when it was taken. (A folder does not know those of a merged one that was copied into it.)
+
+use apograph_manifest::{Captures, ChainEntry, IncrementContent, MergedIncrement, SegmentContent};
+
+/// How many entries of `from` all those of `there` are, as a history from its beginning on; `None`
+/// where they are another history, or end in the middle of an increment.
+pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<usize> {
+    let (mut rest, mut other) = (from, there);
+    while let (Some(one), Some(two)) = (rest.first(), other.first()) {
+        let (taken, passed) = if one.hash.is_some() && one.hash == two.hash {
+            (1, 1)
+        } else if commits(one) < commits(two) {
+            (parts_of(two, rest)?, 1)
+        } else {
+            (1, parts_of(one, other)?)
+        };
+        (rest, other) = (rest.get(taken..)?, other.get(passed..)?);
+    }
+    other.is_empty().then(|| from.len() - rest.len())
+}
+
+fn increment(entry: &ChainEntry) -> Option<&IncrementContent> {
+    match &entry.content {
+        Some(SegmentContent::Increment(increment)) => Some(increment),
+        _ => None,
+    }
+}
+
+fn commits(entry: &ChainEntry) -> u64 {
+    increment(entry).map_or(0, |increment| increment.commits)
+}
+
+/// How many of the first entries an increment was merged from; `None` where it was not.
+fn parts_of(merged: &ChainEntry, entries: &[ChainEntry]) -> Option<usize> {
+    let content = increment(merged)?;
+    let (mut count, mut left) = (0, content.commits);
+    for entry in entries.iter().take_while(|entry| commits(entry) > 0) {
+        left = left.checked_sub(commits(entry))?;
+        count += 1;
+        if left == 0 {
+            break;
+        }
+    }
+    let of = MergedIncrement::of(entries.get(..count)?)?;
+    let knows_all = of.content.captures.as_slice().len() == content.captures.as_slice().len();
+    let captures = if knows_all {
+        content.captures.clone()
+    } else {
+        Captures::default()
+    };
+    let expected = IncrementContent {
+        captures,
+        ..content.clone()
+    };
+    let mut found = of.content;
+    if !knows_all {
+        found.captures = Captures::default();
+    }
+    let is_same = found == expected && of.created_at == merged.segment.created_at;
+    (count > 1 && left == 0 && is_same).then_some(count)
+}
