@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Init(Init),
     Copy(Copy),
     Recipients(RecipientsOf),
+    Compact(Compact),
     Backup(Backup),
     Restore(Restore),
     List(List),
@@ -74,6 +75,7 @@ impl Command {
             Self::Init(_)
             | Self::Copy(_)
             | Self::Recipients(_)
+            | Self::Compact(_)
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Verify(_)
@@ -87,6 +89,7 @@ impl Command {
         let locations: &[&Location] = match self {
             Self::Init(words) => &[&words.repo],
             Self::Copy(words) => &[&words.from, &words.to],
+            Self::Compact(words) => &[&words.repo],
             Self::Recipients(words) => &[&words.repo],
             Self::Backup(words) => &[&words.repo],
             Self::Restore(words) => &[&words.repo],
@@ -115,6 +118,7 @@ impl Command {
         match self {
             Self::Backup(words) => Some(&words.limits),
             Self::Copy(words) => Some(&words.limits),
+            Self::Compact(words) => Some(&words.limits),
             Self::Restore(words) => Some(&words.limits),
             Self::Verify(words) => Some(&words.limits),
             _ => None,
@@ -199,6 +203,24 @@ pub(crate) enum RecipientAction {
         #[arg(value_name = "KEY", required = true)]
         keys: Vec<String>,
     },
+}
+
+/// Merge the small increments of a vault, and delete what nothing needs any more
+///
+/// Increments of the same 30 seconds, 5 minutes, hour or day become one, once that time is over. Every
+/// commit stays restorable. What they were merged from is deleted a day later.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph compact /mnt/disk/vault")]
+pub(crate) struct Compact {
+    /// The vault
+    #[arg(value_name = "REPO", value_parser = repository())]
+    pub(crate) repo: Location,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) recipients: RecipientArgs,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 /// `none`, or a level.

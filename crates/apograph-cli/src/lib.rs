@@ -6,6 +6,7 @@
 
 mod args;
 mod backup;
+mod compact;
 mod copy;
 mod display;
 mod failure;
@@ -109,6 +110,7 @@ fn carry_out(session: &Session<'_>, command: &Command) -> Result<Report, Failure
         Command::Init(words) => init::run(session, words),
         Command::Copy(words) => copy::run(session, words),
         Command::Recipients(words) => recipients::run(session, words),
+        Command::Compact(words) => compact::run(session, words),
         Command::Backup(words) => backup::run(session, words),
         Command::Restore(words) => restore::run(session, words),
         Command::List(words) => list::run(session, words),

@@ -11,8 +11,8 @@ use apograph_manifest::{
 use apograph_store::Store;
 use apograph_vault::wrap::{Compression, Recipients};
 use apograph_vault::{
-    Catalog, CatalogChange, Committed, Form, Packing, SegmentId, StoredSegment, VaultError, Wrapping,
-    put_segment,
+    Catalog, CatalogChange, Committed, Form, Packing, SegmentId, StoredSegment, VaultError,
+    Wrapping, put_segment,
 };
 use apograph_wal::{PlacedEvent, TimelineState};
 

@@ -66,7 +66,7 @@ fn check_faults(fixtures: Fixtures, faults: &[StoreFault]) {
     let stage = Stage::of(fixtures, "15_concurrent_incr");
     let whole = folder.path().join("vault");
     vault(&stage, fixtures, &whole);
-    let answers = MergedAnswers::of(&whole, STATES).expect("sound");
+    let answers = MergedAnswers::of(&whole.as_path().into(), STATES).expect("sound");
     for fault in faults {
         for index in 0.. {
             let struck = folder.path().join("struck");
@@ -83,11 +83,11 @@ fn check_faults(fixtures: Fixtures, faults: &[StoreFault]) {
                 break;
             }
             let told = || format!("{fault:?} at {:?}", store.requests().get(index));
-            if let Err(difference) = answers.check(&struck) {
+            if let Err(difference) = answers.check(&struck.as_path().into()) {
                 panic!("{}: {difference}", told());
             }
             compact_later(&*struck).unwrap_or_else(|error| panic!("{}: {error}", told()));
-            if let Err(difference) = answers.check(&struck) {
+            if let Err(difference) = answers.check(&struck.as_path().into()) {
                 panic!("{}, and again: {difference}", told());
             }
             let entries = Repository::open(&*struck, Context::default()).expect("opened");

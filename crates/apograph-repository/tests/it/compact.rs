@@ -9,6 +9,7 @@ use apograph_format::{Blake3, UnixMillis};
 use apograph_io::{Context, Folder, Mode, Monitor, RealDisk, SystemClock};
 use apograph_manifest::{Cut, Target};
 use apograph_repository::vault::store::FolderStore;
+use apograph_repository::vault::wrap::{Identities, Recipients};
 use apograph_repository::vault::{
     Catalog, CatalogChange, CatalogSegment, Committed, Packing, StoredSegment,
 };
@@ -16,8 +17,8 @@ use apograph_repository::{
     Compaction, Location, Pack, Repository, Result, compact, copy, init_vault,
 };
 use apograph_testing::clock::ManualClock;
-use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
+use apograph_testing::keys::ALICE;
 use apograph_testing::stage::Stage;
 use apograph_testing::store::FaultyStore;
 
@@ -39,7 +40,7 @@ fn copied(stage: &Stage, vault: &Path, pack: Pack) -> (u64, u64) {
 }
 
 /// Once every window is over.
-fn compacted(vault: &Path, context: Context<'_>) -> Result<Compaction> {
+fn compacted(vault: impl Into<Location>, context: Context<'_>) -> Result<Compaction> {
     let clock = ManualClock::default();
     clock.pass(LATER);
     let context = Context {
@@ -200,7 +201,7 @@ fn leftovers_go_after_a_day_and_other_files_never() {
     let ours = [
         format!("00000000000000000001-0-incr-{nonce}.zst"),
         format!("00000000000000000001-1-full-{nonce}.0000.seg"),
-        format!("00000000000000000001-1-full-{nonce}.0001.seg"),
+        format!("00000000000000000001-1-full-{nonce}.0001.seg.age"),
     ];
     let others = [
         format!("1-0-incr-{nonce}.zst"),
@@ -315,14 +316,39 @@ fn only_a_vault_is_made_smaller() {
         let error = compact(&path, Context::default()).expect_err("no vault");
         assert_eq!(error.code().as_str(), "not-a-repository");
     }
-    let vault = vault(&stage, Pack::Best);
-    let store = store(&vault);
-    let mut catalog = Catalog::open(&store, &SystemClock, "a newer program").expect("opened");
-    let keys = vec!["age1somebody".to_owned()];
-    let changes = vec![CatalogChange::Recipients { keys }];
-    catalog.commit(changes, &mut |_| None).expect("committed");
-    let error = compacted(&vault, Context::default()).expect_err("refused");
-    assert!(told(&error).ends_with("which is not known here"));
+}
+
+#[test]
+fn what_is_encrypted_is_merged_with_a_key_and_stays_encrypted() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let path = stage.path("vault");
+        let recipients = Recipients::of([ALICE.recipient]).expect("a public key");
+        let at = Location::from(&path).with_recipients(recipients);
+        init_vault(&at, Context::default()).expect("a vault");
+        let from = Repository::open(stage.repository(), Context::default()).expect("opened");
+        copy(&from, &at, Pack::Best, Context::default()).expect("copied");
+        let error = compacted(&path, Context::default()).expect_err("no key");
+        assert_eq!(error.code().as_str(), "identity-missing");
+        assert_eq!(opened(&path).chain().entries().len(), 4);
+        let mut identities = Identities::default();
+        identities.add(ALICE.identity).expect("a private key");
+        let at = Location::from(&path).with_identities(identities);
+        let done = compacted(at.clone(), Context::default()).expect("made smaller");
+        assert_eq!((done.merged, done.into), (2, 1));
+        assert!(objects(&path).iter().all(|name| name.ends_with(".zst.age")));
+        let read = Repository::open(&at, Context::default()).expect("opened");
+        let merged = &read.chain().entries()[1].segment;
+        read.stored(merged, Context::default())
+            .expect("with the key");
+        age(&path);
+        assert_eq!(
+            compacted(&path, Context::default())
+                .expect("no key is needed")
+                .deleted,
+            2
+        );
+    }
 }
 
 #[test]
