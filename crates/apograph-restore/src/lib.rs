@@ -9,7 +9,7 @@
 //! ```no_run
 //! use apograph_restore::{Context, Options, Target, Threads, restore};
 //!
-//! let (repository, output) = ("backups".as_ref(), "restored.grafeo".as_ref());
+//! let (repository, output) = ("backups", "restored.grafeo".as_ref());
 //! let options = Options::to(Target::Point("57".parse()?));
 //! let threads = Threads::default();
 //! let context = Context { threads: &threads, ..Context::default() };
