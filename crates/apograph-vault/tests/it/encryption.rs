@@ -6,15 +6,17 @@ use std::process::{Command, Stdio};
 
 use apograph_io::Context;
 use apograph_store::{Store, StoreError};
+use apograph_testing::clock::ManualClock;
 use apograph_testing::errors::told;
 use apograph_testing::keys::{ALICE, BOB, KeyPair};
 use apograph_testing::scratch::scratch;
+use apograph_testing::store::{FaultyStore, StoreFault};
 use apograph_vault::wrap::{Compression, Identities, Recipients};
 use apograph_vault::{
     Encryption, Form, Packing, Result, StoredSegment, VaultError, put_segment, read_segment,
 };
 
-use crate::{id, segment, store};
+use crate::{id, segment, store, store_in};
 
 const PACKINGS: [Packing; 2] = [Packing::Plain, Packing::Zstd(Compression::LOG)];
 
@@ -27,10 +29,19 @@ fn identities(of: &[KeyPair]) -> Identities {
 }
 
 fn put(store: &dyn Store, plain: &[u8], packing: Packing, for_whom: &[KeyPair]) -> StoredSegment {
+    try_put(store, plain, packing, for_whom).expect("written")
+}
+
+fn try_put(
+    store: &dyn Store,
+    plain: &[u8],
+    packing: Packing,
+    for_whom: &[KeyPair],
+) -> Result<StoredSegment> {
     let recipients = Recipients::of(for_whom.iter().map(|pair| pair.recipient)).expect("keys");
     let form = Form::from(packing).encrypted_for(Some(&recipients));
     let (record, context) = (segment(1).record, Context::default());
-    put_segment(store, id(1), plain, record, form, context).expect("written")
+    put_segment(store, id(1), plain, record, form, context)
 }
 
 /// What was handed on, and how it ended.
@@ -132,6 +143,46 @@ fn a_long_segment_that_is_cut_is_noticed_everywhere() {
             let (found, end) = read(&store, &stored, &[ALICE]);
             end.expect_err("cut");
             assert!(plain.starts_with(&found), "{length}");
+        }
+    }
+}
+
+#[test]
+fn whatever_fails_it_is_an_error_or_there() {
+    let plain: Vec<u8> = (0_u32..60_000)
+        .flat_map(|it| it.wrapping_mul(it).to_le_bytes())
+        .collect();
+    for (packing, fault) in [
+        (Packing::Plain, StoreFault::Fails),
+        (Packing::Plain, StoreFault::FailsAfter),
+        (Packing::Zstd(Compression::LOG), StoreFault::Fails),
+        (Packing::Zstd(Compression::LOG), StoreFault::FailsAfter),
+    ] {
+        for index in 0.. {
+            let (folder, store) = store();
+            let faulty = FaultyStore::new(store_in(&folder), ManualClock::default());
+            let faulty = faulty.with_fault(index, fault.clone());
+            match try_put(&faulty, &plain, packing, &[ALICE]) {
+                Ok(stored) => {
+                    let (found, end) = read(&store, &stored, &[ALICE]);
+                    end.expect("sound");
+                    assert!(found == plain);
+                }
+                Err(error) => {
+                    assert!(faulty.is_struck());
+                    told(&error);
+                }
+            }
+            if index >= faulty.requests().len() {
+                break;
+            }
+        }
+        let (folder, store) = store();
+        let stored = put(&store, &plain, packing, &[ALICE]);
+        for fault in [StoreFault::Fails, StoreFault::CutsShort] {
+            let faulty = FaultyStore::new(store_in(&folder), ManualClock::default());
+            let (_, end) = read(&faulty.with_fault(0, fault), &stored, &[ALICE]);
+            assert!(matches!(end, Err(VaultError::Store(_))), "{end:?}");
         }
     }
 }
