@@ -11,7 +11,7 @@ use apograph_manifest::SegmentContent;
 use apograph_repository::vault::store::FolderStore;
 use apograph_repository::vault::wrap::{Identities, Recipients};
 use apograph_repository::vault::{Catalog, CatalogChange};
-use apograph_repository::{Location, Repository, init_vault};
+use apograph_repository::{Location, Repository, compact, init_vault};
 use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -240,6 +240,61 @@ fn an_encrypted_vault_is_added_to_without_its_key() {
             for entry in opened.chain().entries() {
                 let stored = opened.stored(&entry.segment, every_core());
                 assert_eq!(stored.is_ok(), is_read, "{place}");
+            }
+        }
+    }
+}
+
+/// A vault of a database whose commits were captured one by one, but for the last one.
+fn one_by_one(fixtures: Fixtures) -> (Live, Vec<u8>) {
+    let live = Live::of(fixtures, SOURCE);
+    let [last, rest @ ..] = [4, 3, 2, 1].map(|commits| live.hold_back(commits));
+    init_vault(live.repository(), every_core()).expect("a vault");
+    live.added(Kind::Auto);
+    for commit in rest.iter().rev() {
+        live.append(commit);
+        assert_eq!(live.added(Kind::Incremental).len(), 1);
+    }
+    (live, last)
+}
+
+fn merge(vault: impl Into<Location>) -> u64 {
+    let clock = ManualClock::default();
+    clock.pass(Duration::from_secs(100 * 365 * 24 * 60 * 60));
+    let context = Context {
+        clock: &clock,
+        ..every_core()
+    };
+    compact(vault, context).expect("merged").merged
+}
+
+/// The next increment goes on where the chain ends, whatever was merged before, and while a backup
+/// is under way.
+#[test]
+fn a_chain_goes_on_after_increments_were_merged() {
+    for fixtures in [V1, V2] {
+        let (live, last) = one_by_one(fixtures);
+        assert_eq!(merge(live.repository()), 3, "all but the last one");
+        live.append(&last);
+        assert_eq!(live.added(Kind::Incremental).len(), 1);
+        assert_eq!(commits(&live), COMMITS);
+        assert_eq!(merge(live.repository()), 2);
+        let again = live.capture(Kind::Auto).expect("a capture");
+        assert!(matches!(again, Captured::UpToDate { .. }));
+        for index in 0.. {
+            let (live, last) = one_by_one(fixtures);
+            live.append(&last);
+            let vault = live.repository();
+            let store = faulty(&live).meanwhile(move |at| {
+                if at == index {
+                    assert!(merge(vault.as_path()) >= 3);
+                }
+            });
+            let store = Arc::new(store);
+            added(capture_into(&live, &store, Kind::Incremental));
+            assert_eq!(commits(&live), COMMITS, "{index}");
+            if store.requests().len() <= index {
+                break;
             }
         }
     }
