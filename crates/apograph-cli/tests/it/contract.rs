@@ -14,6 +14,41 @@ fn second_segment() -> Value {
     })
 }
 
+/// What is merged answers as before.
+#[test]
+fn compact() {
+    for chain in [V1, V2] {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = folder.path().join("vault");
+        chain.apograph(&vault, "init OUT --vault");
+        chain.apograph(&vault, "copy REPO OUT");
+        let (_, before) = chain.apograph(&vault, "list OUT");
+        let (exit, mut compact) = chain.apograph(&vault, "compact OUT");
+        assert!(compact["stored_bytes"].take().as_u64() > Some(0));
+        let expected = json!({
+            "command": "compact", "repository": compact["repository"], "merged": 2, "into": 1,
+            "stored_bytes": null, "deleted": 0, "deleted_bytes": 0, "versions": 0, "warnings": [],
+        });
+        assert_eq!((exit, compact), (Some(0), expected));
+        let (_, after) = chain.apograph(&vault, "list OUT");
+        assert_eq!(after["segments"].as_array().map(Vec::len), Some(3));
+        for key in ["generation", "restorable", "restorable_lsns", "holes"] {
+            assert_eq!(after[key], before[key], "{key}");
+        }
+        let (exit, refused) = chain.apograph(&vault, "compact REPO");
+        assert_eq!(
+            (exit, &refused["error"]["code"]),
+            (Some(4), &json!("not-a-repository"))
+        );
+        assert!(
+            refused["error"]["hint"]
+                .as_str()
+                .unwrap()
+                .contains("`apograph copy REPO VAULT`")
+        );
+    }
+}
+
 /// A vault answers as the repository that was copied into it.
 #[test]
 fn copy() {
