@@ -2,7 +2,7 @@
 
 use apograph_format::UnixMillis;
 use apograph_io::Context;
-use apograph_manifest::{Level, Segment, Unusable};
+use apograph_manifest::{FileName, Level, Segment, Unusable};
 
 use crate::repository::Repository;
 use crate::segment_defect::SegmentDefect;
@@ -67,6 +67,18 @@ impl Repository {
         let vault = self.vault();
         let checked = vault.map(|vault| vault.check_objects(&segment.file, context));
         checked.transpose()
+    }
+
+    /// The segments that have objects in the vault and that its catalog does not name, in the order of
+    /// their names. Another command is at work, or was killed; or versions of the catalog are lost, the
+    /// newest ones: a vault without these is what it was before.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Vault`](crate::RepositoryError::Vault).
+    pub fn unnamed_objects(&self, context: Context<'_>) -> crate::Result<Vec<FileName>> {
+        let vault = self.vault();
+        vault.map_or_else(|| Ok(Vec::new()), |vault| vault.unnamed(context))
     }
 
     /// How many bytes a verification at a level reads of an entry.

@@ -69,6 +69,10 @@ impl VaultSegments {
         match *self {}
     }
 
+    pub(crate) fn unnamed(&self, _context: Context<'_>) -> Result<Vec<FileName>> {
+        match *self {}
+    }
+
     pub(crate) fn object_bytes(&self, _name: &FileName) -> u64 {
         match *self {}
     }

@@ -7,7 +7,10 @@
 use apograph_format::UnixMillis;
 use apograph_io::Context;
 use apograph_manifest::{FileName, Level, Unusable};
-use apograph_vault::{Catalog, CatalogChange, Check, SegmentDamage, Stored, check_objects};
+use apograph_vault::{
+    Catalog, CatalogChange, Check, SEGMENTS, SegmentDamage, Stored, StoredSegment, VaultError,
+    check_objects,
+};
 
 use crate::error::Result;
 use crate::segment_defect::SegmentDefect;
@@ -54,6 +57,25 @@ impl VaultSegments {
         let checked = check_objects(opened.store(), name, stored, context);
         checked.map_err(|error| defect(error, self.failed("fetch", name)))?;
         Ok(stored.size_bytes())
+    }
+
+    /// The segments that have objects and that the catalog does not name.
+    pub(crate) fn unnamed(&self, context: Context<'_>) -> Result<Vec<FileName>> {
+        let opened = self.place.open(context.disk);
+        let mut unnamed = Vec::new();
+        for object in opened
+            .store()
+            .list(SEGMENTS, None)
+            .map_err(VaultError::from)?
+        {
+            let object = object.map_err(VaultError::from)?;
+            let name = StoredSegment::named_by(&object.name);
+            let is_named =
+                |name: &FileName| self.stored.contains_key(name) || self.left.contains(name);
+            unnamed.extend(name.filter(|name| !is_named(name)));
+        }
+        unnamed.dedup();
+        Ok(unnamed)
     }
 
     /// How many bytes the objects of a segment have.

@@ -1,6 +1,6 @@
 //! A repository whose segments are the objects of a vault.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Seek, Write};
 use std::path::PathBuf;
 
@@ -25,6 +25,8 @@ pub(crate) struct VaultSegments {
     pub(crate) place: VaultPlace,
     identities: Identities,
     pub(crate) stored: HashMap<FileName, Stored>,
+    /// Those that have left the chain, and may have objects still.
+    pub(crate) left: HashSet<FileName>,
     /// What verifications found, by the index of the entry, in order.
     pub(crate) checks: Vec<(usize, Check)>,
 }
@@ -80,11 +82,15 @@ impl VaultSegments {
         catalog: &Catalog<'_>,
     ) -> Result<VaultRead> {
         let (mut entries, mut stored, mut checks) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut left = HashSet::new();
         let settings = catalog.read(&mut |segment| {
-            if let CatalogSegment::Live(segment) = segment {
-                checks.extend(segment.check.clone().map(|check| (entries.len(), check)));
-                stored.insert(segment.name().clone(), segment.stored);
-                entries.push(entry_of(segment.record));
+            match segment {
+                CatalogSegment::Live(segment) => {
+                    checks.extend(segment.check.clone().map(|check| (entries.len(), check)));
+                    stored.insert(segment.name().clone(), segment.stored);
+                    entries.push(entry_of(segment.record));
+                }
+                CatalogSegment::Left(segment, _) => drop(left.insert(segment.record.segment.file)),
             }
             Ok(())
         })?;
@@ -95,6 +101,7 @@ impl VaultSegments {
                 place,
                 identities: keys.identities.clone(),
                 stored,
+                left,
                 checks,
             },
             entries,

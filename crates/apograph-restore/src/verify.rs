@@ -151,6 +151,7 @@ fn verified<'a>(
     if options.level == Level::Frames {
         verified.problems.extend(missing_links(repository));
     }
+    tell_unnamed(repository, context);
     let unnamed = repository.unnamed().iter();
     let (unfinished, unnamed): (Vec<_>, Vec<&SegmentName>) =
         unnamed.partition(|name| repository.is_unfinished(**name));
@@ -169,6 +170,26 @@ fn verified<'a>(
             epochs: None,
         }));
     Ok((verified, marks))
+}
+
+/// Tells of what is in a vault and belongs to nothing that its catalog names.
+fn tell_unnamed(repository: &Repository, context: Context<'_>) {
+    let told = match repository.unnamed_objects(context) {
+        Ok(unnamed) => unnamed.last().map(|last| {
+            let count = unnamed.len();
+            format!(
+                "{count} segments have objects that the catalog does not name, the last is {last}: a \
+                 command is at work or was killed, or the newest versions of the catalog are lost"
+            )
+        }),
+        Err(error) => Some(format!(
+            "whether there are objects that the catalog does not name is not known: {}",
+            WithCauses(&error)
+        )),
+    };
+    if let Some(told) = told {
+        context.monitor.warn(&told);
+    }
 }
 
 /// The check of segments, in whatever order they come.

@@ -215,3 +215,30 @@ fn a_vault_that_cannot_be_written_to_is_verified_with_a_warning() {
     }
     assert_eq!(noted(&vault), (4, 0));
 }
+
+/// A vault without the newest version of its catalog is what it was before.
+#[test]
+fn a_newest_version_that_is_lost_is_told_by_what_it_named() {
+    let stage = Stage::new(V2);
+    let vault = vault(&stage, Pack::Best);
+    let told = || {
+        let hearing = Hearing::new(&|| {});
+        let options = at(Level::Objects);
+        let verified = verify(&vault, &options, every_core_heard_by(&hearing)).expect("a vault");
+        (verified.files, hearing.warnings())
+    };
+    assert_eq!(told(), (4, Vec::new()));
+    let last = opened(&vault).chain().entries()[3].segment.file.clone();
+    let versions = fs::read_dir(vault.join("catalog")).expect("versions");
+    let newest = versions.map(|entry| entry.expect("a version").path()).max();
+    fs::remove_file(newest.expect("a version")).expect("removed");
+    let (files, warnings) = told();
+    assert!(files < 4);
+    let [warning] = &warnings[..] else {
+        panic!("{warnings:?}");
+    };
+    assert!(
+        warning.contains(&format!("the last is {last}: ")),
+        "{warning}"
+    );
+}
