@@ -164,3 +164,93 @@ pub(crate) fn not_written(source: io::Error) -> IoError {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use apograph_format::Epoch;
+    use apograph_io::Source;
+    use apograph_testing::encoding::v2::{log_header, seal_log_header};
+
+    use super::*;
+    use crate::segment::StoredFile;
+
+    /// The header of a log file that begins at a position and was created at a time.
+    fn header(first_lsn: u64, created_at: u64, is_encrypted: bool) -> Vec<u8> {
+        let mut header = log_header(7, first_lsn, created_at);
+        header[12] = u8::from(is_encrypted);
+        seal_log_header(&mut header);
+        header
+    }
+
+    fn piece(header: &[u8], frames: &[u8]) -> Vec<u8> {
+        let length = (header.len() + frames.len()) as u64;
+        [&length.to_le_bytes(), header, frames].concat()
+    }
+
+    fn increment(pieces: &[Vec<u8>]) -> IncrementFile {
+        let header = SegmentHeader {
+            generation: Generation::Two,
+            start_epoch: Epoch::new(1),
+            end_epoch: Epoch::new(1),
+            count: 1,
+            flags: apograph_format::SegmentFlags::default(),
+        };
+        let mut file = spool_file().expect("a file");
+        let bytes = [header.encode().to_vec(), pieces.concat()].concat();
+        file.write_all(&bytes).expect("written");
+        let source = Source::of(file, "an increment".as_ref()).expect("open");
+        let stored = StoredFile::of(source).expect("no holes");
+        IncrementFile::of(stored).expect("an increment")
+    }
+
+    /// What follows the header where the second increment is added, of which so much is repeated.
+    fn joined(first: &[Vec<u8>], next: &[Vec<u8>], repeated: u64) -> Result<Vec<u8>, String> {
+        let context = Context::default();
+        let mut merged = MergedFile::of(&increment(first), context).expect("written");
+        let added = merged.add(&increment(next), repeated, context);
+        added.map_err(|error| apograph_format::WithCauses(&error).to_string())?;
+        merged.close_piece().expect("written");
+        assert_eq!(merged.header.count, 2);
+        merged.file.rewind().expect("its start");
+        let mut bytes = Vec::new();
+        merged.file.read_to_end(&mut bytes).expect("readable");
+        Ok(bytes.split_off(apograph_format::SEGMENT_HEADER_BYTES))
+    }
+
+    #[test]
+    fn pieces_that_meet_in_one_log_file_are_one() {
+        for is_encrypted in [false, true] {
+            let own = |first| header(first, 5, is_encrypted);
+            let next = |first| header(first, 6, is_encrypted);
+            // The second one begins with the whole log file again, as one that is encrypted has to.
+            let found = joined(
+                &[piece(&own(100), b"one")],
+                &[piece(&own(100), b"onetwo"), piece(&next(106), b"three")],
+                3,
+            );
+            let expected = [piece(&own(100), b"onetwo"), piece(&next(106), b"three")];
+            assert_eq!(found, Ok(expected.concat()), "{is_encrypted}");
+            let found = joined(&[piece(&own(100), b"one")], &[piece(&next(103), b"two")], 0);
+            let expected = [piece(&own(100), b"one"), piece(&next(103), b"two")];
+            assert_eq!(found, Ok(expected.concat()), "{is_encrypted}");
+        }
+        let (own, later) = (header(100, 5, false), header(103, 5, false));
+        let found = joined(&[piece(&own, b"one")], &[piece(&later, b"two")], 0);
+        assert_eq!(found, Ok(piece(&own, b"onetwo")));
+    }
+
+    #[test]
+    fn a_piece_that_begins_within_another_log_file_has_a_header_made_for_it() {
+        let first = [piece(&header(100, 5, false), b"one")];
+        let found = joined(&first, &[piece(&header(90, 6, false), &[b'x'; 16])], 13);
+        let made = piece(&header(103, 6, false), b"xxx");
+        assert_eq!(found, Ok([first.concat(), made].concat()));
+        // That of an encrypted one is bound to its key.
+        let first = [piece(&header(100, 5, true), b"one")];
+        let found = joined(&first, &[piece(&header(90, 6, true), &[b'x'; 16])], 13);
+        let told = "the encrypted log file at LSN 90 lacks its front";
+        assert!(found.is_err_and(|error| error.contains(told)));
+    }
+}
