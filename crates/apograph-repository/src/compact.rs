@@ -11,7 +11,8 @@ use std::collections::HashSet;
 use apograph_io::Context;
 use apograph_manifest::FileName;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, Committed, SEGMENTS, StoredSegment, VaultError, is_old,
+    Catalog, CatalogChange, CatalogSegment, Committed, SEGMENTS, SegmentId, StoredSegment,
+    VaultError, is_old,
 };
 
 use crate::compaction::Compaction;
@@ -43,7 +44,7 @@ pub fn compact(at: impl Into<Location>, context: Context<'_>) -> Result<Compacti
     let head = opened.vault()?;
     let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
     let mut done = Compaction::default();
-    let recipients = clean(&opened, &mut catalog, &mut done)?;
+    let recipients = clean(&opened, &mut catalog, &mut done, context)?;
     let recipients = catalog.recipients(&recipients, at.keys.recipients.as_ref())?;
     let VaultRead {
         segments,
@@ -70,6 +71,7 @@ fn clean(
     place: &OpenPlace<'_>,
     catalog: &mut Catalog<'_>,
     done: &mut Compaction,
+    context: Context<'_>,
 ) -> Result<Vec<String>> {
     let store = place.store();
     let old = catalog.old_through()?;
@@ -86,16 +88,33 @@ fn clean(
         known.insert(segment.name().clone());
         Ok(())
     })?;
+    let (newest, mut is_cut_off, mut leftovers) = (catalog.version(), false, Vec::new());
     let now = store.now().map_err(VaultError::from)?;
     for object in store.list(SEGMENTS, None).map_err(VaultError::from)? {
         let object = object.map_err(VaultError::from)?;
         let Some(name) = StoredSegment::named_by(&object.name) else {
             continue;
         };
-        if is_old(object.modified, now) && !known.contains(&name) {
-            gone.insert(name);
-            objects.push((object.name, object.size_bytes));
+        if !is_old(object.modified, now) || known.contains(&name) {
+            continue;
         }
+        // What was built on the newest version may be in one after it that is lost.
+        let built_on = SegmentId::parse(name.as_str()).map_or(newest, |id| id.built_on);
+        is_cut_off |= built_on > newest;
+        if built_on < newest {
+            leftovers.push((name, object.name, object.size_bytes));
+        }
+    }
+    if is_cut_off {
+        context.monitor.warn(
+            "there are segments that were built on versions of the catalog that are not there: its \
+             newest versions are lost, and no object that has no name in it is deleted",
+        );
+        leftovers.clear();
+    }
+    for (segment, object, size_bytes) in leftovers {
+        gone.insert(segment);
+        objects.push((object, size_bytes));
     }
     if announce(catalog, &gone)? {
         for (name, size_bytes) in objects {

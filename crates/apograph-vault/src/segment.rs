@@ -32,7 +32,7 @@ pub struct SegmentId {
 
 impl SegmentId {
     /// Reads a name; `None` for one that is not written as this one is.
-    fn parse(name: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         let mut words = name.split('-');
         let mut word = || words.next();
         let id = Self {

@@ -231,6 +231,34 @@ fn leftovers_go_after_a_day_and_other_files_never() {
     assert!(vault.join("notes.txt").exists());
 }
 
+/// The newest versions of the catalog are lost: what they named is no leftover.
+#[test]
+fn what_a_lost_version_named_is_kept() {
+    for lost in [1, 2] {
+        let stage = Stage::new(V1);
+        let vault = vault(&stage, Pack::Best);
+        let before = objects(&vault);
+        let versions = fs::read_dir(vault.join("catalog")).expect("versions");
+        let mut versions: Vec<_> = versions.map(|it| it.expect("a version").path()).collect();
+        versions.sort();
+        for version in versions.iter().rev().take(lost) {
+            fs::remove_file(version).expect("removed");
+        }
+        let leftover = "00000000000000000001-0-incr-00000000000000000000000000000001.zst";
+        fs::write(vault.join("segments").join(leftover), b"left").expect("written");
+        age(&vault);
+        let monitor = Warned::default();
+        let done = compacted(&vault, Context::heard_by(&monitor)).expect("made smaller");
+        let after = objects(&vault);
+        assert!(before.iter().all(|name| after.contains(name)), "{lost}");
+        let told = monitor.0.into_inner().expect("not poisoned");
+        assert_eq!(
+            (done.deleted, told.len()),
+            if lost > 1 { (0, 1) } else { (1, 0) }
+        );
+    }
+}
+
 fn segments_of(vault: &Path) -> (Vec<StoredSegment>, Vec<StoredSegment>) {
     let store = store(vault);
     let catalog = Catalog::open(&store, &SystemClock, "test").expect("a catalog");
@@ -256,7 +284,7 @@ fn a_writer_whose_object_was_taken_for_a_leftover_commits_nothing() {
     let store = store(&vault);
     let mut sleeper = Catalog::open(&store, &SystemClock, "test").expect("a catalog");
     let mut slept = last.clone();
-    let name = "00000000000000000009-0-incr-00000000000000000000000000000009";
+    let name = "00000000000000000001-0-incr-00000000000000000000000000000009";
     slept.record.segment.file = name.try_into().expect("a name");
     let object = |name: &str| vault.join("segments").join(format!("{name}.zst"));
     fs::copy(object(last.name().as_str()), object(name)).expect("copied");
