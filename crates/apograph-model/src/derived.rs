@@ -7,10 +7,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use apograph_io::{Context, Folder, IoError, Monitor};
+use apograph_io::{Context, Folder, IoError, Mode, Monitor, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME};
+use apograph_repository::vault::store::FolderStore;
 use apograph_repository::vault::wrap::Identities;
 use apograph_repository::{Location, Pack, Repository, RepositoryError, Writer, copy, init_vault};
 use apograph_testing::keys::BOB;
@@ -73,7 +75,10 @@ pub fn check_copied(repository: &Path, states: usize, part: &mut Part<'_>) -> Re
         compare(&with, &found, &format!("from {}", to.display()))?;
     }
     let vault = folder.path().join("encrypted");
-    check_stored(repository, (&vault).into(), StoredAs::Encrypted, states)?;
+    fs::create_dir(&vault).map_err(told)?;
+    let objects = Folder::open(&vault).map_err(told)?;
+    let store = Arc::new(FolderStore::new(&RealDisk, objects, Mode::PRIVATE));
+    check_stored(repository, store, StoredAs::Encrypted, states)?;
     let mut bob = Identities::default();
     bob.add(BOB.identity).map_err(told)?;
     check_closed(&Location::from(&vault))?;

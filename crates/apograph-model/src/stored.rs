@@ -1,11 +1,13 @@
 //! What a repository answers from a vault in any store, and from a folder behind that.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use apograph_io::Context;
-use apograph_repository::vault::Packing;
+use apograph_io::{Context, SystemClock};
+use apograph_repository::vault::store::Store;
 use apograph_repository::vault::wrap::{Identities, Recipients};
-use apograph_repository::{Location, Pack, Repository, copy, init_vault};
+use apograph_repository::vault::{Packing, create_vault};
+use apograph_repository::{Location, Pack, Repository, copy};
 use apograph_testing::keys::ALICE;
 use apograph_testing::scratch::scratch;
 
@@ -34,20 +36,25 @@ impl StoredAs {
         }
     }
 
-    /// Who writes, and who reads.
-    fn keys(self, place: Location) -> Result<[Location; 2], String> {
-        if self != Self::Encrypted {
-            return Ok([place.clone(), place]);
-        }
-        let recipients = Recipients::of([ALICE.recipient]).map_err(told)?;
-        let mut identities = Identities::default();
-        identities.add(ALICE.identity).map_err(told)?;
-        let writer = place.clone().with_recipients(recipients);
-        Ok([writer, place.with_identities(identities)])
+    fn recipients(self) -> Result<Option<Recipients>, String> {
+        let is_encrypted = self == Self::Encrypted;
+        let recipients = is_encrypted.then(|| Recipients::of([ALICE.recipient]));
+        recipients.transpose().map_err(told)
     }
 }
 
-/// Copies a repository into a place where nothing is, and from there into a folder, and asks all
+/// Who writes, and who reads.
+fn keys(place: Location, recipients: Option<Recipients>) -> Result<[Location; 2], String> {
+    let Some(recipients) = recipients else {
+        return Ok([place.clone(), place]);
+    };
+    let mut identities = Identities::default();
+    identities.add(ALICE.identity).map_err(told)?;
+    let writer = place.clone().with_recipients(recipients);
+    Ok([writer, place.with_identities(identities)])
+}
+
+/// Copies a repository into a store where nothing is, and from there into a folder, and asks all
 /// three the same questions; then merges the vault's increments, and asks it again. Tells how many
 /// they answered.
 ///
@@ -56,13 +63,14 @@ impl StoredAs {
 /// The first question that is answered in two ways, or a copy that fails.
 pub fn check_stored(
     repository: &Path,
-    place: Location,
+    store: Arc<dyn Store>,
     stored_as: StoredAs,
     states: usize,
 ) -> Result<usize, String> {
     let context = Context::default();
-    let [writer, reader] = stored_as.keys(place)?;
-    init_vault(&writer, context).map_err(told)?;
+    let recipients = stored_as.recipients()?;
+    create_vault(&*store, &SystemClock, "", recipients.as_ref()).map_err(told)?;
+    let [writer, reader] = keys(Location::store(store), recipients)?;
     let from = Repository::open(repository, context).map_err(told)?;
     copy(&from, &writer, stored_as.pack(), context).map_err(told)?;
     let with = unnamed_answers(&repository.into(), states)?;

@@ -23,6 +23,8 @@ const RACERS: usize = 8;
 const BYTES: usize = 4096;
 /// So many names are raced for.
 const NAMES: usize = 20;
+/// And so many of them at once.
+const AT_ONCE: usize = 5;
 
 /// Races for names, of each of which exactly one writer may be told that it created it.
 ///
@@ -34,12 +36,30 @@ const NAMES: usize = 20;
 /// [`StoreError::Unsafe`], and that of the place.
 pub fn probe(store: &dyn Store) -> Result<()> {
     let own = random()?;
-    for number in 0..NAMES {
-        let name = ObjectName::parse(format!("{PROBES}/{own:032x}-{number:02}"))?;
-        let raced = race(store, &name);
+    let names = (0..NAMES).map(|number| {
+        let name = format!("{PROBES}/{own:032x}-{number:02}");
+        Ok(ObjectName::parse(name)?)
+    });
+    let names = names.collect::<Result<Vec<_>>>()?;
+    let probe = |name: &ObjectName| {
+        let raced = race(store, name);
         // The race tells more than a left-over does, which lies in a folder of its own.
-        let deleted = store.delete(&name);
-        raced.and(deleted)?;
+        let deleted = store.delete(name);
+        raced.and(deleted)
+    };
+    // Some stores let a loser wait for a second.
+    for names in names.chunks(AT_ONCE) {
+        let probed = thread::scope(|scope| {
+            let races: Vec<_> = names
+                .iter()
+                .map(|name| scope.spawn(move || probe(name)))
+                .collect();
+            let joined = races.into_iter().map(ScopedJoinHandle::join);
+            joined
+                .map(|probed| probed.unwrap_or_else(|panicked| resume_unwind(panicked)))
+                .collect::<Result<Vec<_>>>()
+        });
+        probed?;
     }
     Ok(())
 }
