@@ -20,6 +20,8 @@ pub struct Report {
     pub refused: BTreeMap<String, u64>,
     /// Those of files that the engine does not open either.
     pub unjudged: u64,
+    /// How many increments of vaults were merged.
+    pub merged: u64,
     /// Why full backups were no increments, each the first time.
     pub reasons: BTreeMap<String, u64>,
     /// What is wrong.
@@ -70,6 +72,7 @@ impl Report {
         self.increments += other.increments;
         self.up_to_date += other.up_to_date;
         self.unjudged += other.unjudged;
+        self.merged += other.merged;
         for (code, count) in other.refused {
             *self.refused.entry(code).or_default() += count;
         }
@@ -91,7 +94,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} backups, {} fulls, {} increments, {} up to date, {refused} refused, {} wrong, \
-             {} silent, {} lost",
+             {} silent, {} lost, {} merged",
             self.backups,
             self.fulls,
             self.increments,
@@ -99,6 +102,7 @@ impl fmt::Display for Report {
             self.count_of(FindingKind::Wrong),
             self.count_of(FindingKind::Silent),
             self.count_of(FindingKind::Lost),
+            self.merged,
         )
     }
 }

@@ -59,6 +59,8 @@ pub struct World {
     past: Vec<History>,
     report: Report,
     copies: usize,
+    /// How often a vault could have been made smaller.
+    compactions: u32,
     surroundings: ProcessSurroundings,
 }
 
@@ -76,6 +78,7 @@ impl World {
             past: Vec::new(),
             report: Report::default(),
             copies: 0,
+            compactions: 0,
             surroundings: ProcessSurroundings::default(),
         }
     }

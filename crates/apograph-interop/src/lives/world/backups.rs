@@ -12,7 +12,11 @@ use crate::command::Outcome;
 use crate::disk;
 use crate::lives::comparison::Comparison;
 use crate::lives::report::FindingKind;
+use crate::surroundings::{FakeClock, ProcessSurroundings};
 
+/// How often a vault is made smaller, and how much later each time, in seconds.
+const COMPACTED: u32 = 3;
+const LATER: i64 = 3 * 24 * 60 * 60;
 /// So many points of a repository are restored at most, spread over all of them.
 const MOST_POINTS: usize = 40;
 
@@ -50,9 +54,33 @@ impl World {
         }
         if outcome.exit == 0 {
             self.judge_backup(name, repository, &copy, &outcome);
+            self.compact_vault(repository);
         }
         disk::remove_database(&copy);
         outcome
+    }
+
+    /// Every third time, makes a vault smaller, some days later by the command's clock. What could be
+    /// restored still can.
+    fn compact_vault(&mut self, repository: &str) {
+        let place = self.repository(repository);
+        self.compactions += u32::from(self.is_in_vaults());
+        if !self.is_in_vaults() || self.compactions % COMPACTED != 0 {
+            return;
+        }
+        let clock = FakeClock::at(&self.path("later"));
+        if let Some(clock) = &clock {
+            clock.set(LATER * i64::from(self.compactions));
+        }
+        let later = ProcessSurroundings { clock, user: None };
+        let command = self.tools.command.within(&later);
+        let compacted = command.run(["compact".as_ref(), place.as_os_str()]);
+        if compacted.exit != 0 {
+            let detail = format!("{repository} is not made smaller: {}", compacted.json);
+            return self.find(FindingKind::Wrong, detail);
+        }
+        self.report.merged += compacted.json["merged"].as_u64().unwrap_or_default();
+        self.judge_offer(repository, &place, false);
     }
 
     /// Takes a backup while a checkpoint is under way, so much later than that began.
