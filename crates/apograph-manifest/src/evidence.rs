@@ -33,6 +33,9 @@ pub struct Evidence {
     /// holds the last captured byte; `None` where one of them had only just been changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub older_files: Option<Blake3>,
+    /// Generation 2: the end of what was captured. It is not in a marker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<TailStamp>,
     /// Generation 1: what was seen of the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogEvidence>,
@@ -47,6 +50,15 @@ pub struct SegmentStamp {
     /// The name of its file.
     pub file: FileName,
     /// The hash of its file.
+    pub hash: Blake3,
+}
+
+/// The last captured bytes of a log of generation 2, as far as they lie in one log file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailStamp {
+    /// How many they are.
+    pub length: u64,
+    /// The hash of the header of their log file, and then of them.
     pub hash: Blake3,
 }
 

@@ -61,7 +61,9 @@ pub use content::{
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
-pub use evidence::{CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp};
+pub use evidence::{
+    CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp, TailStamp,
+};
 pub use gap::{Gap, GapCause, GapKind};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,

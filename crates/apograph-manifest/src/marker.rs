@@ -319,6 +319,7 @@ impl Slot {
                 end,
                 image,
                 older_files: older_files.map(Blake3::new),
+                tail: None,
                 log: (newest != NONE).then_some(log),
                 folder: None,
             },

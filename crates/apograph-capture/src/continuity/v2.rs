@@ -9,6 +9,9 @@
 //! 2. **the bytes**: the last captured groups stand right before the place where the next segment
 //!    begins, and the files before that one are as they were captured. Every frame has its LSN and
 //!    a checksum, every group the time of its commit;
+//!
+//!    Of a segment in a vault, which would have to be fetched and for which there may be no key, the
+//!    marker and the hash of these bytes in the catalog say the same;
 //! 3. where nothing was captured after a full backup, or the engine has removed the log file, and
 //!    where the log is encrypted: the **marker**, which no restore writes. The headers of encrypted
 //!    log files are bound to their key and cannot be made anew, so a restored copy has them too;
@@ -20,6 +23,7 @@ use apograph_manifest::{Keep, SegmentContent};
 use apograph_repository::IncrementFile;
 use apograph_wal::{LogFile, LogFolder};
 
+use super::evidence::tail_stamp;
 use super::proof::Proof;
 use super::{PROOF_BYTES, ResumePoint, Search, counting, is_of, other_bytes};
 use crate::chain_break::ChainBreak;
@@ -35,9 +39,8 @@ impl Search<'_> {
         let Some(end) = end else {
             return Err(self.unusable().into());
         };
-        let captured = self.last_captured(end)?;
         reaches(log, end)?;
-        self.holds(log, captured.as_ref(), end)?;
+        self.holds(log, end)?;
         self.image_fits(log)?;
         let seen = counting(self.repository, self.beside, self.last).ok();
         let seen = seen.and_then(|evidence| evidence.older_files);
@@ -46,10 +49,17 @@ impl Search<'_> {
     }
 
     /// The log has what the chain ends with.
-    fn holds(&self, log: &LogFolder, captured: Option<&IncrementFile>, end: Lsn) -> Proof {
+    fn holds(&self, log: &LogFolder, end: Lsn) -> Proof {
         // The file that holds the last captured byte; the engine may have removed it.
         let file = log.holding(end.into());
-        let (Some(file), Some(captured)) = (file, captured) else {
+        // The publish that the marker is of says enough: the segment itself need not be read.
+        let is_as_marked = self.is_as_marked(log, end)?;
+        let captured = if is_as_marked {
+            None
+        } else {
+            self.last_captured(end)?
+        };
+        let Some(file) = file.filter(|_| is_as_marked || captured.is_some()) else {
             return self.is_marked();
         };
         if log.is_encrypted() {
@@ -58,7 +68,10 @@ impl Search<'_> {
         let image = self.live.image_position(None);
         let is_short =
             LogPosition::from(end).distance_from(file.start()) <= Some(PROOF_BYTES as u64);
-        let is_same = holds_end_of(file, captured, end)?;
+        let is_same = match &captured {
+            Some(captured) => holds_end_of(file, captured, end)?,
+            None => is_as_marked,
+        };
         if is_same && !is_short {
             return Ok(());
         }
@@ -67,6 +80,21 @@ impl Search<'_> {
             damaged @ ChainBreak::Damaged { .. } => Err(damaged.into()),
             _ if is_same => Ok(()),
             other => Err(other.into()),
+        }
+    }
+
+    /// Of a vault: whether the log ends, up to a position, with what the newest publish saw, and lies
+    /// in the folder that it marked. In a folder the segment itself is at hand, and says whether it can
+    /// still be read.
+    fn is_as_marked(&self, log: &LogFolder, end: Lsn) -> Result<bool> {
+        if self.repository.folder().is_some() {
+            return Ok(false);
+        }
+        let is_marked = counting(self.repository, self.beside, self.last).is_ok();
+        let tail = self.recorded().and_then(|recorded| recorded.tail);
+        match tail.filter(|_| is_marked) {
+            Some(tail) => Ok(tail_stamp(log, end.into(), self.context)? == Some(tail)),
+            None => Ok(false),
         }
     }
 

@@ -33,6 +33,7 @@ pub(crate) fn evidence(file: FileName) -> Evidence {
             of: ImageOf::One,
         },
         older_files: Some(Blake3::of(b"stamps")),
+        tail: None,
         log: Some(LogEvidence {
             file: Some(CapturedFile {
                 sequence: at(3),

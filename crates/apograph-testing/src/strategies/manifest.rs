@@ -14,8 +14,8 @@ use apograph_manifest::{
     Capture, CapturedFile, Captures, Cursor, Evidence, FileName, FileStamp, FolderStamp,
     FoundDamage, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
     IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes, RepositoryId,
-    Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TimeSpan, TimelineSpan, Unknown,
-    Verification,
+    Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TailStamp, TimeSpan, TimelineSpan,
+    Unknown, Verification,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -237,6 +237,7 @@ pub fn evidence() -> BoxedStrategy<Evidence> {
             end: log.0,
             image: log.1,
             older_files: log.2,
+            tail: log.2.map(|hash| TailStamp { length: 7, hash }),
             log: log.3,
             folder,
         })
@@ -253,6 +254,7 @@ pub fn slot() -> BoxedStrategy<Slot> {
             written_at,
             evidence: Evidence {
                 folder: None,
+                tail: None,
                 ..evidence
             },
         })
