@@ -65,7 +65,7 @@ impl World {
     fn compact_vault(&mut self, repository: &str) {
         let place = self.repository(repository);
         self.compactions += u32::from(self.is_in_vaults());
-        if !self.is_in_vaults() || self.compactions % COMPACTED != 0 {
+        if !self.is_in_vaults() || !self.compactions.is_multiple_of(COMPACTED) {
             return;
         }
         let clock = FakeClock::at(&self.path("later"));
