@@ -10,8 +10,9 @@ use std::collections::HashSet;
 
 use apograph_io::Context;
 use apograph_manifest::FileName;
+use apograph_store::PROBES;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, Committed, SEGMENTS, SegmentId, StoredSegment,
+    CATALOG, Catalog, CatalogChange, CatalogSegment, Committed, SEGMENTS, SegmentId, StoredSegment,
     VaultError, is_old,
 };
 
@@ -22,11 +23,14 @@ use crate::merging::Merging;
 use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
 use crate::vault_segments::{VaultRead, VaultSegments};
 
+/// The folders of a vault.
+const FOLDERS: [&str; 4] = ["", CATALOG, SEGMENTS, PROBES];
 /// Names in one change of a catalog, which is a line of it.
 const NAMES_MAX: usize = 100_000;
 
 /// Merges the small increments of a vault whose window of time is over, and deletes what left the chain
-/// more than a day ago, what no version of the catalog names, and versions that no reader needs.
+/// more than a day ago, what no version of the catalog names, versions that no reader needs, and
+/// temporary files that killed writers left in a folder more than a day ago.
 ///
 /// Every commit stays restorable, under the same names. It can be ended anywhere, and go on later.
 ///
@@ -122,6 +126,13 @@ fn clean(
             done.deleted += 1;
             done.deleted_bytes += size_bytes;
         }
+    }
+    // A live writer's file is young, since it is written to.
+    for folder in FOLDERS {
+        let left = store.remove_leftovers(folder, &|modified| is_old(modified, now));
+        let left = left.map_err(VaultError::from)?;
+        done.deleted += left.count;
+        done.deleted_bytes += left.bytes;
     }
     done.versions = catalog.clean()?;
     Ok(settings.recipients)

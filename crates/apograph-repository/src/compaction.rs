@@ -10,7 +10,7 @@ pub struct Compaction {
     pub into: u64,
     /// How many bytes those are as objects.
     pub stored_bytes: u64,
-    /// How many objects were deleted.
+    /// How many objects were deleted, and temporary files that killed writers left.
     pub deleted: u64,
     /// How many bytes they had.
     pub deleted_bytes: u64,

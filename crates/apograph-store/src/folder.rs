@@ -8,7 +8,8 @@
 //! What was written is read back and compared before it has its name, so that a bit that went wrong on
 //! the way is an error, and no object.
 //!
-//! A file with a temporary name (`.NAME.apograph-tmp`) is what a killed writer left. It is not listed.
+//! A file with a temporary name (`.NAME.DIGITS.apograph-tmp`) is what a writer has begun, or what a
+//! killed one left. It is not listed.
 
 use std::fmt;
 use std::io;
@@ -16,11 +17,13 @@ use std::iter;
 use std::ops::Range;
 
 use apograph_format::UnixMillis;
-use apograph_io::{At, Disk, FileStatus, Folder, IoError, Mode, StagedFile, random};
+use apograph_io::{
+    At, Disk, FileStatus, Folder, IoError, Mode, StagedFile, TEMPORARY_SUFFIX, random,
+};
 
 use crate::error::{Result, StoreError};
 use crate::name::{ObjectName, is_part};
-use crate::store::{Created, Listing, Object, Store, Upload};
+use crate::store::{Created, Leftovers, Listing, Object, Store, Upload};
 
 /// The name of the file that is made and removed to ask a file system for its time.
 const CLOCK: &str = "clock";
@@ -81,6 +84,14 @@ impl<'d> FolderStore<'d> {
         let own = format!("{name}.{:032x}", random()?);
         let staged = StagedFile::create(self.disk, folder.at(&own), self.mode)?;
         Ok(staged.named(name.as_ref()))
+    }
+
+    /// Removes a file; says whether it was there.
+    fn remove(&self, at: At<'_>) -> Result<bool> {
+        match self.disk.remove_file(at) {
+            Err(error) if error.is_not_found() => Ok(false),
+            removed => Ok(removed.map(|()| true)?),
+        }
     }
 
     fn missing(&self, name: &ObjectName) -> StoreError {
@@ -202,11 +213,38 @@ impl Store for FolderStore<'_> {
         let Some(folder) = self.find(folder)? else {
             return Ok(());
         };
-        match self.disk.remove_file(folder.at(file)) {
-            Err(error) if error.is_not_found() => {}
-            removed => removed?,
-        }
+        self.remove(folder.at(file))?;
         Ok(self.disk.sync_folder(&folder)?)
+    }
+
+    fn remove_leftovers(
+        &self,
+        folder: &str,
+        is_old: &dyn Fn(UnixMillis) -> bool,
+    ) -> Result<Leftovers> {
+        let mut removed = Leftovers::default();
+        let Some(folder) = self.find(folder)? else {
+            return Ok(removed);
+        };
+        for name in folder.names()? {
+            let name = name?;
+            let at = folder.at(&name);
+            if !name.to_str().is_some_and(is_staged) {
+                continue;
+            }
+            let status = at.status()?.filter(|it| it.is_regular);
+            let Some(status) = status.filter(|it| is_old(modified(it))) else {
+                continue;
+            };
+            if self.remove(at)? {
+                removed.count += 1;
+                removed.bytes += status.length;
+            }
+        }
+        if removed.count > 0 {
+            self.disk.sync_folder(&folder)?;
+        }
+        Ok(removed)
     }
 
     fn now(&self) -> Result<UnixMillis> {
@@ -280,6 +318,18 @@ fn object(folder: &str, at: At<'_>) -> Result<Option<Object>> {
     // A name that is too long is none of an object.
     let name = ObjectName::parse(name).ok();
     Ok(name.map(|name| Object::new(name, status.length, modified(&status))))
+}
+
+/// Whether a name is one that [`FolderStore::staged`] makes.
+fn is_staged(name: &str) -> bool {
+    let name = name
+        .strip_prefix('.')
+        .and_then(|it| it.strip_suffix(TEMPORARY_SUFFIX));
+    name.and_then(|it| it.rsplit_once('.'))
+        .is_some_and(|(name, own)| {
+            let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            is_part(name) && own.len() == 32 && own.bytes().all(is_digit)
+        })
 }
 
 fn modified(status: &FileStatus) -> UnixMillis {

@@ -42,5 +42,5 @@ pub use folder::FolderStore;
 pub use name::{NameError, ObjectName};
 pub use probe::{PROBES, probe};
 pub use remote::RemoteError;
-pub use store::{Created, Listing, Object, Store, Upload};
+pub use store::{Created, Leftovers, Listing, Object, Store, Upload};
 pub use traffic::Traffic;

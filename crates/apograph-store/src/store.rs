@@ -78,6 +78,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// That of the place.
     fn delete(&self, name: &ObjectName) -> Result<()>;
 
+    /// Removes what killed writers left right in a folder (`""` for the top) and what is no object, where
+    /// `is_old` says so of the time when it was written last, by the clock of the place. Nothing
+    /// happens where a killed writer leaves nothing.
+    ///
+    /// # Errors
+    ///
+    /// That of the place.
+    fn remove_leftovers(
+        &self,
+        _folder: &str,
+        _is_old: &dyn Fn(UnixMillis) -> bool,
+    ) -> Result<Leftovers> {
+        Ok(Leftovers::default())
+    }
+
     /// What went to the place and came from it so far; `None` where nobody charges for that.
     fn traffic(&self) -> Option<Traffic> {
         None
@@ -89,6 +104,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// That of the place; that of a folder can be asked by those alone that may write to it.
     fn now(&self) -> Result<UnixMillis>;
+}
+
+/// How much was removed that killed writers left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// How many files.
+    pub count: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
 }
 
 /// The objects that a listing names.

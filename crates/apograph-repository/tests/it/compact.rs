@@ -130,6 +130,32 @@ fn increments_are_merged_and_what_they_were_merged_from_is_deleted_a_day_later()
 }
 
 #[test]
+fn files_that_killed_writers_left_are_removed_a_day_later() {
+    let stage = Stage::new(V1);
+    let vault = vault(&stage, Pack::Best);
+    made_smaller(&vault);
+    fs::create_dir(vault.join("probes")).expect("a folder");
+    let own = "0123456789abcdef0123456789abcdef";
+    let left: Vec<_> = ["", "catalog", "segments", "probes"]
+        .iter()
+        .map(|folder| vault.join(folder).join(format!(".name.{own}.apograph-tmp")))
+        .collect();
+    let foreign = vault.join("segments/.name.apograph-tmp");
+    for path in left.iter().chain([&foreign]) {
+        fs::write(path, b"four").expect("written");
+    }
+    assert_eq!(made_smaller(&vault), Compaction::default(), "all are young");
+    for path in left.iter().chain([&foreign]) {
+        age_one(path);
+    }
+    let done = made_smaller(&vault);
+    assert_eq!((done.deleted, done.deleted_bytes), (4, 16));
+    assert!(left.iter().all(|path| !path.exists()));
+    assert!(foreign.exists());
+    assert_eq!(made_smaller(&vault), Compaction::default());
+}
+
+#[test]
 fn a_window_that_is_not_over_is_not_merged() {
     let stage = Stage::new(V1);
     let vault = vault(&stage, Pack::Best);

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use apograph_store::format::Code;
+use apograph_store::format::{Code, UnixMillis};
 use apograph_store::io::{Disk, Folder, IoError, Lack, Mode, RealDisk};
-use apograph_store::{Created, FolderStore, Store, StoreError, probe};
+use apograph_store::{Created, FolderStore, Leftovers, Store, StoreError, probe};
 use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::store::contract::{name, names};
 
@@ -24,6 +24,59 @@ fn nothing_but_objects_is_listed() {
     assert_eq!(names(&store, "x", None), ["x/1"]);
     assert_eq!(store.size(&name("x/4")).unwrap(), None);
     store.read(&name("x/4"), 99).unwrap_err();
+}
+
+#[test]
+fn what_a_killed_writer_left_is_removed_once_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Folder::open(folder.path()).unwrap();
+    let store = FolderStore::new(&RealDisk, root, Mode::PRIVATE);
+    let none = store.remove_leftovers("x", &|_| true).unwrap();
+    assert_eq!(none, Leftovers::default(), "there is no such folder");
+    store.create(&name("x/1"), b"an object").unwrap();
+    let mut upload = store.upload(&name("x/2")).unwrap();
+    upload.write(b"of a live writer").unwrap();
+    let own = "0123456789abcdef0123456789abcdef";
+    let inner = folder.path().join("x");
+    let left = inner.join(format!(".2.{own}.apograph-tmp"));
+    fs::write(&left, "left by a killed writer").unwrap();
+    let foreign = [
+        ".2.0123.apograph-tmp".to_owned(),
+        ".2.apograph-tmp".to_owned(),
+        format!(".2.{}.apograph-tmp", own.to_uppercase()),
+        format!(".{own}.apograph-tmp"),
+        format!(".a b.{own}.apograph-tmp"),
+        format!("2.{own}.apograph-tmp"),
+        format!(".2.{own}.apograph-tmp~"),
+        format!("2.{own}"),
+    ];
+    for name in &foreign {
+        fs::write(inner.join(name), "of somebody").unwrap();
+    }
+    fs::create_dir(inner.join(format!(".3.{own}.apograph-tmp"))).unwrap();
+    std::os::unix::fs::symlink("1", inner.join(format!(".4.{own}.apograph-tmp"))).unwrap();
+    let there = || fs::read_dir(&inner).unwrap().count();
+    let all = there();
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let file = fs::File::options().write(true).open(&left).unwrap();
+    file.set_modified(then).unwrap();
+    let begun = store.now().unwrap().get() - 30_000;
+    let is_old = |modified: UnixMillis| modified.get() < begun;
+
+    assert_eq!(store.remove_leftovers("", &|_| true).unwrap().count, 0);
+    let removed = store.remove_leftovers("x", &is_old).unwrap();
+    assert_eq!((removed.count, removed.bytes), (1, 23));
+    assert!(!left.exists());
+    assert_eq!(there(), all - 1, "young ones, and what others made");
+    upload.finish().unwrap();
+    assert_eq!(store.size(&name("x/2")).unwrap(), Some(16));
+
+    let upload = store.upload(&name("x/5")).unwrap();
+    let removed = store.remove_leftovers("x", &|_| true).unwrap();
+    assert_eq!(removed.count, 1);
+    upload.finish().unwrap_err();
+    assert_eq!(store.size(&name("x/5")).unwrap(), None);
+    assert!(foreign.iter().all(|name| inner.join(name).exists()));
 }
 
 #[test]
