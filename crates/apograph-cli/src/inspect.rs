@@ -1,6 +1,7 @@
 //! `apograph inspect`
 
 mod facts;
+mod vault;
 
 use std::error::Error;
 use std::fs::File;
@@ -63,6 +64,9 @@ pub(crate) fn run(session: &Session<'_>, args: &Inspect) -> Result<Report, Failu
             return Err(Failure::new(Code::CorruptDatabase, message).about(path));
         }
         return database(path, bytes, session);
+    }
+    if let Some(found) = vault::inspect(path, source.file(), bytes) {
+        return found;
     }
     if LogFolderEntry::of(name, Generation::One) != LogFolderEntry::Other {
         return log_file(path, bytes, session);

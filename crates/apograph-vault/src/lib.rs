@@ -35,6 +35,7 @@ mod segment;
 mod sha256;
 mod vault;
 mod version;
+mod version_contents;
 
 #[doc(no_inline)]
 pub use apograph_format as format;
@@ -57,5 +58,6 @@ pub use segment::{
     Wrapping,
 };
 pub use sha256::Sha256;
-pub use vault::{VaultHead, create_vault, find_vault};
+pub use vault::{HEAD, VaultHead, create_vault, find_vault};
 pub use version::CATALOG;
+pub use version_contents::VersionContents;

@@ -13,7 +13,7 @@ use crate::error::{Result, VaultError};
 use crate::version::json;
 
 /// The object that says that a place is a vault.
-const HEAD: &str = "vault.json";
+pub const HEAD: &str = "vault.json";
 const HEAD_MAX_BYTES: u64 = 64 << 10;
 const FORMAT: u32 = 1;
 

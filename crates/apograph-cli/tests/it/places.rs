@@ -177,3 +177,56 @@ fn a_file_url_is_decoded_and_other_schemes_are_told() {
         assert!(run(&["list", "sftp:b"]).status.success());
     }
 }
+
+#[test]
+fn each_file_of_a_vault_says_what_it_is() {
+    for (folder, _) in databases() {
+        let run = |words: &[&str]| apograph(folder.path(), words);
+        let key = "age16ehemm6ulekh9alurz6guktcpcvk5u0n40hfk3jl9gz9sjnadgdq9c6dcc";
+        let encrypted = ["init", "encrypted", "--vault", "--recipient", key];
+        for made in [&["init", "packed", "--vault"][..], &encrypted] {
+            assert!(run(made).status.success());
+            let backup = ["backup", "people.grafeo", "-r", made[1]];
+            assert!(run(&backup).status.success());
+        }
+        let inspected = |file: &str| -> Value {
+            let output = run(&["inspect", file, "--json"]);
+            assert!(output.status.success(), "{}", stderr(&output));
+            serde_json::from_str(&stdout(&output)).unwrap()
+        };
+        let segment_in = |vault: &str| {
+            let segments = fs::read_dir(folder.path().join(vault).join("segments")).unwrap();
+            let names = segments.map(|entry| entry.unwrap().file_name());
+            let name = names.min().unwrap().into_string().unwrap();
+            format!("{vault}/segments/{name}")
+        };
+        assert_eq!(inspected("packed/vault.json")["is"], "vault");
+        let version = inspected("packed/catalog/00000000000000000002.zst");
+        assert_eq!(version["is"], "catalog version");
+        assert_eq!(version["version"], 2);
+        let changes: Vec<_> = version["changes"].as_array().unwrap().clone();
+        let segment = inspected(&segment_in("packed"));
+        assert_eq!(segment["is"], "wrapped segment");
+        let added = format!("added {}", segment["segment"]["file"].as_str().unwrap());
+        assert!(
+            changes[0].as_str().unwrap().starts_with(&added),
+            "{changes:?}"
+        );
+        assert_eq!((&segment["object"], &segment["of"]), (&0.into(), &1.into()));
+        let size = fs::metadata(folder.path().join("people.grafeo"))
+            .unwrap()
+            .len();
+        assert_eq!(segment["plain_bytes"], size);
+        let encrypted = inspected(&segment_in("encrypted"));
+        assert_eq!(encrypted["is"], "encrypted segment");
+        assert_eq!(encrypted.get("segment"), None);
+
+        let version = folder
+            .path()
+            .join("packed/catalog/00000000000000000002.zst");
+        let bytes = fs::read(&version).unwrap();
+        fs::write(&version, &bytes[..bytes.len() - 1]).unwrap();
+        let refused = run(&["inspect", "packed/catalog/00000000000000000002.zst"]);
+        assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    }
+}
