@@ -148,24 +148,23 @@ impl Since {
     /// Hands a segment on as what became of it. What several were merged into is in the place of the
     /// first of them.
     fn hand_on(&mut self, segment: StoredSegment, each: &mut EachSegment<'_>) -> Result<()> {
-        if let Some(&index) = self.merged_into.get(segment.name()) {
-            let mut with = u64::MAX;
-            let mut merged = None;
-            if let Some(into) = self.merged.get_mut(index) {
-                with = into.with;
+        // What it was merged into may have been merged again, however often.
+        let (mut went, mut next) = (Vec::new(), Some(segment));
+        while let Some(segment) = next.take() {
+            let into = self.merged_into.get(segment.name());
+            if let Some(into) = into.and_then(|&index| self.merged.get_mut(index)) {
                 let is_first = !std::mem::replace(&mut into.is_handed_on, true);
-                merged = is_first.then(|| into.into.clone());
+                next = is_first.then(|| into.into.clone());
+                went.push((segment, into.with));
+            } else if let Some(&with) = self.removed.get(segment.name()) {
+                self.left(segment, with, each)?;
+            } else {
+                let segment = self.checked(segment);
+                each(CatalogSegment::Live(segment))?;
             }
-            if let Some(merged) = merged {
-                self.hand_on(merged, each)?;
-            }
-            return self.left(segment, with, each);
         }
-        if let Some(&with) = self.removed.get(segment.name()) {
-            return self.left(segment, with, each);
-        }
-        let segment = self.checked(segment);
-        each(CatalogSegment::Live(segment))
+        let mut went = went.into_iter().rev();
+        went.try_for_each(|(segment, with)| self.left(segment, with, each))
     }
 
     fn left(&self, segment: StoredSegment, with: u64, each: &mut EachSegment<'_>) -> Result<()> {

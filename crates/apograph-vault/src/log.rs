@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, VaultError};
 use crate::sha256::Sha256;
 use crate::version::{
-    CATALOG, Head, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES, Version, VersionReader,
-    WholeVersion, encode, json, version_name, version_number,
+    CATALOG, Head, NUMBER_MAX, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES, Version,
+    VersionReader, WholeVersion, encode, json, version_name, version_number,
 };
 
 /// Every so many versions repeat the changes since the last whole one.
@@ -96,13 +96,16 @@ impl<'s> VersionLog<'s> {
     /// Reads the newest version, and what it needs but the last whole one.
     pub(crate) fn open(store: &'s dyn Store, clock: &'s dyn Clock, writer: &str) -> Result<Self> {
         let mut number = newest(store)?;
+        if number > NUMBER_MAX {
+            return Err(damaged(store, number, "no version has such a number"));
+        }
         let (mut stamp, mut version) = read(store, number, None)?;
         let newest = stamp;
         let mut newer = Vec::new();
         let whole = loop {
             match version.head.scope {
                 Scope::Whole => break whole_version(stamp, &version),
-                Scope::Since(whole) => {
+                Scope::Since(whole) if whole.number < number => {
                     newer.push(of(number, version.own));
                     newer.push(of(number, version.since));
                     break whole;
@@ -112,7 +115,9 @@ impl<'s> VersionLog<'s> {
                     number -= 1;
                     (stamp, version) = read(store, number, version.head.previous)?;
                 }
-                Scope::After(_) => return Err(damaged(store, number, "it goes after itself")),
+                Scope::Since(_) | Scope::After(_) => {
+                    return Err(damaged(store, number, "it goes after itself"));
+                }
             }
         };
         let since = newer.into_iter().rev().flatten().collect();
@@ -160,6 +165,10 @@ impl<'s> VersionLog<'s> {
     /// An error leaves open whether the version is there, but for [`VaultError::Overtaken`].
     pub(crate) fn add(&mut self, changes: &[Box<str>], all: &AllOf<'_>) -> Result<Added> {
         let number = self.newest.number + 1;
+        if number > NUMBER_MAX {
+            let detail = "no version can come after it";
+            return Err(damaged(self.store, self.newest.number, detail));
+        }
         let scope = self.scope_of_next(changes.len());
         let previous = Some(self.newest.sha256);
         let head = head(number, previous, scope, self.clock, &self.writer)?;
@@ -347,7 +356,10 @@ fn head(
 /// halves, since none is missing above it; without it, the last that is listed. Where one is missing
 /// all the same, those after it are listed, and it is told.
 fn newest(store: &dyn Store) -> Result<u64> {
-    let is_there = |number: u64| Ok::<_, VaultError>(store.size(&version_name(number)?)?.is_some());
+    let is_there = |number: u64| {
+        let size = store.size(&version_name(number)?)?;
+        Ok::<_, VaultError>(size.is_some() && number <= NUMBER_MAX)
+    };
     if let Some(hint) = hint(store)
         && is_there(hint)?
     {
@@ -393,7 +405,9 @@ fn hint(store: &dyn Store) -> Option<u64> {
     let name = ObjectName::parse(HINT).ok()?;
     let bytes = store.read(&name, HINT_MAX_BYTES).ok()??;
     let hint: Hint = serde_json::from_slice(&bytes).ok()?;
-    (hint.number > 0 && hint.number < u64::MAX / 4).then_some(hint.number)
+    (1..=NUMBER_MAX)
+        .contains(&hint.number)
+        .then_some(hint.number)
 }
 
 /// A version, which has to have a hash.

@@ -21,6 +21,13 @@ const FORMAT: u32 = 1;
 pub const CATALOG: &str = "catalog";
 /// The most bytes that a version may have as an object.
 pub(crate) const VERSION_MAX_BYTES: u64 = 256 << 20;
+/// No version has a greater number, so that steps from one do not overflow.
+pub(crate) const NUMBER_MAX: u64 = u64::MAX / 4;
+/// So many bytes of lines may come of one byte of an object, and a line's more: a version that packs
+/// better was not made here, and would fill the memory.
+const PLAIN_PER_BYTE: u64 = 256;
+/// What a line takes in memory beside its bytes.
+const LINE_EXTRA_BYTES: u64 = 32;
 /// The most bytes that a line may have: a record of almost a million gaps.
 const LINE_MAX_BYTES: u64 = 16 << 20;
 const LEVEL: i32 = 3;
@@ -130,7 +137,8 @@ pub(crate) struct Encoded {
     pub(crate) repeated: u64,
 }
 
-/// Makes a version of its own changes and of those that it repeats.
+/// Makes a version of its own changes and of those that it repeats. One that would not be read is an
+/// error.
 pub(crate) fn encode(
     mut head: Head,
     own: &[Box<str>],
@@ -139,24 +147,34 @@ pub(crate) fn encode(
     head.own = own.len() as u64;
     let mut out = Encoder::new(Vec::new(), LEVEL).map_err(impossible)?;
     out.include_checksum(true).map_err(impossible)?;
-    put(&mut out, &json(&head)).map_err(impossible)?;
+    let mut taken = LINE_EXTRA_BYTES;
+    let mut put = |line: &str| {
+        taken += line.len() as u64 + 1 + LINE_EXTRA_BYTES;
+        put(&mut out, line).map_err(impossible)
+    };
+    put(&json(&head))?;
     for line in own {
-        put(&mut out, line).map_err(impossible)?;
+        put(line)?;
     }
     let mut count = 0;
     repeated(&mut |line| {
         count += 1;
-        put(&mut out, line).map_err(impossible)
+        put(line)
     })?;
-    put(&mut out, &json(&End { repeated: count })).map_err(impossible)?;
+    put(&json(&End { repeated: count }))?;
     let bytes = out.finish().map_err(impossible)?;
+    if taken > plain_max(bytes.len()) {
+        return Err(impossible(io::Error::other(
+            "it would be too long to be read",
+        )));
+    }
     Ok(Encoded {
         bytes,
         repeated: count,
     })
 }
 
-/// Memory takes what it is given.
+/// Memory takes what it is given, and no changes that are made here pack so well.
 fn impossible(source: io::Error) -> crate::VaultError {
     apograph_io::IoError::Failed {
         operation: "pack",
@@ -274,6 +292,13 @@ fn decode_head(line: &str) -> Result<Head, Unreadable> {
 
 struct Lines<'a> {
     reader: BufReader<Decoder<'a, BufReader<Cursor<&'a [u8]>>>>,
+    /// What the lines that are to come may take.
+    left: u64,
+}
+
+/// What the lines of an object of so many bytes may take.
+const fn plain_max(packed: usize) -> u64 {
+    (packed as u64).saturating_mul(PLAIN_PER_BYTE) + LINE_MAX_BYTES
 }
 
 impl<'a> Lines<'a> {
@@ -285,6 +310,7 @@ impl<'a> Lines<'a> {
         let decoder = decoder.or(Err(Unreadable::Damaged))?;
         Ok(Self {
             reader: BufReader::new(decoder),
+            left: plain_max(bytes.len()),
         })
     }
 
@@ -292,6 +318,8 @@ impl<'a> Lines<'a> {
         let mut line = Vec::new();
         let mut bounded = self.reader.by_ref().take(LINE_MAX_BYTES);
         let read = bounded.read_until(b'\n', &mut line);
+        let taken = line.len() as u64 + LINE_EXTRA_BYTES;
+        self.left = self.left.checked_sub(taken).ok_or(Unreadable::Damaged)?;
         match (read, line.pop()) {
             (Ok(_), None) => Ok(None),
             (Ok(_), Some(b'\n')) => {
@@ -381,6 +409,32 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_version_of_more_lines_than_its_bytes_account_for_is_neither_read_nor_written() {
+        const LINES: usize = 600_000;
+        let own = Head {
+            own: LINES as u64,
+            ..head(Scope::Whole)
+        };
+        let text =
+            |lines: usize| format!("{}\n{}{{\"repeated\":0}}\n", json(&own), "\n".repeat(lines));
+        let bytes = zstd::bulk::compress(text(LINES).as_bytes(), LEVEL).expect("in memory");
+        assert!(bytes.len() < 10_000);
+        VersionReader::open(&bytes)
+            .err()
+            .expect("it fills the memory");
+        let lines = vec![Box::default(); LINES];
+        encode(head(Scope::Whole), &lines, &|_| Ok(()))
+            .err()
+            .expect("not readable");
+        let lines = vec![Box::default(); LINES / 2];
+        let made = encode(head(Scope::Whole), &lines, &|_| Ok(())).expect("readable");
+        assert_eq!(
+            Version::decode(&made.bytes).expect("sound").own.len(),
+            LINES / 2
+        );
     }
 
     #[test]

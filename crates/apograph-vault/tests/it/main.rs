@@ -4,6 +4,7 @@ mod catalog;
 #[cfg(feature = "encryption")]
 mod encryption;
 mod faults;
+mod forged;
 mod model;
 mod objects;
 mod races;
