@@ -1,10 +1,45 @@
-//! Every fuzz target: those of the decoders, and the one over a whole repository.
+//! Every fuzz target: those of the decoders, also of vaults, and the one over a whole repository.
+
+mod vault;
+mod wrapped;
 
 use apograph_format::Generation;
 use apograph_testing::fuzz::{FuzzTarget, TARGETS};
 
 use crate::op::{BackupMode, Damage, DamageKind, Op, RandomScenario, Shape};
 use crate::run::{Effort, run};
+
+pub use vault::{catalog, catalog_hint, vault_head};
+pub use wrapped::{encrypted, wrapped};
+
+/// The targets over the objects of a vault.
+pub const VAULTS: &[FuzzTarget] = &[
+    FuzzTarget {
+        name: "catalog",
+        run: catalog,
+        seeds: vault::catalogs,
+    },
+    FuzzTarget {
+        name: "catalog_hint",
+        run: catalog_hint,
+        seeds: vault::hints,
+    },
+    FuzzTarget {
+        name: "encrypted",
+        run: encrypted,
+        seeds: wrapped::all_encrypted,
+    },
+    FuzzTarget {
+        name: "vault_head",
+        run: vault_head,
+        seeds: vault::heads,
+    },
+    FuzzTarget {
+        name: "wrapped",
+        run: wrapped,
+        seeds: wrapped::all_wrapped,
+    },
+];
 
 /// The target over a whole repository.
 pub const REPOSITORY: FuzzTarget = FuzzTarget {
@@ -16,6 +51,7 @@ pub const REPOSITORY: FuzzTarget = FuzzTarget {
 /// Every fuzz target, by name.
 pub fn targets() -> Vec<FuzzTarget> {
     let mut targets = TARGETS.to_vec();
+    targets.extend(VAULTS);
     targets.push(REPOSITORY);
     targets.sort_by_key(|target| target.name);
     targets

@@ -4,12 +4,13 @@
 //! is not their business, what follows from it is.
 
 mod catalogue;
+mod damaged;
 mod database;
 mod log;
 mod seeds;
 mod segment;
 
-pub use catalogue::{cursor, history, manifest};
+pub use catalogue::{cursor, history, manifest, marker};
 pub use database::{database_file, database_file_v2};
 pub use log::{log_groups, log_groups_v2, split_log_groups};
 pub use segment::{gbak_header, wal_segments};
@@ -66,6 +67,11 @@ pub const TARGETS: &[FuzzTarget] = &[
         name: "manifest",
         run: manifest,
         seeds: seeds::manifests,
+    },
+    FuzzTarget {
+        name: "marker",
+        run: marker,
+        seeds: seeds::markers,
     },
     FuzzTarget {
         name: "split_log_groups",

@@ -1,6 +1,11 @@
-//! The catalogue of fuzz targets, and the one over a whole repository, over its seeds.
+//! The catalogue of fuzz targets, and those of this crate, over their seeds.
 
-use apograph_model::fuzz::{REPOSITORY, repository, targets};
+use apograph_model::fuzz::{REPOSITORY, VAULTS, repository, targets};
+use apograph_testing::strategies::cases;
+use proptest::prelude::*;
+
+/// Fronts and backs of seeds that are put together, of each target.
+const SPLICES: u32 = 100;
 
 #[test]
 fn every_target_has_a_file_and_seeds() {
@@ -32,5 +37,23 @@ fn seeds_of_a_repository_hold() {
     repository(b"");
     for seed in (REPOSITORY.seeds)() {
         repository(&seed);
+    }
+}
+
+#[test]
+fn seeds_of_vaults_hold_also_damaged() {
+    for target in VAULTS {
+        target.run_over_damaged_seeds();
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(SPLICES))]
+
+    #[test]
+    fn spliced_seeds_of_vaults_hold(seeds in any::<[usize; 2]>(), places in any::<[usize; 2]>()) {
+        for target in VAULTS {
+            target.run_over_spliced_seeds(seeds, places);
+        }
     }
 }

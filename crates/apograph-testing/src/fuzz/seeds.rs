@@ -2,17 +2,20 @@
 
 use std::path::Path;
 
+use apograph_format::v1::CheckpointRecord;
 use apograph_format::v2::{
     FRAME_HEADER_BYTES, PROLOGUE_BYTES, RECORD_HEADER_BYTES, WAL_SEGMENT_HEADER_BYTES,
 };
 use apograph_format::{
-    Blake3, Crc32, DatabaseId, Epoch, FilePosition, Generation, LogSequence, Point, RangeSet,
-    SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline, UnixMillis,
+    Blake3, Crc32, DatabaseId, Epoch, FilePosition, Generation, LogPosition, LogSequence, Lsn,
+    Point, RangeSet, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline,
+    TransactionId, UnixMillis,
 };
 use apograph_manifest::{
-    Captures, Cursor, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, Keep, LsnIncrement, Manifest, Segment, SegmentContent, SegmentRecord, TimeSpan,
-    TimelineSpan,
+    CapturedFile, Captures, Cursor, Evidence, FileName, FullContent, FullOf, History,
+    ImageIdentity, ImageOf, IncrementContent, IncrementOf, Keep, LogEvidence, LsnIncrement,
+    Manifest, Nonce, RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot,
+    TimeSpan, TimelineSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -134,6 +137,73 @@ pub(super) fn histories() -> Vec<Vec<u8>> {
         history.encode()
     });
     repositories.chain([History::default().encode()]).collect()
+}
+
+/// Slots of both generations with all that can be in one, one of a vault, and a whole marker.
+pub(super) fn markers() -> Vec<Vec<u8>> {
+    let at = LogSequence::new;
+    let captured = CapturedFile {
+        sequence: at(3),
+        length: 470,
+        hash: Blake3::of(b"captured"),
+    };
+    let log = LogEvidence {
+        file: Some(captured),
+        checkpoint: Some(CheckpointRecord {
+            epoch: Epoch::new(9),
+            log_sequence: at(2),
+            written_at: UnixMillis::new(5),
+            transaction: TransactionId::new(12),
+        }),
+        newest: at(3),
+        pending: 1,
+        marks: 2,
+        is_older: true,
+    };
+    let slot = |file: &str, end, log, of| {
+        let evidence = Evidence {
+            nonce: Nonce::new(7 << 100),
+            segment: SegmentStamp {
+                file: FileName::try_from(file).expect("a name"),
+                hash: captured.hash,
+            },
+            end,
+            image: ImageIdentity {
+                database_created_at: UnixMillis::new(5),
+                iteration: 4,
+                checksum: Crc32::new(7),
+                written_at: UnixMillis::new(6),
+                of,
+            },
+            older_files: Some(captured.hash),
+            tail: None,
+            log,
+            folder: None,
+        };
+        let slot = Slot {
+            repository: RepositoryId::new(1 << 77),
+            counter: 41,
+            written_at: UnixMillis::new(8),
+            evidence,
+        };
+        slot.encode().to_vec()
+    };
+    let in_file = Some(LogPosition::in_file(at(3), 470));
+    let of_two = ImageOf::Two {
+        database: DatabaseId::new(5 << 90),
+        is_encrypted: true,
+    };
+    let in_vault = "00000000000000000042-1-incr-964adc73964adc73964adc73964adc73";
+    let lsn = Some(LogPosition::Lsn(Lsn::new(720)));
+    let slots = [
+        slot("backup_incr_0012.wal", in_file, Some(log), ImageOf::One),
+        slot("backup_full_0000.grafeo", lsn, None, of_two),
+        slot(in_vault, None, None, ImageOf::One),
+    ];
+    let mut whole = slots[0].clone();
+    whole.resize(4096, 0);
+    whole.extend(&slots[1]);
+    slots.into_iter().chain([whole]).collect()
 }
 
 fn keeping_all() -> Cursor {
