@@ -7,7 +7,7 @@
 //! ```no_run
 //! use apograph_capture::{Captured, Context, Options, Threads, capture};
 //!
-//! let (database, repository) = ("people.grafeo".as_ref(), "backups".as_ref());
+//! let (database, repository) = ("people.grafeo".as_ref(), "backups");
 //! let threads = Threads::default();
 //! let context = Context { threads: &threads, ..Context::default() };
 //! match capture(database, repository, &Options::default(), context)? {
