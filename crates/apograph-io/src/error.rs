@@ -22,6 +22,20 @@ pub enum IoError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A file in the folder for temporary ones cannot be made, written or read. It says nothing of
+    /// what was to be kept in it, whatever the system answered.
+    #[error(
+        "cannot {operation} a temporary file in {}, which TMPDIR names",
+        path.display()
+    )]
+    Spool {
+        /// The operation, as a verb.
+        operation: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// What the system answered.
+        source: io::Error,
+    },
     /// The operating system does not give the bytes at a place of a file.
     #[error("cannot read {} at byte {offset}", path.display())]
     Unreadable {
@@ -118,6 +132,7 @@ impl IoError {
     pub fn path(&self) -> &Path {
         match self {
             Self::Failed { path, .. }
+            | Self::Spool { path, .. }
             | Self::Unreadable { path, .. }
             | Self::NotARegularFile { path, .. }
             | Self::NotAFolder { path }

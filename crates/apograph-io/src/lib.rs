@@ -79,7 +79,7 @@ pub use staged::{StagedFile, create_file, replace_file, replace_file_with};
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
 #[cfg(not(target_os = "linux"))]
 pub use system::is_locked_by_writer;
-pub use system::spool_file;
+pub use system::{spool_error, spool_file};
 pub use temporary_name::{TEMPORARY_SUFFIX, is_temporary, temporary_name};
 pub use threads::{Tasks, Threads};
 #[cfg(target_os = "linux")]

@@ -34,15 +34,28 @@ pub(crate) fn nameless_file() -> io::Result<File> {
 /// A copy lies in a file.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn nameless_file() -> io::Result<File> {
-    spool_file()
+    spool()
 }
 
 /// A file in the folder for temporary ones, that has no name any more: it goes when it is closed.
 ///
 /// # Errors
 ///
-/// Those of the operating system.
-pub fn spool_file() -> io::Result<File> {
+/// [`IoError::Spool`](crate::IoError::Spool).
+pub fn spool_file() -> crate::Result<File> {
+    spool().map_err(spool_error("make"))
+}
+
+/// That the system did not let a file in the folder for temporary ones be made, written or read.
+pub fn spool_error(operation: &'static str) -> impl Fn(io::Error) -> crate::IoError {
+    move |source| crate::IoError::Spool {
+        operation,
+        path: std::env::temp_dir(),
+        source,
+    }
+}
+
+fn spool() -> io::Result<File> {
     let number = crate::random().map_err(io::Error::other)?;
     let path = std::env::temp_dir().join(format!("apograph-{number:032x}"));
     let mut options = File::options();

@@ -9,7 +9,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use apograph_format::v2::{WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader};
 use apograph_format::{Generation, LogPosition, SegmentHeader};
-use apograph_io::{Bytes, Context, IoError, spool_file};
+use apograph_io::{Bytes, Context, spool_error, spool_file};
 use apograph_manifest::{MergedIncrement, Unusable};
 
 use crate::segment::IncrementFile;
@@ -41,8 +41,9 @@ impl MergedFile {
             count: 0,
             ..first.header
         };
-        let mut file = spool_file().map_err(failed)?;
-        file.write_all(&header.encode()).map_err(failed)?;
+        let mut file = spool_file()?;
+        file.write_all(&header.encode())
+            .map_err(spool_error("write"))?;
         let mut merged = Self {
             file,
             header,
@@ -108,11 +109,11 @@ impl MergedFile {
             }
             _ => header,
         };
-        self.close_piece().map_err(failed)?;
-        let starts_at = self.file.stream_position().map_err(failed)?;
+        self.close_piece().map_err(spool_error("write"))?;
+        let starts_at = self.file.stream_position().map_err(spool_error("write"))?;
         let mut front = [0; 8].to_vec();
         front.extend_from_slice(header.bytes());
-        self.file.write_all(&front).map_err(failed)?;
+        self.file.write_all(&front).map_err(spool_error("write"))?;
         self.piece = Some(OpenPiece {
             header,
             starts_at,
@@ -126,7 +127,8 @@ impl MergedFile {
         bytes.for_each(|piece| {
             if outcome.is_ok() {
                 let taken = context.monitor.go_on();
-                outcome = taken.and_then(|()| self.file.write_all(piece).map_err(not_written));
+                outcome =
+                    taken.and_then(|()| self.file.write_all(piece).map_err(spool_error("write")));
             }
         })?;
         outcome?;
@@ -149,19 +151,6 @@ impl MergedFile {
         self.file.seek(SeekFrom::Start(offset))?;
         self.file.write_all(bytes)?;
         self.file.seek(SeekFrom::End(0)).map(drop)
-    }
-}
-
-fn failed(source: io::Error) -> SegmentDefect {
-    not_written(source).into()
-}
-
-/// That a merged increment, which has no name yet, could not be written.
-pub(crate) fn not_written(source: io::Error) -> IoError {
-    IoError::Failed {
-        operation: "write",
-        path: MERGED.into(),
-        source,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use apograph_format::SegmentKind;
-use apograph_io::{Context, Source, Steps, random, sums};
+use apograph_io::{Context, Source, Steps, random, spool_error, sums};
 use apograph_manifest::{
     ChainEntry, FileName, MergedIncrement, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
     Unusable, merges, repeated_bytes,
@@ -19,7 +19,7 @@ use apograph_wal::{PlacedEvent, TimelineState};
 use crate::check::{FileCheck, check_end, check_file};
 use crate::compaction::Compaction;
 use crate::error::{RepositoryError, Result};
-use crate::merged_file::{MERGED, MergedFile, not_written};
+use crate::merged_file::{MERGED, MergedFile};
 use crate::segment::{IncrementFile, StoredFile};
 use crate::segment_defect::SegmentDefect;
 use crate::summary::Surroundings;
@@ -83,7 +83,7 @@ impl Merging<'_> {
             file.add(&self.input(entry)?, repeated, self.context)?;
             before = entry;
         }
-        let file = file.finish(&merged).map_err(not_written)?;
+        let file = file.finish(&merged).map_err(spool_error("write"))?;
         let file = Source::of(file, MERGED.as_ref())?;
         let file = IncrementFile::of(StoredFile::of(file)?)?;
         self.check(&file, &merged, state)?;

@@ -5,9 +5,12 @@ use std::io::{self, Seek, Write};
 use std::path::PathBuf;
 
 use apograph_format::Detail;
-use apograph_io::{Context, Folder, IoError, RealDisk, Source, SystemClock, spool_file};
+use apograph_io::{
+    Context, Folder, IoError, RealDisk, Source, SystemClock, spool_error, spool_file,
+};
 use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, SegmentRecord, Unusable};
 use apograph_store::StoreError;
+pub(crate) use apograph_vault::HEAD;
 use apograph_vault::wrap::{Identities, WrapError};
 use apograph_vault::{
     Catalog, CatalogSegment, Check, Stored, VaultError, VaultHead, Wrapping, find_vault,
@@ -128,16 +131,15 @@ impl VaultSegments {
         context: Context<'_>,
     ) -> std::result::Result<Source, SegmentDefect> {
         let stored = self.stored.get(name).ok_or(Unusable::Missing)?;
-        let failed = |operation| self.failed(operation, name);
-        let mut file = spool_file().map_err(failed("fetch"))?;
+        let mut file = spool_file()?;
         let opened = self.place.open(context.disk);
         let (store, stored) = (opened.store(), (name, stored));
         let read = read_segment(store, stored, &self.identities, context, &mut |piece| {
             let written = file.write_all(piece);
-            written.map_err(|error| VaultError::Io(failed("fetch")(error)))
+            written.map_err(|error| VaultError::Io(spool_error("write")(error)))
         });
-        read.map_err(|error| defect(error, failed("fetch")))?;
-        file.rewind().map_err(failed("read"))?;
+        read.map_err(|error| defect(error, self.failed("fetch", name)))?;
+        file.rewind().map_err(spool_error("read"))?;
         Ok(Source::of(file, &self.path().join(name.as_str()))?)
     }
 

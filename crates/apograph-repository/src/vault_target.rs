@@ -10,7 +10,7 @@ use std::env;
 use std::path::PathBuf;
 
 use apograph_format::UnixMillis;
-use apograph_io::{Context, Folder, IoError, Mode, random};
+use apograph_io::{Context, Folder, IoError, Mode, random, spool_error};
 use apograph_manifest::{FileName, Nonce, SegmentRecord};
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
@@ -102,10 +102,17 @@ struct Staging<'a> {
 
 impl<'a> Staging<'a> {
     fn new(context: Context<'a>) -> Result<Self> {
-        let parent = Folder::open(&env::temp_dir())?;
+        let spool = |error| match error {
+            IoError::Failed { source, .. } => spool_error("make")(source),
+            other => other,
+        };
+        let parent = Folder::open(&env::temp_dir()).map_err(spool)?;
         let name = format!("apograph-{:032x}", random()?);
         let mode = Mode::PRIVATE.for_folder();
-        let folder = context.disk.create_folder(parent.at(&name), mode)?;
+        let folder = context
+            .disk
+            .create_folder(parent.at(&name), mode)
+            .map_err(spool)?;
         Ok(Self {
             folder,
             parent,
