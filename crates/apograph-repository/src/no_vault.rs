@@ -12,7 +12,7 @@ use crate::segment_defect::SegmentDefect;
 use crate::verification_records::VerificationRecord;
 
 /// The object that says that a folder is a vault.
-const HEAD: &str = "vault.json";
+pub(crate) const HEAD: &str = "vault.json";
 
 /// There are none.
 #[derive(Debug)]

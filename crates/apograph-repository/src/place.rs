@@ -11,6 +11,7 @@ use apograph_io::Folder;
 use apograph_manifest::MANIFEST_FILE_NAME;
 
 use crate::error::{RepositoryError, Result};
+use crate::vault_segments::HEAD;
 
 /// Fails where a folder is the log folder of a database, or lies in one, at any depth. `path` is
 /// what would be put there, for messages.
@@ -28,13 +29,13 @@ pub fn check_outside_logs(folder: &Folder, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fails where a folder is a repository. `path` is what would be put there, for messages.
+/// Fails where a folder is a repository, or a vault. `path` is what would be put there, for messages.
 ///
 /// # Errors
 ///
 /// [`RepositoryError::Misplaced`] and [`RepositoryError::Io`].
 pub fn check_no_repository(folder: &Folder, path: &Path) -> Result<()> {
-    if folder.at(MANIFEST_FILE_NAME).exists()? {
+    if folder.at(MANIFEST_FILE_NAME).exists()? || folder.at(HEAD).exists()? {
         let detail = "a backup repository holds nothing but backups";
         return Err(misplaced(path, detail));
     }
