@@ -1,25 +1,19 @@
 //! The words of the command line.
 
-use std::ffi::OsString;
+mod values;
+
 use std::num::NonZero;
-use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-#[cfg(feature = "cloud")]
-use apograph_format::WithCauses;
 use apograph_format::{Lsn, PointName, UnixMillis};
 use apograph_io::{Pace, Threads};
 use apograph_manifest::Target;
 use apograph_repository::Location;
 use apograph_repository::vault::Packing;
-use apograph_repository::vault::wrap::Compression;
 use apograph_restore::Level;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use percent_encoding::percent_decode_str;
 
-/// More threads than any machine has cores would only be in each other's way.
-const THREADS_MAX: usize = 1024;
+use self::values::{compress, instant, rate, repository, threads};
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -48,14 +42,14 @@ Example:
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Init(Init),
-    Copy(Copy),
-    Recipients(RecipientsOf),
-    Compact(Compact),
     Backup(Backup),
     Restore(Restore),
     List(List),
     Verify(Verify),
     Log(Log),
+    Copy(Copy),
+    Compact(Compact),
+    Recipients(RecipientsOf),
     Inspect(Inspect),
     Rebuild(Rebuild),
     /// Print a completion script for a shell
@@ -139,14 +133,14 @@ pub(crate) struct Init {
     /// The folder; the one that holds it has to be there
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
-    /// Make a vault, to which `copy` adds
+    /// Make a vault: for object stores, long histories, encryption
     #[arg(long)]
     pub(crate) vault: bool,
     #[command(flatten)]
     pub(crate) recipients: RecipientArgs,
 }
 
-/// Copy what another repository, or a vault, lacks of one
+/// Copy what one repository lacks of another; either can be a vault
 ///
 /// Every segment is checked, written and read back before it is named. What is copied to has to be
 /// empty, or to hold the same history. Where nothing is a folder is made.
@@ -162,8 +156,8 @@ pub(crate) struct Copy {
     /// `apograph init TO --vault`
     #[arg(value_name = "TO", value_parser = repository())]
     pub(crate) to: Location,
-    /// How hard to pack what goes into a vault: `none`, or 1 (fast) to 19 (small); by default 1 for the log and 3 for full
-    /// backups
+    /// How hard to pack what goes into a vault: `none`, or 1 (fast) to 19 (small); by default 1 for
+    /// the log and 3 for full backups
     #[arg(long, value_name = "LEVEL", value_parser = compress)]
     pub(crate) compress: Option<Packing>,
     #[command(flatten)]
@@ -221,17 +215,6 @@ pub(crate) struct Compact {
     pub(crate) recipients: RecipientArgs,
     #[command(flatten)]
     pub(crate) limits: Limits,
-}
-
-/// `none`, or a level.
-fn compress(text: &str) -> Result<Packing, String> {
-    if text == "none" {
-        return Ok(Packing::Plain);
-    }
-    let level = text.parse().ok().and_then(Compression::new);
-    level
-        .map(Packing::Zstd)
-        .ok_or_else(|| "it is `none`, or 1 to 19".to_owned())
 }
 
 /// Capture a database, open or closed, without stopping its writer
@@ -476,183 +459,4 @@ pub(crate) struct Rebuild {
     /// Show the manifest and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-/// A repository is a folder, or the same as a `file://` URL, or a vault in an object store.
-fn repository() -> impl TypedValueParser<Value = Location> {
-    OsStringValueParser::new().try_map(location)
-}
-
-fn location(word: OsString) -> Result<Location, String> {
-    let Some(text) = word.to_str() else {
-        return Ok(PathBuf::from(word).into());
-    };
-    if text.is_empty() {
-        return Err("the name of a folder is needed".to_owned());
-    }
-    if let Some((scheme, rest)) = text.split_once("://") {
-        return match scheme {
-            "file" => file_url(rest).map(Location::from),
-            "s3" | "gs" | "az" => store(text),
-            _ => Err(format!(
-                "a repository is a folder, or at s3://, gs:// or az://: {scheme}:// is not \
-                 supported; mount it, and name the folder"
-            )),
-        };
-    }
-    // `sftp:host:/backups`, as other backup tools have it, and no folder that is there.
-    match text.split_once(':') {
-        Some((scheme, _)) if is_scheme(scheme) && !PathBuf::from(text).exists() => Err(format!(
-            "a repository is a folder: {scheme}: is not supported; mount it, and name the folder \
-             (one whose name begins like this is ./{text})"
-        )),
-        _ => Ok(PathBuf::from(word).into()),
-    }
-}
-
-#[cfg(feature = "cloud")]
-fn store(address: &str) -> Result<Location, String> {
-    Location::address(address).map_err(|error| WithCauses(&error).to_string())
-}
-
-#[cfg(not(feature = "cloud"))]
-fn store(_address: &str) -> Result<Location, String> {
-    Err("this program was built without object stores".to_owned())
-}
-
-/// What stands before a colon is a scheme where it can be one; a single letter is none.
-fn is_scheme(word: &str) -> bool {
-    let mut bytes = word.bytes();
-    word.len() > 1
-        && bytes
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
-}
-
-/// The path of a `file://` URL of this machine, percent-decoded.
-fn file_url(rest: &str) -> Result<PathBuf, String> {
-    let path = rest.strip_prefix("localhost").unwrap_or(rest);
-    if !path.starts_with('/') {
-        return Err("a file URL has three slashes: file:///srv/backups".to_owned());
-    }
-    let decoded: Vec<u8> = percent_decode_str(path).collect();
-    Ok(OsString::from_vec(decoded).into())
-}
-
-fn threads(word: &str) -> Result<Threads, String> {
-    let count: Option<NonZero<usize>> = word.parse().ok();
-    let count = count.filter(|count| count.get() <= THREADS_MAX);
-    count
-        .map(Threads::new)
-        .ok_or_else(|| format!("expected a number from 1 to {THREADS_MAX}"))
-}
-
-/// A number of bytes; the units are powers of 1024, as `wget` and `rsync` have them.
-fn rate(word: &str) -> Result<NonZero<u64>, String> {
-    let digits = word.trim_end_matches(|it: char| it.is_ascii_alphabetic());
-    let (number, unit) = word.split_at(digits.len());
-    let shift = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => Some(0),
-        "k" | "kib" => Some(10),
-        "m" | "mib" => Some(20),
-        "g" | "gib" => Some(30),
-        _ => None,
-    };
-    let bytes = || {
-        let number: u64 = number.parse().ok()?;
-        NonZero::new(number.checked_mul(1 << shift?)?)
-    };
-    bytes().ok_or_else(|| "expected bytes per second, such as 500K, 20MiB or 1G".to_owned())
-}
-
-/// An instant needs an offset from UTC. The last hours of the year 9999 are later than a
-/// [`jiff::Timestamp`] can be, and an instant all the same.
-fn instant(word: &str) -> Result<UnixMillis, String> {
-    let example = "such as 2026-11-21T03:00:00Z";
-    let parser = jiff::fmt::temporal::DateTimeParser::new();
-    let pieces = parser.parse_pieces(word);
-    let pieces = pieces.map_err(|_| format!("expected a date and a time {example}"))?;
-    let time = pieces.time();
-    let time = time.ok_or_else(|| format!("a date is a whole day; expected a time {example}"))?;
-    let offset = pieces.to_numeric_offset().ok_or_else(|| {
-        format!("the offset from UTC is missing: {example}, or ending with +01:00")
-    })?;
-    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
-    let local = pieces.date().to_datetime(time).duration_since(epoch);
-    let millis = local.as_millis() - i128::from(offset.seconds()) * 1000;
-    u64::try_from(millis)
-        .map(UnixMillis::new)
-        .map_err(|_| "the time lies before 1970".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use apograph_testing::strategies::cases;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::display;
-
-    /// The last one that is shown.
-    const LAST_MS: u64 = 253_402_207_200_999;
-
-    proptest! {
-        #![proptest_config(cases(1000))]
-
-        #[test]
-        fn an_instant_is_read_as_it_is_shown(millis in 0..=LAST_MS, minutes in -1439..=1439_i64) {
-            let shown = display::time(UnixMillis::new(millis));
-            prop_assert_eq!(instant(&shown), Ok(UnixMillis::new(millis)));
-            let (sign, ahead) = if minutes < 0 { ('-', -minutes) } else { ('+', minutes) };
-            let offset = format!("{sign}{:02}:{:02}", ahead / 60, ahead % 60);
-            let expected = millis.checked_add_signed(-minutes * 60_000);
-            let found = instant(&shown.replace('Z', &offset)).ok();
-            prop_assert_eq!(found, expected.map(UnixMillis::new));
-        }
-    }
-
-    #[test]
-    fn an_instant_has_an_offset() {
-        let rows = [
-            ("1970-01-01T00:00:00Z", Some(0)),
-            ("2026-11-21T06:37:04.331Z", Some(1_795_243_024_331)),
-            ("2026-11-21T06:37:04.3319Z", Some(1_795_243_024_331)),
-            ("2026-11-21t07:37:04.331+01:00", Some(1_795_243_024_331)),
-            ("2026-11-21 06:37:04Z", Some(1_795_243_024_000)),
-            ("9999-12-31T23:59:59.999999999Z", Some(253_402_300_799_999)),
-            ("2026-11-21T06:37:04", None),
-            ("2026-11-21", None),
-            ("1969-12-31T23:59:59Z", None),
-            ("yesterday", None),
-            ("", None),
-        ];
-        for (word, expected) in rows {
-            let found = instant(word).ok().map(UnixMillis::get);
-            assert_eq!(found, expected, "{word:?}");
-        }
-    }
-
-    #[test]
-    fn rates_are_read_as_others_read_them() {
-        let rows = [
-            ("1", Some(1)),
-            ("500K", Some(500 << 10)),
-            ("20MiB", Some(20 << 20)),
-            ("1g", Some(1 << 30)),
-            ("7b", Some(7)),
-            ("0", None),
-            ("", None),
-            ("K", None),
-            ("-5", None),
-            ("5T", None),
-            ("5 M", None),
-            ("1.5M", None),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("18014398509481984K", None),
-        ];
-        for (word, expected) in rows {
-            assert_eq!(rate(word).ok().map(NonZero::get), expected, "{word:?}");
-        }
-    }
 }

@@ -17,7 +17,7 @@ use crate::{display, segments};
 pub(crate) fn run(session: &Session<'_>, args: &Rebuild) -> Result<Report, Failure> {
     let path = args.repo.path();
     let Some(folder) = args.repo.as_folder() else {
-        return Err(RepositoryError::IsVault { path }.into());
+        return Err(of_vault(RepositoryError::IsVault { path }));
     };
     let folder = match Folder::find(folder) {
         Ok(None) | Err(IoError::NotAFolder { .. }) => {
@@ -29,9 +29,11 @@ pub(crate) fn run(session: &Session<'_>, args: &Rebuild) -> Result<Report, Failu
     };
     let context = session.context;
     let plan = if args.dry_run {
-        plan_rebuild(&folder, context)?
+        plan_rebuild(&folder, context).map_err(of_vault)?
     } else {
-        let rebuilt = Writer::lock(&folder, context)?.rebuild()?;
+        let rebuilt = Writer::lock(&folder, context)
+            .and_then(|writer| writer.rebuild())
+            .map_err(of_vault)?;
         folder.tell_lacks(context.monitor);
         rebuilt
     };
@@ -44,6 +46,20 @@ pub(crate) fn run(session: &Session<'_>, args: &Rebuild) -> Result<Report, Failu
         text(&plan, outcome),
         object(&plan, outcome, args.dry_run),
     ))
+}
+
+/// A vault has no manifest.
+fn of_vault(error: RepositoryError) -> Failure {
+    let is_vault = matches!(error, RepositoryError::IsVault { .. });
+    let failure = Failure::from(error);
+    if is_vault {
+        failure.hinting(
+            "a manifest is of a folder; the catalog of a vault cannot be made anew yet: put its lost \
+             versions back, from a copy or by the versioning of the store",
+        )
+    } else {
+        failure
+    }
 }
 
 fn object(plan: &Plan, outcome: &str, dry_run: bool) -> Value {

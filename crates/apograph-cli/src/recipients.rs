@@ -41,7 +41,7 @@ pub(crate) fn run(session: &Session<'_>, args: &RecipientsOf) -> Result<Report, 
         );
         Report::done(text, object)
     } else if keys.is_empty() {
-        let text = format!("{path} is not encrypted: everybody reads it who can.\n");
+        let text = format!("{path} is not encrypted: whoever can read its place reads it.\n");
         Report::answer(text, object)
     } else {
         Report::answer(format!("{lines}\n"), object)

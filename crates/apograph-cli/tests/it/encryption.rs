@@ -219,6 +219,6 @@ fn what_is_printed_for_people_names_whom_it_is_for() {
     );
     assert_eq!(added, expected);
     run(&["init", "plain", "--vault"]);
-    let expected = "plain is not encrypted: everybody reads it who can.\n";
+    let expected = "plain is not encrypted: whoever can read its place reads it.\n";
     assert_eq!(run(&["recipients", "plain"]), expected);
 }

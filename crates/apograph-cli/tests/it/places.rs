@@ -230,3 +230,64 @@ fn each_file_of_a_vault_says_what_it_is() {
         assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
     }
 }
+
+/// Where no temporary file can be made, nothing is known of the segments of a vault.
+#[test]
+fn without_a_folder_for_temporary_files_no_segment_is_said_to_be_missing() {
+    for (folder, _) in databases() {
+        let run = |temporary: &str, words: &[&str]| {
+            Command::new(env!("CARGO_BIN_EXE_apograph"))
+                .current_dir(folder.path())
+                .env("TMPDIR", temporary)
+                .args(words)
+                .output()
+                .unwrap()
+        };
+        fs::create_dir(folder.path().join("tmp")).unwrap();
+        let sound = |words: &[&str]| {
+            let output = run("tmp", words);
+            assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+            stdout(&output)
+        };
+        sound(&["init", "v", "--vault"]);
+        sound(&["backup", "people.grafeo", "-r", "v"]);
+        for words in [
+            &["restore", "v", "out.grafeo"][..],
+            &["verify", "v"],
+            &["backup", "people.grafeo", "-r", "v", "--full"],
+            &["copy", "v", "back"],
+        ] {
+            let refused = run("nowhere", words);
+            assert_eq!(
+                refused.status.code(),
+                Some(1),
+                "{words:?}: {}",
+                stderr(&refused)
+            );
+            let told = stderr(&refused);
+            let expected = "a temporary file in nowhere, which TMPDIR names";
+            assert!(told.contains(expected), "{words:?}: {told}");
+        }
+        assert!(!sound(&["list", "v"]).contains("missing"));
+        sound(&["verify", "v"]);
+        sound(&["restore", "v", "out.grafeo"]);
+        let left = fs::read_dir(folder.path().join("tmp")).unwrap();
+        assert_eq!(left.count(), 0);
+    }
+}
+
+#[test]
+fn nothing_is_restored_into_a_vault() {
+    for (folder, _) in databases() {
+        let run = |words: &[&str]| apograph(folder.path(), words);
+        assert!(run(&["init", "v", "--vault"]).status.success());
+        assert!(
+            run(&["backup", "people.grafeo", "-r", "v"])
+                .status
+                .success()
+        );
+        let refused = run(&["restore", "v", "v/out.grafeo"]);
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(!folder.path().join("v/out.grafeo").exists());
+    }
+}
