@@ -22,6 +22,13 @@ pub(crate) fn verify(is_long: bool) -> Result<()> {
     let mut lints = cargo(["clippy", "--workspace", "--all-targets"]);
     lints.args(["--", "-D", "warnings"]);
     step("lints", lints)?;
+    // Together they are built with all that one of them asks for.
+    let mut alone = cargo(["clippy", "--package", "apograph"]);
+    alone.args(["--", "-D", "warnings"]);
+    step("lints of the library without features", alone)?;
+    let mut small = cargo(["clippy", "--package", "apograph-cli"]);
+    small.args(["--no-default-features", "--", "-D", "warnings"]);
+    step("lints of the command without features", small)?;
     step("lints of engine-0.6", driver::lint_newer()?)?;
     step("build of engine-0.6", driver::build_newer()?)?;
     println!("==> tests");
