@@ -62,6 +62,8 @@ mod repository;
 mod same_history;
 mod segment;
 mod segment_defect;
+#[cfg(feature = "vault")]
+mod staging;
 mod summary;
 mod timelines;
 #[cfg(feature = "vault")]

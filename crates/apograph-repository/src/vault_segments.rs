@@ -166,7 +166,8 @@ pub(crate) fn defect(
 ) -> SegmentDefect {
     let damaged = |detail: Detail| Unusable::damaged(0, detail).into();
     match error {
-        VaultError::Io(error) => error.into(),
+        // What is missing, the store says.
+        VaultError::Io(error) => SegmentDefect::Io(error),
         VaultError::Store(StoreError::Missing { .. }) => Unusable::Missing.into(),
         VaultError::Wrap {
             source: source @ WrapError::NoIdentity { .. },

@@ -6,11 +6,10 @@
 //! the new segments still go on where the chain ended: verified and merged older ones, and looked.
 
 use std::cell::Cell;
-use std::env;
 use std::path::PathBuf;
 
 use apograph_format::UnixMillis;
-use apograph_io::{Context, Folder, IoError, Mode, random, spool_error};
+use apograph_io::{Context, Folder, IoError, random};
 use apograph_manifest::{FileName, Nonce, SegmentRecord};
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
@@ -24,6 +23,7 @@ use crate::location::{Keys, Location, LocationOf};
 use crate::pack::Pack;
 use crate::place::check_outside_logs;
 use crate::repository::Repository;
+use crate::staging::Staging;
 use crate::vault_place::{OpenPlace, VaultPlace, WRITER, no_vault_for};
 use crate::vault_segments::VaultSegments;
 
@@ -83,49 +83,11 @@ impl<'a> VaultTarget<'a> {
         let vault = HeldVault {
             recipients: catalog.recipients(&read.recipients, wanted)?,
             place: &self.opened,
-            staging: &self.staging.folder,
+            staging: self.staging.folder(),
             looked: Cell::new(read.notes.looked_until),
             catalog,
         };
         Ok((Repository::of_vault(read), vault))
-    }
-}
-
-/// A folder for segments that are on their way into a vault. It goes with its value, and what is in
-/// it before.
-struct Staging<'a> {
-    folder: Folder,
-    parent: Folder,
-    name: String,
-    context: Context<'a>,
-}
-
-impl<'a> Staging<'a> {
-    fn new(context: Context<'a>) -> Result<Self> {
-        let spool = |error| match error {
-            IoError::Failed { source, .. } => spool_error("make")(source),
-            other => other,
-        };
-        let parent = Folder::open(&env::temp_dir()).map_err(spool)?;
-        let name = format!("apograph-{:032x}", random()?);
-        let mode = Mode::PRIVATE.for_folder();
-        let folder = context
-            .disk
-            .create_folder(parent.at(&name), mode)
-            .map_err(spool)?;
-        Ok(Self {
-            folder,
-            parent,
-            name,
-            context,
-        })
-    }
-}
-
-impl Drop for Staging<'_> {
-    fn drop(&mut self) {
-        // Whoever made a file in it has removed it. What stays is in nobody's way.
-        let _ = self.context.disk.remove_folder(self.parent.at(&self.name));
     }
 }
 

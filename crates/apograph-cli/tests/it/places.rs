@@ -291,3 +291,39 @@ fn nothing_is_restored_into_a_vault() {
         assert!(!folder.path().join("v/out.grafeo").exists());
     }
 }
+
+/// What is locked is in use, and other names are other people's.
+#[test]
+fn what_a_killed_backup_left_for_a_vault_is_removed() {
+    let [(folder, _), _] = databases();
+    let temporary = folder.path().join("tmp");
+    let left = |number: u8| temporary.join(format!("apograph-staging-{number:032x}"));
+    let mut made = vec![left(1), left(2), temporary.join("apograph-staging-1")];
+    for path in &made {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join(".backup_full_0000.grafeo.apograph-tmp"), b"left").unwrap();
+    }
+    fs::create_dir(left(3)).unwrap();
+    fs::write(left(3).join("other"), b"no temporary name").unwrap();
+    made.push(left(3));
+    let opened = apograph_io::Folder::open(&made[1]).unwrap();
+    let lock = apograph_io::FileLock::acquire_folder(&opened).unwrap();
+    let run = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_apograph"))
+            .current_dir(folder.path())
+            .env("TMPDIR", &temporary)
+            .args(words)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+    };
+    run(&["init", "v", "--vault"]);
+    run(&["backup", "people.grafeo", "-r", "v"]);
+    let there: Vec<_> = made.iter().map(|path| path.is_dir()).collect();
+    assert_eq!(there, [false, true, true, true]);
+    assert!(left(3).join("other").exists());
+    drop(lock);
+    run(&["backup", "people.grafeo", "-r", "v"]);
+    assert!(!left(2).exists());
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 2);
+}
