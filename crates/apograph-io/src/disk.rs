@@ -43,6 +43,7 @@ use crate::error::{IoError, Result, failed};
 use crate::folder::Folder;
 use crate::identity::Identity;
 use crate::lack::Lack;
+use crate::lock::FileLock;
 use crate::temporary_name::temporary_name;
 
 /// What becomes of whatever has the new name.
@@ -105,6 +106,17 @@ pub trait Disk: Sync {
     /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
     fn publish(&self, from: At<'_>, to: At<'_>) -> Result<()> {
         publish(self, from, to)
+    }
+
+    /// The same for a file, in a folder that others write to at the same time and nobody locks for
+    /// longer than it takes: on a file system with neither such renames nor links it waits for the
+    /// folder's lock, and the name leads to nothing but the whole file, whoever is killed.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`]; see [`IoError::is_already_exists`].
+    fn publish_shared(&self, from: At<'_>, to: At<'_>) -> Result<()> {
+        publish_shared(self, from, to)
     }
 
     /// Renames a file to a name that nothing has, on whatever file system. Where somebody takes the
@@ -178,9 +190,15 @@ pub trait DiskFile: Send {
 fn publish<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
     match natively(to, Lack::FreeRename, || disk.rename(from, to, Rename::Free)) {
         Some(renamed) => renamed,
-        None if inspect(from)?.is_dir() => publish_folder(disk, from, to),
-        None => publish_file(disk, from, to),
+        None if inspect(from)?.is_dir() => rename_unclaimed(disk, from, to),
+        None => link_or(disk, from, to, claim_and_rename),
     }
+}
+
+/// The same for a file, in a folder that can be locked meanwhile.
+fn publish_shared<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    let renamed = natively(to, Lack::FreeRename, || disk.rename(from, to, Rename::Free));
+    renamed.unwrap_or_else(|| link_or(disk, from, to, lock_and_rename))
 }
 
 /// Renames a file to a name that nothing has, and that may be taken meanwhile.
@@ -189,25 +207,42 @@ fn place<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
     renamed.unwrap_or_else(|| disk.rename(from, to, Rename::Over))
 }
 
-fn publish_file<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+/// Gives a file its name by a link, or `otherwise`.
+fn link_or<D: Disk + ?Sized>(
+    disk: &D,
+    from: At<'_>,
+    to: At<'_>,
+    otherwise: fn(&D, At<'_>, At<'_>) -> Result<()>,
+) -> Result<()> {
     match natively(to, Lack::Link, || disk.link(from, to)) {
         // A server that has lost its answer is asked again, and says that its own link is in the
         // way.
         Some(Err(error)) if error.is_already_exists() && is_same(from, to) => {}
         Some(linked) => linked?,
-        None => {
-            let mode = Mode::from(&inspect(from)?);
-            // The claim is closed before anything is renamed over it.
-            drop(disk.create_new(to, mode.into())?);
-            let renamed = disk.rename(from, to, Rename::Over);
-            return renamed.inspect_err(|_| drop(disk.remove_file(to)));
-        }
+        None => return otherwise(disk, from, to),
     }
     let removed = disk.remove_file(from);
     removed.inspect_err(|_| drop(disk.remove_file(to)))
 }
 
-fn publish_folder<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+/// Whoever is killed in between leaves an empty file.
+fn claim_and_rename<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    let mode = Mode::from(&inspect(from)?);
+    // The claim is closed before anything is renamed over it.
+    drop(disk.create_new(to, mode.into())?);
+    let renamed = disk.rename(from, to, Rename::Over);
+    renamed.inspect_err(|_| drop(disk.remove_file(to)))
+}
+
+fn lock_and_rename<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
+    match FileLock::wait_for_folder(to.folder())? {
+        Some(_lock) => rename_unclaimed(disk, from, to),
+        None => claim_and_rename(disk, from, to),
+    }
+}
+
+/// Nothing keeps others from taking the name in between.
+fn rename_unclaimed<D: Disk + ?Sized>(disk: &D, from: At<'_>, to: At<'_>) -> Result<()> {
     if to.exists()? {
         return Err(failed("publish", &to.path())(ErrorKind::AlreadyExists));
     }

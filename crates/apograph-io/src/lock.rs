@@ -54,7 +54,7 @@ impl FileLock {
             return Err(IoError::Busy { path });
         }
         let file = open_or_create(at, mode)?;
-        match by_file(&file, &path) {
+        match by_file(&file, &path, FlockOperation::NonBlockingLockExclusive) {
             Err(error) if lacks_lock(&error) => {}
             locked => return locked.map(|()| Some(Self::of(file))),
         }
@@ -83,8 +83,21 @@ impl FileLock {
     ///
     /// [`IoError::Busy`] at once where somebody else holds it, and [`IoError::Failed`].
     pub fn acquire_folder(folder: &Folder) -> Result<Option<Self>> {
+        Self::lock_folder(folder, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// The same, once whoever else holds it lets it go.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Failed`].
+    pub fn wait_for_folder(folder: &Folder) -> Result<Option<Self>> {
+        Self::lock_folder(folder, FlockOperation::LockExclusive)
+    }
+
+    fn lock_folder(folder: &Folder, how: FlockOperation) -> Result<Option<Self>> {
         let file = folder.as_file()?;
-        match by_file(&file, folder.path()) {
+        match by_file(&file, folder.path(), how) {
             Err(error) if lacks_lock(&error) => {
                 folder.note(Lack::FolderLock);
                 Ok(None)
@@ -125,12 +138,16 @@ fn open_or_create(at: At<'_>, mode: Mode) -> Result<File> {
     }
 }
 
-fn by_file(file: &File, path: &Path) -> Result<()> {
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => Err(IoError::Busy {
-            path: path.to_owned(),
-        }),
-        locked => locked.map_err(failed("lock", path)),
+fn by_file(file: &File, path: &Path, how: FlockOperation) -> Result<()> {
+    loop {
+        return match flock(file, how) {
+            // It waited, and the process was told something meanwhile.
+            Err(Errno::INTR) => continue,
+            Err(Errno::WOULDBLOCK) => Err(IoError::Busy {
+                path: path.to_owned(),
+            }),
+            locked => locked.map_err(failed("lock", path)),
+        };
     }
 }
 

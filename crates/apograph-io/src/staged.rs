@@ -202,6 +202,15 @@ impl<'d> StagedFile<'d> {
         self.named_by(|disk, from, to| disk.publish(from, to))
     }
 
+    /// The same as [`Disk::publish_shared`] does it.
+    ///
+    /// # Errors
+    ///
+    /// As [`StagedFile::publish`].
+    pub fn publish_shared(self) -> Result<()> {
+        self.named_by(|disk, from, to| disk.publish_shared(from, to))
+    }
+
     /// Puts the file in the place of the one that has its final name, if there is one, durably.
     ///
     /// # Errors

@@ -2,8 +2,9 @@
 //!
 //! A name's parts are folders and a file. An object is written under a temporary name that no other
 //! writer makes, synced, and then published by a rename that fails where the name is taken. On a file
-//! system that has neither such a rename nor links, an object that is being created is empty for a
-//! moment: whoever reads one has to know its own end.
+//! system that has neither such a rename nor links, a lock on the folder keeps others out meanwhile.
+//! Where it has no locks either, an object that is being created is empty for a moment: whoever reads
+//! one has to know its own end.
 //!
 //! What was written is read back and compared before it has its name, so that a bit that went wrong on
 //! the way is an error, and no object.
@@ -161,7 +162,7 @@ impl Store for FolderStore<'_> {
         let folder = self.find_or_create(folder)?;
         let mut staged = self.staged(&folder, file)?;
         append(&mut staged, 0, bytes)?;
-        match staged.publish() {
+        match staged.publish_shared() {
             Ok(()) => Ok(Created::New),
             Err(error) if error.is_already_exists() => Ok(Created::Taken),
             Err(error) => Err(error.into()),
@@ -276,7 +277,7 @@ impl Upload for FolderUpload<'_, '_> {
             name,
             ..
         } = *self;
-        staged.publish().map_err(|error| {
+        staged.publish_shared().map_err(|error| {
             if error.is_already_exists() {
                 let place = store.place();
                 StoreError::Taken { place, name }

@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use apograph_store::format::{Code, UnixMillis};
-use apograph_store::io::{Disk, Folder, IoError, Lack, Mode, RealDisk};
+use apograph_store::io::{Disk, FileLock, Folder, IoError, Lack, Mode, RealDisk};
 use apograph_store::{Created, FolderStore, Leftovers, Store, StoreError, probe};
 use apograph_testing::disk::{Fault, SimDisk};
 use apograph_testing::store::contract::{name, names};
@@ -24,6 +26,38 @@ fn nothing_but_objects_is_listed() {
     assert_eq!(names(&store, "x", None), ["x/1"]);
     assert_eq!(store.size(&name("x/4")).unwrap(), None);
     store.read(&name("x/4"), 99).unwrap_err();
+}
+
+/// On a file system without links: whoever is killed leaves no empty object.
+#[test]
+fn without_links_a_lock_on_the_folder_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Folder::open(folder.path()).unwrap();
+    root.note(Lack::FreeRename);
+    root.note(Lack::Link);
+    let store = FolderStore::new(&RealDisk, root, Mode::PRIVATE);
+    let inner = folder.path().join("x");
+    fs::create_dir(&inner).unwrap();
+    for theirs in [&b"theirs"[..], b""] {
+        let held = FileLock::acquire_folder(&Folder::open(&inner).unwrap()).unwrap();
+        thread::scope(|scope| {
+            let created = scope.spawn(|| store.create(&name("x/1"), b"ours").unwrap());
+            thread::sleep(Duration::from_millis(50));
+            assert!(!created.is_finished(), "it waits");
+            assert!(!inner.join("1").exists(), "and claims nothing");
+            if !theirs.is_empty() {
+                fs::write(inner.join("1"), theirs).unwrap();
+            }
+            drop(held);
+            let expected = match theirs {
+                b"" => (Created::New, b"ours".to_vec()),
+                _ => (Created::Taken, theirs.to_vec()),
+            };
+            let content = || store.read(&name("x/1"), 99).unwrap().unwrap();
+            assert_eq!((created.join().unwrap(), content()), expected);
+        });
+        fs::remove_file(inner.join("1")).unwrap();
+    }
 }
 
 #[test]
@@ -57,7 +91,7 @@ fn what_a_killed_writer_left_is_removed_once_it_is_old() {
     std::os::unix::fs::symlink("1", inner.join(format!(".4.{own}.apograph-tmp"))).unwrap();
     let there = || fs::read_dir(&inner).unwrap().count();
     let all = there();
-    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let then = std::time::SystemTime::now() - Duration::from_secs(60);
     let file = fs::File::options().write(true).open(&left).unwrap();
     file.set_modified(then).unwrap();
     let begun = store.now().unwrap().get() - 30_000;
