@@ -38,7 +38,7 @@ pub enum Act {
 }
 
 impl Act {
-    /// Each of them.
+    /// Each of them that is about a folder.
     pub const ALL: [Self; 7] = [
         Self::First,
         Self::Incremental,
@@ -49,13 +49,23 @@ impl Act {
         Self::Verify,
     ];
 
-    /// Those that write to a vault.
-    pub const TO_VAULT: [Self; 2] = [Self::IncrementalToVault, Self::FullToVault];
+    /// Each of them, and those that write to a vault.
+    pub const WITH_VAULTS: [Self; 9] = [
+        Self::First,
+        Self::Incremental,
+        Self::Full,
+        Self::Adopting,
+        Self::Restore,
+        Self::Rebuild,
+        Self::Verify,
+        Self::IncrementalToVault,
+        Self::FullToVault,
+    ];
 
     /// Whether it writes to a vault, where what a command began and did not finish stays: nothing
     /// names it.
     pub(crate) fn is_to_vault(self) -> bool {
-        Self::TO_VAULT.contains(&self)
+        matches!(self, Self::IncrementalToVault | Self::FullToVault)
     }
 
     /// The folder of the stage that its repository begins as.

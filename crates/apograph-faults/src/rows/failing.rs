@@ -98,7 +98,7 @@ fn each(
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
         let mut found = Tally::default();
-        for act in Act::ALL.into_iter().chain(Act::TO_VAULT) {
+        for act in Act::WITH_VAULTS {
             if neglects.is_some() && !found.wants_more(extent) {
                 break;
             }

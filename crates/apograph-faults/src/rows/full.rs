@@ -32,7 +32,7 @@ pub fn run() -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::ALL {
+        for act in Act::WITH_VAULTS {
             tally.add(sweep(&stage, act, None)?);
         }
         control.add(sweep(&stage, Act::Full, Some(Neglect::Withdrawal))?);
