@@ -25,7 +25,7 @@ use std::fmt;
 
 use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
 
-pub use links::{log_end, missing_entry};
+pub use links::log_end;
 
 use crate::entry::ChainEntry;
 use crate::gap::{Gap, GapCause};

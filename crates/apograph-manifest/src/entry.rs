@@ -4,7 +4,7 @@ use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 
 use crate::captures::Capture;
 use crate::content::{FullContent, IncrementContent, IncrementOf, SegmentContent, TimelineSpan};
-use crate::gap::GapCause;
+use crate::gap::{GapCause, hole, missing_entry};
 use crate::segment::Segment;
 use crate::unusable::{Unusable, UnusableSegment};
 
@@ -24,9 +24,20 @@ pub struct ChainEntry {
     /// have been known before. So is that of a full backup of which such a segment would have told
     /// whether the log goes on across it, or from where on its image is a state.
     pub is_counted: bool,
+    /// Whether something is missing right before it that was captured, as a vault knows it. In a
+    /// folder the numbers in the names tell.
+    pub is_cut_off: bool,
 }
 
 impl ChainEntry {
+    /// What is missing between the entry before and this one, if anything is.
+    pub fn hole_after(&self, previous: &Self) -> Option<GapCause> {
+        if self.is_cut_off {
+            return Some(hole(&previous.segment, &self.segment));
+        }
+        missing_entry(&previous.segment, &self.segment)
+    }
+
     /// What keeps a restore from it, where it cannot be used.
     pub(crate) fn obstacle(&self) -> Option<GapCause> {
         let (file, reason) = (

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use apograph_format::{Code, Epoch, LogPosition, Point, PointName};
+use apograph_format::{Code, Epoch, LogPosition, Point, PointName, SegmentName};
 
-use crate::segment::FileName;
+use crate::segment::{FileName, Segment};
 use crate::unusable::UnusableSegment;
 
 /// A place where commits are missing from the chain, or may be.
@@ -45,7 +45,7 @@ impl fmt::Display for GapKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapCause {
-    /// The manifest lacks an entry between two others.
+    /// The manifest, or the catalog, lacks an entry between two others.
     MissingEntry {
         /// The entry before.
         previous: FileName,
@@ -103,6 +103,21 @@ pub enum GapCause {
     },
 }
 
+/// Names are numbered by the entries before them: a number left out is an entry taken out.
+pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<GapCause> {
+    let before = SegmentName::parse(previous.file.as_str())?.index;
+    let after = SegmentName::parse(next.file.as_str())?.index;
+    let expected = before.saturating_add(1);
+    (after != expected).then(|| hole(previous, next))
+}
+
+pub(crate) fn hole(previous: &Segment, next: &Segment) -> GapCause {
+    GapCause::MissingEntry {
+        previous: previous.file.clone(),
+        next: next.file.clone(),
+    }
+}
+
 impl GapCause {
     /// What is lacking.
     pub const fn kind(&self) -> GapKind {
@@ -149,7 +164,7 @@ impl fmt::Display for GapCause {
             Self::MissingEntry { previous, next } => {
                 write!(
                     f,
-                    "the manifest names nothing between {previous} and {next}"
+                    "the repository names nothing between {previous} and {next}"
                 )
             }
             Self::Unusable(segment) => segment.fmt(f),

@@ -53,7 +53,7 @@ pub use apograph_format as format;
 #[doc(no_inline)]
 pub use apograph_io as io;
 pub use captures::{Capture, Captures};
-pub use chain::{Chain, LsnRange, PointRange, log_end, missing_entry};
+pub use chain::{Chain, LsnRange, PointRange, log_end};
 pub use content::{
     FullContent, FullOf, ImageIdentity, ImageOf, IncrementContent, IncrementOf, LsnIncrement,
     SegmentContent, TimeSpan, TimelineSpan, TimelineSpans,
@@ -64,7 +64,7 @@ pub use error::{ManifestError, Result};
 pub use evidence::{
     CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp, TailStamp,
 };
-pub use gap::{Gap, GapCause, GapKind};
+pub use gap::{Gap, GapCause, GapKind, missing_entry};
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };

@@ -88,10 +88,13 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
     let mut index = present;
     for group in groups(rest) {
         for entry in group {
+            let before = index.checked_sub(1).and_then(|it| entries.get(it));
+            let hole = before.and_then(|before| entry.hole_after(before));
             let (file, record) = read(from, (index, entry), context)?;
             copied.stored_bytes += to.put(CheckedSegment {
                 bytes: file.bytes(),
                 record,
+                is_cut_off: hole.is_some(),
                 mode: from.mode_of(&entry.segment)?,
             })?;
             copied.segments += 1;
@@ -112,8 +115,8 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
 }
 
 /// The segments that are published together, as they were: those of one backup, and an image with what
-/// comes right after it and tells from where on it serves. Without the others each would be taken for
-/// a state that never was.
+/// comes right after it and tells from where on it serves, or that this is missing. Without the others
+/// each would be taken for a state that never was.
 fn groups(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
     entries.chunk_by(|entry, next| {
         let tells = |increment: &IncrementContent| {
@@ -124,7 +127,9 @@ fn groups(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
             Some(SegmentContent::Increment(increment)) => tells(increment),
             _ => false,
         };
-        is_told || entry.segment.created_at == next.segment.created_at
+        is_told
+            || next.hole_after(entry).is_some()
+            || entry.segment.created_at == next.segment.created_at
     })
 }
 

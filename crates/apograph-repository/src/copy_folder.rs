@@ -49,6 +49,8 @@ pub(crate) struct FolderCopy<'w> {
     writer: &'w Writer<'w>,
     held: HeldRepository<'w>,
     put: Vec<NewSegment<'w>>,
+    /// How many numbers further on than the next the next segment has its own.
+    ahead: u64,
     mode: Mode,
 }
 
@@ -67,6 +69,7 @@ impl<'w> FolderCopy<'w> {
             writer,
             held,
             put: Vec::new(),
+            ahead: 0,
             mode: Mode::PRIVATE,
         })
     }
@@ -111,11 +114,14 @@ impl CopyTarget for FolderCopy<'_> {
         let CheckedSegment {
             bytes,
             mut record,
+            is_cut_off,
             mode,
         } = segment;
         let context = self.writer.context;
-        let ahead = self.put.len() as u64;
-        let name = next_name(self.held.repository(), ahead, record.segment.kind);
+        // The number of what is missing stays free.
+        self.ahead += u64::from(is_cut_off);
+        let name = next_name(self.held.repository(), self.ahead, record.segment.kind);
+        self.ahead += 1;
         let text = name.to_string();
         let target = self.writer.folder.at(&text);
         let mut file = StagedFile::create(context.disk, target, mode)?;
@@ -150,6 +156,7 @@ impl CopyTarget for FolderCopy<'_> {
 
     fn publish(&mut self, evidence: Option<&Evidence>) -> Result<()> {
         let segments = std::mem::take(&mut self.put);
+        self.ahead = 0;
         let notes = match self.held.repository().notes() {
             Ok(None) => Some(Notes::of(RepositoryId::new(random()?))),
             _ => None,

@@ -13,6 +13,8 @@ pub(crate) struct CheckedSegment<'a> {
     pub(crate) bytes: Bytes<'a>,
     /// What is known of it. Where it goes it gets another name.
     pub(crate) record: SegmentRecord,
+    /// Whether something is missing right before it, which has to be missing there too.
+    pub(crate) is_cut_off: bool,
     /// The permissions of its file.
     pub(crate) mode: Mode,
 }

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use apograph_format::UnixMillis;
+use apograph_format::{SegmentKind, UnixMillis};
 use apograph_io::{Context, random};
-use apograph_manifest::{ChainEntry, Evidence, Nonce};
+use apograph_manifest::{ChainEntry, Evidence, FileName, Nonce};
 use apograph_store::Store;
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, Form, SegmentId, StoredSegment, put_segment,
+    Catalog, CatalogChange, CatalogSegment, Form, Link, SegmentId, StoredSegment, VaultError,
+    put_segment,
 };
 
 use crate::addition::evidence_for;
@@ -16,6 +17,7 @@ use crate::copy_target::{CheckedSegment, CopyTarget};
 use crate::error::Result;
 use crate::location::Location;
 use crate::pack::Pack;
+use crate::vault_links::VaultLinks;
 use crate::vault_place::{OpenPlace, WRITER};
 use crate::vault_segments::entry_of;
 use crate::vault_target::add;
@@ -25,6 +27,10 @@ pub(crate) struct VaultCopy<'s> {
     store: &'s dyn Store,
     catalog: Catalog<'s>,
     entries: Vec<ChainEntry>,
+    /// The last segment of the chain.
+    last: Option<FileName>,
+    /// The number that the next segment gets among those that are published with it.
+    next: u32,
     looked_until: Option<UnixMillis>,
     put: Vec<StoredSegment>,
     pack: Pack,
@@ -42,10 +48,11 @@ impl<'s> VaultCopy<'s> {
         to.vault()?;
         let store = to.store();
         let catalog = Catalog::open(store, context.clock, WRITER)?;
-        let mut entries = Vec::new();
+        let (mut entries, mut links) = (Vec::new(), VaultLinks::default());
         let settings = catalog.read(&mut |segment| {
             if let CatalogSegment::Live(segment) = segment {
-                entries.push(entry_of(segment.record));
+                let is_cut_off = links.add(entries.len(), &segment);
+                entries.push(entry_of(segment.record, is_cut_off));
             }
             Ok(())
         })?;
@@ -55,11 +62,25 @@ impl<'s> VaultCopy<'s> {
             store,
             catalog,
             entries,
+            last: links.last().cloned(),
+            next: 0,
             looked_until: settings.looked_until,
             put: Vec::new(),
             pack,
             recipients,
             context,
+        })
+    }
+
+    /// The name of the next segment.
+    fn id(&mut self, kind: SegmentKind) -> Result<SegmentId> {
+        let index = self.next;
+        self.next = index.saturating_add(1);
+        Ok(SegmentId {
+            built_on: self.catalog.version(),
+            index,
+            kind,
+            nonce: Nonce::new(random()?),
         })
     }
 }
@@ -74,22 +95,25 @@ impl CopyTarget for VaultCopy<'_> {
     }
 
     fn put(&mut self, segment: CheckedSegment<'_>) -> Result<u64> {
-        let CheckedSegment { bytes, record, .. } = segment;
-        let id = SegmentId {
-            built_on: self.catalog.version(),
-            index: u32::try_from(self.put.len()).unwrap_or(u32::MAX),
-            kind: record.segment.kind,
-            nonce: Nonce::new(random()?),
-        };
-        let form = Form::from(self.pack.of(id.kind)).encrypted_for(self.recipients.as_ref());
-        let stored = put_segment(self.store, id, bytes, record, form, self.context)?;
+        let kind = segment.record.segment.kind;
+        if segment.is_cut_off {
+            // What is missing has a name that nobody finds.
+            self.last =
+                Some(FileName::try_from(self.id(kind)?.to_string()).map_err(VaultError::from)?);
+        }
+        let named = (self.id(kind)?, Link::after(self.last.take()));
+        let form = Form::from(self.pack.of(kind)).encrypted_for(self.recipients.as_ref());
+        let (bytes, record) = (segment.bytes, segment.record);
+        let stored = put_segment(self.store, named, bytes, record, form, self.context)?;
         let stored_bytes = stored.stored.size_bytes();
+        self.last = Some(stored.name().clone());
         self.put.push(stored);
         Ok(stored_bytes)
     }
 
     fn publish(&mut self, evidence: Option<&Evidence>) -> Result<()> {
         let segments = std::mem::take(&mut self.put);
+        self.next = 0;
         let evidence = evidence
             .zip(segments.last())
             .map(|(evidence, last)| evidence_for(evidence, &last.record));

@@ -69,6 +69,8 @@ mod timelines;
 #[cfg(feature = "vault")]
 mod vault_checks;
 #[cfg(feature = "vault")]
+mod vault_links;
+#[cfg(feature = "vault")]
 mod vault_place;
 #[cfg(feature = "vault")]
 mod vault_segments;

@@ -180,7 +180,9 @@ impl Merging<'_> {
             _ => Packing::Zstd(Compression::LOG),
         };
         let form = Form::from(packing).encrypted_for(self.recipients);
-        let into = put_segment(self.store, id, file.bytes(), record, form, context)?;
+        let links = &self.segments.links;
+        let link = links.merged(self.entries, group.start, group.end - 1);
+        let into = put_segment(self.store, (id, link), file.bytes(), record, form, context)?;
         let of: Vec<_> = inputs.iter().map(|it| it.segment.file.clone()).collect();
         if replace(catalog, &into, &of)? {
             done.merged += of.len() as u64;

@@ -59,7 +59,7 @@ enum SegmentPlace {
     /// They are files of a folder.
     Folder(Folder),
     /// They are objects of a vault.
-    Vault(VaultSegments),
+    Vault(Box<VaultSegments>),
 }
 
 impl Repository {
@@ -194,7 +194,7 @@ impl Repository {
     pub(crate) fn of_vault(read: VaultRead) -> Self {
         let last = read.entries.iter().rev().find_map(ChainEntry::generation);
         Self {
-            place: SegmentPlace::Vault(read.segments),
+            place: SegmentPlace::Vault(Box::new(read.segments)),
             generation: last.unwrap_or(Generation::One),
             unknown: Unknown::new(),
             chain: Chain::new(read.entries).looked_until(read.notes.looked_until),

@@ -20,6 +20,7 @@ use apograph_vault::{
 use crate::error::Result;
 use crate::location::{Keys, Location, LocationOf};
 use crate::segment_defect::SegmentDefect;
+use crate::vault_links::VaultLinks;
 use crate::vault_place::VaultPlace;
 
 /// Where the segments of a vault are.
@@ -32,6 +33,7 @@ pub(crate) struct VaultSegments {
     pub(crate) left: HashSet<FileName>,
     /// What verifications found, by the index of the entry, in order.
     pub(crate) checks: Vec<(usize, Check)>,
+    pub(crate) links: VaultLinks,
 }
 
 /// A vault as of the newest version of its catalog.
@@ -85,13 +87,14 @@ impl VaultSegments {
         catalog: &Catalog<'_>,
     ) -> Result<VaultRead> {
         let (mut entries, mut stored, mut checks) = (Vec::new(), HashMap::new(), Vec::new());
-        let mut left = HashSet::new();
+        let (mut left, mut links) = (HashSet::new(), VaultLinks::default());
         let settings = catalog.read(&mut |segment| {
             match segment {
                 CatalogSegment::Live(segment) => {
                     checks.extend(segment.check.clone().map(|check| (entries.len(), check)));
+                    let is_cut_off = links.add(entries.len(), &segment);
                     stored.insert(segment.name().clone(), segment.stored);
-                    entries.push(entry_of(segment.record));
+                    entries.push(entry_of(segment.record, is_cut_off));
                 }
                 CatalogSegment::Left(segment, _) => drop(left.insert(segment.record.segment.file)),
             }
@@ -106,6 +109,7 @@ impl VaultSegments {
                 stored,
                 left,
                 checks,
+                links,
             },
             entries,
             evidence: settings.evidence,
@@ -191,12 +195,13 @@ pub(crate) fn defect(
 }
 
 /// A segment as an entry of a chain.
-pub(crate) fn entry_of(record: SegmentRecord) -> ChainEntry {
+pub(crate) fn entry_of(record: SegmentRecord, is_cut_off: bool) -> ChainEntry {
     ChainEntry {
         segment: record.segment,
         hash: Some(record.hash),
         content: Some(record.content),
         unusable: None,
         is_counted: !record.is_uncounted,
+        is_cut_off,
     }
 }

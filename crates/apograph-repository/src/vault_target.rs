@@ -13,7 +13,7 @@ use apograph_io::{Context, Folder, IoError, random};
 use apograph_manifest::{FileName, Nonce, SegmentRecord};
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
-    Catalog, CatalogChange, Committed, Form, SegmentId, StoredSegment, VaultError, VaultHead,
+    Catalog, CatalogChange, Committed, Form, Link, SegmentId, StoredSegment, VaultError, VaultHead,
     put_segment,
 };
 
@@ -82,6 +82,7 @@ impl<'a> VaultTarget<'a> {
         let wanted = self.keys.recipients.as_ref();
         let vault = HeldVault {
             recipients: catalog.recipients(&read.recipients, wanted)?,
+            last: read.segments.links.last().cloned(),
             place: &self.opened,
             staging: self.staging.folder(),
             looked: Cell::new(read.notes.looked_until),
@@ -96,6 +97,8 @@ pub(crate) struct HeldVault<'w> {
     place: &'w OpenPlace<'w>,
     staging: &'w Folder,
     recipients: Option<Recipients>,
+    /// The last segment that was captured.
+    last: Option<FileName>,
     /// It stays as it was read.
     catalog: Catalog<'w>,
     /// Every commit before this time is in the vault.
@@ -125,8 +128,11 @@ impl HeldVault<'_> {
         let sizes = segments.iter().map(|it| it.record.segment.size_bytes);
         context.monitor.phase("storing", sizes.sum());
         let mut stored = Vec::with_capacity(segments.len());
+        let mut last = self.last.clone();
         for (index, segment) in (0..).zip(segments) {
-            stored.push(self.put(segment, index, context)?);
+            let put = self.put(segment, (index, Link::after(last)), context)?;
+            last = Some(put.name().clone());
+            stored.push(put);
         }
         let records: Vec<_> = stored.iter().map(|it| it.record.clone()).collect();
         let evidence = evidence.zip(records.last());
@@ -155,7 +161,7 @@ impl HeldVault<'_> {
     fn put(
         &self,
         segment: NewSegment<'_>,
-        index: u32,
+        (index, link): (u32, Link),
         context: Context<'_>,
     ) -> Result<StoredSegment> {
         let NewSegment { file, record } = segment;
@@ -168,7 +174,14 @@ impl HeldVault<'_> {
         let form = Form::from(Pack::Best.of(id.kind)).encrypted_for(self.recipients.as_ref());
         let source = file.source()?;
         let (store, bytes) = (self.place.store(), source.bytes());
-        Ok(put_segment(store, id, bytes, record, form, context)?)
+        Ok(put_segment(
+            store,
+            (id, link),
+            bytes,
+            record,
+            form,
+            context,
+        )?)
     }
 
     /// Notes until when it was looked, where that is not noted.

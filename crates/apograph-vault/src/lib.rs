@@ -54,8 +54,8 @@ pub use error::{Result, VaultError};
 pub use log::is_old;
 pub use objects::{Form, Packing, check_objects, put_segment, read_segment};
 pub use segment::{
-    Check, Encryption, SEGMENTS, SegmentDamage, SegmentId, Stored, StoredObject, StoredSegment,
-    Wrapping,
+    Check, Encryption, Link, SEGMENTS, SegmentDamage, SegmentId, Stored, StoredObject,
+    StoredSegment, Wrapping,
 };
 pub use sha256::Sha256;
 pub use vault::{HEAD, VaultHead, create_vault, find_vault};

@@ -1,16 +1,17 @@
 //! The objects of a segment: written, and read back.
 
+use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use apograph_io::{Bytes, Context};
 use apograph_manifest::{FileName, SegmentRecord};
 use apograph_store::{Store, StoreError};
 use apograph_wrap::{Compression, Identities, Recipients, WrapError, unwrap, wrap};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
 use crate::object_streams::{ObjectReader, ObjectWriter};
-use crate::segment::{Encryption, SegmentId, Stored, StoredSegment, Wrapping};
+use crate::segment::{Encryption, Link, SegmentId, Stored, StoredSegment, Wrapping};
 
 /// The plain bytes of an object; the last one of a segment has what is left. An upload that was cut
 /// off is begun anew by the object.
@@ -18,9 +19,12 @@ const OBJECT_BYTES: usize = 1 << 30;
 const OTHER_HASH: &str = "it has another hash than the catalog says";
 
 /// What a wrapped object says of its segment.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ObjectRecord<'a> {
-    record: &'a SegmentRecord,
+    record: Cow<'a, SegmentRecord>,
+    #[serde(default, skip_serializing_if = "Link::is_first")]
+    link: Cow<'a, Link>,
     object: usize,
     of: usize,
 }
@@ -85,7 +89,7 @@ impl From<Packing> for Form<'_> {
 /// [`VaultError::Object`] where the store has an object otherwise than it was written.
 pub fn put_segment<'a>(
     store: &dyn Store,
-    id: SegmentId,
+    (id, link): (SegmentId, Link),
     plain: impl Into<Bytes<'a>>,
     record: SegmentRecord,
     form: impl Into<Form<'a>>,
@@ -93,13 +97,14 @@ pub fn put_segment<'a>(
 ) -> Result<StoredSegment> {
     let (mut record, form) = (record, form.into());
     record.segment.file = FileName::try_from(id.to_string())?;
-    put_objects(store, plain.into(), record, form, OBJECT_BYTES, context)
+    let segment = (record, link);
+    put_objects(store, plain.into(), segment, form, OBJECT_BYTES, context)
 }
 
 fn put_objects(
     store: &dyn Store,
     plain: Bytes<'_>,
-    record: SegmentRecord,
+    (record, link): (SegmentRecord, Link),
     form: Form<'_>,
     object_bytes: usize,
     context: Context<'_>,
@@ -117,7 +122,8 @@ fn put_objects(
             Packing::Plain => copy(part, context, out),
             Packing::Zstd(compression) => {
                 let record = ObjectRecord {
-                    record: &record,
+                    record: Cow::Borrowed(&record),
+                    link: Cow::Borrowed(&link),
                     object,
                     of,
                 };
@@ -135,6 +141,7 @@ fn put_objects(
     }
     Ok(StoredSegment {
         record,
+        link,
         stored: Stored {
             wrapping,
             encryption,
@@ -337,8 +344,8 @@ mod tests {
             (Form::from(ZSTD).encrypted_for(Some(&recipients)), "zst.age"),
         ];
         for (form, extension) in forms {
-            let context = Context::default();
-            let segment = put_objects(&store, (&plain).into(), record(), form, 30_000, context);
+            let (made, context) = ((record(), Link::default()), Context::default());
+            let segment = put_objects(&store, (&plain).into(), made, form, 30_000, context);
             let segment = segment.expect("written");
             let names = ["0000", "0001", "0002"];
             let names = names.map(|it| format!("segments/some-increment.{it}.{extension}"));

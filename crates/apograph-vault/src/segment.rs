@@ -118,12 +118,43 @@ impl Stored {
     }
 }
 
+/// Where a segment stands in the chain. With the links alone the order of a vault's segments is known,
+/// and where some are missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The last segment that was captured before it; `None` where it is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<FileName>,
+    /// The last of those that were merged into it, as it was captured; `None` where it was captured
+    /// itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<FileName>,
+}
+
+impl Link {
+    pub(crate) const fn is_first(&self) -> bool {
+        self.after.is_none() && self.through.is_none()
+    }
+
+    /// That of a segment that is captured after another one.
+    pub const fn after(last: Option<FileName>) -> Self {
+        Self {
+            after: last,
+            through: None,
+        }
+    }
+}
+
 /// A segment in a vault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredSegment {
     /// What is known of it. The name of its file is the front of its objects' names.
     pub record: SegmentRecord,
+    /// Where it stands.
+    #[serde(default, skip_serializing_if = "Link::is_first")]
+    pub link: Link,
     /// Its objects.
     pub stored: Stored,
     /// What the last verification found; `None` where there was none.
@@ -135,6 +166,11 @@ impl StoredSegment {
     /// Its name.
     pub const fn name(&self) -> &FileName {
         &self.record.segment.file
+    }
+
+    /// The last segment that was captured of those that are in it: itself, where it is not merged.
+    pub fn last_captured(&self) -> &FileName {
+        self.link.through.as_ref().unwrap_or_else(|| self.name())
     }
 
     /// The names of its objects.

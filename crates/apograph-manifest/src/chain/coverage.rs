@@ -2,7 +2,6 @@
 
 use apograph_format::{Lsn, Point, SegmentKind};
 
-use super::links::missing_entry;
 use super::{Chain, LsnRange, PointRange};
 use crate::content::IncrementContent;
 use crate::entry::{ChainEntry, end_of};
@@ -90,13 +89,13 @@ impl Chain {
         own.is_none_or(is_usable) && !self.lacks_before(next)
     }
 
-    /// Whether the manifest lacks an entry right before this one.
+    /// Whether an entry is known to be missing right before this one.
     pub(crate) fn lacks_before(&self, index: usize) -> bool {
         let pair = index.checked_sub(1).and_then(|before| {
             let before = self.entries.get(before)?;
             Some((before, self.entries.get(index)?))
         });
-        pair.is_some_and(|(before, entry)| missing_entry(&before.segment, &entry.segment).is_some())
+        pair.is_some_and(|(before, entry)| entry.hole_after(before).is_some())
     }
 
     fn has_increments(&self, full: usize) -> bool {

@@ -1,13 +1,12 @@
 //! Where the log goes on from segment to segment, and where it breaks off.
 
-use apograph_format::{Generation, LogPosition, Point, SegmentKind, SegmentName};
+use apograph_format::{Generation, LogPosition, Point, SegmentKind};
 
 use super::Chain;
 use crate::content::{FullContent, ImageIdentity, SegmentContent};
 use crate::entry::ChainEntry;
 use crate::gap::GapCause;
 use crate::run::Run;
-use crate::segment::Segment;
 
 impl Chain {
     pub(super) fn find_runs(&mut self) {
@@ -33,7 +32,7 @@ impl Chain {
         let Some(entry) = self.entries.get(index) else {
             return previous.obstacle();
         };
-        if let Some(cause) = missing_entry(&previous.segment, &entry.segment) {
+        if let Some(cause) = entry.hole_after(previous) {
             return Some(cause);
         }
         let is_needed = previous.segment.kind == SegmentKind::Incremental && !previous.repeats();
@@ -161,15 +160,4 @@ pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
         }
     }
     None
-}
-
-/// Names are numbered by the entries before them: a number left out is an entry taken out.
-pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<GapCause> {
-    let before = SegmentName::parse(previous.file.as_str())?.index;
-    let after = SegmentName::parse(next.file.as_str())?.index;
-    let expected = before.saturating_add(1);
-    (after != expected).then(|| GapCause::MissingEntry {
-        previous: previous.file.clone(),
-        next: next.file.clone(),
-    })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use apograph_format::UnixMillis;
+use apograph_format::{SegmentName, UnixMillis};
 use apograph_io::{Context, Folder, Mode};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, read_manifest};
 use apograph_repository::{
@@ -53,6 +53,43 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Where segments were lost nothing is restorable that was not, and no image becomes a state that it
+/// never was: neither the number in a name nor a link goes on across them.
+#[test]
+fn what_is_missing_is_missing_in_a_copy_too() {
+    for (fixtures, name) in [(V1, "03_two_fulls"), (V2, "03_two_fulls")] {
+        let count = segments(&Stage::of(fixtures, name).repository()).len();
+        for lost in 1..count - 1 {
+            let stage = Stage::of(fixtures, name);
+            let from = stage.repository();
+            let file = segments(&from).into_keys().find(|file| {
+                let number = SegmentName::parse(file).expect("a name").index;
+                number == lost as u64
+            });
+            fs::remove_file(from.join(file.expect("a segment"))).expect("removed");
+            Writer::lock(&stage.folder(), Context::default())
+                .and_then(|writer| writer.rebuild())
+                .expect("a manifest");
+            let [vault, out, folder] = [vault(&stage), stage.path("out"), stage.path("folder")];
+            whole(&vault, &out);
+            whole(&from, &folder);
+            let said = |repository: &Path| {
+                let opened = Repository::open(repository, Context::default()).expect("opened");
+                let chain = opened.chain();
+                let gaps: Vec<_> = chain.gaps().map(|it| (it.after, it.before)).collect();
+                let pairs = chain.entries().windows(2);
+                let holes = pairs.filter(|pair| pair[1].hole_after(&pair[0]).is_some());
+                (chain.restorable(), gaps, holes.count())
+            };
+            let expected = said(&from);
+            assert_eq!(expected.2, 1, "the one that is missing");
+            for copy in [vault, out, folder] {
+                assert_eq!(said(&copy), expected, "{name}, {}", copy.display());
+            }
+        }
+    }
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn an_entry_that_the_manifest_lacks_is_a_missing_link() {
             code: Code::ChainBroken,
             file: None,
             detail: format!(
-                "the manifest names nothing between {} and {}",
+                "the repository names nothing between {} and {}",
                 SEGMENTS[1], SEGMENTS[3]
             ),
             ..unnamed.clone()

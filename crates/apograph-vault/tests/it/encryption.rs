@@ -13,7 +13,7 @@ use apograph_testing::scratch::scratch;
 use apograph_testing::store::{FaultyStore, StoreFault};
 use apograph_vault::wrap::{Compression, Identities, Recipients};
 use apograph_vault::{
-    Encryption, Form, Packing, Result, StoredSegment, VaultError, put_segment, read_segment,
+    Encryption, Form, Link, Packing, Result, StoredSegment, VaultError, put_segment, read_segment,
 };
 
 use crate::{id, segment, store, store_in};
@@ -41,7 +41,8 @@ fn try_put(
     let recipients = Recipients::of(for_whom.iter().map(|pair| pair.recipient)).expect("keys");
     let form = Form::from(packing).encrypted_for(Some(&recipients));
     let (record, context) = (segment(1).record, Context::default());
-    put_segment(store, id(1), plain, record, form, context)
+    let named = (id(1), Link::default());
+    put_segment(store, named, plain, record, form, context)
 }
 
 /// What was handed on, and how it ended.

@@ -20,7 +20,7 @@ use apograph_manifest::{FileName, Nonce, SegmentRecord};
 use apograph_store::{FolderStore, ObjectName, Store};
 use apograph_testing::scratch::scratch;
 use apograph_vault::{
-    Catalog, CatalogChange, CatalogSegment, Committed, SegmentId, Settings, Sha256, Stored,
+    Catalog, CatalogChange, CatalogSegment, Committed, Link, SegmentId, Settings, Sha256, Stored,
     StoredObject, StoredSegment, Wrapping,
 };
 use tempfile::TempDir;
@@ -56,7 +56,7 @@ fn id(number: u64) -> SegmentId {
 
 /// An increment with a number.
 fn segment(number: u64) -> StoredSegment {
-    let id = id(number);
+    let (id, before) = (id(number), number.checked_sub(1).map(id));
     let record = format!(
         r#"{{
             "segment": {{
@@ -73,6 +73,10 @@ fn segment(number: u64) -> StoredSegment {
     let record: SegmentRecord = serde_json::from_str(&record).expect("a record");
     StoredSegment {
         record,
+        link: Link {
+            after: before.map(name),
+            through: None,
+        },
         stored: Stored {
             wrapping: Wrapping::Zstd,
             encryption: None,
@@ -83,6 +87,10 @@ fn segment(number: u64) -> StoredSegment {
         },
         check: None,
     }
+}
+
+fn name(id: SegmentId) -> FileName {
+    FileName::try_from(id.to_string()).expect("a name")
 }
 
 /// The name of a segment with a number.

@@ -9,7 +9,8 @@ use apograph_testing::errors::told;
 use apograph_testing::store::{FaultyStore, StoreFault};
 use apograph_vault::wrap::{Compression, Identities};
 use apograph_vault::{
-    Packing, Result, StoredSegment, VaultError, create_vault, find_vault, put_segment, read_segment,
+    Link, Packing, Result, StoredSegment, VaultError, create_vault, find_vault, put_segment,
+    read_segment,
 };
 
 use crate::{id, segment, store, store_in};
@@ -19,7 +20,7 @@ const PACKINGS: [Packing; 2] = [Packing::Plain, Packing::Zstd(Compression::LOG)]
 fn put(store: &dyn Store, plain: &[u8], packing: Packing) -> Result<StoredSegment> {
     put_segment(
         store,
-        id(1),
+        (id(1), Link::default()),
         plain,
         segment(1).record,
         packing,

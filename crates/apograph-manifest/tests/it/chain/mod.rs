@@ -140,7 +140,7 @@ fn one_lost_increment_is_one_gap() {
         ("F3 I4-6 I7-8! I9", "backup_incr_0002.wal is missing"),
         (
             "F3 I4-6 - I9",
-            "the manifest names nothing between backup_incr_0001.wal and backup_incr_0003.wal",
+            "the repository names nothing between backup_incr_0001.wal and backup_incr_0003.wal",
         ),
         (
             "F3 I4-6 I7-8! I9 I11-12",

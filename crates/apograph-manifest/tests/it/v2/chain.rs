@@ -83,7 +83,7 @@ fn what_can_be_restored() {
             "F7@100 I8@100-200 - I9@200-300",
             "1:7-8",
             "1:100-200",
-            "the manifest names nothing between backup_incr_0001.wal and backup_incr_0003.wal",
+            "the repository names nothing between backup_incr_0001.wal and backup_incr_0003.wal",
         ),
         ("F7@100! I8@100-200", "", "", ""),
         (
