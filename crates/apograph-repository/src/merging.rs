@@ -199,7 +199,7 @@ impl Merging<'_> {
 }
 
 /// Commits that an increment takes the place of others; `false` where another writer has just changed
-/// what becomes of one of those.
+/// what becomes of one of those, or deleted what waited for more than a day to take their place.
 fn replace(catalog: &mut Catalog<'_>, into: &StoredSegment, of: &[FileName]) -> Result<bool> {
     let change = CatalogChange::Merged {
         into: Box::new(into.clone()),
@@ -211,7 +211,9 @@ fn replace(catalog: &mut Catalog<'_>, into: &StoredSegment, of: &[FileName]) -> 
         | CatalogChange::Looked { .. } => false,
         CatalogChange::Merged { of: names, .. }
         | CatalogChange::Removed { segments: names }
-        | CatalogChange::Gone { segments: names } => names.iter().any(|it| of.contains(it)),
+        | CatalogChange::Gone { segments: names } => {
+            names.iter().any(|it| of.contains(it) || it == into.name())
+        }
         _ => true,
     };
     let committed = catalog.commit(vec![change.clone()], &mut |others| {

@@ -12,7 +12,9 @@
 //! writer that slept through that finds its number free again, and creates it: so whoever created N
 //! looks whether N − 1 is still the version that it built on, also where it made that itself just now:
 //! no clock of a machine that was suspended says how long that is ago. As versions go from the oldest
-//! on, N can only have been there and gone if N − 1 is gone too.
+//! on, N can only have been there and gone if N − 1 is gone too. And it can only have gone if a later
+//! version is whole: where none is, N was created in time, and its writer slept since. Whoever loses a
+//! race for N looks in the same way before it goes on from there.
 
 use std::time::Duration;
 
@@ -162,7 +164,8 @@ impl<'s> VersionLog<'s> {
     /// Adds a version with these changes after the newest. `all` hands on what is left of all changes
     /// with these, for a version that is whole.
     ///
-    /// An error leaves open whether the version is there, but for [`VaultError::Overtaken`].
+    /// An error leaves open whether the version is there. After [`VaultError::Overtaken`] it is not;
+    /// but its changes are in the catalog where it was there in time, and the writer slept since.
     pub(crate) fn add(&mut self, changes: &[Box<str>], all: &AllOf<'_>) -> Result<Added> {
         let number = self.newest.number + 1;
         if number > NUMBER_MAX {
@@ -192,7 +195,7 @@ impl<'s> VersionLog<'s> {
                 }
             }
         }
-        self.check_previous(&name)?;
+        self.check_base(number, &name)?;
         let sha256 = Sha256::of(&made.bytes);
         let stamp = VersionStamp { number, sha256 };
         self.advance(stamp, scope, changes.to_vec(), made.repeated);
@@ -264,10 +267,11 @@ impl<'s> VersionLog<'s> {
         }
     }
 
-    /// Goes on from the version of a writer that was faster.
+    /// Goes on from the version of a writer that was faster. Where the one before it is gone by now,
+    /// that may be a sleeper's, which is nobody's version.
     fn lost(&mut self, number: u64, bytes: &[u8]) -> Result<Added> {
         let version = decode(self.store, number, bytes)?;
-        if version.head.previous != Some(self.newest.sha256) {
+        if version.head.previous != Some(self.newest.sha256) || !self.is_base_there()? {
             return Err(self.overtaken());
         }
         let sha256 = Sha256::of(bytes);
@@ -295,18 +299,28 @@ impl<'s> VersionLog<'s> {
         }
     }
 
-    /// Looks whether the version that was built on is still there. What was created after one that
-    /// is gone is taken back: the catalog went on long ago.
-    fn check_previous(&self, created: &ObjectName) -> Result<()> {
-        let name = version_name(self.newest.number)?;
-        let previous = self.store.read(&name, VERSION_MAX_BYTES)?;
-        if previous.is_some_and(|bytes| Sha256::of(&bytes) == self.newest.sha256) {
+    /// Looks whether the version that was built on is still there. Where it is gone, the one that was
+    /// created after it counts as long as no later whole version has made it needless: it was there
+    /// before the cleanup. Else the catalog went on long ago, and what was created is taken back.
+    fn check_base(&self, number: u64, created: &ObjectName) -> Result<()> {
+        if self.is_base_there()? {
+            return Ok(());
+        }
+        let now = Self::open(self.store, self.clock, &self.writer)?;
+        if now.whole.number <= number {
             return Ok(());
         }
         // Where it stays, nobody takes it for one: a reader begins with the newest, and what is
         // below the last whole version is removed.
         let _ = self.store.delete(created);
         Err(self.overtaken())
+    }
+
+    /// Whether the version that the next is built on has not been removed.
+    fn is_base_there(&self) -> Result<bool> {
+        let name = version_name(self.newest.number)?;
+        let there = self.store.read(&name, VERSION_MAX_BYTES)?;
+        Ok(there.is_some_and(|bytes| Sha256::of(&bytes) == self.newest.sha256))
     }
 
     fn put_hint(&self, number: u64) -> Result<()> {

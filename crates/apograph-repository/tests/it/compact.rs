@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -329,6 +330,50 @@ fn a_writer_whose_object_was_taken_for_a_leftover_commits_nothing() {
     assert_eq!(committed.expect("readable"), Committed::Dropped);
     let segments = vec![slept.name().clone()];
     assert!(seen.contains(&CatalogChange::Gone { segments }), "{seen:?}");
+}
+
+/// The same of a merged increment: its inputs stay.
+#[test]
+fn a_merged_increment_that_was_taken_for_a_leftover_replaces_nothing() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::new(fixtures);
+        let vault = vault(&stage, Pack::Best);
+        let before = opened(&vault).chain().entries().len();
+        let known = objects(&vault);
+        let at = vault.clone();
+        let requests_since = Arc::new(AtomicUsize::new(0));
+        let since = requests_since.clone();
+        let faulty = FaultyStore::new(store(&vault), SystemClock).meanwhile(move |_| {
+            let is_object = |name: &&String| name.starts_with('0') && !known.contains(name);
+            let objects = objects(&at);
+            let Some(object) = objects.iter().find(is_object) else {
+                return;
+            };
+            // The first one compares its size. Then another command deletes it as `compact` does.
+            if since.fetch_add(1, Ordering::Relaxed) == 0 {
+                return;
+            }
+            let store = store(&at);
+            let mut catalog = Catalog::open(&store, &SystemClock, "another").expect("a catalog");
+            let (name, _) = object.split_once('.').expect("an extension");
+            let segments = vec![name.try_into().expect("a name")];
+            let gone = CatalogChange::Gone { segments };
+            catalog
+                .commit(vec![gone], &mut |_| None)
+                .expect("the first");
+            fs::remove_file(at.join("segments").join(object)).expect("deleted");
+        });
+        let done = compacted(Location::store(Arc::new(faulty)), Context::default()).expect("done");
+        assert_eq!(requests_since.load(Ordering::Relaxed), 2);
+        assert_eq!((done.merged, done.into), (0, 0));
+        let after = opened(&vault);
+        assert_eq!(after.chain().entries().len(), before);
+        for entry in after.chain().entries() {
+            let stored = after.stored(&entry.segment, Context::default());
+            stored.expect("it is all there");
+        }
+        assert_eq!(made_smaller(&vault).merged, 2, "the next one goes on");
+    }
 }
 
 #[derive(Default)]
