@@ -23,7 +23,7 @@ use apograph_format::{
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{
-    At, Context, Disk, Folder, IoError, Mode, StagedFile, is_locked_by_writer, read_front,
+    Access, At, Context, Disk, Folder, IoError, Mode, StagedFile, is_locked_by_writer, read_front,
 };
 use apograph_wal::LogFolder;
 
@@ -227,13 +227,18 @@ impl Database {
     }
 
     /// Copies the image into a new file that will be `target`, and proves the copy.
-    pub(crate) fn copy<'d>(&self, target: At<'_>, context: Context<'d>) -> Result<ImageCopy<'d>> {
+    pub(crate) fn copy<'d>(
+        &self,
+        target: At<'_>,
+        access: Access,
+        context: Context<'d>,
+    ) -> Result<ImageCopy<'d>> {
         for attempt in 0..COPY_ATTEMPTS {
             let source = self.source()?;
             let before = self.header_bytes(&source)?;
             let spilled = self.spilled()?;
             let of_image = self.of_image(&spilled, &before)?;
-            let mut staged = StagedFile::create(context.disk, target, self.mode)?;
+            let mut staged = StagedFile::create(context.disk, target, access)?;
             let size = without_table(&source.file, &source.path, source.size()?)?;
             context.monitor.go_on()?;
             context.monitor.phase("copying the database", size);

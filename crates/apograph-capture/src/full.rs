@@ -42,7 +42,8 @@ impl<'a> Job<'a> {
     pub(crate) fn full(&self, seen: Seen, why: &str) -> Result<Option<Captured>> {
         let name = self.name(0, SegmentKind::Full).to_string();
         let target = self.held.staging().at(&name);
-        let copy = self.database.copy(target, self.context)?;
+        let access = self.held.staged_access(self.database.mode());
+        let copy = self.database.copy(target, access, self.context)?;
         let resume = seen.resume.ok();
         let before = self.moment(&seen.live)?;
         let image = ImageIdentity::of(copy.image.headers());

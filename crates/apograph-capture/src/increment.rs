@@ -5,7 +5,7 @@ use apograph_format::{
     Epoch, Generation, LogPosition, Lsn, SegmentFlags, SegmentHeader, SegmentKind, SegmentName,
     UnixMillis,
 };
-use apograph_io::{Context, Folder, IoError, Mode, StagedFile, Steps};
+use apograph_io::{Access, Context, Folder, IoError, StagedFile, Steps};
 use apograph_manifest::{FileName, IncrementOf, Segment, SegmentContent, SegmentRecord, Unknown};
 use apograph_repository::{NewSegment, Summary, Surroundings, read_log};
 use apograph_wal::{
@@ -191,8 +191,7 @@ impl CapturedTail {
     pub(crate) fn write<'d>(
         self,
         tail: &LogTail<'_>,
-        staging: &Folder,
-        mode: Mode,
+        (staging, access): (&Folder, Access),
         framing: &Framing,
         context: Context<'d>,
     ) -> Result<NewSegment<'d>> {
@@ -222,7 +221,7 @@ impl CapturedTail {
 
         let name = FileName::from(framing.name);
         let target = staging.at(&name);
-        let mut file = StagedFile::create(context.disk, target, mode)?;
+        let mut file = StagedFile::create(context.disk, target, access)?;
         context
             .monitor
             .phase("writing the increment", self.runs.total_bytes());

@@ -136,8 +136,9 @@ impl<'a> Job<'a> {
             start,
             flags,
         };
-        let mode = self.database.mode();
-        captured.write(tail, self.held.staging(), mode, &framing, self.context)
+        let access = self.held.staged_access(self.database.mode());
+        let staging = (self.held.staging(), access);
+        captured.write(tail, staging, &framing, self.context)
     }
 
     /// Publishes the segments; where the database has a log, the chain now ends at `end` in it. The

@@ -141,12 +141,13 @@ impl Folder {
     }
 }
 
-/// Who may do what with a new file.
+/// Who may do what with a new file, and how long it has to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
     mode: Mode,
     /// `None` is the owner of the folder that it is created in.
     owner: Option<Owner>,
+    is_passing: bool,
 }
 
 impl Access {
@@ -162,8 +163,25 @@ impl Access {
         };
         // Of a file of our own it cannot be told whether anybody else was meant.
         let owner = Some(Owner::from(&found)).filter(|owner| !owner.is_self());
-        let mode = Mode::from(&found);
-        Ok(Self { mode, owner })
+        Ok(Self {
+            owner,
+            ..Mode::from(&found).into()
+        })
+    }
+
+    /// That of a file which its owner alone may read, and which goes with the process: nobody waits
+    /// until a disk has it.
+    #[must_use]
+    pub fn passing() -> Self {
+        Self {
+            is_passing: true,
+            ..Mode::PRIVATE.into()
+        }
+    }
+
+    /// Whether the file goes with the process.
+    pub const fn is_passing(self) -> bool {
+        self.is_passing
     }
 
     /// The permissions.
@@ -175,7 +193,11 @@ impl Access {
 impl From<Mode> for Access {
     /// These permissions for the owner of the folder that the file is created in.
     fn from(mode: Mode) -> Self {
-        Self { mode, owner: None }
+        Self {
+            mode,
+            owner: None,
+            is_passing: false,
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Disk for RealDisk {
             file: Arc::new(file),
             path: at.path(),
             written: 0,
-            write_back: WriteBack::default(),
+            write_back: (!access.is_passing()).then(WriteBack::default),
         }))
     }
 
@@ -163,14 +163,17 @@ struct RealFile {
     file: Arc<File>,
     path: PathBuf,
     written: u64,
-    write_back: WriteBack,
+    /// `None` where nobody waits for the disk.
+    write_back: Option<WriteBack>,
 }
 
 impl RealFile {
     /// So many more bytes were written.
     fn has_written(&mut self, length: u64) {
         self.written += length;
-        self.write_back.written_to(&self.file, self.written);
+        if let Some(write_back) = &mut self.write_back {
+            write_back.written_to(&self.file, self.written);
+        }
     }
 
     fn check_length(&self) -> Result<()> {
@@ -223,7 +226,9 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.write_back.finish();
+        if let Some(write_back) = &mut self.write_back {
+            write_back.finish();
+        }
         self.check_length()?;
         self.file.sync_all().map_err(failed("sync", &self.path))
     }

@@ -271,6 +271,25 @@ impl<'a> Bytes<'a> {
         }
     }
 
+    /// All of them: where they are in memory, or read into a buffer that is used again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bytes::read`].
+    pub fn read_into<'b>(self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]>
+    where
+        'a: 'b,
+    {
+        match self.held {
+            Held::Memory(slice) => Ok(slice.get(self.start..self.end).unwrap_or_default()),
+            Held::In(source) => {
+                buffer.resize(self.len(), 0);
+                source.fill(buffer, self.start)?;
+                Ok(buffer)
+            }
+        }
+    }
+
     /// All of them, where they are in memory already.
     pub fn in_memory(self) -> Option<&'a [u8]> {
         match self.held {

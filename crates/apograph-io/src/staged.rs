@@ -37,6 +37,8 @@ pub struct StagedFile<'d> {
     folder: Folder,
     temporary: OsString,
     target: OsString,
+    /// It goes with the process.
+    is_passing: bool,
     /// Nothing has the temporary name any more.
     is_done: bool,
 }
@@ -49,14 +51,16 @@ impl<'d> StagedFile<'d> {
     ///
     /// As [`Disk::create_new`].
     pub fn create(disk: &'d dyn Disk, target: At<'_>, access: impl Into<Access>) -> Result<Self> {
+        let access = access.into();
         let folder = target.folder().clone();
         let temporary = temporary_name(target.name());
         if folder.at(&temporary).exists()? {
             disk.remove_file(folder.at(&temporary))?;
         }
-        let file = Some(disk.create_new(folder.at(&temporary), access.into())?);
+        let file = Some(disk.create_new(folder.at(&temporary), access)?);
         Ok(Self {
             disk,
+            is_passing: access.is_passing(),
             file,
             folder,
             temporary,
@@ -134,12 +138,15 @@ impl<'d> StagedFile<'d> {
             .map_or(Ok(()), |file| file.copy(source, offset, length, context))
     }
 
-    /// Makes the bytes durable under the temporary name.
+    /// Makes the bytes durable under the temporary name, unless the file goes with the process.
     ///
     /// # Errors
     ///
     /// [`IoError::Failed`](crate::IoError::Failed); the file must then be abandoned.
     pub fn sync(&mut self) -> Result<()> {
+        if self.is_passing {
+            return Ok(());
+        }
         self.file.as_mut().map_or(Ok(()), |file| file.sync())
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apograph_io::{Context, Folder, Mode};
+use apograph_io::{Access, Context, Folder, Mode};
 use apograph_manifest::Notes;
 
 use crate::error::{RepositoryError, Result};
@@ -107,6 +107,15 @@ impl HeldRepository<'_> {
         match &self.to {
             HeldOf::Folder(writer) => &writer.folder,
             HeldOf::Vault(vault) => vault.staging(),
+        }
+    }
+
+    /// Who may do what with a new segment's file there, which is to have the permissions `mode`. From
+    /// where segments wait for a vault they go with the command: such a file need not be durable.
+    pub fn staged_access(&self, mode: Mode) -> Access {
+        match &self.to {
+            HeldOf::Folder(_) => mode.into(),
+            HeldOf::Vault(_) => Access::passing(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use crate::error::{Result, WrapError};
-use crate::frame::unpack;
+use crate::frame::Unpacker;
 use crate::trailer::{FOOTER_BYTES, FrameSize, decode_record, decode_table, table_bytes};
 
 /// A wrapped segment that is read from any place: its record, and ranges of its plain bytes.
@@ -104,7 +104,8 @@ impl<R: Read + Seek> WrappedFile<R> {
             let frame = self.frames[index];
             let end = frame.packed + u64::from(frame.size.packed);
             let packed = read_at(&mut self.reader, frame.packed..end)?;
-            let plain = unpack(&packed, frame.packed)?;
+            let mut plain = Vec::new();
+            Unpacker::new()?.unpack(&packed, frame.packed, &mut plain)?;
             if plain.len() != frame.size.plain as usize {
                 let detail = "a frame of another length than the seek table says";
                 return Err(WrapError::damaged(frame.packed, detail));

@@ -2,8 +2,11 @@
 //!
 //! Frames say how long their content is, and have its checksum (RFC 8878, section 3.1.1).
 
+use apograph_io::Bytes;
 use zstd::bulk::{Compressor, Decompressor};
-use zstd::zstd_safe::{CParameter, find_frame_compressed_size, get_frame_content_size};
+use zstd::zstd_safe::{
+    CParameter, compress_bound, find_frame_compressed_size, get_frame_content_size,
+};
 
 use crate::error::{Result, WrapError};
 
@@ -36,35 +39,75 @@ impl Compression {
     }
 }
 
-/// Packs the content of a frame, and unpacks it to see that it is that.
-pub(crate) fn pack(plain: &[u8], compression: Compression, offset: u64) -> Result<Vec<u8>> {
-    let packed = Compressor::new(compression.0).and_then(|mut compressor| {
-        compressor.set_parameter(CParameter::ChecksumFlag(true))?;
-        compressor.compress(plain)
-    });
-    let packed = packed.map_err(WrapError::Write)?;
-    let again = Decompressor::new().and_then(|mut it| it.decompress(&packed, plain.len()));
-    match again {
-        Ok(again) if again == plain => Ok(packed),
-        _ => Err(WrapError::NotAsPacked { offset }),
+/// Packs frames, one after the other, in the same memory.
+pub(crate) struct Packer {
+    compressor: Compressor<'static>,
+    unpacker: Decompressor<'static>,
+    plain: Vec<u8>,
+    again: Vec<u8>,
+}
+
+impl Packer {
+    pub(crate) fn new(compression: Compression) -> Result<Self> {
+        let made = Compressor::new(compression.0).and_then(|mut compressor| {
+            compressor.set_parameter(CParameter::ChecksumFlag(true))?;
+            Ok(Self {
+                compressor,
+                unpacker: Decompressor::new()?,
+                plain: Vec::new(),
+                again: Vec::new(),
+            })
+        });
+        made.map_err(WrapError::Write)
+    }
+
+    /// Packs the content of a frame into `packed`, and unpacks it to see that it is that.
+    pub(crate) fn pack(
+        &mut self,
+        plain: Bytes<'_>,
+        offset: u64,
+        packed: &mut Vec<u8>,
+    ) -> Result<()> {
+        let plain = plain.read_into(&mut self.plain)?;
+        packed.clear();
+        packed.reserve(compress_bound(plain.len()));
+        let made = self.compressor.compress_to_buffer(plain, packed);
+        made.map_err(WrapError::Write)?;
+        self.again.clear();
+        self.again.reserve(plain.len());
+        let again = self.unpacker.decompress_to_buffer(packed, &mut self.again);
+        if again.is_ok() && self.again == plain {
+            return Ok(());
+        }
+        Err(WrapError::NotAsPacked { offset })
     }
 }
 
-/// The content of a frame at an offset of the wrapped bytes.
-pub(crate) fn unpack(packed: &[u8], offset: u64) -> Result<Vec<u8>> {
-    let damaged = |detail: &str| WrapError::damaged(offset, detail);
-    let length = match get_frame_content_size(packed) {
-        Ok(Some(length)) => usize::try_from(length).unwrap_or(usize::MAX),
-        Ok(None) => return Err(damaged("a frame that does not say how long it is")),
-        Err(_) => return Err(damaged("no frame of zstd")),
-    };
-    if length > FRAME_BYTES {
-        return Err(damaged("a frame of more than 4 MiB"));
+/// Unpacks frames, one after the other.
+pub(crate) struct Unpacker(Decompressor<'static>);
+
+impl Unpacker {
+    pub(crate) fn new() -> Result<Self> {
+        Decompressor::new().map(Self).map_err(WrapError::Read)
     }
-    let plain = Decompressor::new().and_then(|mut it| it.decompress(packed, length));
-    match plain {
-        Ok(plain) if plain.len() == length => Ok(plain),
-        _ => Err(damaged("a frame that cannot be unpacked")),
+
+    /// Unpacks the content of a frame at an offset of the wrapped bytes into `plain`.
+    pub(crate) fn unpack(&mut self, packed: &[u8], offset: u64, plain: &mut Vec<u8>) -> Result<()> {
+        let damaged = |detail: &str| WrapError::damaged(offset, detail);
+        let length = match get_frame_content_size(packed) {
+            Ok(Some(length)) => usize::try_from(length).unwrap_or(usize::MAX),
+            Ok(None) => return Err(damaged("a frame that does not say how long it is")),
+            Err(_) => return Err(damaged("no frame of zstd")),
+        };
+        if length > FRAME_BYTES {
+            return Err(damaged("a frame of more than 4 MiB"));
+        }
+        plain.clear();
+        plain.reserve_exact(length);
+        match self.0.decompress_to_buffer(packed, plain) {
+            Ok(unpacked) if unpacked == length => Ok(()),
+            _ => Err(damaged("a frame that cannot be unpacked")),
+        }
     }
 }
 
@@ -77,6 +120,18 @@ pub(crate) fn packed_length(front: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pack(plain: &[u8], compression: Compression, offset: u64) -> Result<Vec<u8>> {
+        let mut packed = Vec::new();
+        Packer::new(compression)?.pack(plain.into(), offset, &mut packed)?;
+        Ok(packed)
+    }
+
+    fn unpack(packed: &[u8], offset: u64) -> Result<Vec<u8>> {
+        let mut plain = Vec::new();
+        Unpacker::new()?.unpack(packed, offset, &mut plain)?;
+        Ok(plain)
+    }
 
     fn plain(length: usize) -> Vec<u8> {
         (0..=250).cycle().take(length).collect()

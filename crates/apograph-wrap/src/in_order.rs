@@ -1,11 +1,15 @@
 //! Work that all threads share, whose results come in order.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
-use apograph_io::Threads;
+use apograph_io::{Tasks, Threads};
 
-/// Lets the threads do `work` on what `next` gives, one piece for each thread at a time; `done` gets
-/// the results in order, while the threads do the next pieces.
+/// So many more pieces than there are threads are begun: one of them is being taken, and one is ready.
+const AHEAD: usize = 2;
+
+/// Lets the threads do `work` on what `next` gives, and gives the results to `done`, in order. The
+/// caller's own thread takes a piece while there is no result to be taken.
 ///
 /// # Errors
 ///
@@ -16,33 +20,46 @@ pub(crate) fn in_order<T: Send, R: Send, E: Send>(
     work: impl Fn(T) -> Result<R, E> + Sync,
     mut done: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut ready = Vec::new();
-    loop {
-        let mut pieces = Vec::with_capacity(threads.get());
-        while pieces.len() < threads.get()
-            && let Some(piece) = next()?
-        {
-            pieces.push(piece);
-        }
-        if pieces.is_empty() {
-            return ready.into_iter().try_for_each(done);
-        }
-        let results: Vec<Mutex<Option<Result<R, E>>>> =
-            pieces.iter().map(|_| Mutex::new(None)).collect();
-        threads.scope(|tasks| {
-            for (piece, result) in pieces.into_iter().zip(&results) {
-                let work = &work;
+    let most = if threads.is_alone() {
+        1
+    } else {
+        threads.get() + AHEAD
+    };
+    let work = &work;
+    threads.scope(|tasks| {
+        let mut begun = VecDeque::with_capacity(most);
+        loop {
+            while begun.len() < most
+                && let Some(piece) = next()?
+            {
+                let (sender, result) = sync_channel(1);
                 tasks.spawn(move || {
-                    let made = work(piece);
-                    *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+                    // Nobody wants it any more after an error.
+                    let _ = sender.send(work(piece));
                 });
+                begun.push_back(result);
             }
-            ready.drain(..).try_for_each(&mut done)
-        })?;
-        let results = results
-            .into_iter()
-            .filter_map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
-        ready = results.collect::<Result<_, E>>()?;
+            let Some(first) = begun.pop_front() else {
+                return Ok(());
+            };
+            match result(&first, tasks) {
+                Some(result) => done(result?)?,
+                // The thread has panicked, and the scope says so.
+                None => return Ok(()),
+            }
+        }
+    })
+}
+
+/// The result of a piece that was begun: until it is there, the caller's thread does others.
+fn result<R>(of: &Receiver<R>, tasks: &Tasks<'_, '_>) -> Option<R> {
+    loop {
+        match of.try_recv() {
+            Ok(result) => return Some(result),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if tasks.help() => {}
+            Err(TryRecvError::Empty) => return of.recv().ok(),
+        }
     }
 }
 

@@ -46,6 +46,7 @@ mod keys;
 #[path = "no_keys.rs"]
 mod keys;
 mod people;
+mod spare;
 #[cfg(feature = "encryption")]
 mod streams;
 #[cfg(not(feature = "encryption"))]

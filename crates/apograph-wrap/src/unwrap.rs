@@ -5,8 +5,9 @@ use std::io::Read;
 use apograph_io::Context;
 
 use crate::error::{Result, WrapError};
-use crate::frame::{PACKED_MAX_BYTES, packed_length, unpack};
+use crate::frame::{PACKED_MAX_BYTES, Unpacker, packed_length};
 use crate::in_order::in_order;
+use crate::spare::Spare;
 use crate::trailer::{
     FOOTER_BYTES, FRONT_BYTES, FrameSize, decode_record, decode_table, record_length, table_bytes,
 };
@@ -17,7 +18,7 @@ const READ_BYTES: usize = 256 << 10;
 /// Unwraps a segment by the threads of a context, hands its plain bytes on in order, and returns its
 /// record. The seek table has to agree with the frames, and nothing stands behind it.
 ///
-/// A thread holds a frame twice: packed and plain.
+/// A thread holds a frame twice, packed and plain, and so do two that wait.
 ///
 /// # Errors
 ///
@@ -30,21 +31,32 @@ pub fn unwrap(
 ) -> Result<Vec<u8>> {
     let mut stream = Stream::of(wrapped);
     let mut frames = Vec::new();
+    let (unpackers, buffers) = (Spare::new(), Spare::new());
+    let buffer = || buffers.take().unwrap_or_default();
     in_order(
         context.threads,
         || {
             context.monitor.go_on()?;
-            stream.next_frame()
+            stream.next_frame(buffer())
         },
-        |(offset, packed): (u64, Vec<u8>)| Ok((offset, packed.len(), unpack(&packed, offset)?)),
-        |(_, packed, plain)| {
-            let size = |length| u32::try_from(length).unwrap_or(u32::MAX);
+        |(offset, packed): (u64, Vec<u8>)| -> Result<_> {
+            let mut unpacker = unpackers.take().map_or_else(Unpacker::new, Ok)?;
+            let mut plain = buffer();
+            unpacker.unpack(&packed, offset, &mut plain)?;
+            unpackers.give(unpacker);
+            Ok((packed, plain))
+        },
+        |(packed, plain)| {
+            let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             frames.push(FrameSize {
-                packed: size(packed),
-                plain: size(plain.len()),
+                packed: size(&packed),
+                plain: size(&plain),
             });
             context.monitor.advance(plain.len() as u64);
-            each(&plain)
+            each(&plain)?;
+            buffers.give(packed);
+            buffers.give(plain);
+            Ok(())
         },
     )?;
     stream.trailer(&frames)
@@ -85,15 +97,16 @@ impl<R: Read> Stream<R> {
         Ok(())
     }
 
-    /// Takes bytes from the front.
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off(length.min(self.buffer.len()));
+    /// Takes bytes from the front, into a buffer.
+    fn take(&mut self, length: usize, mut into: Vec<u8>) -> Vec<u8> {
+        into.clear();
+        into.extend(self.buffer.drain(..length.min(self.buffer.len())));
         self.offset += length as u64;
-        std::mem::replace(&mut self.buffer, rest)
+        into
     }
 
-    /// The next frame with where it begins; `None` where the record does.
-    fn next_frame(&mut self) -> Result<Option<(u64, Vec<u8>)>> {
+    /// The next frame, in a buffer, with where it begins; `None` where the record does.
+    fn next_frame(&mut self, buffer: Vec<u8>) -> Result<Option<(u64, Vec<u8>)>> {
         self.fill(FRONT_BYTES)?;
         if record_length(&self.buffer).is_some() {
             return Ok(None);
@@ -101,7 +114,7 @@ impl<R: Read> Stream<R> {
         loop {
             if let Some(length) = packed_length(&self.buffer) {
                 let offset = self.offset;
-                return Ok(Some((offset, self.take(length))));
+                return Ok(Some((offset, self.take(length, buffer))));
             }
             let before = self.buffer.len();
             if before > PACKED_MAX_BYTES {
@@ -120,7 +133,7 @@ impl<R: Read> Stream<R> {
         let length = record_length(&self.buffer).unwrap_or(0);
         self.fill(length)?;
         let at = self.offset;
-        let record = decode_record(&self.take(length), at)?.to_vec();
+        let record = decode_record(&self.take(length, Vec::new()), at)?.to_vec();
         let longest = FRONT_BYTES + (frames.len() + 1) * 8 + FOOTER_BYTES;
         self.fill(longest + 1)?;
         let (offset, table) = (self.offset, self.buffer);

@@ -6,8 +6,9 @@ use std::ops::Range;
 use apograph_io::{Bytes, Context};
 
 use crate::error::{Result, WrapError};
-use crate::frame::{Compression, FRAME_BYTES, pack};
+use crate::frame::{Compression, FRAME_BYTES, Packer};
 use crate::in_order::in_order;
+use crate::spare::Spare;
 use crate::trailer::{FrameSize, encode};
 
 /// How much was made of a segment.
@@ -22,7 +23,8 @@ pub struct Wrapped {
 /// Wraps a segment by the threads of a context, and hands the bytes on in order. Each frame is
 /// unpacked and compared before it is handed on.
 ///
-/// A thread holds a frame thrice: plain, packed, and unpacked again.
+/// A thread holds a frame thrice: plain, packed, and unpacked again; and two packed ones wait to be
+/// handed on.
 ///
 /// # Errors
 ///
@@ -39,6 +41,7 @@ pub fn wrap<'a>(
     let plain: Bytes<'_> = plain.into();
     let mut starts = (0..plain.len()).step_by(FRAME_BYTES);
     let (mut frames, mut wrapped_bytes) = (Vec::new(), 0);
+    let (packers, buffers) = (Spare::new(), Spare::new());
     let mut put = |bytes: &[u8]| {
         wrapped_bytes += bytes.len() as u64;
         out.write_all(bytes).map_err(WrapError::Write)
@@ -53,15 +56,21 @@ pub fn wrap<'a>(
             context.take(range.len() as u64)?;
             Ok(Some(range))
         },
-        |range: Range<usize>| {
-            let bytes = plain.slice(range.clone()).read()?;
-            let packed = pack(&bytes, compression, range.start as u64)?;
-            Ok((range.len(), packed))
+        |range: Range<usize>| -> Result<_> {
+            let mut packer = packers
+                .take()
+                .map_or_else(|| Packer::new(compression), Ok)?;
+            let mut frame: Vec<u8> = buffers.take().unwrap_or_default();
+            packer.pack(plain.slice(range.clone()), range.start as u64, &mut frame)?;
+            packers.give(packer);
+            Ok((range.len(), frame))
         },
-        |(plain, packed)| {
+        |(plain, packed)| -> Result<()> {
             context.monitor.advance(plain as u64);
             frames.push(size_of(&packed, plain)?);
-            put(&packed)
+            put(&packed)?;
+            buffers.give(packed);
+            Ok(())
         },
     )?;
     put(&encode(&frames, record).ok_or_else(too_long)?)?;
