@@ -115,6 +115,7 @@ impl Command {
             Self::Compact(words) => Some(&words.limits),
             Self::Restore(words) => Some(&words.limits),
             Self::Verify(words) => Some(&words.limits),
+            Self::Rebuild(words) => Some(&words.limits),
             _ => None,
         }
     }
@@ -449,14 +450,20 @@ pub(crate) struct Inspect {
     pub(crate) file: PathBuf,
 }
 
-/// Write a manifest anew from the segment files alone
+/// Make the manifest, or the catalog of a vault, anew of what is left
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph rebuild backups --dry-run")]
 pub(crate) struct Rebuild {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
-    /// Show the manifest and write nothing
+    /// Show what it would be and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) recipients: RecipientArgs,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }

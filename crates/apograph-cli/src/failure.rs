@@ -149,7 +149,8 @@ const CONTRACT: &[Row] = &[
     row(
         Code::CorruptManifest,
         3,
-        "`apograph rebuild REPO` writes the manifest anew from the segment files",
+        "`apograph rebuild REPO --dry-run` says what can be made anew of what is left, and without \
+         `--dry-run` does it",
     ),
     bare(Code::CorruptNotes, 3),
     row(

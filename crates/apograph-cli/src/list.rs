@@ -152,22 +152,7 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         "",
     ];
     write_table(out, head, || chain.entries().iter().map(row))?;
-    let ranges: Vec<String> = chain
-        .restorable()
-        .iter()
-        .map(PointRange::to_string)
-        .collect();
-    let lsns = chain.restorable_lsns();
-    let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
-    let restorable = if !ranges.is_empty() {
-        ranges.join(", ")
-    } else if !lsns.is_empty() {
-        let lsns: Vec<String> = lsns.iter().map(positions).collect();
-        format!("{} (encrypted: its epochs cannot be read)", lsns.join(", "))
-    } else {
-        "nothing".to_owned()
-    };
-    writeln!(out, "\nRestorable: {restorable}")?;
+    writeln!(out, "\nRestorable: {}", segments::restorable(chain))?;
     if let Some(until) = chain.covered_until() {
         writeln!(out, "Captured until: {}", display::time(until))?;
     }

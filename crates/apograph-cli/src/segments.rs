@@ -1,7 +1,9 @@
 //! Segments as the commands show them.
 
 use apograph_format::{Epoch, Point};
-use apograph_manifest::{ChainEntry, Segment, SegmentContent, TimelineSpan, Unusable};
+use apograph_manifest::{
+    Chain, ChainEntry, LsnRange, PointRange, Segment, SegmentContent, TimelineSpan, Unusable,
+};
 use serde_json::{Map, Value, json};
 
 use crate::display;
@@ -83,5 +85,24 @@ pub(crate) fn state(entry: &ChainEntry) -> &'static str {
         Some(Unusable::Unsupported { .. }) => "UNKNOWN VERSION",
         Some(Unusable::NoIdentity { .. }) => "NO KEY",
         Some(_) => "DAMAGED",
+    }
+}
+
+/// What a chain can restore.
+pub(crate) fn restorable(chain: &Chain) -> String {
+    let ranges: Vec<String> = chain
+        .restorable()
+        .iter()
+        .map(PointRange::to_string)
+        .collect();
+    let lsns = chain.restorable_lsns();
+    let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
+    if !ranges.is_empty() {
+        ranges.join(", ")
+    } else if !lsns.is_empty() {
+        let lsns: Vec<String> = lsns.iter().map(positions).collect();
+        format!("{} (encrypted: its epochs cannot be read)", lsns.join(", "))
+    } else {
+        "nothing".to_owned()
     }
 }

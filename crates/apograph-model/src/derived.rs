@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use apograph_io::{Context, Folder, IoError, Mode, Monitor, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME};
-use apograph_repository::vault::store::FolderStore;
+use apograph_repository::vault::store::{FolderStore, Store};
 use apograph_repository::vault::wrap::Identities;
 use apograph_repository::{Location, Pack, Repository, RepositoryError, Writer, copy, init_vault};
 use apograph_testing::keys::BOB;
@@ -77,8 +77,8 @@ pub fn check_copied(repository: &Path, states: usize, part: &mut Part<'_>) -> Re
     let vault = folder.path().join("encrypted");
     fs::create_dir(&vault).map_err(told)?;
     let objects = Folder::open(&vault).map_err(told)?;
-    let store = Arc::new(FolderStore::new(&RealDisk, objects, Mode::PRIVATE));
-    check_stored(repository, store, StoredAs::Encrypted, states)?;
+    let store: Arc<dyn Store> = Arc::new(FolderStore::new(&RealDisk, objects, Mode::PRIVATE));
+    check_stored(repository, &store, StoredAs::Encrypted, states)?;
     let mut bob = Identities::default();
     bob.add(BOB.identity).map_err(told)?;
     check_closed(&Location::from(&vault))?;

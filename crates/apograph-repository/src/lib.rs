@@ -73,6 +73,8 @@ mod vault_links;
 #[cfg(feature = "vault")]
 mod vault_place;
 #[cfg(feature = "vault")]
+mod vault_rebuild;
+#[cfg(feature = "vault")]
 mod vault_segments;
 #[cfg(not(feature = "vault"))]
 #[path = "no_vault.rs"]
@@ -126,5 +128,7 @@ pub use segment::{FullFile, IncrementFile, StoredFile, check_image, parse_image}
 pub use segment_defect::SegmentDefect;
 pub use summary::{Summary, Surroundings};
 pub use timelines::{advance, image_timeline};
+#[cfg(feature = "vault")]
+pub use vault_rebuild::{VaultRebuild, plan_vault_rebuild};
 pub use verification_records::VerificationRecord;
 pub use writer::Writer;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apograph_io::{Disk, Folder, IoError, Mode};
 use apograph_store::{FolderStore, Store};
-use apograph_vault::{VaultHead, find_vault};
+use apograph_vault::{CATALOG, SEGMENTS, StoredSegment, VaultError, VaultHead, find_vault};
 
 use crate::error::{RepositoryError, Result};
 use crate::location::{Location, LocationOf};
@@ -80,11 +80,44 @@ impl<'d> OpenPlace<'d> {
 
     /// What the place says of the vault in it.
     pub(crate) fn vault(&self) -> Result<VaultHead> {
+        self.find_vault()?
+            .ok_or_else(|| RepositoryError::NotARepository {
+                path: self.store().place().into(),
+                detail: "it is no vault".to_owned(),
+            })
+    }
+
+    /// The same; `None` where there is no vault, nor segments of one.
+    pub(crate) fn find_vault(&self) -> Result<Option<VaultHead>> {
         let store = self.store();
-        find_vault(store)?.ok_or_else(|| RepositoryError::NotARepository {
-            path: store.place().into(),
-            detail: "it is no vault".to_owned(),
-        })
+        let found = find_vault(store)?;
+        if found.is_none() && self.has_segments()? {
+            let (place, detail) = (store.place(), "it is missing".into());
+            return Err(VaultError::Head { place, detail }.into());
+        }
+        Ok(found)
+    }
+
+    /// Whether there are objects of segments.
+    fn has_segments(&self) -> Result<bool> {
+        for object in self
+            .store()
+            .list(SEGMENTS, None)
+            .map_err(VaultError::from)?
+        {
+            let object = object.map_err(VaultError::from)?;
+            if StoredSegment::named_by(&object.name).is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether there are objects of segments, or versions of a catalog.
+    pub(crate) fn has_remains(&self) -> Result<bool> {
+        let mut versions = self.store().list(CATALOG, None).map_err(VaultError::from)?;
+        let first = versions.next().transpose().map_err(VaultError::from)?;
+        Ok(first.is_some() || self.has_segments()?)
     }
 }
 

@@ -55,10 +55,11 @@ impl VaultSegments {
 
     /// Reads the catalog of the vault in a folder; `None` where that is none.
     pub(crate) fn find(folder: &Folder, keys: &Keys) -> Result<Option<VaultRead>> {
-        if !Self::are_in(folder)? {
+        let place = VaultPlace::Folder(folder.clone());
+        if place.open(&RealDisk).find_vault()?.is_none() {
             return Ok(None);
         }
-        Self::read(VaultPlace::Folder(folder.clone()), keys).map(Some)
+        Self::read(place, keys).map(Some)
     }
 
     /// Reads the catalog of the vault in a store; `None` of a folder.

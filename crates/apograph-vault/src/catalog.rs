@@ -5,7 +5,7 @@ use apograph_store::Store;
 use apograph_wrap::Recipients;
 
 use crate::change::CatalogChange;
-use crate::contents::{CatalogSegment, EachSegment, Settings, Since};
+use crate::contents::{EachSegment, Settings, Since};
 use crate::error::{Result, VaultError};
 use crate::log::{Added, VersionLog};
 use crate::version::{Put, Unreadable, json};
@@ -162,7 +162,7 @@ impl<'s> Catalog<'s> {
     fn decode_all(&self, lines: &[Box<str>]) -> Result<Vec<CatalogChange>> {
         let lines = lines.iter();
         lines
-            .map(|line| decode(&self.log, self.version(), line))
+            .map(|line| decode(self.log.store, self.version(), line))
             .collect()
     }
 }
@@ -180,9 +180,10 @@ fn lines(changes: &[CatalogChange]) -> Vec<Box<str>> {
     changes.iter().map(json).collect()
 }
 
-fn decode(log: &VersionLog<'_>, version: u64, line: &str) -> Result<CatalogChange> {
+/// The change that a line of a version is.
+pub(crate) fn decode(store: &dyn Store, version: u64, line: &str) -> Result<CatalogChange> {
     serde_json::from_str(line).map_err(|error| VaultError::TooNew {
-        place: log.store.place(),
+        place: store.place(),
         version,
         detail: Unreadable::Change(error).into(),
     })
@@ -193,14 +194,14 @@ fn read(log: &VersionLog<'_>, more: &[Box<str>], each: &mut EachSegment<'_>) -> 
     let next = log.newest().number + 1;
     let mut since = Since::default();
     for (version, line) in log.since() {
-        since.add(*version, decode(log, *version, line)?);
+        since.add(*version, decode(log.store, *version, line)?);
     }
     for line in more {
-        since.add(next, decode(log, next, line)?);
+        since.add(next, decode(log.store, next, line)?);
     }
     let mut settings = Settings::default();
     log.for_each_of_whole(&mut |line| {
-        let change = decode(log, log.whole().number, line)?;
+        let change = decode(log.store, log.whole().number, line)?;
         since.apply(change, &mut settings, each)
     })?;
     since.finish(&mut settings, each)?;
@@ -209,34 +210,7 @@ fn read(log: &VersionLog<'_>, more: &[Box<str>], each: &mut EachSegment<'_>) -> 
 
 /// What is left of the changes of a log and some more, as the lines of a whole version.
 fn all_of(log: &VersionLog<'_>, more: &[Box<str>], put: &mut Put<'_>) -> Result<()> {
-    let settings = read(log, more, &mut |segment| {
-        put(&json(&match segment {
-            CatalogSegment::Live(segment) => CatalogChange::Added {
-                segments: vec![segment],
-                evidence: None,
-            },
-            CatalogSegment::Left(segment, with) => CatalogChange::Left {
-                segment: Box::new(segment),
-                with,
-            },
-        }))
-    })?;
-    let Settings {
-        evidence,
-        looked_until,
-        recipients,
-    } = settings;
-    if evidence.is_some() {
-        put(&json(&CatalogChange::Added {
-            segments: Vec::new(),
-            evidence: evidence.map(Box::new),
-        }))?;
-    }
-    if let Some(until) = looked_until {
-        put(&json(&CatalogChange::Looked { until }))?;
-    }
-    if !recipients.is_empty() {
-        put(&json(&CatalogChange::Recipients { keys: recipients }))?;
-    }
-    Ok(())
+    let settings = read(log, more, &mut |segment| put(&json(&segment.into_change())))?;
+    let mut changes = settings.into_changes().into_iter();
+    changes.try_for_each(|change| put(&json(&change)))
 }

@@ -33,6 +33,44 @@ pub enum CatalogSegment {
     Left(StoredSegment, u64),
 }
 
+impl CatalogSegment {
+    /// The change by which a whole version repeats it.
+    pub(crate) fn into_change(self) -> CatalogChange {
+        match self {
+            Self::Live(segment) => CatalogChange::Added {
+                segments: vec![segment],
+                evidence: None,
+            },
+            Self::Left(segment, with) => CatalogChange::Left {
+                segment: Box::new(segment),
+                with,
+            },
+        }
+    }
+}
+
+impl Settings {
+    /// The changes by which a whole version repeats them.
+    pub(crate) fn into_changes(self) -> Vec<CatalogChange> {
+        let Self {
+            evidence,
+            looked_until,
+            recipients,
+        } = self;
+        let evidence = evidence.map(|evidence| CatalogChange::Added {
+            segments: Vec::new(),
+            evidence: Some(Box::new(evidence)),
+        });
+        let looked = looked_until.map(|until| CatalogChange::Looked { until });
+        let keys = (!recipients.is_empty()).then_some(recipients);
+        let recipients = keys.map(|keys| CatalogChange::Recipients { keys });
+        [evidence, looked, recipients]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
 /// Takes each segment: those of the chain in its order, and the others anywhere.
 pub type EachSegment<'a> = dyn FnMut(CatalogSegment) -> Result<()> + 'a;
 

@@ -88,6 +88,12 @@ pub enum VaultError {
         /// For whom.
         keys: Vec<String>,
     },
+    /// For whom the segments of a vault are encrypted was said by a version that is lost.
+    #[error("for whom {place} encrypts its segments is lost")]
+    RecipientsLost {
+        /// The store.
+        place: String,
+    },
     /// Other writers were faster, time after time.
     #[error("others write to {place} all the time")]
     Busy {
@@ -116,7 +122,7 @@ impl VaultError {
             Self::NotAVault { .. } => Code::NotARepository,
             Self::Head { .. } | Self::Catalog { .. } => Code::CorruptManifest,
             Self::TooNew { .. } => Code::UnsupportedVersion,
-            Self::RecipientsDiffer { .. } => Code::RecipientsDiffer,
+            Self::RecipientsDiffer { .. } | Self::RecipientsLost { .. } => Code::RecipientsDiffer,
             Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
         }
     }

@@ -28,9 +28,11 @@ mod catalog;
 mod change;
 mod contents;
 mod error;
+mod head;
 mod log;
 mod object_streams;
 mod objects;
+mod rebuild;
 mod segment;
 mod sha256;
 mod vault;
@@ -51,13 +53,15 @@ pub use catalog::{Catalog, Committed};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use error::{Result, VaultError};
+pub use head::{HEAD, VaultHead, find_vault, mend_head, needs_head};
 pub use log::is_old;
 pub use objects::{Form, Packing, check_objects, put_segment, read_segment};
+pub use rebuild::{CatalogRebuild, Skipped, plan_catalog};
 pub use segment::{
     Check, Encryption, Link, SEGMENTS, SegmentDamage, SegmentId, Stored, StoredObject,
     StoredSegment, Wrapping,
 };
 pub use sha256::Sha256;
-pub use vault::{HEAD, VaultHead, create_vault, find_vault};
+pub use vault::create_vault;
 pub use version::CATALOG;
 pub use version_contents::VersionContents;

@@ -25,10 +25,11 @@ use apograph_store::{Created, ObjectName, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
+use crate::head::has_head;
 use crate::sha256::Sha256;
 use crate::version::{
-    CATALOG, Head, NUMBER_MAX, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES, Version,
-    VersionReader, WholeVersion, encode, json, version_name, version_number,
+    CATALOG, Encoded, Head, NUMBER_MAX, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES,
+    Version, VersionReader, WholeVersion, encode, json, version_name, version_number,
 };
 
 /// Every so many versions repeat the changes since the last whole one.
@@ -87,12 +88,49 @@ impl<'s> VersionLog<'s> {
         writer: &str,
         changes: &[Box<str>],
     ) -> Result<Self> {
-        let head = head(1, None, Scope::Whole, clock, writer)?;
-        let made = encode(head, changes, &|put| {
+        let made = whole(1, clock, writer, changes, &|put| {
             changes.iter().try_for_each(|line| put(line))
         })?;
         store.create(&version_name(1)?, &made.bytes)?;
         Self::open(store, clock, writer)
+    }
+
+    /// Begins anew with a version that has this number, all that `repeated` hands on, and no change of
+    /// its own. Those before it are needed by nobody then.
+    pub(crate) fn restart(
+        store: &'s dyn Store,
+        clock: &'s dyn Clock,
+        writer: &str,
+        number: u64,
+        repeated: &Repeated<'_>,
+    ) -> Result<Self> {
+        let made = whole(number, clock, writer, &[], repeated)?;
+        let name = version_name(number)?;
+        let created = store.create(&name, &made.bytes);
+        // An error may come after it was created.
+        if !matches!(created, Ok(Created::New))
+            && store.read(&name, VERSION_MAX_BYTES)?.as_ref() != Some(&made.bytes)
+        {
+            created?;
+            return Err(VaultError::Overtaken {
+                place: store.place(),
+            });
+        }
+        // Those before it are found in steps, and some are missing.
+        put_hint(store, number)?;
+        Self::open(store, clock, writer)
+    }
+
+    /// Takes a number that is free below the newest version, so that nobody else does.
+    pub(crate) fn fill(
+        store: &dyn Store,
+        clock: &dyn Clock,
+        writer: &str,
+        number: u64,
+    ) -> Result<()> {
+        let made = whole(number, clock, writer, &[], &|_| Ok(()))?;
+        store.create(&version_name(number)?, &made.bytes)?;
+        Ok(())
     }
 
     /// Reads the newest version, and what it needs but the last whole one.
@@ -201,7 +239,7 @@ impl<'s> VersionLog<'s> {
         self.advance(stamp, scope, changes.to_vec(), made.repeated);
         if number.is_multiple_of(STEP) {
             // Without it a reader lists.
-            let _ = self.put_hint(number);
+            let _ = put_hint(self.store, number);
         }
         Ok(Added::Done)
     }
@@ -271,7 +309,8 @@ impl<'s> VersionLog<'s> {
     /// that may be a sleeper's, which is nobody's version.
     fn lost(&mut self, number: u64, bytes: &[u8]) -> Result<Added> {
         let version = decode(self.store, number, bytes)?;
-        if version.head.previous != Some(self.newest.sha256) || !self.is_base_there()? {
+        let base = Some(self.newest.sha256);
+        if version.head.previous != base || self.base()? != base {
             return Err(self.overtaken());
         }
         let sha256 = Sha256::of(bytes);
@@ -301,14 +340,18 @@ impl<'s> VersionLog<'s> {
 
     /// Looks whether the version that was built on is still there. Where it is gone, the one that was
     /// created after it counts as long as no later whole version has made it needless: it was there
-    /// before the cleanup. Else the catalog went on long ago, and what was created is taken back.
+    /// before the cleanup. Else the catalog went on long ago, and what was created is taken back; so it
+    /// is where another version has the number of the base, since the catalog was made anew.
     fn check_base(&self, number: u64, created: &ObjectName) -> Result<()> {
-        if self.is_base_there()? {
+        let base = self.base()?;
+        if base == Some(self.newest.sha256) {
             return Ok(());
         }
-        let now = Self::open(self.store, self.clock, &self.writer)?;
-        if now.whole.number <= number {
-            return Ok(());
+        if base.is_none() {
+            let now = Self::open(self.store, self.clock, &self.writer)?;
+            if now.whole.number <= number {
+                return Ok(());
+            }
         }
         // Where it stays, nobody takes it for one: a reader begins with the newest, and what is
         // below the last whole version is removed.
@@ -316,16 +359,12 @@ impl<'s> VersionLog<'s> {
         Err(self.overtaken())
     }
 
-    /// Whether the version that the next is built on has not been removed.
-    fn is_base_there(&self) -> Result<bool> {
+    /// The hash of what has the number of the version that the next is built on; `None` where that was
+    /// removed.
+    fn base(&self) -> Result<Option<Sha256>> {
         let name = version_name(self.newest.number)?;
         let there = self.store.read(&name, VERSION_MAX_BYTES)?;
-        Ok(there.is_some_and(|bytes| Sha256::of(&bytes) == self.newest.sha256))
-    }
-
-    fn put_hint(&self, number: u64) -> Result<()> {
-        let name = ObjectName::parse(HINT).map_err(StoreError::from)?;
-        Ok(self.store.put(&name, json(&Hint { number }).as_bytes())?)
+        Ok(there.map(|bytes| Sha256::of(&bytes)))
     }
 
     fn overtaken(&self) -> VaultError {
@@ -333,6 +372,23 @@ impl<'s> VersionLog<'s> {
             place: self.store.place(),
         }
     }
+}
+
+fn put_hint(store: &dyn Store, number: u64) -> Result<()> {
+    let name = ObjectName::parse(HINT).map_err(StoreError::from)?;
+    Ok(store.put(&name, json(&Hint { number }).as_bytes())?)
+}
+
+/// A version that needs no other.
+fn whole(
+    number: u64,
+    clock: &dyn Clock,
+    writer: &str,
+    changes: &[Box<str>],
+    repeated: &Repeated<'_>,
+) -> Result<Encoded> {
+    let head = head(number, None, Scope::Whole, clock, writer)?;
+    encode(head, changes, repeated)
 }
 
 /// Whether something is older than the grace that was written at a time.
@@ -408,10 +464,15 @@ fn newest(store: &dyn Store) -> Result<u64> {
     for object in store.list(CATALOG, None)? {
         last = version_number(&object?.name).or(last);
     }
-    last.ok_or_else(|| VaultError::NotAVault {
-        place: store.place(),
-        detail: "it has no catalog".to_owned(),
-    })
+    match last {
+        Some(last) => Ok(last),
+        // There is a catalog before the head of a vault is.
+        None if has_head(store)? => Err(damaged(store, 1, "it is missing")),
+        None => Err(VaultError::NotAVault {
+            place: store.place(),
+            detail: "it has no catalog".to_owned(),
+        }),
+    }
 }
 
 /// What the hint says, where it can be read: it may be old, and may be lost.

@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
+use apograph_format::Blake3;
 use apograph_io::{Bytes, Context};
 use apograph_manifest::{FileName, SegmentRecord};
-use apograph_store::{Store, StoreError};
+use apograph_store::{ObjectName, Store, StoreError};
 use apograph_wrap::{Compression, Identities, Recipients, WrapError, unwrap, wrap};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
 use crate::object_streams::{ObjectReader, ObjectWriter};
-use crate::segment::{Encryption, Link, SegmentId, Stored, StoredSegment, Wrapping};
+use crate::segment::{
+    Encryption, Link, Made, SegmentId, Stored, StoredObject, StoredSegment, Wrapping,
+};
 
 /// The plain bytes of an object; the last one of a segment has what is left. An upload that was cut
 /// off is begun anew by the object.
@@ -172,37 +175,10 @@ pub fn read_segment(
         objects,
     } = stored;
     for (number, object) in objects.iter().enumerate() {
-        let form = (*wrapping, *encryption);
-        let name = StoredSegment::object_name(segment, form, number, objects.len())?;
+        let made = (*wrapping, *encryption);
+        let name = StoredSegment::object_name(segment, made, number, objects.len())?;
         let mut reader = ObjectReader::open(store, &name, object.size_bytes, context);
-        let mut refused = None;
-        let mut hand_on = |piece: &[u8]| {
-            each(piece).map_err(|error| {
-                refused = Some(error);
-                WrapError::Write(io::ErrorKind::Other.into())
-            })
-        };
-        let mut unpack = |reader: &mut dyn Read| match wrapping {
-            Wrapping::Plain => hand_on_all(reader, &mut hand_on),
-            Wrapping::Zstd => unwrap(reader, context, &mut hand_on).map(drop),
-        };
-        let read = match encryption {
-            None => unpack(&mut reader),
-            Some(Encryption::Age) => identities.decrypt(&mut reader, unpack),
-        };
-        if let Some(error) = refused.or_else(|| reader.error.take()) {
-            return Err(error);
-        }
-        let is_for_others = match read {
-            Ok(()) => Ok(()),
-            // With a damaged header it would be for nobody: the hash tells.
-            Err(error @ WrapError::NoIdentity { given: 1.. }) => {
-                reader.sum_rest()?;
-                Err(failed(segment)(error))
-            }
-            // Damage says where it is, which the hash does not.
-            Err(error) => return Err(failed(segment)(error)),
-        };
+        let record = read_object(&mut reader, segment, made, identities, context, each)?;
         if reader.finish() != object.sha256 {
             return Err(VaultError::Object {
                 place: store.place(),
@@ -210,9 +186,134 @@ pub fn read_segment(
                 detail: OTHER_HASH.to_owned(),
             });
         }
-        is_for_others?;
+        record?;
     }
     Ok(())
+}
+
+/// Reads an object to its end, hands on its plain bytes, and returns its record, which a plain one does
+/// not have. That it is for others is told at the end of what was read: with a damaged header it would
+/// be for nobody, and the hash tells.
+fn read_object(
+    reader: &mut ObjectReader<'_>,
+    segment: &FileName,
+    (wrapping, encryption): Made,
+    identities: &Identities,
+    context: Context<'_>,
+    each: &mut dyn FnMut(&[u8]) -> Result<()>,
+) -> Result<Result<Vec<u8>>> {
+    let mut refused = None;
+    let mut hand_on = |piece: &[u8]| {
+        each(piece).map_err(|error| {
+            refused = Some(error);
+            WrapError::Write(io::ErrorKind::Other.into())
+        })
+    };
+    let mut unpack = |reader: &mut dyn Read| match wrapping {
+        Wrapping::Plain => hand_on_all(reader, &mut hand_on).map(|()| Vec::new()),
+        Wrapping::Zstd => unwrap(reader, context, &mut hand_on),
+    };
+    let read = match encryption {
+        None => unpack(&mut *reader),
+        Some(Encryption::Age) => identities.decrypt(&mut *reader, unpack),
+    };
+    if let Some(error) = refused.or_else(|| reader.error.take()) {
+        return Err(error);
+    }
+    match read {
+        Ok(record) => Ok(Ok(record)),
+        Err(error @ WrapError::NoIdentity { given: 1.. }) => {
+            reader.sum_rest()?;
+            Ok(Err(failed(segment)(error)))
+        }
+        // Damage says where it is, which the hash does not.
+        Err(error) => Err(failed(segment)(error)),
+    }
+}
+
+/// Reads the objects of a segment of which no catalog knows anything, in their order, each with its
+/// size, and makes of what they say of it what a catalog would.
+///
+/// # Errors
+///
+/// As [`read_segment`]; [`VaultError::Object`] where one says nothing, or is not what was written.
+pub(crate) fn find_segment(
+    store: &dyn Store,
+    (segment, made): (&FileName, Made),
+    found: &[(ObjectName, u64)],
+    identities: &Identities,
+    context: Context<'_>,
+) -> Result<StoredSegment> {
+    let (mut objects, mut said) = (Vec::with_capacity(found.len()), None);
+    let (mut size_bytes, mut blake3) = (0, blake3::Hasher::new());
+    for (number, (name, size)) in found.iter().enumerate() {
+        let refused = |detail: &str| VaultError::Object {
+            place: store.place(),
+            name: name.clone(),
+            detail: detail.to_owned(),
+        };
+        let expected = StoredSegment::object_name(segment, made, number, found.len())?;
+        if expected != *name {
+            return Err(refused("another part of the segment is missing"));
+        }
+        if made.0 == Wrapping::Plain {
+            return Err(refused("it does not say what it is, which the catalog did"));
+        }
+        let mut reader = ObjectReader::open(store, name, *size, context);
+        let mut each = |piece: &[u8]| {
+            size_bytes += piece.len() as u64;
+            blake3.update(piece);
+            Ok(())
+        };
+        let record = read_object(&mut reader, segment, made, identities, context, &mut each)??;
+        let sha256 = reader.finish();
+        let record: ObjectRecord<'_> = serde_json::from_slice(&record)
+            .map_err(|_| refused("what it says of its segment is not known here"))?;
+        let ObjectRecord {
+            record,
+            link,
+            object,
+            of,
+        } = record;
+        let is_its = record.segment.file == *segment && (object, of) == (number, found.len());
+        let (record, link) = (record.into_owned(), link.into_owned());
+        if !is_its
+            || said
+                .as_ref()
+                .is_some_and(|said| *said != (record.clone(), link.clone()))
+        {
+            return Err(refused("it is of another segment"));
+        }
+        said = Some((record, link));
+        objects.push(StoredObject {
+            size_bytes: *size,
+            sha256,
+        });
+    }
+    let is_whole = |record: &SegmentRecord| {
+        record.segment.size_bytes == size_bytes
+            && record.hash == Blake3::new(*blake3.finalize().as_bytes())
+    };
+    let (wrapping, encryption) = made;
+    match said {
+        Some((record, link)) if is_whole(&record) => Ok(StoredSegment {
+            record,
+            link,
+            stored: Stored {
+                wrapping,
+                encryption,
+                objects,
+            },
+            check: None,
+        }),
+        _ => Err(VaultError::Wrap {
+            segment: segment.clone(),
+            source: WrapError::Damaged {
+                offset: 0,
+                detail: "it is not the segment that was captured".into(),
+            },
+        }),
+    }
 }
 
 /// Reads the objects of a segment, and compares them with their sizes and hashes. Nothing is

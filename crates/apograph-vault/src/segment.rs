@@ -88,6 +88,9 @@ pub enum Encryption {
     Age,
 }
 
+/// How an object is made.
+pub(crate) type Made = (Wrapping, Option<Encryption>);
+
 /// An object that holds a segment, or a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -193,25 +196,36 @@ impl StoredSegment {
     /// The name of the segment that an object is a part of, by the name of the object; `None` for an
     /// object that has another kind of name.
     pub fn named_by(object: &ObjectName) -> Option<FileName> {
+        Self::made_as(object).map(|(segment, _)| segment)
+    }
+
+    /// The same, and how the object is made.
+    pub(crate) fn made_as(object: &ObjectName) -> Option<(FileName, Made)> {
         let (folder, name) = object.split();
-        let name = name.strip_suffix(AGE).unwrap_or(name);
+        let (name, encryption) = match name.strip_suffix(AGE) {
+            Some(name) => (name, Some(Encryption::Age)),
+            None => (name, None),
+        };
         let (segment, rest) = name.split_once('.')?;
         let is_number = |text: &str| text.len() == 4 && text.bytes().all(|it| it.is_ascii_digit());
         let extension = match rest.split_once('.') {
             Some((number, extension)) if is_number(number) => extension,
             _ => rest,
         };
-        let known = [Wrapping::Plain, Wrapping::Zstd];
-        let is_known = known.iter().any(|it| it.extension() == extension);
-        let is_ours = folder == SEGMENTS && is_known && SegmentId::parse(segment).is_some();
-        is_ours.then(|| FileName::try_from(segment).ok()).flatten()
+        let mut known = [Wrapping::Plain, Wrapping::Zstd].into_iter();
+        let wrapping = known.find(|it| it.extension() == extension)?;
+        let is_ours = folder == SEGMENTS && SegmentId::parse(segment).is_some();
+        let segment = is_ours
+            .then(|| FileName::try_from(segment).ok())
+            .flatten()?;
+        Some((segment, (wrapping, encryption)))
     }
 
     /// The name of one of its objects, of which there are so many: with a number where those are
     /// several.
     pub(crate) fn object_name(
         name: &FileName,
-        (wrapping, encryption): (Wrapping, Option<Encryption>),
+        (wrapping, encryption): Made,
         number: usize,
         count: usize,
     ) -> Result<ObjectName, StoreError> {

@@ -222,3 +222,25 @@ fn what_is_printed_for_people_names_whom_it_is_for() {
     let expected = "plain is not encrypted: whoever can read its place reads it.\n";
     assert_eq!(run(&["recipients", "plain"]), expected);
 }
+
+#[test]
+fn a_lost_catalog_is_made_anew_with_a_key_and_for_whom_is_said() {
+    for chain in [V1, V2] {
+        let place = Place::new(chain);
+        let (_, before) = place.run("list OUT/vault");
+        fs::remove_dir_all(place.folder.path().join("vault/catalog")).unwrap();
+        let differs = "recipients-differ";
+        place.check_refused("rebuild OUT/vault --identity OUT/alice", 4, differs, "lost");
+        let rebuild = format!("rebuild OUT/vault --recipient {}", ALICE.recipient);
+        let missing = "identity-missing";
+        place.check_refused(&rebuild, 4, missing, "no identity was given");
+        place.check_refused(&format!("{rebuild} --identity OUT/bob"), 4, missing, "");
+        let (exit, made) = place.run(&format!("{rebuild} --identity OUT/alice"));
+        assert_eq!((exit, &made["outcome"]), (Some(0), &json!("written")));
+        assert_eq!(made["recipients"], json!([ALICE.recipient]));
+        let (_, after) = place.run("list OUT/vault");
+        for key in ["segments", "restorable", "holes"] {
+            assert_eq!(after[key], before[key], "{key}");
+        }
+    }
+}

@@ -327,3 +327,75 @@ fn what_a_killed_backup_left_for_a_vault_is_removed() {
     assert!(!left(2).exists());
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 2);
 }
+
+/// Whatever is lost of a catalog, and of what says that there is a vault, is made anew of the segments.
+#[test]
+fn a_vault_of_which_the_catalog_is_lost_is_made_anew() {
+    type Lose = fn(&Path);
+    let losses: [(&str, Lose); 5] = [
+        ("a version", |vault| {
+            let version = vault.join("catalog/00000000000000000002.zst");
+            fs::remove_file(version).unwrap();
+        }),
+        ("the newest version", |vault| {
+            let version = vault.join("catalog/00000000000000000003.zst");
+            fs::write(version, b"").unwrap();
+        }),
+        ("the catalog", |vault| {
+            fs::remove_dir_all(vault.join("catalog")).unwrap();
+        }),
+        ("the head", |vault| {
+            fs::write(vault.join("vault.json"), b"{").unwrap();
+        }),
+        ("all", |vault| {
+            fs::remove_dir_all(vault.join("catalog")).unwrap();
+            fs::remove_file(vault.join("vault.json")).unwrap();
+        }),
+    ];
+    for (folder, _) in databases() {
+        let run = |words: &str| {
+            let words: Vec<&str> = words.split(' ').collect();
+            apograph(folder.path(), &words)
+        };
+        let said = |words: &str| {
+            let output = run(words);
+            assert!(output.status.success(), "{words}: {}", stderr(&output));
+            stdout(&output)
+        };
+        for (what, lose) in &losses {
+            let _ = fs::remove_dir_all(folder.path().join("v"));
+            said("init v --vault");
+            said("backup people.grafeo -r v --full");
+            said("backup people.grafeo -r v --full");
+            let list = said("list v");
+            said("restore v before.grafeo");
+            assert!(said("rebuild v").contains("The catalog is right: 2 segments."));
+            let vault = folder.path().join("v");
+            lose(&vault);
+            let refused = run("list v");
+            assert_eq!(refused.status.code(), Some(3), "{what}");
+            assert!(stderr(&refused).contains("apograph rebuild"), "{what}");
+            let would = said("rebuild v --dry-run");
+            assert!(would.contains("Would write a catalog of 2 segments."));
+            assert_eq!(run("list v").status.code(), Some(3), "{what}");
+            assert!(said("rebuild v").contains("Wrote a catalog of 2 segments."));
+            let found = said("list v");
+            let rows = |list: &str| -> Vec<String> {
+                let lines = list.lines().filter(|line| !line.starts_with("Captured"));
+                lines.map(str::to_owned).collect()
+            };
+            assert_eq!(rows(&found), rows(&list), "{what}");
+            said("verify v");
+            said("restore v after.grafeo");
+            let [before, after] = ["before.grafeo", "after.grafeo"].map(|name| {
+                let file = folder.path().join(name);
+                let bytes = fs::read(&file).unwrap();
+                fs::remove_file(&file).unwrap();
+                bytes
+            });
+            assert!(before == after, "{what}");
+            said("backup people.grafeo -r v");
+            said("verify v");
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use apograph_io::random;
 use apograph_model::{StoredAs, check_stored};
-use apograph_repository::vault::store::CloudStore;
+use apograph_repository::vault::store::{CloudStore, Store};
 use apograph_testing::fixtures::{V1, V2};
 
 fn main() -> ExitCode {
@@ -29,8 +29,8 @@ fn main() -> ExitCode {
             for stored_as in StoredAs::ALL {
                 let generation = fixtures.generation().number();
                 let place = format!("{address}/{own:032x}/v{generation}-{name}-{stored_as:?}");
-                let store = Arc::new(CloudStore::open(&place).expect("an address"));
-                match check_stored(&golden, store, stored_as, states) {
+                let store: Arc<dyn Store> = Arc::new(CloudStore::open(&place).expect("an address"));
+                match check_stored(&golden, &store, stored_as, states) {
                     Ok(count) => answers += count,
                     Err(difference) => {
                         println!("    {} {stored_as:?}: {difference}", golden.display());

@@ -8,6 +8,7 @@ mod forged;
 mod model;
 mod objects;
 mod races;
+mod rebuild;
 mod sleepers;
 
 use std::fs::File;

@@ -1,0 +1,242 @@
+//! A catalog made anew of what is left: of the versions that can be read, and of the segments, of which
+//! each says what it is and where it stands.
+
+mod chain;
+mod remains;
+
+use std::collections::{HashMap, HashSet};
+
+use apograph_io::{Clock, Context};
+use apograph_manifest::FileName;
+use apograph_store::{ObjectName, Store};
+use apograph_wrap::{Identities, Recipients, WrapError};
+
+use crate::contents::{CatalogSegment, Settings};
+use crate::error::{Result, VaultError};
+use crate::log::VersionLog;
+use crate::objects::find_segment;
+use crate::segment::{Made, SEGMENTS, SegmentId, StoredSegment};
+use crate::version::{NUMBER_MAX, json};
+use chain::{Candidate, chain_of, merged_in, place_of};
+use remains::Remains;
+
+/// What a catalog is when it is made anew.
+#[derive(Debug)]
+pub struct CatalogRebuild {
+    /// The segments in the chain, in its order.
+    pub segments: Vec<StoredSegment>,
+    /// What else it says.
+    pub settings: Settings,
+    /// Segments that are not in it, though their objects are there: each with its name, and why. They
+    /// are leftovers then.
+    pub skipped: Vec<(FileName, Skipped)>,
+    /// The versions that were needed and cannot be read, and why, the newest first.
+    pub lost: Vec<(u64, VaultError)>,
+    /// Whether the catalog that is there says the same.
+    pub unchanged: bool,
+    left: Vec<(StoredSegment, u64)>,
+    /// The number of the next version.
+    next: u64,
+    /// Lost numbers that a sleeping writer could still take.
+    holes: Vec<u64>,
+}
+
+/// Why a segment that is there is not in the chain.
+#[derive(Debug, thiserror::Error)]
+pub enum Skipped {
+    /// Its objects are damaged, or do not say what they are.
+    #[error(transparent)]
+    Unusable(VaultError),
+    /// Another one goes on from where it does: its writer was overtaken, or killed.
+    #[error("another segment goes on from where it does")]
+    Beside,
+}
+
+/// The objects of a segment, each with its size.
+type Objects = Vec<(ObjectName, u64)>;
+
+/// Finds out what the catalog of a vault is that is made anew.
+///
+/// What the versions say that can be read stays, be it that an object of it is missing or damaged:
+/// a verification tells that. Of what no version names, each object is read to its end. `recipients` are
+/// those that new segments are encrypted for, where a version that said so may be lost.
+///
+/// # Errors
+///
+/// [`VaultError::Wrap`] where an object is encrypted and no identity opens it;
+/// [`VaultError::RecipientsLost`]; [`VaultError::TooNew`] where a newer program wrote a version or a
+/// change; [`VaultError::NotAVault`] where there is nothing; [`VaultError::Store`] and
+/// [`VaultError::Io`].
+pub fn plan_catalog(
+    store: &dyn Store,
+    identities: &Identities,
+    recipients: Option<&Recipients>,
+    context: Context<'_>,
+) -> Result<CatalogRebuild> {
+    let remains = Remains::read(store)?;
+    let mut found = objects(store)?;
+    if remains.newest == 0 && found.is_empty() {
+        return Err(VaultError::NotAVault {
+            place: store.place(),
+            detail: "it has no catalog, and no segment".to_owned(),
+        });
+    }
+    let built_on = found
+        .keys()
+        .filter_map(|(name, _)| SegmentId::parse(name.as_str()));
+    let newest = built_on
+        .map(|id| id.built_on)
+        .fold(remains.newest, u64::max);
+    if newest >= NUMBER_MAX {
+        return Err(VaultError::Catalog {
+            place: store.place(),
+            version: newest,
+            detail: "no version can come after it".into(),
+        });
+    }
+    let is_encrypted = found
+        .keys()
+        .any(|(_, (_, encryption))| encryption.is_some());
+    let Remains {
+        live,
+        left,
+        dropped,
+        mut settings,
+        mut holes,
+        lost,
+        newest: last_version,
+    } = remains;
+    if let Some(recipients) = recipients {
+        settings.recipients = recipients.keys();
+    } else if !lost.is_empty() && settings.recipients.is_empty() && is_encrypted {
+        return Err(VaultError::RecipientsLost {
+            place: store.place(),
+        });
+    }
+    let known: Vec<FileName> = live.iter().map(|it| it.name().clone()).collect();
+    let end = live.iter().map(|it| place_of(it.last_captured())).max();
+    let mut candidates = Vec::with_capacity(live.len());
+    for segment in live {
+        let made = (segment.stored.wrapping, segment.stored.encryption);
+        let objects = found.remove(&(segment.name().clone(), made));
+        let is_there = objects.is_some_and(|objects| has_all(&segment, &objects));
+        candidates.push(Candidate {
+            segment,
+            is_named: true,
+            is_there,
+        });
+    }
+    // Where every version is there, what none names was never in the chain, but for what goes on from
+    // its end: that may be of a version that is lost.
+    found.retain(|(name, _), _| {
+        !dropped.contains(name) && (!lost.is_empty() || Some(place_of(name)) > end)
+    });
+    let sizes = found.values().flatten().map(|(_, size)| size);
+    // Of what is unpacked so much is not known.
+    context.monitor.phase("reading", sizes.sum());
+    let mut found: Vec<_> = found.into_iter().collect();
+    found.sort_by(|((one, _), _), ((other, _), _)| one.as_str().cmp(other.as_str()));
+    let mut skipped = Vec::new();
+    for ((name, made), objects) in found {
+        match find_segment(store, (&name, made), &objects, identities, context) {
+            Ok(segment) => candidates.push(Candidate {
+                segment,
+                is_named: false,
+                is_there: true,
+            }),
+            Err(error) if is_of_object(&error) => skipped.push((name, Skipped::Unusable(error))),
+            Err(error) => return Err(error),
+        }
+    }
+    let chain = chain_of(&candidates);
+    let used: HashSet<usize> = chain.iter().copied().collect();
+    let merged = merged_in(&candidates, &chain);
+    for (index, candidate) in candidates.iter().enumerate() {
+        if !used.contains(&index) && !merged.contains(&index) {
+            skipped.push((candidate.segment.name().clone(), Skipped::Beside));
+        }
+    }
+    let mut segments: Vec<_> = candidates.into_iter().map(|it| Some(it.segment)).collect();
+    let segments = chain
+        .iter()
+        .filter_map(|&index| segments.get_mut(index)?.take());
+    let segments: Vec<StoredSegment> = segments.collect();
+    let is_same = segments.iter().map(StoredSegment::name).eq(&known);
+    if !lost.is_empty() {
+        settings.looked_until = None;
+    }
+    let last = segments.last().map(StoredSegment::name);
+    settings.evidence = settings
+        .evidence
+        .filter(|it| Some(&it.segment.file) == last);
+    let unchanged = is_same && lost.is_empty() && holes.is_empty();
+    if last_version > 0 && last_version < newest {
+        holes.push(last_version + 1);
+    }
+    Ok(CatalogRebuild {
+        unchanged,
+        segments,
+        settings,
+        skipped,
+        lost,
+        left,
+        next: newest + 1,
+        holes,
+    })
+}
+
+impl CatalogRebuild {
+    /// Commits the catalog as a version that needs no other. Returns its number. Where a version is
+    /// missing after one that is there, an empty one takes its number then: a writer that slept would
+    /// find it free, and think that it committed.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Overtaken`] where another writer was faster; [`VaultError::Store`].
+    pub fn write(&self, store: &dyn Store, clock: &dyn Clock, writer: &str) -> Result<u64> {
+        VersionLog::restart(store, clock, writer, self.next, &|put| {
+            let live = self.segments.iter().cloned().map(CatalogSegment::Live);
+            let left = self.left.iter().cloned();
+            let left = left.map(|(segment, with)| CatalogSegment::Left(segment, with));
+            let segments = live.chain(left).map(CatalogSegment::into_change);
+            let mut changes = segments.chain(self.settings.clone().into_changes());
+            changes.try_for_each(|change| put(&json(&change)))
+        })?;
+        for number in &self.holes {
+            VersionLog::fill(store, clock, writer, *number)?;
+        }
+        Ok(self.next)
+    }
+}
+
+/// The objects of each segment, each of the same kind.
+fn objects(store: &dyn Store) -> Result<HashMap<(FileName, Made), Objects>> {
+    let mut found = HashMap::<_, Objects>::new();
+    for object in store.list(SEGMENTS, None)? {
+        let object = object?;
+        if let Some(made) = StoredSegment::made_as(&object.name) {
+            let objects = found.entry(made).or_default();
+            objects.push((object.name, object.size_bytes));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether all objects of a segment are there, as long as they were.
+fn has_all(segment: &StoredSegment, found: &Objects) -> bool {
+    let names = segment.object_names().unwrap_or_default();
+    let sizes = segment.stored.objects.iter().map(|it| it.size_bytes);
+    names.into_iter().zip(sizes).eq(found.iter().cloned())
+}
+
+/// Whether an error is about an object alone, of which the others are none the worse.
+fn is_of_object(error: &VaultError) -> bool {
+    match error {
+        VaultError::Wrap { source, .. } => !matches!(
+            source,
+            WrapError::NoIdentity { .. } | WrapError::NotBuiltIn | WrapError::Io(_)
+        ),
+        VaultError::Object { .. } => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,188 @@
+//! What is left of a catalog of which versions are lost.
+
+use std::collections::{HashMap, HashSet};
+
+use apograph_manifest::FileName;
+use apograph_store::Store;
+
+use crate::catalog::decode;
+use crate::change::CatalogChange;
+use crate::contents::{CatalogSegment, Settings, Since};
+use crate::error::{Result, VaultError};
+use crate::segment::StoredSegment;
+use crate::version::{
+    CATALOG, Scope, Unreadable, VERSION_MAX_BYTES, Version, VersionReader, version_name,
+    version_number,
+};
+
+/// What the versions say that can be read.
+#[derive(Default)]
+pub(super) struct Remains {
+    /// The segments in the chain, in any order.
+    pub(super) live: Vec<StoredSegment>,
+    /// Those that have left it and are not gone, each with the version that it left with.
+    pub(super) left: Vec<(StoredSegment, u64)>,
+    /// The names of such that have left it or are gone, be it that nothing else is known of them.
+    pub(super) dropped: HashSet<FileName>,
+    pub(super) settings: Settings,
+    /// The number of the newest version, be it one that cannot be read; 0 where there is none.
+    pub(super) newest: u64,
+    /// The numbers that are free between two versions, each the first one after a version.
+    pub(super) holes: Vec<u64>,
+    /// The versions that are needed and cannot be read, and why.
+    pub(super) lost: Vec<(u64, VaultError)>,
+}
+
+/// The changes of a version, in their order.
+type Changes = Vec<(u64, CatalogChange)>;
+
+impl Remains {
+    /// Reads the versions from the newest one back to one that needs no other.
+    pub(super) fn read(store: &dyn Store) -> Result<Self> {
+        let mut numbers = Vec::new();
+        for object in store.list(CATALOG, None)? {
+            numbers.extend(version_number(&object?.name));
+        }
+        let mut remains = Self {
+            newest: numbers.last().copied().unwrap_or_default(),
+            holes: holes(store, &numbers)?,
+            ..Self::default()
+        };
+        // From the newest to the oldest.
+        let (mut changes, mut whole) = (Vec::new(), Changes::new());
+        let mut number = remains.newest;
+        let oldest = numbers.first().copied().unwrap_or_default().max(1);
+        while number >= oldest {
+            let (scope, mut found) = match read_version(store, number) {
+                Ok(found) => found,
+                Err(error @ VaultError::Catalog { .. }) => {
+                    remains.lost.push((number, error));
+                    number -= 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            number = match scope {
+                Scope::Whole => {
+                    whole = found;
+                    break;
+                }
+                Scope::Since(whole) if whole.number < number => whole.number,
+                _ => number - 1,
+            };
+            found.reverse();
+            changes.append(&mut found);
+        }
+        if number < oldest {
+            // Nothing says what was before.
+            let detail = "no version before it is there".into();
+            let (place, version) = (store.place(), oldest);
+            let error = VaultError::Catalog {
+                place,
+                version,
+                detail,
+            };
+            remains.lost.push((oldest, error));
+        }
+        changes.reverse();
+        remains.take(changes, whole)?;
+        Ok(remains)
+    }
+
+    fn take(&mut self, changes: Changes, whole: Changes) -> Result<()> {
+        let (mut since, mut merged) = (Since::default(), HashMap::new());
+        for (version, change) in changes {
+            match &change {
+                CatalogChange::Merged { into, of } => {
+                    self.dropped.extend(of.iter().cloned());
+                    merged.insert(into.name().clone(), (**into).clone());
+                }
+                CatalogChange::Removed { segments } | CatalogChange::Gone { segments } => {
+                    self.dropped.extend(segments.iter().cloned());
+                }
+                _ => {}
+            }
+            since.add(version, change);
+        }
+        let (live, left) = (&mut self.live, &mut self.left);
+        let mut each = |segment| {
+            let name = match &segment {
+                CatalogSegment::Live(segment) | CatalogSegment::Left(segment, _) => segment.name(),
+            };
+            merged.remove(name);
+            match segment {
+                CatalogSegment::Live(segment) => live.push(segment),
+                CatalogSegment::Left(segment, with) => left.push((segment, with)),
+            }
+            Ok(())
+        };
+        for (_, change) in whole {
+            since.apply(change, &mut self.settings, &mut each)?;
+        }
+        since.finish(&mut self.settings, &mut each)?;
+        let dropped = &mut self.dropped;
+        dropped.extend(self.left.iter().map(|(segment, _)| segment.name().clone()));
+        // Of what these are made nothing else is known.
+        let mut merged: Vec<_> = merged.into_values().collect();
+        merged.retain(|segment| !dropped.contains(segment.name()));
+        self.live.append(&mut merged);
+        Ok(())
+    }
+}
+
+/// The numbers that are free right after a version on which somebody may have built.
+fn holes(store: &dyn Store, numbers: &[u64]) -> Result<Vec<u64>> {
+    let mut holes = Vec::new();
+    for pair in numbers.windows(2) {
+        let [before, after] = [pair[0], pair[1]];
+        if before + 1 == after {
+            continue;
+        }
+        // What took the number of a lost version is empty, and nobody's base.
+        match read_version(store, before) {
+            Ok((Scope::Whole, changes)) if changes.is_empty() && before > 1 => {}
+            Ok(_) => holes.push(before + 1),
+            Err(VaultError::Catalog { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(holes)
+}
+
+/// What a version repeats, and its changes with those that it repeats.
+fn read_version(store: &dyn Store, number: u64) -> Result<(Scope, Changes)> {
+    let damaged = |detail: &str| VaultError::Catalog {
+        place: store.place(),
+        version: number,
+        detail: detail.into(),
+    };
+    let bytes = store.read(&version_name(number)?, VERSION_MAX_BYTES)?;
+    let bytes = bytes.ok_or_else(|| damaged("it is missing"))?;
+    let unreadable = |error| match error {
+        Unreadable::Damaged => damaged("it is not what was written"),
+        detail => VaultError::TooNew {
+            place: store.place(),
+            version: number,
+            detail: detail.into(),
+        },
+    };
+    // To its end, before any of it counts.
+    let Version {
+        head, own, since, ..
+    } = Version::decode(&bytes).map_err(unreadable)?;
+    if head.number != number {
+        return Err(damaged("it is another one"));
+    }
+    let mut lines = since;
+    if head.scope == Scope::Whole {
+        let mut reader = VersionReader::open(&bytes).map_err(unreadable)?;
+        while let Some(line) = reader.repeated().map_err(unreadable)? {
+            lines.push(line);
+        }
+    } else {
+        lines.extend(own);
+    }
+    let lines = lines.iter();
+    let changes = lines.map(|line| Ok((number, decode(store, number, line)?)));
+    Ok((head.scope, changes.collect::<Result<_>>()?))
+}
