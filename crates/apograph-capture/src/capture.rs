@@ -19,6 +19,7 @@ use apograph_repository::{
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::job::Job;
+use crate::look::Looking;
 use crate::request::{Captured, Options};
 
 /// So often another writer to a vault may be faster.
@@ -174,6 +175,13 @@ fn captured<'a>(
 ) -> Result<Captured> {
     let repository = held.repository();
     let (notes, are_notes_new) = notes_of(repository, context.monitor)?;
+    let looking = Looking {
+        database,
+        repository,
+        context,
+        id: notes.id,
+        looked_at: Cell::default(),
+    };
     let job = Job {
         notes,
         are_notes_new,
@@ -183,13 +191,13 @@ fn captured<'a>(
         options,
         context,
         now: context.clock.now(),
-        looked_at: Cell::default(),
+        looking,
     };
     let captured = job.run()?;
     // Every commit before an instant is in the repository, be it that none was new. Where that
     // cannot be written the backup is none the worse.
     let notes = Notes {
-        looked_until: Some(job.looked_at.get()),
+        looked_until: Some(job.looking.looked_at.get()),
         ..job.notes.clone()
     };
     if let Err(error) = held.write_notes(database.mode(), &notes) {

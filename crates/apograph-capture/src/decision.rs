@@ -112,7 +112,7 @@ impl<'a> Job<'a> {
     }
 
     fn increment(&self, seen: Seen, start: LogPosition) -> Result<Option<Captured>> {
-        let (moment, known) = (self.moment(&seen.live)?, seen.known);
+        let (moment, known) = (self.looking.moment(&seen.live)?, seen.known);
         let (engines, image) = (seen.live.headers.engines(), seen.live.headers.checkpoint);
         let mut log = seen.live.log;
         let spans = matches!(seen.resume, Ok(ResumePoint::Before(_)));
@@ -121,7 +121,7 @@ impl<'a> Job<'a> {
                 break;
             };
             let tail = folder.from(start)?;
-            let (state, reopened) = self.timeline_at(&folder, start, spans)?;
+            let (state, reopened) = self.looking.timeline_at(&folder, start, spans)?;
             let captured = CapturedTail::read(&tail, start, state, self.context_again(attempt))?;
             if captured.is_unsettled && attempt < SETTLE_ATTEMPTS {
                 drop(tail);

@@ -45,7 +45,7 @@ impl<'a> Job<'a> {
         let access = self.held.staged_access(self.database.mode());
         let copy = self.database.copy(target, access, self.context)?;
         let resume = seen.resume.ok();
-        let before = self.moment(&seen.live)?;
+        let before = self.looking.moment(&seen.live)?;
         let image = ImageIdentity::of(copy.image.headers());
         // An image that was there when the database was looked at goes with what was seen then. In
         // generation 1 nothing has to be left beside it.
@@ -243,7 +243,7 @@ impl<'a> Job<'a> {
             return Ok(Some(Moment::of_image(image)));
         }
         let now = match Live::of(self.database, None, self.context) {
-            Ok(live) => Some(self.moment(&live)?),
+            Ok(live) => Some(self.looking.moment(&live)?),
             Err(CaptureError::LogElsewhere { .. }) => None,
             Err(error) => return Err(error),
         };
@@ -279,7 +279,7 @@ impl<'a> Job<'a> {
     ) -> Result<Option<Rest>> {
         let log = &after.log;
         let tail = log.from(start)?;
-        let (state, reopened) = self.timeline_at(log, start, spans)?;
+        let (state, reopened) = self.looking.timeline_at(log, start, spans)?;
         let rest = match CapturedTail::read(&tail, start, state, self.context) {
             Ok(rest) if rest.end < after.start => match rest.cut_off(&tail)? {
                 None => rest,

@@ -6,7 +6,9 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_io::{Access, Context, Folder, IoError, StagedFile, Steps};
-use apograph_manifest::{FileName, IncrementOf, Segment, SegmentContent, SegmentRecord, Unknown};
+use apograph_manifest::{
+    FileName, IncrementOf, Segment, SegmentContent, SegmentRecord, TimeSpan, Unknown,
+};
 use apograph_repository::{NewSegment, Summary, Surroundings, read_log};
 use apograph_wal::{
     GroupHead, LogEndCause, LogFile, LogTail, PartOf, Place, PlacedEvent, Runs, TimelineState,
@@ -155,6 +157,21 @@ impl CapturedTail {
             offset: offset.unwrap_or_default(),
             detail: "the commits that were captured from there are not there any more".into(),
         }
+    }
+
+    /// How many commits are in it.
+    pub(crate) const fn commits(&self) -> u64 {
+        self.summary.commits()
+    }
+
+    /// When they were made, as far as the log says it.
+    pub(crate) const fn committed(&self) -> Option<TimeSpan> {
+        self.summary.committed()
+    }
+
+    /// How many bytes of the log they are.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.runs.total_bytes()
     }
 
     /// Whether there is no commit in it.

@@ -3,20 +3,20 @@
 use std::cell::Cell;
 
 use apograph_format::{
-    Epoch, Generation, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
+    Epoch, LogPosition, SegmentFlags, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_io::{Context, Folder};
-use apograph_manifest::{Nonce, Notes as RepositoryNotes, SegmentContent};
+use apograph_manifest::{Nonce, Notes as RepositoryNotes};
 use apograph_repository::{Addition, HeldRepository, LogNotes, NewSegment, Repository, next_name};
-use apograph_wal::{LogFolder, LogTail, TimelineState};
+use apograph_wal::{LogFolder, LogTail};
 
 use crate::continuity::evidence_of;
 use crate::database::Database;
 use crate::error::Result;
-use crate::image_place::{is_begun_anew, is_fresh};
 use crate::increment::{CapturedTail, Framing};
 use crate::live::Moment;
 use crate::log_notes::Notes;
+use crate::look::Looking;
 use crate::patience::pause;
 use crate::request::{Captured, Options};
 
@@ -32,8 +32,7 @@ pub(crate) struct Job<'a> {
     /// Whether they are to be written.
     pub(crate) are_notes_new: bool,
     pub(crate) now: UnixMillis,
-    /// Every commit before this instant was in the log, or in the image, that was looked at last.
-    pub(crate) looked_at: Cell<UnixMillis>,
+    pub(crate) looking: Looking<'a>,
 }
 
 /// The end of the chain in the log, for what a publish leaves beside it.
@@ -76,40 +75,6 @@ impl<'a> Job<'a> {
     /// The first epoch of an increment after the last segment.
     pub(crate) fn next_start(&self) -> Epoch {
         self.last_end_epoch().next().unwrap_or_default()
-    }
-
-    /// The timeline where the chain goes on, and whether another process than the image's began
-    /// the log there.
-    pub(crate) fn timeline_at(
-        &self,
-        log: &LogFolder,
-        start: LogPosition,
-        spans: bool,
-    ) -> Result<(TimelineState, bool)> {
-        if spans {
-            return Ok((self.repository.timeline_across_last(), false));
-        }
-        let mut state = self.repository.timeline_at_end();
-        let last = self.repository.chain().entries().last();
-        let full = last.and_then(|last| match &last.content {
-            Some(SegmentContent::Full(full)) => Some(full),
-            _ => None,
-        });
-        let old_image = full.filter(|full| {
-            log.generation() == Generation::One
-                && full.image.iteration > 0
-                && start == log.recovery_start(None)
-        });
-        let is_begun_anew = match old_image {
-            Some(full) => is_fresh(log)? && is_begun_anew(&log.from(start)?, full.base.epoch)?,
-            None => false,
-        };
-        // Also where it was found out earlier: the segment itself has to say so.
-        let reopened = state.process_ended || is_begun_anew;
-        if reopened {
-            state.end_process();
-        }
-        Ok((state, reopened))
     }
 
     pub(crate) fn end_timeline(&self) -> Timeline {
@@ -160,7 +125,7 @@ impl<'a> Job<'a> {
             return Ok(self.up_to_date());
         };
         // All of it was read to look for the end of the chain, or after that.
-        let (looked_at, context) = (self.looked_at.get(), self.context.again());
+        let (looked_at, context) = (self.looking.looked_at.get(), self.context.again());
         let chain_end = end.map(|end| (end.log, end.position));
         let evidence = evidence_of(&last, chain_end, moment, looked_at, context)?;
         let image_bytes = self.database.size_bytes()?;

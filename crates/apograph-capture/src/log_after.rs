@@ -115,7 +115,9 @@ impl Job<'_> {
             };
             let headers = copy.image.headers();
             let written = self.database.written()?;
-            let is_older = self.is_older_than_image(&refreshed, headers, written)?;
+            let is_older = self
+                .looking
+                .is_older_than_image(&refreshed, headers, written)?;
             let ImagePlace { start, is_exact } =
                 ImagePlace::find(&refreshed, headers, is_older, self.context.threads)?;
             let held = match is_exact {

@@ -1,18 +1,25 @@
 //! What a capture looks at: the database, its log, what lies beside it for this repository.
 
+use std::cell::Cell;
 use std::time::SystemTime;
 
-use apograph_format::{DatabaseHeaders, Generation, Lsn};
-use apograph_manifest::{ImageIdentity, ManifestError, Nonce, SegmentContent, read_marker};
-use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder};
+use apograph_format::{DatabaseHeaders, Generation, LogPosition, Lsn, UnixMillis};
+use apograph_io::Context;
+use apograph_manifest::{
+    ImageIdentity, ManifestError, Nonce, RepositoryId, SegmentContent, read_marker,
+};
+use apograph_repository::Repository;
+use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, TimelineState};
 
 use crate::chain_break::ChainBreak;
 use crate::continuity::{Beside, ResumePoint, find, known_publish, proved_from};
+use crate::database::Database;
 use crate::error::{CaptureError, Result};
+use crate::image_place::{is_begun_anew, is_fresh};
 use crate::job::Job;
 use crate::live::{Live, Moment};
 use crate::log_notes::stamp_of;
-use crate::patience::{Patience, SETTLE_ATTEMPTS};
+use crate::patience::{Patience, SETTLE_ATTEMPTS, pause};
 use crate::remains::{is_older_than_image, is_settled};
 use crate::request::Kind;
 use crate::retention_hold::RetentionHold;
@@ -32,12 +39,12 @@ impl<'a> Job<'a> {
         hold: &mut Option<RetentionHold<'a>>,
         settling: &mut Patience,
     ) -> Result<Seen> {
-        let seen = self.look(settling)?;
+        let seen = self.looking.look(settling)?;
         match &seen.live.log {
             Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
                 let mode = self.database.mode();
                 *hold = RetentionHold::begin(log, mode, self.now, self.context);
-                self.look(settling)
+                self.looking.look(settling)
             }
             _ => Ok(seen),
         }
@@ -49,17 +56,30 @@ impl<'a> Job<'a> {
         let has_others = entries.any(|entry| entry.generation() == Some(log.generation()));
         self.options.kind != Kind::Incremental && !has_others
     }
+}
 
+/// What looks, and at what. It writes nothing.
+pub(crate) struct Looking<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) repository: &'a Repository,
+    pub(crate) context: Context<'a>,
+    /// The id of the repository.
+    pub(crate) id: RepositoryId,
+    /// Every commit before this instant was in the log, or in the image, that was looked at last.
+    pub(crate) looked_at: Cell<UnixMillis>,
+}
+
+impl Looking<'_> {
     /// A checkpoint that is under way, and a commit that is being logged, look like another history
     /// for a moment; and what a close has not removed yet, like another log.
-    fn look(&self, settling: &mut Patience) -> Result<Seen> {
+    pub(crate) fn look(&self, settling: &mut Patience) -> Result<Seen> {
         let mut attempt = 0;
         loop {
             let seen = self.look_near()?;
             attempt += 1;
             let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
             if may_pass && attempt <= SETTLE_ATTEMPTS {
-                self.pause()?;
+                pause(self.context)?;
             } else if !(self.is_in_between(&seen)? && settling.wait(self.context)?) {
                 return Ok(seen);
             }
@@ -150,12 +170,46 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// The timeline where the chain goes on, and whether another process than the image's began
+    /// the log there.
+    pub(crate) fn timeline_at(
+        &self,
+        log: &LogFolder,
+        start: LogPosition,
+        spans: bool,
+    ) -> Result<(TimelineState, bool)> {
+        if spans {
+            return Ok((self.repository.timeline_across_last(), false));
+        }
+        let mut state = self.repository.timeline_at_end();
+        let last = self.repository.chain().entries().last();
+        let full = last.and_then(|last| match &last.content {
+            Some(SegmentContent::Full(full)) => Some(full),
+            _ => None,
+        });
+        let old_image = full.filter(|full| {
+            log.generation() == Generation::One
+                && full.image.iteration > 0
+                && start == log.recovery_start(None)
+        });
+        let is_begun_anew = match old_image {
+            Some(full) => is_fresh(log)? && is_begun_anew(&log.from(start)?, full.base.epoch)?,
+            None => false,
+        };
+        // Also where it was found out earlier: the segment itself has to say so.
+        let reopened = state.process_ended || is_begun_anew;
+        if reopened {
+            state.end_process();
+        }
+        Ok((state, reopened))
+    }
+
     /// What lies in the log folder for this repository.
     fn beside(&self) -> Result<Beside> {
         let Some(folder) = self.database.log_folder()? else {
             return Ok(Beside::default());
         };
-        let marker = read_marker(&folder, self.notes.id).map_err(|error| match error {
+        let marker = read_marker(&folder, self.id).map_err(|error| match error {
             ManifestError::Io(error) => CaptureError::Io(error),
             other => CaptureError::Cursor(other),
         })?;

@@ -25,6 +25,7 @@ mod lost;
 mod monitors;
 mod older_files;
 mod pacing;
+mod pending;
 mod places;
 mod publishing;
 mod remains;
