@@ -2,7 +2,7 @@
 //! with a full backup, or there is nothing to do; and when it looks again.
 
 use apograph_format::{LogPosition, SegmentFlags, WithCauses};
-use apograph_wal::WalError;
+use apograph_wal::{LogFolder, WalError};
 
 use crate::chain_break::ChainBreak;
 use crate::continuity::ResumePoint;
@@ -50,6 +50,30 @@ impl<'a> Job<'a> {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Looks again once the log is held: what was removed before that is gone.
+    fn look_and_hold(
+        &self,
+        hold: &mut Option<RetentionHold<'a>>,
+        settling: &mut Patience,
+    ) -> Result<Seen> {
+        let seen = self.looking.look(settling)?;
+        match &seen.live.log {
+            Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
+                let mode = self.database.mode();
+                *hold = RetentionHold::begin(log, mode, self.now, self.context);
+                self.looking.look(settling)
+            }
+            _ => Ok(seen),
+        }
+    }
+
+    /// Whether this is the first backup of the log's generation.
+    fn begins_chain(&self, log: &LogFolder) -> bool {
+        let mut entries = self.repository.chain().entries().iter();
+        let has_others = entries.any(|entry| entry.generation() == Some(log.generation()));
+        self.options.kind != Kind::Incremental && !has_others
     }
 
     /// `None` where the database was opened or closed meanwhile.

@@ -16,13 +16,10 @@ use crate::continuity::{Beside, ResumePoint, find, known_publish, proved_from};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
 use crate::image_place::{is_begun_anew, is_fresh};
-use crate::job::Job;
 use crate::live::{Live, Moment};
 use crate::log_notes::stamp_of;
 use crate::patience::{Patience, SETTLE_ATTEMPTS, pause};
 use crate::remains::{is_older_than_image, is_settled};
-use crate::request::Kind;
-use crate::retention_hold::RetentionHold;
 
 /// The live database as it was found, and where the chain goes on in it.
 pub(crate) struct Seen {
@@ -30,32 +27,6 @@ pub(crate) struct Seen {
     /// The publish that the repository knows.
     pub(crate) known: Option<Nonce>,
     pub(crate) resume: std::result::Result<ResumePoint, ChainBreak>,
-}
-
-impl<'a> Job<'a> {
-    /// Looks again once the log is held: what was removed before that is gone.
-    pub(crate) fn look_and_hold(
-        &self,
-        hold: &mut Option<RetentionHold<'a>>,
-        settling: &mut Patience,
-    ) -> Result<Seen> {
-        let seen = self.looking.look(settling)?;
-        match &seen.live.log {
-            Some(log) if seen.live.cursor.is_none() && hold.is_none() && self.begins_chain(log) => {
-                let mode = self.database.mode();
-                *hold = RetentionHold::begin(log, mode, self.now, self.context);
-                self.looking.look(settling)
-            }
-            _ => Ok(seen),
-        }
-    }
-
-    /// Whether this is the first backup of the log's generation.
-    fn begins_chain(&self, log: &LogFolder) -> bool {
-        let mut entries = self.repository.chain().entries().iter();
-        let has_others = entries.any(|entry| entry.generation() == Some(log.generation()));
-        self.options.kind != Kind::Incremental && !has_others
-    }
 }
 
 /// What looks, and at what. It writes nothing.

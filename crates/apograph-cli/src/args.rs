@@ -4,6 +4,7 @@ mod values;
 
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use apograph_format::{Lsn, PointName, UnixMillis};
 use apograph_io::{Pace, Threads};
@@ -13,7 +14,7 @@ use apograph_repository::vault::Packing;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use self::values::{compress, instant, rate, repository, threads};
+use self::values::{compress, duration, instant, rate, repository, threads};
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Restore(Restore),
     List(List),
     Verify(Verify),
+    Status(StatusOf),
     Log(Log),
     Copy(Copy),
     Compact(Compact),
@@ -74,7 +76,11 @@ impl Command {
             | Self::Restore(_)
             | Self::Verify(_)
             | Self::Rebuild(_) => true,
-            Self::List(_) | Self::Log(_) | Self::Inspect(_) | Self::Completions { .. } => false,
+            Self::List(_)
+            | Self::Log(_)
+            | Self::Inspect(_)
+            | Self::Status(_)
+            | Self::Completions { .. } => false,
         }
     }
 
@@ -91,6 +97,7 @@ impl Command {
             Self::Verify(words) => &[&words.repo],
             Self::Log(words) => &[&words.repo],
             Self::Rebuild(words) => &[&words.repo],
+            Self::Status(words) => &[&words.repo],
             Self::Inspect(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()
@@ -466,4 +473,32 @@ pub(crate) struct Rebuild {
     pub(crate) recipients: RecipientArgs,
     #[command(flatten)]
     pub(crate) limits: Limits,
+}
+
+/// Show how far behind its database a repository is, and whether a limit is passed
+///
+/// Exits with 10 where one is: for a timer, or a watchdog. Opens no segment, and writes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  apograph status backups --db people.grafeo --max-lag 15m --max-age 26h --max-unverified 8d
+  apograph status s3://bucket/people --prometheus > /var/lib/node_exporter/people.prom")]
+pub(crate) struct StatusOf {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository())]
+    pub(crate) repo: Location,
+    /// Look into this database too, for what is in no backup yet
+    #[arg(long, value_name = "DB")]
+    pub(crate) db: Option<PathBuf>,
+    /// For how long there may be commits that are in no backup: 90s, 15m, 26h, 8d
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) max_lag: Option<Duration>,
+    /// How old the last full backup may be
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) max_age: Option<Duration>,
+    /// For how long a segment may be unverified
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) max_unverified: Option<Duration>,
+    /// Print the figures for Prometheus
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) prometheus: bool,
 }

@@ -23,6 +23,7 @@ mod recipients;
 mod restore;
 mod segments;
 mod session;
+mod status;
 mod table;
 mod verify;
 
@@ -118,6 +119,7 @@ fn carry_out(session: &Session<'_>, command: &Command) -> Result<Report, Failure
         Command::Log(words) => log::run(session, words),
         Command::Inspect(words) => inspect::run(session, words),
         Command::Rebuild(words) => rebuild::run(session, words),
+        Command::Status(words) => status::run(session, words),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
 }

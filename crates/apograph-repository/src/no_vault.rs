@@ -53,6 +53,10 @@ impl VaultSegments {
         match *self {}
     }
 
+    pub(crate) fn folder(&self) -> Option<&Folder> {
+        match *self {}
+    }
+
     pub(crate) fn fetch(
         &self,
         _name: &FileName,

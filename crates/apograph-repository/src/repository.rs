@@ -343,6 +343,19 @@ impl Repository {
         folder.flat_map(|folder| self.temporaries.iter().map(|name| folder.at(name)))
     }
 
+    /// The bytes that are free on the file system of the repository; `None` in an object store.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Io`].
+    pub fn bytes_free(&self) -> Result<Option<u64>> {
+        let folder = match &self.place {
+            SegmentPlace::Folder(folder) => Some(folder),
+            SegmentPlace::Vault(vault) => vault.folder(),
+        };
+        Ok(folder.map(Folder::bytes_free).transpose()?)
+    }
+
     /// A segment's file; in a vault it has none.
     pub fn file_of<'a>(&'a self, segment: &'a Segment) -> Option<At<'a>> {
         self.folder().map(|folder| folder.at(&segment.file))

@@ -44,6 +44,14 @@ impl VaultPlace {
         })
     }
 
+    /// The folder; `None` of a store.
+    pub(crate) const fn folder(&self) -> Option<&Folder> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            Self::Store(_) => None,
+        }
+    }
+
     /// Its path, or its address.
     pub(crate) fn path(&self) -> PathBuf {
         match self {

@@ -124,6 +124,11 @@ impl VaultSegments {
         self.place.path()
     }
 
+    /// Its folder, where it is in one.
+    pub(crate) fn folder(&self) -> Option<&Folder> {
+        self.place.folder()
+    }
+
     /// How the objects of a segment are made; `None` where there is no such segment.
     pub(crate) fn wrapping(&self, name: &FileName) -> Option<Wrapping> {
         Some(self.stored.get(name)?.wrapping)

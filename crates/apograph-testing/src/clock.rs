@@ -20,6 +20,13 @@ struct Told {
 }
 
 impl ManualClock {
+    /// A clock that has got to an instant, of 2024 or later.
+    pub fn at(instant: UnixMillis) -> Self {
+        let clock = Self::default();
+        clock.pass(Duration::from_millis(instant.get() - BEGUN.get()));
+        clock
+    }
+
     /// Lets time pass.
     pub fn pass(&self, time: Duration) {
         self.told().running += time;

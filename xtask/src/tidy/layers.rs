@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("apograph-capture", BELOW_BOTH_WAYS),
     ("apograph-restore", BELOW_BOTH_WAYS),
+    ("apograph-operate", ABOVE_BOTH_WAYS),
     ("apograph", LIBRARY),
     ("apograph-cli", LIBRARY),
 ];
@@ -46,6 +47,15 @@ const BELOW_BOTH_WAYS: &[&str] = &[
     "apograph-wal",
     "apograph-repository",
 ];
+/// What the operation of repositories stands on.
+const ABOVE_BOTH_WAYS: &[&str] = &[
+    "apograph-format",
+    "apograph-io",
+    "apograph-manifest",
+    "apograph-repository",
+    "apograph-capture",
+    "apograph-restore",
+];
 /// Every layer of the library.
 const LIBRARY: &[&str] = &[
     "apograph-format",
@@ -55,6 +65,7 @@ const LIBRARY: &[&str] = &[
     "apograph-repository",
     "apograph-capture",
     "apograph-restore",
+    "apograph-operate",
 ];
 
 /// Other packages that may use every layer.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use apograph_format::UnixMillis;
 #[cfg(feature = "cloud")]
@@ -27,6 +28,24 @@ pub(super) fn compress(text: &str) -> Result<Packing, String> {
     level
         .map(Packing::Zstd)
         .ok_or_else(|| "it is `none`, or 1 to 19".to_owned())
+}
+
+/// A number with a unit.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "it is a number with a unit: 90s, 15m, 26h or 8d".to_owned();
+    let (unit_at, unit) = text.char_indices().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number = text.get(..unit_at).unwrap_or_default();
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| is_plain).ok_or_else(wrong)?;
+    let seconds = number.checked_mul(seconds).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// A repository is a folder, or the same as a `file://` URL, or a vault in an object store.

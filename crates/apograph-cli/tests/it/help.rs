@@ -13,13 +13,17 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-const COMMANDS: [&str; 9] = [
-    "compact",
+const COMMANDS: [&str; 13] = [
+    "init",
     "backup",
     "restore",
     "list",
     "verify",
+    "status",
     "log",
+    "copy",
+    "compact",
+    "recipients",
     "inspect",
     "rebuild",
     "completions",

@@ -9,3 +9,4 @@ mod encryption;
 mod help;
 mod mistakes;
 mod places;
+mod status;

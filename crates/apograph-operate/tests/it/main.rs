@@ -1,0 +1,3 @@
+//! How repositories stand.
+
+mod status;
