@@ -23,7 +23,7 @@ use crate::merged_file::{MERGED, MergedFile};
 use crate::segment::{IncrementFile, StoredFile};
 use crate::segment_defect::SegmentDefect;
 use crate::summary::Surroundings;
-use crate::timelines::{advance, timeline_behind};
+use crate::timelines::{advance, are_same_spans, timeline_behind};
 use crate::vault_segments::VaultSegments;
 
 /// A vault whose increments are merged.
@@ -132,6 +132,9 @@ impl Merging<'_> {
         };
         let mut found = log.summary.content(surroundings, &log.state);
         found.captures = content.captures.clone();
+        if are_same_spans(self.entries, &content.stretches, &found.stretches) {
+            found.stretches.clone_from(&content.stretches);
+        }
         if !is_whole || found != *content {
             return Err(differs());
         }

@@ -1,7 +1,7 @@
 //! The timeline between two segments, from their records alone.
 
 use apograph_format::{Epoch, Point, Timeline};
-use apograph_manifest::{ChainEntry, FullContent, FullOf, SegmentContent};
+use apograph_manifest::{ChainEntry, FullContent, FullOf, SegmentContent, TimelineSpan};
 use apograph_wal::TimelineState;
 
 /// The timeline after some entries from the start of a chain.
@@ -48,6 +48,34 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
             state.process_ended = increment.process_ended;
         }
         _ => {}
+    }
+}
+
+/// Whether what was read of an increment is what its record says of timelines. Where the segments
+/// before the first full backup of a chain were removed, nothing that is left tells where the timeline
+/// began that goes on across it.
+pub fn are_same_spans(
+    entries: &[ChainEntry],
+    recorded: &[TimelineSpan],
+    found: &[TimelineSpan],
+) -> bool {
+    let front = entries.first().and_then(|it| it.content.as_ref());
+    let removed = match front {
+        Some(SegmentContent::Full(full)) => full.continues.then_some(full.base.timeline),
+        _ => None,
+    };
+    match (recorded.split_first(), found.split_first()) {
+        (Some((known, rest)), Some((first, others)))
+            if !known.opens && removed == Some(known.timeline) =>
+        {
+            let base = known.base;
+            let first = TimelineSpan {
+                base,
+                ..first.clone()
+            };
+            *known == first && rest == others
+        }
+        _ => recorded == found,
     }
 }
 

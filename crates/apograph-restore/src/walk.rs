@@ -7,7 +7,7 @@ use apograph_io::{Context, IoError, Steps};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, advance,
-    check_beside, check_end, check_file,
+    are_same_spans, check_beside, check_end, check_file,
 };
 use apograph_wal::{PlacedEvent, TimelineState};
 
@@ -306,12 +306,13 @@ impl Increment<'_> {
         }
         let found = log.summary;
         let flags = header.flags;
+        let entries = step.repository.chain().entries();
         let is_as_recorded = known.is_none_or(|known| {
             // A base in the middle of it, or at its front, stands for what the record counts.
             if known.overlap_bytes != overlap_bytes || step.spans_base {
                 return true;
             }
-            known.stretches[..] == *found.stretches()
+            are_same_spans(entries, &known.stretches, found.stretches())
                 && known.commits == found.commits()
                 && known.committed() == found.committed()
                 && known.repeats == flags.repeats

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use apograph_capture::{Captured, Kind, Options, Result, capture};
-use apograph_format::SegmentKind;
+use apograph_format::{Epoch, SegmentKind};
 use apograph_io::{Context, FileLock, Folder, Mode, RealDisk, SystemClock};
-use apograph_manifest::SegmentContent;
+use apograph_manifest::{Segment, SegmentContent};
 use apograph_repository::vault::store::FolderStore;
 use apograph_repository::vault::wrap::{Identities, Recipients};
 use apograph_repository::vault::{Catalog, CatalogChange};
@@ -19,6 +19,7 @@ use apograph_testing::keys::{ALICE, BOB};
 use apograph_testing::store::{FaultyStore, RequestKind, StoreFault};
 
 use crate::captured::added;
+use crate::checkpoints_v1::{commit, log};
 use crate::live::Live;
 
 const SOURCE: &str = "08_torn_tail/source";
@@ -298,4 +299,40 @@ fn a_chain_goes_on_after_increments_were_merged() {
             }
         }
     }
+}
+
+/// Generation 1: old segments leave a vault up to a full backup that goes on from them. At which epoch
+/// its timeline began is told by the records of the increments alone then, and those are merged.
+#[test]
+fn a_chain_goes_on_after_its_beginning_was_removed() {
+    let live = Live::of(V1, "10_live/source");
+    init_vault(live.repository(), every_core()).expect("a vault");
+    live.added(Kind::Auto);
+    live.checkpoint_whole(|image| image.epoch = Epoch::new(8));
+    live.added(Kind::Full);
+    for epoch in [9, 10, 11] {
+        log(&live, &commit(epoch, b"value"));
+        assert_eq!(live.added(Kind::Incremental).len(), 1);
+    }
+    let opened = Repository::open(live.repository(), every_core()).expect("a vault");
+    let entries = opened.chain().entries().iter();
+    let before: Vec<_> = entries.map(|entry| entry.segment.clone()).collect();
+    let is_full = |it: &&Segment| it.kind == SegmentKind::Full;
+    let newest = before.iter().rev().find(is_full).expect("a full backup");
+    let old = before.iter().take_while(|it| it.file != newest.file);
+    let segments: Vec<_> = old.map(|it| it.file.clone()).collect();
+    assert!(segments.len() > 1);
+    let store = objects(&live);
+    let mut catalog = Catalog::open(&store, &SystemClock, "another").expect("opened");
+    let removed = CatalogChange::Removed { segments };
+    catalog
+        .commit(vec![removed], &mut |_| None)
+        .expect("the only writer");
+    assert!(merge(live.repository()) >= 2);
+    let opened = Repository::open(live.repository(), every_core()).expect("a vault");
+    let ranges = opened.chain().restorable();
+    let ranges: Vec<_> = ranges.iter().map(|it| (it.from, it.to)).collect();
+    assert_eq!(ranges, [(Epoch::new(8), Epoch::new(11))]);
+    let again = live.capture(Kind::Incremental).expect("a capture");
+    assert!(matches!(again, Captured::UpToDate { .. }));
 }
