@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -56,31 +56,34 @@ impl Apograph {
         let output = command
             .output()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", self.program.display()));
-        let exit = output.status.code().unwrap_or(-1);
-        let is_error = output.stdout.is_empty();
-        let text = if is_error {
-            &output.stderr
-        } else {
-            &output.stdout
-        };
-        let text = String::from_utf8_lossy(text);
-        // Warnings stand before the object of an error.
-        let object = text.lines().rev().find(|line| line.starts_with('{'));
-        let mut json: Value = object
-            .and_then(|line| serde_json::from_str(line).ok())
-            .unwrap_or_else(|| panic!("exit {exit}, no JSON: {text}"));
-        if is_error {
-            json = json["error"].take();
-        }
-        Outcome { exit, json }
+        Outcome::of(&output)
     }
 
     /// Takes a backup; `mode` is `--full`, `--incremental` or nothing.
     #[track_caller]
     pub fn backup(&self, database: &Path, repository: &Path, mode: Option<&str>) -> Outcome {
+        self.run(Self::backup_words(database, repository, mode))
+    }
+
+    /// The words that take a backup.
+    pub(crate) fn backup_words<'w>(
+        database: &'w Path,
+        repository: &'w Path,
+        mode: Option<&'w str>,
+    ) -> impl Iterator<Item = &'w OsStr> {
         let words = ["backup".as_ref(), database.as_os_str(), "--repo".as_ref()];
         let words = words.into_iter().chain([repository.as_os_str()]);
-        self.run(words.chain(mode.map(OsStr::new)))
+        words.chain(mode.map(OsStr::new))
+    }
+
+    #[cfg(feature = "programs")]
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    #[cfg(feature = "programs")]
+    pub(crate) const fn surroundings(&self) -> &ProcessSurroundings {
+        &self.surroundings
     }
 
     /// Restores a database; no target is `--latest`.
@@ -116,6 +119,28 @@ impl Apograph {
 }
 
 impl Outcome {
+    /// Of a run that has ended.
+    #[track_caller]
+    pub(crate) fn of(output: &Output) -> Self {
+        let exit = output.status.code().unwrap_or(-1);
+        let is_error = output.stdout.is_empty();
+        let text = if is_error {
+            &output.stderr
+        } else {
+            &output.stdout
+        };
+        let text = String::from_utf8_lossy(text);
+        // Warnings stand before the object of an error.
+        let object = text.lines().rev().find(|line| line.starts_with('{'));
+        let mut json: Value = object
+            .and_then(|line| serde_json::from_str(line).ok())
+            .unwrap_or_else(|| panic!("exit {exit}, no JSON: {text}"));
+        if is_error {
+            json = json["error"].take();
+        }
+        Self { exit, json }
+    }
+
     /// The code of the error, or what was done: `full`, `incremental`, `up-to-date`.
     pub fn word(&self) -> &str {
         let key = if self.exit == 0 { "outcome" } else { "code" };

@@ -39,6 +39,8 @@ pub mod protocol;
 #[cfg(feature = "programs")]
 pub mod scenario;
 mod surroundings;
+#[cfg(feature = "programs")]
+mod traced;
 
 pub use command::{Apograph, Outcome};
 pub use driver::{Dump, Engine, EngineError, Taken};

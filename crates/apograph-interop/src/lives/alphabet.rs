@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::op::{Backup, Db, Name, Op, Small, Work};
+use super::op::{Backup, Db, Name, Op, Second, Small, Work};
+use crate::traced::SystemCall;
 
 /// How many things happen.
 const OPS: usize = 40;
@@ -94,7 +95,27 @@ const SOMETIMES: &[&[Kind]] = &[
     })],
     &[(4, |random, _| Op::ByOwner(random.bool()))],
     &[(2, |random, _| Op::Clock(random.i8(-30..30)))],
+    &[(8, |random, db| {
+        Op::BackupKilled(db, first(random), mode(random), system_call(random))
+    })],
+    &[(6, |random, db| {
+        Op::BackupBeside(db, first(random), second(random))
+    })],
+    &[
+        (5, |random, db| {
+            Op::Sleep(db, first(random), system_call(random))
+        }),
+        (5, |random, _| Op::Wake(random.bool())),
+    ],
     // What happens to repositories.
+    &[(4, |random, db| {
+        let killed_at = random.bool().then(|| system_call(random));
+        Op::CompactVault(db, first(random), killed_at)
+    })],
+    &[
+        (6, |random, db| Op::Prune(db, first(random))),
+        (6, |random, db| backup(db, first(random), Some("--full"))),
+    ],
     &[(2, |random, _| {
         Op::LoseSmall(random.u8(..REPOSITORIES), Small::Record)
     })],
@@ -161,6 +182,39 @@ fn backup_beside_readers(db: Db) -> Op {
         by: Name::Own,
         is_read: true,
     })
+}
+
+/// The first repository of a database mostly.
+fn first(random: &mut Rng) -> u8 {
+    u8::from(random.u8(..4) == 0)
+}
+
+/// The calls by which a command changes something, and about how many a backup makes of them.
+const CALLS: &[(&str, u32)] = &[
+    ("renameat2", 6),
+    ("fsync", 14),
+    ("write", 14),
+    ("unlinkat", 8),
+    ("openat", 120),
+    ("pwrite64", 6),
+    ("mkdirat", 3),
+    ("flock", 5),
+];
+
+fn system_call(random: &mut Rng) -> SystemCall {
+    let (name, count) = CALLS[random.usize(..CALLS.len())];
+    SystemCall {
+        name,
+        number: random.u32(1..=count),
+    }
+}
+
+fn second(random: &mut Rng) -> Second {
+    match random.u8(..3) {
+        0 => Second::Backup,
+        1 => Second::BackupOfCopy,
+        _ => Second::Compact,
+    }
 }
 
 fn mode(random: &mut Rng) -> Option<&'static str> {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::traced::SystemCall;
+
 /// A database of a life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Db {
@@ -85,6 +87,18 @@ pub(crate) enum Op {
     Backup(Backup),
     /// A backup is taken while a checkpoint is under way, that much after it began.
     BackupInCheckpoint(Db, Duration),
+    /// A backup is killed at one of its system calls.
+    BackupKilled(Db, u8, Option<&'static str>, SystemCall),
+    /// A backup is taken, and something else is done with the repository at the same time.
+    BackupBeside(Db, u8, Second),
+    /// A vault is made smaller days later, by a command that is killed or not.
+    CompactVault(Db, u8, Option<SystemCall>),
+    /// A backup into a vault falls asleep at one of its system calls.
+    Sleep(Db, u8, SystemCall),
+    /// It goes on, after days in which others went on or not.
+    Wake(bool),
+    /// The oldest chain of a vault is removed.
+    Prune(Db, u8),
     /// A small file of a repository is lost.
     LoseSmall(u8, Small),
     /// It is the one of an earlier moment.
@@ -107,6 +121,17 @@ pub(crate) struct Backup {
     pub(crate) by: Name,
     /// Whether others read the repository meanwhile.
     pub(crate) is_read: bool,
+}
+
+/// What is done at the same time as a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Second {
+    /// Another one of the same database.
+    Backup,
+    /// One of a copy of the database, which no lock keeps out.
+    BackupOfCopy,
+    /// A vault is made smaller; in a folder another backup.
+    Compact,
 }
 
 /// By what name a backup knows the database.

@@ -22,6 +22,14 @@ pub struct Report {
     pub unjudged: u64,
     /// How many increments of vaults were merged.
     pub merged: u64,
+    /// How many objects of vaults were deleted, and versions of their catalogs.
+    pub deleted: u64,
+    /// How many commands were killed.
+    pub killed: u64,
+    /// How many backups slept while others went on.
+    pub woken: u64,
+    /// How many old chains were removed from vaults.
+    pub pruned: u64,
     /// Why full backups were no increments, each the first time.
     pub reasons: BTreeMap<String, u64>,
     /// What is wrong.
@@ -65,6 +73,13 @@ impl Report {
         }
     }
 
+    /// Counts what became of a vault that was made smaller.
+    pub(crate) fn compacted(&mut self, outcome: &Outcome) {
+        let number = |key: &str| outcome.json[key].as_u64().unwrap_or_default();
+        self.merged += number("merged");
+        self.deleted += number("deleted") + number("versions");
+    }
+
     /// Adds what another life came to.
     pub fn add(&mut self, other: Self) {
         self.backups += other.backups;
@@ -73,6 +88,10 @@ impl Report {
         self.up_to_date += other.up_to_date;
         self.unjudged += other.unjudged;
         self.merged += other.merged;
+        self.deleted += other.deleted;
+        self.killed += other.killed;
+        self.woken += other.woken;
+        self.pruned += other.pruned;
         for (code, count) in other.refused {
             *self.refused.entry(code).or_default() += count;
         }
@@ -94,7 +113,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} backups, {} fulls, {} increments, {} up to date, {refused} refused, {} wrong, \
-             {} silent, {} lost, {} merged",
+             {} silent, {} lost, {} merged, {} deleted, {} killed, {} woken, {} pruned",
             self.backups,
             self.fulls,
             self.increments,
@@ -103,6 +122,10 @@ impl fmt::Display for Report {
             self.count_of(FindingKind::Silent),
             self.count_of(FindingKind::Lost),
             self.merged,
+            self.deleted,
+            self.killed,
+            self.woken,
+            self.pruned,
         )
     }
 }

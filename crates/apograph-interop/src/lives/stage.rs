@@ -136,6 +136,27 @@ impl LifeStage {
             Op::EngineBackup(db) => self.engine_backup(db),
             Op::Backup(backup) => self.back_up(backup),
             Op::BackupInCheckpoint(db, later) => self.back_up_in_a_checkpoint(db, later),
+            Op::BackupKilled(db, repository, mode, at) => {
+                let (name, repository) = named(db, repository);
+                self.world.kill_a_backup(name, &repository, mode, at);
+            }
+            Op::BackupBeside(db, repository, second) => {
+                let (name, repository) = named(db, repository);
+                self.world.back_up_beside(name, &repository, second);
+            }
+            Op::CompactVault(db, repository, killed_at) => {
+                let (_, repository) = named(db, repository);
+                self.world.compact_vault(&repository, killed_at);
+            }
+            Op::Sleep(db, repository, at) => {
+                let (name, repository) = named(db, repository);
+                self.world.fall_asleep(name, &repository, at);
+            }
+            Op::Wake(days_later) => self.world.wake_up(days_later),
+            Op::Prune(db, repository) => {
+                let (_, repository) = named(db, repository);
+                self.world.prune(&repository);
+            }
             Op::LoseSmall(repository, small) => self.lose_small(repository, small),
             Op::OldSmall(repository, small) => self.old_small(repository, small),
             Op::Rebuild(repository, is_lost) => self.rebuild(repository, is_lost),
@@ -150,6 +171,7 @@ impl LifeStage {
 
     /// Each repository offers what was there; also without its record, and made anew.
     pub(crate) fn finish(&mut self) {
+        self.play(Op::Wake(false));
         self.play(Op::Work(Db::A, Work::Insert(0)));
         for db in [Db::A, Db::B] {
             for number in 0..REPOSITORIES {
@@ -206,4 +228,9 @@ impl LifeStage {
         let _ = self.world.engine(db.name()).call(call);
         self.world.observe(db.name());
     }
+}
+
+/// The names of a database and of one of its repositories.
+fn named(db: Db, repository: u8) -> (&'static str, String) {
+    (db.name(), format!("{}{repository}", db.name()))
 }

@@ -6,10 +6,13 @@
 )]
 
 mod backups;
+mod commands;
 mod database;
 mod databases;
 mod files;
 mod repository;
+mod sleeper;
+mod vaults;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +23,7 @@ use tempfile::TempDir;
 use self::database::Database;
 pub use self::files::Snapshot;
 use self::repository::Repository;
+use self::sleeper::Sleeper;
 use super::history::History;
 use super::report::{Finding, FindingKind, Report};
 use crate::command::Apograph;
@@ -61,6 +65,7 @@ pub struct World {
     copies: usize,
     /// How often a vault could have been made smaller.
     compactions: u32,
+    sleeper: Option<Sleeper>,
     surroundings: ProcessSurroundings,
 }
 
@@ -79,6 +84,7 @@ impl World {
             report: Report::default(),
             copies: 0,
             compactions: 0,
+            sleeper: None,
             surroundings: ProcessSurroundings::default(),
         }
     }

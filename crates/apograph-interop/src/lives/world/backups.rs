@@ -12,11 +12,7 @@ use crate::command::Outcome;
 use crate::disk;
 use crate::lives::comparison::Comparison;
 use crate::lives::report::FindingKind;
-use crate::surroundings::{FakeClock, ProcessSurroundings};
 
-/// How often a vault is made smaller, and how much later each time, in seconds.
-const COMPACTED: u32 = 3;
-const LATER: i64 = 3 * 24 * 60 * 60;
 /// So many points of a repository are restored at most, spread over all of them.
 const MOST_POINTS: usize = 40;
 
@@ -54,33 +50,10 @@ impl World {
         }
         if outcome.exit == 0 {
             self.judge_backup(name, repository, &copy, &outcome);
-            self.compact_vault(repository);
+            self.compact_in_time(repository);
         }
         disk::remove_database(&copy);
         outcome
-    }
-
-    /// Every third time, makes a vault smaller, some days later by the command's clock. What could be
-    /// restored still can.
-    fn compact_vault(&mut self, repository: &str) {
-        let place = self.repository(repository);
-        self.compactions += u32::from(self.is_in_vaults());
-        if !self.is_in_vaults() || !self.compactions.is_multiple_of(COMPACTED) {
-            return;
-        }
-        let clock = FakeClock::at(&self.path("later"));
-        if let Some(clock) = &clock {
-            clock.set(LATER * i64::from(self.compactions));
-        }
-        let later = ProcessSurroundings { clock, user: None };
-        let command = self.tools.command.within(&later);
-        let compacted = command.run(["compact".as_ref(), place.as_os_str()]);
-        if compacted.exit != 0 {
-            let detail = format!("{repository} is not made smaller: {}", compacted.json);
-            return self.find(FindingKind::Wrong, detail);
-        }
-        self.report.merged += compacted.json["merged"].as_u64().unwrap_or_default();
-        self.judge_offer(repository, &place, false);
     }
 
     /// Takes a backup while a checkpoint is under way, so much later than that began.
@@ -160,7 +133,13 @@ impl World {
         }
     }
 
-    fn judge_backup(&mut self, name: &str, repository: &str, copy: &Path, outcome: &Outcome) {
+    pub(super) fn judge_backup(
+        &mut self,
+        name: &str,
+        repository: &str,
+        copy: &Path,
+        outcome: &Outcome,
+    ) {
         let place = self.repository(repository);
         // The command has said that files are left out which belong to the image.
         let is_mixed = self.known(name).is_mixed || outcome.warns_of(OTHER_NAMES);
@@ -195,7 +174,7 @@ impl World {
     }
 
     /// What could be restored still can.
-    fn judge_offer(&mut self, repository: &str, place: &Path, is_mixed: bool) {
+    pub(super) fn judge_offer(&mut self, repository: &str, place: &Path, is_mixed: bool) {
         let points = match self.tools.command.restorable(place) {
             Ok(points) => BTreeSet::from_iter(points),
             Err(refused) => {
@@ -220,8 +199,20 @@ impl World {
         }
     }
 
+    /// A verification finds nothing.
+    pub(super) fn judge_soundness(&mut self, repository: &str, place: &Path) {
+        let verified = self
+            .tools
+            .command
+            .run(["verify".as_ref(), place.as_os_str()]);
+        if verified.exit != 0 || verified.json["ok"] == false {
+            let detail = format!("{repository} is not sound: {}", verified.json);
+            self.find(FindingKind::Wrong, detail);
+        }
+    }
+
     /// The content of what a restore gives.
-    fn restored(&mut self, place: &Path, target: &[&str]) -> Result<Value, String> {
+    pub(super) fn restored(&mut self, place: &Path, target: &[&str]) -> Result<Value, String> {
         let output = self.next_copy("restored").with_extension("grafeo");
         let outcome = self.tools.command.restore(place, &output, target);
         if outcome.exit != 0 {
