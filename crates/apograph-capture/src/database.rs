@@ -401,10 +401,11 @@ fn other_file(front: &[u8], path: &Path) -> Option<&'static str> {
     Some("another kind of file")
 }
 
-/// The name of a database beside which its log lies, where it has one.
+/// The name of a database beside which its log lies, or, where it has none, the first beside which
+/// embeddings lie that were moved out of it.
 ///
-/// An engine keeps the log beside the name that it was given: a link, what the link leads to, or a
-/// link on the way there.
+/// An engine keeps both beside the name that it was given: a link, what the link leads to, or a link
+/// on the way there.
 fn with_log(path: &Path) -> Result<PathBuf> {
     if !path.is_symlink() {
         return Ok(path.to_owned());
@@ -416,7 +417,7 @@ fn with_log(path: &Path) -> Result<PathBuf> {
     };
     // It fails where the links have no end.
     let target = path.canonicalize().map_err(failed)?;
-    let mut with_log: Option<PathBuf> = None;
+    let (mut with_log, mut with_spilled): (Option<PathBuf>, Option<PathBuf>) = (None, None);
     let mut name = path.to_owned();
     loop {
         if log_folder(&name).is_dir() {
@@ -427,12 +428,22 @@ fn with_log(path: &Path) -> Result<PathBuf> {
                 _ => with_log = Some(name.clone()),
             }
         }
+        if with_spilled.is_none() && has_spilled(&name)? {
+            with_spilled = Some(name.clone());
+        }
         if !name.is_symlink() {
-            return Ok(with_log.unwrap_or(target));
+            return Ok(with_log.or(with_spilled).unwrap_or(target));
         }
         let next = name.read_link().map_err(failed)?;
         name = name.with_file_name("").join(next);
     }
+}
+
+/// Whether embeddings lie beside a name.
+fn has_spilled(name: &Path) -> Result<bool> {
+    let (folder, name) = Folder::holding(name)?;
+    let spilled = Spilled::find(folder.at(&spill_folder(name.as_ref())))?;
+    Ok(!spilled.is_empty())
 }
 
 /// Whether two names are one, through folders that are links.

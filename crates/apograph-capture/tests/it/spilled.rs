@@ -1,6 +1,7 @@
 //! Embeddings that an engine of generation 1 has moved out of the database.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::time::{Duration, UNIX_EPOCH};
 
 use apograph_capture::Kind;
@@ -92,6 +93,19 @@ fn a_full_backup_of_a_closed_database_has_all_of_them_after_the_image() {
     let records = live.added(Kind::Auto);
     let [b, a, ..] = FILES;
     check(&live, &records[0], &image, &[a, b]);
+}
+
+/// The engine keeps them beside the name that it opens.
+#[test]
+fn they_are_found_beside_a_link_that_names_the_database() {
+    let live = Live::of(V1, LIVE).closed();
+    let image = fs::read(live.database()).expect("a database");
+    let [b, ..] = FILES;
+    spill(&live, b.0, b.1);
+    let target = live.path("elsewhere.grafeo");
+    fs::rename(live.database(), &target).expect("moved");
+    symlink(target, live.database()).expect("a link");
+    check(&live, &live.added(Kind::Auto)[0], &image, &[b]);
 }
 
 #[test]
