@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::sync::Arc;
 
 use apograph_format::{Code, Crc32, Epoch, Lsn, SegmentKind, SegmentName, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,8 @@ enum Name {
         length: u8,
         bytes: [u8; SHORT_MAX_BYTES],
     },
-    Long(Box<str>),
+    /// Copies share it.
+    Long(Arc<str>),
 }
 
 impl FileName {

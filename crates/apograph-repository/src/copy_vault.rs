@@ -117,11 +117,8 @@ impl CopyTarget for VaultCopy<'_> {
         let evidence = evidence
             .zip(segments.last())
             .map(|(evidence, last)| evidence_for(evidence, &last.record));
-        let change = CatalogChange::Added {
-            segments,
-            evidence: evidence.map(Box::new),
-        };
-        add(&mut self.catalog, &[change])
+        let changes = CatalogChange::additions(segments, evidence);
+        add(&mut self.catalog, &changes)
     }
 
     /// In a vault the times of captures are those that were copied.

@@ -18,6 +18,9 @@ use crate::vault_place::WRITER;
 use crate::vault_segments::{VaultSegments, defect};
 use crate::verification_records::VerificationRecord;
 
+/// What was found of so many segments is in one version of the catalog.
+const RECORDED_AT_ONCE: usize = 10_000;
+
 impl VaultSegments {
     fn check(&self, index: usize) -> Option<&Check> {
         let found = self.checks.binary_search_by_key(&index, |(at, _)| *at);
@@ -89,14 +92,16 @@ impl VaultSegments {
         found: &[VerificationRecord<'_>],
         context: Context<'_>,
     ) -> Result<()> {
-        let changes: Vec<_> = found.iter().filter_map(change).collect();
-        if changes.is_empty() {
+        if !found.iter().any(|found| change(found).is_some()) {
             return Ok(());
         }
         let opened = self.place.open(context.disk);
         let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
-        // Whatever another writer changed, the segments were found as they were found.
-        catalog.commit(changes.clone(), &mut |_| Some(changes.clone()))?;
+        for found in found.chunks(RECORDED_AT_ONCE) {
+            let changes: Vec<_> = found.iter().filter_map(change).collect();
+            // Whatever another writer changed, the segments were found as they were found.
+            catalog.commit(changes.clone(), &mut |_| Some(changes.clone()))?;
+        }
         Ok(())
     }
 }

@@ -137,15 +137,10 @@ impl HeldVault<'_> {
         let records: Vec<_> = stored.iter().map(|it| it.record.clone()).collect();
         let evidence = evidence.zip(records.last());
         let evidence = evidence.map(|(evidence, last)| log.mark(evidence_for(&evidence, last)));
-        let added = vec![
-            CatalogChange::Added {
-                segments: stored,
-                evidence: evidence.map(Box::new),
-            },
-            CatalogChange::Looked {
-                until: looked_until,
-            },
-        ];
+        let mut added = CatalogChange::additions(stored, evidence);
+        added.push(CatalogChange::Looked {
+            until: looked_until,
+        });
         let committed = add(&mut self.catalog.clone(), &added);
         // After another error the version may be there all the same.
         if matches!(committed, Err(RepositoryError::Overtaken { .. })) {

@@ -3,6 +3,8 @@
 use apograph_io::Clock;
 use apograph_store::Store;
 use apograph_wrap::Recipients;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::change::CatalogChange;
 use crate::contents::{EachSegment, Settings, Since};
@@ -190,22 +192,44 @@ pub(crate) fn decode(store: &dyn Store, version: u64, line: &str) -> Result<Cata
 }
 
 /// Hands on the segments of a log with some changes more.
+///
+/// What was added is read in a second pass over the changes since the last whole version, when it is
+/// known what became of it: so it is not kept.
 fn read(log: &VersionLog<'_>, more: &[Box<str>], each: &mut EachSegment<'_>) -> Result<Settings> {
     let next = log.newest().number + 1;
+    let for_each_since = |each: &mut dyn FnMut(u64, &str) -> Result<()>| {
+        log.for_each_since(each)?;
+        more.iter().try_for_each(|line| each(next, line))
+    };
     let mut since = Since::default();
-    for (version, line) in log.since() {
-        since.add(*version, decode(log.store, *version, line)?);
-    }
-    for line in more {
-        since.add(next, decode(log.store, next, line)?);
-    }
+    for_each_since(&mut |version, line| {
+        if !is_addition(line) {
+            since.add(version, decode(log.store, version, line)?);
+        }
+        Ok(())
+    })?;
     let mut settings = Settings::default();
     log.for_each_of_whole(&mut |line| {
         let change = decode(log.store, log.whole().number, line)?;
         since.apply(change, &mut settings, each)
     })?;
-    since.finish(&mut settings, each)?;
+    for_each_since(&mut |version, line| {
+        if !is_addition(line) {
+            return Ok(());
+        }
+        since.apply(decode(log.store, version, line)?, &mut settings, each)
+    })?;
+    since.finish(&mut settings);
     Ok(settings)
+}
+
+/// Whether a line is of segments that were added.
+fn is_addition(line: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Line {
+        added: Option<IgnoredAny>,
+    }
+    serde_json::from_str::<Line>(line).is_ok_and(|line| line.added.is_some())
 }
 
 /// What is left of the changes of a log and some more, as the lines of a whole version.

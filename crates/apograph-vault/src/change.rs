@@ -61,3 +61,27 @@ pub enum CatalogChange {
         with: u64,
     },
 }
+
+impl CatalogChange {
+    /// That segments were captured, and what was written down of the log then. Each segment is a change
+    /// of its own, so that a whole version comes as soon as those after the last one are as
+    /// many as those in it.
+    pub fn additions(segments: Vec<StoredSegment>, evidence: Option<Evidence>) -> Vec<Self> {
+        let mut changes: Vec<_> = segments.into_iter().map(Self::addition).collect();
+        if let Some(Self::Added {
+            evidence: newest, ..
+        }) = changes.last_mut()
+        {
+            *newest = evidence.map(Box::new);
+        }
+        changes
+    }
+
+    /// That a segment was captured.
+    pub(crate) fn addition(segment: StoredSegment) -> Self {
+        Self::Added {
+            segments: vec![segment],
+            evidence: None,
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! What is left of the changes of a catalog.
 //!
-//! The changes of the last whole version are a stream, which is not kept; those since are few. So the
-//! few are sorted by the segments that they name, and each segment of the stream is handed on as what
-//! became of it.
+//! Segments are a stream, which is not kept: those of the last whole version, and then those that were
+//! added since. What else changed since is sorted before by the segments that it names, and each segment
+//! of the stream is handed on as what became of it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,10 +37,7 @@ impl CatalogSegment {
     /// The change by which a whole version repeats it.
     pub(crate) fn into_change(self) -> CatalogChange {
         match self {
-            Self::Live(segment) => CatalogChange::Added {
-                segments: vec![segment],
-                evidence: None,
-            },
+            Self::Live(segment) => CatalogChange::addition(segment),
             Self::Left(segment, with) => CatalogChange::Left {
                 segment: Box::new(segment),
                 with,
@@ -77,15 +74,14 @@ pub type EachSegment<'a> = dyn FnMut(CatalogSegment) -> Result<()> + 'a;
 /// The changes since a whole version, by what they are about.
 #[derive(Default)]
 pub(crate) struct Since {
-    added: Vec<StoredSegment>,
     merged: Vec<Merged>,
     /// Which of those a segment went into.
     merged_into: HashMap<FileName, usize>,
     removed: HashMap<FileName, u64>,
     gone: HashSet<FileName>,
     checks: HashMap<FileName, Check>,
-    settings: Settings,
-    has_recipients: bool,
+    looked_until: Option<UnixMillis>,
+    recipients: Option<Vec<String>>,
 }
 
 struct Merged {
@@ -95,14 +91,9 @@ struct Merged {
 }
 
 impl Since {
-    /// Adds a change of a version, after all others.
+    /// Adds a change of a version, after all others, that adds no segment.
     pub(crate) fn add(&mut self, version: u64, change: CatalogChange) {
         match change {
-            CatalogChange::Added { segments, evidence } => {
-                self.added.extend(segments);
-                let evidence = evidence.map(|evidence| *evidence);
-                self.settings.evidence = evidence.or(self.settings.evidence.take());
-            }
             CatalogChange::Merged { into, of } => {
                 let index = self.merged.len();
                 self.merged_into
@@ -124,17 +115,16 @@ impl Since {
                     self.checks.insert(name, check);
                 }
             }
-            CatalogChange::Looked { until } => self.settings.looked_until = Some(until),
-            CatalogChange::Recipients { keys } => {
-                self.settings.recipients = keys;
-                self.has_recipients = true;
-            }
-            // It stands in whole versions alone, as what is left.
-            CatalogChange::Left { .. } => {}
+            CatalogChange::Looked { until } => self.looked_until = Some(until),
+            CatalogChange::Recipients { keys } => self.recipients = Some(keys),
+            // The first is part of the stream. The other stands in whole versions alone, as what is
+            // left.
+            CatalogChange::Added { .. } | CatalogChange::Left { .. } => {}
         }
     }
 
-    /// Hands on the segments that a change of the whole version has, as what became of them.
+    /// Hands on the segments that a change of the whole version has, or that one since has added, as
+    /// what became of them.
     pub(crate) fn apply(
         &mut self,
         change: CatalogChange,
@@ -165,22 +155,12 @@ impl Since {
         }
     }
 
-    /// Hands on what was added since, and makes the settings those of the newest version.
-    pub(crate) fn finish(
-        mut self,
-        settings: &mut Settings,
-        each: &mut EachSegment<'_>,
-    ) -> Result<()> {
-        for segment in std::mem::take(&mut self.added) {
-            self.hand_on(segment, each)?;
+    /// Makes the settings those of the newest version.
+    pub(crate) fn finish(self, settings: &mut Settings) {
+        settings.looked_until = self.looked_until.or(settings.looked_until);
+        if let Some(recipients) = self.recipients {
+            settings.recipients = recipients;
         }
-        let newer = self.settings;
-        settings.evidence = newer.evidence.or(settings.evidence.take());
-        settings.looked_until = newer.looked_until.or(settings.looked_until);
-        if self.has_recipients {
-            settings.recipients = newer.recipients;
-        }
-        Ok(())
     }
 
     /// Hands a segment on as what became of it. What several were merged into is in the place of the

@@ -33,6 +33,7 @@ mod log;
 mod object_streams;
 mod objects;
 mod rebuild;
+mod recent;
 mod segment;
 mod sha256;
 mod vault;

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
 use crate::head::has_head;
+use crate::recent::{NotRead, Recent, RecentVersions};
 use crate::sha256::Sha256;
 use crate::version::{
     CATALOG, Encoded, Head, NUMBER_MAX, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES,
@@ -60,8 +61,8 @@ pub(crate) struct VersionLog<'s> {
     whole: WholeVersion,
     /// The last version that repeats others.
     step: u64,
-    /// The changes after the whole version, each with the version that it is of.
-    since: Vec<(u64, Box<str>)>,
+    /// What changed after the whole version.
+    recent: RecentVersions,
 }
 
 /// What became of a version that was to be added.
@@ -139,28 +140,27 @@ impl<'s> VersionLog<'s> {
         if number > NUMBER_MAX {
             return Err(damaged(store, number, "no version has such a number"));
         }
-        let (mut stamp, mut version) = read(store, number, None)?;
+        let (mut stamp, mut version, mut bytes) = read(store, number, None)?;
         let newest = stamp;
         let mut newer = Vec::new();
         let whole = loop {
             match version.head.scope {
                 Scope::Whole => break whole_version(stamp, &version),
                 Scope::Since(whole) if whole.number < number => {
-                    newer.push(of(number, version.own));
-                    newer.push(of(number, version.since));
+                    let changes = version.head.own + version.repeated;
+                    newer.push(Recent::first(number, bytes, changes));
                     break whole;
                 }
                 Scope::After(step) if step < number => {
-                    newer.push(of(number, version.own));
+                    newer.push(Recent::after_others(number, bytes, version.head.own));
                     number -= 1;
-                    (stamp, version) = read(store, number, version.head.previous)?;
+                    (stamp, version, bytes) = read(store, number, version.head.previous)?;
                 }
                 Scope::Since(_) | Scope::After(_) => {
                     return Err(damaged(store, number, "it goes after itself"));
                 }
             }
         };
-        let since = newer.into_iter().rev().flatten().collect();
         Ok(Self {
             store,
             clock,
@@ -168,7 +168,7 @@ impl<'s> VersionLog<'s> {
             newest,
             whole,
             step: number,
-            since,
+            recent: RecentVersions::of(newer.into_iter().rev()),
         })
     }
 
@@ -182,9 +182,16 @@ impl<'s> VersionLog<'s> {
         self.whole
     }
 
-    /// The changes after the last whole version, each with the version that it is of.
-    pub(crate) fn since(&self) -> &[(u64, Box<str>)] {
-        &self.since
+    /// Hands on the changes after the last whole version, in order, each with a version that has it.
+    pub(crate) fn for_each_since(
+        &self,
+        each: &mut dyn FnMut(u64, &str) -> Result<()>,
+    ) -> Result<()> {
+        let read = self.recent.for_each(each);
+        read.map_err(|not_read| match not_read {
+            NotRead::Unreadable(number, error) => unreadable(self.store, number, error),
+            NotRead::Refused(error) => error,
+        })
     }
 
     /// Hands on the changes of the last whole version, in order.
@@ -215,7 +222,7 @@ impl<'s> VersionLog<'s> {
         let head = head(number, previous, scope, self.clock, &self.writer)?;
         let repeated: &Repeated<'_> = match scope {
             Scope::Whole => &|put| all(self, changes, put),
-            Scope::Since(_) => &|put| self.since.iter().try_for_each(|(_, line)| put(line)),
+            Scope::Since(_) => &|put| self.for_each_since(&mut |_, line| put(line)),
             Scope::After(_) => &|_| Ok(()),
         };
         let made = encode(head, changes, repeated)?;
@@ -236,7 +243,12 @@ impl<'s> VersionLog<'s> {
         self.check_base(number, &name)?;
         let sha256 = Sha256::of(&made.bytes);
         let stamp = VersionStamp { number, sha256 };
-        self.advance(stamp, scope, changes.to_vec(), made.repeated);
+        self.advance(
+            stamp,
+            scope,
+            made.bytes,
+            (changes.len() as u64, made.repeated),
+        );
         if number.is_multiple_of(STEP) {
             // Without it a reader lists.
             let _ = put_hint(self.store, number);
@@ -295,7 +307,7 @@ impl<'s> VersionLog<'s> {
 
     fn scope_of_next(&self, own: usize) -> Scope {
         let number = self.newest.number + 1;
-        let changes = (self.since.len() + own) as u64;
+        let changes = self.recent.changes() + own as u64;
         if changes >= self.whole.changes.max(STEP) || number - self.whole.number >= WHOLE_AFTER {
             Scope::Whole
         } else if number.is_multiple_of(STEP) {
@@ -315,26 +327,36 @@ impl<'s> VersionLog<'s> {
         }
         let sha256 = Sha256::of(bytes);
         let stamp = VersionStamp { number, sha256 };
-        let own = version.own.clone();
-        self.advance(stamp, version.head.scope, version.own, version.repeated);
-        Ok(Added::Lost(own))
+        let changes = (version.head.own, version.repeated);
+        self.advance(stamp, version.head.scope, bytes.to_vec(), changes);
+        Ok(Added::Lost(version.own))
     }
 
-    fn advance(&mut self, stamp: VersionStamp, scope: Scope, own: Vec<Box<str>>, changes: u64) {
+    /// Goes on to a version, which has some changes of its own and repeats others.
+    fn advance(
+        &mut self,
+        stamp: VersionStamp,
+        scope: Scope,
+        bytes: Vec<u8>,
+        (own, repeated): (u64, u64),
+    ) {
         let VersionStamp { number, sha256 } = stamp;
         self.newest = stamp;
-        if scope == Scope::Whole {
-            self.since.clear();
-            self.whole = WholeVersion {
-                number,
-                sha256,
-                changes,
-            };
-        } else {
-            self.since.extend(of(number, own));
-        }
         if !matches!(scope, Scope::After(_)) {
             self.step = number;
+        }
+        match scope {
+            Scope::Whole => {
+                self.recent = RecentVersions::default();
+                self.whole = WholeVersion {
+                    number,
+                    sha256,
+                    changes: repeated,
+                };
+            }
+            Scope::Since(_) | Scope::After(_) => {
+                self.recent.push(Recent::after_others(number, bytes, own));
+            }
         }
     }
 
@@ -399,10 +421,6 @@ pub fn is_old(modified: UnixMillis, now: UnixMillis) -> bool {
 
 /// What is left of all changes of a log and some more, as lines.
 pub(crate) type AllOf<'a> = dyn Fn(&VersionLog<'_>, &[Box<str>], &mut Put<'_>) -> Result<()> + 'a;
-
-fn of(number: u64, lines: Vec<Box<str>>) -> Vec<(u64, Box<str>)> {
-    lines.into_iter().map(|line| (number, line)).collect()
-}
 
 fn head(
     number: u64,
@@ -485,12 +503,17 @@ fn hint(store: &dyn Store) -> Option<u64> {
         .then_some(hint.number)
 }
 
-/// A version, which has to have a hash.
-fn read(store: &dyn Store, number: u64, sha256: Option<Sha256>) -> Result<(VersionStamp, Version)> {
+/// A version, which has to have a hash, and its object.
+fn read(
+    store: &dyn Store,
+    number: u64,
+    sha256: Option<Sha256>,
+) -> Result<(VersionStamp, Version, Vec<u8>)> {
     let bytes = fetch(store, number, sha256)?;
     let sha256 = Sha256::of(&bytes);
     let stamp = VersionStamp { number, sha256 };
-    Ok((stamp, decode(store, number, &bytes)?))
+    let version = decode(store, number, &bytes)?;
+    Ok((stamp, version, bytes))
 }
 
 fn fetch(store: &dyn Store, number: u64, sha256: Option<Sha256>) -> Result<Vec<u8>> {

@@ -148,7 +148,7 @@ fn put_objects(
         stored: Stored {
             wrapping,
             encryption,
-            objects,
+            objects: objects.into(),
         },
         check: None,
     })
@@ -302,7 +302,7 @@ pub(crate) fn find_segment(
             stored: Stored {
                 wrapping,
                 encryption,
-                objects,
+                objects: objects.into(),
             },
             check: None,
         }),

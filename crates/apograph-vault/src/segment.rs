@@ -111,7 +111,7 @@ pub struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
     /// What they unwrap to, one after the other, is the segment.
-    pub objects: Vec<StoredObject>,
+    pub objects: Box<[StoredObject]>,
 }
 
 impl Stored {

@@ -249,13 +249,11 @@ impl<'a> VersionReader<'a> {
     }
 }
 
-/// A version that was read whole.
+/// A version that was read to its end.
 pub(crate) struct Version {
     pub(crate) head: Head,
     /// Its own changes.
     pub(crate) own: Vec<Box<str>>,
-    /// Those that it repeats since a whole version; of a whole one, which can be many, none.
-    pub(crate) since: Vec<Box<str>>,
     /// How many changes it repeats.
     pub(crate) repeated: u64,
 }
@@ -264,15 +262,10 @@ impl Version {
     /// Reads an object.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Unreadable> {
         let mut reader = VersionReader::open(bytes)?;
-        let is_kept = matches!(reader.head.scope, Scope::Since(_));
-        let mut since = Vec::new();
-        while let Some(line) = reader.repeated()? {
-            since.extend(is_kept.then_some(line));
-        }
+        while reader.repeated()?.is_some() {}
         Ok(Self {
             head: reader.head,
             own: reader.own,
-            since,
             repeated: reader.repeated,
         })
     }

@@ -91,6 +91,7 @@ impl Remains {
 
     fn take(&mut self, changes: Changes, whole: Changes) -> Result<()> {
         let (mut since, mut merged) = (Since::default(), HashMap::new());
+        let mut stream: Vec<_> = whole.into_iter().map(|(_, change)| change).collect();
         for (version, change) in changes {
             match &change {
                 CatalogChange::Merged { into, of } => {
@@ -99,6 +100,10 @@ impl Remains {
                 }
                 CatalogChange::Removed { segments } | CatalogChange::Gone { segments } => {
                     self.dropped.extend(segments.iter().cloned());
+                }
+                CatalogChange::Added { .. } => {
+                    stream.push(change);
+                    continue;
                 }
                 _ => {}
             }
@@ -116,10 +121,10 @@ impl Remains {
             }
             Ok(())
         };
-        for (_, change) in whole {
+        for change in stream {
             since.apply(change, &mut self.settings, &mut each)?;
         }
-        since.finish(&mut self.settings, &mut each)?;
+        since.finish(&mut self.settings);
         let dropped = &mut self.dropped;
         dropped.extend(self.left.iter().map(|(segment, _)| segment.name().clone()));
         // Of what these are made nothing else is known.
@@ -167,19 +172,16 @@ fn read_version(store: &dyn Store, number: u64) -> Result<(Scope, Changes)> {
         },
     };
     // To its end, before any of it counts.
-    let Version {
-        head, own, since, ..
-    } = Version::decode(&bytes).map_err(unreadable)?;
+    let Version { head, own, .. } = Version::decode(&bytes).map_err(unreadable)?;
     if head.number != number {
         return Err(damaged("it is another one"));
     }
-    let mut lines = since;
-    if head.scope == Scope::Whole {
-        let mut reader = VersionReader::open(&bytes).map_err(unreadable)?;
-        while let Some(line) = reader.repeated().map_err(unreadable)? {
-            lines.push(line);
-        }
-    } else {
+    let mut lines = Vec::new();
+    let mut reader = VersionReader::open(&bytes).map_err(unreadable)?;
+    while let Some(line) = reader.repeated().map_err(unreadable)? {
+        lines.push(line);
+    }
+    if head.scope != Scope::Whole {
         lines.extend(own);
     }
     let lines = lines.iter();

@@ -81,10 +81,10 @@ fn segment(number: u64) -> StoredSegment {
         stored: Stored {
             wrapping: Wrapping::Zstd,
             encryption: None,
-            objects: vec![StoredObject {
+            objects: Box::new([StoredObject {
                 size_bytes: number,
                 sha256: Sha256::of(&number.to_le_bytes()),
-            }],
+            }]),
         },
         check: None,
     }
