@@ -14,7 +14,7 @@ use apograph_repository::vault::Packing;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use self::values::{compress, duration, instant, rate, repository, threads};
+use self::values::{Words, compress, duration, instant, rate, repository, threads, words};
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -48,6 +48,7 @@ pub(crate) enum Command {
     List(List),
     Verify(Verify),
     Status(StatusOf),
+    Drill(DrillOf),
     Log(Log),
     Copy(Copy),
     Compact(Compact),
@@ -75,6 +76,7 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::Verify(_)
+            | Self::Drill(_)
             | Self::Rebuild(_) => true,
             Self::List(_)
             | Self::Log(_)
@@ -98,6 +100,7 @@ impl Command {
             Self::Log(words) => &[&words.repo],
             Self::Rebuild(words) => &[&words.repo],
             Self::Status(words) => &[&words.repo],
+            Self::Drill(words) => &[&words.repo],
             Self::Inspect(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()
@@ -123,6 +126,7 @@ impl Command {
             Self::Restore(words) => Some(&words.limits),
             Self::Verify(words) => Some(&words.limits),
             Self::Rebuild(words) => Some(&words.limits),
+            Self::Drill(words) => Some(&words.limits),
             _ => None,
         }
     }
@@ -501,4 +505,41 @@ pub(crate) struct StatusOf {
     /// Print the figures for Prometheus
     #[arg(long, conflicts_with = "json")]
     pub(crate) prometheus: bool,
+}
+
+/// Prove that a restore works: restore into a fresh folder, open what came, and remove it again
+///
+/// Without `--exec` the files are read whole: headers, sections, every commit of the log. Exits with 11
+/// where they are not what was restored, or the command fails on them. What was found is noted, and
+/// `status` tells it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  apograph drill backups
+  apograph drill backups --exec 'grafeo info {}'
+  apograph drill s3://bucket/people --exec 'grafeo query {} \"MATCH (n) RETURN count(n)\"' --expect 4711")]
+pub(crate) struct DrillOf {
+    /// The backup repository
+    #[arg(value_name = "REPO", value_parser = repository())]
+    pub(crate) repo: Location,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Run this on the restored database, whose path `{}` stands for; no shell reads it
+    #[arg(long, value_name = "COMMAND", value_parser = words)]
+    pub(crate) exec: Option<Words>,
+    /// What has to be in its output
+    #[arg(long, value_name = "TEXT", requires = "exec")]
+    pub(crate) expect: Option<String>,
+    /// How long it may run
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub(crate) timeout: Duration,
+    /// Where the folder is made for it [default: that of `TMPDIR`]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Leave the restored database there
+    #[arg(long)]
+    pub(crate) keep: bool,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }

@@ -6,6 +6,7 @@ use apograph_capture::CaptureError;
 use apograph_format::{Code, UnixMillis, WithCauses};
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, Nearest};
+use apograph_operate::DrillError;
 use apograph_repository::RepositoryError;
 use apograph_restore::RestoreError;
 use serde_json::{Map, Value, json};
@@ -420,6 +421,20 @@ impl From<RestoreError> for Failure {
                 failure.about(path)
             }
             _ => failure,
+        }
+    }
+}
+
+impl From<DrillError> for Failure {
+    fn from(error: DrillError) -> Self {
+        let failure = Self::new(error.code(), WithCauses(&error).to_string());
+        match error {
+            DrillError::Io(error) => error.into(),
+            DrillError::Repository(error) => error.into(),
+            DrillError::Restore(error) => error.into(),
+            _ => failure.hinting(
+                "no shell reads `--exec`: its first word is a program, and `{}` the database",
+            ),
         }
     }
 }

@@ -9,6 +9,7 @@ mod backup;
 mod compact;
 mod copy;
 mod display;
+mod drill;
 mod failure;
 mod init;
 mod inspect;
@@ -120,6 +121,7 @@ fn carry_out(session: &Session<'_>, command: &Command) -> Result<Report, Failure
         Command::Inspect(words) => inspect::run(session, words),
         Command::Rebuild(words) => rebuild::run(session, words),
         Command::Status(words) => status::run(session, words),
+        Command::Drill(words) => drill::run(session, words),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
 }

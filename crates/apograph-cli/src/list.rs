@@ -175,6 +175,20 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     if let Some(verified) = verified(repository) {
         writeln!(out, "Verified: {verified}")?;
     }
+    if let Some(drill) = repository.drilled() {
+        let point = drill
+            .point
+            .map_or_else(String::new, |point| format!(" to {point}"));
+        let at = display::time(drill.at);
+        match &drill.failure {
+            None => writeln!(out, "Proven by a restore{point}: {at}")?,
+            Some(why) => writeln!(
+                out,
+                "Not proven: a restore{point} at {at}: {}",
+                display::plain(why)
+            )?,
+        }
+    }
     for (name, size_bytes) in temporaries(repository) {
         let (name, size) = (display::plain(&name), display::size(size_bytes));
         writeln!(

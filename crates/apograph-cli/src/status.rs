@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apograph_capture::{PendingOf, pending};
 use apograph_format::UnixMillis;
-use apograph_manifest::{LsnRange, PointRange};
+use apograph_manifest::{DrillNote, LsnRange, PointRange};
 use apograph_operate::{Limits, Status, Violation};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -80,6 +80,14 @@ fn object(status: &Status, violations: &[Violation]) -> Value {
         })
     };
     let lsns = |range: &LsnRange| json!({"from": range.from.get(), "to": range.to.get()});
+    let drill = |drill: &DrillNote| {
+        json!({
+            "at": time(Some(drill.at)),
+            "point": drill.point.map(|point| point.to_string()),
+            "restored_in_ms": drill.restored_in,
+            "failure": drill.failure,
+        })
+    };
     let passed = violations
         .iter()
         .map(|it| json!({"limit": it.name(), "detail": it.to_string()}));
@@ -99,6 +107,7 @@ fn object(status: &Status, violations: &[Violation]) -> Value {
         "last_verified": time(status.last_verified),
         "unverified_since": time(status.unverified_since),
         "damaged": status.damaged,
+        "last_drill": status.drilled.as_ref().map(drill),
         "fulls": status.totals.fulls,
         "increments": status.totals.increments,
         "bytes": status.totals.bytes,
@@ -162,6 +171,18 @@ fn text(status: &Status, repository: &Repository, violations: &[Violation]) -> S
     line("Last verified", time(status.last_verified));
     if status.last_verified.is_some() {
         line("Verified up to", time(status.unverified_since));
+    }
+    if let Some(drill) = &status.drilled {
+        let point = drill.point.map(|point| format!(", {point}"));
+        let found = match &drill.failure {
+            None => "proven".to_owned(),
+            Some(failure) => format!("not proven: {}", display::plain(failure)),
+        };
+        let at = display::time(drill.at);
+        line(
+            "Last drill",
+            format!("{at}{}, {found}", point.unwrap_or_default()),
+        );
     }
     let totals = status.totals;
     let stored = match totals.stored_bytes {

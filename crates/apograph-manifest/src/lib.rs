@@ -33,6 +33,7 @@ mod captures;
 mod chain;
 mod content;
 mod cursor;
+mod drill_note;
 mod entry;
 mod error;
 mod evidence;
@@ -59,6 +60,7 @@ pub use content::{
     SegmentContent, TimeSpan, TimelineSpan, TimelineSpans,
 };
 pub use cursor::{CURSOR_FILE_NAME, CURSOR_MAX_BYTES, Cursor, Keep, read_cursor, write_cursor};
+pub use drill_note::DrillNote;
 pub use entry::ChainEntry;
 pub use error::{ManifestError, Result};
 pub use evidence::{

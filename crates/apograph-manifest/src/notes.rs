@@ -14,6 +14,7 @@ use apograph_io::{Disk, Folder, Mode, replace_file};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::drill_note::DrillNote;
 use crate::error::{ManifestError, Result};
 use crate::segment::{FileName, Unknown};
 
@@ -42,6 +43,8 @@ pub struct Notes {
     /// After a rebuild that found no record of when segments were captured: the last one whose
     /// time is that of its file.
     pub file_times_through: Option<FileName>,
+    /// What the last drill found; `None` where there was none.
+    pub drilled: Option<DrillNote>,
     /// What else the file says.
     pub unknown: Unknown,
 }
@@ -54,6 +57,8 @@ struct Body {
     looked_until: Option<UnixMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file_times_through: Option<FileName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drilled: Option<DrillNote>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -71,6 +76,7 @@ impl Notes {
             id,
             looked_until: None,
             file_times_through: None,
+            drilled: None,
             unknown: Unknown::new(),
         }
     }
@@ -104,6 +110,7 @@ impl Notes {
             id: body.id,
             looked_until: body.looked_until,
             file_times_through: body.file_times_through,
+            drilled: body.drilled,
             unknown: body.unknown,
         })
     }
@@ -115,6 +122,7 @@ impl Notes {
             id: self.id,
             looked_until: self.looked_until,
             file_times_through: self.file_times_through.clone(),
+            drilled: self.drilled.clone(),
             unknown: self.unknown.clone(),
         };
         // Numbers, digits and what was JSON before: JSON can say all of it.

@@ -33,6 +33,8 @@ pub enum Violation {
     Ahead(Duration),
     /// A verification found so many segments damaged.
     Damaged(u64),
+    /// The last drill proved nothing.
+    Drill,
 }
 
 impl Violation {
@@ -44,6 +46,7 @@ impl Violation {
             Self::Unverified(_) => "unverified",
             Self::Ahead(_) => "ahead",
             Self::Damaged(_) => "damaged",
+            Self::Drill => "drill",
         }
     }
 }
@@ -65,6 +68,7 @@ impl fmt::Display for Violation {
                  that backed up was",
                 words(*time)
             ),
+            Self::Drill => f.write_str("the last drill proved nothing"),
             Self::Damaged(1) => f.write_str("a verification found a segment damaged"),
             Self::Damaged(count) => write!(f, "verifications found {count} segments damaged"),
         }
@@ -72,7 +76,8 @@ impl fmt::Display for Violation {
 }
 
 impl Status {
-    /// What passes the limits. A time that lies ahead and what was found damaged always do.
+    /// What passes the limits. A time that lies ahead, what was found damaged, and a drill that proved
+    /// nothing always do.
     pub fn violations(&self, limits: &Limits) -> Vec<Violation> {
         let passes = |limit: Option<Duration>, found: Option<Duration>| {
             limit.is_some_and(|limit| found.is_none_or(|found| found > limit))
@@ -81,6 +86,7 @@ impl Status {
         let (lag, age) = (self.lag(), ago(self.last_full));
         let unverified = ago(self.unverified_since);
         let ahead = since(self.now, self.latest);
+        let is_unproven = self.drilled.as_ref().is_some_and(|it| it.failure.is_some());
         let all = [
             (passes(limits.lag, lag), Violation::Lag(lag)),
             (passes(limits.age, age), Violation::Age(age)),
@@ -90,6 +96,7 @@ impl Status {
             ),
             (ahead > AHEAD_MAX, Violation::Ahead(ahead)),
             (self.damaged > 0, Violation::Damaged(self.damaged)),
+            (is_unproven, Violation::Drill),
         ];
         let those = all.into_iter().filter(|(is_passed, _)| *is_passed);
         those.map(|(_, violation)| violation).collect()

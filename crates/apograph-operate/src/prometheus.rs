@@ -12,12 +12,13 @@ use crate::limits::{Limits, Violation};
 use crate::status::Status;
 
 /// The names of all violations, so that each has a sample.
-const LIMITS: [Violation; 5] = [
+const LIMITS: [Violation; 6] = [
     Violation::Lag(None),
     Violation::Age(None),
     Violation::Unverified(None),
     Violation::Ahead(std::time::Duration::ZERO),
     Violation::Damaged(0),
+    Violation::Drill,
 ];
 
 impl Status {
@@ -109,6 +110,17 @@ impl Status {
             "damaged_segments",
             "The segments that verifications found damaged.",
             Some(self.damaged),
+        )?;
+        let drilled = self.drilled.as_ref();
+        out.time(
+            "last_drill",
+            "When the last drill ended.",
+            drilled.map(|drill| drill.at),
+        )?;
+        out.number(
+            "last_drill_proven",
+            "Whether it proved that a restore works.",
+            drilled.map(|drill| u64::from(drill.failure.is_none())),
         )?;
         let pending = self.pending.as_ref();
         let known = pending.and_then(|pending| match pending.of {

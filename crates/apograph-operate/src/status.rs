@@ -6,7 +6,7 @@ use apograph_capture::{Pending, PendingOf};
 use apograph_format::{Point, SegmentKind, UnixMillis};
 use apograph_io::Context;
 use apograph_manifest::{
-    Chain, ChainEntry, GapKind, Level, LsnRange, PointRange, SegmentContent, Target,
+    Chain, ChainEntry, DrillNote, GapKind, Level, LsnRange, PointRange, SegmentContent, Target,
 };
 use apograph_repository::{Repository, Result};
 
@@ -42,6 +42,8 @@ pub struct Status {
     pub unverified_since: Option<UnixMillis>,
     /// What verifications found damaged.
     pub damaged: u64,
+    /// What the last drill found; `None` where there was none.
+    pub drilled: Option<DrillNote>,
     /// The segments.
     pub totals: SegmentTotals,
     /// How many bytes of segments a day brings, over the last seven days that there were backups.
@@ -112,6 +114,7 @@ impl Status {
             last_verified: found().map(|it| it.at).max(),
             unverified_since: unverified_since(repository, now),
             damaged: damaged.count() as u64,
+            drilled: repository.drilled().cloned(),
             totals: totals(repository),
             growth_bytes_a_day: growth(entries),
             restore_bytes: restore_bytes(chain),

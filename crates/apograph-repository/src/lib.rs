@@ -34,6 +34,7 @@ mod copy_folder;
 mod copy_target;
 #[cfg(feature = "vault")]
 mod copy_vault;
+mod drill_notes;
 mod error;
 mod held;
 mod init;

@@ -211,6 +211,7 @@ fn replace(catalog: &mut Catalog<'_>, into: &StoredSegment, of: &[FileName]) -> 
     let takes = |other: &CatalogChange| match other {
         CatalogChange::Added { .. }
         | CatalogChange::Verified { .. }
+        | CatalogChange::Drilled { .. }
         | CatalogChange::Looked { .. } => false,
         CatalogChange::Merged { of: names, .. }
         | CatalogChange::Removed { segments: names }

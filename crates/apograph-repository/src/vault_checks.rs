@@ -6,7 +6,7 @@
 
 use apograph_format::UnixMillis;
 use apograph_io::Context;
-use apograph_manifest::{FileName, Level, Unusable};
+use apograph_manifest::{DrillNote, FileName, Level, Unusable};
 use apograph_vault::{
     Catalog, CatalogChange, Check, SEGMENTS, SegmentDamage, Stored, StoredSegment, VaultError,
     check_objects,
@@ -84,6 +84,19 @@ impl VaultSegments {
     /// How many bytes the objects of a segment have.
     pub(crate) fn object_bytes(&self, name: &FileName) -> u64 {
         self.stored.get(name).map_or(0, Stored::size_bytes)
+    }
+
+    /// Notes in the catalog what a drill found.
+    pub(crate) fn note_drill(&self, drill: &DrillNote, context: Context<'_>) -> Result<()> {
+        let opened = self.place.open(context.disk);
+        let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
+        let change = || {
+            vec![CatalogChange::Drilled {
+                drill: Box::new(drill.clone()),
+            }]
+        };
+        catalog.commit(change(), &mut |_| Some(change()))?;
+        Ok(())
     }
 
     /// Notes in the catalog what a verification found.

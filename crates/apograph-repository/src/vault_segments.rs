@@ -103,6 +103,7 @@ impl VaultSegments {
         })?;
         let mut notes = Notes::of(head.id);
         notes.looked_until = settings.looked_until;
+        notes.drilled = settings.drilled;
         Ok(VaultRead {
             segments: Self {
                 place,

@@ -202,6 +202,7 @@ pub(crate) fn add(catalog: &mut Catalog<'_>, changes: &[CatalogChange]) -> Resul
     let is_harmless = |other: &CatalogChange| match other {
         CatalogChange::Looked { .. }
         | CatalogChange::Verified { .. }
+        | CatalogChange::Drilled { .. }
         | CatalogChange::Merged { .. } => true,
         // What waited for more than a day to be named was taken for a leftover.
         CatalogChange::Gone { segments } => !segments.iter().any(adds),

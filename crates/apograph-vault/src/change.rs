@@ -1,7 +1,7 @@
 //! What a version of the catalog changes.
 
 use apograph_format::UnixMillis;
-use apograph_manifest::{Evidence, FileName};
+use apograph_manifest::{DrillNote, Evidence, FileName};
 use serde::{Deserialize, Serialize};
 
 use crate::segment::{Check, StoredSegment};
@@ -46,6 +46,11 @@ pub enum CatalogChange {
     Looked {
         /// By the clock of the database's machine.
         until: UnixMillis,
+    },
+    /// The vault was restored from, and what came of it was looked at.
+    Drilled {
+        /// What was found.
+        drill: Box<DrillNote>,
     },
     /// What is captured from now on is encrypted for these.
     Recipients {

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use apograph_format::UnixMillis;
-use apograph_manifest::{Evidence, FileName};
+use apograph_manifest::{DrillNote, Evidence, FileName};
 
 use crate::change::CatalogChange;
 use crate::error::Result;
@@ -22,6 +22,8 @@ pub struct Settings {
     pub looked_until: Option<UnixMillis>,
     /// For whom new segments are encrypted.
     pub recipients: Vec<String>,
+    /// What the last drill found.
+    pub drilled: Option<DrillNote>,
 }
 
 /// A segment of a catalog.
@@ -53,6 +55,7 @@ impl Settings {
             evidence,
             looked_until,
             recipients,
+            drilled,
         } = self;
         let evidence = evidence.map(|evidence| CatalogChange::Added {
             segments: Vec::new(),
@@ -61,10 +64,11 @@ impl Settings {
         let looked = looked_until.map(|until| CatalogChange::Looked { until });
         let keys = (!recipients.is_empty()).then_some(recipients);
         let recipients = keys.map(|keys| CatalogChange::Recipients { keys });
-        [evidence, looked, recipients]
-            .into_iter()
-            .flatten()
-            .collect()
+        let drilled = drilled.map(|drill| CatalogChange::Drilled {
+            drill: Box::new(drill),
+        });
+        let all = [evidence, looked, recipients, drilled];
+        all.into_iter().flatten().collect()
     }
 }
 
@@ -82,6 +86,7 @@ pub(crate) struct Since {
     checks: HashMap<FileName, Check>,
     looked_until: Option<UnixMillis>,
     recipients: Option<Vec<String>>,
+    drilled: Option<DrillNote>,
 }
 
 struct Merged {
@@ -117,6 +122,7 @@ impl Since {
             }
             CatalogChange::Looked { until } => self.looked_until = Some(until),
             CatalogChange::Recipients { keys } => self.recipients = Some(keys),
+            CatalogChange::Drilled { drill } => self.drilled = Some(*drill),
             // The first is part of the stream. The other stands in whole versions alone, as what is
             // left.
             CatalogChange::Added { .. } | CatalogChange::Left { .. } => {}
@@ -143,6 +149,10 @@ impl Since {
                 settings.looked_until = Some(until);
                 Ok(())
             }
+            CatalogChange::Drilled { drill } => {
+                settings.drilled = Some(*drill);
+                Ok(())
+            }
             CatalogChange::Recipients { keys } => {
                 settings.recipients = keys;
                 Ok(())
@@ -161,6 +171,7 @@ impl Since {
         if let Some(recipients) = self.recipients {
             settings.recipients = recipients;
         }
+        settings.drilled = self.drilled.or(settings.drilled.take());
     }
 
     /// Hands a segment on as what became of it. What several were merged into is in the place of the

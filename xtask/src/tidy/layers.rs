@@ -52,6 +52,7 @@ const ABOVE_BOTH_WAYS: &[&str] = &[
     "apograph-format",
     "apograph-io",
     "apograph-manifest",
+    "apograph-wal",
     "apograph-repository",
     "apograph-capture",
     "apograph-restore",

@@ -30,6 +30,19 @@ pub(super) fn compress(text: &str) -> Result<Packing, String> {
         .ok_or_else(|| "it is `none`, or 1 to 19".to_owned())
 }
 
+/// A command as the words that a shell would make of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Words(pub(crate) Vec<String>);
+
+/// Quotes hold words together, and nothing else is done to them.
+pub(super) fn words(text: &str) -> Result<Words, String> {
+    let words = shell_words::split(text).map_err(|error| error.to_string())?;
+    if words.is_empty() {
+        return Err("a command is needed".to_owned());
+    }
+    Ok(Words(words))
+}
+
 /// A number with a unit.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "it is a number with a unit: 90s, 15m, 26h or 8d".to_owned();

@@ -13,13 +13,14 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "backup",
     "restore",
     "list",
     "verify",
     "status",
+    "drill",
     "log",
     "copy",
     "compact",

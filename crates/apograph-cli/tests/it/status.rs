@@ -1,4 +1,4 @@
-//! `apograph status`, as a timer runs it.
+//! `apograph status` and `apograph drill`, as a timer runs them.
 
 use std::fs;
 use std::path::Path;
@@ -97,5 +97,55 @@ fn what_cannot_be_looked_at_is_an_error_and_no_status() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(exit), "{words}: {told}");
         assert!(output.stdout.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn a_drill_that_proves_nothing_is_exit_11_and_in_the_status() {
+    for generation in ["v1", "v2"] {
+        let folder = database(generation);
+        assert_eq!(said(&folder, "backup people.grafeo -r r").0, 0);
+        fs::create_dir(folder.path().join("place")).unwrap();
+        let (exit, text) = said(&folder, "drill r --dir place");
+        assert_eq!(exit, 0, "{text}");
+        assert!(text.contains("Proven: every section and all "), "{text}");
+        let (exit, text) = said(&folder, "status r");
+        assert_eq!(exit, 0, "{text}");
+        assert!(text.contains(", proven\n"), "{text}");
+        assert!(
+            said(&folder, "list r")
+                .1
+                .contains("Proven by a restore to 1:")
+        );
+
+        let drill = "drill r --dir place --json --exec";
+        let words: Vec<&str> = drill.split(' ').chain(["cat '{}' \"a b\""]).collect();
+        let output = Command::new(env!("CARGO_BIN_EXE_apograph"))
+            .current_dir(folder.path())
+            .args(words)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(11));
+        let object: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(object["ok"], json!(false));
+        let failure = object["failure"].as_str().unwrap();
+        assert!(failure.contains("a b"), "{failure}");
+        let (exit, text) = said(&folder, "status r");
+        assert_eq!(exit, 10, "{text}");
+        assert!(
+            text.contains("Passed: the last drill proved nothing."),
+            "{text}"
+        );
+        let mut left = fs::read_dir(folder.path().join("place")).unwrap();
+        assert!(left.next().is_none());
+
+        for (words, exit) in [
+            ("drill r --exec nowhere", 2),
+            ("drill r --expect 3", 2),
+            ("drill r --dir nowhere", 1),
+            ("drill r --epoch 999", 5),
+        ] {
+            assert_eq!(said(&folder, words).0, exit, "{words}");
+        }
     }
 }

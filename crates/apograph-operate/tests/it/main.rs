@@ -1,3 +1,4 @@
 //! How repositories stand.
 
+mod drill;
 mod status;

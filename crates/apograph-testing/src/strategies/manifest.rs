@@ -11,7 +11,7 @@ use apograph_format::{
 };
 use apograph_io::FileStatus;
 use apograph_manifest::{
-    Capture, CapturedFile, Captures, Cursor, Evidence, FileName, FileStamp, FolderStamp,
+    Capture, CapturedFile, Captures, Cursor, DrillNote, Evidence, FileName, FileStamp, FolderStamp,
     FoundDamage, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
     IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes, RepositoryId,
     Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TailStamp, TimeSpan, TimelineSpan,
@@ -139,12 +139,24 @@ pub fn cursor() -> impl Strategy<Value = Cursor> {
 pub fn notes() -> impl Strategy<Value = Notes> {
     let id = any::<u128>().prop_map(RepositoryId::new);
     let times = (option::of(millis()), option::of(file_name()));
-    (id, times, unknown()).prop_map(|(id, (looked_until, file_times_through), unknown)| Notes {
-        id,
-        looked_until,
-        file_times_through,
-        unknown,
-    })
+    let failure = option::of(any::<String>());
+    let drill =
+        (millis(), any::<u64>(), failure).prop_map(|(at, restored_in, failure)| DrillNote {
+            at,
+            restored_in,
+            point: None,
+            failure,
+        });
+    let all = (id, times, option::of(drill), unknown());
+    all.prop_map(
+        |(id, (looked_until, file_times_through), drilled, unknown)| Notes {
+            id,
+            looked_until,
+            file_times_through,
+            drilled,
+            unknown,
+        },
+    )
 }
 
 fn image() -> BoxedStrategy<ImageIdentity> {
