@@ -32,6 +32,10 @@ pub(crate) struct Arguments {
     /// Print one JSON object
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// Where another command is writing, try again for so long: 90s, 15m, 26h, 8d
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
 }
 
 const AFTER_HELP: &str = "\

@@ -26,6 +26,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// Whether another command is in the way, and will be none when it has ended.
+    pub(crate) const fn is_busy(&self) -> bool {
+        matches!(self.code, Code::RepositoryBusy)
+    }
+
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         let hint = contract_of(code).and_then(|row| row.advice);
         Self {

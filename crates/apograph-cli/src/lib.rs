@@ -31,6 +31,7 @@ mod verify;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use apograph_io::{Context, Disk, SystemClock};
 use clap::{CommandFactory, Parser};
@@ -41,6 +42,9 @@ use failure::Failure;
 use interrupt::Interrupt;
 use progress::Terminal;
 use session::{Report, Session};
+
+/// How long it is waited before a busy repository is tried again.
+const BUSY_PAUSE: Duration = Duration::from_millis(200);
 
 /// The command and its arguments, of which man pages and completions are made.
 pub fn command() -> clap::Command {
@@ -68,6 +72,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         command,
         quiet,
         json,
+        wait,
     } = arguments;
     if !command.changes_files() {
         interrupt.end_at_once();
@@ -88,7 +93,8 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         json,
         locations: command.locations(),
     };
-    let report = carry_out(&session, &command).map_err(|failure| match interrupt.raised() {
+    let report = carry_out_in(&session, &command, wait.unwrap_or_default());
+    let report = report.map_err(|failure| match interrupt.raised() {
         Some((signal, exit)) => failure.interrupted_by(signal, exit),
         None => failure,
     });
@@ -104,6 +110,27 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
     match printed {
         Ok(exit) => ExitCode::from(exit),
         Err(failure) => fail(&failure, json, &terminal.warnings()),
+    }
+}
+
+/// Tries again for so long where another command is writing: what failed has changed nothing.
+fn carry_out_in(
+    session: &Session<'_>,
+    command: &Command,
+    wait: Duration,
+) -> Result<Report, Failure> {
+    let Context { clock, monitor, .. } = session.context;
+    let begun = clock.running();
+    loop {
+        let left = wait.saturating_sub(clock.running().saturating_sub(begun));
+        match carry_out(session, command) {
+            Err(failure) if failure.is_busy() && !left.is_zero() => {
+                monitor.phase("waiting for another command", 0);
+                clock.wait(BUSY_PAUSE.min(left));
+                monitor.go_on()?;
+            }
+            ended => return ended,
+        }
     }
 }
 

@@ -10,3 +10,4 @@ mod help;
 mod mistakes;
 mod places;
 mod status;
+mod waiting;
