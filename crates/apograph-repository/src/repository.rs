@@ -382,6 +382,26 @@ impl Repository {
         }
     }
 
+    /// Fetches a segment of a vault, and hands its bytes on in order; tells whether it did. Those of a
+    /// folder are at hand, and there is nothing to fetch.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect`], also after some bytes were handed on; and that of `each`.
+    pub fn fetch(
+        &self,
+        segment: &Segment,
+        context: Context<'_>,
+        each: &mut dyn FnMut(&[u8]) -> std::result::Result<(), IoError>,
+    ) -> std::result::Result<bool, SegmentDefect> {
+        match &self.place {
+            SegmentPlace::Folder(_) => Ok(false),
+            SegmentPlace::Vault(vault) => {
+                vault.fetch_to(&segment.file, context, each).map(|()| true)
+            }
+        }
+    }
+
     /// The vault that has its segments; `None` where they are files of a folder.
     pub(crate) const fn vault(&self) -> Option<&VaultSegments> {
         match &self.place {

@@ -37,7 +37,11 @@ impl<'a> Staging<'a> {
             let name = format!("{PREFIX}{:032x}", random()?);
             let mode = Mode::PRIVATE.for_folder();
             let created = context.disk.create_folder(parent.at(&name), mode);
-            let folder = created.map_err(spooled)?;
+            let folder = match created {
+                // It was removed before it was open: it was taken for one that was left.
+                Err(error) if error.is_not_found() && parent.is_in_place()? => continue,
+                created => created.map_err(spooled)?,
+            };
             let lock = match FileLock::acquire_folder(&folder) {
                 // It was taken for one that was left.
                 Err(IoError::Busy { .. }) => continue,

@@ -141,17 +141,28 @@ impl VaultSegments {
         name: &FileName,
         context: Context<'_>,
     ) -> std::result::Result<Source, SegmentDefect> {
-        let stored = self.stored.get(name).ok_or(Unusable::Missing)?;
         let mut file = spool_file()?;
+        self.fetch_to(name, context, &mut |piece| {
+            file.write_all(piece).map_err(spool_error("write"))
+        })?;
+        file.rewind().map_err(spool_error("read"))?;
+        Ok(Source::of(file, &self.path().join(name.as_str()))?)
+    }
+
+    /// Fetches a segment, and hands its bytes on in order.
+    pub(crate) fn fetch_to(
+        &self,
+        name: &FileName,
+        context: Context<'_>,
+        each: &mut dyn FnMut(&[u8]) -> std::result::Result<(), IoError>,
+    ) -> std::result::Result<(), SegmentDefect> {
+        let stored = self.stored.get(name).ok_or(Unusable::Missing)?;
         let opened = self.place.open(context.disk);
         let (store, stored) = (opened.store(), (name, stored));
         let read = read_segment(store, stored, &self.identities, context, &mut |piece| {
-            let written = file.write_all(piece);
-            written.map_err(|error| VaultError::Io(spool_error("write")(error)))
+            Ok(each(piece)?)
         });
-        read.map_err(|error| defect(error, self.failed("fetch", name)))?;
-        file.rewind().map_err(spool_error("read"))?;
-        Ok(Source::of(file, &self.path().join(name.as_str()))?)
+        read.map_err(|error| defect(error, self.failed("fetch", name)))
     }
 
     /// An error of the operating system about a segment.

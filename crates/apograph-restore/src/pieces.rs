@@ -45,6 +45,13 @@ impl Pieces<'_, '_> {
     }
 }
 
+impl<'d> Pieces<'_, 'd> {
+    /// Does something to the database that is written; nothing may have been handed on yet.
+    pub(crate) fn begin<R>(&self, act: impl FnOnce(&mut Sink<'d>) -> R) -> R {
+        act(&mut lock(self.written).sink)
+    }
+}
+
 /// What was written so far.
 struct Written<'d> {
     sink: Sink<'d>,

@@ -290,7 +290,10 @@ impl<'a> Maker<'a> {
         step: Step<'_>,
         pieces: &Pieces<'_, '_>,
     ) -> std::result::Result<u64, WalkError> {
-        let opened = step.full()?;
+        let opened = match pieces.begin(|sink| sink.fetch_image(&step))? {
+            Some(fetched) => step.full_in(Ok(fetched))?,
+            None => step.full()?,
+        };
         pieces.push(self.plan.full, Piece::Image(Arc::clone(&opened.file)))?;
         opened.check()?;
         Ok(opened.file.bytes().len() as u64)

@@ -6,12 +6,12 @@ use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
 use apograph_io::Owner;
 use apograph_manifest::Unusable;
-use apograph_repository::{FullFile, IncrementFile};
+use apograph_repository::{FullFile, IncrementFile, StoredFile};
 use apograph_wal::{LogPart, Run, Runs};
 
 use crate::error::Result;
 use crate::staging::Staging;
-use crate::walk::WalkError;
+use crate::walk::{Step, WalkError};
 
 /// A part of a database.
 pub(crate) enum Piece {
@@ -63,6 +63,18 @@ impl<'d> Sink<'d> {
         }
     }
 
+    /// Fetches the full backup that it is made from into the database file, where that is not at hand.
+    /// Returns it there; `None` where nothing was fetched.
+    pub(crate) fn fetch_image(
+        &mut self,
+        step: &Step<'_>,
+    ) -> std::result::Result<Option<StoredFile>, WalkError> {
+        match &mut self.staging {
+            Some(staging) => staging.fetch_image(|each| step.fetch(each)),
+            None => Ok(None),
+        }
+    }
+
     /// Writes what comes next.
     pub(crate) fn write(&mut self, piece: &Piece) -> std::result::Result<(), WalkError> {
         match piece {
@@ -81,7 +93,7 @@ impl<'d> Sink<'d> {
         self.bytes += length;
         self.end = full.log_start();
         if let Some(staging) = &mut self.staging {
-            staging.copy_image(full.file(), length)?;
+            staging.set_image(full.file(), length)?;
         }
         for (file, range) in full.spilled() {
             self.bytes += file.size_bytes;

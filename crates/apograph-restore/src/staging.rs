@@ -23,9 +23,10 @@ use apograph_io::{
     At, Context, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Owner, exists,
     is_silly_renamed, temporary_name,
 };
-use apograph_repository::{check_no_repository, check_outside_logs};
+use apograph_repository::{SegmentDefect, StoredFile, check_no_repository, check_outside_logs};
 
 use crate::error::{RestoreError, Result};
+use crate::walk::WalkError;
 
 const IMAGE: &str = "image";
 const LOG: &str = "wal";
@@ -164,11 +165,18 @@ pub(crate) struct Staging<'d> {
     folder: Folder,
     mode: Mode,
     image: Option<Box<dyn DiskFile>>,
+    /// How many bytes were fetched to the place of the image.
+    fetched_bytes: Option<u64>,
+    /// How many of them the image has, where it has not all.
+    cut_to: Option<u64>,
     log: Option<Log>,
     spill: Option<Folder>,
     lock: Option<FileLock>,
     is_done: bool,
 }
+
+/// Writes a part of a file.
+type Write<'a> = dyn FnMut(&[u8]) -> std::result::Result<(), IoError> + 'a;
 
 /// The log of a database in the making, with its newest file.
 struct Log {
@@ -209,6 +217,8 @@ impl<'d> Staging<'d> {
             folder,
             mode,
             image: None,
+            fetched_bytes: None,
+            cut_to: None,
             log: None,
             spill: None,
             lock,
@@ -217,8 +227,37 @@ impl<'d> Staging<'d> {
         Ok(staging)
     }
 
-    /// Copies the first bytes of a file to be the database file.
-    pub(crate) fn copy_image(&mut self, source: &File, length: u64) -> Result<()> {
+    /// Lets `fetch` hand on the bytes of a full backup, and writes them where the database file will
+    /// be. It tells whether there were any to be fetched; returns them there.
+    pub(crate) fn fetch_image(
+        &mut self,
+        fetch: impl FnOnce(&mut Write<'_>) -> std::result::Result<bool, SegmentDefect>,
+    ) -> std::result::Result<Option<StoredFile>, WalkError> {
+        let (disk, mode) = (self.context.disk, self.mode);
+        let at = self.folder.at(IMAGE);
+        let mut image = None;
+        let is_fetched = fetch(&mut |piece| {
+            let file = match &mut image {
+                Some(file) => file,
+                None => image.insert(disk.create_new(at, mode.into())?),
+            };
+            file.write(piece)
+        })?;
+        if !is_fetched || image.is_none() {
+            return Ok(None);
+        }
+        let source = at.source()?;
+        self.fetched_bytes = Some(source.len() as u64);
+        self.image = image;
+        Ok(Some(StoredFile::of(source)?))
+    }
+
+    /// Copies the first bytes of a full backup to be the database file, unless it was fetched there.
+    pub(crate) fn set_image(&mut self, source: &File, length: u64) -> Result<()> {
+        if let Some(fetched_bytes) = self.fetched_bytes {
+            self.cut_to = (length < fetched_bytes).then_some(length);
+            return Ok(());
+        }
         let at = self.folder.at(IMAGE);
         let mut image = self.context.disk.create_new(at, self.mode.into())?;
         image.copy(source, 0, length, self.context)?;
@@ -313,6 +352,11 @@ impl<'d> Staging<'d> {
     pub(crate) fn publish(mut self) -> Result<Option<Owner>> {
         if let Some(mut image) = self.image.take() {
             image.sync()?;
+        }
+        if let Some(length) = self.cut_to {
+            // What stands after it was read by now.
+            let at = self.folder.at(IMAGE);
+            self.context.disk.rewrite(at, length, &[])?;
         }
         if let Some(log) = &mut self.log {
             log.close()?;

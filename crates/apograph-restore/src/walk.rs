@@ -188,7 +188,25 @@ impl<'a> Step<'a> {
 
     /// Opens a full backup, of which nothing is checked yet but its structure.
     pub(crate) fn full(self) -> Result<Full<'a>, WalkError> {
-        let file = self.stored().and_then(FullFile::of);
+        let file = self.stored();
+        self.full_in(file)
+    }
+
+    /// Fetches a segment that is not at hand, and hands its bytes on in order; tells whether it did.
+    pub(crate) fn fetch(
+        &self,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), IoError>,
+    ) -> Result<bool, SegmentDefect> {
+        self.repository
+            .fetch(&self.entry.segment, self.context, each)
+    }
+
+    /// Opens a full backup in a file that has its bytes.
+    pub(crate) fn full_in(
+        self,
+        file: Result<StoredFile, SegmentDefect>,
+    ) -> Result<Full<'a>, WalkError> {
+        let file = file.and_then(FullFile::of);
         let file = file.map_err(|defect| self.in_file(defect))?;
         let file = Arc::new(file);
         Ok(Full { step: self, file })

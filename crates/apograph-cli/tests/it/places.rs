@@ -252,7 +252,7 @@ fn without_a_folder_for_temporary_files_no_segment_is_said_to_be_missing() {
         sound(&["init", "v", "--vault"]);
         sound(&["backup", "people.grafeo", "-r", "v"]);
         for words in [
-            &["restore", "v", "out.grafeo"][..],
+            &["restore", "v", "out.grafeo", "--dry-run"][..],
             &["verify", "v"],
             &["backup", "people.grafeo", "-r", "v", "--full"],
             &["copy", "v", "back"],
@@ -289,6 +289,41 @@ fn nothing_is_restored_into_a_vault() {
         let refused = run(&["restore", "v", "v/out.grafeo"]);
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
         assert!(!folder.path().join("v/out.grafeo").exists());
+    }
+}
+
+/// So nothing of its size has to fit into the folder for temporary files.
+#[test]
+fn the_image_of_a_vault_is_unpacked_where_the_database_will_be() {
+    for (index, (folder, database)) in databases().into_iter().enumerate() {
+        let beside = "people.grafeo.spill/vectors_a.bin";
+        let has_embeddings = index == 0;
+        if has_embeddings {
+            fs::create_dir(folder.path().join("people.grafeo.spill")).unwrap();
+            fs::write(folder.path().join(beside), b"embeddings").unwrap();
+        }
+        let run = |words: &[&str]| {
+            let output = apograph(folder.path(), words);
+            assert!(output.status.success(), "{words:?}: {}", stderr(&output));
+        };
+        run(&["init", "v", "--vault"]);
+        run(&["backup", "people.grafeo", "-r", "v"]);
+        fs::create_dir(folder.path().join("again")).unwrap();
+        let restored = Command::new(env!("CARGO_BIN_EXE_apograph"))
+            .current_dir(folder.path())
+            .env("TMPDIR", folder.path().join("missing"))
+            .args(["restore", "v", "again/people.grafeo"])
+            .output()
+            .unwrap();
+        assert!(restored.status.success(), "{}", stderr(&restored));
+        let again = folder.path().join("again");
+        let image = fs::read(again.join("people.grafeo")).unwrap();
+        assert!(image == fs::read(database).unwrap());
+        let embeddings = fs::read(again.join(beside)).ok();
+        assert_eq!(
+            embeddings.as_deref(),
+            has_embeddings.then_some(&b"embeddings"[..])
+        );
     }
 }
 
