@@ -29,6 +29,7 @@
 //! | [`repository`] | `apograph-repository` | a repository on disk |
 //! | [`capture`] | `apograph-capture` | taking backups |
 //! | [`restore`] | `apograph-restore` | restoring and verifying |
+//! | [`operate`] | `apograph-operate` | how a repository stands, and drills |
 
 mod backup;
 pub mod grafeo;
@@ -86,6 +87,18 @@ pub use apograph_io as io;
 /// ```
 #[doc(no_inline)]
 pub use apograph_manifest as manifest;
+/// How a repository stands, and drills.
+///
+/// ```no_run
+/// use apograph::operate::{Context, Repository, Status};
+///
+/// let repository = Repository::open("backups", Context::default())?;
+/// let status = Status::of(&repository, None, Context::default())?;
+/// println!("{:?} behind", status.lag());
+/// # Ok::<(), apograph::RepositoryError>(())
+/// ```
+#[doc(no_inline)]
+pub use apograph_operate as operate;
 /// A repository on disk.
 ///
 /// ```

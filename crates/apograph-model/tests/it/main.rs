@@ -7,6 +7,7 @@ mod merged;
 mod pruned;
 mod readers;
 mod reading;
+mod rebuilt;
 mod scenarios;
 
 use std::path::PathBuf;

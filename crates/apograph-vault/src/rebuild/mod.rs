@@ -114,6 +114,7 @@ pub fn plan_catalog(
         });
     }
     let known: Vec<FileName> = live.iter().map(|it| it.name().clone()).collect();
+    let is_broken = is_broken(&live, &dropped);
     let end = live.iter().map(|it| place_of(it.last_captured())).max();
     let mut candidates = Vec::with_capacity(live.len());
     for segment in live {
@@ -126,10 +127,11 @@ pub fn plan_catalog(
             is_there,
         });
     }
-    // Where every version is there, what none names was never in the chain, but for what goes on from
-    // its end: that may be of a version that is lost.
+    // Where every version is there and the chain is whole, what none names was never in it, but for
+    // what goes on from its end: that may be of a version that is lost.
+    let is_whole = lost.is_empty() && !is_broken;
     found.retain(|(name, _), _| {
-        !dropped.contains(name) && (!lost.is_empty() || Some(place_of(name)) > end)
+        !dropped.contains(name) && (!is_whole || Some(place_of(name)) > end)
     });
     let sizes = found.values().flatten().map(|(_, size)| size);
     // Of what is unpacked so much is not known.
@@ -207,6 +209,16 @@ impl CatalogRebuild {
         }
         Ok(self.next)
     }
+}
+
+/// Whether one of these segments goes on from one that is not there, and was not removed.
+fn is_broken(segments: &[StoredSegment], dropped: &HashSet<FileName>) -> bool {
+    let ends = segments.iter().map(StoredSegment::last_captured);
+    let ends: HashSet<&FileName> = ends.collect();
+    let mut links = segments
+        .iter()
+        .filter_map(|segment| segment.link.after.as_ref());
+    links.any(|after| !ends.contains(after) && !dropped.contains(after))
 }
 
 /// The objects of each segment, each of the same kind.

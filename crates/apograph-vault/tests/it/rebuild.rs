@@ -261,6 +261,44 @@ fn a_place_with_nothing_in_it_is_no_vault() {
     assert_eq!(error.code().as_str(), "not-a-repository");
 }
 
+/// A listing that was stale when the catalog was made anew leaves a hole, which the next time fills.
+#[test]
+fn what_a_stale_listing_left_out_comes_in_the_next_time() {
+    let (folder, store) = store();
+    let mut catalog = created(&store);
+    let mut live: Vec<StoredSegment> = Vec::new();
+    for _ in 0..6 {
+        let next = captured(&catalog, &store, live.last());
+        commit(&mut catalog, added(&next));
+        live.push(next);
+    }
+    let expected = names(&live);
+    let hide = |segment: &StoredSegment| {
+        let object = &segment.object_names().expect("names")[0];
+        let path = folder.path().join(object.as_str());
+        let aside = path.with_extension("aside");
+        fs::rename(&path, &aside).expect("renamed");
+        (path, aside)
+    };
+    for hidden in [&live[2..3], &live[1..4], &live[5..]] {
+        fs::remove_dir_all(folder.path().join("catalog")).expect("removed");
+        let hidden: Vec<_> = hidden.iter().map(hide).collect();
+        let first = plan_again(&store);
+        assert_eq!(first.segments.len() + hidden.len(), 6);
+        first.write(&store, &SystemClock, "test").expect("written");
+        for (path, aside) in hidden {
+            fs::rename(aside, path).expect("renamed");
+        }
+        let second = plan_again(&store);
+        assert_eq!(
+            (second.unchanged, names(&second.segments)),
+            (false, expected.clone())
+        );
+        second.write(&store, &SystemClock, "test").expect("written");
+        assert!(plan_again(&store).unchanged);
+    }
+}
+
 /// A writer that slept since before a version was lost does not take its number.
 #[test]
 fn a_sleeper_finds_no_number_free() {
