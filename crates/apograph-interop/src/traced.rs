@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::thread;
@@ -71,17 +71,20 @@ impl Apograph {
         &self,
         words: impl IntoIterator<Item = W>,
         at: SystemCall,
-        trace: PathBuf,
+        trace: &Path,
     ) -> StoppedCommand {
-        let mut strace = self.traced(words, at, "signal=STOP", &trace);
-        let told = || fs::read_to_string(&trace).unwrap_or_default();
+        let mut strace = self.traced(words, at, "signal=STOP", trace);
+        let told = || fs::read_to_string(trace).unwrap_or_default();
         while !told().contains(STOPPED) && strace.try_wait().is_ok_and(|it| it.is_none()) {
             thread::sleep(POLL);
         }
+        let told = told();
+        let stopped = told.lines().find(|line| line.contains(STOPPED));
+        let process = stopped.and_then(|line| line.split_whitespace().next());
         StoppedCommand {
             strace: Some(strace),
             surroundings: self.surroundings().clone(),
-            trace,
+            process: process.map(str::to_owned),
         }
     }
 
@@ -110,7 +113,8 @@ impl Apograph {
 pub(crate) struct StoppedCommand {
     strace: Option<Child>,
     surroundings: ProcessSurroundings,
-    trace: PathBuf,
+    /// Where it has stopped.
+    process: Option<String>,
 }
 
 impl StoppedCommand {
@@ -132,9 +136,7 @@ impl StoppedCommand {
 
     /// Sends it a signal, if it has stopped.
     fn signal(&self, signal: &str) {
-        let told = fs::read_to_string(&self.trace).unwrap_or_default();
-        let stopped = told.lines().find(|line| line.contains(STOPPED));
-        if let Some(process) = stopped.and_then(|line| line.split_whitespace().next()) {
+        if let Some(process) = &self.process {
             let mut kill = Command::new("kill");
             let _ = kill.args([signal, process]).stderr(Stdio::null()).status();
         }

@@ -133,7 +133,7 @@ impl World {
         disk::remove_database(&judged);
         let trace = self.next_copy("trace");
         let words = Apograph::backup_words(&database, &place, None);
-        let command = self.command().clone().run_until(words, at, trace);
+        let command = self.command().clone().run_until(words, at, &trace);
         let is_mixed = self.known(name).is_mixed;
         self.expect_no_warning(name, repository);
         self.sleeper = Some(Sleeper {
@@ -171,7 +171,7 @@ impl World {
                 self.judge_latest(&repository, &[before], &what);
                 let is_pruned = self.report.pruned > sleeper.pruned;
                 if let Some(truth) = truth.filter(|_| !is_pruned)
-                    && !self.offers(&repository, &truth)
+                    && !self.offers(&repository, &truth, &outcome)
                 {
                     self.find(FindingKind::Silent, format!("{what}: nothing is {truth}"));
                 }
@@ -200,13 +200,19 @@ impl World {
         }
     }
 
-    /// Whether a repository offers a point at which the database was like this.
-    fn offers(&mut self, repository: &str, truth: &Value) -> bool {
+    /// Whether a repository offers what a backup captured. A change without an epoch may have made
+    /// another state of its last point: then it is that of its time.
+    fn offers(&mut self, repository: &str, truth: &Value, outcome: &Outcome) -> bool {
         let place = self.repository(repository);
         let comparison = self.stored(repository).comparison;
         let points = self.command().restorable(&place).unwrap_or_default();
-        points.iter().rev().any(|(timeline, epoch)| {
-            let content = self.restored(&place, &["--epoch", &format!("{timeline}:{epoch}")]);
+        let points = points.iter().rev();
+        let points = points.map(|(timeline, epoch)| ("--epoch", format!("{timeline}:{epoch}")));
+        let captured_at = outcome.json["segment"]["created_at"].as_str();
+        let time = captured_at.map(|time| ("--time", time.to_owned()));
+        let mut targets = points.chain(time);
+        targets.any(|(option, target)| {
+            let content = self.restored(&place, &[option, &target]);
             content.is_ok_and(|content| comparison.is_same(&content, truth))
         })
     }

@@ -1,6 +1,5 @@
 //! What happens to vaults as days pass.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
@@ -111,10 +110,11 @@ impl World {
         self.change(repository);
         self.judge_offer(repository, &place, false);
         let after = &self.stored(repository).points;
-        let is_kept =
-            |point: &&(u64, u64)| point.0 > first.0 || point.0 == first.0 && *point >= &first;
-        let lost: BTreeSet<_> = before.iter().filter(is_kept).collect();
-        let lost: Vec<_> = lost.iter().filter(|point| !after.contains(point)).collect();
+        // The first states of its timeline may be ones that its image has passed already.
+        let first_left = after.first().unwrap_or(&first);
+        let is_kept = |point: &&(u64, u64)| point.0 > first.0 || point >= &first_left;
+        let kept = before.iter().filter(is_kept);
+        let lost: Vec<_> = kept.filter(|point| !after.contains(point)).collect();
         if !lost.is_empty() {
             let detail = format!("pruned up to {first:?}, no longer offered: {lost:?}");
             self.find(FindingKind::Lost, detail);
