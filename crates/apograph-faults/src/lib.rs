@@ -22,7 +22,9 @@ mod row;
 pub mod rows;
 mod simulated;
 pub mod stage;
+mod store_act;
 mod strace;
+mod vault_stage;
 
 pub use apograph_testing::scratch;
 pub use report::{Control, RowExtent, RowOutcome, Tally};

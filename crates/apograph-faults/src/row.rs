@@ -45,6 +45,10 @@ pub enum Row {
     Encoder,
     /// Copies into vaults and out of them, each operation of which fails or is the last
     Copy,
+    /// Each request to a store of objects fails, comes twice, or is answered wrongly
+    Requests,
+    /// Several writers commit to a store, also to one that lets two of them create a name
+    Conditions,
     /// Files of a repository that rotted, were cut, lost, swapped or doubled
     Rot,
     /// A repository made to break whoever reads it
@@ -77,6 +81,8 @@ impl Row {
             Self::Turns => rows::turns::run(programs, extent),
             Self::Encoder => rows::encoder::run(),
             Self::Copy => rows::copy::run(extent),
+            Self::Requests => rows::requests::run(extent),
+            Self::Conditions => rows::conditions::run(extent),
             Self::Rot => rows::rot::run(extent),
             Self::Hostile => rows::hostile::run(programs, extent),
         }

@@ -16,7 +16,7 @@ use apograph_testing::clock::ManualClock;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
 use apograph_testing::keys::{ALICE, BOB};
-use apograph_testing::store::{FaultyStore, RequestKind, StoreFault};
+use apograph_testing::store::{FaultyStore, RequestKind};
 
 use crate::captured::added;
 use crate::checkpoints_v1::{commit, log};
@@ -92,52 +92,6 @@ fn a_vault_gets_what_a_folder_gets() {
         let full = live.added(Kind::Full);
         assert_eq!(full[0].segment.kind, SegmentKind::Full);
     }
-}
-
-/// Whatever happens to a request, the backup is done or says that it is not; and the next one goes
-/// on from there with an increment, and has everything.
-#[test]
-fn each_request_of_a_backup_can_fail() {
-    let requests = |fixtures| {
-        let (live, rest) = with_vault(fixtures);
-        live.added(Kind::Auto);
-        live.append(&rest);
-        let store = Arc::new(faulty(&live));
-        added(capture_into(&live, &store, Kind::Incremental));
-        store.requests().len()
-    };
-    let faults = [
-        StoreFault::Fails,
-        StoreFault::FailsAfter,
-        StoreFault::Duplicates,
-        StoreFault::CutsShort,
-        StoreFault::Delays(Duration::ZERO),
-    ];
-    let mut failed = 0;
-    for fixtures in [V1, V2] {
-        for index in 0..requests(fixtures) {
-            for fault in &faults {
-                let (live, rest) = with_vault(fixtures);
-                live.added(Kind::Auto);
-                live.append(&rest);
-                let store = Arc::new(faulty(&live).with_fault(index, fault.clone()));
-                let hit = capture_into(&live, &store, Kind::Incremental);
-                failed += u32::from(hit.is_err());
-                let done = hit.is_ok();
-                if done {
-                    assert_eq!(commits(&live), COMMITS, "{index} {fault:?}");
-                }
-                let next = live.capture(Kind::Incremental);
-                let next = next.unwrap_or_else(|error| panic!("{index} {fault:?}: {error}"));
-                assert!(
-                    !done || matches!(next, Captured::UpToDate { .. }),
-                    "{index} {fault:?}"
-                );
-                assert_eq!(commits(&live), COMMITS, "{index} {fault:?}");
-            }
-        }
-    }
-    assert!(failed > 10, "{failed}");
 }
 
 /// Another writer commits something right before each version that a capture creates, so often.

@@ -9,8 +9,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use apograph::io::{Context, Disk, RealDisk};
-use apograph::repository::{Pack, Repository, copy, init_vault};
+use apograph::io::RealDisk;
+use apograph::repository::Repository;
 use apograph::restore::{VerifyOptions, verify};
 use apograph_testing::context::every_core;
 use apograph_testing::disk::{Fault, Operation, SimDisk, Survival};
@@ -22,7 +22,8 @@ use crate::database_state::states;
 use crate::mutant::{MutantDisk, Neglect};
 use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
-use crate::stage::{FIRST_EPOCH, FaultStage, LAST_EPOCH, contents, copy as copy_files};
+use crate::stage::{FIRST_EPOCH, LAST_EPOCH, contents, copy as copy_files};
+use crate::vault_stage::{VaultStage, copied};
 
 /// Of the ways in which the power can go, a quick run takes this many at each operation.
 const QUICK_SURVIVALS: usize = 2;
@@ -67,7 +68,7 @@ impl Way {
 pub fn run(extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
-        let stage = CopyStage::new(generation)?;
+        let stage = VaultStage::new(generation)?;
         for way in Way::ALL {
             for kind in kinds(extent) {
                 tally.add(stage.each(way, None, |run| run.failed(Fault::Fails(kind)))?);
@@ -95,32 +96,7 @@ fn kinds(extent: RowExtent) -> impl Iterator<Item = ErrorKind> {
     all.into_iter().take(count)
 }
 
-/// Repositories and vaults to copy from and to.
-struct CopyStage {
-    stage: FaultStage,
-    vaults: TempDir,
-}
-
-impl CopyStage {
-    fn new(generation: u8) -> Result<Self> {
-        let stage = FaultStage::new(generation)?;
-        let vaults = scratch()?;
-        for name in ["older", "newer"] {
-            let vault = vaults.path().join(format!("{name}-vault"));
-            init_vault(&vault, every_core())?;
-            copied(&RealDisk, &stage.path(name), &vault)?;
-        }
-        Ok(Self { stage, vaults })
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        if name.ends_with("vault") {
-            self.vaults.path().join(name)
-        } else {
-            self.stage.path(name)
-        }
-    }
-
+impl VaultStage {
     /// Strikes at each operation of a copy.
     fn each(
         &self,
@@ -156,7 +132,7 @@ impl CopyStage {
 
 /// A copy, and the operation at which a fault strikes.
 struct Strike<'a> {
-    stage: &'a CopyStage,
+    stage: &'a VaultStage,
     way: Way,
     neglects: Option<Neglect>,
     index: usize,
@@ -267,7 +243,7 @@ struct Run {
 
 impl Run {
     fn perform(
-        stage: &CopyStage,
+        stage: &VaultStage,
         way: Way,
         neglects: Option<Neglect>,
         fault: Option<(usize, Fault)>,
@@ -292,16 +268,6 @@ impl Run {
             outcome,
         })
     }
-}
-
-fn copied(disk: &dyn Disk, from: &Path, to: &Path) -> Result<()> {
-    let from = Repository::open(from, every_core())?;
-    let context = Context {
-        disk,
-        ..every_core()
-    };
-    copy(&from, to, Pack::Best, context)?;
-    Ok(())
 }
 
 fn chosen(survivals: Vec<Survival>, extent: RowExtent) -> Vec<Survival> {

@@ -1,6 +1,7 @@
 //! The faults, one module each.
 
 pub mod busy;
+pub mod conditions;
 pub mod copy;
 pub mod device;
 pub mod encoder;
@@ -15,6 +16,7 @@ pub mod permissions;
 pub mod power;
 pub mod race;
 pub mod reads;
+pub mod requests;
 pub mod rot;
 pub mod system_calls;
 pub mod turns;

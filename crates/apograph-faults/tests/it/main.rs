@@ -67,6 +67,8 @@ rows! {
     nothing_is_more_open_than_the_database: Permissions,
     what_is_written_is_compared: Encoder,
     a_copy_goes_on_wherever_it_ended: Copy,
+    any_request_to_a_store_may_fail: Requests,
+    several_writers_of_a_store_lose_nothing: Conditions,
     rot_is_noticed_or_harmless: Rot,
     hostile_repositories_end_in_an_error_at_once: Hostile,
 }
