@@ -11,6 +11,7 @@ use apograph_manifest::FileName;
 use apograph_store::{ObjectName, Store};
 use apograph_wrap::{Identities, Recipients, WrapError};
 
+use crate::change::CatalogChange;
 use crate::contents::{CatalogSegment, Settings};
 use crate::error::{Result, VaultError};
 use crate::log::VersionLog;
@@ -35,6 +36,8 @@ pub struct CatalogRebuild {
     /// Whether the catalog that is there says the same.
     pub unchanged: bool,
     left: Vec<(StoredSegment, u64)>,
+    /// The names of others that have left it, of which nothing else is known.
+    dropped: Vec<FileName>,
     /// The number of the next version.
     next: u64,
     /// Lost numbers that a sleeping writer could still take.
@@ -171,6 +174,8 @@ pub fn plan_catalog(
     settings.evidence = settings
         .evidence
         .filter(|it| Some(&it.segment.file) == last);
+    let names: HashSet<FileName> = left.iter().map(|(it, _)| it.name().clone()).collect();
+    let is_left = |name: &FileName| names.contains(name);
     let unchanged = is_same && lost.is_empty() && holes.is_empty();
     if last_version > 0 && last_version < newest {
         holes.push(last_version + 1);
@@ -181,6 +186,7 @@ pub fn plan_catalog(
         settings,
         skipped,
         lost,
+        dropped: dropped.into_iter().filter(|name| !is_left(name)).collect(),
         left,
         next: newest + 1,
         holes,
@@ -202,7 +208,13 @@ impl CatalogRebuild {
             let left = left.map(|(segment, with)| CatalogSegment::Left(segment, with));
             let segments = live.chain(left).map(CatalogSegment::into_change);
             let mut changes = segments.chain(self.settings.clone().into_changes());
-            changes.try_for_each(|change| put(&json(&change)))
+            changes.try_for_each(|change| put(&json(&change)))?;
+            // That is of no use but to the next who makes the catalog anew.
+            let segments = self.dropped.clone();
+            if segments.is_empty() {
+                return Ok(());
+            }
+            put(&json(&CatalogChange::Removed { segments }))
         })?;
         for number in &self.holes {
             VersionLog::fill(store, clock, writer, *number)?;

@@ -92,6 +92,12 @@ impl Remains {
     fn take(&mut self, changes: Changes, whole: Changes) -> Result<()> {
         let (mut since, mut merged) = (Since::default(), HashMap::new());
         let mut stream: Vec<_> = whole.into_iter().map(|(_, change)| change).collect();
+        for change in &stream {
+            // Who made the catalog anew knew no more of them.
+            if let CatalogChange::Removed { segments } = change {
+                self.dropped.extend(segments.iter().cloned());
+            }
+        }
         for (version, change) in changes {
             match &change {
                 CatalogChange::Merged { into, of } => {
