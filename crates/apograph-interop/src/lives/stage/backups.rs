@@ -156,9 +156,11 @@ impl LifeStage {
             return;
         }
         let command = self.world.command().clone();
-        let Ok(before) = command.restorable(folder) else {
+        // Of one whose first backup was killed nothing can be made anew.
+        let before = command.restorable(folder).unwrap_or_default();
+        if before.is_empty() {
             return;
-        };
+        }
         for lost in [&SMALL_FILES[..1], &SMALL_FILES] {
             for name in lost {
                 let _ = fs::remove_file(folder.join(name));
@@ -172,7 +174,10 @@ impl LifeStage {
                 }
             }
             let after = command.restorable(folder).unwrap_or_default();
-            if after != before {
+            // A rebuild names what a killed backup published, too.
+            let is_lost = before.iter().any(|point| !after.contains(point));
+            let may_have_more = self.world.report().killed > 0;
+            if is_lost || !may_have_more && after != before {
                 let detail = format!("{repository} without {lost:?}: {after:?}, not {before:?}");
                 self.world.find(FindingKind::Lost, detail);
                 return;

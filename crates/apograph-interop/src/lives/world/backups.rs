@@ -98,6 +98,8 @@ impl World {
         }
         let points = match self.tools.command.restorable(&place) {
             Ok(points) => points,
+            // Its first backup was killed.
+            Err(_) if self.report.killed > 0 && self.stored(repository).points.is_empty() => return,
             Err(refused) => {
                 let detail = format!("{} cannot be listed: {}", repository, refused.json);
                 return self.find(FindingKind::Wrong, detail);

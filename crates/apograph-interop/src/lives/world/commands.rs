@@ -244,7 +244,8 @@ impl World {
     fn judge_whole(&mut self, repository: &str, is_mixed: bool) {
         let place = self.repository(repository);
         let offered = self.command().restorable(&place);
-        if self.stored(repository).points.is_empty() && offered.is_ok_and(|it| it.is_empty()) {
+        let has_more = offered.is_ok_and(|it| !it.is_empty());
+        if !has_more && self.stored(repository).points.is_empty() {
             return;
         }
         self.judge_offer(repository, &place, is_mixed);
