@@ -110,10 +110,10 @@ impl World {
         self.change(repository);
         self.judge_offer(repository, &place, false);
         let after = &self.stored(repository).points;
-        // The first states of its timeline may be ones that its image has passed already.
+        // The first states after its base may be ones that its image has passed already.
         let first_left = after.first().unwrap_or(&first);
-        let is_kept = |point: &&(u64, u64)| point.0 > first.0 || point >= &first_left;
-        let kept = before.iter().filter(is_kept);
+        let kept = before.range(first_left..);
+        let kept = kept.chain(before.last());
         let lost: Vec<_> = kept.filter(|point| !after.contains(point)).collect();
         if !lost.is_empty() {
             let detail = format!("pruned up to {first:?}, no longer offered: {lost:?}");
