@@ -54,7 +54,7 @@ pub enum PendingOf {
 /// # Errors
 ///
 /// [`CaptureError`](crate::CaptureError), where the database cannot be read, or is another one than
-/// the repository's.
+/// the repository's, and where commits stand behind damage in its log.
 pub fn pending(database: &Path, repository: &Repository, context: Context<'_>) -> Result<Pending> {
     let database = Database::find(database)?;
     database.headers(context)?;
@@ -106,6 +106,9 @@ fn pending_of(looking: &Looking<'_>, seen: Seen) -> Result<PendingOf> {
     let tail = log.from(start)?;
     let (state, _) = looking.timeline_at(&log, start, spans)?;
     let captured = CapturedTail::read(&tail, start, state, looking.context.again())?;
+    if let Some(damage) = captured.cut_off(&tail)? {
+        return Err(damage);
+    }
     Ok(match captured.commits() {
         0 => PendingOf::Nothing,
         commits => PendingOf::Commits {

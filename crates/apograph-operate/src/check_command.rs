@@ -4,7 +4,8 @@ use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use apograph_io::{Context, IoError};
@@ -15,9 +16,11 @@ use crate::error::DrillError;
 /// What stands for the path of the database.
 const PATH: &str = "{}";
 /// So much of what a command says is kept.
-const OUTPUT_MAX_BYTES: u64 = 1 << 20;
+const OUTPUT_MAX_BYTES: usize = 1 << 20;
 /// How often it is looked whether it has ended.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long what it said is waited for after it has ended.
+const LINGER: Duration = Duration::from_millis(500);
 
 /// A command that is run on a restored database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,18 +56,18 @@ impl CheckCommand {
             program: program.clone(),
             source: source.into(),
         })?;
-        let (output, errors) = (child.stdout.take(), child.stderr.take());
-        thread::scope(|scope| {
-            let output = scope.spawn(|| front_of(output));
-            let errors = scope.spawn(|| front_of(errors));
-            let ended = wait(&mut child, self.timeout, context);
-            if !matches!(ended, Ok(Some(_))) {
-                kill(&mut child);
-            }
-            let [output, errors] = [output, errors].map(|it| it.join().unwrap_or_default());
-            let failure = self.failure(ended?, &output, &errors);
-            Ok(Ran { output, failure })
-        })
+        let output = child.stdout.take().map(Front::of);
+        let errors = child.stderr.take().map(Front::of);
+        let ended = wait(&mut child, self.timeout, context);
+        if !matches!(ended, Ok(Some(_))) {
+            kill(&mut child);
+        }
+        let [output, errors] = [output, errors].map(|front| {
+            let front = front.map(|front| front.taken(context));
+            String::from_utf8_lossy(&front.unwrap_or_default()).into_owned()
+        });
+        let failure = self.failure(ended?, &output, &errors);
+        Ok(Ran { output, failure })
     }
 
     fn failure(&self, ended: Option<ExitStatus>, output: &str, errors: &str) -> Option<String> {
@@ -120,13 +123,35 @@ fn kill(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// The front of what comes, all of which is read.
-fn front_of(from: Option<impl Read>) -> String {
-    let Some(mut from) = from else {
-        return String::new();
-    };
-    let mut front = Vec::new();
-    let _ = from.by_ref().take(OUTPUT_MAX_BYTES).read_to_end(&mut front);
-    let _ = std::io::copy(&mut from, &mut std::io::sink());
-    String::from_utf8_lossy(&front).into_owned()
+/// The front of what comes out of a pipe, all of which is read. What a command started and left may
+/// hold the pipe for as long as it runs, and nobody waits for that.
+struct Front {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Front {
+    fn of(mut from: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let front = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = from.read(&mut piece) {
+                let mut front = front.lock().unwrap_or_else(PoisonError::into_inner);
+                let left = OUTPUT_MAX_BYTES.saturating_sub(front.len());
+                front.extend(piece.iter().take(count.min(left)));
+            }
+        });
+        Self { bytes, reader }
+    }
+
+    /// What came until the command had ended, and a little longer.
+    fn taken(self, context: Context<'_>) -> Vec<u8> {
+        let begun = context.clock.running();
+        while !self.reader.is_finished() && context.clock.running().saturating_sub(begun) < LINGER {
+            context.clock.wait(PAUSE);
+        }
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut bytes)
+    }
 }

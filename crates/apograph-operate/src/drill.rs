@@ -66,9 +66,6 @@ impl Drill<'_> {
         let location = repository.into();
         let folder = Folder::open(self.folder)?;
         clear(&folder);
-        let place = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempdir_in(self.folder);
         let failed = |operation| {
             let path = self.folder.to_owned();
             move |source| IoError::Failed {
@@ -77,9 +74,22 @@ impl Drill<'_> {
                 source,
             }
         };
-        let mut place = place.map_err(failed("make a folder in"))?;
-        // While it is held nobody takes the folder for one that was left.
-        let _lock = FileLock::acquire_folder(&Folder::open(place.path())?)?;
+        // While the lock is held nobody takes the folder for one that was left.
+        let (mut place, _lock) = loop {
+            let made = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .tempdir_in(self.folder);
+            let made = made.map_err(failed("make a folder in"))?;
+            match Folder::open(made.path()).and_then(|it| Ok((FileLock::acquire_folder(&it)?, it)))
+            {
+                Ok((lock, opened)) if opened.is_in_place()? => break (made, lock),
+                // Another drill took it for one.
+                Ok(_) | Err(IoError::Busy { .. }) => {}
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+            context.monitor.go_on()?;
+        };
         let output = place.path().join(DATABASE);
         let begun = context.clock.running();
         let restored = restore(&location, &output, &Options::to(self.target), context);

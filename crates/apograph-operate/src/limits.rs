@@ -35,6 +35,8 @@ pub enum Violation {
     Damaged(u64),
     /// The last drill proved nothing.
     Drill,
+    /// There are backups, and the latest state cannot be restored from them.
+    Unrestorable,
 }
 
 impl Violation {
@@ -47,6 +49,7 @@ impl Violation {
             Self::Ahead(_) => "ahead",
             Self::Damaged(_) => "damaged",
             Self::Drill => "drill",
+            Self::Unrestorable => "unrestorable",
         }
     }
 }
@@ -69,6 +72,7 @@ impl fmt::Display for Violation {
                 words(*time)
             ),
             Self::Drill => f.write_str("the last drill proved nothing"),
+            Self::Unrestorable => f.write_str("the latest state cannot be restored"),
             Self::Damaged(1) => f.write_str("a verification found a segment damaged"),
             Self::Damaged(count) => write!(f, "verifications found {count} segments damaged"),
         }
@@ -76,8 +80,8 @@ impl fmt::Display for Violation {
 }
 
 impl Status {
-    /// What passes the limits. A time that lies ahead, what was found damaged, and a drill that proved
-    /// nothing always do.
+    /// What passes the limits. A time that lies ahead, what was found damaged, a drill that proved
+    /// nothing, and a latest state that cannot be restored always do.
     pub fn violations(&self, limits: &Limits) -> Vec<Violation> {
         let passes = |limit: Option<Duration>, found: Option<Duration>| {
             limit.is_some_and(|limit| found.is_none_or(|found| found > limit))
@@ -86,6 +90,8 @@ impl Status {
         let (lag, age) = (self.lag(), ago(self.last_full));
         let unverified = ago(self.unverified_since);
         let ahead = since(self.now, self.latest);
+        let has_segments = self.totals.fulls + self.totals.increments > 0;
+        let is_unrestorable = has_segments && self.restore_bytes.is_none();
         let is_unproven = self.drilled.as_ref().is_some_and(|it| it.failure.is_some());
         let all = [
             (passes(limits.lag, lag), Violation::Lag(lag)),
@@ -97,6 +103,7 @@ impl Status {
             (ahead > AHEAD_MAX, Violation::Ahead(ahead)),
             (self.damaged > 0, Violation::Damaged(self.damaged)),
             (is_unproven, Violation::Drill),
+            (is_unrestorable, Violation::Unrestorable),
         ];
         let those = all.into_iter().filter(|(is_passed, _)| *is_passed);
         those.map(|(_, violation)| violation).collect()

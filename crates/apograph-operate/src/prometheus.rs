@@ -12,13 +12,14 @@ use crate::limits::{Limits, Violation};
 use crate::status::Status;
 
 /// The names of all violations, so that each has a sample.
-const LIMITS: [Violation; 6] = [
+const LIMITS: [Violation; 7] = [
     Violation::Lag(None),
     Violation::Age(None),
     Violation::Unverified(None),
     Violation::Ahead(std::time::Duration::ZERO),
     Violation::Damaged(0),
     Violation::Drill,
+    Violation::Unrestorable,
 ];
 
 impl Status {

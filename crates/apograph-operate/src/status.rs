@@ -33,7 +33,7 @@ pub struct Status {
     pub missing: u64,
     /// Places where a full backup began a new timeline, as after a close of the database.
     pub branches: u64,
-    /// When the last full backup was taken.
+    /// When the last full backup was taken that can be used.
     pub last_full: Option<UnixMillis>,
     /// When a segment was last verified.
     pub last_verified: Option<UnixMillis>,
@@ -96,7 +96,8 @@ impl Status {
         let entries = chain.entries();
         let gaps: Vec<GapKind> = chain.gaps().map(|gap| gap.cause.kind()).collect();
         let count = |kind: GapKind| gaps.iter().filter(|it| **it == kind).count() as u64;
-        let mut fulls = entries.iter().rev().filter(|entry| is_full(entry));
+        let is_usable = |entry: &&ChainEntry| is_full(entry) && entry.unusable.is_none();
+        let mut fulls = entries.iter().rev().filter(is_usable);
         let captured_until = chain.covered_until();
         let times = entries.iter().map(|entry| entry.segment.created_at);
         let found = || (0..entries.len()).filter_map(|index| repository.verified(index));
@@ -127,12 +128,13 @@ impl Status {
     /// how long nobody has looked.
     pub fn lag(&self) -> Option<Duration> {
         let looked = self.captured_until.map(|until| since(until, self.now));
+        // What is in no backup was made after somebody looked, whatever its clock said.
+        let is_true = |first: UnixMillis| Some(first) >= self.captured_until && first <= self.now;
         match self.pending.as_ref().map(|pending| &pending.of) {
             Some(PendingOf::Nothing) => Some(Duration::ZERO),
             Some(PendingOf::Commits {
                 since: Some(first), ..
-            }) => Some(since(*first, self.now)),
-            // A clock that was set back between two commits makes the first of them look older.
+            }) if is_true(*first) => Some(since(*first, self.now)),
             Some(PendingOf::Commits { .. } | PendingOf::Unknown { .. }) | None => looked,
         }
     }
