@@ -29,6 +29,8 @@ pub(crate) struct VaultCopy<'s> {
     entries: Vec<ChainEntry>,
     /// The last segment of the chain.
     last: Option<FileName>,
+    /// The version that the next segments are built on.
+    built_on: u64,
     /// The number that the next segment gets among those that are published with it.
     next: u32,
     looked_until: Option<UnixMillis>,
@@ -58,10 +60,12 @@ impl<'s> VaultCopy<'s> {
         })?;
         let wanted = location.keys.recipients.as_ref();
         let recipients = catalog.recipients(&settings.recipients, wanted)?;
+        let built_on = SegmentId::next_built_on(catalog.version(), links.last());
         Ok(Self {
             store,
             catalog,
             entries,
+            built_on,
             last: links.last().cloned(),
             next: 0,
             looked_until: settings.looked_until,
@@ -77,7 +81,7 @@ impl<'s> VaultCopy<'s> {
         let index = self.next;
         self.next = index.saturating_add(1);
         Ok(SegmentId {
-            built_on: self.catalog.version(),
+            built_on: self.built_on,
             index,
             kind,
             nonce: Nonce::new(random()?),
@@ -118,7 +122,9 @@ impl CopyTarget for VaultCopy<'_> {
             .zip(segments.last())
             .map(|(evidence, last)| evidence_for(evidence, &last.record));
         let changes = CatalogChange::additions(segments, evidence);
-        add(&mut self.catalog, &changes)
+        add(&mut self.catalog, &changes)?;
+        self.built_on = SegmentId::next_built_on(self.catalog.version(), self.last.as_ref());
+        Ok(())
     }
 
     /// In a vault the times of captures are those that were copied.

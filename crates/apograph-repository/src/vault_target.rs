@@ -161,7 +161,7 @@ impl HeldVault<'_> {
     ) -> Result<StoredSegment> {
         let NewSegment { file, record } = segment;
         let id = SegmentId {
-            built_on: self.catalog.version(),
+            built_on: SegmentId::next_built_on(self.catalog.version(), self.last.as_ref()),
             index,
             kind: record.segment.kind,
             nonce: Nonce::new(random()?),

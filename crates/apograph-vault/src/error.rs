@@ -94,6 +94,14 @@ pub enum VaultError {
         /// The store.
         place: String,
     },
+    /// Segments are of several databases, and no version says which of them the vault is of.
+    #[error(
+        "{place} holds segments of several databases, and no version of its catalog can be read"
+    )]
+    SeveralDatabases {
+        /// The store.
+        place: String,
+    },
     /// Other writers were faster, time after time.
     #[error("others write to {place} all the time")]
     Busy {
@@ -121,6 +129,7 @@ impl VaultError {
             Self::Object { .. } => Code::CorruptSegment,
             Self::NotAVault { .. } => Code::NotARepository,
             Self::Head { .. } | Self::Catalog { .. } => Code::CorruptManifest,
+            Self::SeveralDatabases { .. } => Code::ForeignDatabase,
             Self::TooNew { .. } => Code::UnsupportedVersion,
             Self::RecipientsDiffer { .. } | Self::RecipientsLost { .. } => Code::RecipientsDiffer,
             Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,

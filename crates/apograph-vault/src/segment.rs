@@ -20,7 +20,8 @@ const AGE: &str = ".age";
 /// Names are in the order of the chain, but for those of merged segments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentId {
-    /// The newest version of the catalog when the segment was captured.
+    /// The newest version of the catalog when the segment was captured; or one more than that of the
+    /// segment before, where versions were lost.
     pub built_on: u64,
     /// Its number among the segments of one change, from 0.
     pub index: u32,
@@ -31,6 +32,13 @@ pub struct SegmentId {
 }
 
 impl SegmentId {
+    /// What a segment is built on that comes after `last`. Where the newest versions were lost that is
+    /// more than there are: places in a chain only grow.
+    pub fn next_built_on(version: u64, last: Option<&FileName>) -> u64 {
+        let last = last.and_then(|last| Self::parse(last.as_str()));
+        last.map_or(version, |last| version.max(last.built_on.saturating_add(1)))
+    }
+
     /// Reads a name; `None` for one that is not written as this one is.
     pub fn parse(name: &str) -> Option<Self> {
         let mut words = name.split('-');

@@ -125,6 +125,40 @@ fn last_below(best: &HashMap<&FileName, (usize, Cost)>, below: Option<Place>) ->
     ways.max_by(better).map(|(_, index, _)| index)
 }
 
+/// From where to where a segment goes.
+pub(super) fn interval(segment: &StoredSegment) -> (Place, Place) {
+    (from(segment), place_of(segment.last_captured()))
+}
+
+/// Those of some segments that hang together with others, by links, directly or through each other; and
+/// the rest.
+pub(super) fn linked(
+    named: &[Candidate],
+    mut segments: Vec<StoredSegment>,
+) -> (Vec<StoredSegment>, Vec<StoredSegment>) {
+    let named = named.iter().map(|it| &it.segment);
+    let mut ends: HashSet<FileName> = named.clone().map(|it| it.last_captured().clone()).collect();
+    let mut afters: HashSet<FileName> = named.filter_map(|it| it.link.after.clone()).collect();
+    let mut found = Vec::new();
+    loop {
+        let hangs = |segment: &StoredSegment| {
+            let after = segment.link.after.as_ref();
+            after.is_some_and(|after| ends.contains(after))
+                || afters.contains(segment.last_captured())
+        };
+        let (mut with, without): (Vec<_>, Vec<_>) = segments.into_iter().partition(hangs);
+        if with.is_empty() {
+            return (found, without);
+        }
+        for segment in &with {
+            ends.insert(segment.last_captured().clone());
+            afters.extend(segment.link.after.clone());
+        }
+        found.append(&mut with);
+        segments = without;
+    }
+}
+
 /// The names of those that are in a merged segment of the chain, and need not be told of.
 pub(super) fn merged_in(candidates: &[Candidate], chain: &[usize]) -> HashSet<usize> {
     let merged = chain.iter().map(|&index| &candidates[index].segment);

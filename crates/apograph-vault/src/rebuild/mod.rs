@@ -2,6 +2,7 @@
 //! each says what it is and where it stands.
 
 mod chain;
+mod named;
 mod remains;
 
 use std::collections::{HashMap, HashSet};
@@ -18,7 +19,8 @@ use crate::log::VersionLog;
 use crate::objects::find_segment;
 use crate::segment::{Made, SEGMENTS, SegmentId, StoredSegment};
 use crate::version::{NUMBER_MAX, json};
-use chain::{Candidate, chain_of, merged_in, place_of};
+use chain::{Candidate, chain_of, linked, merged_in, place_of};
+use named::{Databases, Named};
 use remains::Remains;
 
 /// What a catalog is when it is made anew.
@@ -53,6 +55,12 @@ pub enum Skipped {
     /// Another one goes on from where it does: its writer was overtaken, or killed.
     #[error("another segment goes on from where it does")]
     Beside,
+    /// It goes on from nothing that versions name, and nothing of that from it.
+    #[error("it hangs together with nothing that is in the catalog")]
+    Unlinked,
+    /// It is of another database than the segments that versions name.
+    #[error("it is of another database")]
+    OtherDatabase,
 }
 
 /// The objects of a segment, each with its size.
@@ -87,13 +95,18 @@ pub fn plan_catalog(
     let built_on = found
         .keys()
         .filter_map(|(name, _)| SegmentId::parse(name.as_str()));
-    let newest = built_on
-        .map(|id| id.built_on)
-        .fold(remains.newest, u64::max);
-    if newest >= NUMBER_MAX {
+    let built_on = built_on.map(|id| id.built_on).max().unwrap_or_default();
+    // Who commits meanwhile takes the next number, and one of the two learns of the other. Where no
+    // version is there nobody can; but who slept since may know any that a segment was built on.
+    let last = if remains.newest > 0 {
+        remains.newest
+    } else {
+        built_on
+    };
+    if last >= NUMBER_MAX {
         return Err(VaultError::Catalog {
             place: store.place(),
-            version: newest,
+            version: last,
             detail: "no version can come after it".into(),
         });
     }
@@ -105,12 +118,19 @@ pub fn plan_catalog(
         left,
         dropped,
         mut settings,
-        mut holes,
+        holes,
         lost,
-        newest: last_version,
+        newest: _,
     } = remains;
     if let Some(recipients) = recipients {
-        settings.recipients = recipients.keys();
+        let keys = recipients.keys();
+        if lost.is_empty() && settings.recipients != keys {
+            return Err(VaultError::RecipientsDiffer {
+                place: store.place(),
+                keys: settings.recipients,
+            });
+        }
+        settings.recipients = keys;
     } else if !lost.is_empty() && settings.recipients.is_empty() && is_encrypted {
         return Err(VaultError::RecipientsLost {
             place: store.place(),
@@ -124,6 +144,8 @@ pub fn plan_catalog(
         let made = (segment.stored.wrapping, segment.stored.encryption);
         let objects = found.remove(&(segment.name().clone(), made));
         let is_there = objects.is_some_and(|objects| has_all(&segment, &objects));
+        let check = segment.check.as_ref();
+        let is_there = is_there && check.is_none_or(|check| check.damage.is_none());
         candidates.push(Candidate {
             segment,
             is_named: true,
@@ -132,7 +154,20 @@ pub fn plan_catalog(
     }
     // Where every version is there and the chain is whole, what none names was never in it, but for
     // what goes on from its end: that may be of a version that is lost.
-    let is_whole = lost.is_empty() && !is_broken;
+    let is_whole = lost.is_empty() && !is_broken && candidates.iter().all(|it| it.is_there);
+    let named = Named::of(&candidates);
+    // What was merged into something that is not there any more, or is damaged, holds the same.
+    for (segment, _) in &left {
+        let made = (segment.stored.wrapping, segment.stored.encryption);
+        let objects = found.get(&(segment.name().clone(), made));
+        if named.lacks(segment) && objects.is_some_and(|objects| has_all(segment, objects)) {
+            candidates.push(Candidate {
+                segment: segment.clone(),
+                is_named: false,
+                is_there: true,
+            });
+        }
+    }
     found.retain(|(name, _), _| {
         !dropped.contains(name) && (!is_whole || Some(place_of(name)) > end)
     });
@@ -142,15 +177,38 @@ pub fn plan_catalog(
     let mut found: Vec<_> = found.into_iter().collect();
     found.sort_by(|((one, _), _), ((other, _), _)| one.as_str().cmp(other.as_str()));
     let mut skipped = Vec::new();
+    let mut unnamed = Vec::new();
     for ((name, made), objects) in found {
         match find_segment(store, (&name, made), &objects, identities, context) {
-            Ok(segment) => candidates.push(Candidate {
+            Ok(segment) => unnamed.push(segment),
+            Err(error) if is_of_object(&error) => skipped.push((name, Skipped::Unusable(error))),
+            Err(error) => return Err(error),
+        }
+    }
+    let databases = Databases::of(&named, &unnamed);
+    if databases.are_many {
+        return Err(VaultError::SeveralDatabases {
+            place: store.place(),
+        });
+    }
+    let is_sure = known.is_empty() || !lost.is_empty() && !databases.has_other;
+    if !is_sure {
+        let (with, without) = linked(&candidates, unnamed);
+        unnamed = with;
+        let without = without.into_iter().map(|it| it.name().clone());
+        skipped.extend(without.map(|name| (name, Skipped::Unlinked)));
+    }
+    for segment in unnamed {
+        if databases.is_other(&segment) {
+            skipped.push((segment.name().clone(), Skipped::OtherDatabase));
+        } else if named.is_beside(&segment) {
+            skipped.push((segment.name().clone(), Skipped::Beside));
+        } else {
+            candidates.push(Candidate {
                 segment,
                 is_named: false,
                 is_there: true,
-            }),
-            Err(error) if is_of_object(&error) => skipped.push((name, Skipped::Unusable(error))),
-            Err(error) => return Err(error),
+            });
         }
     }
     let chain = chain_of(&candidates);
@@ -170,16 +228,13 @@ pub fn plan_catalog(
     if !lost.is_empty() {
         settings.looked_until = None;
     }
-    let last = segments.last().map(StoredSegment::name);
+    let newest = segments.last().map(StoredSegment::name);
     settings.evidence = settings
         .evidence
-        .filter(|it| Some(&it.segment.file) == last);
-    let names: HashSet<FileName> = left.iter().map(|(it, _)| it.name().clone()).collect();
-    let is_left = |name: &FileName| names.contains(name);
+        .filter(|it| Some(&it.segment.file) == newest);
+    let left_names: HashSet<FileName> = left.iter().map(|(it, _)| it.name().clone()).collect();
+    let is_left = |name: &FileName| left_names.contains(name);
     let unchanged = is_same && lost.is_empty() && holes.is_empty();
-    if last_version > 0 && last_version < newest {
-        holes.push(last_version + 1);
-    }
     Ok(CatalogRebuild {
         unchanged,
         segments,
@@ -188,7 +243,7 @@ pub fn plan_catalog(
         lost,
         dropped: dropped.into_iter().filter(|name| !is_left(name)).collect(),
         left,
-        next: newest + 1,
+        next: last + 1,
         holes,
     })
 }

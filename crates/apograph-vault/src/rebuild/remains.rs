@@ -10,8 +10,9 @@ use crate::change::CatalogChange;
 use crate::contents::{CatalogSegment, Settings, Since};
 use crate::error::{Result, VaultError};
 use crate::segment::StoredSegment;
+use crate::sha256::Sha256;
 use crate::version::{
-    CATALOG, Scope, Unreadable, VERSION_MAX_BYTES, Version, VersionReader, version_name,
+    CATALOG, Head, Scope, Unreadable, VERSION_MAX_BYTES, Version, VersionReader, version_name,
     version_number,
 };
 
@@ -50,39 +51,54 @@ impl Remains {
         };
         // From the newest to the oldest.
         let (mut changes, mut whole) = (Vec::new(), Changes::new());
-        let mut number = remains.newest;
-        let oldest = numbers.first().copied().unwrap_or_default().max(1);
-        while number >= oldest {
-            let (scope, mut found) = match read_version(store, number) {
+        let mut expected = remains.newest;
+        let (mut is_whole, mut previous) = (false, None);
+        for &number in numbers.iter().rev().filter(|number| **number > 0) {
+            if number > expected {
+                // A later one stands for it.
+                continue;
+            }
+            if number < expected {
+                let gap = missing(store, number + 1, expected);
+                remains.lost.push((expected, gap));
+            }
+            let above = previous.take().filter(|_| number == expected);
+            expected = number - 1;
+            let (head, sha256, mut found) = match read_version(store, number) {
                 Ok(found) => found,
                 Err(error @ VaultError::Catalog { .. }) => {
                     remains.lost.push((number, error));
-                    number -= 1;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            number = match scope {
+            if above.is_some_and(|above| above != sha256) {
+                // Which of the two is this vault's nobody here can know.
+                let detail =
+                    "the next one goes on from another: one of the two is not of this vault";
+                return Err(VaultError::Catalog {
+                    place: store.place(),
+                    version: number,
+                    detail: detail.into(),
+                });
+            }
+            match head.scope {
                 Scope::Whole => {
                     whole = found;
+                    is_whole = true;
                     break;
                 }
-                Scope::Since(whole) if whole.number < number => whole.number,
-                _ => number - 1,
-            };
+                Scope::Since(whole) if whole.number < number => expected = whole.number,
+                _ => {}
+            }
+            previous = head.previous.filter(|_| expected == number - 1);
             found.reverse();
             changes.append(&mut found);
         }
-        if number < oldest {
+        if !is_whole && (expected > 0 || remains.lost.is_empty()) {
             // Nothing says what was before.
-            let detail = "no version before it is there".into();
-            let (place, version) = (store.place(), oldest);
-            let error = VaultError::Catalog {
-                place,
-                version,
-                detail,
-            };
-            remains.lost.push((oldest, error));
+            let to = expected.max(1);
+            remains.lost.push((to, missing(store, 1, to)));
         }
         changes.reverse();
         remains.take(changes, whole)?;
@@ -141,6 +157,20 @@ impl Remains {
     }
 }
 
+/// That versions are missing.
+fn missing(store: &dyn Store, from: u64, to: u64) -> VaultError {
+    let detail = if from < to {
+        format!("it is missing, and all from version {from} on")
+    } else {
+        "it is missing".to_owned()
+    };
+    VaultError::Catalog {
+        place: store.place(),
+        version: to,
+        detail: detail.into(),
+    }
+}
+
 /// The numbers that are free right after a version on which somebody may have built.
 fn holes(store: &dyn Store, numbers: &[u64]) -> Result<Vec<u64>> {
     let mut holes = Vec::new();
@@ -151,7 +181,8 @@ fn holes(store: &dyn Store, numbers: &[u64]) -> Result<Vec<u64>> {
         }
         // What took the number of a lost version is empty, and nobody's base.
         match read_version(store, before) {
-            Ok((Scope::Whole, changes)) if changes.is_empty() && before > 1 => {}
+            Ok((head, _, changes))
+                if head.scope == Scope::Whole && changes.is_empty() && before > 1 => {}
             Ok(_) => holes.push(before + 1),
             Err(VaultError::Catalog { .. }) => {}
             Err(error) => return Err(error),
@@ -160,8 +191,8 @@ fn holes(store: &dyn Store, numbers: &[u64]) -> Result<Vec<u64>> {
     Ok(holes)
 }
 
-/// What a version repeats, and its changes with those that it repeats.
-fn read_version(store: &dyn Store, number: u64) -> Result<(Scope, Changes)> {
+/// The head of a version, its hash, and its changes with those that it repeats.
+fn read_version(store: &dyn Store, number: u64) -> Result<(Head, Sha256, Changes)> {
     let damaged = |detail: &str| VaultError::Catalog {
         place: store.place(),
         version: number,
@@ -192,5 +223,6 @@ fn read_version(store: &dyn Store, number: u64) -> Result<(Scope, Changes)> {
     }
     let lines = lines.iter();
     let changes = lines.map(|line| Ok((number, decode(store, number, line)?)));
-    Ok((head.scope, changes.collect::<Result<_>>()?))
+    let changes = changes.collect::<Result<_>>()?;
+    Ok((head, Sha256::of(&bytes), changes))
 }

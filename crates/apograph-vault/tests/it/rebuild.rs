@@ -51,9 +51,15 @@ fn captured(
     store: &dyn Store,
     after: Option<&StoredSegment>,
 ) -> StoredSegment {
-    let link = Link::after(after.map(|it| it.last_captured().clone()));
-    let version = catalog.version();
-    put(store, version, version.into(), link, ZSTD)
+    let last = after.map(StoredSegment::last_captured);
+    let built_on = SegmentId::next_built_on(catalog.version(), last);
+    put(
+        store,
+        built_on,
+        built_on.into(),
+        Link::after(last.cloned()),
+        ZSTD,
+    )
 }
 
 fn added(segment: &StoredSegment) -> CatalogChange {
@@ -324,4 +330,141 @@ fn a_sleeper_finds_no_number_free() {
             assert_eq!(committed.is_ok(), is_in, "{lost}: {committed:?}");
         }
     }
+}
+
+/// What versions name stays, whatever else lies there; what it goes on from decides.
+#[test]
+fn segments_of_another_vault_change_nothing_where_the_catalog_is_whole() {
+    let (folder, store) = store();
+    let live = filled(&store);
+    let (other_folder, other) = crate::store();
+    let mut catalog = created(&other);
+    let mut others: Vec<StoredSegment> = Vec::new();
+    for _ in 0..30 {
+        let link = Link::after(others.last().map(|it| it.name().clone()));
+        let number = u128::from(catalog.version()) + 5000;
+        let next = put(&other, catalog.version(), number, link, ZSTD);
+        commit(&mut catalog, added(&next));
+        others.push(next);
+    }
+    for entry in fs::read_dir(other_folder.path().join("segments")).expect("objects") {
+        let path = entry.expect("an object").path();
+        let to = folder
+            .path()
+            .join("segments")
+            .join(path.file_name().expect("a name"));
+        fs::copy(path, to).expect("copied");
+    }
+    let plan = plan_again(&store);
+    assert_eq!(names(&plan.segments), names(&live));
+    assert!(plan.unchanged);
+}
+
+/// Another writer commits between the look and the new version: one of the two learns of the other.
+#[test]
+fn a_version_that_comes_meanwhile_is_not_overlooked() {
+    for lost in [5, 9] {
+        let (folder, store) = store();
+        let mut catalog = created(&store);
+        let mut live: Vec<StoredSegment> = Vec::new();
+        for _ in 0..8 {
+            let next = captured(&catalog, &store, live.last());
+            commit(&mut catalog, added(&next));
+            live.push(next);
+        }
+        fs::remove_file(path(folder.path(), lost)).expect("removed");
+        let before = plan_again(&store);
+        // Where the newest version is lost nobody else knows that.
+        let Ok(mut other) = Catalog::open(&store, &SystemClock, "other") else {
+            before.write(&store, &SystemClock, "test").expect("written");
+            continue;
+        };
+        let (seen, ..) = contents(&other);
+        let after = seen.last().map(|it| it.last_captured().clone());
+        let theirs = put(&store, 8, 77, Link::after(after), ZSTD);
+        commit(&mut other, added(&theirs));
+        let error = before
+            .write(&store, &SystemClock, "test")
+            .expect_err("late");
+        assert!(matches!(error, VaultError::Overtaken { .. }), "{error}");
+        let again = plan_again(&store);
+        assert!(names(&again.segments).contains(&theirs.name().as_str()));
+    }
+}
+
+/// What was merged is there in its parts for a day: they hold the same where the merged one is lost.
+#[test]
+fn what_lies_there_in_another_form_takes_the_place_of_what_is_lost() {
+    for is_noted in [false, true] {
+        let (folder, store) = store();
+        let live = filled(&store);
+        let merged = live.iter().find(|it| it.link.through.is_some());
+        let merged = merged.expect("a merged one");
+        if is_noted {
+            let damage = apograph_vault::SegmentDamage::Missing;
+            let check = apograph_vault::Check::damaged(UnixMillis::new(1), damage);
+            let checks = vec![(merged.name().clone(), check)];
+            commit(&mut opened(&store), CatalogChange::Verified { checks });
+        } else {
+            let object = &merged.object_names().expect("names")[0];
+            fs::remove_file(folder.path().join(object.as_str())).expect("removed");
+        }
+        let plan = plan_again(&store);
+        assert!(!plan.unchanged);
+        assert_eq!(plan.segments.len(), live.len() + 2);
+        assert!(plan.segments.iter().all(|it| it.link.through.is_none()));
+        plan.write(&store, &SystemClock, "test").expect("written");
+        assert!(plan_again(&store).unchanged);
+    }
+}
+
+#[test]
+fn versions_of_another_vault_are_told() {
+    let (folder, store) = store();
+    filled(&store);
+    let (other_folder, other) = crate::store();
+    filled(&other);
+    for number in [12, 13, 14] {
+        let bytes = fs::read(path(other_folder.path(), number)).expect("a version");
+        fs::write(path(folder.path(), number), bytes).expect("written");
+    }
+    let error = plan(&store).expect_err("a mixture");
+    assert!(
+        matches!(error, VaultError::Catalog { version: 11, .. }),
+        "{error}"
+    );
+}
+
+/// A version that repeats others stands for them, and those are not compared with it.
+#[test]
+fn of_a_long_catalog_any_one_version_may_be_lost() {
+    let (folder, store) = store();
+    let mut catalog = created(&store);
+    let mut live: Vec<StoredSegment> = Vec::new();
+    for _ in 0..79 {
+        let next = captured(&catalog, &store, live.last());
+        commit(&mut catalog, added(&next));
+        live.push(next);
+    }
+    for lost in 1..=80 {
+        let path = path(folder.path(), lost);
+        let bytes = fs::read(&path).expect("a version");
+        fs::remove_file(&path).expect("removed");
+        assert_eq!(names(&plan_again(&store).segments), names(&live), "{lost}");
+        fs::write(&path, bytes).expect("as before");
+    }
+    assert!(plan_again(&store).unchanged);
+}
+
+/// Whatever number an object claims, nobody counts up to it.
+#[test]
+fn a_stray_version_ends() {
+    let (folder, store) = store();
+    let live = filled(&store);
+    fs::write(path(folder.path(), 1 << 60), b"").expect("written");
+    let plan = plan_again(&store);
+    assert_eq!(names(&plan.segments), names(&live));
+    assert!(plan.lost.len() <= 3, "{:?}", plan.lost);
+    plan.write(&store, &SystemClock, "test").expect("written");
+    assert_eq!(contents(&opened(&store)).0, live);
 }
