@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline, WithCauses};
 use apograph_manifest::{
-    ChainEntry, FileName, Gap, GapKind, LsnRange, PointRange, SegmentContent, Unusable,
+    ChainEntry, FileName, Gap, LsnRange, PointRange, SegmentContent, Unusable,
 };
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -163,14 +163,7 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     for gap in chain.gaps() {
-        let name = |point: Option<Point>| point.map_or("?".to_owned(), |point| point.to_string());
-        let (after, before) = (name(gap.after), name(gap.before));
-        let what = match gap.cause.kind() {
-            GapKind::Branch => "Branch",
-            _ => "Gap",
-        };
-        let cause = WithCauses(&gap.cause);
-        writeln!(out, "{what} between {after} and {before}: {cause}")?;
+        writeln!(out, "{}", segments::gap(&gap))?;
     }
     if let Some(verified) = verified(repository) {
         writeln!(out, "Verified: {verified}")?;

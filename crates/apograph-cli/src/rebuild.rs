@@ -102,6 +102,15 @@ fn vault(args: &Rebuild, plan: &VaultRebuild<'_>) -> Result<Report, Failure> {
     }
     tell_skipped(&mut text, &skipped);
     let _ = writeln!(text, "Restorable: {}", segments::restorable(&chain));
+    for gap in chain.gaps() {
+        let _ = writeln!(text, "{}", segments::gap(&gap));
+    }
+    if let Some(before) = plan.lost_before() {
+        let _ = writeln!(
+            text,
+            "Before the first there was {before}, which is not there any more."
+        );
+    }
     for key in recipients {
         let _ = writeln!(text, "New segments are encrypted for {key}.");
     }

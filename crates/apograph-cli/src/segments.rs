@@ -1,8 +1,9 @@
 //! Segments as the commands show them.
 
-use apograph_format::{Epoch, Point};
+use apograph_format::{Epoch, Point, WithCauses};
 use apograph_manifest::{
-    Chain, ChainEntry, LsnRange, PointRange, Segment, SegmentContent, TimelineSpan, Unusable,
+    Chain, ChainEntry, Gap, GapKind, LsnRange, PointRange, Segment, SegmentContent, TimelineSpan,
+    Unusable,
 };
 use serde_json::{Map, Value, json};
 
@@ -105,4 +106,16 @@ pub(crate) fn restorable(chain: &Chain) -> String {
     } else {
         "nothing".to_owned()
     }
+}
+
+/// Where the history does not go on, and why.
+pub(crate) fn gap(gap: &Gap) -> String {
+    let name = |point: Option<Point>| point.map_or("?".to_owned(), |point| point.to_string());
+    let (after, before) = (name(gap.after), name(gap.before));
+    let what = match gap.cause.kind() {
+        GapKind::Branch => "Branch",
+        _ => "Gap",
+    };
+    let cause = WithCauses(&gap.cause);
+    format!("{what} between {after} and {before}: {cause}")
 }

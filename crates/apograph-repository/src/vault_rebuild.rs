@@ -3,7 +3,7 @@
 use std::fmt;
 
 use apograph_io::Context;
-use apograph_manifest::Chain;
+use apograph_manifest::{Chain, FileName};
 use apograph_vault::{CatalogRebuild, VaultError, mend_head, needs_head, plan_catalog};
 
 use crate::error::{RepositoryError, Result};
@@ -56,6 +56,12 @@ impl VaultRebuild<'_> {
     /// Whether nothing has to be written.
     pub const fn is_unchanged(&self) -> bool {
         self.catalog.unchanged && !self.needs_head
+    }
+
+    /// The segment that the first one went on from, where that is not there any more.
+    pub fn lost_before(&self) -> Option<&FileName> {
+        let first = self.catalog.segments.first();
+        first.and_then(|first| first.link.after.as_ref())
     }
 
     /// The chain that the segments make up.

@@ -50,6 +50,14 @@ pub enum VaultError {
         #[source]
         detail: Detail,
     },
+    /// A newer program made the vault.
+    #[error("vault.json in {place} has format {format}, and needs a newer apograph")]
+    UnknownFormat {
+        /// The store.
+        place: String,
+        /// The format.
+        format: u32,
+    },
     /// There is no catalog.
     #[error("{place} is no vault: {detail}")]
     NotAVault {
@@ -130,7 +138,7 @@ impl VaultError {
             Self::NotAVault { .. } => Code::NotARepository,
             Self::Head { .. } | Self::Catalog { .. } => Code::CorruptManifest,
             Self::SeveralDatabases { .. } => Code::ForeignDatabase,
-            Self::TooNew { .. } => Code::UnsupportedVersion,
+            Self::TooNew { .. } | Self::UnknownFormat { .. } => Code::UnsupportedVersion,
             Self::RecipientsDiffer { .. } | Self::RecipientsLost { .. } => Code::RecipientsDiffer,
             Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
         }

@@ -1,6 +1,6 @@
 //! What says that a place is a vault.
 
-use apograph_format::{Detail, UnixMillis};
+use apograph_format::UnixMillis;
 use apograph_io::{Clock, random};
 use apograph_manifest::RepositoryId;
 use apograph_store::{ObjectName, Store, StoreError};
@@ -39,20 +39,28 @@ impl VaultHead {
 ///
 /// # Errors
 ///
-/// [`VaultError::Head`] where it is damaged or of a newer format; [`VaultError::Store`].
+/// [`VaultError::Head`] where it is damaged; [`VaultError::UnknownFormat`]; [`VaultError::Store`].
 pub fn find_vault(store: &dyn Store) -> Result<Option<VaultHead>> {
-    let damaged = |detail: Detail| VaultError::Head {
-        place: store.place(),
-        detail,
-    };
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
     let Some(bytes) = store.read(&head_name()?, HEAD_MAX_BYTES)? else {
         return Ok(None);
     };
-    let head: VaultHead = serde_json::from_slice(&bytes).map_err(|error| damaged(error.into()))?;
-    if head.format != FORMAT {
-        return Err(damaged(format!("its format is {}", head.format).into()));
+    if let Ok(Format { format }) = serde_json::from_slice(&bytes)
+        && format != FORMAT
+    {
+        return Err(VaultError::UnknownFormat {
+            place: store.place(),
+            format,
+        });
     }
-    Ok(Some(head))
+    let head = serde_json::from_slice(&bytes);
+    head.map(Some).map_err(|error| VaultError::Head {
+        place: store.place(),
+        detail: error.into(),
+    })
 }
 
 /// Whether a place says that it is a vault, be it not so that it can be read.
@@ -65,18 +73,11 @@ pub(crate) fn has_head(store: &dyn Store) -> Result<bool> {
 ///
 /// # Errors
 ///
-/// [`VaultError::Head`] where a newer program wrote it; [`VaultError::Store`].
+/// [`VaultError::UnknownFormat`] where another program wrote it; [`VaultError::Store`].
 pub fn needs_head(store: &dyn Store) -> Result<bool> {
-    #[derive(Deserialize)]
-    struct Format {
-        format: u32,
-    }
-    let bytes = store
-        .read(&head_name()?, HEAD_MAX_BYTES)?
-        .unwrap_or_default();
-    match serde_json::from_slice::<Format>(&bytes) {
-        Ok(Format { format }) if format > FORMAT => find_vault(store).map(|_| false),
-        _ => Ok(serde_json::from_slice::<VaultHead>(&bytes).is_err()),
+    match find_vault(store) {
+        Err(VaultError::Head { .. }) => Ok(true),
+        found => Ok(found?.is_none()),
     }
 }
 

@@ -9,8 +9,8 @@ use apograph_testing::errors::told;
 use apograph_testing::store::{FaultyStore, StoreFault};
 use apograph_vault::wrap::{Compression, Identities};
 use apograph_vault::{
-    Link, Packing, Result, StoredSegment, VaultError, create_vault, find_vault, put_segment,
-    read_segment,
+    Link, Packing, Result, StoredSegment, VaultError, create_vault, find_vault, needs_head,
+    put_segment, read_segment,
 };
 
 use crate::{id, segment, store, store_in};
@@ -143,15 +143,18 @@ fn a_place_becomes_a_vault_once() {
     let error = create_vault(&store, &SystemClock, "test", None).expect_err("twice");
     assert!(told(&error).ends_with("it is a vault already"));
     let path = folder.path().join("vault.json");
-    for text in [
-        "",
-        "{}",
-        "{\"format\":2,\"id\":\"00000000000000000000000000000001\",\"created_at\":1}",
+    for (text, code) in [
+        ("", "corrupt-manifest"),
+        ("{}", "corrupt-manifest"),
+        ("{\"format\":1,\"id\":1}", "corrupt-manifest"),
+        ("{\"format\":2,\"more\":1}", "unsupported-version"),
     ] {
         fs::write(&path, text).expect("written");
         let error = find_vault(&store).expect_err("damaged");
-        assert_eq!(error.code().as_str(), "corrupt-manifest");
+        assert_eq!(error.code().as_str(), code);
         told(&error);
+        // What a newer program made is not made anew.
+        assert_eq!(needs_head(&store).is_ok(), code == "corrupt-manifest");
     }
     // A killed command has made the catalog, and not the head.
     fs::remove_file(&path).expect("removed");
