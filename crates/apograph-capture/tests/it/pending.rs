@@ -83,3 +83,19 @@ fn of_another_database_it_is_an_error() {
     let error = pending(&other.database(), &repository, Context::default()).expect_err("foreign");
     assert_eq!(error.code().as_str(), "foreign-database");
 }
+
+/// Commits that stand behind damage are in no backup, and no backup takes them: that is told.
+#[test]
+fn commits_behind_damage_are_told() {
+    for fixtures in [V1, V2] {
+        let live = Live::of(fixtures, SOURCE);
+        let mut rest = live.hold_back(2);
+        added(live.capture(Kind::Auto));
+        rest[9] ^= 1;
+        live.append(&rest);
+        let repository = Repository::open(live.repository(), Context::default()).expect("opened");
+        let error = pending(&live.database(), &repository, Context::default());
+        let error = error.expect_err("damage");
+        assert_eq!(error.code().as_str(), "wal-damaged");
+    }
+}

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use apograph_operate::{CheckCommand, Context, Drill, Drilled, Repository, Status};
 use apograph_repository::manifest::Target;
@@ -138,7 +139,7 @@ fn a_command_that_does_not_end_is_killed_with_all_it_started() {
     let drilled = run(&drill, &own);
     let told = drilled.failure.expect("a failure");
     assert!(told.contains("had not ended"), "{told}");
-    std::thread::sleep(Duration::from_millis(1500));
+    thread::sleep(Duration::from_millis(1500));
     assert!(!said.exists(), "what it started was killed too");
 }
 
@@ -177,4 +178,32 @@ fn damage_that_keeps_a_restore_from_its_end_is_noted() {
         assert!(noted.expect("a failure").contains("backup_incr_0004.wal"));
         assert_eq!(names(&place), [""; 0]);
     }
+}
+
+#[test]
+fn what_a_command_leaves_running_is_not_waited_for() {
+    let stage = Stage::of(V1, "03_two_fulls");
+    let [own, _, place] = places(&stage);
+    let begun = Instant::now();
+    let script = "echo there; setsid sleep 30 & exit 0";
+    let drilled = run(&drill(&place, &["sh", "-c", script], Some("there")), &own);
+    assert_eq!(drilled.failure, None);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+}
+
+/// One that begins is not taken for one that was left.
+#[test]
+fn drills_in_one_folder_are_in_nobodys_way() {
+    let stage = Stage::of(V1, "03_two_fulls");
+    let [own, _, place] = places(&stage);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    assert_eq!(run(&drill(&place, &[], None), &own).failure, None);
+                }
+            });
+        }
+    });
+    assert_eq!(names(&place), [""; 0]);
 }

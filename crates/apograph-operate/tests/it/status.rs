@@ -143,6 +143,9 @@ fn what_is_pending_says_how_long_it_has_been() {
     for (of, lag) in [
         (PendingOf::Nothing, 0),
         (commits(Some(minutes(7))), 7 * 60),
+        // Its clock was set: it was made after somebody looked, and not in time to come.
+        (commits(Some(minutes(61))), 3600),
+        (commits(Some(UnixMillis::new(now.get() + 1))), 3600),
         (commits(None), 3600),
         (unknown, 3600),
     ] {
@@ -242,4 +245,22 @@ fn the_figures_for_prometheus_are_well_formed() {
         }
     }
     assert!(metrics.len() > 12 && text.ends_with('\n'));
+}
+
+#[test]
+fn a_latest_state_that_cannot_be_restored_is_told_and_is_no_full_backup() {
+    for (fixtures, lost) in [
+        (V1, "backup_full_0003.grafeo"),
+        (V2, "backup_incr_0004.wal"),
+    ] {
+        let stage = Stage::of(fixtures, "03_two_fulls");
+        let open = || Repository::open(stage.repository(), Context::default()).expect("opened");
+        let status = || Status::of(&open(), None, Context::default()).expect("a status");
+        let before = status();
+        assert_eq!(names(&before, &Limits::default()), [""; 0]);
+        fs::remove_file(stage.repository().join(lost)).expect("removed");
+        let after = status();
+        assert_eq!(names(&after, &Limits::default()), ["unrestorable"]);
+        assert_eq!(after.last_full == before.last_full, !lost.contains("full"));
+    }
 }
