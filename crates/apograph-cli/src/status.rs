@@ -88,13 +88,13 @@ fn object(status: &Status, violations: &[Violation]) -> Value {
             "failure": drill.failure,
         })
     };
-    let passed = violations
+    let alerts = violations
         .iter()
-        .map(|it| json!({"limit": it.name(), "detail": it.to_string()}));
+        .map(|it| json!({"alert": it.name(), "detail": it.to_string()}));
     json!({
         "command": "status",
         "ok": violations.is_empty(),
-        "passed": passed.collect::<Vec<_>>(),
+        "alerts": alerts.collect::<Vec<_>>(),
         "newest": newest,
         "captured_until": time(status.captured_until),
         "lag_seconds": seconds(status.lag()),
@@ -206,7 +206,7 @@ fn text(status: &Status, repository: &Repository, violations: &[Violation]) -> S
         line("Free", display::size(bytes));
     }
     for violation in violations {
-        let _ = writeln!(text, "Passed: {violation}.");
+        let _ = writeln!(text, "Alert: {violation}.");
     }
     text
 }

@@ -148,9 +148,9 @@ impl Status {
         let is_passed = |name| violations.iter().any(|it| it.name() == name);
         let passed = LIMITS.map(|limit| (limit.name(), u64::from(is_passed(limit.name()))));
         out.by(
-            "limit_passed",
-            "Whether a limit is passed, as the exit status tells it.",
-            "limit",
+            "alert",
+            "Whether a limit is passed, or something is told without one, as the exit status tells it.",
+            "alert",
             &passed,
         )
     }

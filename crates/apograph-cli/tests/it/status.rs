@@ -64,18 +64,17 @@ fn a_limit_that_is_passed_is_exit_10_with_the_result() {
             let (exit, object) = said(&folder, &format!("{status} {limits} --json"));
             let object: Value = serde_json::from_str(&object).unwrap();
             assert_eq!((exit, &object["ok"]), (10, &json!(false)));
-            let passed = object["passed"].as_array().unwrap();
-            let passed: Vec<_> = passed.iter().map(|it| it["limit"].clone()).collect();
+            let passed = object["alerts"].as_array().unwrap();
+            let passed: Vec<_> = passed.iter().map(|it| it["alert"].clone()).collect();
             // The database is here to say that nothing is in no backup.
             assert_eq!(passed, [json!("age"), json!("unverified")]);
             assert_eq!(object["pending"]["commits"], json!(0));
             let (exit, text) = said(&folder, &format!("status {place} {limits} --quiet"));
             assert_eq!(exit, 10);
-            assert_eq!(text.matches("Passed: ").count(), 3, "{text}");
+            assert_eq!(text.matches("Alert: ").count(), 3, "{text}");
             let (exit, text) = said(&folder, &format!("status {place} --prometheus {limits}"));
             assert_eq!(exit, 10);
-            let sample =
-                format!("apograph_limit_passed{{repository=\"{place}\",limit=\"lag\"}} 1\n");
+            let sample = format!("apograph_alert{{repository=\"{place}\",alert=\"lag\"}} 1\n");
             assert!(text.contains(&sample), "{text}");
         }
     }
@@ -133,7 +132,7 @@ fn a_drill_that_proves_nothing_is_exit_11_and_in_the_status() {
         let (exit, text) = said(&folder, "status r");
         assert_eq!(exit, 10, "{text}");
         assert!(
-            text.contains("Passed: the last drill proved nothing."),
+            text.contains("Alert: the last drill proved nothing."),
             "{text}"
         );
         let mut left = fs::read_dir(folder.path().join("place")).unwrap();

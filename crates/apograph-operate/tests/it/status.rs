@@ -217,7 +217,7 @@ fn what_was_verified_counts_from_then_on_and_damage_is_told() {
         let status = Status::of(&open(), None, at(&clock)).expect("a status");
         assert_eq!(names(&status, &Limits::default()), ["damaged"]);
         let told = status.prometheus("a \"b\"\\\n", &Limits::default());
-        let label = r#"apograph_limit_passed{repository="a \"b\"\\\n",limit="damaged"} 1"#;
+        let label = r#"apograph_alert{repository="a \"b\"\\\n",alert="damaged"} 1"#;
         assert!(told.lines().any(|line| line == label), "{told}");
     }
 }
