@@ -234,6 +234,12 @@ pub fn plan_catalog(
         .filter(|it| Some(&it.segment.file) == newest);
     let left_names: HashSet<FileName> = left.iter().map(|(it, _)| it.name().clone()).collect();
     let is_left = |name: &FileName| left_names.contains(name);
+    // What is in the chain again has not left it.
+    let in_chain: HashSet<&FileName> = segments.iter().map(StoredSegment::name).collect();
+    let left = left
+        .into_iter()
+        .filter(|(it, _)| !in_chain.contains(it.name()));
+    let left = left.collect();
     let unchanged = is_same && lost.is_empty() && holes.is_empty();
     Ok(CatalogRebuild {
         unchanged,

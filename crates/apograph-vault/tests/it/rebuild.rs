@@ -414,6 +414,10 @@ fn what_lies_there_in_another_form_takes_the_place_of_what_is_lost() {
         assert_eq!(plan.segments.len(), live.len() + 2);
         assert!(plan.segments.iter().all(|it| it.link.through.is_none()));
         plan.write(&store, &SystemClock, "test").expect("written");
+        // What is in the chain again has not left it: its objects would be deleted.
+        let (live, left, _) = contents(&opened(&store));
+        let is_live = |name| live.iter().any(|it| it.name() == name);
+        assert!(!left.iter().any(|(it, _)| is_live(it.name())));
         assert!(plan_again(&store).unchanged);
     }
 }
