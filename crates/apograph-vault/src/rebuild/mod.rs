@@ -65,17 +65,22 @@ pub enum Skipped {
 
 /// The objects of a segment, each with its size.
 type Objects = Vec<(ObjectName, u64)>;
+/// Those of each segment, each of the same kind.
+type Found = HashMap<(FileName, Made), Objects>;
 
 /// Finds out what the catalog of a vault is that is made anew.
 ///
-/// What the versions say that can be read stays, be it that an object of it is missing or damaged:
-/// a verification tells that. Of what no version names, each object is read to its end. `recipients` are
-/// those that new segments are encrypted for, where a version that said so may be lost.
+/// What the versions say that can be read stays, be it that an object of it is missing or damaged, for
+/// which nothing else holds the same: a verification tells that. Of what no version names, each object is
+/// read to its end. `recipients` are those that new segments are encrypted for, where a version that said
+/// so may be lost.
 ///
 /// # Errors
 ///
 /// [`VaultError::Wrap`] where an object is encrypted and no identity opens it;
-/// [`VaultError::RecipientsLost`]; [`VaultError::TooNew`] where a newer program wrote a version or a
+/// [`VaultError::RecipientsLost`], and [`VaultError::RecipientsDiffer`] where none is lost;
+/// [`VaultError::SeveralDatabases`]; [`VaultError::Catalog`] where versions are of several vaults, or of
+/// none; [`VaultError::TooNew`] where a newer program wrote a version or a
 /// change; [`VaultError::NotAVault`] where there is nothing; [`VaultError::Store`] and
 /// [`VaultError::Io`].
 pub fn plan_catalog(
@@ -92,24 +97,7 @@ pub fn plan_catalog(
             detail: "it has no catalog, and no segment".to_owned(),
         });
     }
-    let built_on = found
-        .keys()
-        .filter_map(|(name, _)| SegmentId::parse(name.as_str()));
-    let built_on = built_on.map(|id| id.built_on).max().unwrap_or_default();
-    // Who commits meanwhile takes the next number, and one of the two learns of the other. Where no
-    // version is there nobody can; but who slept since may know any that a segment was built on.
-    let last = if remains.newest > 0 {
-        remains.newest
-    } else {
-        built_on
-    };
-    if last >= NUMBER_MAX {
-        return Err(VaultError::Catalog {
-            place: store.place(),
-            version: last,
-            detail: "no version can come after it".into(),
-        });
-    }
+    let next = next_after(store, remains.newest, &found)?;
     let is_encrypted = found
         .keys()
         .any(|(_, (_, encryption))| encryption.is_some());
@@ -122,36 +110,16 @@ pub fn plan_catalog(
         lost,
         newest: _,
     } = remains;
-    if let Some(recipients) = recipients {
-        let keys = recipients.keys();
-        if lost.is_empty() && settings.recipients != keys {
-            return Err(VaultError::RecipientsDiffer {
-                place: store.place(),
-                keys: settings.recipients,
-            });
-        }
-        settings.recipients = keys;
-    } else if !lost.is_empty() && settings.recipients.is_empty() && is_encrypted {
-        return Err(VaultError::RecipientsLost {
-            place: store.place(),
-        });
-    }
+    let is_known = lost.is_empty();
+    let said = std::mem::take(&mut settings.recipients);
+    settings.recipients = for_whom(store, (said, is_known), recipients, is_encrypted)?;
     let known: Vec<FileName> = live.iter().map(|it| it.name().clone()).collect();
     let is_broken = is_broken(&live, &dropped);
     let end = live.iter().map(|it| place_of(it.last_captured())).max();
-    let mut candidates = Vec::with_capacity(live.len());
-    for segment in live {
-        let made = (segment.stored.wrapping, segment.stored.encryption);
-        let objects = found.remove(&(segment.name().clone(), made));
-        let is_there = objects.is_some_and(|objects| has_all(&segment, &objects));
-        let check = segment.check.as_ref();
-        let is_there = is_there && check.is_none_or(|check| check.damage.is_none());
-        candidates.push(Candidate {
-            segment,
-            is_named: true,
-            is_there,
-        });
-    }
+    let mut candidates: Vec<_> = live
+        .into_iter()
+        .map(|segment| named_candidate(segment, &mut found))
+        .collect();
     // Where every version is there and the chain is whole, what none names was never in it, but for
     // what goes on from its end: that may be of a version that is lost.
     let is_whole = lost.is_empty() && !is_broken && candidates.iter().all(|it| it.is_there);
@@ -249,7 +217,7 @@ pub fn plan_catalog(
         lost,
         dropped: dropped.into_iter().filter(|name| !is_left(name)).collect(),
         left,
-        next: last + 1,
+        next,
         holes,
     })
 }
@@ -284,6 +252,65 @@ impl CatalogRebuild {
     }
 }
 
+/// The number of the next version.
+///
+/// Who commits meanwhile takes it too, and one of the two learns of the other. Where no version is there
+/// nobody can commit; but who slept since may know any that a segment was built on.
+fn next_after(store: &dyn Store, newest: u64, found: &Found) -> Result<u64> {
+    let names = found.keys().map(|(name, _)| name.as_str());
+    let built_on = names.filter_map(|name| Some(SegmentId::parse(name)?.built_on));
+    let last = match newest {
+        0 => built_on.max().unwrap_or_default(),
+        _ => newest,
+    };
+    if last >= NUMBER_MAX {
+        return Err(VaultError::Catalog {
+            place: store.place(),
+            version: last,
+            detail: "no version can come after it".into(),
+        });
+    }
+    Ok(last + 1)
+}
+
+/// For whom new segments are encrypted: as the versions say it, and where a later one may be lost, as was
+/// asked for.
+fn for_whom(
+    store: &dyn Store,
+    (said, is_known): (Vec<String>, bool),
+    wanted: Option<&Recipients>,
+    is_encrypted: bool,
+) -> Result<Vec<String>> {
+    let place = || store.place();
+    match wanted.map(Recipients::keys) {
+        Some(keys) if is_known && keys != said => Err(VaultError::RecipientsDiffer {
+            place: place(),
+            keys: said,
+        }),
+        Some(keys) => Ok(keys),
+        None if !is_known && said.is_empty() && is_encrypted => {
+            Err(VaultError::RecipientsLost { place: place() })
+        }
+        None => Ok(said),
+    }
+}
+
+/// A segment that versions name, and whether it is there as far as that is known without reading it. Its
+/// objects are taken out of those that were found.
+fn named_candidate(segment: StoredSegment, found: &mut Found) -> Candidate {
+    let made = (segment.stored.wrapping, segment.stored.encryption);
+    let objects = found.remove(&(segment.name().clone(), made));
+    let is_sound = segment
+        .check
+        .as_ref()
+        .is_none_or(|check| check.damage.is_none());
+    Candidate {
+        is_there: is_sound && objects.is_some_and(|objects| has_all(&segment, &objects)),
+        is_named: true,
+        segment,
+    }
+}
+
 /// Whether one of these segments goes on from one that is not there, and was not removed.
 fn is_broken(segments: &[StoredSegment], dropped: &HashSet<FileName>) -> bool {
     let ends = segments.iter().map(StoredSegment::last_captured);
@@ -294,9 +321,9 @@ fn is_broken(segments: &[StoredSegment], dropped: &HashSet<FileName>) -> bool {
     links.any(|after| !ends.contains(after) && !dropped.contains(after))
 }
 
-/// The objects of each segment, each of the same kind.
-fn objects(store: &dyn Store) -> Result<HashMap<(FileName, Made), Objects>> {
-    let mut found = HashMap::<_, Objects>::new();
+/// The objects that are there.
+fn objects(store: &dyn Store) -> Result<Found> {
+    let mut found = Found::new();
     for object in store.list(SEGMENTS, None)? {
         let object = object?;
         if let Some(made) = StoredSegment::made_as(&object.name) {
