@@ -8,13 +8,13 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use apograph_io::{Context, Folder, IoError, Mode, Monitor, RealDisk};
+use apograph_io::{Context, Folder, IoError, Mode, RealDisk};
 use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME};
 use apograph_repository::vault::store::{FolderStore, Store};
 use apograph_repository::vault::wrap::Identities;
 use apograph_repository::{Location, Pack, Repository, RepositoryError, Writer, copy, init_vault};
+use apograph_testing::ended_after::EndedAfter;
 use apograph_testing::keys::BOB;
 use apograph_testing::scratch::scratch;
 
@@ -103,7 +103,7 @@ fn copy_in_steps(from: &Path, to: &Path, part: &mut Part<'_>) -> Result<(), Stri
     let from = Repository::open(from, Context::default()).map_err(told)?;
     let mut before = 0;
     for steps in 0.. {
-        let monitor = Ended::after(steps);
+        let monitor = EndedAfter::asked(steps);
         match copy(&from, to, Pack::Best, Context::heard_by(&monitor)) {
             Ok(_) => break,
             Err(RepositoryError::Io(IoError::Interrupted)) => {}
@@ -118,27 +118,6 @@ fn copy_in_steps(from: &Path, to: &Path, part: &mut Part<'_>) -> Result<(), Stri
         before = count;
     }
     Ok(())
-}
-
-/// Ends an operation once it has asked so often whether to go on.
-struct Ended {
-    left: AtomicU64,
-}
-
-impl Ended {
-    const fn after(steps: u64) -> Self {
-        Self {
-            left: AtomicU64::new(steps),
-        }
-    }
-}
-
-impl Monitor for Ended {
-    fn is_interrupted(&self) -> bool {
-        let less = |left: u64| left.checked_sub(1);
-        let order = Ordering::Relaxed;
-        self.left.fetch_update(order, order, less).is_err()
-    }
 }
 
 fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use apograph_format::WithCauses;
 use apograph_io::{Context, FileLock, Folder, IoError};
 use apograph_manifest::{DrillNote, Target};
-use apograph_repository::{Location, Repository};
+use apograph_repository::{Location, Repository, RepositoryError};
 use apograph_restore::{Options, RestoreError, Restored, restore};
 
 use crate::check_command::{CheckCommand, Ran};
@@ -98,14 +98,14 @@ impl Drill<'_> {
             Err(error) => {
                 if is_of_repository(&error) {
                     let failure = WithCauses(&error).to_string();
-                    note(&location, (None, restored_in, Some(failure)), context);
+                    note(&location, (None, restored_in, Some(failure)), context)?;
                 }
                 return Err(error.into());
             }
             Ok(restored) => self.look(restored, restored_in, context)?,
         };
         let told = (Some(&found.restored), restored_in, found.failure.clone());
-        note(&location, told, context);
+        note(&location, told, context)?;
         if self.keep {
             let name = place.path().file_name().and_then(|name| name.to_str());
             let random = name.and_then(|name| name.strip_prefix(PREFIX));
@@ -147,12 +147,13 @@ const fn is_of_repository(error: &RestoreError) -> bool {
     matches!(error, RestoreError::Segment(_) | RestoreError::Chain(_))
 }
 
-/// Notes what was found.
+/// Notes what was found. Where that cannot be, the monitor is warned; whoever is told to end by then
+/// ends.
 fn note(
     location: &Location,
     (restored, restored_in, failure): (Option<&Restored>, Duration, Option<String>),
     context: Context<'_>,
-) {
+) -> Result<(), DrillError> {
     let note = DrillNote {
         at: context.clock.now(),
         restored_in: u64::try_from(restored_in.as_millis()).unwrap_or(u64::MAX),
@@ -160,9 +161,14 @@ fn note(
         failure,
     };
     let opened = Repository::open(location, context);
-    if let Err(error) = opened.and_then(|opened| opened.note_drill(&note, context)) {
-        let text = format!("the drill is not noted: {}", WithCauses(&error));
-        context.monitor.warn(&text);
+    match opened.and_then(|opened| opened.note_drill(&note, context)) {
+        Err(RepositoryError::Io(IoError::Interrupted)) => Err(IoError::Interrupted.into()),
+        Err(error) => {
+            let text = format!("the drill is not noted: {}", WithCauses(&error));
+            context.monitor.warn(&text);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

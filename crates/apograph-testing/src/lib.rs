@@ -7,6 +7,7 @@
 //! - [`disk`]: a disk whose power can be cut, and whose operations can fail;
 //! - [`encoding`]: what the engines write, made by other code than what reads it;
 //! - [`effort`]: how much a test does;
+//! - [`ended_after`]: operations that are ended on their way;
 //! - [`errors`]: that no error says what its source says;
 //! - [`keys`]: keys that encrypt nothing that is secret;
 //! - [`stage`]: a repository of an engine, to be changed;
@@ -21,6 +22,7 @@ pub mod damage;
 pub mod disk;
 pub mod effort;
 pub mod encoding;
+pub mod ended_after;
 pub mod errors;
 pub mod fixtures;
 pub mod fuzz;

@@ -6,10 +6,9 @@
 mod output;
 mod signals;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
 use anyhow::{Result, bail, ensure};
-use apograph::io::{Disk, Monitor, RealDisk};
+use apograph::io::{Disk, RealDisk};
+use apograph_testing::ended_after::EndedAfter;
 
 use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
@@ -41,31 +40,6 @@ pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     Ok(RowOutcome::Ran { tally, control })
 }
 
-/// Says that the operation shall end once it was asked so often, and from then on.
-struct Patience {
-    left: AtomicUsize,
-    has_ended: AtomicBool,
-}
-
-impl Patience {
-    fn of(questions: usize) -> Self {
-        Self {
-            left: AtomicUsize::new(questions),
-            has_ended: AtomicBool::new(false),
-        }
-    }
-}
-
-impl Monitor for Patience {
-    fn is_interrupted(&self) -> bool {
-        let fewer = |left: usize| left.checked_sub(1);
-        let order = Ordering::Relaxed;
-        let is_over = self.left.fetch_update(order, order, fewer).is_err();
-        self.has_ended.fetch_or(is_over, order);
-        is_over
-    }
-}
-
 /// Ends an act each time that it asks whether to go on.
 fn asked(stage: &FaultStage, act: Act, neglects: Option<Neglect>) -> Result<Tally> {
     let mutant = neglects.map(|neglect| MutantDisk::new(&RealDisk, neglect));
@@ -77,10 +51,10 @@ fn asked(stage: &FaultStage, act: Act, neglects: Option<Neglect>) -> Result<Tall
     for asked in 0.. {
         let folder = scratch()?;
         let place = ActFolder::prepared(folder.path(), stage, act)?;
-        let patience = Patience::of(asked);
-        let outcome = act.perform_heard(disk, &place, &patience);
+        let monitor = EndedAfter::asked(asked);
+        let outcome = act.perform_heard(disk, &place, &monitor);
         tally.runs += 1;
-        if !patience.has_ended.into_inner() {
+        if !monitor.has_ended() {
             // A mutant may fail by itself.
             if neglects.is_none() {
                 outcome?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use apograph_operate::{CheckCommand, Context, Drill, Drilled, Repository, Status};
 use apograph_repository::manifest::Target;
 use apograph_repository::{Pack, copy, init_vault};
+use apograph_testing::ended_after::EndedAfter;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::Stage;
 
@@ -206,4 +207,29 @@ fn drills_in_one_folder_are_in_nobodys_way() {
         }
     });
     assert_eq!(names(&place), [""; 0]);
+}
+
+/// Also one that has found what it looked for, and has still to note it.
+#[test]
+fn a_drill_that_is_told_to_end_proves_nothing() {
+    for fixtures in [V1, V2] {
+        let stage = Stage::of(fixtures, "03_two_fulls");
+        let [own, _, place] = places(&stage);
+        // So each segment is read once more, for the note.
+        fs::remove_file(own.join("apograph.json")).expect("a file");
+        for asked in 0.. {
+            let monitor = EndedAfter::asked(asked);
+            let found = drill(&place, &[], None).run(&own, Context::heard_by(&monitor));
+            assert_eq!(names(&place), [""; 0]);
+            if !monitor.has_ended() {
+                assert!(asked > 10);
+                assert_eq!(found.expect("a drill").failure, None);
+                break;
+            }
+            let error = found.expect_err("it is told to end");
+            assert_eq!(error.code().as_str(), "interrupted", "{asked}: {error}");
+            let opened = Repository::open(&own, Context::default()).expect("opened");
+            assert_eq!(opened.drilled(), None, "{asked}");
+        }
+    }
 }

@@ -12,11 +12,11 @@ use apograph_repository::{
     Copied, Initialized, Location, Pack, Repository, RepositoryError, Result, Writer, copy,
     init_vault, plan_rebuild,
 };
+use apograph_testing::ended_after::EndedAfter;
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::Stage;
 
-use crate::ended_after::EndedAfter;
 use crate::forge::{damage, remove};
 
 fn vault(stage: &Stage) -> PathBuf {

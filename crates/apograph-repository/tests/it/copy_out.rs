@@ -10,11 +10,11 @@ use apograph_manifest::{HISTORY_FILE_NAME, MANIFEST_FILE_NAME, read_manifest};
 use apograph_repository::{
     Copied, Initialized, Pack, Repository, RepositoryError, Result, Writer, copy, init, init_vault,
 };
+use apograph_testing::ended_after::EndedAfter;
 use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
-use crate::ended_after::EndedAfter;
 use crate::forge::damage;
 
 fn copied(from: &Path, to: &Path, context: Context<'_>) -> Result<Copied> {

@@ -13,7 +13,6 @@ mod counting;
 #[cfg(feature = "encryption")]
 mod encryption;
 #[cfg(feature = "vault")]
-mod ended_after;
 mod errors;
 mod folder;
 mod forge;
