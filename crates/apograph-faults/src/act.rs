@@ -4,15 +4,22 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
 use apograph::io::{Context, Disk, Folder, Monitor, NoProgress};
 use apograph::manifest::Target;
-use apograph::repository::{RepositoryError, Writer};
+use apograph::operate::{Drill, DrillError};
+use apograph::repository::{Location, RepositoryError, Writer, plan_vault_rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
 use apograph_testing::context::every_core;
 
+use crate::report::RowExtent;
 use crate::stage::{FIRST_EPOCH, FaultStage, LAST_EPOCH, SMALL_FILES, contents, copy};
+
+/// The folder of a vault with the versions of its catalog.
+const CATALOG: &str = "catalog";
+/// What says that there is a vault.
+const HEAD: &str = "vault.json";
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +42,14 @@ pub enum Act {
     IncrementalToVault,
     /// A full backup, into a vault.
     FullToVault,
+    /// A rebuild of a vault of which the segments alone are left.
+    RebuildOfVault,
+    /// A rebuild of a vault whose newest version of the catalog is lost.
+    RebuildOfVaultEnd,
+    /// A drill.
+    Drill,
+    /// A drill of a vault.
+    DrillOfVault,
 }
 
 impl Act {
@@ -49,8 +64,8 @@ impl Act {
         Self::Verify,
     ];
 
-    /// Each of them, and those that write to a vault.
-    pub const WITH_VAULTS: [Self; 9] = [
+    /// Each of them, those that are about a vault, and drills.
+    const EVERY: [Self; 13] = [
         Self::First,
         Self::Incremental,
         Self::Full,
@@ -60,12 +75,41 @@ impl Act {
         Self::Verify,
         Self::IncrementalToVault,
         Self::FullToVault,
+        Self::RebuildOfVault,
+        Self::RebuildOfVaultEnd,
+        Self::Drill,
+        Self::DrillOfVault,
     ];
+
+    /// What a row does with a stage of a generation. A catalog and a drill hardly differ by it: a quick
+    /// run makes each of these in one generation alone.
+    pub(crate) fn of_row(generation: u8, extent: RowExtent) -> impl Iterator<Item = Self> {
+        let is_done = move |act: &Self| match act {
+            _ if extent == RowExtent::Long => true,
+            Self::RebuildOfVault | Self::Drill => generation == 1,
+            Self::RebuildOfVaultEnd | Self::DrillOfVault => generation == 2,
+            _ => true,
+        };
+        Self::EVERY.into_iter().filter(is_done)
+    }
 
     /// Whether it writes to a vault, where what a command began and did not finish stays: nothing
     /// names it.
     pub(crate) fn is_to_vault(self) -> bool {
-        matches!(self, Self::IncrementalToVault | Self::FullToVault)
+        matches!(
+            self,
+            Self::IncrementalToVault | Self::FullToVault | Self::DrillOfVault
+        ) || self.is_rebuild_of_vault()
+    }
+
+    /// Whether it makes the catalog of a vault anew.
+    pub(crate) const fn is_rebuild_of_vault(self) -> bool {
+        matches!(self, Self::RebuildOfVault | Self::RebuildOfVaultEnd)
+    }
+
+    /// Whether it restores what is then removed.
+    pub(crate) const fn is_drill(self) -> bool {
+        matches!(self, Self::Drill | Self::DrillOfVault)
     }
 
     /// The folder of the stage that its repository begins as.
@@ -74,21 +118,25 @@ impl Act {
             Self::First => None,
             Self::Incremental | Self::Full => Some("older"),
             Self::Adopting => Some("interrupted"),
-            Self::Restore | Self::Rebuild | Self::Verify => Some("newer"),
+            Self::Restore | Self::Rebuild | Self::Verify | Self::Drill => Some("newer"),
             Self::IncrementalToVault | Self::FullToVault => Some("vault"),
+            Self::RebuildOfVault | Self::RebuildOfVaultEnd | Self::DrillOfVault => {
+                Some("vault-newer")
+            }
         }
     }
 
     /// The last epoch that can be restored before it.
     pub(crate) const fn last_epoch_before(self) -> Option<u64> {
         match self {
-            Self::First | Self::Rebuild => None,
+            Self::First | Self::Rebuild | Self::RebuildOfVault => None,
             Self::Incremental
             | Self::Full
             | Self::Adopting
             | Self::IncrementalToVault
-            | Self::FullToVault => Some(FIRST_EPOCH),
-            Self::Restore | Self::Verify => Some(LAST_EPOCH),
+            | Self::FullToVault
+            | Self::RebuildOfVaultEnd => Some(FIRST_EPOCH),
+            Self::Restore | Self::Verify | Self::Drill | Self::DrillOfVault => Some(LAST_EPOCH),
         }
     }
 
@@ -153,6 +201,20 @@ impl Act {
                 let verified = verify_and_record(&repository, &options, context)?;
                 ensure!(verified.problems.is_empty(), "{:?}", verified.problems);
             }
+            Self::RebuildOfVault | Self::RebuildOfVaultEnd => {
+                let plan = plan_vault_rebuild(&Location::from(repository), context)?;
+                plan.context("no vault")?.write()?;
+            }
+            Self::Drill | Self::DrillOfVault => {
+                let drill = Drill {
+                    target: Target::Latest,
+                    folder: &place.drills(),
+                    check: None,
+                    keep: false,
+                };
+                let drilled = drill.run(&repository, context)?;
+                ensure!(drilled.failure.is_none(), "{:?}", drilled.failure);
+            }
         }
         Ok(())
     }
@@ -170,7 +232,13 @@ impl Act {
             Self::Incremental | Self::IncrementalToVault => backup(Some("--incremental")),
             Self::Full | Self::FullToVault => backup(Some("--full")),
             Self::Restore => vec!["restore".to_owned(), repository, text(place.output())],
-            Self::Rebuild => vec!["rebuild".to_owned(), repository],
+            Self::Rebuild | Self::RebuildOfVault | Self::RebuildOfVaultEnd => {
+                vec!["rebuild".to_owned(), repository]
+            }
+            Self::Drill | Self::DrillOfVault => {
+                let words = ["drill", &repository, "--dir", &text(place.drills())];
+                words.map(str::to_owned).to_vec()
+            }
             Self::Verify => vec!["verify".to_owned(), repository],
         }
     }
@@ -181,11 +249,16 @@ pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
     let capture = || error.downcast_ref().map(CaptureError::code);
     let restore = || error.downcast_ref().map(RestoreError::code);
     let repository = || error.downcast_ref().map(RepositoryError::code);
-    let code = capture().or_else(restore).or_else(repository)?;
+    let drill = || error.downcast_ref().map(DrillError::code);
+    let code = capture()
+        .or_else(restore)
+        .or_else(repository)
+        .or_else(drill)?;
     Some(code.as_str())
 }
 
-/// A folder in which one act is done: `live/src.grafeo`, `repository` and `out.grafeo`.
+/// A folder in which one act is done: `live/src.grafeo`, `repository`, `drills` and
+/// `out.grafeo`.
 #[derive(Debug, Clone)]
 pub struct ActFolder {
     root: PathBuf,
@@ -211,8 +284,20 @@ impl ActFolder {
         if let Some(repository) = act.repository_in_stage() {
             copy(&stage.path(repository), &place.repository())?;
         }
-        if act == Act::Rebuild {
-            fs::remove_file(place.repository().join(SMALL_FILES[0]))?;
+        let catalog = place.repository().join(CATALOG);
+        match act {
+            Act::Rebuild => fs::remove_file(place.repository().join(SMALL_FILES[0]))?,
+            Act::RebuildOfVault => {
+                fs::remove_dir_all(catalog)?;
+                fs::remove_file(place.repository().join(HEAD))?;
+            }
+            Act::RebuildOfVaultEnd => {
+                let versions = contents(&catalog)?;
+                let newest = versions.last_key_value().context("a version")?.0;
+                fs::remove_file(catalog.join(newest))?;
+            }
+            Act::Drill | Act::DrillOfVault => fs::create_dir(place.drills())?,
+            _ => {}
         }
         Ok(place)
     }
@@ -230,6 +315,11 @@ impl ActFolder {
     /// The repository.
     pub fn repository(&self) -> PathBuf {
         self.root.join("repository")
+    }
+
+    /// Where drills restore.
+    pub fn drills(&self) -> PathBuf {
+        self.root.join("drills")
     }
 
     /// Where a restored database goes.

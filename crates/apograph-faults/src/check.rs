@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
-use apograph::io::{Context, Folder};
-use apograph::manifest::Target;
-use apograph::repository::Writer;
+use apograph::io::{Context, Folder, RealDisk};
+use apograph::manifest::{NOTES_FILE_NAME, Target};
+use apograph::repository::{Repository, Writer};
 use apograph::restore::{Options, VerifyOptions, restore, verify};
 use apograph_testing::context::every_core;
 
@@ -39,10 +39,13 @@ pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> R
         return check_restored(stage, place, ended);
     }
     check_older_backups(stage, act, place)?;
+    if act.is_drill() {
+        check_drilled(place, ended)?;
+    }
     if ended == Ended::Acknowledged {
         check_epochs(stage, place, LAST_EPOCH).context("acknowledged")?;
     }
-    go_on(act, place).context("the next command")?;
+    go_on(act, place, ended).context("the next command")?;
     check_sound(stage, act, place).context("after the next command")
 }
 
@@ -52,6 +55,7 @@ fn check_unchanged(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()
     let after = contents(&place.repository())?;
     let is_adopted = |path: &Path| {
         act == Act::Adopting && SMALL_FILES.iter().any(|name| path == Path::new(name))
+            || act == Act::Drill && path == Path::new(NOTES_FILE_NAME)
     };
     let differs = |path: &&PathBuf| !is_adopted(path) && before.get(*path) != after.get(*path);
     let changed = before.keys().chain(after.keys()).find(differs);
@@ -81,9 +85,42 @@ fn check_epochs(stage: &FaultStage, place: &ActFolder, last: u64) -> Result<()> 
     Ok(())
 }
 
-/// The command that comes after the one that met the fault.
-fn go_on(act: Act, place: &ActFolder) -> Result<()> {
+/// A drill that ended by itself leaves nothing of what it restored; and none notes what it did not
+/// find.
+fn check_drilled(place: &ActFolder, ended: Ended) -> Result<()> {
+    if ended != Ended::CutOff {
+        let left = fs::read_dir(place.drills())?.next().transpose()?;
+        ensure!(left.is_none(), "{left:?} is left of the drill");
+    }
+    let repository = Repository::open(place.repository(), every_core())?;
+    let noted = repository.drilled();
+    let is_proven = noted.is_some_and(|note| note.failure.is_none());
+    ensure!(
+        !is_proven || ended != Ended::Failed,
+        "it failed, and the note says that it did not"
+    );
+    let is_failure = noted.is_some_and(|note| note.failure.is_some());
+    ensure!(
+        !is_failure || ended == Ended::Failed,
+        "the note says that it failed: {noted:?}"
+    );
+    Ok(())
+}
+
+/// The command that comes after the one that met the fault, and a backup.
+fn go_on(act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
     let repository = place.repository();
+    if act.is_drill() {
+        fs::create_dir_all(place.drills())?;
+        act.perform(&RealDisk, place)?;
+        check_drilled(place, Ended::Acknowledged)?;
+        let repository = Repository::open(&repository, every_core())?;
+        let is_noted = repository.drilled().is_some() || ended == Ended::Acknowledged;
+        ensure!(is_noted, "the next drill is not noted");
+    }
+    if act.is_rebuild_of_vault() {
+        act.perform(&RealDisk, place)?;
+    }
     if act == Act::Rebuild {
         let repository = Folder::open(&repository)?;
         Writer::lock(&repository, Context::default())?.rebuild()?;

@@ -34,7 +34,7 @@ impl FaultStage {
     ///
     /// - `older` has the first three of them, in a full backup and an increment;
     /// - `newer` has all, in one more increment and a second full backup;
-    /// - `vault` is one, and has what `older` has;
+    /// - `vault` is one, and has what `older` has, and `vault-newer` has what `newer` has;
     /// - `interrupted` is `newer` with the manifest of `older`: a backup was killed before its own.
     ///
     /// # Errors
@@ -56,9 +56,11 @@ impl FaultStage {
         init_vault(stage.path("vault"), every_core())?;
         stage.backup("vault", Kind::Auto)?;
         copy(&stage.path("live"), &stage.path("before"))?;
-        copy(&stage.path("older"), &stage.path("newer"))?;
         fs::write(&log, &whole)?;
-        stage.backup("newer", Kind::Full)?;
+        for (older, newer) in [("older", "newer"), ("vault", "vault-newer")] {
+            copy(&stage.path(older), &stage.path(newer))?;
+            stage.backup(newer, Kind::Full)?;
+        }
         copy(&stage.path("newer"), &stage.path("interrupted"))?;
         for small in SMALL_FILES {
             let older = fs::read(stage.path("older").join(small))?;

@@ -10,7 +10,7 @@ use crate::report::{Control, RowOutcome, Tally};
 use crate::simulated::{Simulated, operations};
 use crate::stage::FaultStage;
 
-/// Writes one bit wrong, at each write to a repository.
+/// Writes one bit wrong, at each write to a repository, or to what a drill restores.
 ///
 /// # Errors
 ///
@@ -19,7 +19,8 @@ pub fn run() -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::ALL.into_iter().filter(|act| *act != Act::Restore) {
+        let acts = Act::ALL.into_iter().filter(|act| *act != Act::Restore);
+        for act in acts.chain([Act::Drill]) {
             for (index, at) in operations(&stage, act, None)?.iter().enumerate() {
                 if !["write", "copy"].contains(&at.name) {
                     continue;

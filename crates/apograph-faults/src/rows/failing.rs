@@ -98,7 +98,7 @@ fn each(
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
         let mut found = Tally::default();
-        for act in Act::WITH_VAULTS {
+        for act in Act::of_row(generation, extent) {
             if neglects.is_some() && !found.wants_more(extent) {
                 break;
             }

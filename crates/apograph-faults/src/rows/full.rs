@@ -11,7 +11,7 @@ use crate::act::{Act, ActFolder, code_of};
 use crate::check::{Ended, check};
 use crate::mount::{self, Mount};
 use crate::mutant::{MutantDisk, Neglect};
-use crate::report::{Control, RowOutcome, Tally};
+use crate::report::{Control, RowExtent, RowOutcome, Tally};
 use crate::scratch::scratch;
 use crate::stage::FaultStage;
 
@@ -32,7 +32,7 @@ pub fn run() -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::WITH_VAULTS {
+        for act in Act::of_row(generation, RowExtent::Long) {
             tally.add(sweep(&stage, act, None)?);
         }
         control.add(sweep(&stage, Act::Full, Some(Neglect::Withdrawal))?);

@@ -27,7 +27,7 @@ pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::WITH_VAULTS {
+        for act in Act::of_row(generation, extent) {
             tally.add(asked(&stage, act, None)?);
             control.add(asked(&stage, act, Some(Neglect::Withdrawal))?);
             tally.add(signals::sweep(programs, &stage, act, extent)?);

@@ -37,7 +37,7 @@ pub fn run(extent: RowExtent) -> Result<RowOutcome> {
             RowExtent::Long => LACKS.to_vec(),
         };
         for lacks in each {
-            for act in Act::WITH_VAULTS {
+            for act in Act::of_row(generation, extent) {
                 let sweep = |neglects| Sweep {
                     stage: &stage,
                     act,

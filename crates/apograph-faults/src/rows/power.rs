@@ -24,7 +24,7 @@ pub fn run(extent: RowExtent) -> Result<RowOutcome> {
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
         let mut caught = Tally::default();
-        for act in Act::WITH_VAULTS {
+        for act in Act::of_row(generation, extent) {
             tally.add(sweep(&stage, act, extent, None)?);
             if caught.wants_more(extent) {
                 caught.add(sweep(&stage, act, RowExtent::Quick, Some(Neglect::Syncs))?);
