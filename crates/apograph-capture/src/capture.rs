@@ -75,6 +75,23 @@ pub fn capture(
     captured
 }
 
+/// Captures the database at `database` into a vault that was found before: for who captures again and
+/// again, with the same context.
+///
+/// # Errors
+///
+/// As [`capture`].
+pub fn capture_into(
+    vault: &VaultWriter<'_>,
+    database: &Path,
+    options: &Options,
+    context: Context<'_>,
+) -> Result<Captured> {
+    let database = Database::find(database)?;
+    database.headers(context)?;
+    into_vault(vault, &database, options, context)
+}
+
 /// The folder of the repository.
 struct Place<'a> {
     folder: Folder,

@@ -23,7 +23,8 @@ use apograph_format::{
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{
-    Access, At, Context, Disk, Folder, IoError, Mode, StagedFile, is_locked_by_writer, read_front,
+    Access, At, Context, Disk, FileStatus, Folder, IoError, Mode, StagedFile, is_locked_by_writer,
+    read_front,
 };
 use apograph_wal::LogFolder;
 
@@ -146,6 +147,17 @@ impl Database {
     pub(crate) fn written(&self) -> Result<Option<SystemTime>> {
         let found = self.source()?.file.metadata();
         Ok(found.and_then(|found| found.modified()).ok())
+    }
+
+    /// What tells whether the database file was changed, without reading it.
+    pub(crate) fn status(&self) -> Result<FileStatus> {
+        let file = self.folder.at(&self.name).open_named()?;
+        let found = file.metadata().map_err(|source| IoError::Failed {
+            operation: "inspect",
+            path: self.path.clone(),
+            source,
+        })?;
+        Ok(FileStatus::from(&found))
     }
 
     /// How large the database file is.

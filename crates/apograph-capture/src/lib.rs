@@ -26,6 +26,7 @@ mod database;
 mod decision;
 mod error;
 mod full;
+mod glance;
 mod image_copy;
 mod image_place;
 mod increment;
@@ -57,8 +58,9 @@ pub use apograph_manifest as manifest;
 pub use apograph_repository as repository;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
-pub use capture::capture;
+pub use capture::{capture, capture_into};
 pub use chain_break::ChainBreak;
 pub use error::{CaptureError, Result};
+pub use glance::{Glance, glance};
 pub use pending::{Pending, PendingOf, pending};
 pub use request::{Captured, Kind, Options};

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod follow;
 mod values;
 
 use std::num::NonZero;
@@ -14,6 +15,7 @@ use apograph_repository::vault::Packing;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::follow::FollowOf;
 use self::values::{Words, compress, duration, instant, rate, repository, threads, words};
 
 /// Backup and point-in-time recovery for Grafeo databases
@@ -48,6 +50,7 @@ Example:
 pub(crate) enum Command {
     Init(Init),
     Backup(Backup),
+    Follow(FollowOf),
     Restore(Restore),
     List(List),
     Verify(Verify),
@@ -78,6 +81,7 @@ impl Command {
             | Self::Recipients(_)
             | Self::Compact(_)
             | Self::Backup(_)
+            | Self::Follow(_)
             | Self::Restore(_)
             | Self::Verify(_)
             | Self::Drill(_)
@@ -98,6 +102,7 @@ impl Command {
             Self::Compact(words) => &[&words.repo],
             Self::Recipients(words) => &[&words.repo],
             Self::Backup(words) => &[&words.repo],
+            Self::Follow(words) => &[&words.repo],
             Self::Restore(words) => &[&words.repo],
             Self::List(words) => &[&words.repo],
             Self::Verify(words) => &[&words.repo],
@@ -125,6 +130,7 @@ impl Command {
     const fn limits(&self) -> Option<&Limits> {
         match self {
             Self::Backup(words) => Some(&words.limits),
+            Self::Follow(words) => Some(&words.limits),
             Self::Copy(words) => Some(&words.limits),
             Self::Compact(words) => Some(&words.limits),
             Self::Restore(words) => Some(&words.limits),

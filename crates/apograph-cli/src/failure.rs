@@ -43,6 +43,14 @@ impl Failure {
         }
     }
 
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn usage(message: &str) -> Self {
         Self::new(Code::Usage, message)
     }

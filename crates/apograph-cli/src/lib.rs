@@ -11,6 +11,7 @@ mod copy;
 mod display;
 mod drill;
 mod failure;
+mod follow;
 mod init;
 mod inspect;
 mod interrupt;
@@ -91,9 +92,10 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         context,
         terminal: &terminal,
         json,
+        is_quiet: quiet,
         locations: command.locations(),
     };
-    let report = carry_out_in(&session, &command, wait.unwrap_or_default());
+    let report = carry_out_in(&session, &command, &interrupt, wait.unwrap_or_default());
     let report = report.map_err(|failure| match interrupt.raised() {
         Some((signal, exit)) => failure.interrupted_by(signal, exit),
         None => failure,
@@ -117,13 +119,14 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
 fn carry_out_in(
     session: &Session<'_>,
     command: &Command,
+    interrupt: &Interrupt,
     wait: Duration,
 ) -> Result<Report, Failure> {
     let Context { clock, monitor, .. } = session.context;
     let begun = clock.running();
     loop {
         let left = wait.saturating_sub(clock.running().saturating_sub(begun));
-        match carry_out(session, command) {
+        match carry_out(session, command, interrupt) {
             Err(failure) if failure.is_busy() && !left.is_zero() => {
                 monitor.phase("waiting for another command", 0);
                 clock.wait(BUSY_PAUSE.min(left));
@@ -134,13 +137,18 @@ fn carry_out_in(
     }
 }
 
-fn carry_out(session: &Session<'_>, command: &Command) -> Result<Report, Failure> {
+fn carry_out(
+    session: &Session<'_>,
+    command: &Command,
+    interrupt: &Interrupt,
+) -> Result<Report, Failure> {
     match command {
         Command::Init(words) => init::run(session, words),
         Command::Copy(words) => copy::run(session, words),
         Command::Recipients(words) => recipients::run(session, words),
         Command::Compact(words) => compact::run(session, words),
         Command::Backup(words) => backup::run(session, words),
+        Command::Follow(words) => follow::run(session, words, interrupt),
         Command::Restore(words) => restore::run(session, words),
         Command::List(words) => list::run(session, words),
         Command::Verify(words) => verify::run(session, words),

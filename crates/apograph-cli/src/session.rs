@@ -49,6 +49,7 @@ pub(crate) struct Session<'a> {
     /// The monitor of the context.
     pub(crate) terminal: &'a Terminal<'a>,
     pub(crate) json: bool,
+    pub(crate) is_quiet: bool,
     /// The repositories that the command is about.
     pub(crate) locations: Vec<Location>,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use apograph_capture::{PendingOf, pending};
 use apograph_format::UnixMillis;
 use apograph_manifest::{DrillNote, LsnRange, PointRange};
-use apograph_operate::{Limits, Status, Violation};
+use apograph_operate::{Exposition, Limits, Status, Violation};
 use apograph_repository::Repository;
 use serde_json::{Value, json};
 
@@ -33,8 +33,11 @@ pub(crate) fn run(session: &Session<'_>, args: &StatusOf) -> Result<Report, Fail
     };
     let violations = status.violations(&limits);
     let text = if args.prometheus {
+        let mut metrics = Exposition::default();
         let address = args.repo.path();
-        status.prometheus(&address.to_string_lossy(), &limits)
+        metrics.about(&[("repository", &address.to_string_lossy())]);
+        status.expose(&mut metrics, &limits);
+        metrics.text()
     } else {
         text(&status, &repository, &violations)
     };

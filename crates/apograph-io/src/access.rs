@@ -31,6 +31,9 @@ impl Mode {
     /// Read and write for the owner alone.
     pub const PRIVATE: Self = Self(0o600);
 
+    /// The same, and read for everybody.
+    pub const SHOWN: Self = Self(0o644);
+
     /// What others than the owner can be given: to read and to write. That they may also execute
     /// what they read opens nothing.
     const OTHERS: u32 = 0o066;

@@ -3,10 +3,17 @@
 mod check_command;
 mod drill;
 mod error;
+mod exposition;
+mod follow;
+mod follow_event;
+mod follow_figures;
 mod limits;
+#[cfg(feature = "vault")]
+mod merger;
 mod prometheus;
 mod reading;
 mod status;
+mod trouble;
 
 #[doc(no_inline)]
 pub use apograph_capture as capture;
@@ -17,5 +24,11 @@ pub use apograph_repository::Repository;
 pub use check_command::CheckCommand;
 pub use drill::{Drill, Drilled};
 pub use error::DrillError;
+pub use exposition::Exposition;
+pub use follow::{Follow, Follower};
+pub use follow_event::{FollowError, FollowEvent, FollowStep, Hear};
+pub use follow_figures::FollowFigures;
 pub use limits::{Limits, Violation};
+#[cfg(feature = "vault")]
+pub use merger::Merger;
 pub use status::{NewestCommit, SegmentTotals, Status};

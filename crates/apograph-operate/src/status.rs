@@ -149,7 +149,7 @@ fn is_full(entry: &ChainEntry) -> bool {
     entry.segment.kind == SegmentKind::Full
 }
 
-fn newest(chain: &Chain) -> Option<NewestCommit> {
+pub(crate) fn newest(chain: &Chain) -> Option<NewestCommit> {
     let entry = chain.entries().last()?;
     let committed = chain
         .entries()
@@ -178,7 +178,7 @@ fn unverified_since(repository: &Repository, now: UnixMillis) -> Option<UnixMill
     last.min()
 }
 
-fn totals(repository: &Repository) -> SegmentTotals {
+pub(crate) fn totals(repository: &Repository) -> SegmentTotals {
     let mut totals = SegmentTotals::default();
     for (index, entry) in repository.chain().entries().iter().enumerate() {
         if is_full(entry) {

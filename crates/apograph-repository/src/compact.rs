@@ -42,19 +42,35 @@ const NAMES_MAX: usize = 100_000;
 /// the vault encrypts for others than was asked; [`RepositoryError::Io`](crate::RepositoryError::Io).
 /// An increment that is damaged is no error: it is not merged, and the monitor is warned.
 pub fn compact(at: impl Into<Location>, context: Context<'_>) -> Result<Compaction> {
-    let at = at.into();
-    let place = VaultPlace::there(&at)?;
+    made_smaller(&at.into(), context, true)
+}
+
+/// The same, but nothing is deleted, and the objects of the vault are not listed: for who merges every
+/// few minutes.
+///
+/// # Errors
+///
+/// As [`compact`].
+pub fn merge(at: impl Into<Location>, context: Context<'_>) -> Result<Compaction> {
+    made_smaller(&at.into(), context, false)
+}
+
+fn made_smaller(at: &Location, context: Context<'_>, deletes: bool) -> Result<Compaction> {
+    let place = VaultPlace::there(at)?;
     let opened = place.open(context.disk);
     let head = opened.vault()?;
     let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
     let mut done = Compaction::default();
-    let recipients = clean(&opened, &mut catalog, &mut done, context)?;
-    let recipients = catalog.recipients(&recipients, at.keys.recipients.as_ref())?;
+    if deletes {
+        clean(&opened, &mut catalog, &mut done, context)?;
+    }
     let VaultRead {
         segments,
         mut entries,
+        recipients,
         ..
     } = VaultSegments::of((place, &at.keys), &head, &catalog)?;
+    let recipients = catalog.recipients(&recipients, at.keys.recipients.as_ref())?;
     // What is damaged is left as it is.
     for (index, entry) in entries.iter_mut().enumerate() {
         entry.unusable = segments.damage(index).map(Box::new);
@@ -70,17 +86,17 @@ pub fn compact(at: impl Into<Location>, context: Context<'_>) -> Result<Compacti
     Ok(done)
 }
 
-/// Deletes what nothing needs. Returns for whom segments are encrypted.
+/// Deletes what nothing needs.
 fn clean(
     place: &OpenPlace<'_>,
     catalog: &mut Catalog<'_>,
     done: &mut Compaction,
     context: Context<'_>,
-) -> Result<Vec<String>> {
+) -> Result<()> {
     let store = place.store();
     let old = catalog.old_through()?;
     let (mut known, mut gone, mut objects) = (HashSet::new(), HashSet::new(), Vec::new());
-    let settings = catalog.read(&mut |segment| {
+    catalog.read(&mut |segment| {
         if let CatalogSegment::Left(segment, with) = &segment
             && *with <= old
         {
@@ -135,7 +151,7 @@ fn clean(
         done.deleted_bytes += left.bytes;
     }
     done.versions = catalog.clean()?;
-    Ok(settings.recipients)
+    Ok(())
 }
 
 /// Commits that the objects of segments are deleted from now on; `false` where another writer just made

@@ -105,7 +105,7 @@ pub use apograph_vault as vault;
 pub use apograph_wal as wal;
 pub use check::{Expected, FileCheck, check_beside, check_end, check_file, check_size};
 #[cfg(feature = "vault")]
-pub use compact::compact;
+pub use compact::{compact, merge};
 #[cfg(feature = "vault")]
 pub use compaction::Compaction;
 #[cfg(feature = "vault")]

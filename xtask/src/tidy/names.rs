@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::files::read;
+use super::files::{read, rust_files};
 use super::findings::Findings;
 use super::workspace::{Text, Workspace, words};
 
-/// Where the commands of `apograph` and their options are declared.
+/// Where the commands of `apograph` and their options are declared, with the files in the folder of
+/// that name.
 const ARGUMENTS: &str = "crates/apograph-cli/src/args.rs";
 /// What others call so.
 const OF_OTHERS: [&str; 5] = [
@@ -26,7 +27,10 @@ pub(super) fn check(
     xtask: &clap::Command,
     findings: &mut Findings,
 ) -> Result<()> {
-    let arguments = read(&root.join(ARGUMENTS))?;
+    let mut arguments = read(&root.join(ARGUMENTS))?;
+    for file in rust_files(&root.join(ARGUMENTS).with_extension(""))? {
+        arguments.push_str(&read(&file)?);
+    }
     let commands = Commands::of(xtask, &arguments);
     let texts = workspace.texts.iter();
     for text in texts.filter(|text| !text.is_of_the_past()) {

@@ -61,6 +61,15 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// The time between two captures.
+pub(super) fn every(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every.is_zero() {
+        return Err("it is a second at least".to_owned());
+    }
+    Ok(every)
+}
+
 /// A repository is a folder, or the same as a `file://` URL, or a vault in an object store.
 pub(super) fn repository() -> impl TypedValueParser<Value = Location> {
     OsStringValueParser::new().try_map(location)

@@ -6,6 +6,7 @@ mod contract;
 mod contract_v2;
 #[cfg(feature = "encryption")]
 mod encryption;
+mod follow;
 mod help;
 mod mistakes;
 mod places;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A live database of a generation, with its log.
-fn database(generation: &str) -> TempDir {
+pub(crate) fn database(generation: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../testdata")
@@ -39,7 +39,7 @@ fn run(folder: &TempDir, words: &str) -> Output {
 }
 
 /// The exit status, and what is on standard output.
-fn said(folder: &TempDir, words: &str) -> (i32, String) {
+pub(crate) fn said(folder: &TempDir, words: &str) -> (i32, String) {
     let output = run(folder, words);
     let text = String::from_utf8(output.stdout).unwrap();
     (output.status.code().unwrap(), text)

@@ -1,4 +1,8 @@
 //! How repositories stand.
 
 mod drill;
+mod follow;
+mod growing;
+#[cfg(feature = "vault")]
+mod merger;
 mod status;

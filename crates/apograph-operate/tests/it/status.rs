@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use apograph_operate::capture::{Pending, PendingOf};
-use apograph_operate::{Context, Limits, Repository, Status, Violation};
+use apograph_operate::{Context, Exposition, Limits, Repository, Status, Violation};
 use apograph_repository::format::UnixMillis;
 use apograph_repository::io::RealDisk;
 use apograph_repository::manifest::Level;
@@ -27,6 +27,14 @@ fn at(clock: &ManualClock) -> Context<'_> {
 fn names(status: &Status, limits: &Limits) -> Vec<&'static str> {
     let violations = status.violations(limits);
     violations.iter().map(Violation::name).collect()
+}
+
+/// The figures as Prometheus reads them.
+fn metrics(status: &Status, repository: &str) -> String {
+    let mut out = Exposition::default();
+    out.about(&[("repository", repository)]);
+    status.expose(&mut out, &Limits::default());
+    out.text()
 }
 
 /// So long after the last capture of a repository.
@@ -156,7 +164,7 @@ fn what_is_pending_says_how_long_it_has_been() {
         };
         let status = Status::of(&repository, Some(pending), at(&clock)).expect("a status");
         assert_eq!(status.lag(), Some(Duration::from_secs(lag)), "{of:?}");
-        let told = status.prometheus("r", &Limits::default());
+        let told = metrics(&status, "r");
         assert!(told.contains("\napograph_log_bytes{repository=\"r\"} 1234\n"));
         let known = told.contains("\napograph_pending_commits{");
         assert_eq!(known, !matches!(of, PendingOf::Unknown { .. }));
@@ -216,7 +224,7 @@ fn what_was_verified_counts_from_then_on_and_damage_is_told() {
         assert!(verify() > 0);
         let status = Status::of(&open(), None, at(&clock)).expect("a status");
         assert_eq!(names(&status, &Limits::default()), ["damaged"]);
-        let told = status.prometheus("a \"b\"\\\n", &Limits::default());
+        let told = metrics(&status, "a \"b\"\\\n");
         let label = r#"apograph_alert{repository="a \"b\"\\\n",alert="damaged"} 1"#;
         assert!(told.lines().any(|line| line == label), "{told}");
     }
@@ -228,7 +236,7 @@ fn the_figures_for_prometheus_are_well_formed() {
     let stage = Stage::of(V2, "03_two_fulls");
     let repository = Repository::open(stage.repository(), Context::default()).expect("opened");
     let status = Status::of(&repository, None, Context::default()).expect("a status");
-    let text = status.prometheus("r", &Limits::default());
+    let text = metrics(&status, "r");
     let (mut metrics, mut last) = (Vec::new(), "");
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {

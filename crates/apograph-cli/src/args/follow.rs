@@ -1,0 +1,44 @@
+//! The words of `apograph follow`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use apograph_repository::Location;
+use clap::Args;
+
+use super::values::{duration, every, repository};
+use super::{IdentityArgs, Limits, RecipientArgs};
+
+/// Capture a database continuously, by another process than the engine's
+///
+/// Runs until it is ended by SIGINT or SIGTERM: then it captures what is left, within ten seconds.
+/// Whatever goes wrong meanwhile it says once, and tries again.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  apograph follow people.grafeo --repo vault
+  apograph follow people.grafeo --repo s3://bucket/people --metrics-file /var/lib/node_exporter/people.prom
+  apograph follow people.grafeo --repo backups --every 15m --full-every 7d")]
+pub(crate) struct FollowOf {
+    /// The database file; its log is the folder DB.wal
+    #[arg(value_name = "DB")]
+    pub(crate) database: PathBuf,
+    /// The backup repository, which has to be there: a vault, or a folder
+    #[arg(short, long, value_name = "REPO", value_parser = repository())]
+    pub(crate) repo: Location,
+    /// The time between two captures [default: 1s into a vault, 5m into a folder, which is the
+    /// shortest there]
+    #[arg(long, value_name = "DURATION", value_parser = every)]
+    pub(crate) every: Option<Duration>,
+    /// How old the last full backup may become before another one is taken
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    pub(crate) full_every: Duration,
+    /// Write the figures for Prometheus to a file, which is replaced each time
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(crate) recipients: RecipientArgs,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}

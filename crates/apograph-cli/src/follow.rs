@@ -1,0 +1,233 @@
+//! `apograph follow`
+//!
+//! Each database has a thread that captures and one that merges, so that neither waits for the other.
+//! This one waits for signals, tells the service manager that all of them are at work, and writes the
+//! figures.
+
+mod ending;
+mod metrics;
+mod notify;
+mod told;
+mod watch;
+
+use std::thread;
+use std::time::Duration;
+
+use apograph_format::Code;
+use apograph_io::Context;
+use apograph_operate::{Follow, FollowError, FollowEvent, Follower, Merger};
+
+use self::ending::Ending;
+use self::metrics::MetricsFile;
+use self::notify::Notifier;
+use self::told::{Teller, Told};
+use self::watch::{Capturing, MergeMonitor, Watch};
+use crate::args::FollowOf;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::session::{Report, Session};
+
+/// How often it is looked how the threads are.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Systemd waits for so much longer while a store is away.
+const EXTENSION: &str = "EXTEND_TIMEOUT_USEC=60000000";
+/// The exit status where not all was captured.
+const NOT_ALL: u8 = 1;
+
+pub(crate) fn run(
+    session: &Session<'_>,
+    asked: &FollowOf,
+    interrupt: &Interrupt,
+) -> Result<Report, Failure> {
+    let repository = asked.recipients.write(&asked.identity.open(&asked.repo)?)?;
+    let follow = Follow {
+        database: asked.database.clone(),
+        repository,
+        every: asked.every,
+        full_every: Some(asked.full_every),
+    };
+    let clock = session.context.clock;
+    let ending = Ending::new(interrupt, clock);
+    let teller = Teller {
+        json: session.json,
+        quiet: session.is_quiet,
+        clock,
+    };
+    let watch = Watch::new(follow, &ending, &teller);
+    let metrics = asked.metrics_file.as_deref();
+    let metrics = metrics.map(|path| MetricsFile::new(path, session.context));
+    follow_all(session.context, &[watch], metrics)
+}
+
+/// Follows until a signal comes.
+fn follow_all(
+    context: Context<'_>,
+    watches: &[Watch<'_>],
+    mut metrics: Option<MetricsFile<'_>>,
+) -> Result<Report, Failure> {
+    let notifier = Notifier::of_environment();
+    let clock = context.clock;
+    thread::scope(|scope| {
+        for watch in watches {
+            scope.spawn(move || follow(watch, context));
+            scope.spawn(move || merge(watch, context));
+        }
+        let (mut is_ready, mut is_told) = (false, false);
+        let mut status = String::new();
+        while watches.iter().any(|watch| watch.state().ended.is_none()) {
+            let ending = watches.iter().any(|watch| watch.ending.is_asked());
+            if ending && !is_told {
+                notifier.say("STOPPING=1");
+                is_told = true;
+            }
+            if !is_ready && watches.iter().all(|it| it.state().is_vault.is_some()) {
+                notifier.say("READY=1");
+                is_ready = true;
+            }
+            // All of them, since one that hangs would not be noticed beside the others.
+            if watches.iter().all(Watch::was_at_work) {
+                let words = if is_ready { "WATCHDOG=1" } else { EXTENSION };
+                notifier.say(words);
+                watches.iter().for_each(Watch::forget_work);
+            }
+            let now = stands(watches);
+            if now != status {
+                notifier.say(&format!("STATUS={now}"));
+                status = now;
+            }
+            if let Some(metrics) = &mut metrics {
+                metrics.write_where_due(watches);
+            }
+            if watches.iter().any(|watch| watch.ending.is_given_up()) {
+                give_up(watches);
+            }
+            clock.wait(PAUSE);
+        }
+        if !is_told {
+            notifier.say("STOPPING=1");
+        }
+    });
+    if let Some(metrics) = &mut metrics {
+        metrics.write(watches);
+    }
+    ended(watches)
+}
+
+/// How they ended.
+fn ended(watches: &[Watch<'_>]) -> Result<Report, Failure> {
+    let mut exit = 0;
+    for watch in watches {
+        let mut state = watch.state();
+        match state.ended.take() {
+            Some(Err(failure)) if state.is_vault.is_none() => return Err(failure),
+            Some(Err(_)) => exit = NOT_ALL,
+            _ => {}
+        }
+    }
+    Ok(Report {
+        exit,
+        ..Report::written()
+    })
+}
+
+/// Something cannot be interrupted, as a request that gets no answer. What it leaves is what a kill
+/// leaves.
+fn give_up(watches: &[Watch<'_>]) {
+    for watch in watches {
+        if watch.state().ended.is_none() {
+            let failure = Failure::new(Code::Interrupted, "the last capture took too long");
+            let figures = watch.state().figures.clone();
+            watch.tell(&Told::Ended(&figures, Some(&failure)));
+        }
+    }
+    std::process::exit(NOT_ALL.into());
+}
+
+/// How all of them stand, in a line.
+fn stands(watches: &[Watch<'_>]) -> String {
+    let failing = watches.iter().filter_map(|watch| {
+        let code = watch.state().figures.failing?;
+        Some(format!("{}: {code}", watch.database().display()))
+    });
+    let failing: Vec<_> = failing.collect();
+    if !failing.is_empty() {
+        return failing.join(", ");
+    }
+    let points = watches.iter().filter_map(|watch| {
+        let point = watch.state().figures.point?;
+        Some(format!("{} at {point}", watch.database().display()))
+    });
+    points.collect::<Vec<_>>().join(", ")
+}
+
+/// Captures one database until the end.
+fn follow(watch: &Watch<'_>, context: Context<'_>) {
+    let monitor = Capturing(watch);
+    let context = Context {
+        monitor: &monitor,
+        ..context
+    };
+    let mut follower = Follower::new(watch.follow.clone(), context);
+    let mut hear = |event: FollowEvent| watch.tell(&Told::Event(&event));
+    let ends = || watch.ending.is_asked();
+    // A mistake is told at once, and what may pass by the rounds.
+    let opened = follower.open(&mut hear);
+    let mistake = opened.err().filter(|error| !error.may_pass());
+    let ended = if let Some(mistake) = mistake {
+        Err(Failure::from(mistake))
+    } else {
+        while !ends() {
+            follower.round(&mut hear);
+            watch.is_at_work();
+            let mut state = watch.state();
+            state.figures.clone_from(follower.figures());
+            state.is_vault = follower.is_vault();
+            drop(state);
+            follower.wait(&ends);
+        }
+        let ended = follower.finish(&mut hear).map_err(Failure::from);
+        watch.state().figures.clone_from(follower.figures());
+        watch.tell(&Told::Ended(follower.figures(), ended.as_ref().err()));
+        ended
+    };
+    watch.state().ended = Some(ended);
+}
+
+/// Merges what is captured, where that goes into a vault.
+fn merge(watch: &Watch<'_>, context: Context<'_>) {
+    let monitor = MergeMonitor(watch);
+    let context = Context {
+        monitor: &monitor,
+        ..context
+    };
+    let mut merger = Merger::new(watch.follow.repository.clone(), context);
+    let is_over = || watch.state().ended.is_some() || watch.ending.is_asked();
+    while !is_over() {
+        let is_vault = watch.state().is_vault;
+        match is_vault {
+            Some(false) => return,
+            Some(true) => merger.round(&mut |event| {
+                if let FollowEvent::Merged(done) = &event {
+                    watch.state().merged += done.merged.saturating_sub(done.into);
+                }
+                watch.tell(&Told::Event(&event));
+            }),
+            None => {}
+        }
+        context.clock.wait(10 * PAUSE);
+    }
+}
+
+impl From<FollowError> for Failure {
+    fn from(error: FollowError) -> Self {
+        let code = error.code();
+        match error {
+            FollowError::Capture(error) => error.into(),
+            FollowError::Repository(error) => error.into(),
+            other => Self::new(code, other.to_string()).hinting(
+                "`--every 5m` or more; or a vault: `apograph init VAULT --vault`, to which \
+                 `apograph copy` brings what is there",
+            ),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One database that is followed, by a thread, and how it stands for the others.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use apograph_io::Monitor;
+use apograph_operate::{Follow, FollowFigures};
+
+use super::ending::Ending;
+use super::told::{Teller, Told};
+use crate::failure::Failure;
+
+/// So many different warnings are remembered.
+const WARNINGS_MAX: usize = 1_000;
+
+/// A database that is followed.
+pub(crate) struct Watch<'a> {
+    pub(crate) follow: Follow,
+    pub(crate) ending: &'a Ending<'a>,
+    pub(crate) teller: &'a Teller<'a>,
+    state: Mutex<State>,
+    is_alive: AtomicBool,
+    warned: Mutex<HashSet<String>>,
+}
+
+/// How it stands.
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) figures: FollowFigures,
+    /// Whether the repository is a vault; `None` before it was opened.
+    pub(crate) is_vault: Option<bool>,
+    /// How many increments were merged away.
+    pub(crate) merged: u64,
+    /// How it ended.
+    pub(crate) ended: Option<Result<(), Failure>>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(follow: Follow, ending: &'a Ending<'a>, teller: &'a Teller<'a>) -> Self {
+        Self {
+            follow,
+            ending,
+            teller,
+            state: Mutex::default(),
+            is_alive: AtomicBool::new(false),
+            warned: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn database(&self) -> &Path {
+        &self.follow.database
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was done.
+    pub(crate) fn is_at_work(&self) {
+        self.is_alive.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something was done since [`forget_work`](Watch::forget_work).
+    pub(crate) fn was_at_work(&self) -> bool {
+        self.is_alive.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn forget_work(&self) {
+        self.is_alive.store(false, Ordering::Relaxed);
+    }
+
+    /// Tells something of it.
+    pub(crate) fn tell(&self, told: &Told<'_>) {
+        self.teller.tell(&self.follow, told);
+    }
+}
+
+/// The monitor of its captures: they go on until the time of the last one is over.
+pub(crate) struct Capturing<'a>(pub(crate) &'a Watch<'a>);
+
+impl Monitor for Capturing<'_> {
+    fn warn(&self, message: &str) {
+        self.0.warn(message);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.0.is_at_work();
+        self.0.ending.is_over()
+    }
+}
+
+/// The monitor of its merging, which can be ended anywhere.
+pub(crate) struct MergeMonitor<'a>(pub(crate) &'a Watch<'a>);
+
+impl Monitor for MergeMonitor<'_> {
+    fn warn(&self, message: &str) {
+        self.0.warn(message);
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.0.ending.is_asked()
+    }
+}
+
+impl Watch<'_> {
+    /// Each warning is told once.
+    fn warn(&self, message: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.len() < WARNINGS_MAX && warned.insert(message.to_owned()) {
+            drop(warned);
+            self.tell(&Told::Warning(message));
+        }
+    }
+}
