@@ -15,8 +15,9 @@ use apograph_repository::vault::Packing;
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::follow::FollowOf;
-use self::values::{Words, compress, duration, instant, rate, repository, threads, words};
+pub(crate) use self::follow::{CheckConfig, FollowOf};
+use self::values::{Words, compress, instant, rate, repository, threads, words};
+pub(crate) use self::values::{duration, every, location};
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -51,6 +52,7 @@ pub(crate) enum Command {
     Init(Init),
     Backup(Backup),
     Follow(FollowOf),
+    CheckConfig(CheckConfig),
     Restore(Restore),
     List(List),
     Verify(Verify),
@@ -90,8 +92,20 @@ impl Command {
             | Self::Log(_)
             | Self::Inspect(_)
             | Self::Status(_)
+            | Self::CheckConfig(_)
             | Self::Completions { .. } => false,
         }
+    }
+
+    /// Whether SIGHUP does not end it, but lets it read its configuration again.
+    pub(crate) const fn reads_again(&self) -> bool {
+        matches!(
+            self,
+            Self::Follow(FollowOf {
+                config: Some(_),
+                ..
+            })
+        )
     }
 
     /// The repositories that it is about.
@@ -102,15 +116,15 @@ impl Command {
             Self::Compact(words) => &[&words.repo],
             Self::Recipients(words) => &[&words.repo],
             Self::Backup(words) => &[&words.repo],
-            Self::Follow(words) => &[&words.repo],
+            Self::Follow(words) => return words.repo.iter().cloned().collect(),
             Self::Restore(words) => &[&words.repo],
             Self::List(words) => &[&words.repo],
             Self::Verify(words) => &[&words.repo],
             Self::Log(words) => &[&words.repo],
             Self::Rebuild(words) => &[&words.repo],
-            Self::Status(words) => &[&words.repo],
+            Self::Status(words) => return words.repo.iter().cloned().collect(),
             Self::Drill(words) => &[&words.repo],
-            Self::Inspect(_) | Self::Completions { .. } => &[],
+            Self::CheckConfig(_) | Self::Inspect(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()
     }
@@ -495,11 +509,15 @@ pub(crate) struct Rebuild {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   apograph status backups --db people.grafeo --max-lag 15m --max-age 26h --max-unverified 8d
+  apograph status --config apograph.toml
   apograph status s3://bucket/people --prometheus > /var/lib/node_exporter/people.prom")]
 pub(crate) struct StatusOf {
     /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: Location,
+    #[arg(value_name = "REPO", value_parser = repository(), required_unless_present = "config")]
+    pub(crate) repo: Option<Location>,
+    /// Look at what a file names, with the limits that it has
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["repo", "db", "max_lag", "max_age", "max_unverified"])]
+    pub(crate) config: Option<PathBuf>,
     /// Look into this database too, for what is in no backup yet
     #[arg(long, value_name = "DB")]
     pub(crate) db: Option<PathBuf>,

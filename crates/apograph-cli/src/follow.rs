@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use apograph_format::Code;
 use apograph_io::Context;
-use apograph_operate::{Follow, FollowError, FollowEvent, Follower, Merger};
+use apograph_operate::{Follow, FollowError, FollowEvent, Follower, Limits, Merger};
 
 use self::ending::Ending;
 use self::metrics::MetricsFile;
@@ -23,6 +23,7 @@ use self::notify::Notifier;
 use self::told::{Teller, Told};
 use self::watch::{Capturing, MergeMonitor, Watch};
 use crate::args::FollowOf;
+use crate::configuration::{Configuration, Configured};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::session::{Report, Session};
@@ -39,78 +40,146 @@ pub(crate) fn run(
     asked: &FollowOf,
     interrupt: &Interrupt,
 ) -> Result<Report, Failure> {
-    let repository = asked.recipients.write(&asked.identity.open(&asked.repo)?)?;
-    let follow = Follow {
-        database: asked.database.clone(),
-        repository,
-        every: asked.every,
-        full_every: Some(asked.full_every),
-    };
+    let mut configuration = configured(asked)?;
+    let notifier = Notifier::of_environment();
     let clock = session.context.clock;
-    let ending = Ending::new(interrupt, clock);
     let teller = Teller {
         json: session.json,
         quiet: session.is_quiet,
         clock,
     };
-    let watch = Watch::new(follow, &ending, &teller);
-    let metrics = asked.metrics_file.as_deref();
-    let metrics = metrics.map(|path| MetricsFile::new(path, session.context));
-    follow_all(session.context, &[watch], metrics)
+    loop {
+        let ending = Ending::new(interrupt, clock);
+        let follows = configuration.databases.into_iter().map(|it| it.follow);
+        let watches = follows.map(|follow| Watch::new(follow, &ending, &teller));
+        let watches: Vec<_> = watches.collect();
+        let metrics = configuration.metrics_file.as_deref();
+        let supervisor = Supervisor {
+            asked,
+            interrupt,
+            ending: &ending,
+            notifier: &notifier,
+            context: session.context,
+        };
+        let metrics = metrics.map(|path| MetricsFile::new(path, session.context));
+        match supervisor.follow_all(&watches, metrics) {
+            Some(next) => configuration = next,
+            None => return ended(&watches),
+        }
+    }
 }
 
-/// Follows until a signal comes.
-fn follow_all(
-    context: Context<'_>,
-    watches: &[Watch<'_>],
-    mut metrics: Option<MetricsFile<'_>>,
-) -> Result<Report, Failure> {
-    let notifier = Notifier::of_environment();
-    let clock = context.clock;
-    thread::scope(|scope| {
-        for watch in watches {
-            scope.spawn(move || follow(watch, context));
-            scope.spawn(move || merge(watch, context));
+/// What is to be followed.
+fn configured(asked: &FollowOf) -> Result<Configuration, Failure> {
+    match (&asked.config, &asked.database, &asked.repo) {
+        (None, Some(database), Some(repo)) => {
+            let repository = asked.recipients.write(&asked.identity.open(repo)?)?;
+            let follow = Follow {
+                database: database.clone(),
+                repository,
+                every: asked.every,
+                full_every: Some(asked.full_every),
+            };
+            Ok(Configuration {
+                metrics_file: asked.metrics_file.clone(),
+                databases: vec![Configured {
+                    follow,
+                    limits: Limits::default(),
+                }],
+            })
         }
-        let (mut is_ready, mut is_told) = (false, false);
-        let mut status = String::new();
-        while watches.iter().any(|watch| watch.state().ended.is_none()) {
-            let ending = watches.iter().any(|watch| watch.ending.is_asked());
-            if ending && !is_told {
-                notifier.say("STOPPING=1");
-                is_told = true;
+        (Some(file), ..) => Configuration::read(file),
+        _ => Err(Failure::usage(
+            "a database and its repository are needed, or a configuration",
+        )),
+    }
+}
+
+/// Who looks after the threads that follow.
+struct Supervisor<'a> {
+    asked: &'a FollowOf,
+    interrupt: &'a Interrupt,
+    ending: &'a Ending<'a>,
+    notifier: &'a Notifier,
+    context: Context<'a>,
+}
+
+impl Supervisor<'_> {
+    /// Follows until a signal comes. Returns another configuration where there is one to go on by.
+    fn follow_all(
+        &self,
+        watches: &[Watch<'_>],
+        mut metrics: Option<MetricsFile<'_>>,
+    ) -> Option<Configuration> {
+        let (mut is_ready, mut is_told, mut next) = (false, false, None);
+        let (context, notifier) = (self.context, self.notifier);
+        let exits_at_mistake = self.asked.config.is_none();
+        thread::scope(|scope| {
+            for watch in watches {
+                scope.spawn(move || follow(watch, context, exits_at_mistake));
+                scope.spawn(move || merge(watch, context));
             }
-            if !is_ready && watches.iter().all(|it| it.state().is_vault.is_some()) {
-                notifier.say("READY=1");
-                is_ready = true;
+            let mut status = String::new();
+            while watches.iter().any(|watch| watch.state().ended.is_none()) {
+                if self.ending.is_asked() && next.is_none() && !is_told {
+                    notifier.say("STOPPING=1");
+                    is_told = true;
+                }
+                if !is_ready && watches.iter().all(|watch| watch.state().is_known()) {
+                    notifier.say("READY=1");
+                    is_ready = true;
+                }
+                // All of them, since one that hangs would not be noticed beside the others.
+                if watches.iter().all(Watch::was_at_work) {
+                    notifier.say(if is_ready { "WATCHDOG=1" } else { EXTENSION });
+                    watches.iter().for_each(Watch::forget_work);
+                }
+                let now = stands(watches);
+                if now != status {
+                    notifier.say(&format!("STATUS={now}"));
+                    status = now;
+                }
+                if let Some(metrics) = &mut metrics {
+                    metrics.write_where_due(watches);
+                }
+                if self.interrupt.is_to_read_again() && !self.ending.is_asked() {
+                    next = self.read_again(watches);
+                }
+                if self.ending.is_given_up() {
+                    give_up(watches);
+                }
+                context.clock.wait(PAUSE);
             }
-            // All of them, since one that hangs would not be noticed beside the others.
-            if watches.iter().all(Watch::was_at_work) {
-                let words = if is_ready { "WATCHDOG=1" } else { EXTENSION };
-                notifier.say(words);
-                watches.iter().for_each(Watch::forget_work);
-            }
-            let now = stands(watches);
-            if now != status {
-                notifier.say(&format!("STATUS={now}"));
-                status = now;
-            }
-            if let Some(metrics) = &mut metrics {
-                metrics.write_where_due(watches);
-            }
-            if watches.iter().any(|watch| watch.ending.is_given_up()) {
-                give_up(watches);
-            }
-            clock.wait(PAUSE);
+        });
+        if let Some(metrics) = &mut metrics {
+            metrics.write(watches);
         }
-        if !is_told {
+        let next = next.filter(|_| !self.interrupt.is_raised());
+        if next.is_none() && !is_told {
             notifier.say("STOPPING=1");
         }
-    });
-    if let Some(metrics) = &mut metrics {
-        metrics.write(watches);
+        next
     }
-    ended(watches)
+
+    /// Reads the configuration again. One with a mistake is told, and the old one stays.
+    fn read_again(&self, watches: &[Watch<'_>]) -> Option<Configuration> {
+        let read = Configuration::read(self.asked.config.as_deref()?);
+        match read {
+            Ok(configuration) => {
+                self.notifier.say("RELOADING=1");
+                self.ending.replace();
+                Some(configuration)
+            }
+            Err(failure) => {
+                let told = failure.message();
+                let text = format!("the configuration stays as it was: {told}");
+                if let Some(watch) = watches.first() {
+                    watch.tell(&Told::Warning(&text));
+                }
+                None
+            }
+        }
+    }
 }
 
 /// How they ended.
@@ -161,7 +230,7 @@ fn stands(watches: &[Watch<'_>]) -> String {
 }
 
 /// Captures one database until the end.
-fn follow(watch: &Watch<'_>, context: Context<'_>) {
+fn follow(watch: &Watch<'_>, context: Context<'_>, exits_at_mistake: bool) {
     let monitor = Capturing(watch);
     let context = Context {
         monitor: &monitor,
@@ -173,7 +242,8 @@ fn follow(watch: &Watch<'_>, context: Context<'_>) {
     // A mistake is told at once, and what may pass by the rounds.
     let opened = follower.open(&mut hear);
     let mistake = opened.err().filter(|error| !error.may_pass());
-    let ended = if let Some(mistake) = mistake {
+    watch.state().is_mistaken = mistake.is_some();
+    let ended = if let Some(mistake) = mistake.filter(|_| exits_at_mistake) {
         Err(Failure::from(mistake))
     } else {
         while !ends() {
@@ -206,12 +276,7 @@ fn merge(watch: &Watch<'_>, context: Context<'_>) {
         let is_vault = watch.state().is_vault;
         match is_vault {
             Some(false) => return,
-            Some(true) => merger.round(&mut |event| {
-                if let FollowEvent::Merged(done) = &event {
-                    watch.state().merged += done.merged.saturating_sub(done.into);
-                }
-                watch.tell(&Told::Event(&event));
-            }),
+            Some(true) => merger.round(&mut |event| watch.tell(&Told::Event(&event))),
             None => {}
         }
         context.clock.wait(10 * PAUSE);

@@ -17,6 +17,8 @@ const SIGNALS: [(i32, &str); 3] = [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SI
 pub(crate) struct Interrupt {
     /// Its number; 0 while none came.
     signal: Arc<AtomicUsize>,
+    /// Whether the configuration is to be read again.
+    reads_again: Arc<AtomicBool>,
     ends_at_once: Arc<AtomicBool>,
 }
 
@@ -25,16 +27,34 @@ impl Interrupt {
     pub(crate) fn listen() -> Self {
         let interrupt = Self {
             signal: Arc::default(),
+            reads_again: Arc::default(),
             ends_at_once: Arc::default(),
         };
         let ignored = ignored_signals();
         for (signal, _) in SIGNALS {
-            if ignored & (1 << (signal - 1)) == 0 {
+            if signal != SIGHUP && !is_in(ignored, signal) {
                 // Where it cannot be listened for, it does what it does to any process.
                 let _ = interrupt.listen_for(signal);
             }
         }
         interrupt
+    }
+
+    /// Listens for SIGHUP too: it ends the command, or asks it to read its configuration again.
+    pub(crate) fn listen_to_hangup(&self, reads_again: bool) {
+        // As above.
+        let _ = if reads_again {
+            flag::register(SIGHUP, Arc::clone(&self.reads_again)).map(drop)
+        } else if is_in(ignored_signals(), SIGHUP) {
+            Ok(())
+        } else {
+            self.listen_for(SIGHUP)
+        };
+    }
+
+    /// Whether the configuration is to be read again, since this was asked last.
+    pub(crate) fn is_to_read_again(&self) -> bool {
+        self.reads_again.swap(false, Ordering::Relaxed)
     }
 
     fn listen_for(&self, signal: i32) -> std::io::Result<()> {
@@ -68,6 +88,10 @@ impl Interrupt {
 
 const fn status(signal: i32) -> i32 {
     128 + signal
+}
+
+const fn is_in(signals: u64, signal: i32) -> bool {
+    signals & (1 << (signal - 1)) != 0
 }
 
 /// A bit for each signal that the process ignores; none where the system does not tell.

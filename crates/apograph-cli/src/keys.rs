@@ -84,7 +84,8 @@ fn in_file(error: &KeyError, file: &Path) -> Failure {
     failure.in_file(file)
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+/// The text of a small file.
+pub(crate) fn read(file: &Path) -> Result<String, Failure> {
     let failed = |source: io::Error| IoError::Failed {
         operation: "read",
         path: file.to_owned(),

@@ -6,7 +6,9 @@
 
 mod args;
 mod backup;
+mod check_config;
 mod compact;
+mod configuration;
 mod copy;
 mod display;
 mod drill;
@@ -75,6 +77,7 @@ fn run(disk: &dyn Disk, words: Vec<OsString>) -> ExitCode {
         json,
         wait,
     } = arguments;
+    interrupt.listen_to_hangup(command.reads_again());
     if !command.changes_files() {
         interrupt.end_at_once();
     }
@@ -149,6 +152,7 @@ fn carry_out(
         Command::Compact(words) => compact::run(session, words),
         Command::Backup(words) => backup::run(session, words),
         Command::Follow(words) => follow::run(session, words, interrupt),
+        Command::CheckConfig(words) => check_config::run(session, words),
         Command::Restore(words) => restore::run(session, words),
         Command::List(words) => list::run(session, words),
         Command::Verify(words) => verify::run(session, words),

@@ -1,16 +1,18 @@
 //! `apograph status`
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use apograph_capture::{PendingOf, pending};
 use apograph_format::UnixMillis;
 use apograph_manifest::{DrillNote, LsnRange, PointRange};
 use apograph_operate::{Exposition, Limits, Status, Violation};
-use apograph_repository::Repository;
+use apograph_repository::{Location, Repository};
 use serde_json::{Value, json};
 
 use crate::args::StatusOf;
+use crate::configuration::{Configuration, Configured};
 use crate::failure::Failure;
 use crate::session::{Report, Session};
 use crate::{display, segments};
@@ -19,32 +21,126 @@ use crate::{display, segments};
 const PASSED: u8 = 10;
 
 pub(crate) fn run(session: &Session<'_>, args: &StatusOf) -> Result<Report, Failure> {
-    let context = session.context;
-    let repository = Repository::open(&args.repo, context)?;
-    let database = args.db.as_ref();
-    let pending = database.map(|db| pending(db, &repository, context));
-    let pending = pending.transpose()?;
-    let repository = repository.without_damaged();
-    let status = Status::of(&repository, pending, context)?;
-    let limits = Limits {
-        lag: args.max_lag,
-        age: args.max_age,
-        unverified: args.max_unverified,
+    let Some(file) = &args.config else {
+        let limits = Limits {
+            lag: args.max_lag,
+            age: args.max_age,
+            unverified: args.max_unverified,
+        };
+        let repo = args
+            .repo
+            .as_ref()
+            .ok_or_else(|| Failure::usage("a repository is needed"))?;
+        let found = Found::of(repo, args.db.as_deref(), limits, session)?;
+        let text = if args.prometheus {
+            let mut metrics = Exposition::default();
+            found.expose(repo, &mut metrics);
+            metrics.text()
+        } else {
+            found.text()
+        };
+        return Ok(Report {
+            exit: found.exit(),
+            ..Report::answer(text, found.object())
+        });
     };
-    let violations = status.violations(&limits);
-    let text = if args.prometheus {
-        let mut metrics = Exposition::default();
-        let address = args.repo.path();
+    let configuration = Configuration::read(file)?;
+    Ok(of_all(session, args, &configuration))
+}
+
+/// How each repository of a configuration stands. What cannot be looked at does not hide the others.
+fn of_all(session: &Session<'_>, args: &StatusOf, configuration: &Configuration) -> Report {
+    let (mut text, mut objects, mut exit) = (String::new(), Vec::new(), 0);
+    let mut metrics = Exposition::default();
+    for Configured { follow, limits } in &configuration.databases {
+        let (database, repository) = (&follow.database, &follow.repository);
+        let found = Found::of(repository, Some(database), *limits, session);
+        let mut object = match &found {
+            Ok(found) => found.object(),
+            Err(failure) => failure.json(),
+        };
+        if let Some(object) = object.as_object_mut() {
+            display::put_path(object, "database", database);
+            display::put_path(object, "repository", &repository.path());
+        }
+        objects.push(object);
+        let (from, to) = (display::path(database), display::path(&repository.path()));
+        let _ = writeln!(text, "{from} into {to}");
+        let (told, status) = match &found {
+            Ok(found) => {
+                found.expose(repository, &mut metrics);
+                (found.text(), found.exit())
+            }
+            Err(failure) => (failure.text(), failure.exit()),
+        };
+        let _ = writeln!(text, "{told}");
+        // An error is worse than a limit that is passed.
+        exit = match (exit, status) {
+            (0 | PASSED, status) if status != 0 => status,
+            (exit, _) => exit,
+        };
+    }
+    if args.prometheus {
+        text = metrics.text();
+    }
+    let object = json!({"command": "status", "ok": exit == 0, "databases": objects});
+    Report {
+        exit,
+        ..Report::answer(text, object)
+    }
+}
+
+/// A status, and what passes its limits.
+struct Found {
+    status: Status,
+    repository: Repository,
+    limits: Limits,
+    violations: Vec<Violation>,
+}
+
+impl Found {
+    fn of(
+        location: &Location,
+        database: Option<&Path>,
+        limits: Limits,
+        session: &Session<'_>,
+    ) -> Result<Self, Failure> {
+        let context = session.context;
+        let repository = Repository::open(location, context)?;
+        let pending = database.map(|db| pending(db, &repository, context));
+        let pending = pending.transpose()?;
+        let repository = repository.without_damaged();
+        let status = Status::of(&repository, pending, context)?;
+        let violations = status.violations(&limits);
+        Ok(Self {
+            status,
+            repository,
+            limits,
+            violations,
+        })
+    }
+
+    fn exit(&self) -> u8 {
+        if self.violations.is_empty() {
+            0
+        } else {
+            PASSED
+        }
+    }
+
+    fn object(&self) -> Value {
+        object(&self.status, &self.violations)
+    }
+
+    fn text(&self) -> String {
+        text(&self.status, &self.repository, &self.violations)
+    }
+
+    fn expose(&self, location: &Location, metrics: &mut Exposition) {
+        let address = location.path();
         metrics.about(&[("repository", &address.to_string_lossy())]);
-        status.expose(&mut metrics, &limits);
-        metrics.text()
-    } else {
-        text(&status, &repository, &violations)
-    };
-    Ok(Report {
-        exit: if violations.is_empty() { 0 } else { PASSED },
-        ..Report::answer(text, object(&status, &violations))
-    })
+        self.status.expose(metrics, &self.limits);
+    }
 }
 
 fn object(status: &Status, violations: &[Violation]) -> Value {

@@ -146,6 +146,11 @@ impl<'a> Follower<'a> {
         self.opened.map(|opened| opened.is_vault)
     }
 
+    /// The time between two captures; `None` before the repository was opened.
+    pub fn every(&self) -> Option<Duration> {
+        self.opened.map(|opened| opened.every)
+    }
+
     /// What became of it so far.
     pub const fn figures(&self) -> &FollowFigures {
         &self.figures

@@ -7,8 +7,8 @@ use super::workspace::{Text, Workspace};
 
 /// Files of ours end so. What a database or a repository holds has other names.
 const ENDINGS: [&str; 6] = ["rs", "md", "toml", "py", "mjs", "yml"];
-/// A file that there is not, and a document says why.
-const NOT_HERE: &str = "rust-toolchain.toml";
+/// Files that there are not: one of which a document says why, and the configuration, which users write.
+const NOT_HERE: [&str; 2] = ["rust-toolchain.toml", "apograph.toml"];
 
 pub(super) fn check(root: &Path, workspace: &Workspace, findings: &mut Findings) {
     for text in &workspace.texts {
@@ -66,7 +66,8 @@ fn file_names(text: &Text) -> impl Iterator<Item = &str> {
     let is_path = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte);
     let is_ours = |span: &str| {
         let ending = Path::new(span).extension().and_then(|it| it.to_str());
-        ending.is_some_and(|it| ENDINGS.contains(&it)) && span != NOT_HERE
+        let is_elsewhere = NOT_HERE.contains(&span.rsplit('/').next().unwrap_or_default());
+        ending.is_some_and(|it| ENDINGS.contains(&it)) && !is_elsewhere
     };
     // `NAME.rs` is any name.
     let spans = text.spans().filter(|span| !span.contains("NAME"));

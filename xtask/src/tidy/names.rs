@@ -13,9 +13,12 @@ use super::workspace::{Text, Workspace, words};
 /// that name.
 const ARGUMENTS: &str = "crates/apograph-cli/src/args.rs";
 /// What others call so.
-const OF_OTHERS: [&str; 5] = [
+const OF_OTHERS: [&str; 8] = [
     "ExecStart",
     "LockFileEx",
+    "PrivateTmp",
+    "ProcSubset",
+    "WatchdogSec",
     "crc-fast",
     "grafeo-wal-v2",
     "rust-version",

@@ -9,6 +9,17 @@ use clap::Args;
 use super::values::{duration, every, repository};
 use super::{IdentityArgs, Limits, RecipientArgs};
 
+/// Check a configuration: what `follow` would do by it, and whether it can
+///
+/// Opens each database and its repository, and writes nothing. Exits with 2 for a mistake in the file.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  apograph check-config apograph.toml")]
+pub(crate) struct CheckConfig {
+    /// The configuration
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
 /// Capture a database continuously, by another process than the engine's
 ///
 /// Runs until it is ended by SIGINT or SIGTERM: then it captures what is left, within ten seconds.
@@ -17,14 +28,18 @@ use super::{IdentityArgs, Limits, RecipientArgs};
 #[command(after_help = "Examples:
   apograph follow people.grafeo --repo vault
   apograph follow people.grafeo --repo s3://bucket/people --metrics-file /var/lib/node_exporter/people.prom
-  apograph follow people.grafeo --repo backups --every 15m --full-every 7d")]
+  apograph follow people.grafeo --repo backups --every 15m --full-every 7d
+  apograph follow --config apograph.toml")]
 pub(crate) struct FollowOf {
     /// The database file; its log is the folder DB.wal
-    #[arg(value_name = "DB")]
-    pub(crate) database: PathBuf,
+    #[arg(value_name = "DB", required_unless_present = "config")]
+    pub(crate) database: Option<PathBuf>,
     /// The backup repository, which has to be there: a vault, or a folder
-    #[arg(short, long, value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: Location,
+    #[arg(short, long, value_name = "REPO", value_parser = repository(), required_unless_present = "config")]
+    pub(crate) repo: Option<Location>,
+    /// Follow what a file names, which SIGHUP reads again
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "repo", "every", "full_every", "metrics_file", "identity", "recipient", "recipients_file"])]
+    pub(crate) config: Option<PathBuf>,
     /// The time between two captures [default: 1s into a vault, 5m into a folder, which is the
     /// shortest there]
     #[arg(long, value_name = "DURATION", value_parser = every)]

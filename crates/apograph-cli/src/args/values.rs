@@ -44,7 +44,7 @@ pub(super) fn words(text: &str) -> Result<Words, String> {
 }
 
 /// A number with a unit.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "it is a number with a unit: 90s, 15m, 26h or 8d".to_owned();
     let (unit_at, unit) = text.char_indices().last().ok_or_else(wrong)?;
     let seconds: u64 = match unit {
@@ -62,7 +62,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The time between two captures.
-pub(super) fn every(text: &str) -> Result<Duration, String> {
+pub(crate) fn every(text: &str) -> Result<Duration, String> {
     let every = duration(text)?;
     if every.is_zero() {
         return Err("it is a second at least".to_owned());
@@ -75,7 +75,8 @@ pub(super) fn repository() -> impl TypedValueParser<Value = Location> {
     OsStringValueParser::new().try_map(location)
 }
 
-fn location(word: OsString) -> Result<Location, String> {
+/// The same of a word.
+pub(crate) fn location(word: OsString) -> Result<Location, String> {
     let Some(text) = word.to_str() else {
         return Ok(PathBuf::from(word).into());
     };

@@ -1,6 +1,8 @@
-//! When a follower ends: it is asked to by a signal, and has ten seconds from then on.
+//! When a follower ends: it is asked to by a signal, or since another configuration was read, and has
+//! ten seconds from then on.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use apograph_io::Clock;
@@ -16,6 +18,7 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) struct Ending<'a> {
     interrupt: &'a Interrupt,
     clock: &'a dyn Clock,
+    is_replaced: AtomicBool,
     asked: OnceLock<Duration>,
 }
 
@@ -24,17 +27,23 @@ impl<'a> Ending<'a> {
         Self {
             interrupt,
             clock,
+            is_replaced: AtomicBool::new(false),
             asked: OnceLock::new(),
         }
     }
 
     /// Whether it was asked to.
     pub(crate) fn is_asked(&self) -> bool {
-        let is_raised = self.interrupt.is_raised();
-        if is_raised {
+        let is_asked = self.interrupt.is_raised() || self.is_replaced.load(Ordering::Relaxed);
+        if is_asked {
             self.asked.get_or_init(|| self.clock.running());
         }
-        is_raised
+        is_asked
+    }
+
+    /// Another one goes on in its place.
+    pub(crate) fn replace(&self) {
+        self.is_replaced.store(true, Ordering::Relaxed);
     }
 
     /// Whether it had its time since.

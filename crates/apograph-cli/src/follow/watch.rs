@@ -31,10 +31,17 @@ pub(crate) struct State {
     pub(crate) figures: FollowFigures,
     /// Whether the repository is a vault; `None` before it was opened.
     pub(crate) is_vault: Option<bool>,
-    /// How many increments were merged away.
-    pub(crate) merged: u64,
+    /// Whether database and repository could not be opened, and will not without help.
+    pub(crate) is_mistaken: bool,
     /// How it ended.
     pub(crate) ended: Option<Result<(), Failure>>,
+}
+
+impl State {
+    /// Whether it is known what there is to follow.
+    pub(crate) const fn is_known(&self) -> bool {
+        self.is_vault.is_some() || self.is_mistaken
+    }
 }
 
 impl<'a> Watch<'a> {

@@ -17,14 +17,14 @@ use crate::status::{database, said};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A follower, and the socket of its service manager.
-struct Service {
+pub(crate) struct Service {
     process: Child,
     socket: UnixDatagram,
     heard: Vec<String>,
 }
 
 impl Service {
-    fn start(folder: &TempDir, words: &str) -> Self {
+    pub(crate) fn start(folder: &TempDir, words: &str) -> Self {
         let path = folder.path().join("notify");
         let _ = fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -46,7 +46,7 @@ impl Service {
 
     /// Waits until it says something of the kind.
     #[track_caller]
-    fn hear(&mut self, words: &str) -> String {
+    pub(crate) fn hear(&mut self, words: &str) -> String {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             let mut buffer = [0; 4096];
@@ -60,7 +60,7 @@ impl Service {
         panic!("not {words}, but {:?}", self.heard);
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.process.id())
             .ok()
             .and_then(Pid::from_raw);
@@ -68,7 +68,7 @@ impl Service {
     }
 
     /// The exit status, and what it said on standard output and on standard error.
-    fn end(self) -> (Option<i32>, String, String) {
+    pub(crate) fn end(self) -> (Option<i32>, String, String) {
         let output = self.process.wait_with_output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (

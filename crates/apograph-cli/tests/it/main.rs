@@ -2,6 +2,7 @@
 //! judged by the real engine in `apograph-interop`.
 
 mod command;
+mod configuration;
 mod contract;
 mod contract_v2;
 #[cfg(feature = "encryption")]
