@@ -16,8 +16,8 @@ use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::follow::{CheckConfig, FollowOf};
-use self::values::{Words, compress, instant, rate, repository, threads, words};
-pub(crate) use self::values::{duration, every, location};
+pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
+use self::values::{Words, compress, inspected, instant, rate, repository, threads, words};
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -111,6 +111,7 @@ impl Command {
     /// The repositories that it is about.
     pub(crate) fn locations(&self) -> Vec<Location> {
         let locations: &[&Location] = match self {
+            Self::Inspect(words) => return words.locations(),
             Self::Init(words) => &[&words.repo],
             Self::Copy(words) => &[&words.from, &words.to],
             Self::Compact(words) => &[&words.repo],
@@ -124,7 +125,7 @@ impl Command {
             Self::Rebuild(words) => &[&words.repo],
             Self::Status(words) => return words.repo.iter().cloned().collect(),
             Self::Drill(words) => &[&words.repo],
-            Self::CheckConfig(_) | Self::Inspect(_) | Self::Completions { .. } => &[],
+            Self::CheckConfig(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()
     }
@@ -476,13 +477,27 @@ pub(crate) struct Log {
     pub(crate) reverse: bool,
 }
 
-/// Tell what one file is and holds
+/// Tell what one file or object is and holds
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph inspect backups/backup_incr_0001.wal")]
 pub(crate) struct Inspect {
-    /// A segment, manifest, cursor, database file or log file
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// A segment, manifest, cursor, database file or log file; or a vault, or an object of one
+    #[arg(value_name = "FILE", value_parser = inspected())]
+    pub(crate) file: Inspected,
+}
+
+impl Inspect {
+    fn locations(&self) -> Vec<Location> {
+        let Inspected::Stored(at) = &self.file else {
+            return Vec::new();
+        };
+        let object = at.object.iter().map(|(store, _)| store);
+        object
+            .chain([&at.vault])
+            .cloned()
+            .map(Location::store)
+            .collect()
+    }
 }
 
 /// Make the manifest, or the catalog of a vault, anew of what is left

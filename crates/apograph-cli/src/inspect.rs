@@ -1,6 +1,7 @@
 //! `apograph inspect`
 
 mod facts;
+mod stored;
 mod vault;
 
 use std::error::Error;
@@ -25,13 +26,23 @@ use apograph_wal::{GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, Place, T
 use serde_json::{Value, json};
 
 use self::facts::Facts;
-use crate::args::Inspect;
+use self::stored::Found;
+use crate::args::{Inspect, Inspected};
 use crate::failure::Failure;
 use crate::session::{Report, Session};
 use crate::{display, segments};
 
 pub(crate) fn run(session: &Session<'_>, args: &Inspect) -> Result<Report, Failure> {
-    let path = args.file.as_path();
+    match &args.file {
+        Inspected::Path(path) => inspect(session, path),
+        Inspected::Stored(at) => match stored::find(at, session.context)? {
+            Found::Vault(report) => Ok(report),
+            Found::Object(source) => inspect_source(session, &at.address, source),
+        },
+    }
+}
+
+fn inspect(session: &Session<'_>, path: &Path) -> Result<Report, Failure> {
     let name = path.file_name().unwrap_or_default();
     if name == MANIFEST_FILE_NAME {
         return manifest(path, session.json);
@@ -45,8 +56,15 @@ pub(crate) fn run(session: &Session<'_>, args: &Inspect) -> Result<Report, Failu
     if name == HISTORY_FILE_NAME {
         return history(path, session.json);
     }
-    let file = open_named(path)?;
-    let source = Source::of(file, path)?;
+    if let Some(found) = vault::of_folder(path)? {
+        return Ok(found);
+    }
+    inspect_source(session, path, Source::of(open_named(path)?, path)?)
+}
+
+/// What is told by its bytes.
+fn inspect_source(session: &Session<'_>, path: &Path, source: Source) -> Result<Report, Failure> {
+    let name = path.file_name().unwrap_or_default();
     let bytes = source.bytes();
     let front = bytes.slice(0..WAL_SEGMENT_HEADER_BYTES).read()?;
     if front.starts_with(&SEGMENT_MAGIC) {

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use apograph_format::UnixMillis;
@@ -12,10 +13,15 @@ use apograph_format::WithCauses;
 use apograph_io::Threads;
 use apograph_repository::Location;
 use apograph_repository::vault::Packing;
+#[cfg(feature = "cloud")]
+use apograph_repository::vault::store::CloudStore;
+use apograph_repository::vault::store::{ObjectName, Store};
 use apograph_repository::vault::wrap::Compression;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use percent_encoding::percent_decode_str;
 
+/// What the addresses of object stores begin with.
+const SCHEMES: [&str; 3] = ["s3://", "gs://", "az://"];
 /// More threads than any machine has cores would only be in each other's way.
 const THREADS_MAX: usize = 1024;
 
@@ -86,7 +92,7 @@ pub(crate) fn location(word: OsString) -> Result<Location, String> {
     if let Some((scheme, rest)) = text.split_once("://") {
         return match scheme {
             "file" => file_url(rest).map(Location::from),
-            "s3" | "gs" | "az" => store(text),
+            "s3" | "gs" | "az" => store(text).map(Location::store),
             _ => Err(format!(
                 "a repository is a folder, or at s3://, gs:// or az://: {scheme}:// is not \
                  supported; mount it, and name the folder"
@@ -103,13 +109,58 @@ pub(crate) fn location(word: OsString) -> Result<Location, String> {
     }
 }
 
+/// What `inspect` looks at.
+#[derive(Debug, Clone)]
+pub(crate) enum Inspected {
+    /// A file, or a folder that is a vault.
+    Path(PathBuf),
+    /// What is in an object store.
+    Stored(StoredAt),
+}
+
+/// An address in an object store: that of an object, or of a vault.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredAt {
+    /// As it was written.
+    pub(crate) address: PathBuf,
+    /// The object; `None` where none has such a name.
+    pub(crate) object: Option<(Arc<dyn Store>, ObjectName)>,
+    /// The vault.
+    pub(crate) vault: Arc<dyn Store>,
+}
+
+/// A path, or an address in an object store.
+pub(super) fn inspected() -> impl TypedValueParser<Value = Inspected> {
+    OsStringValueParser::new().try_map(|word| match word.to_str() {
+        Some(text) if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) => {
+            stored_at(text).map(Inspected::Stored)
+        }
+        _ => Ok(Inspected::Path(word.into())),
+    })
+}
+
+fn stored_at(text: &str) -> Result<StoredAt, String> {
+    let vault = store(text)?;
+    let parts = text.trim_end_matches('/').rsplit_once('/');
+    let named = parts.and_then(|(within, name)| Some((within, ObjectName::parse(name).ok()?)));
+    // A bucket is in nothing.
+    let named = named.filter(|(within, _)| !within.ends_with('/'));
+    let object = named.map(|(within, name)| Ok::<_, String>((store(within)?, name)));
+    Ok(StoredAt {
+        address: text.into(),
+        object: object.transpose()?,
+        vault,
+    })
+}
+
 #[cfg(feature = "cloud")]
-fn store(address: &str) -> Result<Location, String> {
-    Location::address(address).map_err(|error| WithCauses(&error).to_string())
+fn store(address: &str) -> Result<Arc<dyn Store>, String> {
+    let store = CloudStore::open(address).map_err(|error| WithCauses(&error).to_string())?;
+    Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "cloud"))]
-fn store(_address: &str) -> Result<Location, String> {
+fn store(_address: &str) -> Result<Arc<dyn Store>, String> {
     Err("this program was built without object stores".to_owned())
 }
 

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::Path;
 
 use apograph_format::{Code, WithCauses};
-use apograph_io::{Bytes, Folder, Mode, RealDisk};
-use apograph_repository::vault::store::FolderStore;
+use apograph_io::{Bytes, Folder, IoError, Mode, RealDisk};
+use apograph_repository::vault::store::{FolderStore, ObjectName, Store, StoreError};
 use apograph_repository::vault::wrap::WrappedFile;
 use apograph_repository::vault::{
     CATALOG, CatalogChange, HEAD, VaultError, VersionContents, find_vault,
@@ -39,7 +39,11 @@ pub(super) fn inspect(
         .parent()
         .is_some_and(|folder| folder.file_name() == Some(CATALOG.as_ref()));
     if name == HEAD {
-        Some(head(path, bytes))
+        let store = Folder::holding(path).map(|(folder, _)| store_in(folder));
+        Some(store.map_err(Failure::from).and_then(|store| {
+            let found = head(path, &store)?;
+            found.ok_or_else(|| Failure::new(Code::Io, format!("{} is gone", path.display())))
+        }))
     } else if front.starts_with(AGE) {
         Some(Ok(encrypted(path, bytes)))
     } else if front.starts_with(&ZSTD) && is_in_catalog {
@@ -51,16 +55,31 @@ pub(super) fn inspect(
     }
 }
 
-fn head(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
-    let (folder, _) = Folder::holding(path)?;
-    let store = FolderStore::new(&RealDisk, folder, Mode::PRIVATE);
-    let found = find_vault(&store).map_err(|error| of_vault(&error, path))?;
-    let mut facts = Facts::of("vault", path, bytes.len() as u64);
-    if let Some(head) = found {
-        facts.put("id", json!(head.id.to_string()));
-        facts.put("created_at", json!(display::rfc3339(head.created_at)));
+fn store_in(folder: Folder) -> FolderStore<'static> {
+    FolderStore::new(&RealDisk, folder, Mode::PRIVATE)
+}
+
+/// The vault that a folder is; `None` where it is none, or no folder.
+pub(super) fn of_folder(path: &Path) -> Result<Option<Report>, Failure> {
+    match Folder::find(path) {
+        Ok(Some(folder)) => head(path, &store_in(folder)),
+        Ok(None) | Err(IoError::NotAFolder { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    Ok(facts.report())
+}
+
+/// The vault in a store; `None` where none is. `path` is what it is called.
+pub(super) fn head(path: &Path, store: &dyn Store) -> Result<Option<Report>, Failure> {
+    let told = |error| of_vault(&error, path);
+    let name = ObjectName::parse(HEAD).map_err(|error| told(StoreError::from(error).into()))?;
+    let size_bytes = store.size(&name).map_err(|error| told(error.into()))?;
+    let (Some(size_bytes), Some(head)) = (size_bytes, find_vault(store).map_err(told)?) else {
+        return Ok(None);
+    };
+    let mut facts = Facts::of("vault", path, size_bytes);
+    facts.put("id", json!(head.id.to_string()));
+    facts.put("created_at", json!(display::rfc3339(head.created_at)));
+    Ok(Some(facts.report()))
 }
 
 fn version(path: &Path, bytes: Bytes<'_>) -> Result<Report, Failure> {
@@ -129,6 +148,6 @@ fn encrypted(path: &Path, bytes: Bytes<'_>) -> Report {
     Facts::of("encrypted segment", path, bytes.len() as u64).report()
 }
 
-fn of_vault(error: &VaultError, path: &Path) -> Failure {
+pub(super) fn of_vault(error: &VaultError, path: &Path) -> Failure {
     Failure::new(error.code(), WithCauses(error).to_string()).about(path)
 }

@@ -6,6 +6,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[cfg(feature = "cloud")]
+use apograph_testing::store::stand_in::StandIn;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -228,6 +230,87 @@ fn each_file_of_a_vault_says_what_it_is() {
         fs::write(&version, &bytes[..bytes.len() - 1]).unwrap();
         let refused = run(&["inspect", "packed/catalog/00000000000000000002.zst"]);
         assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    }
+}
+
+/// The files of a folder, by their names below it.
+#[cfg(feature = "cloud")]
+fn files_in(folder: &Path, below: &str) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            files.extend(files_in(&path, &format!("{below}{name}/")));
+        } else {
+            files.push((format!("{below}{name}"), fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
+#[test]
+#[cfg(feature = "cloud")]
+fn an_object_in_a_store_says_what_the_same_file_says() {
+    for (folder, _) in databases() {
+        let server = StandIn::start();
+        let run = |words: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_apograph"));
+            command.current_dir(folder.path()).args(words);
+            command.arg("--json").envs(server.settings());
+            command.output().unwrap()
+        };
+        assert!(run(&["init", "packed", "--vault"]).status.success());
+        assert!(run(&["init", "plain", "--vault"]).status.success());
+        let backup = ["backup", "people.grafeo", "-r", "packed"];
+        assert!(run(&backup).status.success());
+        let copy = ["copy", "packed", "plain", "--compress", "none"];
+        assert!(run(&copy).status.success());
+        let said = |words: &[&str]| -> Value {
+            let output = run(words);
+            let said = [output.stdout, output.stderr].concat();
+            let mut object: Value = serde_json::from_slice(&said).unwrap();
+            let object = object.as_object_mut().unwrap();
+            object.remove("file");
+            let traffic = object.remove("traffic");
+            let is_remote = words[1].starts_with("s3://");
+            assert_eq!(traffic.is_some(), is_remote, "{words:?}");
+            Value::Object(object.clone())
+        };
+        let mut kinds = Vec::new();
+        for vault in ["packed", "plain"] {
+            let files = files_in(&folder.path().join(vault), "");
+            for (name, bytes) in &files {
+                server.place(&format!("people/{vault}/{name}"), bytes);
+            }
+            for (name, _) in &files {
+                let local = said(&["inspect", &format!("{vault}/{name}")]);
+                let url = format!("s3://bucket/people/{vault}/{name}");
+                assert_eq!(said(&["inspect", &url]), local, "{name}");
+                kinds.push(local["is"].as_str().unwrap().to_owned());
+            }
+            let local = said(&["inspect", vault]);
+            assert_eq!(local["is"], "vault");
+            for end in ["", "/"] {
+                let url = format!("s3://bucket/people/{vault}{end}");
+                assert_eq!(said(&["inspect", &url]), local);
+            }
+        }
+        kinds.sort();
+        kinds.dedup();
+        let expected = [
+            "catalog version",
+            "database file",
+            "vault",
+            "wrapped segment",
+        ];
+        assert_eq!(kinds, expected);
+        for missing in ["", "/none", "/people/packed/none", "/people/packed/catalog"] {
+            let refused = run(&["inspect", &format!("s3://bucket{missing}")]);
+            assert_eq!(refused.status.code(), Some(1), "{missing}");
+            assert!(stderr(&refused).contains("does not exist"), "{missing}");
+        }
+        assert_eq!(run(&["inspect", "s3://"]).status.code(), Some(2));
     }
 }
 

@@ -8,8 +8,7 @@ use std::time::Instant;
 use apograph_store::format::{Code, WithCauses};
 use apograph_store::{CloudStore, Created, RemoteError, Result, Store, StoreError};
 use apograph_testing::store::contract::{name, names};
-
-use crate::stand_in::{Mishap, SECRET, StandIn};
+use apograph_testing::store::stand_in::{Mishap, SECRET, StandIn};
 
 /// As an address is written.
 const ADDRESS: &str = "s3://bucket/some/prefix";

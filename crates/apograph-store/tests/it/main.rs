@@ -7,5 +7,3 @@ mod faulty;
 mod folder;
 mod names;
 mod probe;
-#[cfg(feature = "cloud")]
-mod stand_in;

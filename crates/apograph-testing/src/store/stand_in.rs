@@ -8,13 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use apograph_store::io::{Clock, SystemClock};
+use apograph_io::{Clock, SystemClock};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
 /// What happens at a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mishap {
+pub enum Mishap {
     /// It answers with a status and does nothing.
     Says(u16),
     /// It does it and answers with a status.
@@ -36,7 +36,7 @@ pub(crate) enum Mishap {
 /// The name of the bucket, of which all else is below.
 const BUCKET: &str = "bucket";
 /// What no text may have in it.
-pub(crate) const SECRET: &str = "SecretThatNobodySees";
+pub const SECRET: &str = "SecretThatNobodySees";
 /// So long a request waits for others, which come at once or never.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// At most so many names are in an answer, as in that of S3.
@@ -44,7 +44,7 @@ const PAGE: usize = 1000;
 
 /// A server. It ends with the process.
 #[derive(Debug, Clone)]
-pub(crate) struct StandIn {
+pub struct StandIn {
     address: SocketAddr,
     state: Arc<Mutex<Bucket>>,
     /// Whoever waits is told of each request.
@@ -86,7 +86,11 @@ struct Given {
 
 impl StandIn {
     /// A server with an empty bucket.
-    pub(crate) fn start() -> Self {
+    ///
+    /// # Panics
+    ///
+    /// Where the machine has no port left.
+    pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let server = Self {
             address: listener.local_addr().expect("an address"),
@@ -104,14 +108,15 @@ impl StandIn {
     }
 
     /// A mishap at the request of a kind with this index: `PUT`, or `PUT part` and its like.
-    pub(crate) fn with(self, kind: &str, index: usize, mishap: Mishap) -> Self {
+    #[must_use]
+    pub fn with(self, kind: &str, index: usize, mishap: Mishap) -> Self {
         let kind = kind.to_owned();
         self.state().mishaps.push((kind, index, mishap));
         self
     }
 
     /// The settings with which it is found.
-    pub(crate) fn settings(&self) -> Vec<(String, String)> {
+    pub fn settings(&self) -> Vec<(String, String)> {
         let endpoint = format!("http://{}", self.address);
         [
             ("AWS_ENDPOINT", endpoint.as_str()),
@@ -125,7 +130,7 @@ impl StandIn {
     }
 
     /// The kinds of the requests so far.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.state().asked.clone()
     }
 
@@ -143,22 +148,22 @@ impl StandIn {
     }
 
     /// How many requests of the kind had come each time that one had waited for others.
-    pub(crate) fn waited(&self) -> Vec<usize> {
+    pub fn waited(&self) -> Vec<usize> {
         self.state().waited.clone()
     }
 
     /// How many uploads are neither finished nor ended.
-    pub(crate) fn unfinished(&self) -> usize {
+    pub fn unfinished(&self) -> usize {
         self.state().uploads.len()
     }
 
     /// Another writer creates an object.
-    pub(crate) fn place(&self, key: &str, bytes: &[u8]) {
+    pub fn place(&self, key: &str, bytes: &[u8]) {
         self.state().store(key, bytes.to_vec());
     }
 
     /// What an object is.
-    pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
+    pub fn object(&self, key: &str) -> Option<Vec<u8>> {
         Some(self.state().objects.get(key)?.bytes.clone())
     }
 
