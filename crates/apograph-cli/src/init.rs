@@ -1,5 +1,6 @@
 //! `apograph init`
 
+use apograph_repository::vault::HEAD;
 use apograph_repository::{Initialized, init, init_vault};
 use serde_json::{Map, Value, json};
 
@@ -10,14 +11,17 @@ use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Init) -> Result<Report, Failure> {
     let recipients = args.recipients.recipients()?;
-    let (initialized, kind) = match (args.repo.as_folder(), recipients) {
-        (Some(_), Some(_)) if !args.vault => {
+    // What is a vault already needs no word for it.
+    let folder = args.repo.as_folder();
+    let folder = folder.filter(|folder| !args.vault && !folder.join(HEAD).exists());
+    let (initialized, kind) = match (folder, recipients) {
+        (Some(_), Some(_)) => {
             let message = "a vault is encrypted, and no other repository";
             return Err(Failure::usage(message).hinting("`--vault` makes a vault"));
         }
-        (Some(folder), None) if !args.vault => (init(folder, session.context)?, "repository"),
-        (_, None) => (init_vault(&args.repo, session.context)?, "vault"),
-        (_, Some(recipients)) => {
+        (Some(folder), None) => (init(folder, session.context)?, "repository"),
+        (None, None) => (init_vault(&args.repo, session.context)?, "vault"),
+        (None, Some(recipients)) => {
             let location = args.repo.clone().with_recipients(recipients);
             (init_vault(location, session.context)?, "vault")
         }

@@ -126,7 +126,16 @@ fn recipients_are_those_of_the_vault_or_an_error() {
     };
     differ(&format!("copy REPO OUT/vault --recipient {bob}"));
     differ("copy REPO OUT/vault --recipients-file OUT/both.pub");
-    differ("init OUT/vault --vault --recipients-file OUT/both.pub");
+    // What is a vault needs no word for it.
+    for word in [" --vault", ""] {
+        differ(&format!(
+            "init OUT/vault{word} --recipients-file OUT/both.pub"
+        ));
+        for key in [format!(" --recipient {alice}"), String::new()] {
+            let (exit, made) = place.run(&format!("init OUT/vault{word}{key}"));
+            assert_eq!((exit, &made["outcome"]), (Some(0), &json!("unchanged")));
+        }
+    }
     let same = place.run(&format!("copy REPO OUT/vault --recipient {alice}"));
     assert_eq!((same.0, &same.1["present"]), (Some(0), &json!(4)));
     let refused = |words: &str, message: &str| place.check_refused(words, 2, "usage", message);
