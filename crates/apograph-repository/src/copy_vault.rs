@@ -17,9 +17,8 @@ use crate::copy_target::{CheckedSegment, CopyTarget};
 use crate::error::Result;
 use crate::location::Location;
 use crate::pack::Pack;
-use crate::vault_links::VaultLinks;
+use crate::vault_links::{VaultLinks, entry_of};
 use crate::vault_place::{OpenPlace, WRITER};
-use crate::vault_segments::entry_of;
 use crate::vault_target::add;
 
 /// A vault that is copied to. Nothing is locked: the catalog tells where another writer was faster.

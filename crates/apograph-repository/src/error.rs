@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use apograph_format::{Code, Detail};
 use apograph_io::IoError;
+#[cfg(feature = "vault")]
+use apograph_manifest::PointRange;
 use apograph_manifest::{ManifestError, Unusable};
 #[cfg(feature = "vault")]
 use apograph_vault::VaultError;
@@ -22,6 +24,20 @@ pub enum RepositoryError {
     #[cfg(feature = "vault")]
     #[error(transparent)]
     Vault(VaultError),
+    /// The catalog of a vault has a version that cannot be read, and what was before that can be
+    /// restored once it is made anew.
+    #[cfg(feature = "vault")]
+    #[error(
+        "the catalog cannot be read, and before its damaged version it had {}",
+        listed(restorable)
+    )]
+    CatalogDamaged {
+        /// What can be restored at least.
+        restorable: Vec<PointRange>,
+        /// Which version it is.
+        #[source]
+        source: VaultError,
+    },
     /// A vault is where a folder of segments is needed.
     #[error("{} is a vault, and no folder of segments", path.display())]
     IsVault {
@@ -106,7 +122,7 @@ impl RepositoryError {
             Self::Io(_) => Code::Io,
             Self::Manifest(error) => error.code(),
             #[cfg(feature = "vault")]
-            Self::Vault(error) => error.code(),
+            Self::Vault(error) | Self::CatalogDamaged { source: error, .. } => error.code(),
             Self::NotARepository { .. } | Self::IsVault { .. } => Code::NotARepository,
             Self::Contradiction { .. } => Code::CorruptManifest,
             Self::Misplaced { .. } => Code::Usage,
@@ -116,6 +132,12 @@ impl RepositoryError {
             Self::NoneUsable { code, .. } => *code,
         }
     }
+}
+
+#[cfg(feature = "vault")]
+fn listed(ranges: &[PointRange]) -> String {
+    let ranges: Vec<_> = ranges.iter().map(PointRange::to_string).collect();
+    ranges.join(", ")
 }
 
 impl From<IoError> for RepositoryError {

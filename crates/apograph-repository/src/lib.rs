@@ -70,6 +70,8 @@ mod timelines;
 #[cfg(feature = "vault")]
 mod vault_checks;
 #[cfg(feature = "vault")]
+mod vault_damage;
+#[cfg(feature = "vault")]
 mod vault_links;
 #[cfg(feature = "vault")]
 mod vault_place;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use apograph_manifest::{ChainEntry, FileName};
+use apograph_manifest::{ChainEntry, FileName, SegmentRecord};
 use apograph_vault::{Link, StoredSegment};
 
 /// The links of a vault's segments. Of most there is nothing to keep: they were captured, right after
@@ -46,5 +46,17 @@ impl VaultLinks {
     fn last_captured(&self, entries: &[ChainEntry], index: usize) -> Option<FileName> {
         let through = self.others.get(&index).and_then(|it| it.through.clone());
         through.or_else(|| Some(entries.get(index)?.segment.file.clone()))
+    }
+}
+
+/// A segment as an entry of a chain.
+pub(crate) fn entry_of(record: SegmentRecord, is_cut_off: bool) -> ChainEntry {
+    ChainEntry {
+        segment: record.segment,
+        hash: Some(record.hash),
+        content: Some(record.content),
+        unusable: None,
+        is_counted: !record.is_uncounted,
+        is_cut_off,
     }
 }

@@ -8,9 +8,8 @@ use apograph_vault::{CatalogRebuild, VaultError, mend_head, needs_head, plan_cat
 
 use crate::error::{RepositoryError, Result};
 use crate::location::Location;
-use crate::vault_links::VaultLinks;
+use crate::vault_links::{VaultLinks, entry_of};
 use crate::vault_place::{OpenPlace, VaultPlace, WRITER};
-use crate::vault_segments::entry_of;
 
 /// What a vault is when its catalog is made anew.
 pub struct VaultRebuild<'a> {

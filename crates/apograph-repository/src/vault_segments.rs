@@ -8,7 +8,7 @@ use apograph_format::Detail;
 use apograph_io::{
     Context, Folder, IoError, RealDisk, Source, SystemClock, spool_error, spool_file,
 };
-use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, SegmentRecord, Unusable};
+use apograph_manifest::{ChainEntry, Evidence, FileName, Notes, Unusable};
 use apograph_store::StoreError;
 pub(crate) use apograph_vault::HEAD;
 use apograph_vault::wrap::{Identities, WrapError};
@@ -17,10 +17,11 @@ use apograph_vault::{
     read_segment,
 };
 
-use crate::error::Result;
+use crate::error::{RepositoryError, Result};
 use crate::location::{Keys, Location, LocationOf};
 use crate::segment_defect::SegmentDefect;
-use crate::vault_links::VaultLinks;
+use crate::vault_damage::damaged;
+use crate::vault_links::{VaultLinks, entry_of};
 use crate::vault_place::VaultPlace;
 
 /// Where the segments of a vault are.
@@ -59,7 +60,7 @@ impl VaultSegments {
         if place.open(&RealDisk).find_vault()?.is_none() {
             return Ok(None);
         }
-        Self::read(place, keys).map(Some)
+        Self::read(&place, keys).map(Some)
     }
 
     /// Reads the catalog of the vault in a store; `None` of a folder.
@@ -67,18 +68,25 @@ impl VaultSegments {
         match &location.of {
             LocationOf::Store(store) => {
                 let place = VaultPlace::Store(store.clone());
-                Self::read(place, &location.keys).map(Some)
+                Self::read(&place, &location.keys).map(Some)
             }
             LocationOf::Path(_) => Ok(None),
         }
     }
 
     /// Reads the catalog of the vault in a place.
-    fn read(place: VaultPlace, keys: &Keys) -> Result<VaultRead> {
+    fn read(place: &VaultPlace, keys: &Keys) -> Result<VaultRead> {
         let opened = place.open(&RealDisk);
         let head = opened.vault()?;
-        let catalog = Catalog::open(opened.store(), &SystemClock, "")?;
-        Self::of((place, keys), &head, &catalog)
+        let read = Catalog::open(opened.store(), &SystemClock, "")
+            .map_err(RepositoryError::from)
+            .and_then(|catalog| Self::of((place.clone(), keys), &head, &catalog));
+        match read {
+            Err(RepositoryError::Vault(error @ VaultError::Catalog { version, .. })) => {
+                Err(damaged(opened.store(), version, error))
+            }
+            read => read,
+        }
     }
 
     /// What a catalog says.
@@ -209,17 +217,5 @@ pub(crate) fn defect(
         | VaultError::Object { .. }
         | VaultError::Wrap { .. }) => damaged(error.into()),
         other => SegmentDefect::Io(failed(io::Error::other(other))),
-    }
-}
-
-/// A segment as an entry of a chain.
-pub(crate) fn entry_of(record: SegmentRecord, is_cut_off: bool) -> ChainEntry {
-    ChainEntry {
-        segment: record.segment,
-        hash: Some(record.hash),
-        content: Some(record.content),
-        unusable: None,
-        is_counted: !record.is_uncounted,
-        is_cut_off,
     }
 }

@@ -1,6 +1,6 @@
 //! The catalog: what a vault holds, and the right order in which several writers change it.
 
-use apograph_io::Clock;
+use apograph_io::{Clock, SystemClock};
 use apograph_store::Store;
 use apograph_wrap::Recipients;
 use serde::Deserialize;
@@ -195,6 +195,21 @@ pub(crate) fn decode(store: &dyn Store, version: u64, line: &str) -> Result<Cata
 ///
 /// What was added is read in a second pass over the changes since the last whole version, when it is
 /// known what became of it: so it is not kept.
+/// What a catalog said before a version with this number, as [`Catalog::read`], with at most 33 objects:
+/// for whoever finds that version damaged.
+///
+/// # Errors
+///
+/// That of `each`, and as [`Catalog::open`].
+pub fn read_before(
+    store: &dyn Store,
+    version: u64,
+    each: &mut EachSegment<'_>,
+) -> Result<Settings> {
+    let log = VersionLog::as_of(version.saturating_sub(1), store, &SystemClock, "")?;
+    read(&log, &[], each)
+}
+
 fn read(log: &VersionLog<'_>, more: &[Box<str>], each: &mut EachSegment<'_>) -> Result<Settings> {
     let next = log.newest().number + 1;
     let for_each_since = |each: &mut dyn FnMut(u64, &str) -> Result<()>| {

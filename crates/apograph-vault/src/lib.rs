@@ -50,7 +50,7 @@ pub use apograph_manifest as manifest;
 pub use apograph_store as store;
 #[doc(no_inline)]
 pub use apograph_wrap as wrap;
-pub use catalog::{Catalog, Committed};
+pub use catalog::{Catalog, Committed, read_before};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use error::{Result, VaultError};

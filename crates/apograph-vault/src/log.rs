@@ -136,7 +136,16 @@ impl<'s> VersionLog<'s> {
 
     /// Reads the newest version, and what it needs but the last whole one.
     pub(crate) fn open(store: &'s dyn Store, clock: &'s dyn Clock, writer: &str) -> Result<Self> {
-        let mut number = newest(store)?;
+        Self::as_of(newest(store)?, store, clock, writer)
+    }
+
+    /// The same of a version with this number, as if it were the newest.
+    pub(crate) fn as_of(
+        mut number: u64,
+        store: &'s dyn Store,
+        clock: &'s dyn Clock,
+        writer: &str,
+    ) -> Result<Self> {
         if number > NUMBER_MAX {
             return Err(damaged(store, number, "no version has such a number"));
         }

@@ -10,6 +10,7 @@ mod copy;
 #[cfg(feature = "vault")]
 mod copy_out;
 mod counting;
+mod damaged_catalog;
 #[cfg(feature = "encryption")]
 mod encryption;
 #[cfg(feature = "vault")]
