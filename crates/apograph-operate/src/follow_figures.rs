@@ -95,7 +95,9 @@ impl FollowFigures {
         let newest = newest(chain);
         self.point = newest.and_then(|newest| newest.point);
         self.committed_at = newest.and_then(|newest| newest.committed_at);
-        self.captured_until = chain.covered_until();
+        // The time of a segment is that of its end: commits may have come while it was read.
+        let notes = repository.notes().ok().flatten();
+        self.captured_until = notes.and_then(|notes| notes.looked_until);
         let mut entries = chain.entries().iter().rev();
         let full = entries.find(|it| it.segment.kind == SegmentKind::Full && it.unusable.is_none());
         self.last_full = full.map(|it| it.segment.created_at);

@@ -21,6 +21,7 @@ mod damaged;
 mod encrypted;
 mod field;
 mod fixtures;
+mod follow;
 mod golden_chains;
 #[cfg(feature = "strace")]
 mod held;
