@@ -1,23 +1,26 @@
 //! The words of the command line.
 
 mod follow;
+mod prune;
 mod values;
 
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use apograph_format::{Lsn, PointName, UnixMillis};
-use apograph_io::{Pace, Threads};
-use apograph_manifest::Target;
-use apograph_repository::Location;
+use apograph_format::{Code, Lsn, PointName, UnixMillis};
+use apograph_io::{Context, Pace, Threads};
+use apograph_manifest::{PinName, Target};
 use apograph_repository::vault::Packing;
+use apograph_repository::{Location, Repository};
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::follow::{CheckConfig, FollowOf};
+pub(crate) use self::prune::{PinOf, PruneOf};
 pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
 use self::values::{Words, compress, inspected, instant, rate, repository, threads, words};
+use crate::failure::Failure;
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -61,6 +64,8 @@ pub(crate) enum Command {
     Log(Log),
     Copy(Copy),
     Compact(Compact),
+    Prune(PruneOf),
+    Pin(PinOf),
     Recipients(RecipientsOf),
     Inspect(Inspect),
     Rebuild(Rebuild),
@@ -82,6 +87,8 @@ impl Command {
             | Self::Copy(_)
             | Self::Recipients(_)
             | Self::Compact(_)
+            | Self::Prune(_)
+            | Self::Pin(_)
             | Self::Backup(_)
             | Self::Follow(_)
             | Self::Restore(_)
@@ -115,6 +122,8 @@ impl Command {
             Self::Init(words) => &[&words.repo],
             Self::Copy(words) => &[&words.from, &words.to],
             Self::Compact(words) => &[&words.repo],
+            Self::Prune(words) => &[&words.repo],
+            Self::Pin(words) => &[&words.repo],
             Self::Recipients(words) => &[&words.repo],
             Self::Backup(words) => &[&words.repo],
             Self::Follow(words) => return words.repo.iter().cloned().collect(),
@@ -357,10 +366,25 @@ pub(crate) struct TargetArgs {
     /// The state right after the commit that ends at a log position (Grafeo 0.6)
     #[arg(long, value_name = "LSN")]
     lsn: Option<Lsn>,
+    /// The state that is pinned with a name
+    #[arg(long, value_name = "NAME")]
+    name: Option<PinName>,
 }
 
 impl TargetArgs {
-    pub(crate) fn target(&self) -> Target {
+    /// The target; that of a pin is in the repository.
+    pub(crate) fn find(&self, at: &Location, context: Context<'_>) -> Result<Target, Failure> {
+        let Some(name) = &self.name else {
+            return Ok(self.target());
+        };
+        let repository = Repository::open(at, context)?;
+        let pins = repository.pins();
+        let pin = pins.iter().find(|pin| pin.name == *name);
+        let pin = pin.ok_or_else(|| no_pin(name, at))?;
+        Ok(pin.state.into())
+    }
+
+    fn target(&self) -> Target {
         let point = self.epoch.map(Target::Point);
         let before = self.before_epoch.map(Target::Before);
         let time = self.time.map(Target::Time);
@@ -369,6 +393,12 @@ impl TargetArgs {
         let target = point.or(before).or(time).or(lsn);
         target.unwrap_or(Target::Latest)
     }
+}
+
+/// That no state is pinned with a name.
+pub(crate) fn no_pin(name: &PinName, at: &Location) -> Failure {
+    let message = format!("no state is pinned as {name} in {at}");
+    Failure::new(Code::TargetNotCovered, message).hinting("`apograph list` has the pins")
 }
 
 /// Show the chain: backups, epochs, sizes, times, what can be restored, and gaps

@@ -1,6 +1,6 @@
 //! `apograph copy`
 
-use apograph_repository::{Copied, Pack, Repository, RepositoryError, copy};
+use apograph_repository::{Copied, Lease, Pack, Repository, RepositoryError, copy};
 use serde_json::{Map, Value, json};
 
 use crate::args::Copy;
@@ -8,15 +8,13 @@ use crate::failure::Failure;
 use crate::{Report, Session, display};
 
 pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure> {
-    let from = Repository::open(args.identity.open(&args.from)?, session.context)?;
+    let location = args.identity.open(&args.from)?;
+    let lease = Lease::take(&location, session.context);
+    let context = lease.context();
+    let from = lease.narrow(Repository::open(&location, context)?);
     let pack = args.compress.map_or(Pack::Best, Pack::As);
     let to = args.to.path();
-    let copied = copy(
-        &from,
-        args.recipients.write(&args.to)?,
-        pack,
-        session.context,
-    );
+    let copied = copy(&from, args.recipients.write(&args.to)?, pack, context);
     let copied = copied.map_err(|error| {
         let is_none = matches!(&error, RepositoryError::NotARepository { path, .. } if *path == to);
         let failure = Failure::from(error);

@@ -22,13 +22,14 @@ pub(crate) fn run(session: &Session<'_>, args: &DrillOf) -> Result<Report, Failu
         expect: args.expect.clone(),
         timeout: args.timeout,
     });
+    let location = args.identity.open(&args.repo)?;
     let drill = Drill {
-        target: args.target.target(),
+        target: args.target.find(&location, session.context)?,
         folder: &folder,
         check,
         keep: args.keep,
     };
-    let drilled = drill.run(args.identity.open(&args.repo)?, session.context)?;
+    let drilled = drill.run(location, session.context)?;
     let exit = if drilled.failure.is_none() {
         0
     } else {

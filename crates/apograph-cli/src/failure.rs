@@ -213,6 +213,17 @@ const CONTRACT: &[Row] = &[
         4,
         "name those of the vault, or none; nothing was written",
     ),
+    row(
+        Code::NotVerified,
+        4,
+        "`apograph verify REPO` first: a backup that nobody has read is no reason to remove another",
+    ),
+    bare(Code::UndoTooLate, 4),
+    row(
+        Code::ClockDoubtful,
+        4,
+        "policies count back from the newest backup; `--allow-stale` where that is right all the same",
+    ),
     bare(Code::TargetNotCovered, 5),
     bare(Code::AmbiguousTarget, 5),
     row(

@@ -21,7 +21,9 @@ mod keys;
 mod list;
 mod log;
 mod output;
+mod pin;
 mod progress;
+mod prune;
 mod rebuild;
 mod recipients;
 mod restore;
@@ -150,6 +152,8 @@ fn carry_out(
         Command::Copy(words) => copy::run(session, words),
         Command::Recipients(words) => recipients::run(session, words),
         Command::Compact(words) => compact::run(session, words),
+        Command::Prune(words) => prune::run(session, words),
+        Command::Pin(words) => pin::run(session, words),
         Command::Backup(words) => backup::run(session, words),
         Command::Follow(words) => follow::run(session, words, interrupt),
         Command::CheckConfig(words) => check_config::run(session, words),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline, WithCauses};
 use apograph_manifest::{
-    ChainEntry, FileName, Gap, LsnRange, PointRange, SegmentContent, Unusable,
+    ChainEntry, FileName, Gap, Hole, LsnRange, Pin, PointRange, SegmentContent, Unusable,
 };
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -78,6 +78,7 @@ fn write_object(
     let positions = chain.restorable_lsns();
     write_list(out, "restorable_lsns", positions.iter().map(lsns))?;
     write_list(out, "holes", chain.gaps().map(gap))?;
+    write_list(out, "pins", repository.pins().iter().map(pin))?;
     let left = temporaries(repository);
     let left = left.map(|(file, size_bytes)| json!({"file": file, "size_bytes": size_bytes}));
     write_list(out, "temporaries", left)?;
@@ -85,6 +86,14 @@ fn write_object(
         write!(out, ",\"traffic\":{traffic}")?;
     }
     writeln!(out, ",\"warnings\":{}}}", display::line(&json!(warnings)))
+}
+
+fn pin(pin: &Pin) -> Value {
+    json!({
+        "name": pin.name.as_str(),
+        "state": pin.state.to_string(),
+        "at": display::rfc3339(pin.at),
+    })
 }
 
 /// Writes a list of an object, after what the object has so far.
@@ -162,8 +171,20 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
             "Captured times up to {through} are those of the files, since a rebuild."
         )?;
     }
+    let first = chain.entries().first();
+    if first.is_some_and(|first| first.hole == Some(Hole::Pruned)) {
+        writeln!(out, "Pruned: what was before the first segment")?;
+    }
     for gap in chain.gaps() {
         writeln!(out, "{}", segments::gap(&gap))?;
+    }
+    for pin in repository.pins() {
+        writeln!(
+            out,
+            "Pinned: {} at {}",
+            display::plain(pin.name.as_str()),
+            pin.state
+        )?;
     }
     if let Some(verified) = verified(repository) {
         writeln!(out, "Verified: {verified}")?;
@@ -208,7 +229,7 @@ fn row(entry: &ChainEntry) -> [String; 7] {
     let commits = increment.map(|it| it.commits.to_string());
     let last_commit = increment.and_then(|it| it.committed());
     [
-        short_name(entry).to_owned(),
+        segments::short_name(&entry.segment.file).to_owned(),
         segments::points(entry.content.as_ref(), entry.is_counted),
         commits.unwrap_or_default(),
         display::size(entry.segment.size_bytes),
@@ -216,23 +237,6 @@ fn row(entry: &ChainEntry) -> [String; 7] {
         last_commit.map_or_else(String::new, |span| display::time(span.last)),
         segments::state(entry).to_owned(),
     ]
-}
-
-/// So much of a random number is shown, with the dash before it.
-const SHOWN_DIGITS: usize = 9;
-
-/// A segment's file without what all have in common, so that a line fits a terminal.
-fn short_name(entry: &ChainEntry) -> &str {
-    let file = entry.segment.file.as_str();
-    if let Some(name) = file.strip_prefix("backup_") {
-        return name.split_once('.').map_or(name, |(stem, _)| stem);
-    }
-    // Of a vault: the zeros in front and the end of its random number say nothing.
-    let name = file.trim_start_matches('0');
-    let end = name
-        .rfind('-')
-        .map_or(name.len(), |dash| dash + SHOWN_DIGITS);
-    name.get(..end).unwrap_or(name)
 }
 
 /// What was verified, and when; nothing where nothing was.

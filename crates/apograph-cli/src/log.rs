@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use apograph_format::{Code, Point, PointName, UnixMillis};
 use apograph_manifest::{FileName, UnusableSegment};
-use apograph_repository::Repository;
+use apograph_repository::{Lease, Repository};
 use apograph_restore::{Commit, Logged, RestoreError, commits};
 use serde_json::{Value, json};
 
@@ -16,7 +16,10 @@ use crate::{display, output};
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
     check(asked)?;
-    let repository = Repository::open(asked.identity.open(&asked.repo)?, session.context)?;
+    let location = asked.identity.open(&asked.repo)?;
+    let lease = Lease::take(&location, session.context);
+    let context = lease.context();
+    let repository = lease.narrow(Repository::open(&location, context)?);
     if repository.chain().is_sealed() && asked.needs_plain_commits() {
         let message = "the epochs of encrypted commits, and what is in them, cannot be read \
                        without the database's key";
@@ -26,7 +29,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
     let mut ended = Ok(());
     output::print(session.json, |out| {
         List::begin(session.json, out)?;
-        let written = commits(&repository, asked.reverse, session.context, |logged| {
+        let written = commits(&repository, asked.reverse, context, |logged| {
             if asked.limit.is_some_and(|limit| list.shown >= limit) {
                 return Err(Ended::Enough);
             }

@@ -12,9 +12,9 @@ use crate::failure::Failure;
 use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Restore) -> Result<Report, Failure> {
-    let mut options = Options::to(args.target.target());
-    options.dry_run = args.dry_run;
     let repo = args.identity.open(&args.repo)?;
+    let mut options = Options::to(args.target.find(&repo, session.context)?);
+    options.dry_run = args.dry_run;
     let restored = restore(repo, &args.output, &options, session.context)?;
     let json = object(&restored, args.dry_run);
     Ok(Report::done(text(&restored, args.dry_run), json))

@@ -2,8 +2,8 @@
 
 use apograph_format::{Epoch, Point, WithCauses};
 use apograph_manifest::{
-    Chain, ChainEntry, Gap, GapKind, LsnRange, PointRange, Segment, SegmentContent, TimelineSpan,
-    Unusable,
+    Chain, ChainEntry, FileName, Gap, GapKind, LsnRange, PointRange, Segment, SegmentContent,
+    TimelineSpan, Unusable,
 };
 use serde_json::{Map, Value, json};
 
@@ -114,8 +114,26 @@ pub(crate) fn gap(gap: &Gap) -> String {
     let (after, before) = (name(gap.after), name(gap.before));
     let what = match gap.cause.kind() {
         GapKind::Branch => "Branch",
+        GapKind::Pruned => "Pruned",
         _ => "Gap",
     };
     let cause = WithCauses(&gap.cause);
     format!("{what} between {after} and {before}: {cause}")
+}
+
+/// So much of a random number is shown, with the dash before it.
+const SHOWN_DIGITS: usize = 9;
+
+/// A segment's file without what all have in common, so that a line fits a terminal.
+pub(crate) fn short_name(file: &FileName) -> &str {
+    let file = file.as_str();
+    if let Some(name) = file.strip_prefix("backup_") {
+        return name.split_once('.').map_or(name, |(stem, _)| stem);
+    }
+    // Of a vault: the zeros in front and the end of its random number say nothing.
+    let name = file.trim_start_matches('0');
+    let end = name
+        .rfind('-')
+        .map_or(name.len(), |dash| dash + SHOWN_DIGITS);
+    name.get(..end).unwrap_or(name)
 }

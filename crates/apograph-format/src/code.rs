@@ -66,6 +66,12 @@ codes! {
     IdentityMissing = "identity-missing",
     /// Segments are encrypted for others than those that were named.
     RecipientsDiffer = "recipients-differ",
+    /// No full backup that leads to the newest commit was verified.
+    NotVerified = "not-verified",
+    /// What was pruned is deleted.
+    UndoTooLate = "undo-too-late",
+    /// The clock of this machine and the times in a repository do not agree.
+    ClockDoubtful = "clock-doubtful",
     /// No segment has the target.
     TargetNotCovered = "target-not-covered",
     /// Several timelines have the target.

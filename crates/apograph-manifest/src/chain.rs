@@ -19,6 +19,7 @@
 //! full backup reaches no point, and every LSN between two commits.
 
 mod coverage;
+mod kept;
 mod links;
 
 use std::fmt;
@@ -71,6 +72,15 @@ pub struct LsnRange {
     pub from: Lsn,
     /// The last position: after the last commit.
     pub to: Lsn,
+}
+
+/// A log of generation 2 in which each position is that of one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// That of a timeline, be it that parts of it are missing.
+    Timeline(Timeline),
+    /// That of the run which begins with an entry, where timelines are not counted.
+    Run(usize),
 }
 
 /// The chain of a repository.
@@ -160,17 +170,17 @@ impl Chain {
 
     /// The positions of generation 2 between which the state after every commit can be restored.
     pub fn restorable_lsns(&self) -> Vec<LsnRange> {
-        let mut ranges: Vec<(usize, LsnRange)> = Vec::new();
+        let mut ranges: Vec<(Log, LsnRange)> = Vec::new();
         for full in self.bases() {
-            let (Some(run), Some(start)) = (self.run_of(full), self.log_start(full)) else {
+            let (Some(log), Some(range)) = (self.log_of(full), self.lsns_after(full)) else {
                 continue;
             };
-            // A full backup serves again what an earlier one of its run leads to.
-            let has_it =
-                |(first, range): &(usize, LsnRange)| *first == run.first && start <= range.to;
-            if !ranges.last().is_some_and(has_it) {
-                let range = self.lsns_after(full);
-                ranges.extend(range.map(|range| (run.first, range)));
+            match ranges.last_mut() {
+                // A full backup serves again what an earlier one of its log leads to.
+                Some((before, known)) if *before == log && range.from <= known.to => {
+                    known.to = known.to.max(range.to);
+                }
+                _ => ranges.push((log, range)),
             }
         }
         ranges.into_iter().map(|(_, range)| range).collect()

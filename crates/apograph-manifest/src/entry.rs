@@ -5,6 +5,7 @@ use apograph_format::{Blake3, Epoch, Generation, Point, Timeline};
 use crate::captures::Capture;
 use crate::content::{FullContent, IncrementContent, IncrementOf, SegmentContent, TimelineSpan};
 use crate::gap::{GapCause, hole, missing_entry};
+use crate::hole::Hole;
 use crate::segment::Segment;
 use crate::unusable::{Unusable, UnusableSegment};
 
@@ -24,18 +25,25 @@ pub struct ChainEntry {
     /// have been known before. So is that of a full backup of which such a segment would have told
     /// whether the log goes on across it, or from where on its image is a state.
     pub is_counted: bool,
-    /// Whether something is missing right before it that was captured, as a vault knows it. In a
-    /// folder the numbers in the names tell.
-    pub is_cut_off: bool,
+    /// What became of that which was captured right before it and is not there, as far as that is
+    /// known. In a folder the numbers in the names tell too.
+    pub hole: Option<Hole>,
 }
 
 impl ChainEntry {
+    /// What became of that which was captured between the entry before and this one and is not there;
+    /// `None` where nothing is missing.
+    pub fn hole_behind(&self, previous: Option<&Self>) -> Option<Hole> {
+        let lost = || missing_entry(&previous?.segment, &self.segment).map(|_| Hole::Lost);
+        self.hole.or_else(lost)
+    }
+
     /// What is missing between the entry before and this one, if anything is.
     pub fn hole_after(&self, previous: &Self) -> Option<GapCause> {
-        if self.is_cut_off {
-            return Some(hole(&previous.segment, &self.segment));
+        match self.hole {
+            Some(found) => Some(hole(&previous.segment, &self.segment, found)),
+            None => missing_entry(&previous.segment, &self.segment),
         }
-        missing_entry(&previous.segment, &self.segment)
     }
 
     /// What keeps a restore from it, where it cannot be used.

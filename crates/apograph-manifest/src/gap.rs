@@ -5,6 +5,7 @@ use std::fmt;
 
 use apograph_format::{Code, Epoch, LogPosition, Point, PointName, SegmentName};
 
+use crate::hole::Hole;
 use crate::segment::{FileName, Segment};
 use crate::unusable::UnusableSegment;
 
@@ -30,6 +31,8 @@ pub enum GapKind {
     /// the database held then is all in it. Of commits before it that no backup saw the states in
     /// between are lacking, if there were any.
     Branch,
+    /// What was there was pruned: nobody needs it any more.
+    Pruned,
 }
 
 impl fmt::Display for GapKind {
@@ -37,6 +40,7 @@ impl fmt::Display for GapKind {
         f.write_str(match self {
             Self::Missing => "missing",
             Self::Branch => "branch",
+            Self::Pruned => "pruned",
         })
     }
 }
@@ -47,6 +51,13 @@ impl fmt::Display for GapKind {
 pub enum GapCause {
     /// The manifest, or the catalog, lacks an entry between two others.
     MissingEntry {
+        /// The entry before.
+        previous: FileName,
+        /// The entry after.
+        next: FileName,
+    },
+    /// What was captured between two entries was pruned.
+    Pruned {
         /// The entry before.
         previous: FileName,
         /// The entry after.
@@ -108,13 +119,14 @@ pub fn missing_entry(previous: &Segment, next: &Segment) -> Option<GapCause> {
     let before = SegmentName::parse(previous.file.as_str())?.index;
     let after = SegmentName::parse(next.file.as_str())?.index;
     let expected = before.saturating_add(1);
-    (after != expected).then(|| hole(previous, next))
+    (after != expected).then(|| hole(previous, next, Hole::Lost))
 }
 
-pub(crate) fn hole(previous: &Segment, next: &Segment) -> GapCause {
-    GapCause::MissingEntry {
-        previous: previous.file.clone(),
-        next: next.file.clone(),
+pub(crate) fn hole(previous: &Segment, next: &Segment, of: Hole) -> GapCause {
+    let (previous, next) = (previous.file.clone(), next.file.clone());
+    match of {
+        Hole::Lost => GapCause::MissingEntry { previous, next },
+        Hole::Pruned => GapCause::Pruned { previous, next },
     }
 }
 
@@ -123,6 +135,7 @@ impl GapCause {
     pub const fn kind(&self) -> GapKind {
         match self {
             Self::NotContinued { .. } => GapKind::Branch,
+            Self::Pruned { .. } => GapKind::Pruned,
             _ => GapKind::Missing,
         }
     }
@@ -140,6 +153,7 @@ impl GapCause {
     pub const fn code(&self) -> Code {
         match self {
             Self::Unusable(segment) => segment.code(),
+            Self::Pruned { .. } => Code::TargetNotCovered,
             _ => Code::ChainBroken,
         }
     }
@@ -147,7 +161,7 @@ impl GapCause {
     /// The file that the gap is about.
     pub const fn file(&self) -> Option<&FileName> {
         match self {
-            Self::MissingEntry { .. } | Self::EpochsMissing { .. } => None,
+            Self::MissingEntry { .. } | Self::Pruned { .. } | Self::EpochsMissing { .. } => None,
             Self::Unusable(UnusableSegment { file, .. })
             | Self::NotContinued { file, .. }
             | Self::OtherGeneration { file }
@@ -166,6 +180,9 @@ impl fmt::Display for GapCause {
                     f,
                     "the repository names nothing between {previous} and {next}"
                 )
+            }
+            Self::Pruned { previous, next } => {
+                write!(f, "what was between {previous} and {next} was pruned")
             }
             Self::Unusable(segment) => segment.fmt(f),
             Self::NotContinued {

@@ -38,10 +38,12 @@ mod entry;
 mod error;
 mod evidence;
 mod gap;
+mod hole;
 mod manifest;
 mod marker;
 mod merging;
 mod notes;
+mod pin;
 mod plan;
 mod record;
 mod run;
@@ -67,6 +69,7 @@ pub use evidence::{
     CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp, TailStamp,
 };
 pub use gap::{Gap, GapCause, GapKind, missing_entry};
+pub use hole::Hole;
 pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };
@@ -75,6 +78,7 @@ pub use marker::{
 };
 pub use merging::{MergedIncrement, may_join, merges, repeated_bytes};
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
+pub use pin::{NotAPinName, Pin, PinName, PinnedState};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use record::{
     HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead, RecordRef,

@@ -96,7 +96,7 @@ pub fn may_join(before: &ChainEntry, after: &ChainEntry) -> bool {
     [before, after]
         .iter()
         .all(|it| it.unusable.is_none() && it.is_counted)
-        && !after.is_cut_off
+        && after.hole.is_none()
         && [first, next].iter().all(|it| is_plain(it))
         && first.continues == next.continues
         && is_same_process(first, next)

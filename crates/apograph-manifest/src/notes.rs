@@ -16,6 +16,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::drill_note::DrillNote;
 use crate::error::{ManifestError, Result};
+use crate::pin::Pin;
 use crate::segment::{FileName, Unknown};
 
 /// The name of the file in a repository.
@@ -45,6 +46,8 @@ pub struct Notes {
     pub file_times_through: Option<FileName>,
     /// What the last drill found; `None` where there was none.
     pub drilled: Option<DrillNote>,
+    /// The states that are to stay, the first that was pinned first.
+    pub pins: Vec<Pin>,
     /// What else the file says.
     pub unknown: Unknown,
 }
@@ -59,6 +62,8 @@ struct Body {
     file_times_through: Option<FileName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drilled: Option<DrillNote>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pins: Vec<Pin>,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -77,6 +82,7 @@ impl Notes {
             looked_until: None,
             file_times_through: None,
             drilled: None,
+            pins: Vec::new(),
             unknown: Unknown::new(),
         }
     }
@@ -111,6 +117,7 @@ impl Notes {
             looked_until: body.looked_until,
             file_times_through: body.file_times_through,
             drilled: body.drilled,
+            pins: body.pins,
             unknown: body.unknown,
         })
     }
@@ -123,6 +130,7 @@ impl Notes {
             looked_until: self.looked_until,
             file_times_through: self.file_times_through.clone(),
             drilled: self.drilled.clone(),
+            pins: self.pins.clone(),
             unknown: self.unknown.clone(),
         };
         // Numbers, digits and what was JSON before: JSON can say all of it.

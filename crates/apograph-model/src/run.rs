@@ -56,7 +56,20 @@ pub trait Library {
     ) -> Result<(), RestoreError> {
         restore(repository, output, options, Context::default()).map(drop)
     }
+
+    /// Looks at a repository that is whole, once all has happened. `read` tells the state of a database
+    /// that was restored from it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    fn finish(&self, _repository: &Path, _read: &ReadState<'_>) -> Result<(), String> {
+        Ok(())
+    }
 }
+
+/// Tells the state of a database, by its path.
+pub type ReadState<'a> = dyn Fn(&Path) -> Result<ModelState, String> + 'a;
 
 /// The library as it is.
 #[derive(Debug, Clone, Copy)]
@@ -243,6 +256,11 @@ impl ModelRun<'_> {
     fn finish(&mut self) -> Result<(), Wrong> {
         self.compare()?;
         self.compare_elsewhere()?;
+        if self.has_backup && !self.done.any {
+            let (generation, truth) = (self.scenario.generation, &self.engine.truth);
+            let read = |database: &Path| state_of(database, generation, truth);
+            self.library.finish(&self.repository, &read)?;
+        }
         if self.effort.rebuilds && self.has_backup && !self.done.any {
             let (repository, states) = (self.repository.clone(), self.effort.points.min(12));
             check_derived(&repository, states)?;

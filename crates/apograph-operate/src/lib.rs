@@ -10,8 +10,11 @@ mod follow_figures;
 mod limits;
 #[cfg(feature = "vault")]
 mod merger;
+mod pins;
 mod prometheus;
+mod prune;
 mod reading;
+mod retention;
 mod status;
 mod trouble;
 
@@ -31,4 +34,7 @@ pub use follow_figures::FollowFigures;
 pub use limits::{Limits, Violation};
 #[cfg(feature = "vault")]
 pub use merger::Merger;
+pub use pins::{PinError, pin_state};
+pub use prune::{PlannedSegment, Prune, PruneError, PrunePlan, Pruned, undo_prune};
+pub use retention::{Policy, Retention, RetentionError, Rule};
 pub use status::{NewestCommit, SegmentTotals, Status};

@@ -89,12 +89,11 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
     for group in groups(rest) {
         for entry in group {
             let before = index.checked_sub(1).and_then(|it| entries.get(it));
-            let hole = before.and_then(|before| entry.hole_after(before));
             let (file, record) = read(from, (index, entry), context)?;
             copied.stored_bytes += to.put(CheckedSegment {
                 bytes: file.bytes(),
                 record,
-                is_cut_off: hole.is_some(),
+                hole: entry.hole_behind(before),
                 mode: from.mode_of(&entry.segment)?,
             })?;
             copied.segments += 1;

@@ -114,12 +114,12 @@ impl CopyTarget for FolderCopy<'_> {
         let CheckedSegment {
             bytes,
             mut record,
-            is_cut_off,
+            hole,
             mode,
         } = segment;
         let context = self.writer.context;
         // The number of what is missing stays free.
-        self.ahead += u64::from(is_cut_off);
+        self.ahead += u64::from(hole.is_some());
         let name = next_name(self.held.repository(), self.ahead, record.segment.kind);
         self.ahead += 1;
         let text = name.to_string();

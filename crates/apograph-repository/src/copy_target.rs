@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use apograph_format::UnixMillis;
 use apograph_io::{Bytes, Mode};
-use apograph_manifest::{ChainEntry, Evidence, SegmentRecord};
+use apograph_manifest::{ChainEntry, Evidence, Hole, SegmentRecord};
 
 use crate::error::Result;
 
@@ -13,8 +13,8 @@ pub(crate) struct CheckedSegment<'a> {
     pub(crate) bytes: Bytes<'a>,
     /// What is known of it. Where it goes it gets another name.
     pub(crate) record: SegmentRecord,
-    /// Whether something is missing right before it, which has to be missing there too.
-    pub(crate) is_cut_off: bool,
+    /// What is missing right before it, which has to be missing there too.
+    pub(crate) hole: Option<Hole>,
     /// The permissions of its file.
     pub(crate) mode: Mode,
 }

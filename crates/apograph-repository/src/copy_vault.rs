@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use apograph_format::{SegmentKind, UnixMillis};
 use apograph_io::{Context, random};
-use apograph_manifest::{ChainEntry, Evidence, FileName, Nonce};
+use apograph_manifest::{ChainEntry, Evidence, FileName, Hole, Nonce};
 use apograph_store::Store;
 use apograph_vault::wrap::Recipients;
 use apograph_vault::{
@@ -52,8 +52,8 @@ impl<'s> VaultCopy<'s> {
         let (mut entries, mut links) = (Vec::new(), VaultLinks::default());
         let settings = catalog.read(&mut |segment| {
             if let CatalogSegment::Live(segment) = segment {
-                let is_cut_off = links.add(entries.len(), &segment);
-                entries.push(entry_of(segment.record, is_cut_off));
+                let hole = links.add(entries.len(), &segment);
+                entries.push(entry_of(segment.record, hole));
             }
             Ok(())
         })?;
@@ -99,7 +99,7 @@ impl CopyTarget for VaultCopy<'_> {
 
     fn put(&mut self, segment: CheckedSegment<'_>) -> Result<u64> {
         let kind = segment.record.segment.kind;
-        if segment.is_cut_off {
+        if segment.hole.is_some() {
             // What is missing has a name that nobody finds.
             self.last =
                 Some(FileName::try_from(self.id(kind)?.to_string()).map_err(VaultError::from)?);
@@ -107,7 +107,8 @@ impl CopyTarget for VaultCopy<'_> {
         let named = (self.id(kind)?, Link::after(self.last.take()));
         let form = Form::from(self.pack.of(kind)).encrypted_for(self.recipients.as_ref());
         let (bytes, record) = (segment.bytes, segment.record);
-        let stored = put_segment(self.store, named, bytes, record, form, self.context)?;
+        let mut stored = put_segment(self.store, named, bytes, record, form, self.context)?;
+        stored.is_after_removed = segment.hole == Some(Hole::Pruned);
         let stored_bytes = stored.stored.size_bytes();
         self.last = Some(stored.name().clone());
         self.put.push(stored);

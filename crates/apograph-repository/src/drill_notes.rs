@@ -1,7 +1,7 @@
 //! Noting what a drill found.
 
 use apograph_io::{Context, Mode};
-use apograph_manifest::{DrillNote, MANIFEST_FILE_NAME, Notes, read_notes};
+use apograph_manifest::{DrillNote, MANIFEST_FILE_NAME, Notes, Pin, read_notes};
 
 use crate::error::Result;
 use crate::repository::Repository;
@@ -11,6 +11,12 @@ impl Repository {
     /// What the last drill found; `None` where there was none, or it was not noted.
     pub fn drilled(&self) -> Option<&DrillNote> {
         self.notes().ok().flatten()?.drilled.as_ref()
+    }
+
+    /// The states that stay whatever is removed, the first that was pinned first.
+    pub fn pins(&self) -> &[Pin] {
+        let notes = self.notes().ok().flatten();
+        notes.map_or(&[], |notes| notes.pins.as_slice())
     }
 
     /// Notes what a drill found: in `apograph-notes.json`, or in the catalog of a vault. Where the

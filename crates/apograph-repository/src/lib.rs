@@ -23,6 +23,8 @@ mod addition;
 mod adopt;
 mod check;
 #[cfg(feature = "vault")]
+mod cleaning;
+#[cfg(feature = "vault")]
 mod compact;
 #[cfg(feature = "vault")]
 mod compaction;
@@ -41,6 +43,7 @@ mod init;
 #[cfg(feature = "vault")]
 mod init_vault;
 mod last_verified;
+mod lease;
 mod location;
 mod manifest_generation;
 #[cfg(feature = "vault")]
@@ -58,6 +61,8 @@ mod read_log;
 mod rebuild;
 #[cfg(feature = "vault")]
 mod recipients;
+mod removal;
+mod remove;
 mod repository;
 #[cfg(feature = "vault")]
 mod same_history;
@@ -72,11 +77,22 @@ mod vault_checks;
 #[cfg(feature = "vault")]
 mod vault_damage;
 #[cfg(feature = "vault")]
+mod vault_lease;
+#[cfg(not(feature = "vault"))]
+mod vault_lease {
+    pub(crate) use crate::vault_segments::VaultLease;
+}
+#[cfg(feature = "vault")]
 mod vault_links;
 #[cfg(feature = "vault")]
 mod vault_place;
 #[cfg(feature = "vault")]
 mod vault_rebuild;
+#[cfg(feature = "vault")]
+mod vault_removal;
+#[cfg(not(feature = "vault"))]
+#[path = "no_vault_removal.rs"]
+mod vault_removal;
 #[cfg(feature = "vault")]
 mod vault_segments;
 #[cfg(not(feature = "vault"))]
@@ -118,6 +134,7 @@ pub use init::{Initialized, create, init, uncreate};
 #[cfg(feature = "vault")]
 pub use init_vault::init_vault;
 pub use last_verified::LastVerified;
+pub use lease::Lease;
 pub use location::Location;
 #[cfg(feature = "vault")]
 pub use pack::Pack;
@@ -126,6 +143,8 @@ pub use read_log::{LogRead, read_log};
 pub use rebuild::{Rebuild, plan_rebuild};
 #[cfg(feature = "vault")]
 pub use recipients::{RecipientChange, change_recipients, recipients};
+pub use removal::{Choose, Removal};
+pub use remove::{bring_back, pin, remove_segments, unpin};
 pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, StoredFile, check_image, parse_image};
 pub use segment_defect::SegmentDefect;

@@ -214,7 +214,9 @@ fn replace(catalog: &mut Catalog<'_>, into: &StoredSegment, of: &[FileName]) -> 
         | CatalogChange::Drilled { .. }
         | CatalogChange::Looked { .. } => false,
         CatalogChange::Merged { of: names, .. }
-        | CatalogChange::Removed { segments: names }
+        | CatalogChange::Removed {
+            segments: names, ..
+        }
         | CatalogChange::Gone { segments: names } => {
             names.iter().any(|it| of.contains(it) || it == into.name())
         }

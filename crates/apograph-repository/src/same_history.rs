@@ -5,23 +5,45 @@
 //! the transactions, the counts, when the last one was captured, and of all captures in it where each
 //! ended and when it was taken. (A folder does not know those of a merged one that was copied into it.)
 
-use apograph_manifest::{Captures, ChainEntry, IncrementContent, MergedIncrement, SegmentContent};
+use apograph_manifest::{
+    Captures, ChainEntry, Hole, IncrementContent, MergedIncrement, SegmentContent,
+};
 
 /// How many entries of `from` all those of `there` are, as a history from its beginning on; `None`
 /// where they are another history, or end in the middle of an increment.
 pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<usize> {
     let (mut rest, mut other) = (from, there);
     while let (Some(one), Some(two)) = (rest.first(), other.first()) {
-        let (taken, passed) = if one.hash.is_some() && one.hash == two.hash {
-            (1, 1)
-        } else if commits(one) < commits(two) {
-            (parts_of(two, rest)?, 1)
+        if let Some((taken, passed)) = same(rest, other) {
+            (rest, other) = (rest.get(taken..)?, other.get(passed..)?);
+            continue;
+        }
+        // What one side has pruned the other may have: both go on with what both have.
+        let is_pruned = |entry: &ChainEntry| entry.hole == Some(Hole::Pruned);
+        let in_other = tails(other).find(|tail| is_pruned(one) && same(rest, tail).is_some());
+        if let Some(tail) = in_other {
+            other = tail;
         } else {
-            (1, parts_of(one, other)?)
-        };
-        (rest, other) = (rest.get(taken..)?, other.get(passed..)?);
+            rest = tails(rest).find(|tail| is_pruned(two) && same(tail, other).is_some())?;
+        }
     }
     other.is_empty().then(|| from.len() - rest.len())
+}
+
+fn tails(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
+    (1..entries.len()).filter_map(|from| entries.get(from..))
+}
+
+/// How many of the first entries of each hold the same.
+fn same(from: &[ChainEntry], there: &[ChainEntry]) -> Option<(usize, usize)> {
+    let (one, two) = (from.first()?, there.first()?);
+    if one.hash.is_some() && one.hash == two.hash {
+        Some((1, 1))
+    } else if commits(one) < commits(two) {
+        Some((parts_of(two, from)?, 1))
+    } else {
+        Some((1, parts_of(one, there)?))
+    }
 }
 
 fn increment(entry: &ChainEntry) -> Option<&IncrementContent> {

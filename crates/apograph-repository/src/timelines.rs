@@ -17,8 +17,8 @@ pub(crate) fn timeline_behind(entries: &[ChainEntry]) -> TimelineState {
 /// Brings a timeline forward over an entry of a chain.
 ///
 /// An increment that repeats the log before its full backup tells nothing new, unless nothing of
-/// that log is known: where the chain begins with the full backup, or after a segment that is lost
-/// with its record.
+/// that log is known: where the chain begins with the full backup, or what stood right before it was
+/// removed, or is lost with its record.
 pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) {
     let content = |index: usize| entries.get(index)?.content.as_ref();
     let is_lost = |before: usize| {
@@ -26,7 +26,9 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
     };
     let begins_anew = |index: usize| match content(index) {
         Some(SegmentContent::Full(full)) => {
-            !full.continues || index.checked_sub(1).is_none_or(is_lost)
+            !full.continues
+                || is_at_front(entries, index)
+                || index.checked_sub(1).is_some_and(is_lost)
         }
         _ => false,
     };
@@ -51,32 +53,40 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
     }
 }
 
+/// Whether nothing is known of the log before an entry: the chain begins with it, or what stood right
+/// before it is known to be missing.
+fn is_at_front(entries: &[ChainEntry], index: usize) -> bool {
+    index == 0 || entries.get(index).is_some_and(|it| it.hole.is_some())
+}
+
 /// Whether what was read of an increment is what its record says of timelines. Where the segments
-/// before the first full backup of a chain were removed, nothing that is left tells where the timeline
-/// began that goes on across it.
+/// before a full backup are missing, nothing that is left tells where the timeline began that goes on
+/// across it.
 pub fn are_same_spans(
     entries: &[ChainEntry],
     recorded: &[TimelineSpan],
     found: &[TimelineSpan],
 ) -> bool {
-    let front = entries.first().and_then(|it| it.content.as_ref());
-    let removed = match front {
-        Some(SegmentContent::Full(full)) => full.continues.then_some(full.base.timeline),
-        _ => None,
-    };
-    match (recorded.split_first(), found.split_first()) {
-        (Some((known, rest)), Some((first, others)))
-            if !known.opens && removed == Some(known.timeline) =>
-        {
-            let base = known.base;
-            let first = TimelineSpan {
-                base,
-                ..first.clone()
-            };
-            *known == first && rest == others
-        }
-        _ => recorded == found,
+    if recorded == found {
+        return true;
     }
+    let (Some((known, rest)), Some((first, others))) =
+        (recorded.split_first(), found.split_first())
+    else {
+        return false;
+    };
+    let mut entries_at = entries.iter().enumerate();
+    let began_before = entries_at.any(|(index, entry)| match &entry.content {
+        Some(SegmentContent::Full(full)) => {
+            full.continues && full.base.timeline == known.timeline && is_at_front(entries, index)
+        }
+        _ => false,
+    });
+    let first = TimelineSpan {
+        base: known.base,
+        ..first.clone()
+    };
+    !known.opens && began_before && *known == first && rest == others
 }
 
 /// The timeline of an image that lies in a log, from the one at the end of that log: less those

@@ -13,8 +13,8 @@ pub(crate) fn damaged(store: &dyn Store, version: u64, source: VaultError) -> Re
     let (mut entries, mut links) = (Vec::new(), VaultLinks::default());
     let read = read_before(store, version, &mut |segment| {
         if let CatalogSegment::Live(segment) = segment {
-            let is_cut_off = links.add(entries.len(), &segment);
-            entries.push(entry_of(segment.record, is_cut_off));
+            let hole = links.add(entries.len(), &segment);
+            entries.push(entry_of(segment.record, hole));
         }
         Ok(())
     });

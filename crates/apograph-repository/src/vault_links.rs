@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use apograph_manifest::{ChainEntry, FileName, SegmentRecord};
+use apograph_manifest::{ChainEntry, FileName, Hole, SegmentRecord};
 use apograph_vault::{Link, StoredSegment};
 
 /// The links of a vault's segments. Of most there is nothing to keep: they were captured, right after
@@ -16,16 +16,20 @@ pub(crate) struct VaultLinks {
 }
 
 impl VaultLinks {
-    /// Takes the next segment of the chain, which becomes the entry with this index. Returns whether
-    /// something is missing right before it.
-    pub(crate) fn add(&mut self, index: usize, segment: &StoredSegment) -> bool {
+    /// Takes the next segment of the chain, which becomes the entry with this index. Returns what
+    /// became of that which was captured right before it and is not there.
+    pub(crate) fn add(&mut self, index: usize, segment: &StoredSegment) -> Option<Hole> {
         let link = &segment.link;
         let is_cut_off = link.after != self.last;
         if is_cut_off || link.through.is_some() {
             self.others.insert(index, link.clone());
         }
         self.last = Some(segment.last_captured().clone());
-        is_cut_off && index > 0
+        is_cut_off.then_some(if segment.is_after_removed {
+            Hole::Pruned
+        } else {
+            Hole::Lost
+        })
     }
 
     /// The last segment that was captured; `None` in a vault where there is none.
@@ -50,13 +54,13 @@ impl VaultLinks {
 }
 
 /// A segment as an entry of a chain.
-pub(crate) fn entry_of(record: SegmentRecord, is_cut_off: bool) -> ChainEntry {
+pub(crate) fn entry_of(record: SegmentRecord, hole: Option<Hole>) -> ChainEntry {
     ChainEntry {
         segment: record.segment,
         hash: Some(record.hash),
         content: Some(record.content),
         unusable: None,
         is_counted: !record.is_uncounted,
-        is_cut_off,
+        hole,
     }
 }

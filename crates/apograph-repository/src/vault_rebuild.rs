@@ -68,8 +68,8 @@ impl VaultRebuild<'_> {
         let mut links = VaultLinks::default();
         let segments = self.catalog.segments.iter().enumerate();
         let entries = segments.map(|(index, segment)| {
-            let is_cut_off = links.add(index, segment);
-            entry_of(segment.record.clone(), is_cut_off)
+            let hole = links.add(index, segment);
+            entry_of(segment.record.clone(), hole)
         });
         Chain::new(entries.collect()).looked_until(self.catalog.settings.looked_until)
     }

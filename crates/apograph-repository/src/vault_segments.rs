@@ -28,6 +28,8 @@ use crate::vault_place::VaultPlace;
 #[derive(Debug)]
 pub(crate) struct VaultSegments {
     pub(crate) place: VaultPlace,
+    /// The version of the catalog that was read.
+    pub(crate) version: u64,
     identities: Identities,
     pub(crate) stored: HashMap<FileName, Stored>,
     /// Those that have left the chain, and may have objects still.
@@ -101,9 +103,9 @@ impl VaultSegments {
             match segment {
                 CatalogSegment::Live(segment) => {
                     checks.extend(segment.check.clone().map(|check| (entries.len(), check)));
-                    let is_cut_off = links.add(entries.len(), &segment);
+                    let hole = links.add(entries.len(), &segment);
                     stored.insert(segment.name().clone(), segment.stored);
-                    entries.push(entry_of(segment.record, is_cut_off));
+                    entries.push(entry_of(segment.record, hole));
                 }
                 CatalogSegment::Left(segment, _) => drop(left.insert(segment.record.segment.file)),
             }
@@ -112,9 +114,11 @@ impl VaultSegments {
         let mut notes = Notes::of(head.id);
         notes.looked_until = settings.looked_until;
         notes.drilled = settings.drilled;
+        notes.pins = settings.pins;
         Ok(VaultRead {
             segments: Self {
                 place,
+                version: catalog.version(),
                 identities: keys.identities.clone(),
                 stored,
                 left,

@@ -13,7 +13,7 @@ use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
     UnusableSegment,
 };
-use apograph_repository::{Location, Repository};
+use apograph_repository::{Lease, Location, Repository};
 
 use crate::error::{RestoreError, Result};
 use crate::pieces::{PIECE_BYTES, Pieces, write_beside};
@@ -103,7 +103,10 @@ pub fn restore(
     let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
     place.check_place()?;
     place.check_free_or_left()?;
-    let mut repository = Repository::open_unsummed(repository, context)?;
+    let location = repository.into();
+    let lease = Lease::take(&location, context);
+    let context = lease.context();
+    let mut repository = lease.narrow(Repository::open_unsummed(&location, context)?);
     let mut passed_over = Vec::new();
     loop {
         match restored(&repository, &place, output, options, context) {

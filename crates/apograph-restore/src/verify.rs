@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use apograph_format::{Code, Epoch, SegmentKind, SegmentName, WithCauses};
 use apograph_io::{At, Clock, Context};
 use apograph_manifest::{FileStamp, GapCause, Level, Segment, Unusable};
-use apograph_repository::{Location, Repository, VerificationRecord};
+use apograph_repository::{Lease, Location, Repository, VerificationRecord};
 
 use crate::error::{RestoreError, Result};
 use crate::walk::{Step, Walk, WalkError, Walked, total_bytes};
@@ -70,7 +70,10 @@ pub fn verify(
     options: &VerifyOptions,
     context: Context<'_>,
 ) -> Result<Verified> {
-    let repository = Repository::open(repository, context)?;
+    let location = repository.into();
+    let lease = Lease::take(&location, context);
+    let context = lease.context();
+    let repository = lease.narrow(Repository::open(&location, context)?);
     Ok(verified(&repository, options, context, false)?.0)
 }
 
@@ -89,7 +92,10 @@ pub fn verify_and_record(
     options: &VerifyOptions,
     context: Context<'_>,
 ) -> Result<Verified> {
-    let repository = Repository::open(repository, context)?;
+    let location = repository.into();
+    let lease = Lease::take(&location, context);
+    let context = lease.context();
+    let repository = lease.narrow(Repository::open(&location, context)?);
     let (verified, marks) = verified(&repository, options, context, true)?;
     let folder = repository.folder();
     if folder.is_none() || repository.has_history() || options.only_new {
@@ -326,11 +332,11 @@ fn settled_stamp(at: At<'_>, clock: &dyn Clock) -> Option<FileStamp> {
 }
 
 /// The gaps that are no part of a normal life. A database that was closed between two backups
-/// leaves a gap that says so in `list`; damaged and missing files are problems already.
+/// leaves a gap that says so in `list`, and so does a prune; damaged and missing files are problems already.
 fn missing_links(repository: &Repository) -> Vec<Problem> {
     let gaps = repository.chain().gaps();
     let problems = gaps.filter(|gap| match &gap.cause {
-        GapCause::NotContinued { .. } | GapCause::Unusable(_) => false,
+        GapCause::NotContinued { .. } | GapCause::Unusable(_) | GapCause::Pruned { .. } => false,
         // Commits out of order may still come, or were lost in a crash before they were logged.
         GapCause::EpochsMissing {
             is_out_of_order, ..

@@ -1,9 +1,10 @@
 //! What a version of the catalog changes.
 
 use apograph_format::UnixMillis;
-use apograph_manifest::{DrillNote, Evidence, FileName};
+use apograph_manifest::{DrillNote, Evidence, FileName, Pin, PinName};
 use serde::{Deserialize, Serialize};
 
+use crate::departure::Departure;
 use crate::segment::{Check, StoredSegment};
 
 /// A change of a catalog. Each is a line of a version; one that is not known here makes the version
@@ -27,8 +28,16 @@ pub enum CatalogChange {
         /// The others, which leave the chain.
         of: Vec<FileName>,
     },
-    /// Segments leave the chain. Their objects stay for the grace.
+    /// Segments leave the chain, and nothing takes their place.
     Removed {
+        /// Their names.
+        segments: Vec<FileName>,
+        /// Their objects stay until then, by the clock of the store; a day where it is not said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMillis>,
+    },
+    /// Segments that were removed are in the chain again, in their old places.
+    BroughtBack {
         /// Their names.
         segments: Vec<FileName>,
     },
@@ -36,6 +45,16 @@ pub enum CatalogChange {
     Gone {
         /// Their names.
         segments: Vec<FileName>,
+    },
+    /// A state is to stay, whatever else is removed.
+    Pinned {
+        /// Its name, and the state. It takes the place of another one that has the name.
+        pin: Box<Pin>,
+    },
+    /// A state needs to stay no longer.
+    Unpinned {
+        /// The name of its pin.
+        name: PinName,
     },
     /// Segments were verified.
     Verified {
@@ -62,8 +81,8 @@ pub enum CatalogChange {
     Left {
         /// The segment.
         segment: Box<StoredSegment>,
-        /// The version with which it left.
-        with: u64,
+        /// How it left.
+        departure: Departure,
     },
 }
 

@@ -7,9 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use apograph_format::UnixMillis;
-use apograph_manifest::{DrillNote, Evidence, FileName};
+use apograph_manifest::{DrillNote, Evidence, FileName, Pin, PinName};
 
 use crate::change::CatalogChange;
+use crate::departure::{Departure, Why};
 use crate::error::Result;
 use crate::segment::{Check, StoredSegment};
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub recipients: Vec<String>,
     /// What the last drill found.
     pub drilled: Option<DrillNote>,
+    /// The states that are to stay, the first that was pinned first.
+    pub pins: Vec<Pin>,
 }
 
 /// A segment of a catalog.
@@ -31,8 +34,8 @@ pub struct Settings {
 pub enum CatalogSegment {
     /// It is in the chain.
     Live(StoredSegment),
-    /// It has left the chain with a version, and its objects may still be there.
-    Left(StoredSegment, u64),
+    /// It has left the chain, and its objects may still be there.
+    Left(StoredSegment, Departure),
 }
 
 impl CatalogSegment {
@@ -40,9 +43,9 @@ impl CatalogSegment {
     pub(crate) fn into_change(self) -> CatalogChange {
         match self {
             Self::Live(segment) => CatalogChange::addition(segment),
-            Self::Left(segment, with) => CatalogChange::Left {
+            Self::Left(segment, departure) => CatalogChange::Left {
                 segment: Box::new(segment),
-                with,
+                departure,
             },
         }
     }
@@ -56,6 +59,7 @@ impl Settings {
             looked_until,
             recipients,
             drilled,
+            pins,
         } = self;
         let evidence = evidence.map(|evidence| CatalogChange::Added {
             segments: Vec::new(),
@@ -68,7 +72,9 @@ impl Settings {
             drill: Box::new(drill),
         });
         let all = [evidence, looked, recipients, drilled];
-        all.into_iter().flatten().collect()
+        let pins = pins.into_iter().map(Box::new);
+        let pins = pins.map(|pin| CatalogChange::Pinned { pin });
+        all.into_iter().flatten().chain(pins).collect()
     }
 }
 
@@ -81,12 +87,17 @@ pub(crate) struct Since {
     merged: Vec<Merged>,
     /// Which of those a segment went into.
     merged_into: HashMap<FileName, usize>,
-    removed: HashMap<FileName, u64>,
+    removed: HashMap<FileName, Departure>,
+    brought_back: HashSet<FileName>,
     gone: HashSet<FileName>,
     checks: HashMap<FileName, Check>,
     looked_until: Option<UnixMillis>,
     recipients: Option<Vec<String>>,
     drilled: Option<DrillNote>,
+    /// Each pin that was made, or the name of one that was taken back, in order.
+    pins: Vec<std::result::Result<Pin, PinName>>,
+    /// Whether what stands right before the next segment of the stream was removed.
+    is_after_removed: bool,
 }
 
 struct Merged {
@@ -109,9 +120,19 @@ impl Since {
                     is_handed_on: false,
                 });
             }
-            CatalogChange::Removed { segments } => {
-                let removed = segments.into_iter().map(|name| (name, version));
-                self.removed.extend(removed);
+            CatalogChange::Removed { segments, until } => {
+                let why = Why::Removed { until };
+                let departure = Departure { with: version, why };
+                for name in segments {
+                    self.brought_back.remove(&name);
+                    self.removed.insert(name, departure);
+                }
+            }
+            CatalogChange::BroughtBack { segments } => {
+                for name in segments {
+                    self.removed.remove(&name);
+                    self.brought_back.insert(name);
+                }
             }
             CatalogChange::Gone { segments } => self.gone.extend(segments),
             CatalogChange::Verified { checks } => {
@@ -123,6 +144,8 @@ impl Since {
             CatalogChange::Looked { until } => self.looked_until = Some(until),
             CatalogChange::Recipients { keys } => self.recipients = Some(keys),
             CatalogChange::Drilled { drill } => self.drilled = Some(*drill),
+            CatalogChange::Pinned { pin } => self.pins.push(Ok(*pin)),
+            CatalogChange::Unpinned { name } => self.pins.push(Err(name)),
             // The first is part of the stream. The other stands in whole versions alone, as what is
             // left.
             CatalogChange::Added { .. } | CatalogChange::Left { .. } => {}
@@ -144,7 +167,17 @@ impl Since {
                 let mut segments = segments.into_iter();
                 segments.try_for_each(|segment| self.hand_on(segment, each))
             }
-            CatalogChange::Left { segment, with } => self.left(*segment, with, each),
+            CatalogChange::Left { segment, departure } => {
+                if self.brought_back.contains(segment.name()) {
+                    return self.hand_on(*segment, each);
+                }
+                let again = self.removed.get(segment.name()).copied();
+                self.left(*segment, again.unwrap_or(departure), each)
+            }
+            CatalogChange::Pinned { pin } => {
+                settings.pins.push(*pin);
+                Ok(())
+            }
             CatalogChange::Looked { until } => {
                 settings.looked_until = Some(until);
                 Ok(())
@@ -160,7 +193,9 @@ impl Since {
             // What is left of these is in others.
             CatalogChange::Merged { .. }
             | CatalogChange::Removed { .. }
+            | CatalogChange::BroughtBack { .. }
             | CatalogChange::Gone { .. }
+            | CatalogChange::Unpinned { .. }
             | CatalogChange::Verified { .. } => Ok(()),
         }
     }
@@ -172,6 +207,11 @@ impl Since {
             settings.recipients = recipients;
         }
         settings.drilled = self.drilled.or(settings.drilled.take());
+        for pin in self.pins {
+            let name = pin.as_ref().map_or_else(|name| name, |pin| &pin.name);
+            settings.pins.retain(|before| before.name != *name);
+            settings.pins.extend(pin);
+        }
     }
 
     /// Hands a segment on as what became of it. What several were merged into is in the place of the
@@ -183,25 +223,41 @@ impl Since {
             let into = self.merged_into.get(segment.name());
             if let Some(into) = into.and_then(|&index| self.merged.get_mut(index)) {
                 let is_first = !std::mem::replace(&mut into.is_handed_on, true);
-                next = is_first.then(|| into.into.clone());
-                went.push((segment, into.with));
-            } else if let Some(&with) = self.removed.get(segment.name()) {
-                self.left(segment, with, each)?;
+                next = is_first.then(|| StoredSegment {
+                    is_after_removed: segment.is_after_removed,
+                    ..into.into.clone()
+                });
+                went.push((segment, Departure::merged(into.with)));
+            } else if let Some(&departure) = self.removed.get(segment.name()) {
+                self.left(segment, departure, each)?;
             } else {
-                let segment = self.checked(segment);
-                each(CatalogSegment::Live(segment))?;
+                self.live(segment, each)?;
             }
         }
         let mut went = went.into_iter().rev();
-        went.try_for_each(|(segment, with)| self.left(segment, with, each))
+        went.try_for_each(|(segment, departure)| self.left(segment, departure, each))
     }
 
-    fn left(&self, segment: StoredSegment, with: u64, each: &mut EachSegment<'_>) -> Result<()> {
+    fn live(&mut self, segment: StoredSegment, each: &mut EachSegment<'_>) -> Result<()> {
+        let mut segment = self.checked(segment);
+        segment.is_after_removed |= std::mem::take(&mut self.is_after_removed);
+        each(CatalogSegment::Live(segment))
+    }
+
+    fn left(
+        &mut self,
+        segment: StoredSegment,
+        departure: Departure,
+        each: &mut EachSegment<'_>,
+    ) -> Result<()> {
+        let mut segment = self.checked(segment);
+        if departure.is_removal() {
+            segment.is_after_removed |= std::mem::replace(&mut self.is_after_removed, true);
+        }
         if self.gone.contains(segment.name()) {
             return Ok(());
         }
-        let segment = self.checked(segment);
-        each(CatalogSegment::Left(segment, with))
+        each(CatalogSegment::Left(segment, departure))
     }
 
     fn checked(&self, mut segment: StoredSegment) -> StoredSegment {

@@ -150,6 +150,7 @@ fn put_objects(
             encryption,
             objects: objects.into(),
         },
+        is_after_removed: false,
         check: None,
     })
 }
@@ -304,6 +305,7 @@ pub(crate) fn find_segment(
                 encryption,
                 objects: objects.into(),
             },
+            is_after_removed: false,
             check: None,
         }),
         _ => Err(VaultError::Wrap {

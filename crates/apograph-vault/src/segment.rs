@@ -168,6 +168,9 @@ pub struct StoredSegment {
     pub link: Link,
     /// Its objects.
     pub stored: Stored,
+    /// Whether what stood right before it was ever removed: where it is not there, nothing is lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_after_removed: bool,
     /// What the last verification found; `None` where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Check>,

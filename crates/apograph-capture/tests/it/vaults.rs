@@ -278,7 +278,10 @@ fn a_chain_goes_on_after_its_beginning_was_removed() {
     assert!(segments.len() > 1);
     let store = objects(&live);
     let mut catalog = Catalog::open(&store, &SystemClock, "another").expect("opened");
-    let removed = CatalogChange::Removed { segments };
+    let removed = CatalogChange::Removed {
+        segments,
+        until: None,
+    };
     catalog
         .commit(vec![removed], &mut |_| None)
         .expect("the only writer");

@@ -112,7 +112,10 @@ fn told(change: &CatalogChange) -> Value {
             let into = [into.name().to_string()].into_iter();
             ("merged", into.chain(names).collect())
         }
-        CatalogChange::Removed { segments } => ("removed", strings(segments)),
+        CatalogChange::Removed { segments, .. } => ("removed", strings(segments)),
+        CatalogChange::BroughtBack { segments } => ("brought back", strings(segments)),
+        CatalogChange::Pinned { pin } => ("pinned", vec![pin.name.to_string()]),
+        CatalogChange::Unpinned { name } => ("unpinned", vec![name.to_string()]),
         CatalogChange::Gone { segments } => ("gone", strings(segments)),
         CatalogChange::Verified { checks } => {
             let names = checks.iter().map(|(name, _)| name.to_string());

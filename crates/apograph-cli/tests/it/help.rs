@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "init",
     "backup",
     "follow",
@@ -26,6 +26,8 @@ const COMMANDS: [&str; 16] = [
     "log",
     "copy",
     "compact",
+    "prune",
+    "pin",
     "recipients",
     "inspect",
     "rebuild",

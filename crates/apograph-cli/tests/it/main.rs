@@ -11,5 +11,6 @@ mod follow;
 mod help;
 mod mistakes;
 mod places;
+mod prune;
 mod status;
 mod waiting;

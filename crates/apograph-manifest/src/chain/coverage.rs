@@ -2,7 +2,7 @@
 
 use apograph_format::{Lsn, Point, SegmentKind};
 
-use super::{Chain, LsnRange, PointRange};
+use super::{Chain, Log, LsnRange, PointRange};
 use crate::content::IncrementContent;
 use crate::entry::{ChainEntry, end_of};
 
@@ -61,6 +61,17 @@ impl Chain {
     /// Generation 2: where the log after a full backup begins.
     pub(super) fn log_start(&self, full: usize) -> Option<Lsn> {
         self.entries.get(full)?.full()?.start_lsn()
+    }
+
+    /// Generation 2: the log that a full backup lies in.
+    pub(crate) fn log_of(&self, full: usize) -> Option<Log> {
+        let (entry, run) = (self.entries.get(full)?, self.run_of(full)?);
+        let timeline = entry.full()?.base.timeline;
+        Some(if entry.is_counted {
+            Log::Timeline(timeline)
+        } else {
+            Log::Run(run.first)
+        })
     }
 
     /// Generation 2: the positions that a restore from a full backup reaches.

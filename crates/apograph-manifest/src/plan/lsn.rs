@@ -14,13 +14,11 @@ impl Chain {
             range.is_some_and(|range| (range.from..=range.to).contains(&lsn))
         };
         let fulls: Vec<usize> = self.bases().filter(covers).collect();
-        let mut runs: Vec<usize> = fulls
-            .iter()
-            .filter_map(|&full| self.run_of(full).map(|run| run.first))
-            .collect();
-        runs.dedup();
-        if runs.len() > 1 {
-            let timelines = runs.len();
+        let logs = fulls.iter().filter_map(|&full| self.log_of(full));
+        let mut logs: Vec<_> = logs.collect();
+        logs.dedup();
+        if logs.len() > 1 {
+            let timelines = logs.len();
             return Err(ChainError::AmbiguousLsn { lsn, timelines });
         }
         let Some(&full) = fulls.last() else {

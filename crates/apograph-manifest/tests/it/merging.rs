@@ -239,7 +239,7 @@ fn captured(number: u64, at: u64) -> ChainEntry {
         })),
         unusable: None,
         is_counted: true,
-        is_cut_off: false,
+        hole: None,
     }
 }
 

@@ -39,7 +39,7 @@ fn the_text_is_that_of_the_format() {
 
 #[test]
 fn what_a_newer_version_says_is_kept() {
-    let body = r#"{"format":1,"id":"00000000000000000123456789abcdef","pins":[1,2]}"#;
+    let body = r#"{"format":1,"id":"00000000000000000123456789abcdef","later":[1,2]}"#;
     let crc32 = apograph_format::Crc32::of(body.as_bytes());
     let text = format!(r#"{{"crc32":"{crc32}","body":{body}}}"#);
     let notes = decode(text.as_bytes()).expect("notes");

@@ -187,7 +187,7 @@ const WITH_LEFT: VersionText = (
     &[r#"{"recipients":{"keys":[]}}"#],
     &[
         r#"{"added":{"segments":[V2]}}"#,
-        r#"{"left":{"segment":V1,"with":9}}"#,
+        r#"{"left":{"segment":V1,"departure":{"with":9,"why":"merged"}}}"#,
         r#"{"looked":{"until":6}}"#,
     ],
 );

@@ -4,6 +4,7 @@ mod derived;
 mod found;
 mod fuzz;
 mod merged;
+mod prune;
 mod pruned;
 mod readers;
 mod reading;

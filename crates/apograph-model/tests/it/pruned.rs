@@ -77,7 +77,10 @@ fn remove_oldest(vault: &Path) -> bool {
     let folder = Folder::open(vault).expect("a folder");
     let store = FolderStore::new(&RealDisk, folder, Mode::PRIVATE);
     let mut catalog = Catalog::open(&store, &SystemClock, "test").expect("a catalog");
-    let removed = vec![CatalogChange::Removed { segments }];
+    let removed = vec![CatalogChange::Removed {
+        segments,
+        until: None,
+    }];
     catalog
         .commit(removed, &mut |_| None)
         .expect("the only writer");

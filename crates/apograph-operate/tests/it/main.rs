@@ -5,4 +5,5 @@ mod follow;
 mod growing;
 #[cfg(feature = "vault")]
 mod merger;
+mod prune;
 mod status;

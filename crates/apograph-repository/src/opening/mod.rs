@@ -174,7 +174,7 @@ impl<'a> Opening<'a> {
             content: None,
             unusable: None,
             is_counted: true,
-            is_cut_off: false,
+            hole: None,
         };
         let has_last_file_time = |segment: &Segment| Some(&segment.file) == self.file_times_through;
         let last_file_time = segments.iter().position(has_last_file_time);

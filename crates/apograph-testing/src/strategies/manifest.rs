@@ -154,6 +154,7 @@ pub fn notes() -> impl Strategy<Value = Notes> {
             looked_until,
             file_times_through,
             drilled,
+            pins: Vec::new(),
             unknown,
         },
     )

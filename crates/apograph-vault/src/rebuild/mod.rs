@@ -14,6 +14,7 @@ use apograph_wrap::{Identities, Recipients, WrapError};
 
 use crate::change::CatalogChange;
 use crate::contents::{CatalogSegment, Settings};
+use crate::departure::Departure;
 use crate::error::{Result, VaultError};
 use crate::log::VersionLog;
 use crate::objects::find_segment;
@@ -37,7 +38,7 @@ pub struct CatalogRebuild {
     pub lost: Vec<(u64, VaultError)>,
     /// Whether the catalog that is there says the same.
     pub unchanged: bool,
-    left: Vec<(StoredSegment, u64)>,
+    left: Vec<(StoredSegment, Departure)>,
     /// The names of others that have left it, of which nothing else is known.
     dropped: Vec<FileName>,
     /// The number of the next version.
@@ -209,7 +210,7 @@ pub fn plan_catalog(
         .filter(|(it, _)| !in_chain.contains(it.name()));
     let left = left.collect();
     let unchanged = is_same && lost.is_empty() && holes.is_empty();
-    Ok(CatalogRebuild {
+    let mut rebuild = CatalogRebuild {
         unchanged,
         segments,
         settings,
@@ -219,7 +220,9 @@ pub fn plan_catalog(
         left,
         next,
         holes,
-    })
+    };
+    rebuild.segments = rebuild.told_of_removals();
+    Ok(rebuild)
 }
 
 impl CatalogRebuild {
@@ -232,10 +235,7 @@ impl CatalogRebuild {
     /// [`VaultError::Overtaken`] where another writer was faster; [`VaultError::Store`].
     pub fn write(&self, store: &dyn Store, clock: &dyn Clock, writer: &str) -> Result<u64> {
         VersionLog::restart(store, clock, writer, self.next, &|put| {
-            let live = self.segments.iter().cloned().map(CatalogSegment::Live);
-            let left = self.left.iter().cloned();
-            let left = left.map(|(segment, with)| CatalogSegment::Left(segment, with));
-            let segments = live.chain(left).map(CatalogSegment::into_change);
+            let segments = self.in_order().map(CatalogSegment::into_change);
             let mut changes = segments.chain(self.settings.clone().into_changes());
             changes.try_for_each(|change| put(&json(&change)))?;
             // That is of no use but to the next who makes the catalog anew.
@@ -243,12 +243,50 @@ impl CatalogRebuild {
             if segments.is_empty() {
                 return Ok(());
             }
-            put(&json(&CatalogChange::Removed { segments }))
+            let until = None;
+            put(&json(&CatalogChange::Removed { segments, until }))
         })?;
         for number in &self.holes {
             VersionLog::fill(store, clock, writer, *number)?;
         }
         Ok(self.next)
+    }
+
+    /// The segments of the chain, each with whether what stood right before it was removed: as it is
+    /// known of what is left, or was told of what is not there any more.
+    fn told_of_removals(&self) -> Vec<StoredSegment> {
+        let (mut told, mut is_removed, mut last) = (Vec::new(), false, None);
+        for segment in self.in_order() {
+            match segment {
+                CatalogSegment::Left(_, departure) => is_removed |= departure.is_removal(),
+                CatalogSegment::Live(mut segment) => {
+                    let is_cut_off = segment.link.after != last;
+                    last = Some(segment.last_captured().clone());
+                    segment.is_after_removed = is_removed || segment.is_after_removed && is_cut_off;
+                    is_removed = false;
+                    told.push(segment);
+                }
+            }
+        }
+        told
+    }
+
+    /// The segments of the chain, in its order, and those that have left it where they would be: what
+    /// was removed can be brought back.
+    fn in_order(&self) -> impl Iterator<Item = CatalogSegment> {
+        let mut left = self.left.clone();
+        left.sort_by_key(|(segment, _)| place_of(segment.last_captured()));
+        let mut left = left.into_iter().peekable();
+        let mut live = self.segments.iter().peekable();
+        std::iter::from_fn(move || {
+            let next = live.peek().map(|next| place_of(next.last_captured()));
+            let before = left.next_if(|(segment, _)| {
+                next.is_none_or(|next| place_of(segment.last_captured()) < next)
+            });
+            let before =
+                before.map(|(segment, departure)| CatalogSegment::Left(segment, departure));
+            before.or_else(|| live.next().cloned().map(CatalogSegment::Live))
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use apograph_store::Store;
 use crate::catalog::decode;
 use crate::change::CatalogChange;
 use crate::contents::{CatalogSegment, Settings, Since};
+use crate::departure::Departure;
 use crate::error::{Result, VaultError};
 use crate::segment::StoredSegment;
 use crate::sha256::Sha256;
@@ -21,8 +22,8 @@ use crate::version::{
 pub(super) struct Remains {
     /// The segments in the chain, in any order.
     pub(super) live: Vec<StoredSegment>,
-    /// Those that have left it and are not gone, each with the version that it left with.
-    pub(super) left: Vec<(StoredSegment, u64)>,
+    /// Those that have left it and are not gone.
+    pub(super) left: Vec<(StoredSegment, Departure)>,
     /// The names of such that have left it or are gone, be it that nothing else is known of them.
     pub(super) dropped: HashSet<FileName>,
     pub(super) settings: Settings,
@@ -110,7 +111,7 @@ impl Remains {
         let mut stream: Vec<_> = whole.into_iter().map(|(_, change)| change).collect();
         for change in &stream {
             // Who made the catalog anew knew no more of them.
-            if let CatalogChange::Removed { segments } = change {
+            if let CatalogChange::Removed { segments, .. } = change {
                 self.dropped.extend(segments.iter().cloned());
             }
         }
@@ -120,8 +121,13 @@ impl Remains {
                     self.dropped.extend(of.iter().cloned());
                     merged.insert(into.name().clone(), (**into).clone());
                 }
-                CatalogChange::Removed { segments } | CatalogChange::Gone { segments } => {
+                CatalogChange::Removed { segments, .. } | CatalogChange::Gone { segments } => {
                     self.dropped.extend(segments.iter().cloned());
+                }
+                CatalogChange::BroughtBack { segments } => {
+                    for name in segments {
+                        self.dropped.remove(name);
+                    }
                 }
                 CatalogChange::Added { .. } => {
                     stream.push(change);
@@ -139,7 +145,7 @@ impl Remains {
             merged.remove(name);
             match segment {
                 CatalogSegment::Live(segment) => live.push(segment),
-                CatalogSegment::Left(segment, with) => left.push((segment, with)),
+                CatalogSegment::Left(segment, departure) => left.push((segment, departure)),
             }
             Ok(())
         };

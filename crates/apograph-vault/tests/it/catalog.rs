@@ -70,7 +70,13 @@ fn a_segment_that_has_left_is_known_until_it_is_gone_with_the_version() {
     commit(&mut catalog, add(1));
     commit(&mut catalog, add(2));
     let segments = vec![file(1)];
-    let with = commit(&mut catalog, CatalogChange::Removed { segments });
+    let with = commit(
+        &mut catalog,
+        CatalogChange::Removed {
+            segments,
+            until: None,
+        },
+    );
     // Past a version that is whole.
     for until in 0..80 {
         commit(&mut catalog, looked(until));

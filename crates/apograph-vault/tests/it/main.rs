@@ -86,6 +86,7 @@ fn segment(number: u64) -> StoredSegment {
                 sha256: Sha256::of(&number.to_le_bytes()),
             }]),
         },
+        is_after_removed: false,
         check: None,
     }
 }
@@ -128,7 +129,7 @@ fn contents(catalog: &Catalog<'_>) -> (Vec<StoredSegment>, Vec<(StoredSegment, u
     let settings = catalog.read(&mut |segment| {
         match segment {
             CatalogSegment::Live(segment) => live.push(segment),
-            CatalogSegment::Left(segment, with) => left.push((segment, with)),
+            CatalogSegment::Left(segment, departure) => left.push((segment, departure.with)),
         }
         Ok(())
     });

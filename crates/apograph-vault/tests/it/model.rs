@@ -5,7 +5,7 @@ use apograph_manifest::Level;
 use apograph_vault::{Catalog, CatalogChange, Check, Committed};
 use proptest::prelude::*;
 
-use crate::{add, age, created, file, left, live, looked, opened, path, segment, store};
+use crate::{add, age, contents, created, file, left, live, looked, opened, path, segment, store};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -13,6 +13,8 @@ enum Step {
     /// Some neighbours become one.
     Merge(usize, usize),
     Remove(usize),
+    /// What was removed is there again, but for some.
+    BringBack(usize),
     /// What has left is gone, but for some.
     Gone(usize),
     Verify(usize),
@@ -27,7 +29,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1_usize..4).prop_map(Step::Add),
         2 => (any::<usize>(), 2_usize..5).prop_map(|(at, count)| Step::Merge(at, count)),
-        1 => any::<usize>().prop_map(Step::Remove),
+        2 => any::<usize>().prop_map(Step::Remove),
+        1 => (0_usize..3).prop_map(Step::BringBack),
         1 => (0_usize..3).prop_map(Step::Gone),
         1 => any::<usize>().prop_map(Step::Verify),
         2 => Just(Step::Look),
@@ -39,52 +42,122 @@ fn step() -> impl Strategy<Value = Step> {
 /// What there should be.
 #[derive(Debug, Default)]
 struct Model {
-    live: Vec<u64>,
-    left: Vec<u64>,
+    /// Every segment that there ever was, in the order of the chain.
+    stream: Vec<(u64, Is)>,
     next: u64,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Is {
+    Live,
+    Merged,
+    MergedAndGone,
+    Removed,
+    RemovedAndGone,
+}
+
 impl Model {
+    fn numbers(&self, is: impl Fn(Is) -> bool) -> Vec<u64> {
+        let those = self.stream.iter().filter(|(_, it)| is(*it));
+        those.map(|(number, _)| *number).collect()
+    }
+
+    fn live(&self) -> Vec<u64> {
+        self.numbers(|it| it == Is::Live)
+    }
+
+    fn left(&self) -> Vec<u64> {
+        let mut left = self.numbers(|it| matches!(it, Is::Merged | Is::Removed));
+        left.sort_unstable();
+        left
+    }
+
+    /// Those in the chain before which something was removed.
+    fn after_removed(&self) -> Vec<u64> {
+        let (mut after, mut is_removed) = (Vec::new(), false);
+        for (number, is) in &self.stream {
+            match is {
+                Is::Live => {
+                    after.extend(is_removed.then_some(*number));
+                    is_removed = false;
+                }
+                Is::Removed | Is::RemovedAndGone => is_removed = true,
+                Is::Merged | Is::MergedAndGone => {}
+            }
+        }
+        after
+    }
+
+    fn set(&mut self, numbers: &[u64], from: Is, to: Is) {
+        for (number, is) in &mut self.stream {
+            if numbers.contains(number) && *is == from {
+                *is = to;
+            }
+        }
+    }
+
     /// The changes of a step, which it makes too; none where there is nothing to do.
     fn apply(&mut self, step: &Step) -> Option<CatalogChange> {
-        let count = self.live.len();
+        let live = self.live();
+        let files = |numbers: &[u64]| numbers.iter().copied().map(file).collect::<Vec<_>>();
         match *step {
             Step::Add(count) => {
                 let numbers: Vec<_> = (0..count as u64).map(|it| self.next + it).collect();
                 self.next += count as u64;
-                self.live.extend(&numbers);
+                self.stream.extend(numbers.iter().map(|it| (*it, Is::Live)));
                 Some(CatalogChange::Added {
                     segments: numbers.into_iter().map(segment).collect(),
                     evidence: None,
                 })
             }
-            Step::Merge(at, many) if count >= many => {
-                let at = at % (count - many + 1);
-                let of: Vec<_> = self.live.splice(at..at + many, [self.next]).collect();
-                self.left.extend(&of);
+            Step::Merge(at, many) if live.len() >= many => {
+                let at = at % (live.len() - many + 1);
+                let of = &live[at..at + many];
+                // Where something was removed in between the log does not go on.
+                let after = self.after_removed();
+                if of[1..].iter().any(|it| after.contains(it)) {
+                    return None;
+                }
+                let first = self.stream.iter().position(|(it, _)| *it == of[0]);
+                self.set(of, Is::Live, Is::Merged);
+                let into = self.next;
                 self.next += 1;
+                self.stream
+                    .insert(first.expect("it is there"), (into, Is::Live));
                 Some(CatalogChange::Merged {
-                    into: Box::new(segment(self.next - 1)),
-                    of: of.into_iter().map(file).collect(),
+                    into: Box::new(segment(into)),
+                    of: files(of),
                 })
             }
-            Step::Remove(at) if count > 0 => {
-                let number = self.live.remove(at % count);
-                self.left.push(number);
+            Step::Remove(at) if !live.is_empty() => {
+                let at = at % live.len();
+                let of = &live[at..(at + 2).min(live.len())];
+                self.set(of, Is::Live, Is::Removed);
                 Some(CatalogChange::Removed {
-                    segments: vec![file(number)],
+                    segments: files(of),
+                    until: Some(UnixMillis::new(at as u64)),
                 })
             }
-            Step::Gone(keep) if self.left.len() > keep => {
-                let gone = self.left.split_off(keep);
+            Step::BringBack(skip) => {
+                let removed = self.numbers(|it| it == Is::Removed);
+                let of = removed.get(skip..).filter(|of| !of.is_empty())?;
+                self.set(of, Is::Removed, Is::Live);
+                Some(CatalogChange::BroughtBack {
+                    segments: files(of),
+                })
+            }
+            Step::Gone(keep) if self.left().len() > keep => {
+                let gone = self.left().split_off(keep);
+                self.set(&gone, Is::Merged, Is::MergedAndGone);
+                self.set(&gone, Is::Removed, Is::RemovedAndGone);
                 Some(CatalogChange::Gone {
-                    segments: gone.into_iter().map(file).collect(),
+                    segments: files(&gone),
                 })
             }
-            Step::Verify(at) if count > 0 => {
+            Step::Verify(at) if !live.is_empty() => {
                 let check = Check::sound(UnixMillis::new(1), Level::Files);
                 Some(CatalogChange::Verified {
-                    checks: vec![(file(self.live[at % count]), check)],
+                    checks: vec![(file(live[at % live.len()]), check)],
                 })
             }
             Step::Look => Some(looked(self.next)),
@@ -103,6 +176,7 @@ proptest! {
         let (folder, store) = store();
         let mut writers = [created(&store), opened(&store)];
         let mut model = Model { next: 1, ..Model::default() };
+        let is_any_back = steps.iter().any(|(step, _)| matches!(step, Step::BringBack(_)));
         for (step, by_other) in steps {
             let writer = &mut writers[usize::from(by_other)];
             match step {
@@ -123,9 +197,15 @@ proptest! {
                 }
             }
             let again = opened(&store);
-            prop_assert_eq!(live(&again), &model.live[..]);
-            model.left.sort_unstable();
-            prop_assert_eq!(left(&again), &model.left[..]);
+            prop_assert_eq!(live(&again), model.live());
+            prop_assert_eq!(left(&again), model.left());
+            let (segments, ..) = contents(&again);
+            let after = segments.iter().filter(|it| it.is_after_removed);
+            let after: Vec<u64> = after.map(|it| it.record.segment.end_epoch.get()).collect();
+            let expected = model.after_removed();
+            prop_assert!(expected.iter().all(|it| after.contains(it)));
+            // Of what was brought back it is said still.
+            prop_assert!(is_any_back || after == expected);
         }
     }
 }

@@ -96,7 +96,14 @@ fn filled(store: &dyn Store) -> Vec<StoredSegment> {
     live.insert(2, into);
     let first = live.remove(0);
     let segments = vec![first.name().clone()];
-    commit(&mut catalog, CatalogChange::Removed { segments });
+    commit(
+        &mut catalog,
+        CatalogChange::Removed {
+            segments,
+            until: None,
+        },
+    );
+    live[0].is_after_removed = true;
     commit(&mut catalog, looked(77));
     live
 }

@@ -151,7 +151,10 @@ fn pruned(place: &Path) -> apograph_vault::Result<Option<(u64, u64)>> {
     let first = (full.base.timeline.get(), full.base.epoch.get());
     let oldest = &segments[..second];
     let names: Vec<FileName> = oldest.iter().map(|it| it.segment.file.clone()).collect();
-    let removed = CatalogChange::Removed { segments: names };
+    let removed = CatalogChange::Removed {
+        segments: names,
+        until: None,
+    };
     let committed = catalog.commit(vec![removed], &mut |_| None)?;
     Ok((committed != Committed::Dropped).then_some(first))
 }

@@ -81,7 +81,7 @@ pub(crate) fn chain(text: &str) -> Chain {
             content: (!flags.contains('x')).then_some(content),
             unusable: unusable.map(Box::new),
             is_counted,
-            is_cut_off: false,
+            hole: None,
         });
     }
     Chain::new(entries)

@@ -120,7 +120,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
         content: (!flags.contains('x')).then_some(content),
         unusable: unusable.map(Box::new),
         is_counted: true,
-        is_cut_off: false,
+        hole: None,
     }
 }
 

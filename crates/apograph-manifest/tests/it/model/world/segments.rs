@@ -155,7 +155,7 @@ impl World {
                 content: Some(put.content),
                 unusable: None,
                 is_counted: true,
-                is_cut_off: false,
+                hole: None,
             },
             image: put.image,
             body: put.body,

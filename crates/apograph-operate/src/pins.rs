@@ -1,0 +1,96 @@
+//! Pins: states that stay whatever is pruned.
+
+use apograph_format::Code;
+use apograph_io::{Context, random};
+use apograph_manifest::{ChainError, Cut, Pin, PinName, PinnedState, RepositoryId, Target};
+use apograph_repository::{Location, Repository, RepositoryError, pin};
+use apograph_restore::{Options, RestoreError, restore};
+
+/// Why a state is not pinned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PinError {
+    /// It cannot be restored.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// Where it is has to be read, and cannot be.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The repository cannot be read or changed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// It has no name that stays: its point and its position are encrypted, or not counted.
+    #[error("the state has neither a point nor a position that is known")]
+    Nameless,
+}
+
+impl PinError {
+    /// The kind of the error, by a stable name.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Chain(error) => error.code(),
+            Self::Restore(error) => error.code(),
+            Self::Repository(error) => error.code(),
+            Self::Nameless => Code::Encrypted,
+        }
+    }
+}
+
+/// Pins the state that `target` is now: it stays whatever is pruned, and can be named. Another one with
+/// the name is pinned no longer. Where the chain does not tell which state that is, it is read.
+///
+/// # Errors
+///
+/// [`PinError`].
+pub fn pin_state(
+    at: &Location,
+    target: &Target,
+    name: &PinName,
+    context: Context<'_>,
+) -> Result<PinnedState, PinError> {
+    let mut state = None;
+    pin(
+        at,
+        &mut |repository| {
+            let found = find(at, repository, target, context)?;
+            state = Some(found);
+            Ok::<_, PinError>(Pin {
+                name: name.clone(),
+                state: found,
+                at: context.clock.now(),
+            })
+        },
+        context,
+    )?;
+    state.ok_or(PinError::Nameless)
+}
+
+/// The state that a target is.
+fn find(
+    at: &Location,
+    repository: &Repository,
+    target: &Target,
+    context: Context<'_>,
+) -> Result<PinnedState, PinError> {
+    let plan = repository.chain().plan(target)?;
+    if let Target::Lsn(lsn) = target {
+        return Ok(PinnedState::Lsn(*lsn));
+    }
+    let is_known = matches!(plan.cut, Cut::At(_) | Cut::End);
+    if let Some(point) = plan.point.filter(|_| is_known) {
+        return Ok(PinnedState::Point(point));
+    }
+    let options = Options {
+        dry_run: true,
+        ..Options::to(*target)
+    };
+    // Nothing is written there.
+    let output = std::env::temp_dir().join(format!(
+        "{}.grafeo",
+        RepositoryId::new(random().map_err(RepositoryError::from)?)
+    ));
+    let read = restore(at, &output, &options, context)?;
+    let point = read.point.map(PinnedState::Point);
+    let state = point.or(read.lsn.map(PinnedState::Lsn));
+    state.ok_or(PinError::Nameless)
+}
