@@ -65,7 +65,9 @@ pub struct Follower<'a> {
     captured: Option<Glance>,
     /// When nothing was new for the last time.
     unchanged_at: Option<UnixMillis>,
-    /// When the last capture began, and when the last one ended that succeeded.
+    /// When the last round began, the last one that captured, and when the last one ended that did it
+    /// with success.
+    round_at: Duration,
     begun: Option<Duration>,
     succeeded: Option<Duration>,
     /// When the segments of the repository were counted last.
@@ -91,6 +93,7 @@ impl<'a> Follower<'a> {
             vault: None,
             captured: None,
             unchanged_at: None,
+            round_at: Duration::ZERO,
             begun: None,
             succeeded: None,
             counted: Duration::ZERO,
@@ -158,6 +161,7 @@ impl<'a> Follower<'a> {
 
     /// One round: a glance, and where something is new, or a proof is due that nothing is, a capture.
     pub fn round(&mut self, hear: &mut Hear<'_>) {
+        self.round_at = self.context.clock.running();
         if self.opened.is_none() {
             if self.is_waiting() {
                 return;
@@ -191,15 +195,9 @@ impl<'a> Follower<'a> {
 
     /// Waits until the next round is due, or shall not be: `ends` says that.
     pub fn wait(&self, ends: &dyn Fn() -> bool) {
-        let every = self.opened.map_or(EVERY, |opened| opened.every);
         let clock = self.context.clock;
         // What a capture took is part of the time between two.
-        let next = match self.begun {
-            Some(begun) if self.succeeded >= self.begun => {
-                (begun + every).min(clock.running() + GLANCE_EVERY)
-            }
-            _ => clock.running() + GLANCE_EVERY,
-        };
+        let next = self.round_at + GLANCE_EVERY;
         loop {
             let left = next.saturating_sub(clock.running());
             if left.is_zero() || ends() {
@@ -290,7 +288,7 @@ impl<'a> Follower<'a> {
         hear: &mut Hear<'_>,
     ) -> Result<(), FollowError> {
         let clock = self.context.clock;
-        self.begun = Some(clock.running());
+        self.begun = Some(self.round_at);
         let captured = self.captured_by(kind);
         if captured.is_err() {
             // What is known of the vault may be wrong.

@@ -138,6 +138,27 @@ fn what_is_new_is_captured_and_what_is_not_opens_no_repository() {
     }
 }
 
+/// Rounds come every second, be it that something is new or not, and whatever they find.
+#[test]
+fn a_round_comes_every_second() {
+    let mut scene = Scene::of(V2);
+    let clock = scene.clock.clone();
+    let mut follower = Follower::new(scene.follow(), by(&clock));
+    let begun = clock.running();
+    for second in 1..=30 {
+        if second % 3 == 0 {
+            scene.database.commit(now_ms(&clock));
+        }
+        follower.round(&mut |_| ());
+        follower.wait(&|| false);
+        assert_eq!(clock.running().saturating_sub(begun), second * SECOND);
+    }
+    assert_eq!(follower.figures().captures, 11);
+    let begun = clock.running();
+    follower.wait(&|| true);
+    assert_eq!(clock.running(), begun);
+}
+
 #[test]
 fn a_store_that_is_away_is_told_once_and_what_was_committed_meanwhile_comes_after_it() {
     let mut quiet = Scene::of(V2);
