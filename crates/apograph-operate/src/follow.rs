@@ -330,13 +330,16 @@ impl<'a> Follower<'a> {
         if self.is_vault() != Some(true) {
             return Ok(capture(database, repository, &options, self.context)?);
         }
-        let vault = match self.vault.take() {
-            Some(vault) => vault,
-            None => VaultWriter::find(repository, self.context)?.ok_or_else(|| {
+        let vault = if let Some(vault) = self.vault.take() {
+            vault
+        } else {
+            let found = VaultWriter::find(repository, self.context)?;
+            let found = found.ok_or_else(|| {
                 let path = repository.path();
                 let detail = "the vault is not there any more".to_owned();
                 RepositoryError::NotARepository { path, detail }
-            })?,
+            })?;
+            found.keeping()
         };
         let vault = self.vault.insert(vault);
         Ok(capture_into(vault, database, &options, self.context)?)

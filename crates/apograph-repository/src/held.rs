@@ -81,6 +81,15 @@ impl<'w> VaultWriter<'w> {
         Ok(found.map(|target| Self { target }))
     }
 
+    /// The same, for who captures again and again: what was read of the catalog is kept as long as
+    /// nobody else commits.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        Self {
+            target: self.target.keeping(),
+        }
+    }
+
     /// Opens the vault to add to it.
     ///
     /// # Errors

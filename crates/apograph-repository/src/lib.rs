@@ -77,6 +77,8 @@ mod vault_checks;
 #[cfg(feature = "vault")]
 mod vault_damage;
 #[cfg(feature = "vault")]
+mod vault_kept;
+#[cfg(feature = "vault")]
 mod vault_lease;
 #[cfg(not(feature = "vault"))]
 mod vault_lease {

@@ -37,6 +37,10 @@ impl<'a> VaultTarget<'a> {
         match self.0 {}
     }
 
+    pub(crate) fn keeping(self) -> Self {
+        match self.0 {}
+    }
+
     pub(crate) fn read(&self) -> Result<(Repository, HeldVault<'_>)> {
         match self.0 {}
     }

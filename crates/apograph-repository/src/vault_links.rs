@@ -7,7 +7,7 @@ use apograph_vault::{Link, StoredSegment};
 
 /// The links of a vault's segments. Of most there is nothing to keep: they were captured, right after
 /// the entry before.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct VaultLinks {
     /// Those of the others, by the index of the entry.
     others: HashMap<usize, Link>,

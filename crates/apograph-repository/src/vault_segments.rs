@@ -30,7 +30,7 @@ pub(crate) struct VaultSegments {
     pub(crate) place: VaultPlace,
     /// The version of the catalog that was read.
     pub(crate) version: u64,
-    identities: Identities,
+    pub(crate) identities: Identities,
     pub(crate) stored: HashMap<FileName, Stored>,
     /// Those that have left the chain, and may have objects still.
     pub(crate) left: HashSet<FileName>,

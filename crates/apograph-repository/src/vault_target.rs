@@ -24,6 +24,7 @@ use crate::pack::Pack;
 use crate::place::check_outside_logs;
 use crate::repository::Repository;
 use crate::staging::Staging;
+use crate::vault_kept::{Added, VaultMemory};
 use crate::vault_place::{OpenPlace, VaultPlace, WRITER, no_vault_for};
 use crate::vault_segments::VaultSegments;
 
@@ -35,6 +36,7 @@ pub(crate) struct VaultTarget<'a> {
     opened: OpenPlace<'a>,
     context: Context<'a>,
     staging: Staging<'a>,
+    memory: VaultMemory,
 }
 
 impl<'a> VaultTarget<'a> {
@@ -63,7 +65,16 @@ impl<'a> VaultTarget<'a> {
             keys: location.keys,
             opened,
             context,
+            memory: VaultMemory::NONE,
         }))
+    }
+
+    /// The same, that keeps what it reads of the catalog.
+    pub(crate) fn keeping(self) -> Self {
+        Self {
+            memory: VaultMemory::empty(),
+            ..self
+        }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -77,14 +88,23 @@ impl<'a> VaultTarget<'a> {
     /// Reads the newest version.
     pub(crate) fn read(&self) -> Result<(Repository, HeldVault<'_>)> {
         let store = self.opened.store();
-        let catalog = Catalog::open(store, self.context.clock, WRITER)?;
-        let read = VaultSegments::of((self.place.clone(), &self.keys), &self.head, &catalog)?;
+        let clock = self.context.clock;
+        let (catalog, read) = if let Some(known) = self.memory.recall(store, clock)? {
+            known
+        } else {
+            let catalog = Catalog::open(store, clock, WRITER)?;
+            let place = (self.place.clone(), &self.keys);
+            let read = VaultSegments::of(place, &self.head, &catalog)?;
+            (catalog, read)
+        };
+        self.memory.keep(&catalog, &read);
         let wanted = self.keys.recipients.as_ref();
         let vault = HeldVault {
             recipients: catalog.recipients(&read.recipients, wanted)?,
             last: read.segments.links.last().cloned(),
             place: &self.opened,
             staging: self.staging.folder(),
+            memory: &self.memory,
             looked: Cell::new(read.notes.looked_until),
             catalog,
         };
@@ -96,6 +116,7 @@ impl<'a> VaultTarget<'a> {
 pub(crate) struct HeldVault<'w> {
     place: &'w OpenPlace<'w>,
     staging: &'w Folder,
+    memory: &'w VaultMemory,
     recipients: Option<Recipients>,
     /// The last segment that was captured.
     last: Option<FileName>,
@@ -137,11 +158,17 @@ impl HeldVault<'_> {
         let records: Vec<_> = stored.iter().map(|it| it.record.clone()).collect();
         let evidence = evidence.zip(records.last());
         let evidence = evidence.map(|(evidence, last)| log.mark(evidence_for(&evidence, last)));
+        let segments = self.memory.is_used().then(|| stored.clone());
+        let new = Added {
+            segments: segments.unwrap_or_default(),
+            evidence: evidence.clone(),
+            looked_until,
+        };
         let mut added = CatalogChange::additions(stored, evidence);
         added.push(CatalogChange::Looked {
             until: looked_until,
         });
-        let committed = add(&mut self.catalog.clone(), &added);
+        let committed = self.add(&added, new);
         // After another error the version may be there all the same.
         if matches!(committed, Err(RepositoryError::Overtaken { .. })) {
             log.unmark();
@@ -184,10 +211,23 @@ impl HeldVault<'_> {
         let Some(until) = until.filter(|until| self.looked.get() < Some(*until)) else {
             return Ok(());
         };
-        add(
-            &mut self.catalog.clone(),
-            &[CatalogChange::Looked { until }],
-        )
+        let new = Added {
+            segments: Vec::new(),
+            evidence: None,
+            looked_until: until,
+        };
+        self.add(&[CatalogChange::Looked { until }], new)
+    }
+
+    /// Adds changes, and keeps in mind what they add.
+    fn add(&self, changes: &[CatalogChange], new: Added) -> Result<()> {
+        let mut catalog = self.catalog.clone();
+        let committed = add(&mut catalog, changes);
+        match &committed {
+            Ok(()) => self.memory.add(&catalog, new),
+            Err(_) => self.memory.forget(),
+        }
+        committed
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use crate::change::CatalogChange;
 use crate::contents::{EachSegment, Settings, Since};
 use crate::error::{Result, VaultError};
-use crate::log::{Added, VersionLog};
+use crate::log::{Added, KeptLog, VersionLog};
 use crate::version::{Put, Unreadable, json};
 
 /// So many times another writer may be faster.
@@ -22,6 +22,19 @@ const RACES_MAX: u32 = 10;
 #[derive(Clone)]
 pub struct Catalog<'s> {
     log: VersionLog<'s>,
+}
+
+/// What was read of a catalog: for who [goes on](Catalog::resume) from there later.
+#[derive(Clone)]
+pub struct KeptCatalog {
+    log: KeptLog,
+}
+
+impl KeptCatalog {
+    /// The number of the version.
+    pub const fn version(&self) -> u64 {
+        self.log.version()
+    }
 }
 
 /// What became of changes that were to be committed.
@@ -59,6 +72,28 @@ impl<'s> Catalog<'s> {
     pub fn open(store: &'s dyn Store, clock: &'s dyn Clock, writer: &str) -> Result<Self> {
         let log = VersionLog::open(store, clock, writer)?;
         Ok(Self { log })
+    }
+
+    /// What was read of it.
+    pub fn kept(&self) -> KeptCatalog {
+        KeptCatalog {
+            log: self.log.kept(),
+        }
+    }
+
+    /// Goes on with what was read before, with one request; `None` where another version is the newest
+    /// by now. That it is still there is looked at by whoever commits.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Store`].
+    pub fn resume(
+        store: &'s dyn Store,
+        clock: &'s dyn Clock,
+        kept: &KeptCatalog,
+    ) -> Result<Option<Self>> {
+        let log = VersionLog::resume(store, clock, &kept.log)?;
+        Ok(log.map(|log| Self { log }))
     }
 
     /// The number of the version.

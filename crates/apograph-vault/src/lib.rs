@@ -52,7 +52,7 @@ pub use apograph_manifest as manifest;
 pub use apograph_store as store;
 #[doc(no_inline)]
 pub use apograph_wrap as wrap;
-pub use catalog::{Catalog, Committed, read_before};
+pub use catalog::{Catalog, Committed, KeptCatalog, read_before};
 pub use change::CatalogChange;
 pub use contents::{CatalogSegment, EachSegment, Settings};
 pub use departure::{Departure, Why};

@@ -65,6 +65,23 @@ pub(crate) struct VersionLog<'s> {
     recent: RecentVersions,
 }
 
+/// What was read of a log, without the place that it was read from.
+#[derive(Clone)]
+pub(crate) struct KeptLog {
+    writer: String,
+    newest: VersionStamp,
+    whole: WholeVersion,
+    step: u64,
+    recent: RecentVersions,
+}
+
+impl KeptLog {
+    /// The number of the newest version.
+    pub(crate) const fn version(&self) -> u64 {
+        self.newest.number
+    }
+}
+
 /// What became of a version that was to be added.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Added {
@@ -179,6 +196,39 @@ impl<'s> VersionLog<'s> {
             step: number,
             recent: RecentVersions::of(newer.into_iter().rev()),
         })
+    }
+
+    /// What was read of it.
+    pub(crate) fn kept(&self) -> KeptLog {
+        KeptLog {
+            writer: self.writer.clone(),
+            newest: self.newest,
+            whole: self.whole,
+            step: self.step,
+            recent: self.recent.clone(),
+        }
+    }
+
+    /// A log that was read before; `None` where there is a version more by now.
+    pub(crate) fn resume(
+        store: &'s dyn Store,
+        clock: &'s dyn Clock,
+        kept: &KeptLog,
+    ) -> Result<Option<Self>> {
+        let next = version_name(kept.newest.number + 1)?;
+        if store.size(&next)?.is_some() {
+            return Ok(None);
+        }
+        let kept = kept.clone();
+        Ok(Some(Self {
+            store,
+            clock,
+            writer: kept.writer,
+            newest: kept.newest,
+            whole: kept.whole,
+            step: kept.step,
+            recent: kept.recent,
+        }))
     }
 
     /// The newest version.

@@ -4,21 +4,35 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apograph_operate::capture::{Captured, Options, capture};
 use apograph_operate::{
     Context, Follow, FollowError, FollowEvent, FollowStep, Follower, Repository,
 };
 use apograph_repository::format::{Code, UnixMillis};
 use apograph_repository::io::{Clock, Folder, Mode, RealDisk};
+use apograph_repository::manifest::SegmentContent;
 use apograph_repository::vault::store::FolderStore;
-use apograph_repository::{Location, init, init_vault};
+use apograph_repository::{Location, init, init_vault, merge};
 use apograph_testing::clock::ManualClock;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
-use apograph_testing::store::{FaultyStore, StoreFault};
+use apograph_testing::store::{FaultyStore, RequestKind, StoreFault};
 
 use crate::growing::{Growing, copy};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+/// What a capture asks of a store: whether another one committed, to take the segment, whether it is
+/// whole, to take the version, and whether the one before it is still there.
+const OF_A_CAPTURE: [RequestKind; 8] = [
+    RequestKind::Size,
+    RequestKind::Upload,
+    RequestKind::Write,
+    RequestKind::Write,
+    RequestKind::Finish,
+    RequestKind::Size,
+    RequestKind::Create,
+    RequestKind::Read,
+];
 
 /// A database that is followed, by a clock that nobody waits for.
 struct Scene {
@@ -65,6 +79,18 @@ impl Scene {
 
     fn context(&self) -> Context<'_> {
         by(&self.clock)
+    }
+
+    /// How many commits are in the increments, which have no gap between them.
+    fn commits(&self) -> u64 {
+        let opened = Repository::open(self.location(), Context::default()).expect("opened");
+        assert_eq!(opened.chain().gaps().count(), 0);
+        let entries = opened.chain().entries().iter();
+        let commits = entries.map(|entry| match &entry.content {
+            Some(SegmentContent::Increment(increment)) => increment.commits,
+            _ => 0,
+        });
+        commits.sum()
     }
 
     /// The newest epoch that can be restored.
@@ -115,7 +141,11 @@ fn what_is_new_is_captured_and_what_is_not_opens_no_repository() {
         assert_eq!(follower.is_vault(), Some(true));
         for _ in 0..3 {
             scene.database.commit(now_ms(&clock));
+            let before = scene.store.requests().len();
             assert_eq!(round(&mut follower, &clock), []);
+            let requests = scene.store.requests();
+            let kinds: Vec<_> = requests[before..].iter().map(|it| it.kind).collect();
+            assert_eq!(kinds, OF_A_CAPTURE);
             assert_eq!(scene.newest(), Some(scene.database.epoch()));
         }
         let figures = follower.figures();
@@ -135,6 +165,37 @@ fn what_is_new_is_captured_and_what_is_not_opens_no_repository() {
         let until = until.chain().covered_until();
         assert_eq!(until.map(UnixMillis::get), Some(now_ms(&clock)));
         assert_eq!(follower.figures().captures, 4);
+    }
+}
+
+/// What is known of the vault from one round to the next is not what others made of it.
+#[test]
+fn others_who_commit_in_between_are_seen() {
+    for fixtures in [V1, V2] {
+        let mut scene = Scene::of(fixtures);
+        let clock = scene.clock.clone();
+        let (context, path) = (by(&clock), scene.database.database());
+        let mut follower = Follower::new(scene.follow(), context);
+        round(&mut follower, &clock);
+        let (options, before) = (Options::default(), scene.commits());
+        for turn in 0..8 {
+            scene.database.commit(now_ms(&clock));
+            if turn % 2 == 0 {
+                let captured = capture(&path, scene.location(), &options, context);
+                assert!(
+                    matches!(captured, Ok(Captured::Added { .. })),
+                    "{captured:?}"
+                );
+            }
+            if turn % 4 < 2 {
+                clock.pass(MINUTE);
+                merge(scene.location(), context).expect("merged");
+            }
+            assert_eq!(round(&mut follower, &clock), []);
+            assert_eq!(scene.newest(), Some(scene.database.epoch()));
+        }
+        assert_eq!(follower.figures().captures, 1 + 4);
+        assert_eq!(scene.commits(), before + 8);
     }
 }
 
@@ -193,15 +254,15 @@ fn a_store_that_is_away_is_told_once_and_what_was_committed_meanwhile_comes_afte
     };
     let figures = follower.figures();
     let failures = figures.failures.get(code.as_str()).copied();
-    // It was tried again after 1, 2, 4, 8 and 15 seconds.
-    let lasted = 30 * SECOND;
+    // It was tried again after 1, 2, 4, 8, 15 and 15 seconds.
+    let lasted = 45 * SECOND;
     let expected = FollowEvent::Recovered {
         step: FollowStep::Capture,
         code,
-        failures: 5,
+        failures: 6,
         lasted,
     };
-    assert_eq!((recovered, failures), (expected, Some(5)));
+    assert_eq!((recovered, failures), (expected, Some(6)));
     assert_eq!(seconds * SECOND, lasted);
     assert_eq!(scene.newest(), Some(scene.database.epoch()));
     assert!(figures.failing.is_none() && figures.lag_max >= Some(lasted));
