@@ -125,11 +125,25 @@ impl VaultSegments {
         match *self {}
     }
 
-    pub(crate) fn record(
+    pub(crate) fn found(
         &self,
-        _found: &[VerificationRecord<'_>],
-        _context: Context<'_>,
-    ) -> Result<()> {
+        _marks: Vec<VerificationRecord>,
+        _entries: &[ChainEntry],
+    ) -> FoundChecks {
         match *self {}
+    }
+}
+
+/// There are none.
+pub(crate) struct FoundChecks;
+
+impl FoundChecks {
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "that of a vault can fail"
+    )]
+    pub(crate) fn record(self, _context: Context<'_>) -> Result<()> {
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 
 use apograph_format::UnixMillis;
 use apograph_io::Context;
-use apograph_manifest::{DrillNote, FileName, Level, Unusable};
+use apograph_manifest::{ChainEntry, DrillNote, FileName, Level, Unusable};
 use apograph_vault::{
     Catalog, CatalogChange, Check, SEGMENTS, SegmentDamage, Stored, StoredSegment, VaultError,
     check_objects,
@@ -14,7 +14,7 @@ use apograph_vault::{
 
 use crate::error::Result;
 use crate::segment_defect::SegmentDefect;
-use crate::vault_place::WRITER;
+use crate::vault_place::{VaultPlace, WRITER};
 use crate::vault_segments::{VaultSegments, defect};
 use crate::verification_records::VerificationRecord;
 
@@ -40,7 +40,7 @@ impl VaultSegments {
 
     /// What was found wrong with an entry.
     pub(crate) fn damage(&self, index: usize) -> Option<Unusable> {
-        match self.check(index)?.damage.as_ref()? {
+        match self.check(index)?.damage.as_deref()? {
             SegmentDamage::Missing => Some(Unusable::Missing),
             SegmentDamage::Found { offset, detail } => {
                 Some(Unusable::damaged(*offset, detail.clone()))
@@ -99,19 +99,50 @@ impl VaultSegments {
         Ok(())
     }
 
-    /// Notes in the catalog what a verification found.
-    pub(crate) fn record(
+    /// What a verification found, for its catalog. Nothing else of the vault is in it.
+    pub(crate) fn found(
         &self,
-        found: &[VerificationRecord<'_>],
-        context: Context<'_>,
-    ) -> Result<()> {
-        if !found.iter().any(|found| change(found).is_some()) {
+        marks: Vec<VerificationRecord>,
+        entries: &[ChainEntry],
+    ) -> FoundChecks {
+        let named = marks.into_iter().filter_map(|mark| {
+            let entry = entries.get(mark.index)?;
+            Some((entry.segment.file.clone(), check(&mark)?))
+        });
+        let mut named = named.peekable();
+        let mut found = FoundChecks {
+            place: self.place.clone(),
+            parts: Vec::new(),
+        };
+        while named.peek().is_some() {
+            found
+                .parts
+                .push(named.by_ref().take(RECORDED_AT_ONCE).collect());
+        }
+        found
+    }
+}
+
+/// What a verification found of the segments of a vault.
+pub(crate) struct FoundChecks {
+    place: VaultPlace,
+    /// Each for a version.
+    parts: Vec<Vec<(FileName, Check)>>,
+}
+
+impl FoundChecks {
+    /// Notes it in the catalog.
+    pub(crate) fn record(self, context: Context<'_>) -> Result<()> {
+        if self.parts.is_empty() {
             return Ok(());
         }
         let opened = self.place.open(context.disk);
         let mut catalog = Catalog::open(opened.store(), context.clock, WRITER)?;
-        for found in found.chunks(RECORDED_AT_ONCE) {
-            let changes: Vec<_> = found.iter().filter_map(change).collect();
+        for found in self.parts {
+            let changes = found.into_iter().map(|found| CatalogChange::Verified {
+                checks: vec![found],
+            });
+            let changes: Vec<_> = changes.collect();
             // Whatever another writer changed, the segments were found as they were found.
             catalog.commit(changes.clone(), &mut |_| Some(changes.clone()))?;
         }
@@ -120,17 +151,14 @@ impl VaultSegments {
 }
 
 /// A segment of a version that is not known here says nothing of it.
-fn change(found: &VerificationRecord<'_>) -> Option<CatalogChange> {
-    let check = match &found.unusable {
-        None => Check::sound(found.at, found.level),
-        Some(Unusable::Missing) => Check::damaged(found.at, SegmentDamage::Missing),
+fn check(mark: &VerificationRecord) -> Option<Check> {
+    Some(match mark.unusable.as_deref() {
+        None => Check::sound(mark.at, mark.level),
+        Some(Unusable::Missing) => Check::damaged(mark.at, SegmentDamage::Missing),
         Some(Unusable::Damaged { offset, detail }) => {
             let (offset, detail) = (*offset, detail.to_string());
-            Check::damaged(found.at, SegmentDamage::Found { offset, detail })
+            Check::damaged(mark.at, SegmentDamage::Found { offset, detail })
         }
         Some(_) => return None,
-    };
-    Some(CatalogChange::Verified {
-        checks: vec![(found.segment.file.clone(), check)],
     })
 }

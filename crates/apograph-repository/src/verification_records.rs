@@ -23,9 +23,9 @@ use crate::writer::Writer;
 
 /// What a verification found of a segment.
 #[derive(Debug, Clone)]
-pub struct VerificationRecord<'a> {
-    /// The segment, by the manifest.
-    pub segment: &'a Segment,
+pub struct VerificationRecord {
+    /// The index of its entry in the chain.
+    pub index: usize,
     /// When it was looked at.
     pub at: UnixMillis,
     /// How deep.
@@ -33,7 +33,7 @@ pub struct VerificationRecord<'a> {
     /// Its file, where a change of it from then on would show; `None` in a vault.
     pub stamp: Option<FileStamp>,
     /// Why it cannot be used; `None` where it is sound.
-    pub unusable: Option<Unusable>,
+    pub unusable: Option<Box<Unusable>>,
 }
 
 /// What goes into the record of a segment with a file.
@@ -43,11 +43,11 @@ struct Found<'a> {
     damage: Option<FoundDamage>,
 }
 
-impl<'a> From<&VerificationRecord<'a>> for Found<'a> {
-    fn from(mark: &VerificationRecord<'a>) -> Self {
+impl<'a> Found<'a> {
+    fn of(mark: &VerificationRecord, segment: &'a Segment) -> Self {
         let (at, level) = (mark.at, mark.level);
         let sound = mark.stamp.filter(|_| mark.unusable.is_none());
-        let damage = match (&mark.unusable, mark.stamp) {
+        let damage = match (mark.unusable.as_deref(), mark.stamp) {
             (Some(Unusable::Damaged { offset, detail }), Some(stamp)) => Some(FoundDamage {
                 stamp,
                 at,
@@ -57,7 +57,7 @@ impl<'a> From<&VerificationRecord<'a>> for Found<'a> {
             _ => None,
         };
         Self {
-            segment: mark.segment,
+            segment,
             verification: sound.map(|stamp| Verification::new(stamp, level, at)),
             damage,
         }
@@ -66,7 +66,8 @@ impl<'a> From<&VerificationRecord<'a>> for Found<'a> {
 
 impl Repository {
     /// Puts verification records into `apograph.json`, durably, where that changes anything; those
-    /// of a vault into its catalog.
+    /// of a vault into its catalog, once all that is known of it is out of memory: a catalog takes as
+    /// much again to be written.
     ///
     /// # Errors
     ///
@@ -76,24 +77,32 @@ impl Repository {
     /// [`RepositoryError::Manifest`](crate::RepositoryError::Manifest) and
     /// [`RepositoryError::Io`](crate::RepositoryError::Io). The file is then as it was.
     pub fn record_verifications(
-        &self,
-        marks: &[VerificationRecord<'_>],
+        self,
+        marks: Vec<VerificationRecord>,
         context: Context<'_>,
     ) -> Result<()> {
-        let disk = context.disk;
-        let folder = match (self.folder(), self.vault()) {
-            (_, Some(vault)) => return vault.record(marks, context),
-            (None, None) => return Ok(()),
-            (Some(folder), None) => folder,
+        let entries = self.chain().entries();
+        if let Some(vault) = self.vault() {
+            let found = vault.found(marks, entries);
+            drop(self);
+            return found.record(context);
+        }
+        let Some(folder) = self.folder() else {
+            return Ok(());
         };
-        let found: Vec<_> = marks.iter().map(Found::from).collect();
+        let disk = context.disk;
+        let found = marks.iter().filter_map(|mark| {
+            let entry = entries.get(mark.index)?;
+            Some(Found::of(mark, &entry.segment))
+        });
+        let found: Vec<_> = found.collect();
         let _writer = Writer::lock(folder, context)?;
         let manifest = read_manifest(folder)?.unwrap_or_default();
         let notes = self.notes().ok().flatten();
         let opening = Opening::of(folder, context, true, notes);
         let present = opening.recorded(manifest.segments)?;
         let before = present.verified.records(&present.entries, 0);
-        let after = marked(self, &present, &found);
+        let after = marked(&self, &present, &found);
         if before.eq(after.iter().copied()) {
             return Ok(());
         }

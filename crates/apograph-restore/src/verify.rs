@@ -97,9 +97,9 @@ pub fn verify_and_record(
     let context = lease.context();
     let repository = lease.narrow(Repository::open(&location, context)?);
     let (verified, marks) = verified(&repository, options, context, true)?;
-    let folder = repository.folder();
+    let folder = repository.folder().cloned();
     if folder.is_none() || repository.has_history() || options.only_new {
-        let recorded = repository.record_verifications(&marks, context);
+        let recorded = repository.record_verifications(marks, context);
         recorded.unwrap_or_else(|error| {
             let (monitor, error) = (context.monitor, WithCauses(&error));
             monitor.warn(&format!("what was verified is not recorded: {error}"));
@@ -111,12 +111,12 @@ pub fn verify_and_record(
     Ok(verified)
 }
 
-fn verified<'a>(
-    repository: &'a Repository,
+fn verified(
+    repository: &Repository,
     options: &VerifyOptions,
-    context: Context<'a>,
+    context: Context<'_>,
     notes: bool,
-) -> Result<(Verified, Vec<VerificationRecord<'a>>)> {
+) -> Result<(Verified, Vec<VerificationRecord>)> {
     let entries = repository.chain().entries();
     let is_known = |index: usize| repository.is_verified(index, options.level);
     let is_new = |index: &usize| !(options.only_new && is_known(*index));
@@ -204,19 +204,19 @@ struct Check<'a> {
     level: Level,
     notes: bool,
     context: Context<'a>,
-    found: Mutex<Found<'a>>,
+    found: Mutex<Found>,
 }
 
 /// What was found so far; what is told in order has the number of its entry.
 #[derive(Default)]
-struct Found<'a> {
+struct Found {
     verified: Verified,
     problems: Vec<(usize, Problem)>,
-    marks: Vec<(usize, VerificationRecord<'a>)>,
+    marks: Vec<VerificationRecord>,
     failed: BTreeMap<usize, RestoreError>,
 }
 
-impl<'a> Check<'a> {
+impl Check<'_> {
     fn segment(&self, index: usize, step: Step<'_>) {
         let Some(entry) = self.repository.chain().entries().get(index) else {
             return;
@@ -238,19 +238,18 @@ impl<'a> Check<'a> {
         let read = self.read(step, segment);
         let mut found = self.found();
         let unusable = match &read {
-            Err(WalkError::Unusable(reason)) => Some(reason.clone()),
+            Err(WalkError::Unusable(reason)) => Some(Box::new(reason.clone())),
             _ => None,
         };
         // A file of which it would not show that it was changed again has no record.
         if self.notes && (read.is_err() || stamp.is_some() || !is_file) {
-            let mark = VerificationRecord {
-                segment,
+            found.marks.push(VerificationRecord {
+                index,
                 at,
                 level: self.level,
                 stamp,
                 unusable,
-            };
-            found.marks.push((index, mark));
+            });
         }
         let error = match read {
             Ok((bytes, walked)) => {
@@ -298,23 +297,22 @@ impl<'a> Check<'a> {
         Ok((length as u64, walked))
     }
 
-    fn found(&self) -> MutexGuard<'_, Found<'a>> {
+    fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<'a> Found<'a> {
+impl Found {
     /// The same in the order of the entries.
-    fn in_order(mut self) -> Result<(Verified, Vec<VerificationRecord<'a>>)> {
+    fn in_order(mut self) -> Result<(Verified, Vec<VerificationRecord>)> {
         if let Some((_, error)) = self.failed.pop_first() {
             return Err(error);
         }
         self.problems.sort_by_key(|(index, _)| *index);
-        self.marks.sort_by_key(|(index, _)| *index);
+        self.marks.sort_by_key(|mark| mark.index);
         let problems = self.problems.into_iter().map(|(_, problem)| problem);
         self.verified.problems = problems.collect();
-        let marks = self.marks.into_iter().map(|(_, mark)| mark);
-        Ok((self.verified, marks.collect()))
+        Ok((self.verified, self.marks))
     }
 }
 

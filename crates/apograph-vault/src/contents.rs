@@ -260,9 +260,10 @@ impl Since {
         each(CatalogSegment::Left(segment, departure))
     }
 
-    fn checked(&self, mut segment: StoredSegment) -> StoredSegment {
-        if let Some(check) = self.checks.get(segment.name()) {
-            segment.check = Some(check.clone().after(segment.check.as_ref()));
+    /// A segment is handed on once: what was found of it is not needed any more.
+    fn checked(&mut self, mut segment: StoredSegment) -> StoredSegment {
+        if let Some(check) = self.checks.remove(segment.name()) {
+            segment.check = Some(check.after(segment.check.as_ref()));
         }
         segment
     }

@@ -265,7 +265,7 @@ pub struct Check {
     pub frames_at: Option<UnixMillis>,
     /// What was wrong; `None` where nothing was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub damage: Option<SegmentDamage>,
+    pub damage: Option<Box<SegmentDamage>>,
 }
 
 /// What was found wrong with a segment.
@@ -295,12 +295,12 @@ impl Check {
     }
 
     /// A segment in which something was wrong.
-    pub const fn damaged(at: UnixMillis, damage: SegmentDamage) -> Self {
+    pub fn damaged(at: UnixMillis, damage: SegmentDamage) -> Self {
         Self {
             at,
             files_at: None,
             frames_at: None,
-            damage: Some(damage),
+            damage: Some(Box::new(damage)),
         }
     }
 
