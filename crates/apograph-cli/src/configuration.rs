@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use apograph_format::Code;
-use apograph_operate::{Follow, Limits};
+use apograph_operate::{Follow, Limits, Policy};
 use apograph_repository::Location;
 use serde::Deserialize;
 use toml::Spanned;
@@ -54,6 +54,15 @@ struct WrittenDatabase {
     recipient: Vec<String>,
     #[serde(default)]
     recipients_file: Vec<PathBuf>,
+    keep_within: Option<Spanned<String>>,
+    #[serde(default)]
+    keep_last: usize,
+    #[serde(default)]
+    keep_daily: usize,
+    #[serde(default)]
+    keep_weekly: usize,
+    #[serde(default)]
+    keep_monthly: usize,
     max_lag: Option<Spanned<String>>,
     max_age: Option<Spanned<String>>,
     max_unverified: Option<Spanned<String>>,
@@ -130,11 +139,19 @@ impl Source<'_> {
             .write(&opened)
             .map_err(|failure| of_repository(failure.message()))?;
         let full_every = self.value(written.full_every.as_ref(), duration)?;
+        let policy = Policy {
+            within: self.value(written.keep_within.as_ref(), duration)?,
+            last: written.keep_last,
+            daily: written.keep_daily,
+            weekly: written.keep_weekly,
+            monthly: written.keep_monthly,
+        };
         let follow = Follow {
             database: base.join(written.path),
             repository,
             every: self.value(written.every.as_ref(), every)?,
             full_every: Some(full_every.unwrap_or(FULL_EVERY)),
+            retention: (policy != Policy::default()).then_some(policy),
         };
         let limits = Limits {
             lag: self.value(written.max_lag.as_ref(), duration)?,

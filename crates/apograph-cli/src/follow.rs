@@ -79,6 +79,7 @@ fn configured(asked: &FollowOf) -> Result<Configuration, Failure> {
                 repository,
                 every: asked.every,
                 full_every: Some(asked.full_every),
+                retention: None,
             };
             Ok(Configuration {
                 metrics_file: asked.metrics_file.clone(),
@@ -270,13 +271,16 @@ fn merge(watch: &Watch<'_>, context: Context<'_>) {
         monitor: &monitor,
         ..context
     };
-    let mut merger = Merger::new(watch.follow.repository.clone(), context);
+    let mut merger = Merger::new(&watch.follow, context);
     let is_over = || watch.state().ended.is_some() || watch.ending.is_asked();
     while !is_over() {
-        let is_vault = watch.state().is_vault;
+        let (is_vault, last_full) = {
+            let state = watch.state();
+            (state.is_vault, state.figures.last_full)
+        };
         match is_vault {
             Some(false) => return,
-            Some(true) => merger.round(&mut |event| watch.tell(&Told::Event(&event))),
+            Some(true) => merger.round(last_full, &mut |event| watch.tell(&Told::Event(&event))),
             None => {}
         }
         context.clock.wait(10 * PAUSE);
@@ -289,6 +293,8 @@ impl From<FollowError> for Failure {
         match error {
             FollowError::Capture(error) => error.into(),
             FollowError::Repository(error) => error.into(),
+            other @ FollowError::NotPruned { .. } => Self::new(code, other.to_string())
+                .hinting("leave the rules out, or name a vault: `apograph init VAULT --vault`"),
             other => Self::new(code, other.to_string()).hinting(
                 "`--every 5m` or more; or a vault: `apograph init VAULT --vault`, to which \
                  `apograph copy` brings what is there",

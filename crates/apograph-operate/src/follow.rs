@@ -22,6 +22,7 @@ use apograph_repository::{Location, Repository, RepositoryError, VaultWriter};
 
 use crate::follow_event::{FollowError, FollowEvent, FollowStep, Hear};
 use crate::follow_figures::FollowFigures;
+use crate::retention::Policy;
 use crate::status::since;
 use crate::trouble::{Trouble, fail, succeed};
 
@@ -51,6 +52,9 @@ pub struct Follow {
     /// How old the last full backup may become; `None` where none is taken but the first one, and
     /// where the chain does not go on.
     pub full_every: Option<Duration>,
+    /// What stays of a vault after each full backup; `None` where all does. Nothing is pruned in a
+    /// folder.
+    pub retention: Option<Policy>,
 }
 
 /// Who follows a database. It keeps in memory what it saw last.
@@ -123,6 +127,10 @@ impl<'a> Follower<'a> {
             _ => {}
         }
         let is_vault = repository.folder().is_none();
+        if !is_vault && self.follow.retention.is_some() {
+            let repository = location.to_string();
+            return Err(FollowError::NotPruned { repository });
+        }
         let every = match (is_vault, *every) {
             (false, Some(every)) if every < EVERY_IN_FOLDER => {
                 return Err(FollowError::TooOften {

@@ -46,6 +46,13 @@ pub enum FollowEvent {
         /// From the first time on.
         lasted: Duration,
     },
+    /// Segments that no rule keeps have left the vault.
+    Pruned {
+        /// How many.
+        segments: u64,
+        /// The bytes of their objects.
+        bytes: u64,
+    },
     /// Increments of the vault were merged, or objects deleted.
     #[cfg(feature = "vault")]
     Merged(Compaction),
@@ -58,6 +65,8 @@ pub enum FollowStep {
     Capture,
     /// To merge what was captured.
     Merge,
+    /// To remove what no rule keeps.
+    Prune,
 }
 
 impl FollowStep {
@@ -66,6 +75,7 @@ impl FollowStep {
         match self {
             Self::Capture => "capture",
             Self::Merge => "merge",
+            Self::Prune => "prune",
         }
     }
 }
@@ -83,6 +93,12 @@ pub enum FollowError {
     /// The repository cannot be read.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// Segments are removed from vaults alone.
+    #[error("{repository} is a repository in a folder, from which nothing is removed")]
+    NotPruned {
+        /// The repository.
+        repository: String,
+    },
     /// A repository in a folder cannot hold that many backups.
     #[error(
         "{repository} is a repository in a folder, into which a capture goes every {} s at most: its \
@@ -102,7 +118,7 @@ impl FollowError {
         match self {
             Self::Capture(error) => error.code(),
             Self::Repository(error) => error.code(),
-            Self::TooOften { .. } => Code::Usage,
+            Self::TooOften { .. } | Self::NotPruned { .. } => Code::Usage,
         }
     }
 

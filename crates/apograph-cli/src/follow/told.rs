@@ -80,6 +80,13 @@ fn text(follow: &Follow, told: &Told<'_>) -> Option<(String, bool)> {
         Told::Event(FollowEvent::Full { segment, why }) => {
             (format!("took a full backup, {segment}: {why}"), false)
         }
+        Told::Event(FollowEvent::Pruned { segments, bytes }) => {
+            let (segments, size) = (display::count(*segments, "segment"), display::size(*bytes));
+            (
+                format!("removed {segments} that no rule keeps, {size}"),
+                false,
+            )
+        }
         Told::Event(FollowEvent::Failed {
             step,
             code,
@@ -135,6 +142,11 @@ fn object(follow: &Follow, told: &Told<'_>, now: &str) -> Option<Value> {
             put("event", json!("full"));
             put("segment", json!(segment.as_str()));
             put("why", json!(why));
+        }
+        Told::Event(FollowEvent::Pruned { segments, bytes }) => {
+            put("event", json!("pruned"));
+            put("segments", json!(segments));
+            put("stored_bytes", json!(bytes));
         }
         Told::Event(FollowEvent::Failed {
             step,

@@ -15,6 +15,8 @@ const CONFIGURATION: &str = r#"metrics-file = "all.prom"
 [[database]]
 path = "people.grafeo"
 repository = "v"
+keep-within = "30d"
+keep-weekly = 8
 max-lag = "15m"
 max-age = "26h"
 
@@ -77,6 +79,14 @@ fn a_configuration_is_checked_and_nothing_is_written() {
     let list = said(&folder, "list v --json");
     assert!(list.1.contains("\"segments\":[]"), "{}", list.1);
 
+    // Nothing is removed from a folder, so rules for one are a mistake.
+    let file = folder.path().join("apograph.toml");
+    fs::write(&file, format!("{CONFIGURATION}keep-last = 2\n")).unwrap();
+    let output = run(&folder, "check-config FILE --json");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(object(&output)["databases"][1]["code"], json!("usage"));
+    fs::write(&file, CONFIGURATION).unwrap();
+
     // What cannot be opened is told, and the others too.
     fs::remove_dir_all(folder.path().join("v")).unwrap();
     let output = run(&folder, "check-config FILE --json");
@@ -92,19 +102,21 @@ fn a_mistake_in_the_file_is_told_with_its_line_and_key() {
     let folder = place();
     let file = folder.path().join("apograph.toml");
     for (from, to, line, words) in [
-        ("max-lag", "max-lagg", 6, "unknown field `max-lagg`"),
-        ("every = \"10m\"", "every = 10", 12, "`every = 10`"),
+        ("max-lag", "max-lagg", 8, "unknown field `max-lagg`"),
+        ("every = \"10m\"", "every = 10", 14, "`every = 10`"),
         (
             "\"10m\"",
             "\"10\"",
-            12,
+            14,
             "`every = \"10\"`: it is a number with a unit",
         ),
-        ("\"10m\"", "\"0s\"", 12, "it is a second at least"),
-        ("\"7d\"", "\"a week\"", 13, "`full-every = \"a week\"`"),
-        ("other/r", "sftp://host/r", 11, "sftp:// is not supported"),
-        ("\"other/r\"", "\"v\"", 11, "is that of another database"),
+        ("\"10m\"", "\"0s\"", 14, "it is a second at least"),
+        ("\"7d\"", "\"a week\"", 15, "`full-every = \"a week\"`"),
+        ("other/r", "sftp://host/r", 13, "sftp:// is not supported"),
+        ("\"other/r\"", "\"v\"", 13, "is that of another database"),
         ("repository = \"v\"\n", "", 3, "missing field `repository`"),
+        ("weekly = 8", "weekly = -8", 7, "`keep-weekly = -8`"),
+        ("\"30d\"", "\"30\"", 6, "it is a number with a unit"),
         ("metrics-file", "retention", 1, "unknown field `retention`"),
         ("path = \"people", "path = people", 4, "line 4"),
     ] {

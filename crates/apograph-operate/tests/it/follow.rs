@@ -74,6 +74,7 @@ impl Scene {
             repository: self.location(),
             every: None,
             full_every: None,
+            retention: None,
         }
     }
 
@@ -418,6 +419,7 @@ fn a_folder_takes_a_capture_every_five_minutes_and_no_more() {
         repository: repository.clone().into(),
         every: Some(MINUTE),
         full_every: None,
+        retention: None,
     };
     let mut follower = Follower::new(follow.clone(), context);
     let refused = follower.open(&mut |_| ());
@@ -452,6 +454,7 @@ fn a_mistake_is_an_error_at_once() {
             repository: database.path(repository).into(),
             every: None,
             full_every: None,
+            retention: None,
         };
         let mut follower = Follower::new(follow, Context::default());
         let error = follower.open(&mut |_| ()).expect_err("a mistake");
