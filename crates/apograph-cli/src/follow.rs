@@ -30,6 +30,8 @@ use crate::session::{Report, Session};
 
 /// How often it is looked how the threads are.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often systemd is told that all of them are at work.
+const BEAT_EVERY: Duration = Duration::from_secs(1);
 /// Systemd waits for so much longer while a store is away.
 const EXTENSION: &str = "EXTEND_TIMEOUT_USEC=60000000";
 /// The exit status where not all was captured.
@@ -120,7 +122,7 @@ impl Supervisor<'_> {
                 scope.spawn(move || follow(watch, context, exits_at_mistake));
                 scope.spawn(move || merge(watch, context));
             }
-            let mut status = String::new();
+            let (mut status, mut next_beat) = (String::new(), Duration::ZERO);
             while watches.iter().any(|watch| watch.state().ended.is_none()) {
                 if self.ending.is_asked() && next.is_none() && !is_told {
                     notifier.say("STOPPING=1");
@@ -131,9 +133,10 @@ impl Supervisor<'_> {
                     is_ready = true;
                 }
                 // All of them, since one that hangs would not be noticed beside the others.
-                if watches.iter().all(Watch::was_at_work) {
+                let now = context.clock.running();
+                if now >= next_beat && watches.iter().all(Watch::was_at_work) {
                     notifier.say(if is_ready { "WATCHDOG=1" } else { EXTENSION });
-                    watches.iter().for_each(Watch::forget_work);
+                    next_beat = now + BEAT_EVERY;
                 }
                 let now = stands(watches);
                 if now != status {

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use apograph_io::Monitor;
 use apograph_operate::{Follow, FollowFigures};
@@ -12,6 +13,8 @@ use super::ending::Ending;
 use super::told::{Teller, Told};
 use crate::failure::Failure;
 
+/// A request to a store, with all that is tried again, takes less.
+const HELD_UP_MAX: Duration = Duration::from_secs(10 * 60);
 /// So many different warnings are remembered.
 const WARNINGS_MAX: usize = 1_000;
 
@@ -21,7 +24,8 @@ pub(crate) struct Watch<'a> {
     pub(crate) ending: &'a Ending<'a>,
     pub(crate) teller: &'a Teller<'a>,
     state: Mutex<State>,
-    is_alive: AtomicBool,
+    /// When something was done last, in milliseconds.
+    worked_at: AtomicU64,
     warned: Mutex<HashSet<String>>,
 }
 
@@ -51,7 +55,9 @@ impl<'a> Watch<'a> {
             ending,
             teller,
             state: Mutex::default(),
-            is_alive: AtomicBool::new(false),
+            worked_at: AtomicU64::new(
+                u64::try_from(teller.clock.running().as_millis()).unwrap_or(u64::MAX),
+            ),
             warned: Mutex::default(),
         }
     }
@@ -66,16 +72,20 @@ impl<'a> Watch<'a> {
 
     /// Something was done.
     pub(crate) fn is_at_work(&self) {
-        self.is_alive.store(true, Ordering::Relaxed);
+        self.worked_at.store(self.running_ms(), Ordering::Relaxed);
     }
 
-    /// Whether something was done since [`forget_work`](Watch::forget_work).
+    /// Whether something was done a short while ago. A store that does not answer may hold it up for
+    /// minutes.
     pub(crate) fn was_at_work(&self) -> bool {
-        self.is_alive.load(Ordering::Relaxed)
+        let since = self
+            .running_ms()
+            .saturating_sub(self.worked_at.load(Ordering::Relaxed));
+        Duration::from_millis(since) < HELD_UP_MAX
     }
 
-    pub(crate) fn forget_work(&self) {
-        self.is_alive.store(false, Ordering::Relaxed);
+    fn running_ms(&self) -> u64 {
+        u64::try_from(self.teller.clock.running().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Tells something of it.

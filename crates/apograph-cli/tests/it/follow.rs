@@ -33,6 +33,12 @@ impl Service {
             .current_dir(folder.path())
             .args(words.split(' '))
             .env("NOTIFY_SOCKET", path)
+            // A store at which nobody listens.
+            .env("AWS_ENDPOINT", "http://127.0.0.1:1")
+            .env("AWS_ALLOW_HTTP", "true")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "nobody")
+            .env("AWS_SECRET_ACCESS_KEY", "nobody")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -206,4 +212,28 @@ fn a_mistake_is_an_error_at_once() {
         assert!(err.starts_with("error: "), "{err}");
     }
     assert!(!Path::new("nowhere").exists());
+}
+
+/// A store that is away at the start is waited for: systemd hears that it takes longer.
+#[cfg(feature = "cloud")]
+#[test]
+fn a_store_that_is_away_at_the_start_is_waited_for() {
+    let folder = database("v1");
+    let words = "follow people.grafeo --repo s3://nowhere/people --json";
+    let mut service = Service::start(&folder, words);
+    for _ in 0..3 {
+        let said = service.hear("EXTEND_TIMEOUT_USEC=");
+        assert!(!said.contains("READY"), "{said}");
+    }
+    let begun = Instant::now();
+    service.signal(Signal::TERM);
+    let heard = service.heard.join(" ");
+    let (exit, out, err) = service.end();
+    assert!(begun.elapsed() < Duration::from_secs(13));
+    assert_eq!(exit, Some(1), "{out} {err}");
+    assert!(!heard.contains("READY"), "{heard}");
+    assert!(
+        out.lines().all(|line| line.contains("\"event\":\"")),
+        "{out}"
+    );
 }
