@@ -15,6 +15,7 @@ use toml::Spanned;
 
 use crate::args::{IdentityArgs, RecipientArgs, duration, every, location};
 use crate::failure::Failure;
+use crate::heartbeat::Heartbeat;
 use crate::keys::read;
 
 /// How old a full backup becomes, where nothing else is said.
@@ -31,6 +32,8 @@ pub(crate) struct Configured {
     pub(crate) follow: Follow,
     /// What must not be passed.
     pub(crate) limits: Limits,
+    /// What is fetched after a success.
+    pub(crate) heartbeat: Option<Heartbeat>,
 }
 
 /// The file as it is written.
@@ -63,6 +66,7 @@ struct WrittenDatabase {
     keep_weekly: usize,
     #[serde(default)]
     keep_monthly: usize,
+    heartbeat: Option<Spanned<String>>,
     max_lag: Option<Spanned<String>>,
     max_age: Option<Spanned<String>>,
     max_unverified: Option<Spanned<String>>,
@@ -158,7 +162,13 @@ impl Source<'_> {
             age: self.value(written.max_age.as_ref(), duration)?,
             unverified: self.value(written.max_unverified.as_ref(), duration)?,
         };
-        Ok((Configured { follow, limits }, at))
+        let heartbeat = self.value(written.heartbeat.as_ref(), Heartbeat::parse)?;
+        let configured = Configured {
+            follow,
+            limits,
+            heartbeat,
+        };
+        Ok((configured, at))
     }
 
     fn value<T>(

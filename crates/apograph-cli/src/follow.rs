@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use apograph_format::Code;
-use apograph_io::Context;
+use apograph_io::{Clock, Context};
 use apograph_operate::{Follow, FollowError, FollowEvent, Follower, Limits, Merger};
 
 use self::ending::Ending;
@@ -25,6 +25,7 @@ use self::watch::{Capturing, MergeMonitor, Watch};
 use crate::args::FollowOf;
 use crate::configuration::{Configuration, Configured};
 use crate::failure::Failure;
+use crate::heartbeat::{self, Heartbeat};
 use crate::interrupt::Interrupt;
 use crate::session::{Report, Session};
 
@@ -52,8 +53,8 @@ pub(crate) fn run(
     };
     loop {
         let ending = Ending::new(interrupt, clock);
-        let follows = configuration.databases.into_iter().map(|it| it.follow);
-        let watches = follows.map(|follow| Watch::new(follow, &ending, &teller));
+        let databases = configuration.databases.into_iter();
+        let watches = databases.map(|configured| Watch::new(configured, &ending, &teller));
         let watches: Vec<_> = watches.collect();
         let metrics = configuration.metrics_file.as_deref();
         let supervisor = Supervisor {
@@ -66,7 +67,7 @@ pub(crate) fn run(
         let metrics = metrics.map(|path| MetricsFile::new(path, session.context));
         match supervisor.follow_all(&watches, metrics) {
             Some(next) => configuration = next,
-            None => return ended(&watches),
+            None => return ended(&watches, asked.config.is_none()),
         }
     }
 }
@@ -88,6 +89,7 @@ fn configured(asked: &FollowOf) -> Result<Configuration, Failure> {
                 databases: vec![Configured {
                     follow,
                     limits: Limits::default(),
+                    heartbeat: asked.heartbeat.clone(),
                 }],
             })
         }
@@ -121,6 +123,9 @@ impl Supervisor<'_> {
             for watch in watches {
                 scope.spawn(move || follow(watch, context, exits_at_mistake));
                 scope.spawn(move || merge(watch, context));
+                if let Some(heartbeat) = &watch.heartbeat {
+                    scope.spawn(move || beat(watch, heartbeat, context.clock));
+                }
             }
             let (mut status, mut next_beat) = (String::new(), Duration::ZERO);
             while watches.iter().any(|watch| watch.state().ended.is_none()) {
@@ -186,13 +191,13 @@ impl Supervisor<'_> {
     }
 }
 
-/// How they ended.
-fn ended(watches: &[Watch<'_>]) -> Result<Report, Failure> {
+/// How they ended. Where there is one alone that was never opened, its error is that of the command.
+fn ended(watches: &[Watch<'_>], is_alone: bool) -> Result<Report, Failure> {
     let mut exit = 0;
     for watch in watches {
         let mut state = watch.state();
         match state.ended.take() {
-            Some(Err(failure)) if state.is_vault.is_none() => return Err(failure),
+            Some(Err(failure)) if is_alone && state.is_vault.is_none() => return Err(failure),
             Some(Err(_)) => exit = NOT_ALL,
             _ => {}
         }
@@ -287,6 +292,21 @@ fn merge(watch: &Watch<'_>, context: Context<'_>) {
             None => {}
         }
         context.clock.wait(10 * PAUSE);
+    }
+}
+
+/// Fetches an address after each success, and never without one.
+fn beat(watch: &Watch<'_>, heartbeat: &Heartbeat, clock: &dyn Clock) {
+    let (mut heard, mut next) = (None, Duration::ZERO);
+    while watch.state().ended.is_none() && !watch.ending.is_asked() {
+        let success = watch.state().figures.last_success;
+        if success > heard && clock.running() >= next {
+            (heard, next) = (success, clock.running() + heartbeat::BEAT_EVERY);
+            if let Err(error) = heartbeat.beat() {
+                watch.warn(&format!("nobody heard the heartbeat: {error}"));
+            }
+        }
+        clock.wait(PAUSE);
     }
 }
 

@@ -14,6 +14,7 @@ mod display;
 mod drill;
 mod failure;
 mod follow;
+mod heartbeat;
 mod init;
 mod inspect;
 mod interrupt;

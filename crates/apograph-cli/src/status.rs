@@ -52,7 +52,7 @@ pub(crate) fn run(session: &Session<'_>, args: &StatusOf) -> Result<Report, Fail
 fn of_all(session: &Session<'_>, args: &StatusOf, configuration: &Configuration) -> Report {
     let (mut text, mut objects, mut exit) = (String::new(), Vec::new(), 0);
     let mut metrics = Exposition::default();
-    for Configured { follow, limits } in &configuration.databases {
+    for Configured { follow, limits, .. } in &configuration.databases {
         let (database, repository) = (&follow.database, &follow.repository);
         let found = Found::of(repository, Some(database), *limits, session);
         let mut object = match &found {

@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::values::{duration, every, repository};
 use super::{IdentityArgs, Limits, RecipientArgs};
+use crate::heartbeat::Heartbeat;
 
 /// Check a configuration: what `follow` would do by it, and whether it can
 ///
@@ -38,7 +39,7 @@ pub(crate) struct FollowOf {
     #[arg(short, long, value_name = "REPO", value_parser = repository(), required_unless_present = "config")]
     pub(crate) repo: Option<Location>,
     /// Follow what a file names, which SIGHUP reads again
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "repo", "every", "full_every", "metrics_file", "identity", "recipient", "recipients_file"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["database", "repo", "every", "full_every", "metrics_file", "heartbeat", "identity", "recipient", "recipients_file"])]
     pub(crate) config: Option<PathBuf>,
     /// The time between two captures [default: 1s into a vault, 5m into a folder, which is the
     /// shortest there]
@@ -50,6 +51,9 @@ pub(crate) struct FollowOf {
     /// Write the figures for Prometheus to a file, which is replaced each time
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics_file: Option<PathBuf>,
+    /// Fetch an address after a capture, or the proof that nothing is new; once a minute at most
+    #[arg(long, value_name = "URL", value_parser = Heartbeat::parse)]
+    pub(crate) heartbeat: Option<Heartbeat>,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]

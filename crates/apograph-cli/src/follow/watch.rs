@@ -11,7 +11,9 @@ use apograph_operate::{Follow, FollowFigures};
 
 use super::ending::Ending;
 use super::told::{Teller, Told};
+use crate::configuration::Configured;
 use crate::failure::Failure;
+use crate::heartbeat::Heartbeat;
 
 /// A request to a store, with all that is tried again, takes less.
 const HELD_UP_MAX: Duration = Duration::from_secs(10 * 60);
@@ -21,6 +23,7 @@ const WARNINGS_MAX: usize = 1_000;
 /// A database that is followed.
 pub(crate) struct Watch<'a> {
     pub(crate) follow: Follow,
+    pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) ending: &'a Ending<'a>,
     pub(crate) teller: &'a Teller<'a>,
     state: Mutex<State>,
@@ -49,9 +52,14 @@ impl State {
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(follow: Follow, ending: &'a Ending<'a>, teller: &'a Teller<'a>) -> Self {
+    pub(crate) fn new(
+        configured: Configured,
+        ending: &'a Ending<'a>,
+        teller: &'a Teller<'a>,
+    ) -> Self {
         Self {
-            follow,
+            follow: configured.follow,
+            heartbeat: configured.heartbeat,
             ending,
             teller,
             state: Mutex::default(),
@@ -123,7 +131,7 @@ impl Monitor for MergeMonitor<'_> {
 
 impl Watch<'_> {
     /// Each warning is told once.
-    fn warn(&self, message: &str) {
+    pub(crate) fn warn(&self, message: &str) {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.len() < WARNINGS_MAX && warned.insert(message.to_owned()) {
             drop(warned);

@@ -200,3 +200,38 @@ fn the_databases_of_a_file_are_followed_in_one_process_and_it_is_read_again() {
     assert_eq!(output.status.code(), Some(10), "{text}");
     assert_eq!(text.matches("Alert: ").count(), 1, "{text}");
 }
+
+/// A heartbeat comes after a success, and not without one.
+#[cfg(feature = "heartbeat")]
+#[test]
+fn a_heartbeat_is_heard_after_a_success_alone() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heard = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(&stream).read_line(&mut line).unwrap();
+        (&stream)
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+        line
+    });
+    let folder = place();
+    fs::remove_dir_all(folder.path().join("v")).unwrap();
+    let text = CONFIGURATION.replace("keep-within = \"30d\"\nkeep-weekly = 8\n", "");
+    let key = |path: &str| format!("heartbeat = \"http://{address}/{path}\"\n");
+    let text = text.replacen("max-lag", &format!("{}max-lag", key("fails")), 1);
+    let text = format!("{text}{}", key("works"));
+    fs::write(folder.path().join("apograph.toml"), text).unwrap();
+    let mut service = Service::start(&folder, "follow --config apograph.toml --json");
+    service.hear("READY=1");
+    assert_eq!(heard.join().unwrap(), "GET /works HTTP/1.1\r\n");
+    service.signal(Signal::TERM);
+    let (exit, out, _) = service.end();
+    // One of them has no vault.
+    assert_eq!(exit, Some(1));
+    assert!(!out.contains("heartbeat"), "{out}");
+}
