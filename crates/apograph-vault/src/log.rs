@@ -16,16 +16,18 @@
 //! version is whole: where none is, N was created in time, and its writer slept since. Whoever loses a
 //! race for N looks in the same way before it goes on from there.
 
+use std::io::Read;
 use std::time::Duration;
 
 use apograph_format::UnixMillis;
-use apograph_io::{Clock, random};
+use apograph_io::{Clock, Context, random};
 use apograph_manifest::Nonce;
 use apograph_store::{Created, ObjectName, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
 use crate::head::has_head;
+use crate::object_streams::ObjectReader;
 use crate::recent::{NotRead, Recent, RecentVersions};
 use crate::sha256::Sha256;
 use crate::version::{
@@ -40,6 +42,10 @@ const WHOLE_AFTER: u64 = 1024;
 /// So long a version is kept that no new reader needs, and what has left the chain: who opened it may
 /// still be reading. By the clock of the store.
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
+/// A whole version of at most so many bytes is read in one piece.
+const IN_MEMORY_BYTES: u64 = 4 << 20;
+/// What is wrong with a version that has another hash than it has to have.
+const ANOTHER: &str = "a later version names another one";
 /// The hint says which version there is at least.
 const HINT: &str = "catalog/latest";
 const HINT_MAX_BYTES: u64 = 1 << 10;
@@ -255,10 +261,44 @@ impl<'s> VersionLog<'s> {
 
     /// Hands on the changes of the last whole version, in order.
     pub(crate) fn for_each_of_whole(&self, each: &mut Put<'_>) -> Result<()> {
-        let number = self.whole.number;
-        let bytes = fetch(self.store, number, Some(self.whole.sha256))?;
-        let unreadable = |error| unreadable(self.store, number, error);
-        let mut reader = VersionReader::open(&bytes).map_err(unreadable)?;
+        let WholeVersion { number, sha256, .. } = self.whole;
+        let name = version_name(number)?;
+        let read = self.store.read(&name, IN_MEMORY_BYTES);
+        if let Err(StoreError::TooLarge { .. }) = read {
+            return self.for_each_of_large(&name, each);
+        }
+        let bytes = of_hash(self.store, number, Some(sha256), read?)?;
+        self.for_each_line(VersionReader::open(&bytes), each)
+    }
+
+    /// The same where it is so large that it is not in memory beside what is made of it. Only at its
+    /// end it is known to be the right one: what was handed on counts for nothing after an error.
+    fn for_each_of_large(&self, name: &ObjectName, each: &mut Put<'_>) -> Result<()> {
+        let (store, WholeVersion { number, sha256, .. }) = (self.store, self.whole);
+        let size_bytes = store.size(name)?;
+        let size_bytes = size_bytes.ok_or_else(|| damaged(store, number, "it is missing"))?;
+        if size_bytes > VERSION_MAX_BYTES {
+            return Err(damaged(store, number, "it is too large for one"));
+        }
+        let mut object = ObjectReader::open(store, name, size_bytes, Context::default());
+        let read = self.for_each_line(VersionReader::of(&mut object, size_bytes), each);
+        if let Some(error) = object.error.take() {
+            return Err(error);
+        }
+        object.sum_rest()?;
+        if object.finish() != sha256 {
+            return Err(damaged(store, number, ANOTHER));
+        }
+        read
+    }
+
+    fn for_each_line<R: Read>(
+        &self,
+        reader: std::result::Result<VersionReader<R>, Unreadable>,
+        each: &mut Put<'_>,
+    ) -> Result<()> {
+        let unreadable = |error| unreadable(self.store, self.whole.number, error);
+        let mut reader = reader.map_err(unreadable)?;
         while let Some(line) = reader.repeated().map_err(unreadable)? {
             each(&line)?;
         }
@@ -577,9 +617,19 @@ fn read(
 
 fn fetch(store: &dyn Store, number: u64, sha256: Option<Sha256>) -> Result<Vec<u8>> {
     let bytes = store.read(&version_name(number)?, VERSION_MAX_BYTES)?;
+    of_hash(store, number, sha256, bytes)
+}
+
+/// The bytes of a version that have to be there, and to have a hash.
+fn of_hash(
+    store: &dyn Store,
+    number: u64,
+    sha256: Option<Sha256>,
+    bytes: Option<Vec<u8>>,
+) -> Result<Vec<u8>> {
     let bytes = bytes.ok_or_else(|| damaged(store, number, "it is missing"))?;
     if sha256.is_some_and(|sha256| sha256 != Sha256::of(&bytes)) {
-        return Err(damaged(store, number, "a later version names another one"));
+        return Err(damaged(store, number, ANOTHER));
     }
     Ok(bytes)
 }

@@ -4,7 +4,7 @@
 //! them that it repeats, and how many those are. So it is known to be whole, and whoever lost a race
 //! reads what the winner changed from its front. FORMAT.md has it ("Catalog version").
 
-use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use apograph_format::UnixMillis;
 use apograph_manifest::Nonce;
@@ -163,7 +163,7 @@ pub(crate) fn encode(
     })?;
     put(&json(&End { repeated: count }))?;
     let bytes = out.finish().map_err(impossible)?;
-    if taken > plain_max(bytes.len()) {
+    if taken > plain_max(bytes.len() as u64) {
         return Err(impossible(io::Error::other(
             "it would be too long to be read",
         )));
@@ -209,18 +209,25 @@ pub(crate) enum Unreadable {
 }
 
 /// A version that is read line by line.
-pub(crate) struct VersionReader<'a> {
+pub(crate) struct VersionReader<R> {
     pub(crate) head: Head,
     /// Its own changes.
     pub(crate) own: Vec<Box<str>>,
-    lines: Lines<'a>,
+    lines: Lines<R>,
     repeated: u64,
 }
 
-impl<'a> VersionReader<'a> {
+impl<'a> VersionReader<&'a [u8]> {
     /// Reads the front of an object.
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Self, Unreadable> {
-        let mut lines = Lines::of(bytes)?;
+        Self::of(bytes, bytes.len() as u64)
+    }
+}
+
+impl<R: Read> VersionReader<R> {
+    /// Reads the front of an object of so many bytes.
+    pub(crate) fn of(object: R, size_bytes: u64) -> Result<Self, Unreadable> {
+        let mut lines = Lines::of(object, size_bytes)?;
         let first = lines.next()?.ok_or(Unreadable::Damaged)?;
         let head = decode_head(&first)?;
         let mut own = Vec::new();
@@ -283,27 +290,27 @@ fn decode_head(line: &str) -> Result<Head, Unreadable> {
     }
 }
 
-struct Lines<'a> {
-    reader: BufReader<Decoder<'a, BufReader<Cursor<&'a [u8]>>>>,
+struct Lines<R> {
+    reader: BufReader<Decoder<'static, BufReader<R>>>,
     /// What the lines that are to come may take.
     left: u64,
 }
 
 /// What the lines of an object of so many bytes may take.
-const fn plain_max(packed: usize) -> u64 {
-    (packed as u64).saturating_mul(PLAIN_PER_BYTE) + LINE_MAX_BYTES
+const fn plain_max(packed: u64) -> u64 {
+    packed.saturating_mul(PLAIN_PER_BYTE) + LINE_MAX_BYTES
 }
 
-impl<'a> Lines<'a> {
-    fn of(bytes: &'a [u8]) -> Result<Self, Unreadable> {
-        let decoder = Decoder::new(Cursor::new(bytes)).and_then(|mut decoder| {
+impl<R: Read> Lines<R> {
+    fn of(object: R, size_bytes: u64) -> Result<Self, Unreadable> {
+        let decoder = Decoder::new(object).and_then(|mut decoder| {
             decoder.window_log_max(WINDOW_LOG_MAX)?;
             Ok(decoder)
         });
         let decoder = decoder.or(Err(Unreadable::Damaged))?;
         Ok(Self {
             reader: BufReader::new(decoder),
-            left: plain_max(bytes.len()),
+            left: plain_max(size_bytes),
         })
     }
 

@@ -5,11 +5,11 @@ use std::fs;
 use apograph_format::UnixMillis;
 use apograph_io::SystemClock;
 use apograph_manifest::Level;
-use apograph_store::{ObjectName, Store};
+use apograph_store::{FolderStore, ObjectName, Store};
 use apograph_testing::clock::ManualClock;
 use apograph_testing::errors::told;
 use apograph_testing::store::{FaultyStore, RequestKind};
-use apograph_vault::{Catalog, CatalogChange, Check, SegmentDamage, VaultError};
+use apograph_vault::{Catalog, CatalogChange, Check, SegmentDamage, Sha256, VaultError};
 
 use crate::{
     add, commit, contents, created, file, left, live, looked, opened, path, segment, store,
@@ -272,7 +272,7 @@ fn a_change_that_is_not_known_is_not_passed_over() {
         .read(&version(1), 1 << 20)
         .expect("read")
         .expect("there");
-    let newer = newer.replace("PREVIOUS", &apograph_vault::Sha256::of(&first).to_string());
+    let newer = newer.replace("PREVIOUS", &Sha256::of(&first).to_string());
     let newer = zstd::encode_all(newer.as_bytes(), 3).expect("packed");
     store.create(&version(2), &newer).expect("created");
     let error = opened(&store).read(&mut |_| Ok(())).expect_err("not known");
@@ -282,4 +282,59 @@ fn a_change_that_is_not_known_is_not_passed_over() {
         said.contains("needs a newer apograph: it has a change"),
         "{said}"
     );
+}
+
+/// It is read by the piece.
+#[test]
+fn a_large_whole_version_is_read_to_its_end_and_has_to_be_the_right_one() {
+    const KEYS: u64 = 140_000;
+    let (folder, store) = store();
+    // What packs as little as the hashes of real objects.
+    let keys = (0..KEYS).map(|number| Sha256::of(&number.to_le_bytes()).to_string());
+    let keys: Vec<String> = keys.collect();
+    let last = keys.chunks(1000).last().expect("keys");
+    let changes = keys.chunks(1000).map(|keys| CatalogChange::Recipients {
+        keys: keys.to_vec(),
+    });
+    let changes: Vec<_> = changes.collect();
+    let create = |store: &FolderStore<'static>| {
+        let created = Catalog::create(store, &SystemClock, "test", &changes);
+        drop(created.expect("created"));
+    };
+    create(&store);
+    // So that it is needed, and by no version that goes right after it.
+    let mut catalog = opened(&store);
+    for until in 0..40 {
+        commit(&mut catalog, looked(until));
+    }
+    let path = path(folder.path(), 1);
+    let whole = fs::read(&path).expect("a version");
+    assert!(whole.len() > 4 << 20, "{}", whole.len());
+    let read = || opened(&store).read(&mut |_| Ok(()));
+    assert!(read().expect("readable").recipients == last);
+    let named = |what: &str, detail: &str| {
+        let error = read().expect_err(what);
+        let said = told(&error);
+        assert!(
+            said.starts_with("version 1 of the catalog"),
+            "{what}: {said}"
+        );
+        assert!(said.ends_with(detail), "{what}: {said}");
+    };
+    let another = "a later version names another one";
+    for place in [0, whole.len() / 2, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0x40;
+        fs::write(&path, bytes).expect("changed");
+        named("changed", another);
+    }
+    fs::write(&path, [&whole[..], b"more"].concat()).expect("longer");
+    named("longer", another);
+    fs::write(&path, &whole[..whole.len() - 1]).expect("cut");
+    named("cut", another);
+    // One that is as sound.
+    let (other, beside) = crate::store();
+    create(&beside);
+    fs::copy(crate::path(other.path(), 1), &path).expect("copied");
+    named("another one", another);
 }
