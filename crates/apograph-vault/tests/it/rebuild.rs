@@ -229,20 +229,30 @@ fn what_does_not_say_what_it_is_or_is_damaged_is_left_out_and_said() {
 }
 
 /// Where segments are lost the chain is in parts, and the link of each tells.
-#[test]
-fn segments_that_are_lost_leave_a_hole() {
-    let (folder, store) = store();
-    let mut catalog = created(&store);
+/// So many segments, each in a version of its own, of which the objects of some are lost.
+fn holed(
+    (folder, store): (&Path, &dyn Store),
+    count: usize,
+    lost: [usize; 2],
+) -> Vec<StoredSegment> {
+    let mut catalog = created(store);
     let mut live: Vec<StoredSegment> = Vec::new();
-    for _ in 0..6 {
-        let next = captured(&catalog, &store, live.last());
+    for _ in 0..count {
+        let next = captured(&catalog, store, live.last());
         commit(&mut catalog, added(&next));
         live.push(next);
     }
-    for lost in [1, 4] {
+    for lost in lost {
         let object = &live[lost].object_names().expect("names")[0];
-        fs::remove_file(folder.path().join(object.as_str())).expect("removed");
+        fs::remove_file(folder.join(object.as_str())).expect("removed");
     }
+    live
+}
+
+#[test]
+fn segments_that_are_lost_leave_a_hole() {
+    let (folder, store) = store();
+    let live = holed((folder.path(), &store), 6, [1, 4]);
     // Those that a catalog names stay, since a verification tells that they are missing.
     assert!(plan_again(&store).unchanged);
     fs::remove_dir_all(folder.path().join("catalog")).expect("removed");
@@ -250,6 +260,20 @@ fn segments_that_are_lost_leave_a_hole() {
     let expected = [0, 2, 3, 5].map(|index| live[index].name().as_str());
     assert_eq!(names(&plan.segments), expected);
     assert_eq!(plan.segments[1].link.after.as_ref(), Some(live[1].name()));
+}
+
+/// What hangs together with nothing that is named was in a version that is lost.
+#[test]
+fn segments_between_holes_come_in_where_versions_are_lost() {
+    let (folder, store) = store();
+    let live = holed((folder.path(), &store), 10, [3, 5]);
+    for number in 4..=10 {
+        fs::remove_file(path(folder.path(), number)).expect("removed");
+    }
+    let plan = plan(&store).expect("a plan");
+    assert!(!plan.lost.is_empty());
+    let expected = [0, 1, 2, 4, 6, 7, 8, 9].map(|index| live[index].name().as_str());
+    assert_eq!(names(&plan.segments), expected);
 }
 
 #[test]
