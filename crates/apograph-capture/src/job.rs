@@ -148,6 +148,7 @@ impl<'a> Job<'a> {
         };
         let addition = Addition {
             segments,
+            placeholders: Vec::new(),
             notes: self.are_notes_new.then(|| self.notes.clone()),
             evidence: Some(evidence),
             looked_until: looked_at,

@@ -216,7 +216,7 @@ const CONTRACT: &[Row] = &[
     row(
         Code::NotVerified,
         4,
-        "`apograph verify REPO` first: a backup that nobody has read is no reason to remove another",
+        "`apograph verify REPO --new` first: a backup that nobody has read is no reason to remove another",
     ),
     bare(Code::UndoTooLate, 4),
     row(

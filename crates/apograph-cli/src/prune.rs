@@ -5,7 +5,7 @@ use std::fmt::Write;
 use apograph_format::WithCauses;
 use apograph_manifest::{FileName, LsnRange, PointRange};
 use apograph_operate::{
-    PlannedSegment, Prune, PruneError, PrunePlan, Pruned, RetentionError, undo_prune,
+    PlannedSegment, Prune, PruneError, PrunePlan, Pruned, RetentionError, Undone, undo_prune,
 };
 use apograph_repository::{Removal, Repository};
 use serde_json::{Map, Value, json};
@@ -42,13 +42,19 @@ pub(crate) fn run(session: &Session<'_>, args: &PruneOf) -> Result<Report, Failu
 }
 
 fn undo(session: &Session<'_>, args: &PruneOf) -> Result<Report, Failure> {
-    let back = undo_prune(&args.repo, session.context)?;
-    let text = match back.len() as u64 {
-        0 => "Nothing was pruned that could be brought back.\n".to_owned(),
+    let Undone {
+        segments,
+        is_some_gone,
+    } = undo_prune(&args.repo, session.context)?;
+    let mut text = match segments.len() as u64 {
+        0 => "Nothing was pruned.\n".to_owned(),
         count => format!("Brought back {}.\n", display::count(count, "segment")),
     };
-    let names: Vec<_> = back.iter().map(FileName::as_str).collect();
-    let json = json!({"command": "prune", "brought_back": names});
+    if is_some_gone {
+        text.push_str("What was pruned before that is deleted: `apograph list` has the gaps.\n");
+    }
+    let names: Vec<_> = segments.iter().map(FileName::as_str).collect();
+    let json = json!({"command": "prune", "brought_back": names, "is_some_gone": is_some_gone});
     Ok(Report::done(text, json))
 }
 
@@ -187,13 +193,8 @@ impl From<PruneError> for Failure {
             PruneError::Retention(RetentionError::Pin { .. }) => {
                 failure.hinting("`apograph pin REPO NAME --remove` gives it up")
             }
-            PruneError::UndoTooLate { gaps } => {
-                let gaps: Vec<String> = gaps.iter().map(segments::gap).collect();
-                if gaps.is_empty() {
-                    failure.hinting("it was the oldest part of the chain")
-                } else {
-                    failure.hinting(gaps.join("; "))
-                }
+            PruneError::UndoTooLate => {
+                failure.hinting("`apograph list REPO` has what can be restored")
             }
             _ => failure,
         }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use apograph::capture::{CaptureError, Kind, Options as Backup, capture};
 use apograph::io::{Context, Disk, Folder, Monitor, NoProgress};
 use apograph::manifest::Target;
-use apograph::operate::{Drill, DrillError};
+use apograph::operate::{Drill, DrillError, Policy, Prune, PruneError};
 use apograph::repository::{Location, RepositoryError, Writer, plan_vault_rebuild};
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
 use apograph_testing::context::every_core;
@@ -20,6 +21,9 @@ use crate::stage::{FIRST_EPOCH, FaultStage, LAST_EPOCH, SMALL_FILES, contents, c
 const CATALOG: &str = "catalog";
 /// What says that there is a vault.
 const HEAD: &str = "vault.json";
+
+/// For how long what is pruned can be brought back.
+const GRACE: Duration = Duration::from_hours(24);
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +54,10 @@ pub enum Act {
     Drill,
     /// A drill of a vault.
     DrillOfVault,
+    /// What the first full backup leads to is pruned.
+    Prune,
+    /// The same in a vault.
+    PruneOfVault,
 }
 
 impl Act {
@@ -65,7 +73,7 @@ impl Act {
     ];
 
     /// Each of them, those that are about a vault, and drills.
-    const EVERY: [Self; 13] = [
+    const EVERY: [Self; 15] = [
         Self::First,
         Self::Incremental,
         Self::Full,
@@ -79,6 +87,8 @@ impl Act {
         Self::RebuildOfVaultEnd,
         Self::Drill,
         Self::DrillOfVault,
+        Self::Prune,
+        Self::PruneOfVault,
     ];
 
     /// What a row does with a stage of a generation. A catalog and a drill hardly differ by it: a quick
@@ -86,8 +96,8 @@ impl Act {
     pub(crate) fn of_row(generation: u8, extent: RowExtent) -> impl Iterator<Item = Self> {
         let is_done = move |act: &Self| match act {
             _ if extent == RowExtent::Long => true,
-            Self::RebuildOfVault | Self::Drill => generation == 1,
-            Self::RebuildOfVaultEnd | Self::DrillOfVault => generation == 2,
+            Self::RebuildOfVault | Self::Drill | Self::PruneOfVault => generation == 1,
+            Self::RebuildOfVaultEnd | Self::DrillOfVault | Self::Prune => generation == 2,
             _ => true,
         };
         Self::EVERY.into_iter().filter(is_done)
@@ -98,13 +108,18 @@ impl Act {
     pub(crate) fn is_to_vault(self) -> bool {
         matches!(
             self,
-            Self::IncrementalToVault | Self::FullToVault | Self::DrillOfVault
+            Self::IncrementalToVault | Self::FullToVault | Self::DrillOfVault | Self::PruneOfVault
         ) || self.is_rebuild_of_vault()
     }
 
     /// Whether it makes the catalog of a vault anew.
     pub(crate) const fn is_rebuild_of_vault(self) -> bool {
         matches!(self, Self::RebuildOfVault | Self::RebuildOfVaultEnd)
+    }
+
+    /// Whether it removes segments from the chain, which can be brought back.
+    pub(crate) const fn is_prune(self) -> bool {
+        matches!(self, Self::Prune | Self::PruneOfVault)
     }
 
     /// Whether it restores what is then removed.
@@ -118,11 +133,14 @@ impl Act {
             Self::First => None,
             Self::Incremental | Self::Full => Some("older"),
             Self::Adopting => Some("interrupted"),
-            Self::Restore | Self::Rebuild | Self::Verify | Self::Drill => Some("newer"),
-            Self::IncrementalToVault | Self::FullToVault => Some("vault"),
-            Self::RebuildOfVault | Self::RebuildOfVaultEnd | Self::DrillOfVault => {
-                Some("vault-newer")
+            Self::Restore | Self::Rebuild | Self::Verify | Self::Drill | Self::Prune => {
+                Some("newer")
             }
+            Self::IncrementalToVault | Self::FullToVault => Some("vault"),
+            Self::RebuildOfVault
+            | Self::RebuildOfVaultEnd
+            | Self::DrillOfVault
+            | Self::PruneOfVault => Some("vault-newer"),
         }
     }
 
@@ -136,7 +154,12 @@ impl Act {
             | Self::IncrementalToVault
             | Self::FullToVault
             | Self::RebuildOfVaultEnd => Some(FIRST_EPOCH),
-            Self::Restore | Self::Verify | Self::Drill | Self::DrillOfVault => Some(LAST_EPOCH),
+            Self::Restore
+            | Self::Verify
+            | Self::Drill
+            | Self::DrillOfVault
+            | Self::Prune
+            | Self::PruneOfVault => Some(LAST_EPOCH),
         }
     }
 
@@ -215,6 +238,17 @@ impl Act {
                 let drilled = drill.run(&repository, context)?;
                 ensure!(drilled.failure.is_none(), "{:?}", drilled.failure);
             }
+            Self::Prune | Self::PruneOfVault => {
+                let prune = Prune {
+                    policy: Policy {
+                        last: 1,
+                        ..Policy::default()
+                    },
+                    grace: GRACE,
+                    allow_stale: true,
+                };
+                prune.apply(&Location::from(repository), context)?;
+            }
         }
         Ok(())
     }
@@ -240,6 +274,17 @@ impl Act {
                 words.map(str::to_owned).to_vec()
             }
             Self::Verify => vec!["verify".to_owned(), repository],
+            Self::Prune | Self::PruneOfVault => {
+                let words = [
+                    "prune",
+                    &repository,
+                    "--keep-last",
+                    "1",
+                    "--allow-stale",
+                    "--apply",
+                ];
+                words.map(str::to_owned).to_vec()
+            }
         }
     }
 }
@@ -250,10 +295,12 @@ pub fn code_of(error: &anyhow::Error) -> Option<&'static str> {
     let restore = || error.downcast_ref().map(RestoreError::code);
     let repository = || error.downcast_ref().map(RepositoryError::code);
     let drill = || error.downcast_ref().map(DrillError::code);
+    let prune = || error.downcast_ref().map(PruneError::code);
     let code = capture()
         .or_else(restore)
         .or_else(repository)
-        .or_else(drill)?;
+        .or_else(drill)
+        .or_else(prune)?;
     Some(code.as_str())
 }
 
@@ -297,6 +344,10 @@ impl ActFolder {
                 fs::remove_file(catalog.join(newest))?;
             }
             Act::Drill | Act::DrillOfVault => fs::create_dir(place.drills())?,
+            Act::Prune | Act::PruneOfVault => {
+                let options = VerifyOptions::default();
+                verify_and_record(place.repository(), &options, every_core())?;
+            }
             _ => {}
         }
         Ok(place)

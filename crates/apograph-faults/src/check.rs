@@ -7,8 +7,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
 use apograph::io::{Context, Folder, RealDisk};
 use apograph::manifest::{NOTES_FILE_NAME, Target};
+use apograph::operate::undo_prune;
 use apograph::repository::{Repository, Writer};
-use apograph::restore::{Options, VerifyOptions, restore, verify};
+use apograph::restore::{Options, VerifyOptions, restore, verify, verify_and_record};
 use apograph_testing::context::every_core;
 
 use crate::act::{Act, ActFolder};
@@ -32,6 +33,9 @@ pub enum Ended {
 ///
 /// What does not hold.
 pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
+    if act.is_prune() {
+        return check_pruned(stage, act, place, ended);
+    }
     if !act.is_to_vault() && (ended == Ended::Failed || act == Act::Restore) {
         check_unchanged(stage, act, place)?;
     }
@@ -47,6 +51,50 @@ pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> R
     }
     go_on(act, place, ended).context("the next command")?;
     check_sound(stage, act, place).context("after the next command")
+}
+
+/// The latest state is there, whatever was pruned, and the next prune does what this one did not; an undo
+/// gives all of it back, and a backup goes on.
+fn check_pruned(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
+    let count = || -> Result<usize> {
+        let opened = Repository::open(place.repository(), every_core())?;
+        Ok(opened.chain().entries().len())
+    };
+    let before = act.repository_before(stage)?;
+    let is_segment = |path: &&PathBuf| is_of_segment(path);
+    let all = before.keys().filter(is_segment).count();
+    let left = count()?;
+    ensure!(
+        left < all || ended != Ended::Acknowledged,
+        "it pruned nothing"
+    );
+    let latest = || -> Result<()> {
+        let found = states(&place.repository())?;
+        let is_right = found.get(&LAST_EPOCH) == stage.truth().get(&LAST_EPOCH);
+        ensure!(
+            is_right,
+            "the latest state is another one, or cannot be restored"
+        );
+        Ok(())
+    };
+    latest().context("after the prune")?;
+    // What the power took is read anew.
+    let options = VerifyOptions::default();
+    verify_and_record(place.repository(), &options, every_core())?;
+    act.perform(&RealDisk, place).context("the next prune")?;
+    ensure!(count()? < all, "the next one pruned nothing");
+    latest().context("after the next prune")?;
+    let undone = undo_prune(&place.repository().into(), every_core())?;
+    ensure!(!undone.is_some_gone && count()? == all, "{undone:?}");
+    check_older_backups(stage, act, place)?;
+    go_on(act, place, ended).context("the next command")?;
+    check_sound(stage, act, place).context("after the next command")
+}
+
+/// Whether a file is of a segment.
+fn is_of_segment(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.contains("full") || name.contains("incr"))
 }
 
 /// What failed changed nothing; but what an earlier command left may be named by then.

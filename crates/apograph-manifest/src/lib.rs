@@ -44,7 +44,9 @@ mod marker;
 mod merging;
 mod notes;
 mod pin;
+mod placeholder;
 mod plan;
+mod pruned;
 mod record;
 mod run;
 mod segment;
@@ -80,6 +82,7 @@ pub use merging::{MergedIncrement, may_join, merges, repeated_bytes};
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use pin::{NotAPinName, Pin, PinName, PinnedState};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
+pub use pruned::{Front, PrunedNotes, PrunedSegment};
 pub use record::{
     HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead, RecordRef,
     SegmentRecord, append_records, read_history, read_records, write_history, write_records,

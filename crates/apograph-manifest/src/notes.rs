@@ -17,6 +17,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::drill_note::DrillNote;
 use crate::error::{ManifestError, Result};
 use crate::pin::Pin;
+use crate::pruned::PrunedNotes;
 use crate::segment::{FileName, Unknown};
 
 /// The name of the file in a repository.
@@ -48,6 +49,8 @@ pub struct Notes {
     pub drilled: Option<DrillNote>,
     /// The states that are to stay, the first that was pinned first.
     pub pins: Vec<Pin>,
+    /// What was pruned.
+    pub pruned: PrunedNotes,
     /// What else the file says.
     pub unknown: Unknown,
 }
@@ -64,6 +67,8 @@ struct Body {
     drilled: Option<DrillNote>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pins: Vec<Pin>,
+    #[serde(default, skip_serializing_if = "PrunedNotes::is_empty")]
+    pruned: PrunedNotes,
     #[serde(flatten)]
     unknown: Unknown,
 }
@@ -76,13 +81,14 @@ struct Envelope {
 
 impl Notes {
     /// The notes of a repository in which nothing happened yet.
-    pub const fn of(id: RepositoryId) -> Self {
+    pub fn of(id: RepositoryId) -> Self {
         Self {
             id,
             looked_until: None,
             file_times_through: None,
             drilled: None,
             pins: Vec::new(),
+            pruned: PrunedNotes::default(),
             unknown: Unknown::new(),
         }
     }
@@ -118,6 +124,7 @@ impl Notes {
             file_times_through: body.file_times_through,
             drilled: body.drilled,
             pins: body.pins,
+            pruned: body.pruned,
             unknown: body.unknown,
         })
     }
@@ -131,6 +138,7 @@ impl Notes {
             file_times_through: self.file_times_through.clone(),
             drilled: self.drilled.clone(),
             pins: self.pins.clone(),
+            pruned: self.pruned.clone(),
             unknown: self.unknown.clone(),
         };
         // Numbers, digits and what was JSON before: JSON can say all of it.

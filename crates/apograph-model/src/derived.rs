@@ -120,7 +120,7 @@ fn copy_in_steps(from: &Path, to: &Path, part: &mut Part<'_>) -> Result<(), Stri
     Ok(())
 }
 
-fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

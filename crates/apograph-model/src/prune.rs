@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use apograph_format::{Code, Epoch, Lsn, Point, PointName, SegmentKind, UnixMillis};
 use apograph_io::{Context, Folder, Mode, RealDisk, SystemClock};
-use apograph_manifest::{Chain, Level, PinName, SegmentContent, Target};
+use apograph_manifest::{
+    Chain, FileName, HISTORY_FILE_NAME, Level, MANIFEST_FILE_NAME, PinName, SegmentContent, Target,
+};
 use apograph_operate::{Policy, Prune, PruneError, pin_state, undo_prune};
 use apograph_repository::vault::store::FolderStore;
 use apograph_repository::vault::{
     CATALOG, Catalog, CatalogChange, CatalogSegment, Check, SEGMENTS,
 };
-use apograph_repository::{Location, Pack, Repository, copy, init_vault};
-use apograph_restore::{Options, VerifyOptions, restore, verify};
+use apograph_repository::{Location, Pack, Repository, Writer, copy, init_vault};
+use apograph_restore::{Options, VerifyOptions, restore, verify, verify_and_record};
 use apograph_testing::scratch::scratch;
 
 use crate::answers::told;
+use crate::derived::copy_files;
 use crate::hash::hash_of;
 
 const HOUR: u64 = 60 * 60 * 1000;
@@ -36,6 +39,14 @@ pub struct PruneCase {
     pub verified: u64,
     /// Which of the points that can be restored are pinned, by a number of any size.
     pub pinned: Vec<usize>,
+    /// Whether it is a repository in a folder, all of which was verified; else it is a vault.
+    pub in_folder: bool,
+}
+
+impl PruneCase {
+    fn is_verified(&self, index: usize) -> bool {
+        self.in_folder || self.verified >> (index % 64) & 1 == 1
+    }
 }
 
 /// What became of a case.
@@ -76,7 +87,16 @@ pub fn check_pruned(
     let from = Repository::open(repository, Context::default()).map_err(told)?;
     copy(&from, &vault, Pack::Best, Context::default()).map_err(told)?;
     spread(&vault, case)?;
-    let at = Location::from(&vault);
+    let place = if case.in_folder {
+        let place = folder.path().join("repository");
+        let from = opened(&Location::from(&vault))?;
+        copy(&from, &place, Pack::Best, Context::default()).map_err(told)?;
+        verify_and_record(&place, &VerifyOptions::default(), Context::default()).map_err(told)?;
+        place
+    } else {
+        vault
+    };
+    let at = Location::from(&place);
     let before = opened(&at)?;
     let targets = targets(before.chain());
     if targets.is_empty() {
@@ -129,8 +149,8 @@ pub fn check_pruned(
     let promised = promised(before.chain(), &targets, &expected);
     let pins = pins.iter().map(|it| targets[*it].to_string());
     let promised: BTreeSet<_> = promised.into_iter().chain(pins).collect();
-    let check = |when: &str| {
-        let after = opened(&at)?;
+    let check_at = |at: &Location, when: &str| {
+        let after = opened(at)?;
         let present = after.chain().entries().iter();
         let present: Vec<_> = present.map(|it| it.segment.file.clone()).collect();
         if present != should {
@@ -141,7 +161,7 @@ pub fn check_pruned(
         }
         // What is offered is what it was, and what was promised is offered.
         for (target, state) in targets.iter().zip(&states) {
-            match state_of(&at, *target, read) {
+            match state_of(at, *target, read) {
                 Ok(found) if found == *state => {}
                 Ok(_) => return Err(format!("{when} {target} is another state")),
                 Err(error) if promised.contains(&target.to_string()) => {
@@ -150,33 +170,76 @@ pub fn check_pruned(
                 Err(_) => {}
             }
         }
-        let verified = verify(&at, &VerifyOptions::default(), Context::default()).map_err(told)?;
+        let verified = verify(at, &VerifyOptions::default(), Context::default()).map_err(told)?;
         let first = verified.problems.first();
         first.map_or(Ok(()), |it| Err(format!("{when} {}", it.detail)))
+    };
+    let check = |when: &str| {
+        check_at(&at, when)?;
+        if case.in_folder {
+            check_derived(&place, &|copy, how| {
+                check_at(&copy.into(), &format!("{when}, {how},"))
+            })?;
+        }
+        Ok::<_, String>(())
     };
     check("pruned")?;
     let back = undo_prune(&at, Context::default()).map_err(told)?;
     let now = opened(&at)?;
-    if back.len() != removed.removal.segments.len()
-        || now.chain().entries() != before.chain().entries()
+    if back.segments.len() != removed.removal.segments.len()
+        || files(&now) != files(&before)
+        || now.chain().restorable() != before.chain().restorable()
         || self::states(&at, &targets, read)? != states
     {
         return Err("an undo does not give back what was there".to_owned());
     }
     prune(Duration::ZERO).map_err(told)?;
     check("deleted")?;
-    let objects = std::fs::read_dir(vault.join(SEGMENTS))
-        .map_err(told)?
-        .count();
+    let objects = files_of_segments(&place)?;
     if objects != should.len() {
         return Err(format!("{objects} objects of {} segments", should.len()));
     }
     match undo_prune(&at, Context::default()) {
-        Err(PruneError::UndoTooLate { .. }) if !removed.removal.segments.is_empty() => {}
-        Ok(back) if back.is_empty() && removed.removal.segments.is_empty() => {}
+        Err(PruneError::UndoTooLate) if !removed.removal.segments.is_empty() => {}
+        Ok(back) if back.segments.is_empty() && removed.removal.segments.is_empty() => {}
         other => return Err(format!("an undo that came too late: {other:?}")),
     }
     Ok(PruneEnd::Pruned(names.len() - should.len(), should.len()))
+}
+
+fn files(repository: &Repository) -> Vec<FileName> {
+    let entries = repository.chain().entries().iter();
+    entries.map(|entry| entry.segment.file.clone()).collect()
+}
+
+/// How many files or objects of segments there are.
+fn files_of_segments(place: &Path) -> Result<usize, String> {
+    let objects = place.join(SEGMENTS);
+    let folder = if objects.exists() { &objects } else { place };
+    let names = std::fs::read_dir(folder).map_err(told)?.flatten();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    Ok(names
+        .filter(|name| name.contains("full") || name.contains("incr"))
+        .count())
+}
+
+/// Looks at a repository in a folder without `apograph.json`, and after a rebuild of its manifest.
+fn check_derived(
+    repository: &Path,
+    check: &dyn Fn(&Path, &str) -> Result<(), String>,
+) -> Result<(), String> {
+    let folder = scratch().map_err(told)?;
+    let copy = folder.path().join("copy");
+    copy_files(repository, &copy).map_err(told)?;
+    // It may not be there.
+    let _ = std::fs::remove_file(copy.join(HISTORY_FILE_NAME));
+    check(&copy, "without apograph.json")?;
+    std::fs::remove_file(copy.join(MANIFEST_FILE_NAME)).map_err(told)?;
+    let opened = Folder::open(&copy).map_err(told)?;
+    Writer::lock(&opened, Context::default())
+        .and_then(|writer| writer.rebuild())
+        .map_err(told)?;
+    check(&copy, "rebuilt")
 }
 
 fn opened(at: &Location) -> Result<Repository, String> {
@@ -205,7 +268,7 @@ fn spread(vault: &Path, case: &PruneCase) -> Result<(), String> {
         }
         before = Some(captured);
         segment.record.segment.created_at = UnixMillis::new(at);
-        if case.verified >> (index % 64) & 1 == 1 {
+        if case.is_verified(index) {
             segment.check = Some(Check::sound(UnixMillis::new(at), Level::Frames));
         }
     }
@@ -258,7 +321,6 @@ impl Expected {
         let entries = chain.entries();
         let all = entries.len();
         let time = |index: usize| entries[index].segment.created_at.get();
-        let is_verified = |index: usize| case.verified >> (index % 64) & 1 == 1;
         let fulls: Vec<usize> = (0..all)
             .filter(|index| entries[*index].segment.kind == SegmentKind::Full)
             .filter(|index| chain.state_of(*index).is_some())
@@ -272,7 +334,7 @@ impl Expected {
             plan.is_ok_and(|plan| plan.point == latest && plan.full == 0)
                 || alone.bases_of_latest().next() == Some(0)
         };
-        let verified = fulls.iter().rev().filter(|full| is_verified(**full));
+        let verified = fulls.iter().rev().filter(|full| case.is_verified(**full));
         let newest = verified.clone().find(leads)?;
         let mut all_from = *newest;
         let end = (0..all).map(time).max()?;

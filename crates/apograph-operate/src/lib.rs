@@ -35,6 +35,6 @@ pub use limits::{Limits, Violation};
 #[cfg(feature = "vault")]
 pub use merger::Merger;
 pub use pins::{PinError, pin_state};
-pub use prune::{PlannedSegment, Prune, PruneError, PrunePlan, Pruned, undo_prune};
+pub use prune::{PlannedSegment, Prune, PruneError, PrunePlan, Pruned, Undone, undo_prune};
 pub use retention::{Policy, Retention, RetentionError, Rule};
 pub use status::{NewestCommit, SegmentTotals, Status};

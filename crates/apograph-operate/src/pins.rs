@@ -73,7 +73,9 @@ fn find(
     context: Context<'_>,
 ) -> Result<PinnedState, PinError> {
     let plan = repository.chain().plan(target)?;
-    if let Target::Lsn(lsn) = target {
+    if let Target::Lsn(lsn) = target
+        && repository.chain().is_sealed()
+    {
         return Ok(PinnedState::Lsn(*lsn));
     }
     let is_known = matches!(plan.cut, Cut::At(_) | Cut::End);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apograph_format::{Code, SegmentKind, UnixMillis};
 use apograph_io::{Context, IoError};
-use apograph_manifest::{Chain, FileName, Gap, GapKind, Hole, Level, LsnRange, PointRange};
+use apograph_manifest::{Chain, FileName, Hole, Level, LsnRange, PointRange};
 use apograph_repository::{
     Location, Removal, Repository, RepositoryError, bring_back, remove_segments,
 };
@@ -117,11 +117,8 @@ pub enum PruneError {
         ahead: Duration,
     },
     /// What was pruned is deleted.
-    #[error("what was pruned is deleted")]
-    UndoTooLate {
-        /// Where it is missing; a gap without a point before it is at the front.
-        gaps: Vec<Gap>,
-    },
+    #[error("nothing can be brought back: what was pruned is deleted")]
+    UndoTooLate,
 }
 
 impl PruneError {
@@ -132,7 +129,7 @@ impl PruneError {
             Self::Repository(RepositoryError::Io(IoError::Interrupted)) => Code::Interrupted,
             Self::Repository(error) => error.code(),
             Self::Stale { .. } | Self::Ahead { .. } => Code::ClockDoubtful,
-            Self::UndoTooLate { .. } => Code::UndoTooLate,
+            Self::UndoTooLate => Code::UndoTooLate,
         }
     }
 }
@@ -187,28 +184,34 @@ impl Prune {
     }
 }
 
-/// Brings back what was pruned, and is not deleted. Returns what that is.
+/// What an undo brought back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undone {
+    /// The segments.
+    pub segments: Vec<FileName>,
+    /// Whether something that was pruned before is deleted, and missing.
+    pub is_some_gone: bool,
+}
+
+/// Brings back what was pruned, and is not deleted.
 ///
 /// # Errors
 ///
 /// [`PruneError::UndoTooLate`] where something was pruned, and nothing of it is left;
 /// [`PruneError::Repository`].
-pub fn undo_prune(at: &Location, context: Context<'_>) -> Result<Vec<FileName>, PruneError> {
-    let segments = bring_back(at, context)?;
-    if segments.is_empty() {
+pub fn undo_prune(at: &Location, context: Context<'_>) -> Result<Undone, PruneError> {
+    let is_any_missing = || {
         let repository = Repository::open(at, context)?;
-        let chain = repository.chain();
-        if chain
-            .entries()
-            .iter()
-            .any(|it| it.hole == Some(Hole::Pruned))
-        {
-            let gaps = chain.gaps();
-            let gaps = gaps.filter(|gap| gap.cause.kind() == GapKind::Pruned);
-            return Err(PruneError::UndoTooLate {
-                gaps: gaps.collect(),
-            });
-        }
+        let mut entries = repository.chain().entries().iter();
+        Ok::<_, RepositoryError>(entries.any(|it| it.hole == Some(Hole::Pruned)))
+    };
+    let was_any_missing = is_any_missing()?;
+    let segments = bring_back(at, context)?;
+    if segments.is_empty() && was_any_missing {
+        return Err(PruneError::UndoTooLate);
     }
-    Ok(segments)
+    Ok(Undone {
+        segments,
+        is_some_gone: is_any_missing()?,
+    })
 }

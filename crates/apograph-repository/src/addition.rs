@@ -4,7 +4,7 @@ use apograph_format::{SegmentKind, SegmentName, UnixMillis};
 use apograph_io::{Mode, StagedFile};
 #[cfg(feature = "vault")]
 use apograph_manifest::SegmentStamp;
-use apograph_manifest::{Evidence, Notes, SegmentRecord};
+use apograph_manifest::{Evidence, Notes, Segment, SegmentRecord};
 
 use crate::repository::Repository;
 
@@ -57,7 +57,9 @@ impl LogNotes for () {
 pub struct Addition<'d, 'a> {
     /// The new segments, in order.
     pub segments: Vec<NewSegment<'d>>,
-    /// The notes of the repository, where it has none that can be read.
+    /// What stands in the manifest of a folder in the place of what is missing between them.
+    pub placeholders: Vec<Segment>,
+    /// The notes of the repository, where they are to be written.
     pub notes: Option<Notes>,
     /// What proves the next time that the log is still the one that was captured.
     /// `None` where nobody knows it, as of a copy.

@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use apograph_format::{SegmentName, UnixMillis};
 use apograph_io::{Context, Folder, IoError, Mode, StagedFile, exists, random, sums};
-use apograph_manifest::{Captures, ChainEntry, Evidence, Notes, RepositoryId, SegmentContent};
+use apograph_manifest::{
+    Captures, ChainEntry, Evidence, Front, Notes, RepositoryId, Segment, SegmentContent,
+};
 
 use crate::addition::{Addition, NewSegment, evidence_for, next_name};
 use crate::check::{Expected, check_file};
@@ -49,6 +51,10 @@ pub(crate) struct FolderCopy<'w> {
     writer: &'w Writer<'w>,
     held: HeldRepository<'w>,
     put: Vec<NewSegment<'w>>,
+    /// What stands in the manifest in the place of what is missing between those.
+    placeholders: Vec<Segment>,
+    /// What the notes say of those behind that.
+    fronts: Vec<Front>,
     /// How many numbers further on than the next the next segment has its own.
     ahead: u64,
     mode: Mode,
@@ -69,6 +75,8 @@ impl<'w> FolderCopy<'w> {
             writer,
             held,
             put: Vec::new(),
+            placeholders: Vec::new(),
+            fronts: Vec::new(),
             ahead: 0,
             mode: Mode::PRIVATE,
         })
@@ -118,9 +126,16 @@ impl CopyTarget for FolderCopy<'_> {
             mode,
         } = segment;
         let context = self.writer.context;
-        // The number of what is missing stays free.
-        self.ahead += u64::from(hole.is_some());
-        let name = next_name(self.held.repository(), self.ahead, record.segment.kind);
+        let kind = record.segment.kind;
+        if let Some(hole) = hole {
+            // What is missing has a number too.
+            let missing = next_name(self.held.repository(), self.ahead, kind).into();
+            let at = record.segment.created_at;
+            self.placeholders
+                .push(Segment::placeholder(missing, hole, at));
+            self.ahead += 1;
+        }
+        let name = next_name(self.held.repository(), self.ahead, kind);
         self.ahead += 1;
         let text = name.to_string();
         let target = self.writer.folder.at(&text);
@@ -134,6 +149,10 @@ impl CopyTarget for FolderCopy<'_> {
         })?;
         written?;
         record.segment.file = name.into();
+        if hole.is_some() {
+            self.fronts
+                .extend(Front::of(&record.segment.file, &record.content));
+        }
         if let SegmentContent::Increment(increment) = &mut record.content {
             // Only a record could know them, and what that alone knows must not change an answer.
             increment.captures = Captures::default();
@@ -157,16 +176,23 @@ impl CopyTarget for FolderCopy<'_> {
     fn publish(&mut self, evidence: Option<&Evidence>) -> Result<()> {
         let segments = std::mem::take(&mut self.put);
         self.ahead = 0;
+        let fronts = std::mem::take(&mut self.fronts);
         let notes = match self.held.repository().notes() {
             Ok(None) => Some(Notes::of(RepositoryId::new(random()?))),
+            Ok(Some(notes)) if !fronts.is_empty() => Some(notes.clone()),
             _ => None,
         };
+        let notes = notes.map(|mut notes| {
+            notes.pruned.fronts.extend(fronts);
+            notes
+        });
         let last = segments.last().map(|it| &it.record);
         let evidence = evidence
             .zip(last)
             .map(|(evidence, last)| evidence_for(evidence, last));
         self.held.publish(Addition {
             segments,
+            placeholders: std::mem::take(&mut self.placeholders),
             notes,
             evidence,
             looked_until: UnixMillis::default(),

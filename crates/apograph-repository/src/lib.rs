@@ -38,6 +38,7 @@ mod copy_target;
 mod copy_vault;
 mod drill_notes;
 mod error;
+mod folder_removal;
 mod held;
 mod init;
 #[cfg(feature = "vault")]
@@ -56,6 +57,7 @@ mod overlap;
 #[cfg(feature = "vault")]
 mod pack;
 mod place;
+mod placeholders;
 mod publish;
 mod read_log;
 mod rebuild;

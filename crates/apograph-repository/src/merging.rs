@@ -132,7 +132,7 @@ impl Merging<'_> {
         };
         let mut found = log.summary.content(surroundings, &log.state);
         found.captures = content.captures.clone();
-        if are_same_spans(self.entries, &content.stretches, &found.stretches) {
+        if are_same_spans(&content.stretches, &found.stretches) {
             found.stretches.clone_from(&content.stretches);
         }
         if !is_whole || found != *content {

@@ -21,6 +21,7 @@ use crate::addition::{Addition, NewSegment};
 use crate::error::{RepositoryError, Result};
 use crate::held::{HeldOf, HeldRepository};
 use crate::manifest_generation::encode_for_segments;
+use crate::placeholders::add_placeholders;
 use crate::repository::Repository;
 
 impl HeldRepository<'_> {
@@ -51,6 +52,7 @@ impl HeldRepository<'_> {
         let repository = &self.repository;
         let Addition {
             segments,
+            placeholders,
             notes,
             evidence,
             looked_until: _,
@@ -63,6 +65,7 @@ impl HeldRepository<'_> {
         let added: Vec<SegmentRecord> = segments.iter().map(|new| new.record.clone()).collect();
         let additions = added.iter().map(|record| record.segment.clone());
         manifest.segments.extend(additions);
+        add_placeholders(&mut manifest.segments, placeholders);
         encode_for_segments(&mut manifest);
         let mut published: Vec<OsString> = Vec::new();
         if let Some(notes) = &notes {

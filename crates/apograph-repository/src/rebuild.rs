@@ -17,6 +17,7 @@ use apograph_wal::{LogEvent, read_ahead};
 use crate::check::check_end;
 use crate::error::{RepositoryError, Result};
 use crate::manifest_generation::encode_for_segments;
+use crate::placeholders::{add_placeholders, placeholders_of, pruned};
 use crate::repository::{check_count, tell_damaged};
 use crate::segment::{FullFile, IncrementFile};
 use crate::segment_defect::SegmentDefect;
@@ -61,6 +62,9 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
         check_count(folder, names.len())?;
     }
     names.sort_by_key(|name| (name.index, name.kind != SegmentKind::Full));
+    let present = read_manifest(folder).ok().flatten();
+    let pruned = pruned_in(folder, present.as_ref())?;
+    names.retain(|name| !pruned.contains_key(&FileName::from(*name)));
     if names.is_empty() {
         let detail = "there is no segment file in it".to_owned();
         return Err(RepositoryError::NotARepository {
@@ -68,7 +72,6 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
             detail,
         });
     }
-    let present = read_manifest(folder).ok().flatten();
     let known = Known::of(folder, present.as_ref());
     let mut manifest = Manifest {
         unknown: present
@@ -109,6 +112,7 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
         let (code, detail) = (reason.code(), reason.detail());
         return Err(RepositoryError::NoneUsable { path, code, detail });
     }
+    add_placeholders(&mut manifest.segments, pruned.into_values());
     encode_for_segments(&mut manifest);
     match read_notes(folder) {
         Err(ManifestError::Io(error)) => return Err(error.into()),
@@ -121,6 +125,29 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
         file_times_through,
         unchanged,
     })
+}
+
+/// The placeholders of what was pruned, by the manifest and the notes. What was brought back since is none
+/// of it.
+fn pruned_in(folder: &Folder, present: Option<&Manifest>) -> Result<HashMap<FileName, Segment>> {
+    let mut placeholders = HashMap::new();
+    match read_notes(folder) {
+        Err(ManifestError::Io(error)) => return Err(error.into()),
+        Ok(Some(notes)) => {
+            let files = notes.pruned.files();
+            placeholders.extend(
+                files.map(|(file, at)| (file.clone(), pruned(file, at.unwrap_or_default()))),
+            );
+        }
+        _ => {}
+    }
+    if let Some(present) = present {
+        for segment in &present.segments {
+            placeholders.remove(&segment.file);
+        }
+        placeholders.extend(placeholders_of(present));
+    }
+    Ok(placeholders)
 }
 
 /// What the small files still know of the segments, by their files.
@@ -241,7 +268,8 @@ fn note(disk: &dyn Disk, folder: &Folder, mode: Mode, rebuild: &Rebuild) -> Resu
 
 /// The manifest gets the permissions of the segments.
 fn segment_mode(folder: &Folder, manifest: &Manifest) -> Result<Mode> {
-    let first = manifest.segments.first();
+    let mut segments = manifest.segments.iter();
+    let first = segments.find(|segment| segment.stands_for().is_none());
     let first = first.map(|segment| folder.at(&segment.file));
     let model = first.unwrap_or(folder.at(MANIFEST_FILE_NAME));
     Ok(Mode::of(&model.open()?, &model.path())?)

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use apograph_io::Context;
+use apograph_io::{Context, Folder, IoError};
 use apograph_manifest::{FileName, Pin, PinName};
 
 use crate::error::{RepositoryError, Result};
+use crate::folder_removal::FolderRemoval;
 use crate::location::Location;
 use crate::removal::{Choose, Removal};
 use crate::repository::Repository;
@@ -27,7 +28,10 @@ pub fn remove_segments<E: From<RepositoryError>>(
     choose: &mut Choose<'_, E>,
     context: Context<'_>,
 ) -> std::result::Result<Removal, E> {
-    vault(at, context)?.remove(grace, choose)
+    match VaultRemoval::find(at, context)? {
+        Some(vault) => vault.remove(grace, choose),
+        None => folder(at, context)?.remove(grace, choose),
+    }
 }
 
 /// Brings everything back that was removed and is not deleted. Returns what that is.
@@ -36,7 +40,10 @@ pub fn remove_segments<E: From<RepositoryError>>(
 ///
 /// As [`remove_segments`].
 pub fn bring_back(at: &Location, context: Context<'_>) -> Result<Vec<FileName>> {
-    vault(at, context)?.bring_back()
+    match VaultRemoval::find(at, context)? {
+        Some(vault) => vault.bring_back(),
+        None => folder(at, context)?.bring_back(),
+    }
 }
 
 /// Pins the state that `find` finds, in the place of another one with the same name.
@@ -49,7 +56,10 @@ pub fn pin<E: From<RepositoryError>>(
     find: &mut dyn FnMut(&Repository) -> std::result::Result<Pin, E>,
     context: Context<'_>,
 ) -> std::result::Result<(), E> {
-    vault(at, context)?.pin(find)
+    match VaultRemoval::find(at, context)? {
+        Some(vault) => vault.pin(find),
+        None => folder(at, context)?.pin(find),
+    }
 }
 
 /// Takes a pin back; tells whether there was one.
@@ -58,12 +68,22 @@ pub fn pin<E: From<RepositoryError>>(
 ///
 /// As [`remove_segments`].
 pub fn unpin(at: &Location, name: &PinName, context: Context<'_>) -> Result<bool> {
-    vault(at, context)?.unpin(name)
+    match VaultRemoval::find(at, context)? {
+        Some(vault) => vault.unpin(name),
+        None => folder(at, context)?.unpin(name),
+    }
 }
 
-fn vault<'a>(at: &'a Location, context: Context<'a>) -> Result<VaultRemoval<'a>> {
-    VaultRemoval::find(at, context)?.ok_or_else(|| RepositoryError::NotARepository {
-        path: at.path(),
-        detail: "it is no vault".to_owned(),
-    })
+fn folder<'a>(at: &Location, context: Context<'a>) -> Result<FolderRemoval<'a>> {
+    let path = at.path();
+    let nothing = |detail: &str| RepositoryError::NotARepository {
+        path: path.clone(),
+        detail: detail.to_owned(),
+    };
+    match Folder::find(&path) {
+        Ok(Some(folder)) => FolderRemoval::of(&folder, context),
+        Ok(None) => Err(nothing("there is no such folder")),
+        Err(IoError::NotAFolder { .. }) => Err(nothing("it is no folder")),
+        Err(error) => Err(error.into()),
+    }
 }

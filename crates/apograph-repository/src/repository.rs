@@ -29,6 +29,7 @@ use crate::error::{RepositoryError, Result};
 use crate::location::{Keys, Location};
 use crate::moment::at_one_moment;
 use crate::opening::{Opening, Recorded};
+use crate::placeholders::Placeholders;
 use crate::segment::StoredFile;
 use crate::segment_defect::SegmentDefect;
 use crate::timelines::{cross, timeline_behind};
@@ -51,6 +52,8 @@ pub struct Repository {
     notes: std::result::Result<Option<Notes>, ManifestError>,
     unnamed: Vec<SegmentName>,
     temporaries: Vec<OsString>,
+    /// What the manifest has in the place of what was pruned.
+    placeholders: Placeholders,
 }
 
 /// Where the segments of a repository are.
@@ -173,7 +176,8 @@ impl Repository {
             unknown,
         } = manifest;
         let unnamed = unnamed_in(found.segments, &segments);
-        let opened = opening.entries(segments)?;
+        let (segments, placeholders) = Placeholders::taken_from(segments);
+        let opened = opening.entries(segments, &placeholders)?;
         let looked_until = known.and_then(|notes| notes.looked_until);
         Ok(Self {
             place: SegmentPlace::Folder(folder),
@@ -187,6 +191,7 @@ impl Repository {
             notes,
             unnamed,
             temporaries: found.temporaries,
+            placeholders,
         })
     }
 
@@ -205,6 +210,7 @@ impl Repository {
             notes: Ok(Some(read.notes)),
             unnamed: Vec::new(),
             temporaries: Vec::new(),
+            placeholders: Placeholders::default(),
         }
     }
 
@@ -213,17 +219,13 @@ impl Repository {
         found: Found,
         notes: std::result::Result<Option<Notes>, ManifestError>,
     ) -> Result<Self> {
-        // A first backup that was cut off before its manifest leaves just its own files.
-        let full = SegmentName {
-            kind: SegmentKind::Full,
-            index: 0,
+        // A first backup that was cut off before its manifest leaves just its own files; so does a copy,
+        // which has a placeholder before them where what it copies was pruned.
+        let is_own = |name: &SegmentName| match name.kind {
+            SegmentKind::Full => name.index <= 1,
+            SegmentKind::Incremental => (1..=2).contains(&name.index),
         };
-        let increment = SegmentName {
-            kind: SegmentKind::Incremental,
-            index: 1,
-        };
-        let own = [full, increment];
-        if !found.segments.iter().all(|name| own.contains(name)) {
+        if !found.segments.iter().all(is_own) {
             return Err(unnamed_segments(&folder));
         }
         if let Some(name) = found.foreign {
@@ -245,6 +247,7 @@ impl Repository {
             notes,
             unnamed: found.segments,
             temporaries: found.temporaries,
+            placeholders: Placeholders::default(),
         })
     }
 
@@ -269,12 +272,13 @@ impl Repository {
         self.generation
     }
 
-    /// The manifest, made of the chain.
+    /// The manifest, made of the chain and of what stands in the place of what was pruned.
     pub fn manifest(&self) -> Manifest {
         let entries = self.chain.entries().iter();
+        let segments = entries.map(|entry| entry.segment.clone());
         Manifest {
             generation: self.generation,
-            segments: entries.map(|entry| entry.segment.clone()).collect(),
+            segments: self.placeholders.put_into(segments),
             unknown: self.unknown.clone(),
         }
     }

@@ -59,34 +59,20 @@ fn is_at_front(entries: &[ChainEntry], index: usize) -> bool {
     index == 0 || entries.get(index).is_some_and(|it| it.hole.is_some())
 }
 
-/// Whether what was read of an increment is what its record says of timelines. Where the segments
-/// before a full backup are missing, nothing that is left tells where the timeline began that goes on
-/// across it.
-pub fn are_same_spans(
-    entries: &[ChainEntry],
-    recorded: &[TimelineSpan],
-    found: &[TimelineSpan],
-) -> bool {
-    if recorded == found {
-        return true;
-    }
-    let (Some((known, rest)), Some((first, others))) =
-        (recorded.split_first(), found.split_first())
-    else {
-        return false;
-    };
-    let mut entries_at = entries.iter().enumerate();
-    let began_before = entries_at.any(|(index, entry)| match &entry.content {
-        Some(SegmentContent::Full(full)) => {
-            full.continues && full.base.timeline == known.timeline && is_at_front(entries, index)
+/// Whether what was read of an increment is what its record says of timelines. Where the timeline began
+/// that goes on in it, the segments before it tell, and some of those may have been removed meanwhile, or
+/// brought back.
+pub fn are_same_spans(recorded: &[TimelineSpan], found: &[TimelineSpan]) -> bool {
+    match (recorded.split_first(), found.split_first()) {
+        (Some((known, rest)), Some((first, others))) if !known.opens => {
+            let first = TimelineSpan {
+                base: known.base,
+                ..first.clone()
+            };
+            *known == first && rest == others
         }
-        _ => false,
-    });
-    let first = TimelineSpan {
-        base: known.base,
-        ..first.clone()
-    };
-    !known.opens && began_before && *known == first && rest == others
+        _ => recorded == found,
+    }
 }
 
 /// The timeline of an image that lies in a log, from the one at the end of that log: less those

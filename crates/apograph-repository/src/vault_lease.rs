@@ -43,8 +43,8 @@ impl<'a> VaultLease<'a> {
             Err(error) => {
                 if !is_read_only(&error) {
                     context.monitor.warn(&format!(
-                        "no lease of {location} can be left; should this take more than a day, what \
-                         another command deletes meanwhile may be missing: {}",
+                        "no lease of {location} can be left; should this take longer than the grace of a \
+                         `prune` or the day of a `compact`, what they delete may be missing: {}",
                         WithCauses(&error)
                     ));
                 }

@@ -18,6 +18,7 @@ use apograph_manifest::{
 
 use crate::error::Result;
 use crate::opening::{Opened, Opening};
+use crate::placeholders::Placeholders;
 use crate::repository::Repository;
 use crate::writer::Writer;
 
@@ -100,7 +101,8 @@ impl Repository {
         let manifest = read_manifest(folder)?.unwrap_or_default();
         let notes = self.notes().ok().flatten();
         let opening = Opening::of(folder, context, true, notes);
-        let present = opening.recorded(manifest.segments)?;
+        let (segments, placeholders) = Placeholders::taken_from(manifest.segments);
+        let present = opening.recorded(segments, &placeholders)?;
         let before = present.verified.records(&present.entries, 0);
         let after = marked(&self, &present, &found);
         if before.eq(after.iter().copied()) {

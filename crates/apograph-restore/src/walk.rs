@@ -324,13 +324,12 @@ impl Increment<'_> {
         }
         let found = log.summary;
         let flags = header.flags;
-        let entries = step.repository.chain().entries();
         let is_as_recorded = known.is_none_or(|known| {
             // A base in the middle of it, or at its front, stands for what the record counts.
             if known.overlap_bytes != overlap_bytes || step.spans_base {
                 return true;
             }
-            are_same_spans(entries, &known.stretches, found.stretches())
+            are_same_spans(&known.stretches, found.stretches())
                 && known.commits == found.commits()
                 && known.committed() == found.committed()
                 && known.repeats == flags.repeats

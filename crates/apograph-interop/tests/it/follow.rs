@@ -162,28 +162,6 @@ impl Scene {
         fs::remove_file(output).unwrap();
         numbers.len()
     }
-
-    /// Ends the follower under writes. All that was acknowledged before is in the vault then.
-    fn end(&mut self) {
-        let before = self.acknowledged.len();
-        let begun = now_ms();
-        let status = Command::new("kill")
-            .args(["-TERM", &self.follower.id().to_string()])
-            .status();
-        assert!(status.unwrap().success());
-        self.commit_for(Duration::from_millis(100));
-        let ended = self.follower.wait().unwrap();
-        assert!(now_ms() - begun < 11_000);
-        let out = std::io::read_to_string(self.follower.stdout.take().unwrap()).unwrap();
-        assert_eq!(ended.code(), Some(0), "{out}");
-        let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-        assert_eq!(
-            (&last["event"], &last["captured"]),
-            (&"ended".into(), &true.into())
-        );
-        let found = self.restored(&self.path("vault"), "restored.grafeo");
-        assert!(found >= before, "{found} of {before}");
-    }
 }
 
 impl Drop for Scene {
@@ -281,19 +259,22 @@ fn what_was_committed_before_the_stated_time_is_in_the_vault(generation: EngineG
 fn a_signal_under_writes_loses_nothing(generation: EngineGeneration) {
     let mut scene = Scene::new(generation);
     scene.commit_for(Duration::from_millis(2_500));
-    scene.end();
-}
-
-/// A database that Grafeo 0.6 opens and makes its own is followed on, into the same vault.
-#[test]
-fn an_upgrade_is_followed() {
-    let mut scene = Scene::new(EngineGeneration::One);
-    scene.commit_for(Duration::from_millis(1_500));
-    scene.engine().concurrent_stop().unwrap();
-    scene.engine().close().unwrap();
-    scene.engine = None;
-    scene.generation = EngineGeneration::Two;
-    scene.open();
-    scene.commit_for(Duration::from_millis(2_500));
-    scene.end();
+    let before = scene.acknowledged.len();
+    let begun = now_ms();
+    let status = Command::new("kill")
+        .args(["-TERM", &scene.follower.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+    scene.commit_for(Duration::from_millis(100));
+    let ended = scene.follower.wait().unwrap();
+    assert!(now_ms() - begun < 11_000);
+    assert_eq!(ended.code(), Some(0));
+    let out = std::io::read_to_string(scene.follower.stdout.take().unwrap()).unwrap();
+    let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["event"], &last["captured"]),
+        (&"ended".into(), &true.into())
+    );
+    let found = scene.restored(&scene.path("vault"), "restored.grafeo");
+    assert!(found >= before, "{found} of {before}");
 }

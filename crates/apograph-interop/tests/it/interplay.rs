@@ -16,6 +16,7 @@ use crate::stage::insert;
 for_each_generation!(
     the_engine_restores_our_chain_as_we_do,
     turns_in_one_repository_lose_nothing_in_silence,
+    the_engine_goes_on_where_something_was_pruned,
 );
 
 fn the_engine_restores_our_chain_as_we_do(generation: EngineGeneration) {
@@ -45,6 +46,85 @@ fn the_engine_restores_our_chain_as_we_do(generation: EngineGeneration) {
         assert_eq!(ours, theirs, "epoch {epoch}");
         assert_eq!(ours["nodes"].as_array().unwrap().len() as u64, epoch);
     }
+}
+
+/// The engine names a new segment by how many there are: what was pruned counts. It restores what is left
+/// as we do, and an undo gives back all the rest beside what it has added.
+fn the_engine_goes_on_where_something_was_pruned(generation: EngineGeneration) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (database, repository) = (path("db.grafeo"), path("repository"));
+    let place = repository.to_str().unwrap();
+    let mut engine = fixtures::engine(generation);
+    engine.open(&database).unwrap();
+    for round in 0..6 {
+        insert(&mut engine, round * 3..round * 3 + 3);
+        engine.checkpoint().unwrap();
+        let mode = (round % 2 == 0).then_some("--full");
+        backup(&database, &repository, mode).ok();
+    }
+    let before = restorable(&repository);
+    apograph(["verify", place]).ok();
+    let pruned = apograph(["prune", place, "--keep-last", "1", "--apply"]).ok();
+    assert!(pruned["removed"].as_u64() > Some(4), "{pruned}");
+    let files = || {
+        let files = std::fs::read_dir(&repository).unwrap();
+        let mut files: Vec<_> = files.map(|it| it.unwrap().path()).collect();
+        files.retain(|it| {
+            it.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .contains("backup_")
+        });
+        files.retain(|it| !it.ends_with("backup_manifest.json"));
+        files.sort();
+        files
+            .into_iter()
+            .map(|it| (std::fs::read(&it).unwrap(), it))
+            .collect::<Vec<_>>()
+    };
+    let there = files();
+    // The engine, and then we, and the engine again.
+    insert(&mut engine, 18..20);
+    engine.backup_incremental(&repository).unwrap();
+    insert(&mut engine, 20..22);
+    backup(&database, &repository, None).ok();
+    insert(&mut engine, 22..24);
+    engine.backup_full(&repository).unwrap();
+    insert(&mut engine, 24..26);
+    engine.backup_incremental(&repository).unwrap();
+    let after = files();
+    assert!(
+        there.iter().all(|file| after.contains(file)),
+        "a file was written over"
+    );
+    apograph(["verify", place, "--new"]).ok();
+    let points = restorable(&repository);
+    // The engine's full backup does not prove that it goes on.
+    assert!(
+        points.last() == Some(&(2, 26)) && points.len() < 20,
+        "{points:?}"
+    );
+    for (number, (_, epoch)) in points.into_iter().enumerate() {
+        let (ours, theirs) = (
+            path(&format!("ours-{number}")),
+            path(&format!("theirs-{number}")),
+        );
+        restore(&repository, &ours, &["--epoch", &epoch.to_string()]).ok();
+        engine.restore(&repository, epoch, &theirs).unwrap();
+        let [ours, theirs] = [ours, theirs].map(|path| engine.dump(&path).unwrap().content);
+        assert_eq!(ours, theirs, "epoch {epoch}");
+        assert_eq!(ours["nodes"].as_array().unwrap().len() as u64, epoch);
+    }
+    apograph(["prune", place, "--undo"]).ok();
+    let back = restorable(&repository);
+    assert!(before.iter().all(|point| back.contains(point)), "{back:?}");
+    apograph(["verify", place]).ok();
+    let early = path("early");
+    restore(&repository, &early, &["--epoch", "3"]).ok();
+    let content = engine.dump(&early).unwrap().content;
+    assert_eq!(content["nodes"].as_array().unwrap().len(), 3);
 }
 
 /// The engine and the command take turns.

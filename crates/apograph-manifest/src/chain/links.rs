@@ -149,12 +149,14 @@ impl Chain {
 /// known.
 ///
 /// An increment that repeats ends where the one before its full backup does, though it may name the
-/// place differently: the end of a log file is the start of the next.
+/// place differently: the end of a log file is the start of the next. Of what was removed nothing is
+/// known.
 pub fn log_end(entries: &[ChainEntry]) -> Option<LogPosition> {
     for entry in entries.iter().rev() {
         match &entry.content {
             Some(SegmentContent::Increment(increment)) => return increment.end(),
-            Some(SegmentContent::Full(full)) if full.continues => {}
+            // What went before it is not there any more.
+            Some(SegmentContent::Full(full)) if full.continues && entry.hole.is_none() => {}
             Some(SegmentContent::Full(full)) => return full.log_start(),
             None => return None,
         }

@@ -5,6 +5,7 @@ use apograph_format::{Generation, Point, SegmentKind, UnixMillis};
 use super::{ChainError, ChainPlan, Cut, Nearest, Target};
 use crate::chain::Chain;
 use crate::content::IncrementContent;
+use crate::entry::ChainEntry;
 
 impl Chain {
     pub(super) fn plan_time(
@@ -156,8 +157,30 @@ impl Chain {
                 && committed.is_none_or(|span| span.first <= time)
         });
         match lost {
-            Some(lost) => Err(self.out_of_reach(target, self.obstacle_before(lost))),
+            Some(lost) => Err(self.missing_at(target, reached, lost)),
             None => Ok(()),
+        }
+    }
+
+    /// The error that a target lies after an entry, and what comes before another one is missing.
+    fn missing_at(&self, target: &Target, reached: usize, lost: usize) -> ChainError {
+        let is_offered = |point: &Point| self.is_restorable(*point);
+        let (before, after) = self.entries().split_at(reached.saturating_add(1));
+        let mut below = before.iter().rev().filter_map(ChainEntry::last_point);
+        let mut above = after.iter().filter_map(ChainEntry::first_point);
+        let name = |point: Option<Point>| point.map(|point| self.name_of(point));
+        let nearest = Nearest {
+            below: name(below.find(is_offered)),
+            above: name(above.find(is_offered)),
+        };
+        let target = target.to_string();
+        match self.obstacle_before(lost) {
+            Some(cause) => ChainError::Unreachable {
+                target,
+                cause: Box::new(cause),
+                nearest,
+            },
+            None => ChainError::NotCovered { target, nearest },
         }
     }
 
@@ -200,6 +223,12 @@ impl Chain {
             return Err(self.too_early(target, next));
         };
         self.check_covered(target, time)?;
+        let behind = through.saturating_add(1);
+        let is_last = entry.captured().next_back() == Some(capture);
+        if is_last && time > capture.at && self.lacks_before(behind) {
+            // Nobody knows when what is missing was captured.
+            return Err(self.missing_at(target, through, behind));
+        }
         // A full backup that another segment catches up with is no state by itself.
         if self.needs_more(through) {
             let through = through.saturating_sub(1);
@@ -209,7 +238,7 @@ impl Chain {
             return Ok(plan);
         }
         let mut plan = self.plan_end(target, through)?;
-        if entry.captured().next_back() != Some(capture) {
+        if !is_last {
             plan.cut = Cut::Captured(capture.end);
             plan.point = None;
         }

@@ -37,11 +37,13 @@ fn case() -> impl Strategy<Value = PruneCase> {
     let hours = vec(prop_oneof![0_u64..3, 0_u64..40, 0_u64..400], 1..12);
     let verified = prop_oneof![3 => Just(u64::MAX), 2 => any::<u64>()];
     let pinned = vec(any::<usize>(), 0..3);
-    (hours, policy(), verified, pinned).prop_map(|(hours, policy, verified, pinned)| PruneCase {
+    let all = (hours, policy(), verified, pinned, any::<bool>());
+    all.prop_map(|(hours, policy, verified, pinned, in_folder)| PruneCase {
         hours,
         policy,
         verified,
         pinned,
+        in_folder,
     })
 }
 
@@ -110,7 +112,9 @@ proptest! {
 #[test]
 fn goldens_are_pruned() {
     let mut pruned = 0;
-    for golden in golden_repositories() {
+    for (golden, in_folder) in
+        golden_repositories().flat_map(|it| [(it.clone(), false), (it, true)])
+    {
         let case = PruneCase {
             hours: vec![30],
             policy: Policy {
@@ -119,6 +123,7 @@ fn goldens_are_pruned() {
             },
             verified: u64::MAX,
             pinned: vec![1],
+            in_folder,
         };
         match check_pruned(&golden, &case, &read_bytes) {
             Ok(PruneEnd::Pruned(gone, _)) => pruned += usize::from(gone > 0),
@@ -140,7 +145,12 @@ fn what_belongs_to_a_kept_point_stays() {
         Op::Change(Shape::of(1, 1, 9)),
     );
     let (full, auto) = (Op::Backup(BackupMode::Full), Op::Backup(BackupMode::Auto));
-    for generation in [Generation::One, Generation::Two] {
+    for (generation, in_folder) in [
+        (Generation::One, false),
+        (Generation::Two, false),
+        (Generation::One, true),
+        (Generation::Two, true),
+    ] {
         let scenario = RandomScenario {
             generation,
             is_slow: false,
@@ -171,6 +181,7 @@ fn what_belongs_to_a_kept_point_stays() {
             },
             verified: u64::MAX,
             pinned: vec![],
+            in_folder,
         };
         hold(&scenario, &case).expect("each point is what it was");
     }

@@ -9,17 +9,19 @@ mod repeated;
 mod unrecorded;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use apograph_format::{Generation, SegmentFlags, SegmentKind, SegmentName};
 use apograph_io::{Bytes, Context, FileStatus, Folder, IoError};
 use apograph_manifest::{
-    ChainEntry, Evidence, FileName, FileStamp, FullOf, HISTORY_FILE_NAME, HistoryEnd,
+    ChainEntry, Evidence, FileName, FileStamp, Front, FullOf, HISTORY_FILE_NAME, HistoryEnd, Hole,
     MANIFEST_FILE_NAME, Notes, Segment, SegmentContent, Unusable, missing_entry, read_records,
 };
 use apograph_wal::TimelineState;
 
 use crate::check::{Expected, check_file, check_size};
 use crate::error::{RepositoryError, Result};
+use crate::placeholders::Placeholders;
 use crate::segment::{IncrementFile, StoredFile, leaves_out};
 use crate::segment_defect::usable;
 use crate::timelines::{advance, timeline_behind};
@@ -36,6 +38,8 @@ pub(crate) struct Opening<'a> {
     /// Up to which segment the manifest's times are those of the files, since a rebuild: a record
     /// from before it has others.
     file_times_through: Option<&'a FileName>,
+    /// What was known of the full backups behind what was pruned.
+    fronts: &'a [Front],
     /// From which entry on none had a record.
     read_from: Cell<usize>,
 }
@@ -93,13 +97,18 @@ impl<'a> Opening<'a> {
             context,
             sums: sums || !context.pace.is_unlimited(),
             file_times_through: notes.and_then(|notes| notes.file_times_through.as_ref()),
+            fronts: notes.map_or(&[], |notes| &notes.pruned.fronts),
             read_from: Cell::default(),
         }
     }
 
     /// Every entry, with what is known of it.
-    pub(crate) fn entries(&self, segments: Vec<Segment>) -> Result<Opened> {
-        let mut opened = self.recorded(segments)?;
+    pub(crate) fn entries(
+        &self,
+        segments: Vec<Segment>,
+        placeholders: &Placeholders,
+    ) -> Result<Opened> {
+        let mut opened = self.recorded(segments, placeholders)?;
         let verified = &opened.verified;
         let recorded_count = opened.recorded.map_or(0, |recorded| recorded.count);
         let mut is_as_recorded = true;
@@ -113,7 +122,12 @@ impl<'a> Opening<'a> {
             };
             let next = rest.first();
             let behind = Behind::of(&entry.segment, next);
-            let is_first = before.is_empty();
+            let is_first = before.is_empty() || entry.hole.is_some();
+            let front = entry.hole.and_then(|_| self.front_of(&entry.segment));
+            if entry.hole.is_some() {
+                // What was pruned is not there to be counted.
+                numbering = Numbering::known_if(front.is_some());
+            }
             let (had_content, was_counted) = (entry.content.is_some(), entry.is_counted);
             if numbering.is_known()
                 && !was_counted
@@ -130,13 +144,13 @@ impl<'a> Opening<'a> {
                 self.read_from.set(index.saturating_add(1));
                 (self.look_at_recorded(entry)?, true)
             } else {
-                (None, self.read(entry, behind, before, &state)?)
+                (None, self.read(entry, (behind, front), before, &state)?)
             };
             let mark = verified.stamp(index);
             if mark.is_some() && mark != stamp {
                 changed.push(index);
             }
-            let is_spanned = self.span(entry, behind, &state)?;
+            let is_spanned = front.is_none() && self.span(entry, behind, &state)?;
             let content = entry.content.as_ref();
             let is_told = content.map(|it| self.is_told(it, is_recorded, behind, is_first));
             let found = Found {
@@ -167,7 +181,11 @@ impl<'a> Opening<'a> {
 
     /// Every entry, with what is recorded of it, as it is recorded. What the manifest and the
     /// records say of the same segment has to agree.
-    pub(crate) fn recorded(&self, segments: Vec<Segment>) -> Result<Opened> {
+    pub(crate) fn recorded(
+        &self,
+        segments: Vec<Segment>,
+        placeholders: &Placeholders,
+    ) -> Result<Opened> {
         let bare = |segment| ChainEntry {
             segment,
             hash: None,
@@ -180,13 +198,21 @@ impl<'a> Opening<'a> {
         let last_file_time = segments.iter().position(has_last_file_time);
         let mut entries = Vec::with_capacity(segments.len());
         entries.extend(segments.into_iter().map(bare));
+        for (index, hole) in placeholders.holes() {
+            if let Some(entry) = entries.get_mut(index) {
+                // Where something is lost, it does not matter what else was pruned.
+                entry.hole = entry.hole.filter(|it| *it == Hole::Lost).or(Some(hole));
+            }
+        }
+        let pruned: HashSet<&FileName> = placeholders.files().collect();
         let mut verified = Verified::default();
         let mut has_history = false;
         let mut next = 0;
         let mut contradiction = None;
         let read = read_records(self.folder, |record| {
             has_history = true;
-            if contradiction.is_some() {
+            // What was pruned can be brought back, and is known then.
+            if contradiction.is_some() || pruned.contains(&record.segment.file) {
                 return;
             }
             match place_of(&record.segment, &entries, next, last_file_time) {
@@ -220,6 +246,11 @@ impl<'a> Opening<'a> {
             has_history,
             recorded: end.map(|end| Recorded { count: next, end }),
         })
+    }
+
+    /// What was known of a full backup before what stood in front of it was pruned.
+    fn front_of(&self, segment: &Segment) -> Option<&'a Front> {
+        self.fronts.iter().find(|front| front.file == segment.file)
     }
 
     /// Whether a segment that cannot be used is as the engine wrote it: it never told anything, and

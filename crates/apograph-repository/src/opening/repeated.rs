@@ -38,8 +38,8 @@ impl Opening<'_> {
             return Ok((0, true));
         }
         let held = before.iter().rev().find(|entry| {
-            let continues = |full: &FullContent| full.continues;
-            !matches!(&entry.content, Some(SegmentContent::Full(full)) if continues(full))
+            let goes_on = |full: &FullContent| full.continues && entry.hole.is_none();
+            !matches!(&entry.content, Some(SegmentContent::Full(full)) if goes_on(full))
         });
         let diverges = match held.map(|entry| (entry, entry.segment.kind)) {
             Some((entry, SegmentKind::Incremental)) => match self.increment(&entry.segment)? {

@@ -3,7 +3,8 @@
 use apograph_format::{Blake3, Epoch, Generation, LogPosition, Lsn, Point, SegmentKind, Timeline};
 use apograph_io::{IoError, Steps};
 use apograph_manifest::{
-    ChainEntry, FullContent, ImageIdentity, IncrementOf, LsnIncrement, Segment, SegmentContent,
+    ChainEntry, Front, FullContent, FullOf, ImageIdentity, IncrementOf, LsnIncrement, Segment,
+    SegmentContent,
 };
 use apograph_wal::TimelineState;
 
@@ -22,19 +23,19 @@ impl Opening<'_> {
     pub(super) fn read(
         &self,
         entry: &mut ChainEntry,
-        behind: Option<Behind<'_>>,
+        around: Around<'_>,
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> Result<bool> {
         let expected = Expected::from(&*entry);
-        let mut read = self.read_file(expected, behind, before, state)?;
+        let mut read = self.read_file(expected, around, before, state)?;
         if read.is_err() && !self.sums {
             let opening = Self {
                 sums: true,
                 read_from: self.read_from.clone(),
                 ..*self
             };
-            read = opening.read_file(expected, behind, before, state)?;
+            read = opening.read_file(expected, around, before, state)?;
         }
         match read {
             Ok(read) => {
@@ -61,7 +62,7 @@ impl Opening<'_> {
     fn read_file(
         &self,
         expected: Expected<'_>,
-        behind: Option<Behind<'_>>,
+        around: Around<'_>,
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> Result<std::result::Result<Read, Defect>> {
@@ -69,7 +70,7 @@ impl Opening<'_> {
         Ok(match self.look_at(segment)? {
             Err(unusable) => Err(SegmentDefect::Unusable(unusable).into()),
             Ok(_) if segment.kind == SegmentKind::Full => {
-                self.read_full(expected, behind, before, state)
+                self.read_full(expected, around, before, state)
             }
             Ok(_) => self.read_increment(expected, before, state),
         })
@@ -78,7 +79,7 @@ impl Opening<'_> {
     fn read_full(
         &self,
         expected: Expected<'_>,
-        behind: Option<Behind<'_>>,
+        (behind, front): Around<'_>,
         before: &[ChainEntry],
         state: &TimelineState,
     ) -> std::result::Result<Read, Defect> {
@@ -98,17 +99,22 @@ impl Opening<'_> {
         let image = file.identity();
         let repeated = self.repeated_behind(behind)?;
         let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
-        let timeline = match (before.is_empty(), continues) {
-            (true, _) => Timeline::FIRST,
-            (false, true) => self.timeline_of(epoch, state, repeated.as_ref())?,
-            (false, false) => state.next_timeline(),
+        let (timeline, continues) = match front {
+            Some(front) => (front.timeline, front.continues),
+            None if before.is_empty() => (Timeline::FIRST, continues),
+            None if continues => (self.timeline_of(epoch, state, repeated.as_ref())?, true),
+            None => (state.next_timeline(), false),
         };
         let base = Point::new(timeline, epoch);
+        let mut of = FullOf::from(file.log_start().map(LogPosition::Lsn));
+        if let FullOf::Two { is_spanned, .. } = &mut of {
+            *is_spanned = front.is_some_and(|front| front.is_spanned);
+        }
         let content = SegmentContent::from(FullContent {
             image,
             base,
             continues,
-            of: file.log_start().map(LogPosition::Lsn).into(),
+            of,
         });
         Ok(Read {
             hash,
@@ -217,6 +223,10 @@ impl Opening<'_> {
         })
     }
 }
+
+/// What is known of the surroundings of a full backup: the increment right after it, and what stood
+/// before it, where that was pruned.
+type Around<'a> = (Option<Behind<'a>>, Option<&'a Front>);
 
 fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
     matches!(&entry.content, Some(SegmentContent::Full(full)) if full.image == image)

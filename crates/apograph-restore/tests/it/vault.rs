@@ -209,9 +209,9 @@ fn a_vault_that_cannot_be_written_to_is_verified_with_a_warning() {
         let is_told =
             |warning: &&String| warning.starts_with("what was verified is not recorded: ");
         let is_noted = noted(&vault) == (4, 0);
-        assert_eq!(
-            is_noted,
-            others.is_empty(),
+        // A lease that could not be left is no reason not to note what was found.
+        assert!(
+            is_noted || !others.is_empty(),
             "operation {index}: {warnings:?}"
         );
         assert!(

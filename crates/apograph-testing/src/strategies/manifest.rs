@@ -13,9 +13,9 @@ use apograph_io::FileStatus;
 use apograph_manifest::{
     Capture, CapturedFile, Captures, Cursor, DrillNote, Evidence, FileName, FileStamp, FolderStamp,
     FoundDamage, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes, RepositoryId,
-    Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TailStamp, TimeSpan, TimelineSpan,
-    Unknown, Verification,
+    IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes, PrunedNotes,
+    RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TailStamp, TimeSpan,
+    TimelineSpan, Unknown, Verification,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -155,6 +155,7 @@ pub fn notes() -> impl Strategy<Value = Notes> {
             file_times_through,
             drilled,
             pins: Vec::new(),
+            pruned: PrunedNotes::default(),
             unknown,
         },
     )

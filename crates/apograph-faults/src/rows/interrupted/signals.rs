@@ -60,7 +60,8 @@ pub(super) fn sweep(
 fn start(programs: &Programs, act: Act, place: &ActFolder) -> Result<Child> {
     let mut command = programs.command(None);
     command.args(act.words(place)).arg("--json");
-    if act != Act::Rebuild {
+    // What a prune reads is small.
+    if act != Act::Rebuild && !act.is_prune() {
         command.args(["--limit-rate", RATE]);
     }
     let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
