@@ -52,8 +52,8 @@ pub struct Follow {
     /// How old the last full backup may become; `None` where none is taken but the first one, and
     /// where the chain does not go on.
     pub full_every: Option<Duration>,
-    /// What stays of a vault after each full backup; `None` where all does. Nothing is pruned in a
-    /// folder.
+    /// What stays of a vault after each full backup; `None` where all does. A folder is not
+    /// pruned by who follows.
     pub retention: Option<Policy>,
 }
 

@@ -93,8 +93,8 @@ pub enum FollowError {
     /// The repository cannot be read.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
-    /// Segments are removed from vaults alone.
-    #[error("{repository} is a repository in a folder, from which nothing is removed")]
+    /// Rules are applied to vaults alone.
+    #[error("{repository} is a repository in a folder, and rules are applied to vaults alone")]
     NotPruned {
         /// The repository.
         repository: String,

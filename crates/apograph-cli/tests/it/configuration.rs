@@ -79,7 +79,7 @@ fn a_configuration_is_checked_and_nothing_is_written() {
     let list = said(&folder, "list v --json");
     assert!(list.1.contains("\"segments\":[]"), "{}", list.1);
 
-    // Nothing is removed from a folder, so rules for one are a mistake.
+    // Rules are of vaults, so some for a folder are a mistake.
     let file = folder.path().join("apograph.toml");
     fs::write(&file, format!("{CONFIGURATION}keep-last = 2\n")).unwrap();
     let output = run(&folder, "check-config FILE --json");
