@@ -290,7 +290,8 @@ impl From<RepositoryError> for Failure {
             RepositoryError::IsVault { ref path } => failure
                 .about(path)
                 .hinting("`apograph backup` and `apograph copy` add to a vault"),
-            RepositoryError::OtherHistory { ref path } => failure.about(path).hinting(
+            RepositoryError::OtherHistory { ref path }
+            | RepositoryError::CopyOvertaken { ref path } => failure.about(path).hinting(
                 "copy to a path where nothing is, or to a new vault: `apograph init TO --vault`",
             ),
             RepositoryError::NotARepository { ref path, .. }

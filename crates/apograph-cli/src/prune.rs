@@ -31,6 +31,11 @@ pub(crate) fn run(session: &Session<'_>, args: &PruneOf) -> Result<Report, Failu
     } else {
         let repository = Repository::open(&args.repo, session.context)?;
         let plan = prune.plan(&repository).map_err(PruneError::from)?;
+        let now = session.context.clock.now();
+        if let Err(error) = prune.check_clock(&repository, now) {
+            let monitor = session.context.monitor;
+            monitor.warn(&format!("{error}: `--apply` needs `--allow-stale` too"));
+        }
         (plan, None)
     };
     let text = text(&plan, removal.as_ref(), &display::path(&args.repo.path()));

@@ -338,7 +338,12 @@ impl<'a> Follower<'a> {
         if self.is_vault() != Some(true) {
             return Ok(capture(database, repository, &options, self.context)?);
         }
-        let vault = if let Some(vault) = self.vault.take() {
+        // Where another folder is at its path by now, that is the repository.
+        let known = self.vault.take().map(|vault| {
+            let is_in_place = vault.is_in_place()?;
+            Ok::<_, RepositoryError>(is_in_place.then_some(vault))
+        });
+        let vault = if let Some(vault) = known.transpose()?.flatten() {
             vault
         } else {
             let found = VaultWriter::find(repository, self.context)?;

@@ -167,7 +167,11 @@ impl Prune {
     }
 
     /// Windows and periods count back from the newest segment, so that has to be about now.
-    fn check_clock(&self, repository: &Repository, now: UnixMillis) -> Result<(), PruneError> {
+    ///
+    /// # Errors
+    ///
+    /// [`PruneError::Stale`] and [`PruneError::Ahead`].
+    pub fn check_clock(&self, repository: &Repository, now: UnixMillis) -> Result<(), PruneError> {
         let entries = repository.chain().entries().iter();
         let newest = entries.map(|entry| entry.segment.created_at).max();
         let newest = newest.unwrap_or(now);

@@ -5,9 +5,11 @@
 //! it. What is copied to is of the same history where it has the same segments in the same order, also
 //! where some of them are merged on one side; or it is empty.
 
+use std::collections::HashSet;
+
 use apograph_io::Context;
 use apograph_manifest::{
-    ChainEntry, Evidence, IncrementContent, Segment, SegmentContent, SegmentRecord, Unusable,
+    ChainEntry, Evidence, Hole, IncrementContent, Segment, SegmentContent, SegmentRecord, Unusable,
 };
 
 use crate::check::check_file;
@@ -77,7 +79,7 @@ pub fn copy(
 fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -> Result<Copied> {
     let entries = from.chain().entries();
     let there = common(entries, to.entries());
-    let present = there.ok_or_else(|| RepositoryError::OtherHistory { path: to.path() })?;
+    let present = there.ok_or_else(|| refused(entries, to))?;
     let rest = entries.get(present..).unwrap_or_default();
     let sizes = rest.iter().map(|entry| entry.segment.size_bytes);
     context.monitor.phase("copying", sizes.sum());
@@ -111,6 +113,28 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
     });
     to.note(notes.and_then(|notes| notes.looked_until), through)?;
     Ok(copied)
+}
+
+/// Why what is there cannot be gone on with. Where both share segments, and the other one goes on longer and
+/// has merged or pruned some, it is that.
+fn refused(entries: &[ChainEntry], to: &dyn CopyTarget) -> RepositoryError {
+    let known: HashSet<_> = entries.iter().filter_map(|entry| entry.hash).collect();
+    let is_known = |entry: &ChainEntry| entry.hash.is_some_and(|hash| known.contains(&hash));
+    let is_changed = |entry: &ChainEntry| match &entry.content {
+        _ if entry.hole == Some(Hole::Pruned) => true,
+        Some(SegmentContent::Increment(increment)) => !increment.captures.as_slice().is_empty(),
+        _ => false,
+    };
+    let newest = |entries: &[ChainEntry]| entries.iter().map(|it| it.segment.created_at).max();
+    let (there, path) = (to.entries(), to.path());
+    if newest(entries) > newest(there)
+        && entries.iter().any(is_changed)
+        && there.iter().any(is_known)
+    {
+        RepositoryError::CopyOvertaken { path }
+    } else {
+        RepositoryError::OtherHistory { path }
+    }
 }
 
 /// The segments that are published together, as they were: those of one backup, and an image with what

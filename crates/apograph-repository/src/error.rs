@@ -50,6 +50,16 @@ pub enum RepositoryError {
         /// The repository, or the vault.
         path: PathBuf,
     },
+    /// What would be copied to ends where the other one does not go on from any more.
+    #[error(
+        "{} ends at a place that the other one has merged or pruned since: what comes after it cannot be \
+         told apart",
+        path.display()
+    )]
+    CopyOvertaken {
+        /// The repository, or the vault.
+        path: PathBuf,
+    },
     /// A segment cannot be copied.
     #[error("{}", path.display())]
     Unusable {
@@ -127,7 +137,9 @@ impl RepositoryError {
             Self::Contradiction { .. } => Code::CorruptManifest,
             Self::Misplaced { .. } => Code::Usage,
             Self::Busy { .. } | Self::Overtaken { .. } => Code::RepositoryBusy,
-            Self::OtherHistory { .. } | Self::InTheWay { .. } => Code::ChainBroken,
+            Self::OtherHistory { .. } | Self::CopyOvertaken { .. } | Self::InTheWay { .. } => {
+                Code::ChainBroken
+            }
             Self::Unusable { reason, .. } => reason.code(),
             Self::NoneUsable { code, .. } => *code,
         }

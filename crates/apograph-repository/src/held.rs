@@ -90,6 +90,16 @@ impl<'w> VaultWriter<'w> {
         }
     }
 
+    /// Whether the path by which it was found still leads to it: another disk may be mounted there by
+    /// now. An address always does.
+    ///
+    /// # Errors
+    ///
+    /// [`RepositoryError::Io`].
+    pub fn is_in_place(&self) -> Result<bool> {
+        self.target.is_in_place()
+    }
+
     /// Opens the vault to add to it.
     ///
     /// # Errors

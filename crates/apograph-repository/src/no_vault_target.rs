@@ -33,6 +33,10 @@ impl<'a> VaultTarget<'a> {
         match self.0 {}
     }
 
+    pub(crate) fn is_in_place(&self) -> Result<bool> {
+        match self.0 {}
+    }
+
     pub(crate) const fn context(&self) -> Context<'a> {
         match self.0 {}
     }

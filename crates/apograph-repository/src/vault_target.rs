@@ -81,6 +81,13 @@ impl<'a> VaultTarget<'a> {
         self.place.path()
     }
 
+    pub(crate) fn is_in_place(&self) -> Result<bool> {
+        match self.place.folder() {
+            Some(folder) => Ok(folder.is_in_place()?),
+            None => Ok(true),
+        }
+    }
+
     pub(crate) const fn context(&self) -> Context<'a> {
         self.context
     }

@@ -33,7 +33,8 @@ impl Outcome {
             "corrupt-segment" | "corrupt-manifest" | "corrupt-notes" | "corrupt-cursor"
             | "corrupt-database" | "corrupt-wal" => 3,
             "chain-broken" | "no-full-backup" | "not-a-repository" | "foreign-database"
-            | "encrypted" | "not-a-database" | "log-not-found" => 4,
+            | "encrypted" | "not-a-database" | "log-not-found" | "not-verified"
+            | "undo-too-late" | "clock-doubtful" => 4,
             "target-not-covered" | "ambiguous-target" => 5,
             "output-exists" => 6,
             "repository-busy" => 7,

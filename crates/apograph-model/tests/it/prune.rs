@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use crate::golden_repositories;
 
 /// Histories that every run takes, of each generation.
-const HISTORIES: u32 = 24;
+const HISTORIES: u32 = 8;
 
 fn policy() -> impl Strategy<Value = Policy> {
     let within =

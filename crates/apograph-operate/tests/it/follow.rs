@@ -470,3 +470,48 @@ fn a_mistake_is_an_error_at_once() {
         (Code::NotADatabase, false)
     );
 }
+
+/// What is at the path of the repository is the repository: where another folder is there by now, what is
+/// captured goes there.
+#[test]
+fn a_vault_that_is_moved_away_is_not_followed() {
+    let mut database = Growing::of(V2);
+    let [vault, moved] = ["vault", "moved"].map(|name| database.path(name));
+    init_vault(&vault, Context::default()).expect("a vault");
+    let clock = ManualClock::default();
+    let follow = Follow {
+        database: database.database(),
+        repository: Location::from(&vault),
+        every: None,
+        full_every: None,
+        retention: None,
+    };
+    let mut follower = Follower::new(follow, by(&clock));
+    round(&mut follower, &clock);
+    database.commit(now_ms(&clock));
+    assert_eq!(round(&mut follower, &clock), []);
+    fs::rename(&vault, &moved).expect("moved");
+    for folder in ["", "catalog", "segments"] {
+        fs::create_dir(vault.join(folder)).expect("a folder");
+        for entry in fs::read_dir(moved.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                let name = path.file_name().expect("a name");
+                fs::copy(&path, vault.join(folder).join(name)).expect("copied");
+            }
+        }
+    }
+    let before = database.epoch();
+    database.commit(now_ms(&clock));
+    round(&mut follower, &clock);
+    let newest = |vault: &std::path::Path| {
+        let opened = Repository::open(vault, Context::default()).expect("opened");
+        opened
+            .chain()
+            .restorable()
+            .pop()
+            .map(|range| range.to.get())
+    };
+    assert_eq!(newest(&vault), Some(database.epoch()));
+    assert_eq!(newest(&moved), Some(before));
+}

@@ -15,7 +15,7 @@ use apograph_repository::vault::{
     Catalog, CatalogChange, CatalogSegment, Committed, Packing, StoredSegment,
 };
 use apograph_repository::{
-    Compaction, Location, Pack, Repository, Result, compact, copy, init_vault,
+    Compaction, Location, Pack, Repository, RepositoryError, Result, compact, copy, init_vault,
 };
 use apograph_testing::clock::ManualClock;
 use apograph_testing::fixtures::{V1, V2};
@@ -218,6 +218,27 @@ fn another_history_is_none_that_was_merged() {
     let from = Repository::open(other.repository(), Context::default()).expect("a repository");
     let error = copy(&from, &vault, Pack::Best, Context::default());
     assert_eq!(error.expect_err("another").code().as_str(), "chain-broken");
+}
+
+/// A copy that ends within what was merged since is told from another history.
+#[test]
+fn a_copy_that_ends_within_a_merged_increment_is_told_so() {
+    let stage = Stage::of(V2, "15_concurrent_incr");
+    let vault = vault(&stage, Pack::Best);
+    let part = Stage::of(V2, "15_concurrent_incr");
+    part.keep_segments(3);
+    let copy_of_part = stage.path("part");
+    let from = Repository::open(part.repository(), Context::default()).expect("a repository");
+    copy(&from, &copy_of_part, Pack::Best, Context::default()).expect("copied");
+    let merged = made_smaller(&vault).merged;
+    assert!(merged > 2, "{merged}");
+    let from = opened(&vault);
+    let error = copy(&from, &copy_of_part, Pack::Best, Context::default()).expect_err("merged");
+    assert!(
+        matches!(error, RepositoryError::CopyOvertaken { .. }),
+        "{error}"
+    );
+    assert_eq!(error.code(), "chain-broken");
 }
 
 #[test]
