@@ -129,9 +129,11 @@ impl Model {
                     of: files(of),
                 })
             }
-            Step::Remove(at) if !live.is_empty() => {
-                let at = at % live.len();
-                let of = &live[at..(at + 2).min(live.len())];
+            // The last one stays: what comes next goes on from it.
+            Step::Remove(at) if live.len() > 1 => {
+                let last = live.len() - 1;
+                let at = at % last;
+                let of = &live[at..(at + 2).min(last)];
                 self.set(of, Is::Live, Is::Removed);
                 Some(CatalogChange::Removed {
                     segments: files(of),
