@@ -47,7 +47,7 @@ pub(crate) struct PruneAct {
     #[arg(long)]
     dry_run: bool,
     /// Bring back what was pruned and is not deleted
-    #[arg(long, conflicts_with = "KeepArgs")]
+    #[arg(long, conflicts_with_all = ["KeepArgs", "grace", "allow_stale"])]
     pub(crate) undo: bool,
 }
 
@@ -103,6 +103,6 @@ pub(crate) struct PinOf {
     #[command(flatten)]
     pub(crate) target: TargetArgs,
     /// Pin it no longer
-    #[arg(long)]
+    #[arg(long, conflicts_with = "TargetArgs")]
     pub(crate) remove: bool,
 }

@@ -56,7 +56,10 @@ fn every_command_has_help_with_an_example() {
 
 #[test]
 fn a_wrong_command_line_exits_with_2() {
-    let rows: [&[&str]; 11] = [
+    let rows: [&[&str]; 14] = [
+        &["prune", "v", "--undo", "--grace", "1h"],
+        &["prune", "v", "--apply", "--dry-run"],
+        &["pin", "v", "x", "--remove", "--epoch", "3"],
         &[],
         &["frobnicate"],
         &["backup", "x.grafeo"],
