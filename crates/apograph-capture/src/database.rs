@@ -23,12 +23,13 @@ use apograph_format::{
     checkpoint_image, generation_of, log_folder, migrated_original, spill_folder,
 };
 use apograph_io::{
-    Access, At, Context, Disk, FileStatus, Folder, IoError, Mode, StagedFile, is_locked_by_writer,
-    read_front,
+    Access, At, Context, Disk, FileStatus, Folder, IoError, Mode, StagedFile, file_of,
+    is_locked_by_writer, read_front,
 };
 use apograph_wal::LogFolder;
 
 use crate::error::{CaptureError, Result};
+use crate::folder_database::FolderDatabase;
 use crate::image_copy::ImageCopy;
 use crate::spilled::{Spilled, without_table};
 
@@ -37,8 +38,6 @@ const COPY_ATTEMPTS: u32 = 200;
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// How often a damaged slot is read anew before it is one.
 const SLOT_ATTEMPTS: u32 = 20;
-/// The log of a database that is a folder.
-const WAL_DIRECTORY_LOG: &str = "wal";
 /// Generation 1: the section of a compacted graph.
 const COMPACT_SECTION: u32 = 4;
 /// What tells the generation: the magic number and the version.
@@ -53,6 +52,8 @@ pub(crate) struct Database {
     name: OsString,
     mode: Mode,
     generation: Generation,
+    /// What it is where it is no file.
+    of_folder: Option<FolderDatabase>,
 }
 
 impl Database {
@@ -60,7 +61,7 @@ impl Database {
     /// beside the one that it leads to.
     pub(crate) fn find(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return Err(of_folder(path));
+            return Self::find_folder(path);
         }
         let path = &with_log(path)?;
         let (folder, name) = Folder::holding(path)?;
@@ -81,6 +82,25 @@ impl Database {
             folder,
             mode,
             generation: generation_of(&front).unwrap_or(Generation::One),
+            of_folder: None,
+        })
+    }
+
+    /// Finds the folder database at `path`, where a folder is.
+    fn find_folder(path: &Path) -> Result<Self> {
+        let Some(of_folder) = FolderDatabase::find(path)? else {
+            let what = "a folder";
+            let path = path.to_owned();
+            return Err(CaptureError::NotADatabase { path, what });
+        };
+        let (folder, name) = Folder::holding(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            mode: of_folder.mode()?,
+            folder,
+            generation: Generation::One,
+            of_folder: Some(of_folder),
         })
     }
 
@@ -99,6 +119,9 @@ impl Database {
         generation: Generation,
         read_from: Option<Lsn>,
     ) -> Result<Option<LogFolder>> {
+        if let Some(of_folder) = &self.of_folder {
+            return of_folder.open_log();
+        }
         match self.log_folder()? {
             Some(folder) => Ok(LogFolder::of(folder, generation, read_from)?),
             None => Ok(None),
@@ -107,6 +130,9 @@ impl Database {
 
     /// The folder of the log, whatever is in it.
     pub(crate) fn log_folder(&self) -> Result<Option<Folder>> {
+        if let Some(of_folder) = &self.of_folder {
+            return of_folder.log_folder();
+        }
         let name = self.beside(log_folder);
         Ok(self.folder.at(&name).find_named_folder()?)
     }
@@ -132,6 +158,9 @@ impl Database {
     /// Whether an engine has the database open for writing: it holds a lock on the file. It is not
     /// tried, since that could make an engine's own open fail.
     pub(crate) fn is_being_written(&self) -> Result<bool> {
+        if let Some(of_folder) = &self.of_folder {
+            return of_folder.is_being_written();
+        }
         Ok(is_locked_by_writer(
             &self.folder.at(&self.name).open_named()?,
         ))
@@ -140,6 +169,7 @@ impl Database {
     /// How many names the database file has: hard links.
     pub(crate) fn count_of_names(&self) -> Result<u64> {
         let found = self.folder.at(&self.name).metadata()?;
+        let found = found.filter(std::fs::Metadata::is_file);
         Ok(found.map_or(0, |found| found.nlink()))
     }
 
@@ -151,6 +181,9 @@ impl Database {
 
     /// What tells whether the database file was changed, without reading it.
     pub(crate) fn status(&self) -> Result<FileStatus> {
+        if let Some(of_folder) = &self.of_folder {
+            return of_folder.status();
+        }
         let file = self.folder.at(&self.name).open_named()?;
         let found = file.metadata().map_err(|source| IoError::Failed {
             operation: "inspect",
@@ -194,6 +227,9 @@ impl Database {
     pub(crate) fn migrated_from(&self) -> Option<DatabaseHeaders> {
         let name = self.beside(migrated_original);
         let at = self.folder.at(&name);
+        if let Ok(Some(of_folder)) = FolderDatabase::find(&at.path()) {
+            return DatabaseHeaders::decode(&of_folder.base().ok()?).ok();
+        }
         let file = at.open().ok()?;
         DatabaseHeaders::decode(&read_front(&file, &at.path(), DATABASE_HEADERS_BYTES).ok()?).ok()
     }
@@ -328,8 +364,21 @@ impl Database {
         }
     }
 
-    /// What an open would load: the image that is being installed, else the database file.
+    /// Whether it is a folder, whose log is its only copy.
+    pub(crate) const fn is_folder(&self) -> bool {
+        self.of_folder.is_some()
+    }
+
+    /// What an open would load: the image that is being installed, else the database file; of a
+    /// folder database the file that stands for it.
     fn source(&self) -> Result<Source> {
+        if let Some(of_folder) = &self.of_folder {
+            return Ok(Source {
+                file: file_of(&of_folder.base()?, &self.path)?,
+                path: self.path.clone(),
+                is_image: true,
+            });
+        }
         let installing = self.beside(checkpoint_image);
         let installing = self.folder.at(&installing);
         match installing.open() {
@@ -391,16 +440,6 @@ impl Database {
             source,
         }
     }
-}
-
-/// A folder is a database where its log is the only copy; else it is none.
-fn of_folder(path: &Path) -> CaptureError {
-    let path = path.to_owned();
-    if path.join(WAL_DIRECTORY_LOG).is_dir() {
-        return CaptureError::WalDirectory { path };
-    }
-    let what = "a folder";
-    CaptureError::NotADatabase { path, what }
 }
 
 /// What a file is that does not begin as a database does. Where nothing but its name says that it

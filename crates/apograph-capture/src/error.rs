@@ -34,12 +34,6 @@ pub enum CaptureError {
         /// What is wrong with it.
         source: FormatError,
     },
-    /// The database is a folder whose log is its only copy.
-    #[error("{} is a WAL-directory database, which has no database file to back up", path.display())]
-    WalDirectory {
-        /// The folder.
-        path: PathBuf,
-    },
     /// What is named is no database.
     #[error("{} is {what}, and no Grafeo database", path.display())]
     NotADatabase {
@@ -109,6 +103,12 @@ pub enum CaptureError {
         /// Who created it.
         creator: String,
     },
+    /// The engine that has a folder database open logs no commits, or has not committed its first.
+    #[error("the log of {} has records and no commit: the first transaction has not ended, or the engine is a release before 0.5.35, which logs none until it closes the database", path.display())]
+    NoCommitYet {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Embeddings lie in a file of which nothing tells whether the image has them.
     #[error("{} has embeddings in {file} of its spill folder that are younger than its last checkpoint: nothing tells which of them the database file lacks", path.display())]
     SpilledVectors {
@@ -147,7 +147,7 @@ impl CaptureError {
             Self::Wal(error) => error.code(),
             Self::Cursor(error) => error.code(),
             Self::Database { source, .. } if source.is_unsupported() => Code::UnsupportedVersion,
-            Self::WalDirectory { .. } | Self::UnsupportedLog { .. } | Self::NoCommits { .. } => {
+            Self::UnsupportedLog { .. } | Self::NoCommits { .. } | Self::NoCommitYet { .. } => {
                 Code::UnsupportedVersion
             }
             Self::Database { .. } => Code::CorruptDatabase,

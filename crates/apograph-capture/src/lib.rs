@@ -25,6 +25,7 @@ mod cursor;
 mod database;
 mod decision;
 mod error;
+mod folder_database;
 mod full;
 mod glance;
 mod image_copy;

@@ -32,6 +32,8 @@ pub(crate) struct Live {
     pub(crate) cursor: Option<Cursor>,
     /// Generation 1: whether `compact()` was called on it, by the image.
     pub(crate) is_compacted: bool,
+    /// Whether it is a folder database, which has no image but the empty one.
+    pub(crate) is_folder: bool,
 }
 
 /// What a publish writes down of the image and, in generation 1, of the log after it.
@@ -107,6 +109,7 @@ impl Live {
                 log,
                 cursor,
                 is_compacted,
+                is_folder: database.is_folder(),
             });
         }
     }

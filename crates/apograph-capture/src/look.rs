@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::SystemTime;
 
 use apograph_format::{DatabaseHeaders, Generation, LogPosition, Lsn, UnixMillis};
-use apograph_io::Context;
+use apograph_io::{Context, sums};
 use apograph_manifest::{
     ImageIdentity, ManifestError, Nonce, RepositoryId, SegmentContent, read_marker,
 };
@@ -46,8 +46,15 @@ impl Looking<'_> {
     pub(crate) fn look(&self, settling: &mut Patience) -> Result<Seen> {
         let mut attempt = 0;
         loop {
-            let seen = self.look_near()?;
             attempt += 1;
+            let seen = match self.look_near() {
+                // The first commit of all may be in flight.
+                Err(CaptureError::NoCommitYet { .. }) if attempt <= SETTLE_ATTEMPTS => {
+                    pause(self.context)?;
+                    continue;
+                }
+                seen => seen?,
+            };
             let may_pass = matches!(&seen.resume, Err(broken) if broken.may_pass());
             if may_pass && attempt <= SETTLE_ATTEMPTS {
                 pause(self.context)?;
@@ -61,7 +68,7 @@ impl Looking<'_> {
     /// that has installed its image. A chain that goes on after an image that the repository knows
     /// does not depend on that.
     fn is_in_between(&self, seen: &Seen) -> Result<bool> {
-        let Some(log) = &seen.live.log else {
+        let Some(log) = seen.live.log.as_ref().filter(|_| !seen.live.is_folder) else {
             return Ok(false);
         };
         let known = self.repository.evidence().map(|known| known.image);
@@ -113,7 +120,8 @@ impl Looking<'_> {
     fn look_from(&self, read_from: Option<Lsn>) -> Result<Seen> {
         self.looked_at.set(self.context.clock.now());
         let live = Live::of(self.database, read_from, self.context)?;
-        if self.is_foreign(&live.image) {
+        let beside = self.beside()?;
+        if self.is_foreign(&live.image) || self.is_other_folder(&live, &beside)? {
             return Err(CaptureError::Foreign {
                 repository: self.repository.path(),
                 database: self.database.path().to_owned(),
@@ -122,16 +130,9 @@ impl Looking<'_> {
         if let (Some(log), Some(database)) = (&live.log, live.image.database()) {
             log.check_database(database)?;
         }
-        if let Some(log) = &live.log
-            && live.headers.engines().may_log_no_commits()
-            && !has_commits(log)?
-        {
-            return Err(CaptureError::NoCommits {
-                path: self.database.path().to_owned(),
-                creator: live.headers.file.creator,
-            });
+        if let Some(log) = &live.log {
+            self.check_commits(log, &live.headers)?;
         }
-        let beside = self.beside()?;
         let resume = find(self.repository, &live, &beside, self.context)?;
         tracing::debug!(?resume, "looked for the end of the chain");
         Ok(Seen {
@@ -139,6 +140,24 @@ impl Looking<'_> {
             live,
             resume,
         })
+    }
+
+    /// Fails for a log of generation 1 that an engine wrote which logs no commits. Nothing says who
+    /// created a folder database: its log does, once there are records in it.
+    fn check_commits(&self, log: &LogFolder, headers: &DatabaseHeaders) -> Result<()> {
+        let path = || self.database.path().to_owned();
+        let is_begun = || log.files().iter().any(|file| !file.bytes().is_empty());
+        if headers.engines().may_log_no_commits() && !has_commits(log)? {
+            let creator = headers.file.creator.clone();
+            return Err(CaptureError::NoCommits {
+                path: path(),
+                creator,
+            });
+        }
+        if headers.are_of_folder() && is_begun() && !has_commits(log)? {
+            return Err(CaptureError::NoCommitYet { path: path() });
+        }
+        Ok(())
     }
 
     /// The timeline where the chain goes on, and whether another process than the image's began
@@ -188,6 +207,27 @@ impl Looking<'_> {
             marker,
             folder: stamp_of(&folder),
         })
+    }
+
+    /// Whether a folder database is another one than that of the repository: nothing in it names
+    /// it, and the first group can be the same in many. The marker of the repository says that it
+    /// is the one, also the empty one that a restore leaves; without it, what was captured has to
+    /// be there still.
+    fn is_other_folder(&self, live: &Live, beside: &Beside) -> Result<bool> {
+        let known = self.repository.evidence().and_then(|known| known.log?.file);
+        let (Some(log), Some(captured)) = (live.log.as_ref().filter(|_| live.is_folder), known)
+        else {
+            return Ok(false);
+        };
+        if beside.marker.is_some() || captured.length == 0 {
+            return Ok(false);
+        }
+        let Some(file) = log.file(captured.sequence) else {
+            return Ok(true);
+        };
+        let length = usize::try_from(captured.length).unwrap_or(usize::MAX);
+        let hash = sums(file.bytes().slice(0..length), self.context.again())?.blake3;
+        Ok(hash != captured.hash)
     }
 
     /// Whether the repository has backups of another database.

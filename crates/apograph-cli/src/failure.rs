@@ -313,9 +313,6 @@ impl From<CaptureError> for Failure {
                  `apograph restore REPO OUTPUT` gives the newest commits, and \
                  `apograph backup DB --repo REPO --full` goes on from the file as it is",
             ),
-            CaptureError::WalDirectory { path } => failure
-                .about(&path)
-                .hinting("only databases in a .grafeo file can be captured"),
             CaptureError::SpilledVectors { path, .. } => failure
                 .about(&path)
                 .hinting("checkpoint or close the database, and take the backup again"),
@@ -324,8 +321,8 @@ impl From<CaptureError> for Failure {
                 .hinting("open the database for writing once: Grafeo 0.6 then takes them in"),
             CaptureError::NotADatabase { path, .. } => failure
                 .about(&path)
-                .hinting("name the .grafeo file of the database"),
-            CaptureError::NoCommits { path, .. } => failure
+                .hinting("name the .grafeo file of the database, or its folder, which has `wal` in it"),
+            CaptureError::NoCommits { path, .. } | CaptureError::NoCommitYet { path } => failure
                 .about(&path)
                 .hinting("close the database and back it up then, or move on to a later Grafeo"),
             CaptureError::Closing { path } => failure.about(&path).hinting(

@@ -224,7 +224,8 @@ const fn newest(generation: Generation) -> EngineVersion {
 pub struct Engines(&'static [EngineTraits]);
 
 impl Engines {
-    /// Those that may have written to a database that says who created it.
+    /// Those that may have written to a database that says who created it. What follows a `+` is
+    /// no part of the version.
     ///
     /// ```
     /// use apograph_format::{Engines, Generation};
@@ -241,7 +242,8 @@ impl Engines {
         let is_known = |version: &EngineVersion| {
             (version.major, version.minor) == (newest.major, newest.minor) && *version <= newest
         };
-        let version = creator.parse().ok().filter(is_known);
+        let numbers = creator.split('+').next().unwrap_or(creator);
+        let version = numbers.parse().ok().filter(is_known);
         let before = version.map_or(0, |version| {
             let later = rows.iter().position(|row| row.since > version);
             later.unwrap_or(rows.len()).saturating_sub(1)
@@ -316,6 +318,7 @@ mod tests {
             ("0.5.31", "0.5.28"),
             ("0.5.34", "0.5.32"),
             ("0.5.35", "0.5.35"),
+            ("0.5.35+folder", "0.5.35"),
             ("0.5.37", "0.5.35"),
             ("0.5.43", "0.5.42"),
             ("0.5.44", "0.5.44"),

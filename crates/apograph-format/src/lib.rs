@@ -71,8 +71,8 @@ pub use error::{FormatError, Result};
 pub use extent::{Extent, ExtentContent};
 pub use generation::{Generation, SegmentKind};
 pub use names::{
-    LogFolderEntry, SegmentName, checkpoint_image, log_file_name, log_folder, migrated_original,
-    spill_folder,
+    FOLDER_LOCK_NAME, FOLDER_LOG_NAME, LogFolderEntry, SegmentName, checkpoint_image,
+    is_folder_database, log_file_name, log_folder, migrated_original, spill_folder,
 };
 pub use numbers::{
     DatabaseId, Epoch, LogSequence, Lsn, ParseWordError, Timeline, TransactionId, UnixMillis,

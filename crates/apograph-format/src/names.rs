@@ -28,6 +28,19 @@ pub fn migrated_original(database: &Path) -> PathBuf {
     appended(database, ".pre-0.6")
 }
 
+/// The folder of a folder database of generation 1 in which its log lies.
+pub const FOLDER_LOG_NAME: &str = "wal";
+
+/// The file in a folder database that its engine locks, from 0.5.44 on.
+pub const FOLDER_LOCK_NAME: &str = "LOCK";
+
+/// Whether an engine of generation 1 makes a folder database of a new path: its name does not end
+/// in `.grafeo`.
+pub fn is_folder_database(path: &Path) -> bool {
+    path.extension()
+        .is_none_or(|extension| extension != "grafeo")
+}
+
 fn appended(path: &Path, suffix: &str) -> PathBuf {
     let mut name: OsString = path.as_os_str().to_owned();
     name.push(suffix);

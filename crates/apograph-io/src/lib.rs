@@ -74,7 +74,7 @@ pub use open::{exists, open_named, open_regular, read_front, read_limited};
 pub use pace::Pace;
 pub use random::random;
 pub use real_disk::{RealDisk, is_silly_renamed};
-pub use source::{Bytes, BytesReader, Source, Window};
+pub use source::{Bytes, BytesReader, Source, Window, file_of};
 pub use staged::{StagedFile, create_file, replace_file, replace_file_with};
 pub use sums::{PartsSums, Sums, SumsBehind, sums, sums_behind};
 #[cfg(not(target_os = "linux"))]

@@ -25,6 +25,20 @@ use crate::system::nameless_file;
 /// How much is read at a time: a core's own cache holds it.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// A file without a name that holds some bytes; `path` is for messages.
+///
+/// # Errors
+///
+/// [`IoError::Failed`].
+pub fn file_of(bytes: &[u8], path: &Path) -> Result<File> {
+    let written = || -> io::Result<File> {
+        let file = nameless_file()?;
+        file.write_all_at(bytes, 0)?;
+        Ok(file)
+    };
+    written().map_err(failed("copy", path))
+}
+
 /// An open file with the length that it was found to have.
 #[derive(Debug)]
 pub struct Source {

@@ -190,10 +190,14 @@ impl ImageIdentity {
         )
     }
 
-    /// Whether both are images of one database, or of copies of it.
+    /// Whether both are images of one database, or of copies of it. A folder database that has
+    /// committed nothing yet is every other one: it was created at the first instant of all.
     pub fn is_of_same_database(&self, other: &Self) -> bool {
+        let created = [self, other].map(|image| image.database_created_at);
         match (self.of, other.of) {
-            (ImageOf::One, ImageOf::One) => self.database_created_at == other.database_created_at,
+            (ImageOf::One, ImageOf::One) => {
+                created[0] == created[1] || created.contains(&UnixMillis::default())
+            }
             _ => self.database() == other.database(),
         }
     }

@@ -381,7 +381,6 @@ const fn matters_at_once(error: &CaptureError) -> bool {
         error,
         CaptureError::Foreign { .. }
             | CaptureError::NotADatabase { .. }
-            | CaptureError::WalDirectory { .. }
             | CaptureError::TwoLogs { .. }
     )
 }

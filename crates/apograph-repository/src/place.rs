@@ -6,15 +6,15 @@
 
 use std::path::Path;
 
-use apograph_format::{Generation, LogFolderEntry};
+use apograph_format::{FOLDER_LOG_NAME, Generation, LogFolderEntry};
 use apograph_io::Folder;
 use apograph_manifest::MANIFEST_FILE_NAME;
 
 use crate::error::{RepositoryError, Result};
 use crate::vault_segments::HEAD;
 
-/// Fails where a folder is the log folder of a database, or lies in one, at any depth. `path` is
-/// what would be put there, for messages.
+/// Fails where a folder is the log folder of a database, or a folder database, or lies in one, at
+/// any depth. `path` is what would be put there, for messages.
 ///
 /// # Errors
 ///
@@ -23,6 +23,12 @@ pub fn check_outside_logs(folder: &Folder, path: &Path) -> Result<()> {
     for above in folder.and_above()? {
         if is_log_folder(&above)? {
             let detail = "the engine removes what lies in the log folder of a database";
+            return Err(misplaced(path, detail));
+        }
+        if let Ok(Some(log)) = above.at(FOLDER_LOG_NAME).find_named_folder()
+            && is_log_folder(&log)?
+        {
+            let detail = "Grafeo 0.6 moves the whole folder of a database when it migrates it";
             return Err(misplaced(path, detail));
         }
     }

@@ -18,8 +18,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod clearing;
 mod error;
 mod history;
+mod output;
 mod pieces;
 mod restore;
 mod selection;

@@ -16,10 +16,11 @@ use apograph_manifest::{
 use apograph_repository::{Lease, Location, Repository};
 
 use crate::error::{RestoreError, Result};
+use crate::output::Output;
 use crate::pieces::{PIECE_BYTES, Pieces, write_beside};
 use crate::selection::Selection;
-use crate::sink::{Piece, Sink};
-use crate::staging::{Output, Staging};
+use crate::sink::{Form, Piece, Sink};
+use crate::staging::Staging;
 use crate::walk::{Step, Walk, WalkError, total_bytes};
 
 /// How to restore.
@@ -150,8 +151,14 @@ fn restored(
     warn_of_file_times(repository, &plan, options, context.monitor);
     let maker = Maker::new(repository, &plan, context);
     let now = context.clock.now();
+    let id = || Some(repository.notes().ok()??.id);
+    let form = if place.is_for_folder() {
+        Form::Folder(id())
+    } else {
+        Form::File
+    };
     if options.dry_run {
-        let mut restored = maker.made(output, Sink::counting(now))?;
+        let mut restored = maker.made(output, Sink::counting(now, form))?;
         restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
         return Ok(restored);
     }
@@ -159,7 +166,7 @@ fn restored(
     let staging = Staging::begin(place.clone(), mode, context)?;
     maker
         .by(&beside_a_writer)
-        .made(output, Sink::to(staging, now))
+        .made(output, Sink::to(staging, now, form))
 }
 
 /// After a rebuild that found no record of it, when a segment of generation 1 was captured is known

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
 use apograph_io::Owner;
-use apograph_manifest::Unusable;
+use apograph_manifest::{RepositoryId, Unusable};
 use apograph_repository::{FullFile, IncrementFile, StoredFile};
 use apograph_wal::{LogPart, Run, Runs};
 
@@ -21,11 +21,21 @@ pub(crate) enum Piece {
     Log(Arc<IncrementFile>, u64, Runs),
 }
 
+/// What a name asks for.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    /// A database file.
+    File,
+    /// A folder database, with the marker of this repository, if that has an id.
+    Folder(Option<RepositoryId>),
+}
+
 /// A database that is written, or only measured.
 ///
 /// A restored log of generation 1 is one file. One of generation 2 has the log files of its source,
 /// from the place on where the image ends. They say that they were created by the restore, which
-/// tells them from their source's; the header of an encrypted one is bound to its key, and stays.
+/// tells them from their source's; the header of an encrypted one is bound to its key, and stays. A
+/// folder database is one again where its name says so, and a database file else.
 pub(crate) struct Sink<'d> {
     staging: Option<Staging<'d>>,
     bytes: u64,
@@ -33,6 +43,7 @@ pub(crate) struct Sink<'d> {
     /// Generation 2: the position after what is written.
     end: Option<Lsn>,
     now: UnixMillis,
+    form: Form,
 }
 
 /// The log file that is written.
@@ -44,22 +55,24 @@ enum Open {
 }
 
 impl<'d> Sink<'d> {
-    /// Writes nothing. `now` is when the database is made.
-    pub(crate) fn counting(now: UnixMillis) -> Self {
+    /// Writes nothing. `now` is when the database is made; it has the form
+    /// that its name asks for, if its source can have it.
+    pub(crate) fn counting(now: UnixMillis, form: Form) -> Self {
         Self {
             staging: None,
             bytes: 0,
             open: None,
             end: None,
             now,
+            form,
         }
     }
 
     /// Writes a database.
-    pub(crate) fn to(staging: Staging<'d>, now: UnixMillis) -> Self {
+    pub(crate) fn to(staging: Staging<'d>, now: UnixMillis, form: Form) -> Self {
         Self {
             staging: Some(staging),
-            ..Self::counting(now)
+            ..Self::counting(now, form)
         }
     }
 
@@ -89,6 +102,12 @@ impl<'d> Sink<'d> {
 
     /// Writes the database file, after which the log begins, and the embeddings beside it.
     fn image(&mut self, full: &FullFile) -> Result<()> {
+        if let Form::Folder(repository) = self.form
+            && full.image.headers().are_of_folder()
+        {
+            let make = |staging: &mut Staging<'_>| staging.make_folder(repository);
+            return self.staging.as_mut().map_or(Ok(()), make);
+        }
         let length = full.image_bytes();
         self.bytes += length;
         self.end = full.log_start();

@@ -8,154 +8,24 @@
 //! back and removes it. Where a name has to be claimed (`disk.rs` of apograph-io), an empty
 //! database file may be left beside what was to be renamed over it; it goes too.
 //!
+//! A folder database is moved in one step. The marker of its repository lies in it, empty: nothing
+//! else tells the next backup which database it is.
+//!
 //! The folder that it goes into is opened once, and so are the two that are made in it. Whatever
 //! their paths come to lead to, the database is written and cleared where it was begun. Every file
 //! is closed before it is moved or removed.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
 
-use apograph_format::v1::is_spilled_vectors;
-use apograph_format::{LogPosition, checkpoint_image, log_file_name, log_folder, spill_folder};
-use apograph_io::{
-    At, Context, Disk, DiskFile, FileLock, Folder, IoError, Lack, Mode, Owner, exists,
-    is_silly_renamed, temporary_name,
-};
-use apograph_repository::{SegmentDefect, StoredFile, check_no_repository, check_outside_logs};
+use apograph_format::{FOLDER_LOG_NAME, LogPosition, log_file_name};
+use apograph_io::{At, Context, DiskFile, FileLock, Folder, IoError, Mode, Owner, create_file};
+use apograph_manifest::{RepositoryId, marker_name};
+use apograph_repository::{SegmentDefect, StoredFile};
 
+use crate::clearing::{DATABASE, IMAGE, LOG, MARK, SPILL, clear, extent};
 use crate::error::{RestoreError, Result};
+use crate::output::Output;
 use crate::walk::WalkError;
-
-const IMAGE: &str = "image";
-const LOG: &str = "wal";
-const SPILL: &str = "spill";
-/// What is locked where a folder cannot be.
-const LOCK: &str = "lock";
-/// In a folder whose database file is still to come: its [`extent`].
-const MARK: &str = ".restore.apograph-tmp";
-const MARK_MAX_BYTES: u64 = 64;
-
-/// Where a restored database goes: a folder that is held open, and the names in it.
-#[derive(Clone)]
-pub(crate) struct Output {
-    path: PathBuf,
-    folder: Folder,
-    name: OsString,
-    log: OsString,
-    spill: OsString,
-    temporary: OsString,
-}
-
-impl Output {
-    /// Opens the folder of a path; `None` where there is none.
-    pub(crate) fn find(path: &Path) -> Result<Option<Self>> {
-        if path.file_name().is_none() && exists(path)? {
-            let path = path.to_owned();
-            return Err(RestoreError::OutputExists { path });
-        }
-        let (folder, name) = match Folder::holding(path) {
-            Err(error) if error.is_not_found() => return Ok(None),
-            found => found?,
-        };
-        Ok(Some(Self {
-            path: path.to_owned(),
-            folder,
-            name: name.to_owned(),
-            log: log_folder(name.as_ref()).into(),
-            spill: spill_folder(name.as_ref()).into(),
-            temporary: temporary_name(name),
-        }))
-    }
-
-    /// Fails where a restored database would not last, or would be taken for a backup: in the log
-    /// folder of a database, or in a repository.
-    pub(crate) fn check_place(&self) -> Result<()> {
-        check_outside_logs(&self.folder, &self.path)?;
-        Ok(check_no_repository(&self.folder, &self.path)?)
-    }
-
-    /// Fails where anything stands in the way of a restored database. What an interrupted restore
-    /// left is no obstacle; it is cleared before anything is written.
-    pub(crate) fn check_free_or_left(&self) -> Result<()> {
-        if self.temporary().exists()? {
-            return Ok(());
-        }
-        self.check_free()
-    }
-
-    fn check_free(&self) -> Result<()> {
-        // The engine installs a checkpoint image over whatever database has its name.
-        let image = checkpoint_image(self.name.as_ref());
-        for at in [self.database(), self.log(), self.folder.at(&image)] {
-            if at.exists()? {
-                return Err(RestoreError::OutputExists { path: at.path() });
-            }
-        }
-        // An engine reads embeddings there into whatever database has its name.
-        if let Ok(Some(folder)) = self.spill().find_named_folder() {
-            for name in folder.names()? {
-                let name = name?;
-                if name.to_str().is_some_and(is_spilled_vectors) {
-                    let path = folder.at(&name).path();
-                    return Err(RestoreError::OutputExists { path });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// How many bytes are free there, which must be no fewer than the database has.
-    pub(crate) fn check_room(&self, bytes: u64) -> Result<u64> {
-        let free = self.folder.bytes_free()?;
-        if bytes <= free {
-            return Ok(free);
-        }
-        let lack = format!("it takes {bytes} bytes, and {free} are free");
-        Err(RestoreError::Io(IoError::Failed {
-            operation: "restore into",
-            path: self.folder.path().to_owned(),
-            source: io::Error::new(ErrorKind::StorageFull, lack),
-        }))
-    }
-
-    fn database(&self) -> At<'_> {
-        self.folder.at(&self.name)
-    }
-
-    fn log(&self) -> At<'_> {
-        self.folder.at(&self.log)
-    }
-
-    fn spill(&self) -> At<'_> {
-        self.folder.at(&self.spill)
-    }
-
-    fn temporary(&self) -> At<'_> {
-        self.folder.at(&self.temporary)
-    }
-
-    /// Locks a staging folder, which is then nobody else's; no lock where there are none.
-    fn lock(&self, staging: &Folder) -> Result<Option<FileLock>> {
-        let is_busy = || RestoreError::OutputBusy {
-            path: self.path.clone(),
-        };
-        let mut lock = FileLock::acquire_folder(staging);
-        if matches!(lock, Ok(None)) {
-            lock = FileLock::acquire(staging.at(LOCK), Mode::PRIVATE);
-        }
-        let lock = lock.map_err(|error| match error {
-            IoError::Busy { .. } => is_busy(),
-            other => other.into(),
-        })?;
-        // Whoever had the lock has removed the folder since.
-        if !self.temporary().is_of(staging)? {
-            return Err(is_busy());
-        }
-        Ok(lock)
-    }
-}
 
 /// A database in the making.
 pub(crate) struct Staging<'d> {
@@ -171,6 +41,8 @@ pub(crate) struct Staging<'d> {
     cut_to: Option<u64>,
     log: Option<Log>,
     spill: Option<Folder>,
+    /// The folder that the database is, and the marker in its log, where it is no file.
+    database: Option<(Folder, Option<RepositoryId>)>,
     lock: Option<FileLock>,
     is_done: bool,
 }
@@ -221,6 +93,7 @@ impl<'d> Staging<'d> {
             cut_to: None,
             log: None,
             spill: None,
+            database: None,
             lock,
             is_done: false,
         };
@@ -262,6 +135,19 @@ impl<'d> Staging<'d> {
         let mut image = self.context.disk.create_new(at, self.mode.into())?;
         image.copy(source, 0, length, self.context)?;
         self.image = Some(image);
+        Ok(())
+    }
+
+    /// Makes the database a folder, without a database file. The next backup into a repository
+    /// knows it by its marker.
+    pub(crate) fn make_folder(&mut self, repository: Option<RepositoryId>) -> Result<()> {
+        // One that was fetched is not needed.
+        self.image = None;
+        let (disk, mode) = (self.context.disk, self.mode.for_folder());
+        let database = disk.create_folder(self.folder.at(DATABASE), mode)?;
+        let folder = disk.create_folder(database.at(FOLDER_LOG_NAME), mode)?;
+        self.log = Some(Log { folder, file: None });
+        self.database = Some((database, repository));
         Ok(())
     }
 
@@ -361,28 +247,23 @@ impl<'d> Staging<'d> {
         if let Some(log) = &mut self.log {
             log.close()?;
         }
-        let log = self.log.as_ref().map(|log| &log.folder);
-        for folder in log.into_iter().chain(&self.spill) {
-            let extent = extent(folder)?;
-            let mut mark = self
-                .context
-                .disk
-                .create_new(folder.at(MARK), self.mode.into())?;
-            mark.write(extent.as_bytes())?;
-            mark.sync()?;
-            self.context.disk.sync_folder(folder)?;
-        }
+        self.complete_folders()?;
         self.context.disk.sync_folder(&self.folder)?;
         self.context.disk.sync_folder(&self.output.folder)?;
         self.context.monitor.go_on()?;
         let mut moves = Vec::new();
-        if self.log.is_some() {
+        if self.log.is_some() && self.database.is_none() {
             moves.push((self.folder.at(LOG), self.output.log()));
         }
         if self.spill.is_some() {
             moves.push((self.folder.at(SPILL), self.output.spill()));
         }
-        moves.push((self.folder.at(IMAGE), self.output.database()));
+        let database = if self.database.is_some() {
+            DATABASE
+        } else {
+            IMAGE
+        };
+        moves.push((self.folder.at(database), self.output.database()));
         let outcome = self.move_out(&moves);
         // What was moved back is removed when it is durable there, and no sooner.
         self.is_done =
@@ -399,6 +280,30 @@ impl<'d> Staging<'d> {
         let metadata = self.output.database().metadata().ok().flatten();
         let owner = metadata.as_ref().map(Owner::from);
         Ok(owner.filter(|owner| !owner.is_self()))
+    }
+
+    /// Makes the folders durable, with a mark in each whose database file is still to come.
+    fn complete_folders(&self) -> Result<()> {
+        let disk = self.context.disk;
+        let log = self.log.as_ref().map(|log| &log.folder);
+        if let Some((database, repository)) = &self.database {
+            if let Some(log) = log {
+                if let Some(repository) = repository {
+                    let name = marker_name(*repository);
+                    create_file(disk, log.at(&name), self.mode, &[])?;
+                }
+                disk.sync_folder(log)?;
+            }
+            return Ok(disk.sync_folder(database)?);
+        }
+        for folder in log.into_iter().chain(&self.spill) {
+            let extent = extent(folder)?;
+            let mut mark = disk.create_new(folder.at(MARK), self.mode.into())?;
+            mark.write(extent.as_bytes())?;
+            mark.sync()?;
+            disk.sync_folder(folder)?;
+        }
+        Ok(())
     }
 
     /// Moves everything to its place, each durably before the next, or everything back.
@@ -442,103 +347,4 @@ fn taken(error: IoError) -> RestoreError {
     } else {
         error.into()
     }
-}
-
-/// Removes a staging folder that is locked, the folders that it was about to complete, and the
-/// marks of those that are complete.
-fn clear(disk: &dyn Disk, staging: &Folder, output: &Output, lock: Option<FileLock>) -> Result<()> {
-    let log = Moved::find(staging.at(LOG), output.log())?;
-    let spill = Moved::find(staging.at(SPILL), output.spill())?;
-    let is_ours = log.said.is_some() || spill.said.is_some() || staging.at(IMAGE).exists()?;
-    if is_claim(output.database())? && is_ours {
-        disk.remove_file(output.database())?;
-    }
-    log.clear(disk, output)?;
-    spill.clear(disk, output)?;
-    if staging.lacks(Lack::FolderLock) {
-        // The file that is locked is closed before it goes.
-        drop(lock);
-    }
-    remove(disk, staging, output.temporary())
-}
-
-/// A folder of a restored database: its place in the staging folder, and what stands at the place
-/// that it is moved to.
-struct Moved<'a> {
-    staged: At<'a>,
-    target: At<'a>,
-    folder: Option<Folder>,
-    /// What its mark says.
-    said: Option<Vec<u8>>,
-}
-
-impl<'a> Moved<'a> {
-    fn find(staged: At<'a>, target: At<'a>) -> Result<Self> {
-        let folder = match target.find_folder() {
-            // Somebody else's file, or a link.
-            Err(IoError::NotAFolder { .. }) => None,
-            found => found?,
-        };
-        let said = match &folder {
-            Some(folder) => folder.at(MARK).read_small(MARK_MAX_BYTES)?,
-            None => None,
-        };
-        Ok(Self {
-            staged,
-            target,
-            folder,
-            said,
-        })
-    }
-
-    /// Removes it, or the mark of one that is complete.
-    fn clear(self, disk: &dyn Disk, output: &Output) -> Result<()> {
-        if let Some(staged) = self.staged.find_folder()? {
-            if let Some(moved) = &self.folder
-                && moved.names()?.next().is_none()
-            {
-                disk.remove_folder(self.target)?;
-            }
-            remove(disk, &staged, self.staged)?;
-        }
-        if let (Some(moved), Some(said)) = (self.folder, self.said) {
-            if output.database().exists()? {
-                disk.remove_file(moved.at(MARK))?;
-            } else if extent(&moved)?.as_bytes() == said {
-                disk.publish(self.target, self.staged)?;
-                disk.sync_folder(&output.folder)?;
-                remove(disk, &moved, self.staged)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether a name may have been claimed for a file that is not there yet.
-fn is_claim(at: At<'_>) -> Result<bool> {
-    let found = at.metadata()?;
-    Ok(found.is_some_and(|it| it.is_file() && it.len() == 0))
-}
-
-/// How many files a folder has, and how many bytes, but for the mark.
-fn extent(log: &Folder) -> Result<String> {
-    let (mut files, mut bytes) = (0_u64, 0_u64);
-    for name in log.names()? {
-        let name = name?;
-        if name != MARK {
-            files += 1;
-            bytes += log.at(&name).source()?.len() as u64;
-        }
-    }
-    Ok(format!("{files} {bytes}"))
-}
-
-/// Removes a folder of files, which has the name `at`.
-fn remove(disk: &dyn Disk, folder: &Folder, at: At<'_>) -> Result<()> {
-    let mut names = folder.names()?.collect::<apograph_io::Result<Vec<_>>>()?;
-    names.sort();
-    for name in names.iter().filter(|name| !is_silly_renamed(name)) {
-        disk.remove_file(folder.at(name))?;
-    }
-    Ok(disk.remove_folder(at)?)
 }

@@ -221,6 +221,15 @@ impl LogFolder {
         Self { of, ..self }
     }
 
+    /// Generation 1: the same folder as the log of a folder database, which is its only copy. So
+    /// all of it is replayed, whatever a checkpoint recorded.
+    #[must_use]
+    pub fn of_folder_database(self) -> Self {
+        let checkpoint = None;
+        let of = FolderOf::One { checkpoint };
+        Self { of, ..self }
+    }
+
     /// The log files in the order of the log.
     pub fn files(&self) -> &[LogFile] {
         &self.files

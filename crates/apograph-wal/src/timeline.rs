@@ -18,7 +18,8 @@
 //!   before they take the log's lock, and runs with 8 of them were up to 14 places out of order.
 //!
 //! A group without an epoch belongs to the highest one before it. A session's group always has
-//! one; where a crash tore it off, it was the next.
+//! one; where a crash tore it off, it was the next. But the close of a folder database commits
+//! nothing, once more by the id of its last transaction: such a group stands where the log does.
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId};
 
@@ -114,13 +115,14 @@ impl TimelineState {
     /// Tells where the next group of the log stands.
     pub fn place(&mut self, group: &Group<'_>) -> Placement {
         match group.head {
+            GroupHead::One { epoch: None, .. } if self.is_close(group) => self.place_here(),
             GroupHead::One { epoch, .. } => self.place_heads(group.transaction, epoch),
             GroupHead::Plain(begin) => {
                 let start = group.start.position(group.parts);
                 self.pass(start.and_then(LogPosition::lsn));
                 self.place_ordered(begin.epoch, begin.takes_epoch())
             }
-            GroupHead::Encrypted => self.place_sealed(),
+            GroupHead::Encrypted => self.place_here(),
         }
     }
 
@@ -152,8 +154,15 @@ impl TimelineState {
         }
     }
 
-    /// The same of an encrypted group: nobody knows its epoch.
-    fn place_sealed(&self) -> Placement {
+    /// Whether a group is what the close of a folder database logs: a commit of nothing, by the id
+    /// of its last transaction. Also the process that follows counts those from anew.
+    fn is_close(&self, group: &Group<'_>) -> bool {
+        let transaction = group.transaction;
+        group.records == 0 && self.transactions.contains(transaction.get()) && !self.process_ended
+    }
+
+    /// A group that takes no epoch, or, where it is encrypted, one that nobody knows.
+    fn place_here(&self) -> Placement {
         Placement {
             point: self.point(),
             own_epoch: false,
@@ -501,7 +510,7 @@ mod tests {
             let placed = groups.iter().map(|(epoch, own_epoch)| {
                 text(match epoch {
                     Some(epoch) => state.place_ordered(Epoch::new(*epoch), *own_epoch),
-                    None => state.place_sealed(),
+                    None => state.place_here(),
                 })
             });
             assert_eq!(placed.collect::<Vec<_>>().join(" "), expected, "{what}");
@@ -552,7 +561,7 @@ mod tests {
             }
             let placed = groups.iter().map(|(start, epoch)| {
                 let Some(epoch) = epoch else {
-                    return state.place_sealed().point.to_string();
+                    return state.place_here().point.to_string();
                 };
                 state.pass(Some(Lsn::new(*start)));
                 let placement = state.place_ordered(Epoch::new(*epoch), true);

@@ -12,7 +12,7 @@
 //! 3. **the image against the log**: the image has had as many checkpoints since as the log tells
 //!    of, and holds no epoch that neither the chain nor the log has.
 //!
-//! The last is told in `checkpoints.rs`. After a segment that the engine captured nothing of that
+//! The last is told in `checkpoints.rs`; a folder database has no image to compare. After a segment that the engine captured nothing of that
 //! was written down: see `after_engine.rs`.
 
 use apograph_format::{FilePosition, LogPosition, LogSequence, log_file_name};
@@ -77,6 +77,9 @@ impl Search<'_> {
         reaches(log, first, seen.newest)?;
         let first = LogPosition::in_file(first, 0);
         self.older_are_same(log, first, position, evidence.older_files)?;
+        if self.live.is_folder {
+            return Ok(end);
+        }
         self.same_checkpoints(log, evidence, &seen, position)?;
         if self.live.image != evidence.image {
             self.image_is_covered(log, position)?;

@@ -168,7 +168,7 @@ fn an_unknown_version_is_told_from_damage() {
         let words = format!("{name} is a folder, and no Grafeo database");
         assert_eq!(live.refused(Kind::Auto), ("not-a-database", words));
         fs::create_dir(path.join("wal")).expect("a folder");
-        assert_eq!(live.refused(Kind::Auto).0, "unsupported-version");
+        assert_eq!(live.refused(Kind::Auto).0, "not-a-database");
         assert!(!live.repository().exists());
 
         let (other, repository) = (live.path("letter"), live.repository());

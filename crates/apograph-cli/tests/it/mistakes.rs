@@ -50,8 +50,8 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             "backup folder -r r",
-            8,
-            "folder is a WAL-directory database",
+            4,
+            "folder is a folder, and no Grafeo database",
         ),
         ("backup people.grafeo -r empty", 4, "it is empty"),
         (

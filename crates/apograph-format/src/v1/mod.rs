@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod database;
+mod folder_database;
 mod frame;
 mod record;
 mod record_kind;
@@ -12,6 +13,7 @@ pub(crate) use database::extents;
 pub use database::{
     DATABASE_VERSION, DatabaseHeaders, FileHeader, SECTIONS_OFFSET, Slot, has_section,
 };
+pub use folder_database::folder_base;
 pub use frame::{
     FRAME_CHECKSUM_BYTES, FRAME_LENGTH_BYTES, FRAME_OVERHEAD_BYTES, FrameDefect, FrameHead,
     RawFrame,

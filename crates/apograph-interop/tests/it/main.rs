@@ -21,6 +21,7 @@ mod damaged;
 mod encrypted;
 mod field;
 mod fixtures;
+mod folder_databases;
 mod follow;
 mod golden_chains;
 #[cfg(feature = "strace")]

@@ -1,9 +1,12 @@
 //! Commit groups from frames.
 
-use apograph_format::{FilePosition, LogPosition, LogSequence};
+use apograph_format::{Epoch, FilePosition, LogPosition, LogSequence, Point, Timeline};
 use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::V1;
-use apograph_wal::{LogDefect, LogEndCause, LogPart, PartOf, Run, Runs, logged_checkpoints};
+use apograph_wal::{
+    LogDefect, LogEndCause, LogPart, PartOf, PlacedEvent, PlacedReader, Run, Runs, TimelineState,
+    logged_checkpoints,
+};
 
 use crate::log;
 
@@ -217,6 +220,21 @@ fn closing_a_database_without_a_container_logs_a_bare_commit() {
     let (groups, end) = log::text(&log::parts(files.iter().map(|file| &file.bytes[..])));
     assert_eq!(groups, "2@1x4 3@2x4 3@-x1 2@1x4");
     assert_eq!(end.cause, LogEndCause::Clean);
+}
+
+/// It stands where the log is, and what follows is another process.
+#[test]
+fn the_bare_commit_of_a_close_opens_no_timeline() {
+    let files = V1.logs_of("17_wal_directory/source");
+    let parts = log::parts(files.iter().map(|file| &file.bytes[..]));
+    let mut state = TimelineState::at(Point::new(Timeline::FIRST, Epoch::default()));
+    let mut points = Vec::new();
+    for event in PlacedReader::new(&parts, &mut state) {
+        if let PlacedEvent::Group(_, placement) = event.expect("a group") {
+            points.push(placement.point.to_string());
+        }
+    }
+    assert_eq!(points, ["1:1", "1:2", "1:2", "2:1"]);
 }
 
 #[test]
