@@ -91,6 +91,8 @@ pub(crate) enum Command {
         /// The only servers, as `moto`; a wrong one is answered with all there are
         names: Vec<String>,
     },
+    /// Looks at the pages of `apograph report` in a browser
+    Pages,
     /// Packages what is published
     Release {
         /// Builds each package, and sends none

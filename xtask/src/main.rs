@@ -1,5 +1,5 @@
 //! The project's own commands: `cargo xtask verify`, `tidy`, `fuzz`, `fixtures`, `faults`,
-//! `lives`, `clients`, `stores`, `bench`, `release`, `dist`, `platforms`.
+//! `lives`, `clients`, `stores`, `pages`, `bench`, `release`, `dist`, `platforms`.
 
 mod arguments;
 mod bench;
@@ -8,6 +8,7 @@ mod dist;
 mod driver;
 mod lives;
 mod metadata;
+mod pages;
 mod release;
 mod run;
 mod stores;
@@ -66,6 +67,7 @@ fn main() -> anyhow::Result<()> {
             keep,
         }),
         Command::Stores { names } => stores::stores(&names),
+        Command::Pages => pages::pages(),
         Command::Bench {
             prepare,
             check,

@@ -2,6 +2,7 @@
 
 mod follow;
 mod prune;
+mod report;
 mod values;
 
 use std::num::NonZero;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::follow::{CheckConfig, FollowOf};
 pub(crate) use self::prune::{PinOf, PruneOf};
+pub(crate) use self::report::ReportOf;
 pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
 use self::values::{Words, compress, inspected, instant, rate, repository, threads, words};
 use crate::failure::Failure;
@@ -62,6 +64,7 @@ pub(crate) enum Command {
     Status(StatusOf),
     Drill(DrillOf),
     Log(Log),
+    Report(ReportOf),
     Copy(Copy),
     Compact(Compact),
     Prune(PruneOf),
@@ -94,6 +97,7 @@ impl Command {
             | Self::Restore(_)
             | Self::Verify(_)
             | Self::Drill(_)
+            | Self::Report(_)
             | Self::Rebuild(_) => true,
             Self::List(_)
             | Self::Log(_)
@@ -134,6 +138,7 @@ impl Command {
             Self::Rebuild(words) => &[&words.repo],
             Self::Status(words) => return words.repo.iter().cloned().collect(),
             Self::Drill(words) => &[&words.repo],
+            Self::Report(words) => &[&words.repo],
             Self::CheckConfig(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()

@@ -27,6 +27,7 @@ mod progress;
 mod prune;
 mod rebuild;
 mod recipients;
+mod report;
 mod restore;
 mod segments;
 mod session;
@@ -166,6 +167,7 @@ fn carry_out(
         Command::Rebuild(words) => rebuild::run(session, words),
         Command::Status(words) => status::run(session, words),
         Command::Drill(words) => drill::run(session, words),
+        Command::Report(words) => report::run(session, words),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
 }

@@ -91,12 +91,12 @@ pub(crate) fn state(entry: &ChainEntry) -> &'static str {
 
 /// What a chain can restore.
 pub(crate) fn restorable(chain: &Chain) -> String {
-    let ranges: Vec<String> = chain
-        .restorable()
-        .iter()
-        .map(PointRange::to_string)
-        .collect();
-    let lsns = chain.restorable_lsns();
+    restorable_in(&chain.restorable(), &chain.restorable_lsns())
+}
+
+/// The same of the points and the positions that can be restored.
+pub(crate) fn restorable_in(points: &[PointRange], lsns: &[LsnRange]) -> String {
+    let ranges: Vec<String> = points.iter().map(PointRange::to_string).collect();
     let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
     if !ranges.is_empty() {
         ranges.join(", ")

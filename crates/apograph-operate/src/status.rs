@@ -6,9 +6,11 @@ use apograph_capture::{Pending, PendingOf};
 use apograph_format::{Point, SegmentKind, UnixMillis};
 use apograph_io::Context;
 use apograph_manifest::{
-    Chain, ChainEntry, DrillNote, GapKind, Level, LsnRange, PointRange, SegmentContent, Target,
+    Chain, ChainEntry, DrillNote, GapKind, Level, LsnRange, PointRange, SegmentContent,
 };
 use apograph_repository::{Repository, Result};
+
+use crate::effort::RestoreEffort;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Over so many days the growth is counted.
@@ -118,7 +120,7 @@ impl Status {
             drilled: repository.drilled().cloned(),
             totals: totals(repository),
             growth_bytes_a_day: growth(entries),
-            restore_bytes: restore_bytes(chain),
+            restore_bytes: RestoreEffort::of(chain).map(|effort| effort.bytes),
             free_bytes: repository.bytes_free()?,
             latest: times.chain(captured_until).max().unwrap_or_default(),
         })
@@ -208,11 +210,4 @@ fn growth(entries: &[ChainEntry]) -> u64 {
     let span = last.saturating_sub(from).max(day);
     let a_day = u128::from(bytes) * u128::from(day) / u128::from(span);
     u64::try_from(a_day).unwrap_or(u64::MAX)
-}
-
-fn restore_bytes(chain: &Chain) -> Option<u64> {
-    let plan = chain.plan(&Target::Latest).ok()?;
-    let used = plan.increments.into_iter().chain([plan.full]);
-    let sizes = used.filter_map(|index| chain.entries().get(index));
-    Some(sizes.map(|entry| entry.segment.size_bytes).sum())
 }

@@ -12,5 +12,6 @@ mod help;
 mod mistakes;
 mod places;
 mod prune;
+mod report;
 mod status;
 mod waiting;

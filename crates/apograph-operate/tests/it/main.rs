@@ -6,4 +6,5 @@ mod growing;
 #[cfg(feature = "vault")]
 mod merger;
 mod prune;
+mod report;
 mod status;
