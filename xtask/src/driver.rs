@@ -37,6 +37,11 @@ pub(crate) fn build_newer() -> Result<Command> {
     newer("build")
 }
 
+/// Compares the records of generation 2 with what its engine reads.
+pub(crate) fn test_newer() -> Result<Command> {
+    newer("test")
+}
+
 /// Builds the driver of a generation and says where it is.
 pub(crate) fn build(generation: u32) -> Result<PathBuf> {
     let target = target_folder()?;

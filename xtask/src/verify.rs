@@ -31,6 +31,7 @@ pub(crate) fn verify(is_long: bool) -> Result<()> {
     step("lints of the command without features", small)?;
     step("lints of engine-0.6", driver::lint_newer()?)?;
     step("build of engine-0.6", driver::build_newer()?)?;
+    step("tests of engine-0.6", driver::test_newer()?)?;
     println!("==> tests");
     timed("tests", || run_tests(is_long))?;
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);

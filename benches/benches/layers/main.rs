@@ -8,6 +8,7 @@ mod frames;
 mod groups;
 mod header;
 mod manifest;
+mod records;
 mod restore;
 mod verify;
 
@@ -16,6 +17,7 @@ use apograph_benches::measure_each;
 fn main() {
     measure_each(|criterion, workloads| {
         header::measure(criterion);
+        records::measure(criterion);
         crc::measure(criterion, workloads);
         manifest::measure(criterion, workloads);
         frames::measure(criterion, workloads);

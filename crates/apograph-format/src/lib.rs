@@ -6,7 +6,7 @@
 //!
 //! The layouts are those that FORMAT.md in the repository describes. What only one generation has
 //! is in [`v1`] (Grafeo 0.5.x) or [`v2`] (0.6.x); what both share is here, and finds the generation
-//! from the bytes.
+//! from the bytes. What a record of a log changes is in [`change`].
 //!
 //! ```
 //! use apograph_format::{Epoch, Generation, SegmentHeader};
@@ -38,6 +38,7 @@ mod serde_as_text;
 mod blake3;
 mod bytes;
 mod causes;
+pub mod change;
 mod code;
 mod crc32;
 mod database;
@@ -45,6 +46,7 @@ mod database_headers;
 mod engine;
 mod error;
 mod extent;
+mod fields;
 mod generation;
 mod names;
 mod numbers;
@@ -75,8 +77,8 @@ pub use names::{
     is_folder_database, log_file_name, log_folder, migrated_original, spill_folder,
 };
 pub use numbers::{
-    DatabaseId, Epoch, LogSequence, Lsn, ParseWordError, Timeline, TransactionId, UnixMillis,
-    parse_hex,
+    DatabaseId, EdgeId, Epoch, LogSequence, Lsn, NodeId, ParseWordError, Timeline, TransactionId,
+    UnixMillis, parse_hex,
 };
 pub use point::{Point, PointName};
 pub use position::{FilePosition, LogPosition};

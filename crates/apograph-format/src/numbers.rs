@@ -151,6 +151,14 @@ number_word! {
     TransactionId
 }
 number_word! {
+    /// The engine's id of a node, within its graph.
+    NodeId
+}
+number_word! {
+    /// The engine's id of an edge, within its graph.
+    EdgeId
+}
+number_word! {
     /// A part of the history whose epochs one engine process counted: 1, 2, 3 along a chain.
     Timeline
 }

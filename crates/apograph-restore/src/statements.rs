@@ -1,8 +1,9 @@
 //! What the engine does not replay from its own log, as statements for the user to run.
 
-use apograph_format::v1::IndexRecord;
+use apograph_format::change::{GraphChange, GraphOperation};
+use apograph_format::v1::SchemaChange;
 use apograph_io::Result;
-use apograph_wal::Group;
+use apograph_wal::{Group, GroupHead};
 
 /// The index statements that a restored log holds, with those that cancel out left away.
 #[derive(Debug, Default)]
@@ -26,20 +27,41 @@ enum Index {
 impl Statements {
     /// Adds the index records of a group that is restored.
     pub(crate) fn add(&mut self, group: &Group<'_>) -> Result<()> {
-        for record in group.index_records()? {
-            match record {
-                IndexRecord::Create {
-                    name,
-                    label,
-                    property,
-                    index_type,
-                } => {
-                    self.create_index(name, label, property, index_type);
-                }
-                IndexRecord::Drop { name } => self.drop_index(name),
+        let GroupHead::One {
+            has_indexes: true, ..
+        } = group.head
+        else {
+            return Ok(());
+        };
+        group.for_each_record(|record| {
+            // A record that cannot be read is no index record: the group is whole all the same.
+            if let Ok(GraphChange {
+                operation: GraphOperation::Schema(change),
+                ..
+            }) = record.change
+            {
+                self.add_change(&change);
             }
+            Ok(())
+        })
+    }
+
+    fn add_change(&mut self, change: &SchemaChange<'_>) {
+        match *change {
+            SchemaChange::CreateIndex {
+                name,
+                label,
+                property,
+                index_type,
+            } => self.create_index(
+                name.to_owned(),
+                label.to_owned(),
+                property.to_owned(),
+                index_type.to_owned(),
+            ),
+            SchemaChange::DropIndex { name } => self.drop_index(name.to_owned()),
+            _ => {}
         }
-        Ok(())
     }
 
     /// The statements, in the order they were logged.

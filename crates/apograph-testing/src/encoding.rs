@@ -3,6 +3,7 @@
 //!
 //! Numbers here, and what one generation has in [`v1`] and [`v2`].
 
+mod fields;
 pub mod v1;
 pub mod v2;
 

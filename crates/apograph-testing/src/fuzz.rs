@@ -7,12 +7,14 @@ mod catalogue;
 mod damaged;
 mod database;
 mod log;
+mod records;
 mod seeds;
 mod segment;
 
 pub use catalogue::{cursor, history, manifest, marker};
 pub use database::{database_file, database_file_v2};
 pub use log::{log_groups, log_groups_v2, split_log_groups};
+pub use records::{records, records_v2};
 pub use segment::{gbak_header, wal_segments};
 
 /// A fuzz target: `fuzz/fuzz_targets/NAME.rs` in the repository.
@@ -72,6 +74,16 @@ pub const TARGETS: &[FuzzTarget] = &[
         name: "marker",
         run: marker,
         seeds: seeds::markers,
+    },
+    FuzzTarget {
+        name: "records",
+        run: records,
+        seeds: seeds::records,
+    },
+    FuzzTarget {
+        name: "records_v2",
+        run: records_v2,
+        seeds: seeds::records_v2,
     },
     FuzzTarget {
         name: "split_log_groups",

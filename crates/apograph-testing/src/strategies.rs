@@ -3,6 +3,7 @@
 //! What fails shrinks to the smallest input that still does, and is kept in a file of
 //! `proptest-regressions/` beside the test, which is tried first from then on.
 
+mod changes;
 mod manifest;
 mod words;
 
@@ -14,6 +15,7 @@ use proptest::test_runner::{Config, RngSeed};
 
 use crate::effort::is_long;
 
+pub use changes::{RecordParts, record_parts};
 pub use manifest::{cursor, evidence, history, manifest, notes, segment, segment_record, slot};
 pub use words::{
     blake3, bytes, crc32, database_id, digits, generation, log_position, number, point, range_set,

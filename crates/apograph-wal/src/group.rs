@@ -6,17 +6,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use apograph_format::v2::GroupBegin;
-use apograph_format::{Epoch, LogPosition, TransactionId, UnixMillis, v1, v2};
+use apograph_format::change::GraphChange;
+use apograph_format::v2::{GroupBegin, RawRecord};
+use apograph_format::{Epoch, FormatError, LogPosition, TransactionId, UnixMillis, v1, v2};
 use apograph_io::{IoError, Result};
 
 use crate::defect::LogDefect;
 use crate::part::{LogPart, Place, Run};
-use crate::v2::frame::{head_at, records_of};
+use crate::v2::frame::{head_at, payloads_of, records_of};
 use crate::window::LogWindow;
-
-/// A longer record is no index record: it holds four names.
-const INDEX_RECORD_MAX_BYTES: usize = 1 << 20;
 
 /// A committed group: its place in the log and what it says of itself. The records stay where they
 /// are.
@@ -125,34 +123,46 @@ impl<'a> Group<'a> {
         Ok(kinds)
     }
 
-    /// The index records that the engine does not replay from its own log: those of generation 1.
+    /// Decodes its records, one by one. Those that are encrypted cannot be seen.
     ///
     /// # Errors
     ///
-    /// As [`apograph_io::Bytes::read`].
-    pub fn index_records(&self) -> Result<Vec<v1::IndexRecord>> {
-        let mut records = Vec::new();
-        let GroupHead::One {
-            has_indexes: true, ..
-        } = self.head
-        else {
-            return Ok(records);
-        };
-        self.heads_v1(|head, place, window| {
-            let length = usize::try_from(head.payload_bytes).unwrap_or(usize::MAX);
-            let is_index = matches!(
-                head.kind,
-                v1::RecordKind::CreateIndex | v1::RecordKind::DropIndex
-            );
-            if is_index && length <= INDEX_RECORD_MAX_BYTES {
+    /// As [`apograph_io::Bytes::read`], and that of `each`. A record that cannot be decoded is no
+    /// error here: see [`LoggedRecord::change`].
+    pub fn for_each_record(
+        &self,
+        mut each: impl FnMut(LoggedRecord<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self.head {
+            GroupHead::One { .. } => self.heads_v1(|head, place, window| {
+                let length = usize::try_from(head.payload_bytes).unwrap_or(usize::MAX);
                 let payload = window.at(place.plus(v1::FRAME_LENGTH_BYTES), length)?;
-                let payload = payload.get(..length).unwrap_or_default();
-                // A record that cannot be read is no index record: the group is whole all the same.
-                records.extend(v1::IndexRecord::decode(payload).ok().flatten());
-            }
-            Ok(())
-        })?;
-        Ok(records)
+                let payload = payload.get(..length).unwrap_or(payload);
+                match v1::decode_change(payload).transpose() {
+                    Some(change) => each(LoggedRecord {
+                        kind: head.kind.name().into(),
+                        payload,
+                        change,
+                    }),
+                    None => Ok(()),
+                }
+            }),
+            GroupHead::Encrypted => Ok(()),
+            GroupHead::Plain(_) => self.payloads_v2(|record, payload| {
+                if record.known_kind() == Some(v2::RecordKind::GroupBegin) {
+                    return Ok(());
+                }
+                let raw = RawRecord {
+                    kind: record.kind,
+                    payload,
+                };
+                each(LoggedRecord {
+                    kind: kind_name(record),
+                    payload,
+                    change: v2::decode_change(&raw),
+                })
+            }),
+        }
     }
 
     /// Goes from frame to frame of generation 1, with the place of each.
@@ -170,6 +180,22 @@ impl<'a> Group<'a> {
                     break;
                 };
                 each(head, place, &mut window)?;
+                place = place.plus_u64(head.frame_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes from record to record of generation 2, with the whole payload of each.
+    fn payloads_v2(&self, mut each: impl FnMut(v2::RecordHead, &[u8]) -> Result<()>) -> Result<()> {
+        for run in self.runs() {
+            let mut window = LogWindow::within(self.parts, run);
+            let mut place = run.start();
+            while place.offset < run.end {
+                let Ok(head) = head_at(&mut window, self.parts, place)? else {
+                    break;
+                };
+                payloads_of(&mut window, place, head, &mut each)?;
                 place = place.plus_u64(head.frame_bytes());
             }
         }
@@ -195,6 +221,17 @@ impl<'a> Group<'a> {
         }
         Ok(())
     }
+}
+
+/// A record of a group, decoded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedRecord<'a> {
+    /// The name of its kind.
+    pub kind: Cow<'static, str>,
+    /// Its bytes, less what stands in front of them in each record.
+    pub payload: &'a [u8],
+    /// What it changes, or why that cannot be read. The record is whole all the same.
+    pub change: std::result::Result<GraphChange<'a>, FormatError>,
 }
 
 fn kind_name(record: v2::RecordHead) -> Cow<'static, str> {

@@ -52,7 +52,7 @@ pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
 pub use file::LogFile;
 pub use folder::{LogFolder, LogTail};
-pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent};
+pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent, LoggedRecord};
 pub use part::{LogPart, PartOf, Place, Run, Runs};
 pub use reader::{GroupReader, read_ahead, read_chunks};
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};

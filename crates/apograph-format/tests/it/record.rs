@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use apograph_format::v1::{FrameDefect, IndexRecord, RawFrame, Record, RecordKind};
-use apograph_format::{Epoch, TransactionId};
+use apograph_format::change::{GraphChange, GraphOperation, GraphScope, PropertyValue};
+use apograph_format::v1::{FrameDefect, RawFrame, Record, RecordKind, SchemaChange, decode_change};
+use apograph_format::{Epoch, NodeId, TransactionId};
 use apograph_testing::damage;
 use apograph_testing::encoding::v1::frame;
 use apograph_testing::fixtures::V1;
@@ -68,38 +69,52 @@ fn a_control_record_is_one_number_and_no_more() {
 }
 
 #[test]
-fn data_records_are_not_decoded() {
+fn the_grammar_of_a_log_decodes_no_data_record() {
     assert_eq!(
         record(b"\x04\xff\xff"),
         Ok(Record::Data(RecordKind::SetNodeProperty))
     );
 }
 
+fn schema(payload: &[u8]) -> SchemaChange<'_> {
+    match decode_change(payload) {
+        Ok(Some(GraphChange {
+            scope: GraphScope::Database,
+            operation: GraphOperation::Schema(change),
+            extra_bytes: 0,
+        })) => change,
+        other => panic!("{other:?} in {payload:02x?}"),
+    }
+}
+
 #[test]
 fn index_records_of_golden_logs_are_read() {
-    let create = |name: &str, label: &str, property: &str| IndexRecord::Create {
-        name: name.to_owned(),
-        label: label.to_owned(),
-        property: property.to_owned(),
-        index_type: "property".to_owned(),
+    let create = SchemaChange::CreateIndex {
+        name: "idx_name",
+        label: "Person",
+        property: "name",
+        index_type: "property",
     };
     let rows = [
-        ("05_schema", vec![create("idx_name", "Person", "name")]),
-        (
-            "20_temporal_schema",
-            vec![create("idx_name", "Person", "name")],
-        ),
+        ("05_schema", vec![create.clone()]),
+        ("20_temporal_schema", vec![create]),
         ("16_direct_api", vec![]),
         ("09_values", vec![]),
     ];
     for (fixture, expected) in rows {
         let mut found = Vec::new();
-        let segments = V1.segments().into_iter();
-        for golden in segments.filter(|golden| golden.fixture() == fixture) {
+        let segments = V1.segments();
+        let segments = segments.iter().filter(|golden| golden.fixture() == fixture);
+        for golden in segments {
             let mut rest = &golden.bytes[32..];
             while let Ok(frame) = RawFrame::parse(rest) {
                 rest = &rest[frame.bytes().len()..];
-                found.extend(IndexRecord::decode(frame.payload()).expect(fixture));
+                if matches!(
+                    frame.kind(),
+                    RecordKind::CreateIndex | RecordKind::DropIndex
+                ) {
+                    found.push(schema(frame.payload()));
+                }
             }
         }
         assert_eq!(found, expected, "{fixture}");
@@ -109,18 +124,12 @@ fn index_records_of_golden_logs_are_read() {
 #[test]
 fn index_records_are_whole() {
     let create = b"\x0e\x01n\x01L\x01p\x05btree";
-    assert!(matches!(
-        IndexRecord::decode(create),
-        Ok(Some(IndexRecord::Create { .. }))
-    ));
-    damage::every_cut(create, |payload| match IndexRecord::decode(payload) {
-        Ok(None) => assert!(payload.is_empty()),
-        Ok(Some(record)) => panic!("{record:?} in {payload:02x?}"),
-        Err(error) => assert_eq!((error.code().as_str(), error.offset()), ("malformed", 1)),
+    assert!(matches!(schema(create), SchemaChange::CreateIndex { .. }));
+    damage::every_cut(create, |payload| match decode_change(payload) {
+        Ok(record) => panic!("{record:?} in {payload:02x?}"),
+        Err(error) => assert_eq!(error.code().as_str(), "malformed"),
     });
-    let dropped = IndexRecord::Drop { name: "n".into() };
-    assert_eq!(IndexRecord::decode(b"\x0f\x01n"), Ok(Some(dropped)));
-    assert_eq!(IndexRecord::decode(b"\x00\x01\0"), Ok(None));
+    assert_eq!(schema(b"\x0f\x01n"), SchemaChange::DropIndex { name: "n" });
 }
 
 #[test]
@@ -129,7 +138,75 @@ fn a_text_is_not_longer_than_its_record() {
         &b"\x0f\xfd\xff\xff\xff\xff\xff\xff\xff\x7fn"[..],
         b"\x0f\xfc\xff\xff\xff\x7fn",
         b"\x0f\x02\xff\xfe",
+        // Lists and vectors, too.
+        b"\x00\x01\xfd\xff\xff\xff\xff\xff\xff\xff\x7f",
+        b"\x04\x01\x01k\x0b\xfc\xff\xff\xff\x7f",
+        b"\x04\x01\x01k\x0d\xfd\xff\xff\xff\xff\xff\xff\xff\x7f",
     ] {
-        assert!(IndexRecord::decode(payload).is_err(), "{payload:02x?}");
+        assert!(decode_change(payload).is_err(), "{payload:02x?}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_shown_as_it_is() {
+    let unknown = |payload| GraphChange {
+        scope: GraphScope::Database,
+        operation: GraphOperation::Unknown { kind: 40, payload },
+        extra_bytes: 0,
+    };
+    assert_eq!(decode_change(b"\x28abc"), Ok(Some(unknown(b"abc"))));
+    for control in 35..=38 {
+        assert_eq!(decode_change(&[control, 1]), Ok(None));
+    }
+    // A value with tag 19, alone and in a list.
+    for value in [&b"\x13abc"[..], b"\x0b\x02\x00\x13ab"] {
+        let payload = [b"\x04\x07\x01k", value].concat();
+        let expected = GraphChange {
+            scope: GraphScope::Switched,
+            operation: GraphOperation::SetNodeProperty {
+                id: NodeId::new(7),
+                key: "k",
+                value: PropertyValue::Undecoded(value.into()),
+            },
+            extra_bytes: 0,
+        };
+        assert_eq!(decode_change(&payload), Ok(Some(expected)));
+    }
+    // The engine passes over what stands after the fields.
+    let longer = GraphChange {
+        scope: GraphScope::Switched,
+        operation: GraphOperation::DeleteNode { id: NodeId::new(9) },
+        extra_bytes: 2,
+    };
+    assert_eq!(decode_change(b"\x01\x09\x00\x00"), Ok(Some(longer)));
+}
+
+#[test]
+fn lists_lie_in_each_other_so_deep_and_no_deeper() {
+    for (levels, is_known) in [(1, true), (130, true), (131, false), (100_000, false)] {
+        let lists = b"\x0b\x01".repeat(levels);
+        let payload = [&b"\x04\x07\x01k"[..], &lists, &[0]].concat();
+        let Ok(Some(change)) = decode_change(&payload) else {
+            panic!("{levels} levels");
+        };
+        let (_, value) = change.operation.properties().next().expect("a property");
+        let found = matches!(value, PropertyValue::List(_));
+        assert_eq!(found, is_known, "{levels} levels");
+    }
+}
+
+#[test]
+fn a_record_of_generation_2_is_one_in_generation_1_too() {
+    let inner = b"\x11\x01\x02\0\0\0\x00\x07";
+    let payload = [&[39, 8][..], inner].concat();
+    let expected = GraphChange {
+        scope: GraphScope::Default,
+        operation: GraphOperation::DeleteNode { id: NodeId::new(7) },
+        extra_bytes: 0,
+    };
+    assert_eq!(decode_change(&payload), Ok(Some(expected)));
+    let twice = [&[39, 16][..], inner, inner].concat();
+    for refused in [&payload[..9], &twice, b"\x27\x00"] {
+        assert!(decode_change(refused).is_err(), "{refused:02x?}");
     }
 }

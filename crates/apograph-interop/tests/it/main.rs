@@ -34,6 +34,7 @@ mod migrated;
 mod own_chains;
 mod races;
 mod random;
+mod records;
 mod refusals;
 mod regressions;
 mod scenarios;

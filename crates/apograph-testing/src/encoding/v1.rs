@@ -1,6 +1,11 @@
 //! Generation 1.
 
+mod change;
+
 use super::{PAGE_BYTES, checksum, length, put, varint};
+
+pub use change::record;
+pub(super) use change::{procedure, term};
 
 /// The tag of a record that sets a property of a node.
 pub const SET_NODE_PROPERTY: u8 = 4;

@@ -1,6 +1,12 @@
 //! Generation 2.
 
+mod catalog;
+mod change;
+mod value;
+
 use super::{PAGE_BYTES, checksum, length, put, seal, varint};
+
+pub use change::change;
 
 /// The bytes of the header of a log file.
 pub const LOG_HEADER_BYTES: usize = 128;

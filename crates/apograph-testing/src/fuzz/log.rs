@@ -8,8 +8,8 @@ use apograph_format::{
 };
 use apograph_io::{IoError, Threads};
 use apograph_wal::{
-    Group, GroupHead, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, PartOf, Place,
-    PlacedReader, Run, TimelineState, read_chunks,
+    Group, GroupHead, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, LoggedRecord, PartOf,
+    Place, PlacedReader, Run, TimelineState, read_chunks,
 };
 
 use crate::encoding::v2::seal_frame;
@@ -233,6 +233,7 @@ fn check_group_v1(parts: &[LogPart<'_>], group: &Group<'_>, own: Option<Epoch>) 
         }
     }
     assert_eq!((frames, records), (group.frames, group.records));
+    check_records(group);
     assert_eq!(commits, [group.transaction]);
     assert_eq!(group.runs().map(|run| run.len()).sum::<usize>(), bytes);
 }
@@ -254,7 +255,18 @@ fn check_group_v2(parts: &[LogPart<'_>], group: &Group<'_>) {
         panic!("a group of generation 2 in a log of generation 1");
     };
     assert_eq!(group.head == GroupHead::Encrypted, is_encrypted);
-    assert_eq!(group.index_records().expect(IN_MEMORY), []);
+    check_records(group);
+}
+
+/// Every record of a group is seen, decoded or not.
+fn check_records(group: &Group<'_>) {
+    let mut seen = 0;
+    let each = |_: LoggedRecord<'_>| {
+        seen += 1;
+        Ok(())
+    };
+    group.for_each_record(each).expect(IN_MEMORY);
+    assert_eq!(seen, group.records);
 }
 
 /// The frame at a place; there is one, and it is intact.

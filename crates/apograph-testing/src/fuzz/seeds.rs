@@ -1,5 +1,6 @@
 //! Inputs to begin with: what real engines wrote, and the forms that only apograph writes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use apograph_format::v1::CheckpointRecord;
@@ -8,8 +9,8 @@ use apograph_format::v2::{
 };
 use apograph_format::{
     Blake3, Crc32, DatabaseId, Epoch, FilePosition, Generation, LogPosition, LogSequence, Lsn,
-    Point, RangeSet, SEGMENT_HEADER_BYTES, SegmentFlags, SegmentHeader, SegmentKind, Timeline,
-    TransactionId, UnixMillis,
+    Point, RangeSet, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader, SegmentKind,
+    Timeline, TransactionId, UnixMillis, v1, v2,
 };
 use apograph_manifest::{
     CapturedFile, Captures, Cursor, Evidence, FileName, FullContent, FullOf, History,
@@ -64,6 +65,49 @@ pub(super) fn logs_v2() -> Vec<Vec<u8>> {
         [[128, 9, 0, 1], [255, 0, 255, 0x80]].map(|choices| [&choices, &log[..]].concat())
     });
     variants.collect()
+}
+
+/// One record of each length of each kind that the goldens of generation 1 have.
+pub(super) fn records() -> Vec<Vec<u8>> {
+    let segments = V1.segments().into_iter();
+    let mut records = BTreeMap::new();
+    for golden in segments.filter(|golden| golden.bytes.starts_with(&SEGMENT_MAGIC)) {
+        let mut rest = &golden.bytes[SEGMENT_HEADER_BYTES..];
+        while let Ok(frame) = v1::RawFrame::parse(rest) {
+            rest = &rest[frame.bytes().len()..];
+            let payload = frame.payload().to_vec();
+            records.insert((frame.kind() as u8, payload.len()), payload);
+        }
+    }
+    records
+        .into_values()
+        .filter(|it| it.len() < SMALL_LOG.end)
+        .collect()
+}
+
+/// The same of generation 2, each after its kind.
+pub(super) fn records_v2() -> Vec<Vec<u8>> {
+    let mut records = BTreeMap::new();
+    for file in V2.wal_segments() {
+        let header = v2::WalSegmentHeader::decode(&file.bytes).expect("a golden log file");
+        let (mut lsn, mut rest) = (header.first_lsn, &file.bytes[WAL_SEGMENT_HEADER_BYTES..]);
+        while let Ok(frame) = v2::RawFrame::parse(rest, lsn) {
+            (lsn, rest) = (frame.end(), &rest[frame.bytes().len()..]);
+            let front = if frame.flags().is_first() {
+                PROLOGUE_BYTES
+            } else {
+                0
+            };
+            for record in v2::Records::new(&frame.payload()[front..]).flatten() {
+                let bytes = [&[record.kind], record.payload].concat();
+                records.insert((record.kind, bytes.len()), bytes);
+            }
+        }
+    }
+    records
+        .into_values()
+        .filter(|it| it.len() < SMALL_LOG.end)
+        .collect()
 }
 
 /// A log file with a group, and not so many that its seed is slow.

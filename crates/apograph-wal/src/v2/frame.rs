@@ -204,3 +204,25 @@ pub(crate) fn records_of(
     }
     Ok(Ok(()))
 }
+
+/// Goes from record to record of a plain frame that is known to be whole, with the payload of each.
+pub(crate) fn payloads_of(
+    window: &mut LogWindow<'_>,
+    place: Place,
+    head: FrameHead,
+    mut each: impl FnMut(RecordHead, &[u8]) -> Result<()>,
+) -> Result<()> {
+    let end = place.plus_u64(head.frame_bytes()).offset;
+    let mut at = place.plus(FRAME_HEADER_BYTES.saturating_add(prologue(head.flags.is_first())));
+    while at.offset < end {
+        let have = end.saturating_sub(at.offset) as u64;
+        let Ok(record) = RecordHead::parse(window.at(at, RECORD_HEADER_BYTES)?, have) else {
+            break;
+        };
+        let length = usize::try_from(record.payload_bytes).unwrap_or(usize::MAX);
+        let payload = window.at(at.plus(RECORD_HEADER_BYTES), length)?;
+        each(record, payload.get(..length).unwrap_or(payload))?;
+        at = at.plus_u64(record.record_bytes());
+    }
+    Ok(())
+}

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use apograph_format::v1::IndexRecord;
+use apograph_format::change::GraphOperation;
+use apograph_format::v1::SchemaChange;
 use apograph_testing::fixtures::V1;
-use apograph_wal::LogEndCause;
+use apograph_wal::{LogEndCause, LoggedRecord};
 
 use crate::log;
 
@@ -141,13 +142,18 @@ fn groups_know_what_is_in_them() {
         .map(|(kind, count)| (kind.to_owned(), count)),
     );
     assert_eq!(log::kinds(&parts), expected);
-    let indexes =
-        log::groups(&parts).flat_map(|group| group.index_records().expect(log::IN_MEMORY));
-    let expected = IndexRecord::Create {
-        name: "idx_name".to_owned(),
-        label: "Person".to_owned(),
-        property: "name".to_owned(),
-        index_type: "property".to_owned(),
-    };
-    assert_eq!(indexes.collect::<Vec<_>>(), [expected]);
+    let mut indexes = Vec::new();
+    for group in log::groups(&parts) {
+        let each = |record: LoggedRecord<'_>| {
+            if let GraphOperation::Schema(SchemaChange::CreateIndex { name, label, .. }) =
+                record.change.expect("a golden record").operation
+            {
+                indexes.push((record.kind.into_owned(), name.to_owned(), label.to_owned()));
+            }
+            Ok(())
+        };
+        group.for_each_record(each).expect(log::IN_MEMORY);
+    }
+    let expected = ["create_index", "idx_name", "Person"].map(str::to_owned);
+    assert_eq!(indexes, [expected.into()]);
 }

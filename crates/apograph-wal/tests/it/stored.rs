@@ -124,7 +124,12 @@ fn told(groups: GroupReader<'_, '_>) -> Result<(Vec<String>, String), IoError> {
             LogEvent::Group(group) => {
                 let heads = (group.transaction, group.head);
                 let place = (group.start, group.end, group.records, group.frames);
-                let kinds = (group.kinds()?, group.index_records()?);
+                let mut records = Vec::new();
+                group.for_each_record(|record| {
+                    records.push(format!("{record:?}"));
+                    Ok(())
+                })?;
+                let kinds = (group.kinds()?, records);
                 format!("{heads:?} {place:?} {kinds:?}")
             }
             other => format!("{other:?}"),

@@ -1,15 +1,16 @@
 //! The layouts of generation 1.
 
 use apograph_format::v1::{
-    CheckpointRecord, DatabaseHeaders, IndexRecord, RawFrame, Record, RecordKind, SpillTable,
-    SpilledFile,
+    CheckpointRecord, DatabaseHeaders, RawFrame, Record, RecordKind, SpillTable, SpilledFile,
+    decode_change,
 };
 use apograph_format::{
     Crc32, Epoch, ExtentContent, Image, LogSequence, PAGE_BYTES, TransactionId, UnixMillis,
 };
-use apograph_testing::encoding::v1::{Section, directory, file_header, frame, slot};
+use apograph_testing::encoding::v1::{Section, directory, file_header, frame, record, slot};
 use apograph_testing::encoding::{checksum, read_varint, varint};
-use apograph_testing::strategies::{bytes, cases, change, cut, number, text};
+use apograph_testing::fuzz;
+use apograph_testing::strategies::{bytes, cases, change, cut, number, record_parts};
 use proptest::array::{uniform2, uniform8};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -41,11 +42,6 @@ fn ended_by(frames: &[Vec<u8>], place: usize) -> usize {
         Some(*end)
     });
     ends.take_while(|end| *end <= place).count()
-}
-
-/// Text as bincode writes it.
-fn bincode_text(text: &str) -> Vec<u8> {
-    [&varint(text.len() as u64), text.as_bytes()].concat()
 }
 
 /// Numbers one after the other, as far as they can be read.
@@ -157,24 +153,15 @@ proptest! {
     }
 
     #[test]
-    fn index_records_are_read_as_they_are_written(texts in vec(text(), 4), at in cut()) {
-        let fields: Vec<_> = texts.iter().map(|text| bincode_text(text)).collect();
-        let created = [vec![14], fields.concat()].concat();
-        let [name, label, property, index_type] = &texts[..] else { unreachable!() };
-        let expected = IndexRecord::Create {
-            name: name.clone(),
-            label: label.clone(),
-            property: property.clone(),
-            index_type: index_type.clone(),
-        };
-        prop_assert_eq!(IndexRecord::decode(&created), Ok(Some(expected)));
-        let dropped = [vec![15], bincode_text(name)].concat();
-        let expected = IndexRecord::Drop { name: name.clone() };
-        prop_assert_eq!(IndexRecord::decode(&dropped), Ok(Some(expected)));
-        // Without its tag it is no record, and a cut one cannot be read.
-        for record in [&created, &dropped] {
-            let cut = 1 + at.index(record.len() - 1);
-            prop_assert!(IndexRecord::decode(&record[..cut]).is_err());
+    fn records_are_read_as_they_are_written(parts in record_parts(), at in cut(), change in change()) {
+        for expected in parts.changes_v1() {
+            let written = record(&expected);
+            prop_assert_eq!(decode_change(&written), Ok(Some(expected)));
+            // Without its tag it is no record, and a cut one cannot be read.
+            let cut = 1 + at.index(written.len() - 1);
+            prop_assert!(decode_change(&written[..cut]).is_err());
+            // A changed one is read, or refused.
+            fuzz::records(&change.of(&written));
         }
     }
 

@@ -1,8 +1,10 @@
 //! The layouts of generation 2.
 
+use apograph_format::change::GraphOperation;
 use apograph_format::v2::{
-    DatabaseHeaders, FrameDefect, FrameHead, FrameSum, GroupBegin, Pieces, RawFrame, RawRecord,
-    RecordDefect, Records, SlotState, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader,
+    CatalogKey, DatabaseHeaders, FrameDefect, FrameHead, FrameSum, GroupBegin, Pieces, RawFrame,
+    RawRecord, RecordDefect, Records, SlotState, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader,
+    decode_change,
 };
 use apograph_format::{
     DatabaseId, ExtentContent, Image, Lsn, PAGE_BYTES, TransactionId, UnixMillis,
@@ -11,8 +13,9 @@ use apograph_testing::encoding::v2::{
     Entry, GROUP_BEGIN, REQUIRED, Slot, block, file_header, frame, group_begin, log_header, piece,
     pointer, record, slot,
 };
-use apograph_testing::encoding::{checksum, varint};
-use apograph_testing::strategies::{bytes, cases, change, cut, number};
+use apograph_testing::encoding::{self, checksum, varint};
+use apograph_testing::fuzz;
+use apograph_testing::strategies::{bytes, cases, change, cut, number, record_parts};
 use proptest::array::{uniform2, uniform7};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -98,8 +101,43 @@ fn database(slots: [Slot; 2], blocks: &[Vec<Vec<u8>>]) -> Vec<u8> {
     parts.concat()
 }
 
+/// Whether a record has bytes that are not looked into.
+fn is_opaque(operation: &GraphOperation<'_>) -> bool {
+    let unknown = CatalogKey::Unknown {
+        kind: 0,
+        payload: &[],
+    };
+    match operation {
+        GraphOperation::Unknown { .. } => true,
+        GraphOperation::DropCatalog(key) => key.kind() == unknown.kind(),
+        GraphOperation::PutCatalog(record) => record.key().kind() == unknown.kind(),
+        _ => false,
+    }
+}
+
 proptest! {
     #![proptest_config(cases(600))]
+
+    #[test]
+    fn changes_are_read_as_they_are_written(
+        parts in record_parts(),
+        at in cut(),
+        change in change(),
+    ) {
+        for expected in parts.changes_v2() {
+            let (kind, written) = encoding::v2::change(&expected);
+            let decode = |payload| decode_change(&RawRecord { kind, payload });
+            let is_opaque = is_opaque(&expected.operation);
+            prop_assert_eq!(decode(&written), Ok(expected));
+            let longer = [&written[..], &[0]].concat();
+            if !is_opaque {
+                prop_assert!(decode(&written[..at.index(written.len())]).is_err());
+                prop_assert!(decode(&longer).is_err());
+            }
+            // A changed one is read, or refused.
+            fuzz::records_v2(&[&[kind], &change.of(&longer)[..]].concat());
+        }
+    }
 
     #[test]
     fn frames_are_read_as_they_are_written(

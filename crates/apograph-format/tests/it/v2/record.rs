@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use apograph_format::change::{GraphChange, GraphOperation, GraphScope, PropertyValue};
 use apograph_format::v2::{
-    GroupBegin, Origin, PROLOGUE_BYTES, RawFrame, RecordDefect, RecordKind, Records,
+    DataType, GroupBegin, Origin, PROLOGUE_BYTES, RawFrame, RawRecord, RecordDefect, RecordKind,
+    Records, decode_change,
 };
-use apograph_format::{Epoch, SegmentHeader, UnixMillis};
+use apograph_format::{Epoch, FormatError, SegmentHeader, UnixMillis};
 use apograph_testing::damage;
 use apograph_testing::fixtures::V2;
 use apograph_testing::truth::Truth;
@@ -272,4 +274,102 @@ fn a_group_begin_is_three_numbers_and_no_more() {
         let found = found.map(|it| (it.epoch.get(), it.committed_at.get(), it.origin));
         assert_eq!(found, expected, "{payload:02x?}");
     }
+}
+
+fn decoded(kind: RecordKind, payload: &[u8]) -> Result<GraphChange<'_>, FormatError> {
+    let kind = kind.number();
+    decode_change(&RawRecord { kind, payload })
+}
+
+/// Sets property `k` of node 7 in the default graph to a value of these bytes.
+fn with_value(value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len()).expect("a short value");
+    [&[0, 7, 1, b'k', length], value].concat()
+}
+
+#[test]
+fn values_are_what_their_bytes_say() {
+    type Value = PropertyValue<'static>;
+    let rows: [(&[u8], Value); 9] = [
+        (&[0], Value::Null),
+        (&[1, 1], Value::Bool(true)),
+        (
+            &[2, 0xfe, 255, 255, 255, 255, 255, 255, 255],
+            Value::Int64(-2),
+        ),
+        (&[3, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f], Value::Float64(1.5)),
+        (&[4, 1, 0, 0, 0, b'x'], Value::String("x".into())),
+        (&[6, 255, 255, 255, 255], Value::Date(-1)),
+        (
+            &[12, 1, 0, 0, 0, 1, 0, 0, 0, b'a', 0],
+            Value::Map(vec![("a".into(), Value::Null)]),
+        ),
+        // Tag 19 is not known, alone and in a list.
+        (&[19, 1, 2], Value::Undecoded((&[19, 1, 2][..]).into())),
+        (
+            &[11, 1, 0, 0, 0, 19],
+            Value::Undecoded((&[11, 1, 0, 0, 0, 19][..]).into()),
+        ),
+    ];
+    for (bytes, expected) in rows {
+        let payload = with_value(bytes);
+        let change = decoded(RecordKind::SetNodeProperty, &payload).expect("a record");
+        let found = change.operation.properties().next();
+        assert_eq!(found, Some(("k", &expected)), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_value_is_one_and_whole() {
+    let rows: [&[u8]; 9] = [
+        &[],
+        &[0, 0],
+        &[1, 2],
+        &[4, 255, 255, 255, 255],
+        &[11, 255, 255, 255, 255],
+        &[13, 255, 255, 255, 255],
+        // A time of a whole day, and one without an offset that has one.
+        &[7, 0, 0, 0x4f, 0x91, 0x94, 0x4e, 0, 0, 0, 0, 0, 0, 0],
+        &[7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0],
+        // Names that do not grow.
+        &[12, 2, 0, 0, 0, 1, 0, 0, 0, b'b', 0, 1, 0, 0, 0, b'a', 0],
+    ];
+    for bytes in rows {
+        let payload = with_value(bytes);
+        let change = decoded(RecordKind::SetNodeProperty, &payload);
+        assert!(change.is_err(), "{bytes:?}: {change:?}");
+    }
+}
+
+#[test]
+fn a_record_names_its_graph_and_no_more() {
+    let scope = |payload| decoded(RecordKind::DeleteNode, payload).map(|change| change.scope);
+    assert_eq!(scope(&[0, 7]), Ok(GraphScope::Default));
+    assert_eq!(scope(&[1, 1, b'g', 7]), Ok(GraphScope::Named("g")));
+    for refused in [&[][..], &[0], &[2, 7], &[0, 7, 0], &[1, 9, b'g', 7]] {
+        assert!(scope(refused).is_err(), "{refused:?}");
+    }
+    let reserved = RawRecord {
+        kind: 34,
+        payload: b"abc",
+    };
+    let unknown = decode_change(&reserved).expect("a record that may be passed over");
+    let expected = GraphOperation::Unknown {
+        kind: 34,
+        payload: b"abc",
+    };
+    assert_eq!(
+        (unknown.scope, unknown.operation),
+        (GraphScope::Database, expected)
+    );
+}
+
+#[test]
+fn data_types_have_names() {
+    let name = |list_levels, code| DataType { list_levels, code }.to_string();
+    assert_eq!(name(0, 1), "INT64");
+    assert_eq!(name(2, 0), "LIST<LIST<STRING>>");
+    assert_eq!(name(0, 0x0001_0a02), "TYPE_68098");
+    assert_eq!(name(0, 0x0100_0a02), "DECIMAL(10, 2)");
+    assert_eq!(name(0, 17), "TYPE_17");
 }

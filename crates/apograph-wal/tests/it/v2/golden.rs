@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use apograph_format::SegmentHeader;
+use apograph_format::change::GraphScope;
 use apograph_format::v2::Origin;
 use apograph_testing::fixtures::V2;
-use apograph_wal::{GroupHead, GroupReader, LogEndCause, LogEvent};
+use apograph_wal::{GroupHead, GroupReader, LogEndCause, LogEvent, LoggedRecord};
 
 use super::{body, source};
 use crate::log;
@@ -157,7 +158,18 @@ fn groups_know_their_generation_and_their_time() {
             panic!("{:?}", group.head);
         };
         assert!(Some(begin.committed_at) >= before);
-        assert_eq!(group.index_records().expect(log::IN_MEMORY), []);
+        let mut records = Vec::new();
+        let each = |record: LoggedRecord<'_>| {
+            let change = record.change.expect("a golden record");
+            assert_eq!(
+                record.kind == "put_catalog",
+                change.scope == GraphScope::Database
+            );
+            records.push(change.operation.node());
+            Ok(())
+        };
+        group.for_each_record(each).expect(log::IN_MEMORY);
+        assert_eq!(records.len() as u64, group.records);
         before = Some(begin.committed_at);
     }
     let expected = [("create_node".to_owned(), 2), ("put_catalog".to_owned(), 6)];
