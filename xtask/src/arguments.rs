@@ -73,6 +73,9 @@ pub(crate) enum Command {
         /// Lets all repositories of the random lives be vaults
         #[arg(long)]
         vaults: bool,
+        /// Lets the databases of the random lives be folders, of generation 1
+        #[arg(long)]
+        folders: bool,
     },
     /// Backs up what released clients write, Python wheels and Node bindings, and asks them what
     /// came back

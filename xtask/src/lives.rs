@@ -10,6 +10,10 @@ use crate::metadata::target_folder;
 use crate::run::{cargo, run};
 
 /// Which lives are lived.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(crate) struct Options {
     pub(crate) seeds: RangeInclusive<u64>,
     /// That of one generation alone.
@@ -20,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) only_random: bool,
     /// Whether all repositories are vaults.
     pub(crate) in_vaults: bool,
+    /// Whether all databases of generation 1 are folders.
+    pub(crate) in_folders: bool,
 }
 
 pub(crate) fn lives(options: &Options) -> Result<()> {
@@ -64,6 +70,9 @@ pub(crate) fn lives(options: &Options) -> Result<()> {
         }
         if options.in_vaults {
             random.arg("--vaults");
+        }
+        if options.in_folders {
+            random.arg("--folders");
         }
         if run(&mut random).is_err() {
             found.push(format!("random lives of generation {generation}"));

@@ -50,12 +50,14 @@ fn main() -> anyhow::Result<()> {
             shrink,
             random,
             vaults,
+            folders,
         } => lives::lives(&lives::Options {
             seeds: first..=first.saturating_add(seeds.get() - 1),
             generation,
             shrinks: shrink,
             only_random: random,
             in_vaults: vaults,
+            in_folders: folders,
         }),
         Command::Clients {
             versions,

@@ -181,10 +181,14 @@ impl Database {
 
     /// What tells whether the database file was changed, without reading it.
     pub(crate) fn status(&self) -> Result<FileStatus> {
-        if let Some(of_folder) = &self.of_folder {
-            return of_folder.status();
+        let at = self.folder.at(&self.name);
+        if self.is_folder() {
+            // What is new in its log folder does not change it.
+            let found = at.metadata()?.map(|found| FileStatus::from(&found));
+            let path = self.path.clone();
+            return found.ok_or(CaptureError::LogElsewhere { path });
         }
-        let file = self.folder.at(&self.name).open_named()?;
+        let file = at.open_named()?;
         let found = file.metadata().map_err(|source| IoError::Failed {
             operation: "inspect",
             path: self.path.clone(),

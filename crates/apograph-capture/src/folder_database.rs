@@ -10,10 +10,10 @@ use std::path::Path;
 
 use apograph_format::v1::folder_base;
 use apograph_format::{Blake3, FOLDER_LOCK_NAME, FOLDER_LOG_NAME, Generation};
-use apograph_io::{FileStatus, Folder, IoError, Mode, is_locked_by_writer};
+use apograph_io::{Folder, IoError, Mode, is_locked_by_writer};
 use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart, Run};
 
-use crate::error::{CaptureError, Result};
+use crate::error::Result;
 
 /// At most so many bytes of the first group tell one database from another.
 const FRONT_BYTES: usize = 64 << 10;
@@ -61,13 +61,6 @@ impl FolderDatabase {
             Some(file) => Ok(Mode::of(file.file(), &file.path)?),
             None => Ok(Mode::PRIVATE),
         }
-    }
-
-    /// What tells whether it is another log folder.
-    pub(crate) fn status(&self) -> Result<FileStatus> {
-        let at = self.0.at(FOLDER_LOG_NAME);
-        let found = at.metadata()?.map(|found| FileStatus::from(&found));
-        found.ok_or_else(|| CaptureError::LogElsewhere { path: at.path() })
     }
 
     /// Whether an engine of 0.5.44 has it open for writing. Those before it lock nothing.

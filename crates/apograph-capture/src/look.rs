@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use apograph_format::{DatabaseHeaders, Generation, LogPosition, Lsn, UnixMillis};
 use apograph_io::{Context, sums};
 use apograph_manifest::{
-    ImageIdentity, ManifestError, Nonce, RepositoryId, SegmentContent, read_marker,
+    ImageIdentity, ManifestError, Nonce, RESTORED_NOTE_NAME, RepositoryId, SegmentContent,
+    read_marker,
 };
 use apograph_repository::Repository;
 use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, TimelineState};
@@ -211,15 +212,16 @@ impl Looking<'_> {
 
     /// Whether a folder database is another one than that of the repository: nothing in it names
     /// it, and the first group can be the same in many. The marker of the repository says that it
-    /// is the one, also the empty one that a restore leaves; without it, what was captured has to
-    /// be there still.
+    /// is the one. Without it, what was captured has to be there still, unless a restore made it,
+    /// which may have gone back before that.
     fn is_other_folder(&self, live: &Live, beside: &Beside) -> Result<bool> {
         let known = self.repository.evidence().and_then(|known| known.log?.file);
         let (Some(log), Some(captured)) = (live.log.as_ref().filter(|_| live.is_folder), known)
         else {
             return Ok(false);
         };
-        if beside.marker.is_some() || captured.length == 0 {
+        let is_restored = log.folder().at(RESTORED_NOTE_NAME).exists()?;
+        if beside.marker.is_some() || is_restored || captured.length == 0 {
             return Ok(false);
         }
         let Some(file) = log.file(captured.sequence) else {

@@ -63,13 +63,14 @@ pub(crate) fn append_garbage(database: &Path, bytes: usize) -> io::Result<()> {
 /// Copies a database into a folder, with its log and what was moved out of it.
 pub(crate) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
     let copy = folder.join(database.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-    if database.is_dir() {
-        return copy_folder(database, &copy);
-    }
     fs::create_dir_all(folder)?;
-    fs::copy(database, &copy)?;
+    if database.is_dir() {
+        copy_folder(database, &copy)?;
+    } else {
+        fs::copy(database, &copy)?;
+    }
     for folder in [log_folder, spill_folder] {
-        if folder(database).is_dir() {
+        if folder(database).is_dir() && !folder(database).starts_with(database) {
             copy_folder(&folder(database), &folder(&copy))?;
         }
     }
@@ -79,6 +80,7 @@ pub(crate) fn copy_database(database: &Path, folder: &Path) -> io::Result<()> {
 /// Removes a database with its log, and what was moved out of it.
 pub(crate) fn remove_database(path: &Path) {
     let _ = fs::remove_file(path);
+    let _ = fs::remove_dir_all(path);
     let _ = fs::remove_dir_all(log_folder(path));
     let _ = fs::remove_dir_all(spill_folder(path));
 }

@@ -76,7 +76,8 @@ pub use manifest::{
     MANIFEST_FILE_NAME, MANIFEST_MAX_BYTES, Manifest, SEGMENTS_MAX, read_manifest, write_manifest,
 };
 pub use marker::{
-    Marker, Slot, marked_repository, marker_name, read_marker, read_markers, write_slot,
+    Marker, RESTORED_NOTE_NAME, Slot, marked_repository, marker_name, read_marker, read_markers,
+    write_slot,
 };
 pub use merging::{MergedIncrement, may_join, merges, repeated_bytes};
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};

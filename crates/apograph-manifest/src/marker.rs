@@ -47,6 +47,10 @@ const SLOT_STRIDE_BYTES: usize = 4096;
 /// The size of a marker.
 const MARKER_BYTES: usize = SLOT_STRIDE_BYTES + Slot::BYTES;
 
+/// The name of an empty file that a restore leaves in the log of a folder database. Nothing else
+/// tells any of its repositories that it is the same database, further back.
+pub const RESTORED_NOTE_NAME: &str = "apograph-restored";
+
 const PREFIX: &str = "apograph-";
 const SUFFIX: &str = ".mark";
 

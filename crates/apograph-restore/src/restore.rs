@@ -151,9 +151,8 @@ fn restored(
     warn_of_file_times(repository, &plan, options, context.monitor);
     let maker = Maker::new(repository, &plan, context);
     let now = context.clock.now();
-    let id = || Some(repository.notes().ok()??.id);
     let form = if place.is_for_folder() {
-        Form::Folder(id())
+        Form::Folder
     } else {
         Form::File
     };

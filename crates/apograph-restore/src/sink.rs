@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
 use apograph_io::Owner;
-use apograph_manifest::{RepositoryId, Unusable};
+use apograph_manifest::Unusable;
 use apograph_repository::{FullFile, IncrementFile, StoredFile};
 use apograph_wal::{LogPart, Run, Runs};
 
@@ -22,12 +22,12 @@ pub(crate) enum Piece {
 }
 
 /// What a name asks for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A database file.
     File,
-    /// A folder database, with the marker of this repository, if that has an id.
-    Folder(Option<RepositoryId>),
+    /// A folder database.
+    Folder,
 }
 
 /// A database that is written, or only measured.
@@ -102,11 +102,8 @@ impl<'d> Sink<'d> {
 
     /// Writes the database file, after which the log begins, and the embeddings beside it.
     fn image(&mut self, full: &FullFile) -> Result<()> {
-        if let Form::Folder(repository) = self.form
-            && full.image.headers().are_of_folder()
-        {
-            let make = |staging: &mut Staging<'_>| staging.make_folder(repository);
-            return self.staging.as_mut().map_or(Ok(()), make);
+        if self.form == Form::Folder && full.image.headers().are_of_folder() {
+            return self.staging.as_mut().map_or(Ok(()), Staging::make_folder);
         }
         let length = full.image_bytes();
         self.bytes += length;

@@ -8,8 +8,7 @@
 //! back and removes it. Where a name has to be claimed (`disk.rs` of apograph-io), an empty
 //! database file may be left beside what was to be renamed over it; it goes too.
 //!
-//! A folder database is moved in one step. The marker of its repository lies in it, empty: nothing
-//! else tells the next backup which database it is.
+//! A folder database is moved in one step. A note lies in it that it was restored.
 //!
 //! The folder that it goes into is opened once, and so are the two that are made in it. Whatever
 //! their paths come to lead to, the database is written and cleared where it was begun. Every file
@@ -19,7 +18,7 @@ use std::fs::File;
 
 use apograph_format::{FOLDER_LOG_NAME, LogPosition, log_file_name};
 use apograph_io::{At, Context, DiskFile, FileLock, Folder, IoError, Mode, Owner, create_file};
-use apograph_manifest::{RepositoryId, marker_name};
+use apograph_manifest::RESTORED_NOTE_NAME;
 use apograph_repository::{SegmentDefect, StoredFile};
 
 use crate::clearing::{DATABASE, IMAGE, LOG, MARK, SPILL, clear, extent};
@@ -41,8 +40,8 @@ pub(crate) struct Staging<'d> {
     cut_to: Option<u64>,
     log: Option<Log>,
     spill: Option<Folder>,
-    /// The folder that the database is, and the marker in its log, where it is no file.
-    database: Option<(Folder, Option<RepositoryId>)>,
+    /// The folder that the database is, where it is no file.
+    database: Option<Folder>,
     lock: Option<FileLock>,
     is_done: bool,
 }
@@ -138,16 +137,15 @@ impl<'d> Staging<'d> {
         Ok(())
     }
 
-    /// Makes the database a folder, without a database file. The next backup into a repository
-    /// knows it by its marker.
-    pub(crate) fn make_folder(&mut self, repository: Option<RepositoryId>) -> Result<()> {
+    /// Makes the database a folder, without a database file.
+    pub(crate) fn make_folder(&mut self) -> Result<()> {
         // One that was fetched is not needed.
         self.image = None;
         let (disk, mode) = (self.context.disk, self.mode.for_folder());
         let database = disk.create_folder(self.folder.at(DATABASE), mode)?;
         let folder = disk.create_folder(database.at(FOLDER_LOG_NAME), mode)?;
         self.log = Some(Log { folder, file: None });
-        self.database = Some((database, repository));
+        self.database = Some(database);
         Ok(())
     }
 
@@ -286,12 +284,9 @@ impl<'d> Staging<'d> {
     fn complete_folders(&self) -> Result<()> {
         let disk = self.context.disk;
         let log = self.log.as_ref().map(|log| &log.folder);
-        if let Some((database, repository)) = &self.database {
+        if let Some(database) = &self.database {
             if let Some(log) = log {
-                if let Some(repository) = repository {
-                    let name = marker_name(*repository);
-                    create_file(disk, log.at(&name), self.mode, &[])?;
-                }
+                create_file(disk, log.at(RESTORED_NOTE_NAME), self.mode, &[])?;
                 disk.sync_folder(log)?;
             }
             return Ok(disk.sync_folder(database)?);

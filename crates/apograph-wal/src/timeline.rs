@@ -18,8 +18,8 @@
 //!   before they take the log's lock, and runs with 8 of them were up to 14 places out of order.
 //!
 //! A group without an epoch belongs to the highest one before it. A session's group always has
-//! one; where a crash tore it off, it was the next. But the close of a folder database commits
-//! nothing, once more by the id of its last transaction: such a group stands where the log does.
+//! one; where a crash tore it off, it was the next. Without a record too it takes none: the close of
+//! a folder database commits nothing, by the id of its last transaction.
 
 use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId};
 
@@ -115,7 +115,7 @@ impl TimelineState {
     /// Tells where the next group of the log stands.
     pub fn place(&mut self, group: &Group<'_>) -> Placement {
         match group.head {
-            GroupHead::One { epoch: None, .. } if self.is_close(group) => self.place_here(),
+            GroupHead::One { epoch: None, .. } if is_close(group) => self.place_here(),
             GroupHead::One { epoch, .. } => self.place_heads(group.transaction, epoch),
             GroupHead::Plain(begin) => {
                 let start = group.start.position(group.parts);
@@ -152,13 +152,6 @@ impl TimelineState {
             advances,
             opens_timeline,
         }
-    }
-
-    /// Whether a group is what the close of a folder database logs: a commit of nothing, by the id
-    /// of its last transaction. Also the process that follows counts those from anew.
-    fn is_close(&self, group: &Group<'_>) -> bool {
-        let transaction = group.transaction;
-        group.records == 0 && self.transactions.contains(transaction.get()) && !self.process_ended
     }
 
     /// A group that takes no epoch, or, where it is encrypted, one that nobody knows.
@@ -236,6 +229,12 @@ impl TimelineState {
     fn open(&mut self, timeline: Timeline, base: Epoch) {
         *self = Self::at(Point::new(timeline, base));
     }
+}
+
+/// Whether a group without an epoch is what the close of a folder database logs: a commit of
+/// nothing, by the id of its last transaction, be it that this was rolled back.
+const fn is_close(group: &Group<'_>) -> bool {
+    group.records == 0 && group.transaction.is_session()
 }
 
 /// An event of a log, with its place in the history.

@@ -1,8 +1,8 @@
-//! Random lives: `lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink] [--vaults]`.
+//! Random lives: `lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink] [--vaults] [--folders]`.
 //!
 //! Lives the life of each seed and ends with counts. A seed that finds something is told at once,
 //! with what happened in it; `--shrink` leaves out what has no part in that. With `--vaults` all
-//! repositories are vaults.
+//! repositories are vaults; with `--folders` all databases are, of generation 1, folders.
 
 use std::error::Error;
 use std::ops::RangeInclusive;
@@ -16,7 +16,8 @@ use std::{env, thread};
 use apograph_interop::lives::{Life, Report, Tools};
 use apograph_interop::{Apograph, EngineGeneration};
 
-const USAGE: &str = "usage: lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink] [--vaults]";
+const USAGE: &str =
+    "usage: lives GENERATION DRIVER COMMAND FIRST-LAST [--shrink] [--vaults] [--folders]";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
@@ -36,6 +37,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         driver,
         generation,
         in_vaults: has("--vaults"),
+        in_folders: has("--folders") && generation == EngineGeneration::One,
     };
     let (report, failed) = live(&tools, first..=last, shrinks);
     println!(

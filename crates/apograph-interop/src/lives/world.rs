@@ -44,6 +44,8 @@ pub struct Tools {
     pub generation: EngineGeneration,
     /// Whether all repositories are vaults.
     pub in_vaults: bool,
+    /// Whether all databases are folders, which those of generation 1 can be.
+    pub in_folders: bool,
 }
 
 /// Databases, each with an engine of its own, and repositories, all of them by name.
@@ -193,13 +195,23 @@ impl World {
         self.judge.dump_with(path, self.judged)
     }
 
+    /// Whether all databases are folders.
+    pub(crate) const fn has_folders(&self) -> bool {
+        self.tools.in_folders
+    }
+
     fn next_copy(&mut self, what: &str) -> PathBuf {
         self.copies += 1;
         self.path(&format!("{what}-{}", self.copies))
     }
 
     fn known(&mut self, name: &str) -> &mut Database {
-        let path = self.folder.path().join(name).join("db.grafeo");
+        let file = if self.tools.in_folders {
+            "db"
+        } else {
+            "db.grafeo"
+        };
+        let path = self.folder.path().join(name).join(file);
         let new = || Database {
             path,
             ..Database::default()

@@ -185,9 +185,9 @@ fn another_folder_database_is_foreign() {
     }
 }
 
-/// A copy that a restore made goes on in the repository that it is from, and says so.
+/// A restored database goes on in the repository that it is from, and in the other one.
 #[test]
-fn a_restored_folder_goes_on_in_its_repository() {
+fn a_restored_folder_goes_on_in_its_repositories() {
     let mut stage = Stage::new();
     stage.open();
     stage.commit(4);
@@ -199,15 +199,16 @@ fn a_restored_folder_goes_on_in_its_repository() {
     let mut engine = fixtures::engine(EngineGeneration::One);
     engine.open(&database).unwrap();
     insert(&mut engine, 10..11);
-    let taken = backup(&database, &repository, None).ok();
-    assert_eq!(taken["outcome"], "full", "{taken}");
+    stage.backup(None, "full");
     insert(&mut engine, 11..12);
-    backup(&database, &repository, Some("--incremental")).ok();
+    stage.backup(Some("--incremental"), "incremental");
     let content = engine.content().unwrap();
-    let output = stage.path("copy.db");
-    restore(&repository, &output, &[]).ok();
-    let copy = fixtures::engine(EngineGeneration::One).dump(&output);
-    assert_eq!(copy.unwrap().content, content);
+    for (number, repository) in stage.repositories().into_iter().enumerate() {
+        let output = stage.path(&format!("copy{number}.db"));
+        restore(&repository, &output, &[]).ok();
+        let copy = fixtures::engine(EngineGeneration::One).dump(&output);
+        assert_eq!(copy.unwrap().content, content);
+    }
 }
 
 /// It would go with the folder when Grafeo 0.6 migrates it.

@@ -41,6 +41,7 @@ pub(crate) fn tools(generation: EngineGeneration) -> Tools {
         driver: fixtures::driver(generation).to_owned(),
         generation,
         in_vaults: false,
+        in_folders: false,
     }
 }
 

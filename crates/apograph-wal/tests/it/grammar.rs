@@ -303,12 +303,14 @@ fn runs_that_meet_are_one() {
 
 #[test]
 fn what_stands_beside_groups_counts_for_the_epochs() {
-    let rows: [(&str, u64, &[&str]); 3] = [
+    let rows: [(&str, u64, &[&str]); 4] = [
         ("c5 e4 / c6 e5", 3, &["4-5"]),
         // Another process, though it goes on counting.
         ("c5 e4 / s c6 e5", 3, &["4", "5"]),
         // The epoch of the group before: that of the next, which was torn off, is another.
-        ("e4 c6", 3, &["4-5"]),
+        ("e4 d c6", 3, &["4-5"]),
+        // The close of a folder database commits nothing.
+        ("e4 c6", 3, &["4"]),
     ];
     for (text, base, epochs) in rows {
         let files = log(text);

@@ -70,6 +70,9 @@ impl LifeStage {
             Name::HardLink => {
                 // A link to a link has two names, and not the file.
                 let file = fs::canonicalize(database).ok()?;
+                if file.is_dir() {
+                    return None;
+                }
                 fs::hard_link(file, &alias).expect("a link");
             }
         }

@@ -55,6 +55,10 @@ impl LifeStage {
         let snapshot = self.world.snapshot(name);
         let copy = self.world.file_of(name, &snapshot);
         self.world.close(name);
+        // That of a folder removes nothing.
+        if self.world.has_folders() {
+            return;
+        }
         self.mix(db);
         let log = self.world.log_folder(name);
         let files = files_in(&copy.with_extension("grafeo.wal"));
@@ -69,7 +73,7 @@ impl LifeStage {
     }
 
     pub(super) fn swap_file(&mut self, db: Db) {
-        if self.snapshots[db as usize].is_none() {
+        if self.snapshots[db as usize].is_none() || self.world.has_folders() {
             return;
         }
         self.mix(db);

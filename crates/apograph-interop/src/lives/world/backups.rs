@@ -215,7 +215,11 @@ impl World {
 
     /// The content of what a restore gives.
     pub(super) fn restored(&mut self, place: &Path, target: &[&str]) -> Result<Value, String> {
-        let output = self.next_copy("restored").with_extension("grafeo");
+        let mut output = self.next_copy("restored");
+        // What is a folder comes back as one or as a file.
+        if !(self.has_folders() && self.copies.is_multiple_of(2)) {
+            output.set_extension("grafeo");
+        }
         let outcome = self.tools.command.restore(place, &output, target);
         if outcome.exit != 0 {
             return Err(outcome.json.to_string());

@@ -127,7 +127,7 @@ impl World {
     /// Closes the database in order.
     pub fn close(&mut self, name: &str) {
         if self.is_open(name) {
-            let generation = self.generation();
+            let keeps_log = self.generation() == EngineGeneration::Two || self.has_folders();
             let epoch = self.engine(name).epoch().expect("an epoch");
             self.engine(name).close().expect("a close");
             let database = self.known(name);
@@ -138,8 +138,8 @@ impl World {
                 self.known(name).history.note(epoch, content);
             }
             let database = self.known(name);
-            // All that lies there now was written by this process; generation 2 may keep its log.
-            database.is_mixed &= generation == EngineGeneration::Two || database.is_compacted;
+            // All that lies there now was written by this process, if its log is gone.
+            database.is_mixed &= keeps_log || database.is_compacted;
         }
     }
 

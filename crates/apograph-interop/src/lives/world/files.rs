@@ -98,7 +98,7 @@ impl World {
     pub fn link(&mut self, name: &str) {
         self.kill(name);
         let database = self.database(name);
-        if database.is_symlink() || !database.exists() {
+        if database.is_symlink() || !database.is_file() {
             return;
         }
         let target = database.with_file_name("data.grafeo");
