@@ -2,6 +2,7 @@
 
 mod follow;
 mod prune;
+mod records;
 mod report;
 mod values;
 
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::follow::{CheckConfig, FollowOf};
 pub(crate) use self::prune::{PinOf, PruneOf};
+pub(crate) use self::records::RecordArgs;
 pub(crate) use self::report::ReportOf;
 pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
 use self::values::{Words, compress, inspected, instant, rate, repository, threads, words};
@@ -501,9 +503,14 @@ pub(crate) struct Log {
     /// One of Grafeo 0.5 is left out where a capture after the instant did not find it yet.
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(crate) until: Option<UnixMillis>,
-    /// Leave out commits without a record of this kind, such as `delete_node`
-    #[arg(long, value_name = "KIND")]
-    pub(crate) kind: Option<String>,
+    #[command(flatten)]
+    pub(crate) sought: RecordArgs,
+    /// Show what each commit changes, a line for each record that is asked for
+    #[arg(long)]
+    pub(crate) records: bool,
+    /// Print an object on a line of its own for each commit, and one for all at the end
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) json_lines: bool,
     /// Show no more than so many commits
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,

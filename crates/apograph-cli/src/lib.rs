@@ -27,12 +27,14 @@ mod progress;
 mod prune;
 mod rebuild;
 mod recipients;
+mod records;
 mod report;
 mod restore;
 mod segments;
 mod session;
 mod status;
 mod table;
+mod values;
 mod verify;
 
 use std::ffi::OsString;

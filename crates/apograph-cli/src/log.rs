@@ -3,15 +3,17 @@
 use std::io::{self, Write};
 
 use apograph_format::{Code, Point, PointName, UnixMillis};
-use apograph_manifest::{FileName, UnusableSegment};
+use apograph_manifest::{FileName, SegmentContent, UnusableSegment};
 use apograph_repository::{Lease, Repository};
-use apograph_restore::{Commit, Logged, RestoreError, commits};
+use apograph_restore::{
+    Commit, CommitQuery, Found, FoundRecords, RestoreError, SeenRecord, search,
+};
 use serde_json::{Value, json};
 
 use crate::args::Log;
 use crate::failure::{Failure, exit_status};
 use crate::session::{Report, Session};
-use crate::{display, output};
+use crate::{display, output, records};
 
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
@@ -25,29 +27,32 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
                        without the database's key";
         return Err(Failure::new(Code::Encrypted, message));
     }
-    let mut list = List::default();
+    let form = Form::of(session, asked);
+    check_length(&repository, asked, form)?;
+    let wants = |commit: &Commit| asked.wants(commit);
+    let wants_record = |seen: &SeenRecord<'_>| asked.sought.wants(seen);
+    let query = CommitQuery {
+        newest_first: asked.reverse,
+        limit: asked.limit,
+        commit: Some(&wants),
+        record: asked.sought.is_given().then_some(&wants_record),
+        with_records: asked.records,
+    };
+    let mut list = List::new(form, asked);
     let mut ended = Ok(());
-    output::print(session.json, |out| {
-        List::begin(session.json, out)?;
-        let written = commits(&repository, asked.reverse, context, |logged| {
-            if asked.limit.is_some_and(|limit| list.shown >= limit) {
-                return Err(Ended::Enough);
-            }
-            match logged {
-                Logged::Commit(commit) if asked.wants(&commit) => {
-                    Ok(list.show(&commit, session.json, out)?)
-                }
-                Logged::Unusable(segment) => {
-                    list.unusable.push(segment);
-                    Ok(())
-                }
-                Logged::Commit(_) => Ok(()),
+    output::print(form != Form::Text, |out| {
+        list.begin(out)?;
+        let written = search(&repository, &query, context, |found| match found {
+            Found::Commit(commit, records) => list.show(&commit, records, out),
+            Found::Unusable(segment) => {
+                list.unusable.push(segment);
+                Ok(())
             }
         });
         match written {
             Err(Ended::Unwritten(error)) => return Err(error),
             Err(Ended::Unread(error)) => ended = Err(*error),
-            Err(Ended::Enough) | Ok(()) => {}
+            Ok(()) => {}
         }
         list.end(session, out)
     })?;
@@ -58,6 +63,46 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
         exit: exits.min().unwrap_or(0),
         ..Report::written()
     })
+}
+
+/// More commits are no object that a program would want to read at once.
+const OBJECT_COMMITS: u64 = 100_000;
+
+/// How the commits are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    /// All in one object.
+    Object,
+    /// Each in an object of its own.
+    Lines,
+}
+
+impl Form {
+    const fn of(session: &Session<'_>, asked: &Log) -> Self {
+        if asked.json_lines {
+            Self::Lines
+        } else if session.json {
+            Self::Object
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Refuses an object of more commits than it should have, where nothing is selected.
+fn check_length(repository: &Repository, asked: &Log, form: Form) -> Result<(), Failure> {
+    let entries = repository.chain().entries().iter();
+    let commits = entries.filter_map(|entry| match &entry.content {
+        Some(SegmentContent::Increment(increment)) => Some(increment.commits),
+        _ => None,
+    });
+    let commits = commits.fold(0, u64::saturating_add);
+    if form != Form::Object || asked.selects() || commits <= OBJECT_COMMITS {
+        return Ok(());
+    }
+    let message = format!("{commits} commits are too many for one object");
+    Err(Failure::usage(&message).hinting("--json-lines prints one a line; --limit says how many"))
 }
 
 /// A range that holds nothing whatever was captured.
@@ -80,7 +125,6 @@ fn check(asked: &Log) -> Result<(), Failure> {
 
 /// Why no more commits are read.
 enum Ended {
-    Enough,
     Unwritten(io::Error),
     Unread(Box<RestoreError>),
 }
@@ -98,48 +142,109 @@ impl From<RestoreError> for Ended {
 }
 
 /// What was shown so far.
-#[derive(Default)]
-struct List {
+struct List<'a> {
+    form: Form,
+    asked: &'a Log,
     shown: usize,
     /// The segment of the last commit.
     segment: Option<FileName>,
     unusable: Vec<UnusableSegment>,
 }
 
-impl List {
-    fn begin(json: bool, out: &mut dyn Write) -> io::Result<()> {
-        if json {
-            write!(out, "{{\"command\":\"log\",\"commits\":[")
-        } else {
-            writeln!(
-                out,
-                "{:>10} {:<24} {:>10} {:>8}  KINDS",
-                "POINT", "TIME", "TX", "RECORDS"
-            )
+impl<'a> List<'a> {
+    const fn new(form: Form, asked: &'a Log) -> Self {
+        Self {
+            form,
+            asked,
+            shown: 0,
+            segment: None,
+            unusable: Vec::new(),
         }
     }
 
-    fn show(&mut self, commit: &Commit, json: bool, out: &mut dyn Write) -> io::Result<()> {
-        if json {
-            let comma = if self.shown == 0 { "" } else { "," };
-            write!(out, "{comma}{}", display::line(&object(commit)))?;
-        } else {
+    fn begin(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.form {
+            Form::Object => write!(out, "{{\"command\":\"log\",\"commits\":["),
+            Form::Lines => Ok(()),
+            Form::Text => writeln!(
+                out,
+                "{:>10} {:<24} {:>10} {:>8}  KINDS",
+                "POINT", "TIME", "TX", "RECORDS"
+            ),
+        }
+    }
+
+    fn show(
+        &mut self,
+        commit: &Commit,
+        mut records: FoundRecords<'_, '_>,
+        out: &mut dyn Write,
+    ) -> Result<(), Ended> {
+        if self.form == Form::Text {
             if self.segment.as_ref() != Some(&commit.segment) {
                 writeln!(out, "{}", display::plain(&origin(commit)))?;
                 self.segment = Some(commit.segment.clone());
             }
             writeln!(out, "{}", display::plain(&line(commit)))?;
+            self.for_each_record(&mut records, |seen| {
+                let line = records::line(seen);
+                Ok(writeln!(out, "{:>12}{}", "", display::plain(&line))?)
+            })?;
+        } else {
+            let mut object = display::line(&object(commit));
+            let is_first = self.shown == 0 || self.form == Form::Lines;
+            let comma = if is_first { "" } else { "," };
+            if self.asked.records {
+                // Records are written one by one: there can be as many in one commit.
+                object.pop();
+            }
+            write!(out, "{comma}{object}")?;
+            if self.asked.records {
+                write!(out, ",\"changes\":[")?;
+                let mut comma = "";
+                self.for_each_record(&mut records, |seen| {
+                    write!(out, "{comma}{}", display::line(&records::object(seen)))?;
+                    comma = ",";
+                    Ok(())
+                })?;
+                write!(out, "]}}")?;
+            }
+            if self.form == Form::Lines {
+                writeln!(out)?;
+            }
         }
         self.shown += 1;
         Ok(())
     }
 
+    /// The records of a commit that are sought.
+    fn for_each_record(
+        &self,
+        records: &mut FoundRecords<'_, '_>,
+        mut each: impl FnMut(&SeenRecord<'_>) -> Result<(), Ended>,
+    ) -> Result<(), Ended> {
+        if !self.asked.records {
+            return Ok(());
+        }
+        records.for_each(|seen| {
+            if self.asked.sought.wants(seen) {
+                each(seen)?;
+            }
+            Ok(())
+        })
+    }
+
     fn end(&self, session: &Session<'_>, out: &mut dyn Write) -> io::Result<()> {
-        if !session.json {
-            return match self.shown {
-                0 => writeln!(out, "No such commit; `apograph list` shows the points."),
-                _ => Ok(()),
-            };
+        match self.form {
+            Form::Text if self.shown == 0 => {
+                return writeln!(out, "No such commit; `apograph list` shows the points.");
+            }
+            Form::Text => return Ok(()),
+            Form::Lines => {
+                let shown = self.shown;
+                write!(out, "{{\"command\":\"log\",\"commits\":{shown}")?;
+            }
+            Form::Object => write!(out, "]")?,
         }
         let unusable = self
             .unusable
@@ -154,7 +259,7 @@ impl List {
             });
         let (unusable, warnings) = (unusable.collect(), json!(session.terminal.warnings()));
         let (unusable, warnings) = (display::line(&unusable), display::line(&warnings));
-        write!(out, "],\"unreadable\":{unusable}")?;
+        write!(out, ",\"unreadable\":{unusable}")?;
         if let Some(traffic) = session.traffic() {
             write!(out, ",\"traffic\":{traffic}")?;
         }
@@ -163,7 +268,9 @@ impl List {
 
     /// Says which segments are left out. In JSON the object has said it.
     fn tell(&self, session: &Session<'_>) {
-        for UnusableSegment { file, reason } in self.unusable.iter().filter(|_| !session.json) {
+        for UnusableSegment { file, reason } in
+            self.unusable.iter().filter(|_| self.form == Form::Text)
+        {
             let place = reason.offset();
             let place = place.map_or(String::new(), |offset| format!(" at byte {offset}"));
             let detail = reason.detail();
@@ -175,15 +282,28 @@ impl List {
 
 impl Log {
     /// Whether what is asked for is encrypted where the database is.
-    fn needs_plain_commits(&self) -> bool {
-        self.from.is_some() || self.to.is_some() || self.kind.is_some()
+    const fn needs_plain_commits(&self) -> bool {
+        self.from.is_some() || self.to.is_some() || self.looks_into_records()
+    }
+
+    const fn looks_into_records(&self) -> bool {
+        self.records || self.sought.is_given()
+    }
+
+    /// Whether not all commits are asked for.
+    const fn selects(&self) -> bool {
+        self.from.is_some()
+            || self.to.is_some()
+            || self.since.is_some()
+            || self.until.is_some()
+            || self.limit.is_some()
+            || self.sought.is_given()
     }
 
     fn wants(&self, commit: &Commit) -> bool {
         let from = self.from.is_none_or(|from| !is_before(commit.point, from));
         let to = self.to.is_none_or(|to| !is_before_name(to, commit.point));
-        let is_of_kind = |kind: &String| commit.kinds.iter().any(|(name, _)| name.as_ref() == kind);
-        from && to && self.kind.as_ref().is_none_or(is_of_kind) && self.is_in_time(commit)
+        from && to && self.is_in_time(commit)
     }
 
     /// Where a commit does not tell when it was made, it may have been at any time between two

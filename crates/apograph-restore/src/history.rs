@@ -1,18 +1,19 @@
 //! The commits of a repository, one by one: what `apograph log` shows.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use apograph_format::{
     LogPosition, LogSequence, Lsn, Point, SegmentKind, TransactionId, UnixMillis,
 };
-use apograph_io::Context;
+use apograph_io::{Context, IoError};
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable, UnusableSegment};
 use apograph_repository::Repository;
-use apograph_wal::{Group, GroupHead, PlacedEvent, Placement};
+use apograph_wal::{Group, GroupHead, GroupSpan, PlacedEvent, Placement, RecordReader};
 
 use crate::error::RestoreError;
-use crate::walk::{Step, Walk, WalkError};
+use crate::seen::{CurrentGraph, SeenRecord};
+use crate::walk::{Step, Walk, WalkError, Walked};
 
 /// A commit group in a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,82 @@ pub enum Logged {
     Unusable(UnusableSegment),
 }
 
+/// Which commits are sought, and how.
+#[derive(Clone, Copy, Default)]
+pub struct CommitQuery<'q> {
+    /// The last one first.
+    pub newest_first: bool,
+    /// No more than so many.
+    pub limit: Option<usize>,
+    /// What a commit has to be. The counts of its kinds of records are not there yet.
+    pub commit: Option<&'q dyn Fn(&Commit) -> bool>,
+    /// What one of its records has to be.
+    pub record: Option<&'q dyn Fn(&SeenRecord<'_>) -> bool>,
+    /// Records will be asked for: in generation 1 those before them tell the graph that they are
+    /// about, within a segment.
+    pub with_records: bool,
+}
+
+impl CommitQuery<'_> {
+    const fn looks_into_records(&self) -> bool {
+        self.record.is_some() || self.with_records
+    }
+}
+
+/// What was found in the log of a repository.
+pub enum Found<'a, 'r> {
+    /// A commit, and its records.
+    Commit(Commit, FoundRecords<'a, 'r>),
+    /// An increment that cannot be used, in the place of its commits.
+    Unusable(UnusableSegment),
+}
+
+/// The records of a commit, which are read where they are asked for.
+pub struct FoundRecords<'a, 'r> {
+    reader: &'a mut RecordReader<'r>,
+    span: GroupSpan,
+    graph: CurrentGraph,
+}
+
+impl FoundRecords<'_, '_> {
+    /// Decodes each, with the graph that it is about.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says, and that of `each`.
+    pub fn for_each<E: From<RestoreError>>(
+        &mut self,
+        mut each: impl FnMut(&SeenRecord<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut graph = self.graph.clone();
+        let read = self.reader.for_each(self.span, |record| {
+            graph.see(&record, |seen| each(seen).map_err(Stop::Visitor))
+        });
+        read.map_err(Stop::into_visitors)
+    }
+}
+
+/// Why records are not read on.
+enum Stop<E> {
+    Io(IoError),
+    Visitor(E),
+}
+
+impl<E: From<RestoreError>> Stop<E> {
+    fn into_visitors(self) -> E {
+        match self {
+            Self::Io(error) => RestoreError::from(error).into(),
+            Self::Visitor(error) => error,
+        }
+    }
+}
+
+impl<E> From<IoError> for Stop<E> {
+    fn from(error: IoError) -> Self {
+        Self::Io(error)
+    }
+}
+
 /// Reads every commit of the repository in `folder`, in log order, or the last one first.
 ///
 /// Commits that a segment repeats are seen once. A segment is checked whole before any of its
@@ -68,6 +145,29 @@ pub fn commits<E: From<RestoreError>>(
     newest_first: bool,
     context: Context<'_>,
     mut visit: impl FnMut(Logged) -> Result<(), E>,
+) -> Result<(), E> {
+    let query = CommitQuery {
+        newest_first,
+        ..CommitQuery::default()
+    };
+    search(repository, &query, context, |found| {
+        visit(match found {
+            Found::Commit(commit, _) => Logged::Commit(commit),
+            Found::Unusable(segment) => Logged::Unusable(segment),
+        })
+    })
+}
+
+/// Looks for commits in a repository, as [`commits`] reads them.
+///
+/// # Errors
+///
+/// [`RestoreError`], and that of `visit`.
+pub fn search<E: From<RestoreError>>(
+    repository: &Repository,
+    query: &CommitQuery<'_>,
+    context: Context<'_>,
+    mut visit: impl FnMut(Found<'_, '_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let entries = repository.chain().entries();
     let is_wanted = |index: &usize| {
@@ -84,28 +184,38 @@ pub fn commits<E: From<RestoreError>>(
     let steps = (0..entries.len())
         .filter(is_wanted)
         .map(|index| (index, walk.step(index)));
-    if !newest_first {
-        return steps.into_iter().try_for_each(|(index, step)| {
+    let mut left = query.limit.unwrap_or(usize::MAX);
+    let mut graph = CurrentGraph::default();
+    if !query.newest_first {
+        for (index, step) in steps {
+            if left == 0 {
+                break;
+            }
             let segment = OneSegment::of(entries, index);
-            segment
-                .read(step, |commit| visit(Logged::Commit(commit)))?
-                .map_or(Ok(()), |reason| visit(segment.unusable(reason)))
-        });
+            let reason = segment.read(step, query, &mut graph, |commit, records| {
+                if left == 0 {
+                    return Ok(());
+                }
+                left -= 1;
+                visit(Found::Commit(commit, records))
+            })?;
+            if let Some(reason) = reason {
+                visit(Found::Unusable(segment.unusable(reason)))?;
+            }
+        }
+        return Ok(());
     }
     // What is before a segment tells where in the history it is.
     let mut steps: Vec<_> = steps.collect();
-    while let Some((index, step)) = steps.pop() {
+    while let Some((index, step)) = steps.pop().filter(|_| left > 0) {
         let segment = OneSegment::of(entries, index);
-        let mut seen = Vec::new();
-        let reason = segment.read(step, |commit| {
-            seen.push(commit);
-            Ok::<(), E>(())
-        })?;
-        if let Some(reason) = reason {
-            visit(segment.unusable(reason))?;
+        let reason = segment.read_back(step, query, left, |commit, records| {
+            left -= 1;
+            visit(Found::Commit(commit, records))
+        });
+        if let Some(reason) = reason? {
+            visit(Found::Unusable(segment.unusable(reason)))?;
         }
-        let mut newest_first = seen.into_iter().rev().map(Logged::Commit);
-        newest_first.try_for_each(&mut visit)?;
     }
     Ok(())
 }
@@ -149,38 +259,139 @@ impl<'a> OneSegment<'a> {
         self.captured[number]
     }
 
-    fn unusable(&self, reason: Unusable) -> Logged {
+    fn unusable(&self, reason: Unusable) -> UnusableSegment {
         let file = self.entry.segment.file.clone();
-        Logged::Unusable(UnusableSegment { file, reason })
+        UnusableSegment { file, reason }
     }
 
-    /// Reads its commits; tells why it cannot be used, where it cannot.
+    /// Reads the commits that are sought; tells why it cannot be used, where it cannot.
     fn read<E: From<RestoreError>>(
         &self,
         step: Step<'_>,
-        mut see: impl FnMut(Commit) -> Result<(), E>,
+        query: &CommitQuery<'_>,
+        graph: &mut CurrentGraph,
+        mut see: impl FnMut(Commit, FoundRecords<'_, '_>) -> Result<(), E>,
     ) -> Result<Option<Unusable>, E> {
         let mut outcome = Ok(());
         let read = step.increment().and_then(|increment| {
+            let file = increment.file.clone();
+            let parts = file.parts(increment.overlap_bytes);
+            let mut reader = RecordReader::new(&parts);
             increment.check(|event| {
-                if let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) {
-                    outcome = see(self.commit(group, placement)?);
+                let (PlacedEvent::Group(group, placement), Ok(())) = (event, &outcome) else {
+                    return Ok(());
+                };
+                let span = GroupSpan::of(group);
+                let before = graph.clone();
+                if self.is_sought(group, placement, query, &mut reader, graph)? {
+                    let mut commit = self.commit(group, placement);
+                    commit.kinds = group.kinds()?;
+                    let reader = &mut reader;
+                    let graph = before;
+                    outcome = see(
+                        commit,
+                        FoundRecords {
+                            reader,
+                            span,
+                            graph,
+                        },
+                    );
                 }
                 Ok(())
             })
         });
         outcome?;
-        match read {
-            Ok(_) => Ok(None),
-            Err(WalkError::Unusable(reason)) => Ok(Some(reason)),
-            Err(WalkError::Io(error)) => Err(RestoreError::from(error).into()),
-            Err(WalkError::Output(error)) => Err((*error).into()),
-        }
+        judged(read)
     }
 
-    fn commit(&self, group: &Group<'_>, placement: &Placement) -> apograph_io::Result<Commit> {
+    /// Whether a commit is sought.
+    fn is_sought(
+        &self,
+        group: &Group<'_>,
+        placement: &Placement,
+        query: &CommitQuery<'_>,
+        reader: &mut RecordReader<'_>,
+        graph: &mut CurrentGraph,
+    ) -> apograph_io::Result<bool> {
+        let is_commit = query
+            .commit
+            .is_none_or(|is_wanted| is_wanted(&self.commit(group, placement)));
+        // Another commit can still switch to another graph.
+        let is_of_one = matches!(group.head, GroupHead::One { .. });
+        let is_read =
+            query.record.is_some() && is_commit || query.looks_into_records() && is_of_one;
+        if !is_read {
+            return Ok(is_commit);
+        }
+        let is_wanted = |seen: &SeenRecord<'_>| query.record.is_some_and(|is| is(seen));
+        let mut is_record = query.record.is_none();
+        reader.for_each(GroupSpan::of(group), |record| {
+            graph.see(&record, |seen| {
+                is_record = is_record || is_wanted(seen);
+                Ok::<_, IoError>(())
+            })
+        })?;
+        Ok(is_commit && is_record)
+    }
+
+    /// The same, the last of them first, and no more than so many.
+    fn read_back<E: From<RestoreError>>(
+        &self,
+        step: Step<'_>,
+        query: &CommitQuery<'_>,
+        limit: usize,
+        mut see: impl FnMut(Commit, FoundRecords<'_, '_>) -> Result<(), E>,
+    ) -> Result<Option<Unusable>, E> {
+        let mut last = VecDeque::new();
+        let mut file = None;
+        let increment = step.increment();
+        if let Ok(increment) = &increment {
+            file = Some((increment.file.clone(), increment.overlap_bytes));
+        }
+        let mut graph = CurrentGraph::default();
+        let read = increment.and_then(|increment| {
+            let file = increment.file.clone();
+            let parts = file.parts(increment.overlap_bytes);
+            let mut reader = RecordReader::new(&parts);
+            increment.check(|event| {
+                let PlacedEvent::Group(group, placement) = event else {
+                    return Ok(());
+                };
+                let before = graph.clone();
+                if self.is_sought(group, placement, query, &mut reader, &mut graph)? {
+                    if last.len() == limit {
+                        last.pop_front();
+                    }
+                    let mut commit = self.commit(group, placement);
+                    commit.kinds = group.kinds()?;
+                    last.push_back((commit, GroupSpan::of(group), before));
+                }
+                Ok(())
+            })
+        });
+        let reason = judged(read)?;
+        if let (None, Some((file, overlap_bytes))) = (&reason, file) {
+            let parts = file.parts(overlap_bytes);
+            let mut reader = RecordReader::new(&parts);
+            for (commit, span, graph) in last.into_iter().rev() {
+                let reader = &mut reader;
+                see(
+                    commit,
+                    FoundRecords {
+                        reader,
+                        span,
+                        graph,
+                    },
+                )?;
+            }
+        }
+        Ok(reason)
+    }
+
+    /// A commit, of which the records are not counted.
+    fn commit(&self, group: &Group<'_>, placement: &Placement) -> Commit {
         let (captured_at, captured_after) = self.captured(group);
-        Ok(Commit {
+        Commit {
             point: placement.point,
             is_counted: self.entry.is_counted,
             own_epoch: placement.own_epoch,
@@ -193,7 +404,17 @@ impl<'a> OneSegment<'a> {
             segment: self.entry.segment.file.clone(),
             offset: group.file_offset(),
             records: group.records,
-            kinds: group.kinds()?,
-        })
+            kinds: BTreeMap::new(),
+        }
+    }
+}
+
+/// Why a segment cannot be used, where that is what was found.
+fn judged<E: From<RestoreError>>(read: Result<Walked, WalkError>) -> Result<Option<Unusable>, E> {
+    match read {
+        Ok(_) => Ok(None),
+        Err(WalkError::Unusable(reason)) => Ok(Some(reason)),
+        Err(WalkError::Io(error)) => Err(RestoreError::from(error).into()),
+        Err(WalkError::Output(error)) => Err((*error).into()),
     }
 }

@@ -24,6 +24,7 @@ mod history;
 mod output;
 mod pieces;
 mod restore;
+mod seen;
 mod selection;
 mod sink;
 mod staging;
@@ -47,6 +48,7 @@ pub use apograph_repository as repository;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
 pub use error::{RestoreError, Result};
-pub use history::{Commit, Logged, commits};
+pub use history::{Commit, CommitQuery, Found, FoundRecords, Logged, commits, search};
 pub use restore::{Options, Restored, restore};
+pub use seen::SeenRecord;
 pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_record};

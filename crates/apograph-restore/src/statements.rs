@@ -3,7 +3,7 @@
 use apograph_format::change::{GraphChange, GraphOperation};
 use apograph_format::v1::SchemaChange;
 use apograph_io::Result;
-use apograph_wal::{Group, GroupHead};
+use apograph_wal::{Group, GroupHead, GroupSpan, RecordReader};
 
 /// The index statements that a restored log holds, with those that cancel out left away.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ impl Statements {
         else {
             return Ok(());
         };
-        group.for_each_record(|record| {
+        RecordReader::new(group.parts()).for_each(GroupSpan::of(group), |record| {
             // A record that cannot be read is no index record: the group is whole all the same.
             if let Ok(GraphChange {
                 operation: GraphOperation::Schema(change),

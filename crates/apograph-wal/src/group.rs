@@ -6,14 +6,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use apograph_format::change::GraphChange;
-use apograph_format::v2::{GroupBegin, RawRecord};
-use apograph_format::{Epoch, FormatError, LogPosition, TransactionId, UnixMillis, v1, v2};
+use apograph_format::v2::GroupBegin;
+use apograph_format::{Epoch, LogPosition, TransactionId, UnixMillis, v1, v2};
 use apograph_io::{IoError, Result};
 
 use crate::defect::LogDefect;
 use crate::part::{LogPart, Place, Run};
-use crate::v2::frame::{head_at, payloads_of, records_of};
+use crate::v2::frame::{head_at, records_of};
 use crate::window::LogWindow;
 
 /// A committed group: its place in the log and what it says of itself. The records stay where they
@@ -72,6 +71,11 @@ impl GroupHead {
 }
 
 impl<'a> Group<'a> {
+    /// The parts of the log that it is in.
+    pub const fn parts(&self) -> &'a [LogPart<'a>] {
+        self.parts
+    }
+
     /// The bytes of the group, one run for each part it lies in.
     pub fn runs(&self) -> impl Iterator<Item = Run> + use<'a> {
         runs_between(self.parts, self.start, self.end)
@@ -123,48 +127,6 @@ impl<'a> Group<'a> {
         Ok(kinds)
     }
 
-    /// Decodes its records, one by one. Those that are encrypted cannot be seen.
-    ///
-    /// # Errors
-    ///
-    /// As [`apograph_io::Bytes::read`], and that of `each`. A record that cannot be decoded is no
-    /// error here: see [`LoggedRecord::change`].
-    pub fn for_each_record(
-        &self,
-        mut each: impl FnMut(LoggedRecord<'_>) -> Result<()>,
-    ) -> Result<()> {
-        match self.head {
-            GroupHead::One { .. } => self.heads_v1(|head, place, window| {
-                let length = usize::try_from(head.payload_bytes).unwrap_or(usize::MAX);
-                let payload = window.at(place.plus(v1::FRAME_LENGTH_BYTES), length)?;
-                let payload = payload.get(..length).unwrap_or(payload);
-                match v1::decode_change(payload).transpose() {
-                    Some(change) => each(LoggedRecord {
-                        kind: head.kind.name().into(),
-                        payload,
-                        change,
-                    }),
-                    None => Ok(()),
-                }
-            }),
-            GroupHead::Encrypted => Ok(()),
-            GroupHead::Plain(_) => self.payloads_v2(|record, payload| {
-                if record.known_kind() == Some(v2::RecordKind::GroupBegin) {
-                    return Ok(());
-                }
-                let raw = RawRecord {
-                    kind: record.kind,
-                    payload,
-                };
-                each(LoggedRecord {
-                    kind: kind_name(record),
-                    payload,
-                    change: v2::decode_change(&raw),
-                })
-            }),
-        }
-    }
-
     /// Goes from frame to frame of generation 1, with the place of each.
     fn heads_v1(
         &self,
@@ -180,22 +142,6 @@ impl<'a> Group<'a> {
                     break;
                 };
                 each(head, place, &mut window)?;
-                place = place.plus_u64(head.frame_bytes());
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes from record to record of generation 2, with the whole payload of each.
-    fn payloads_v2(&self, mut each: impl FnMut(v2::RecordHead, &[u8]) -> Result<()>) -> Result<()> {
-        for run in self.runs() {
-            let mut window = LogWindow::within(self.parts, run);
-            let mut place = run.start();
-            while place.offset < run.end {
-                let Ok(head) = head_at(&mut window, self.parts, place)? else {
-                    break;
-                };
-                payloads_of(&mut window, place, head, &mut each)?;
                 place = place.plus_u64(head.frame_bytes());
             }
         }
@@ -223,25 +169,16 @@ impl<'a> Group<'a> {
     }
 }
 
-/// A record of a group, decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoggedRecord<'a> {
-    /// The name of its kind.
-    pub kind: Cow<'static, str>,
-    /// Its bytes, less what stands in front of them in each record.
-    pub payload: &'a [u8],
-    /// What it changes, or why that cannot be read. The record is whole all the same.
-    pub change: std::result::Result<GraphChange<'a>, FormatError>,
-}
-
-fn kind_name(record: v2::RecordHead) -> Cow<'static, str> {
+/// The name of the kind of a record.
+pub(crate) fn kind_name(record: v2::RecordHead) -> Cow<'static, str> {
     record.known_kind().map_or_else(
         || format!("kind_{}", record.kind).into(),
         |kind| kind.name().into(),
     )
 }
 
-fn runs_between<'a>(
+/// The bytes between two places, one run for each part.
+pub(crate) fn runs_between<'a>(
     parts: &'a [LogPart<'a>],
     start: Place,
     end: Place,

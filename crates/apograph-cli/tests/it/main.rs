@@ -12,6 +12,7 @@ mod help;
 mod mistakes;
 mod places;
 mod prune;
+mod records;
 mod report;
 mod status;
 mod waiting;

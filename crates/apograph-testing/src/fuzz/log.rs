@@ -8,8 +8,8 @@ use apograph_format::{
 };
 use apograph_io::{IoError, Threads};
 use apograph_wal::{
-    Group, GroupHead, GroupReader, LogEnd, LogEndCause, LogEvent, LogPart, LoggedRecord, PartOf,
-    Place, PlacedReader, Run, TimelineState, read_chunks,
+    Group, GroupHead, GroupReader, GroupSpan, LogEnd, LogEndCause, LogEvent, LogPart, LoggedRecord,
+    PartOf, Place, PlacedReader, RecordReader, Run, TimelineState, read_chunks,
 };
 
 use crate::encoding::v2::seal_frame;
@@ -263,9 +263,12 @@ fn check_records(group: &Group<'_>) {
     let mut seen = 0;
     let each = |_: LoggedRecord<'_>| {
         seen += 1;
-        Ok(())
+        Ok::<_, IoError>(())
     };
-    group.for_each_record(each).expect(IN_MEMORY);
+    let mut records = RecordReader::new(group.parts());
+    records
+        .for_each(GroupSpan::of(group), each)
+        .expect(IN_MEMORY);
     assert_eq!(seen, group.records);
 }
 

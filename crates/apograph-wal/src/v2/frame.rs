@@ -5,7 +5,7 @@ use apograph_format::v2::{
     RECORD_HEADER_BYTES, RawFrame, RecordDefect, RecordHead, RecordKind, Records,
 };
 use apograph_format::{Lsn, TransactionId};
-use apograph_io::Result;
+use apograph_io::{IoError, Result};
 
 use crate::part::{LogPart, Place};
 use crate::window::{LogWindow, SHORT_FRAME_BYTES};
@@ -206,12 +206,12 @@ pub(crate) fn records_of(
 }
 
 /// Goes from record to record of a plain frame that is known to be whole, with the payload of each.
-pub(crate) fn payloads_of(
+pub(crate) fn payloads_of<E: From<IoError>>(
     window: &mut LogWindow<'_>,
     place: Place,
     head: FrameHead,
-    mut each: impl FnMut(RecordHead, &[u8]) -> Result<()>,
-) -> Result<()> {
+    mut each: impl FnMut(RecordHead, &[u8]) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     let end = place.plus_u64(head.frame_bytes()).offset;
     let mut at = place.plus(FRAME_HEADER_BYTES.saturating_add(prologue(head.flags.is_first())));
     while at.offset < end {

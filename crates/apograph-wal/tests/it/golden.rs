@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use apograph_format::change::GraphOperation;
 use apograph_format::v1::SchemaChange;
+use apograph_io::IoError;
 use apograph_testing::fixtures::V1;
-use apograph_wal::{LogEndCause, LoggedRecord};
+use apograph_wal::{GroupSpan, LogEndCause, LoggedRecord, RecordReader};
 
 use crate::log;
 
@@ -150,9 +151,12 @@ fn groups_know_what_is_in_them() {
             {
                 indexes.push((record.kind.into_owned(), name.to_owned(), label.to_owned()));
             }
-            Ok(())
+            Ok::<_, IoError>(())
         };
-        group.for_each_record(each).expect(log::IN_MEMORY);
+        let mut reader = RecordReader::new(&parts);
+        reader
+            .for_each(GroupSpan::of(&group), each)
+            .expect(log::IN_MEMORY);
     }
     let expected = ["create_index", "idx_name", "Person"].map(str::to_owned);
     assert_eq!(indexes, [expected.into()]);

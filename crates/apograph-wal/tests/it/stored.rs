@@ -8,7 +8,7 @@ use std::path::Path;
 use apograph_format::{LogSequence, Lsn};
 use apograph_io::{IoError, Source, Threads};
 use apograph_testing::encoding::{v1, v2};
-use apograph_wal::{GroupReader, LogEvent, LogPart, PartOf, read_chunks};
+use apograph_wal::{GroupReader, GroupSpan, LogEvent, LogPart, PartOf, RecordReader, read_chunks};
 use tempfile::NamedTempFile;
 
 /// What is read at a time.
@@ -125,9 +125,10 @@ fn told(groups: GroupReader<'_, '_>) -> Result<(Vec<String>, String), IoError> {
                 let heads = (group.transaction, group.head);
                 let place = (group.start, group.end, group.records, group.frames);
                 let mut records = Vec::new();
-                group.for_each_record(|record| {
+                let mut reader = RecordReader::new(group.parts());
+                reader.for_each(GroupSpan::of(&group), |record| {
                     records.push(format!("{record:?}"));
-                    Ok(())
+                    Ok::<_, IoError>(())
                 })?;
                 let kinds = (group.kinds()?, records);
                 format!("{heads:?} {place:?} {kinds:?}")

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use apograph_format::SegmentHeader;
 use apograph_format::change::GraphScope;
 use apograph_format::v2::Origin;
+use apograph_io::IoError;
 use apograph_testing::fixtures::V2;
-use apograph_wal::{GroupHead, GroupReader, LogEndCause, LogEvent, LoggedRecord};
+use apograph_wal::{
+    GroupHead, GroupReader, GroupSpan, LogEndCause, LogEvent, LoggedRecord, RecordReader,
+};
 
 use super::{body, source};
 use crate::log;
@@ -166,9 +169,12 @@ fn groups_know_their_generation_and_their_time() {
                 change.scope == GraphScope::Database
             );
             records.push(change.operation.node());
-            Ok(())
+            Ok::<_, IoError>(())
         };
-        group.for_each_record(each).expect(log::IN_MEMORY);
+        let mut reader = RecordReader::new(&parts);
+        reader
+            .for_each(GroupSpan::of(&group), each)
+            .expect(log::IN_MEMORY);
         assert_eq!(records.len() as u64, group.records);
         before = Some(begin.committed_at);
     }

@@ -1,0 +1,125 @@
+//! Which records are sought, as the command line says it.
+
+use apograph_format::change::{GraphOperation, GraphScope, PropertyValue};
+use apograph_format::{EdgeId, NodeId};
+use apograph_restore::SeenRecord;
+use clap::Args;
+
+use crate::values;
+
+/// Which commits, by their records: all of it has to be true of one record.
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// Leave out commits without a record of this kind, such as `delete_node`
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
+    /// Leave out commits without a record about this node
+    ///
+    /// An edge that begins or ends at the node is another matter: see --edge.
+    #[arg(long, value_name = "ID", conflicts_with = "edge")]
+    pub(crate) node: Option<NodeId>,
+    /// Leave out commits without a record about this edge
+    #[arg(long, value_name = "ID")]
+    pub(crate) edge: Option<EdgeId>,
+    /// Leave out commits without a record that names this label, or this type of an edge
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// Leave out commits without a record about a property with this key
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Leave out commits without a record that sets a property to this value
+    ///
+    /// It is compared with the value as --records shows it, without the quotes around a text.
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    pub(crate) value: Option<String>,
+    /// Leave out commits without a record about this graph; an empty name is the default graph
+    #[arg(long, value_name = "GRAPH")]
+    pub(crate) graph: Option<String>,
+}
+
+impl RecordArgs {
+    /// Whether records have to be looked at.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.kind.is_some()
+            || self.node.is_some()
+            || self.edge.is_some()
+            || self.label.is_some()
+            || self.key.is_some()
+            || self.value.is_some()
+            || self.graph.is_some()
+    }
+
+    /// Whether a record is one of those that are sought.
+    pub(crate) fn wants(&self, seen: &SeenRecord<'_>) -> bool {
+        if self
+            .kind
+            .as_ref()
+            .is_some_and(|kind| seen.record.kind != *kind)
+        {
+            return false;
+        }
+        let asks_more = self.node.is_some()
+            || self.edge.is_some()
+            || self.label.is_some()
+            || self.key.is_some()
+            || self.value.is_some()
+            || self.graph.is_some();
+        match &seen.record.change {
+            Ok(change) => {
+                let operation = &change.operation;
+                self.node.is_none_or(|id| operation.node() == Some(id))
+                    && self.edge.is_none_or(|id| operation.edge() == Some(id))
+                    && self
+                        .label
+                        .as_ref()
+                        .is_none_or(|it| has_label(operation, it))
+                    && (self.key.is_none() && self.value.is_none() || self.has_property(operation))
+                    && self
+                        .graph
+                        .as_ref()
+                        .is_none_or(|it| is_about(seen.scope, operation, it))
+            }
+            Err(_) => !asks_more,
+        }
+    }
+
+    fn has_property(&self, operation: &GraphOperation<'_>) -> bool {
+        let is_key = |key: &str| self.key.as_ref().is_none_or(|it| it == key);
+        let is_value = |value: &PropertyValue<'_>| {
+            let sought = self.value.as_ref();
+            sought.is_none_or(|sought| values::is(value, sought))
+        };
+        let mut properties = operation.properties();
+        if properties.any(|(key, value)| is_key(key) && is_value(value)) {
+            return true;
+        }
+        match operation {
+            GraphOperation::RemoveNodeProperty { key, .. }
+            | GraphOperation::RemoveEdgeProperty { key, .. } => is_key(key) && self.value.is_none(),
+            _ => false,
+        }
+    }
+}
+
+fn has_label(operation: &GraphOperation<'_>, sought: &str) -> bool {
+    match operation {
+        GraphOperation::CreateNode { labels, .. } => labels.contains(&sought),
+        GraphOperation::CreateEdge { edge_type, .. } => *edge_type == sought,
+        GraphOperation::AddNodeLabel { label, .. }
+        | GraphOperation::RemoveNodeLabel { label, .. } => *label == sought,
+        _ => false,
+    }
+}
+
+fn is_about(scope: GraphScope<'_>, operation: &GraphOperation<'_>, sought: &str) -> bool {
+    match scope {
+        GraphScope::Named(name) => name == sought,
+        GraphScope::Default | GraphScope::Switched => sought.is_empty(),
+        GraphScope::Database => match operation {
+            GraphOperation::CreateGraph { name }
+            | GraphOperation::DropGraph { name }
+            | GraphOperation::CreateRdfGraph { name } => *name == sought,
+            _ => false,
+        },
+    }
+}
