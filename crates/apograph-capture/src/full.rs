@@ -12,7 +12,7 @@ use apograph_format::{
 use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
-use apograph_repository::{NewSegment, image_timeline};
+use apograph_repository::{NewSegment, further_of_image, image_timeline};
 use apograph_wal::{LogFolder, TimelineState};
 
 use crate::continuity::ResumePoint;
@@ -91,17 +91,18 @@ impl<'a> Job<'a> {
     ) -> Result<Captured> {
         let copied_at = self.context.clock.now();
         let image = ImageIdentity::of(copy.image.headers());
-        let continues = self.is_last_image(&image);
-        let timeline = if continues {
-            self.end_timeline()
-        } else {
-            self.new_timeline()
+        let same = self.same_as_last(&image);
+        let continues = same.is_some();
+        let (timeline, further) = match same {
+            Some(same) => (self.end_timeline(), same.further),
+            None => (self.new_timeline(), Some(0)),
         };
         let base = Point::new(timeline, copy.epoch());
         let log_start = copy.log_start();
         let content = FullContent {
             image,
             base,
+            further,
             continues,
             of: log_start.into(),
         };
@@ -154,22 +155,27 @@ impl<'a> Job<'a> {
 
         let image = ImageIdentity::of(copy.image.headers());
         // Nothing is between an image and the same one.
-        let is_same = rest.is_none() && self.is_last_image(&image);
+        let same = self.same_as_last(&image).filter(|_| rest.is_none());
+        let is_same = same.is_some();
         // What a log leads to that is older than an image was never in the timeline of that.
         let is_foreign = is_same && after.held == Held::Remains && !after.captured.is_empty();
         let is_reopened = after.is_reopened || is_foreign;
         let tail = replayed(&after.log, after.start, after.held)?;
-        let timeline = match &rest {
-            None if is_same => self.end_timeline(),
-            None => self.new_timeline(),
-            Some(rest) if continues => image_timeline(&rest.state, &after.captured.state),
-            Some(rest) => rest.state.next_timeline(),
+        let (timeline, further) = match (&rest, same) {
+            (None, Some(same)) => (self.end_timeline(), same.further),
+            (None, None) => (self.new_timeline(), Some(0)),
+            (Some(rest), _) if continues => {
+                let (end, behind) = (&rest.state, &after.captured.state);
+                let further = further_of_image(end, behind, copy.epoch());
+                (image_timeline(end, behind), further)
+            }
+            (Some(rest), _) => (rest.state.next_timeline(), Some(0)),
         };
         let base = Point::new(timeline, copy.epoch());
         let state = if is_same {
             self.timeline_after_same(is_reopened)
         } else {
-            timeline_from(base, is_reopened)
+            timeline_from(base, is_reopened).holding(further)
         };
         // It was read to see whether it stands still.
         let (start, again) = (after.start, self.context.again());
@@ -200,6 +206,7 @@ impl<'a> Job<'a> {
         let content = FullContent {
             image,
             base,
+            further,
             continues: continues || is_same,
             of: Some(after.start).into(),
         };
@@ -326,11 +333,12 @@ impl<'a> Job<'a> {
         state
     }
 
-    /// Whether the last segment is the image of a full backup, and the same one.
-    fn is_last_image(&self, image: &ImageIdentity) -> bool {
-        let last = self.repository.chain().entries().last();
-        let content = last.and_then(|last| last.content.as_ref());
-        matches!(content, Some(SegmentContent::Full(full)) if full.image == *image)
+    /// The last segment, where it is the image of a full backup, and the same one.
+    fn same_as_last(&self, image: &ImageIdentity) -> Option<&FullContent> {
+        match &self.repository.chain().entries().last()?.content {
+            Some(SegmentContent::Full(full)) if full.image == *image => Some(full),
+            _ => None,
+        }
     }
 
     fn new_timeline(&self) -> Timeline {

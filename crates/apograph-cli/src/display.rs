@@ -131,6 +131,7 @@ pub(crate) fn point(name: Option<PointName>) -> Value {
         Some(PointName {
             timeline: None,
             epoch,
+            further: None,
         }) => json!(epoch.get()),
         Some(name) => json!(name.to_string()),
         None => Value::Null,

@@ -39,10 +39,13 @@ fn write_object(
     let chain = repository.chain();
     let entries = chain.entries().iter().enumerate();
     let range = |range: &PointRange| {
+        let [from, to] = segments::ends(chain, range);
         json!({
             "timeline": range.timeline.get(),
             "from": range.from.get(),
             "to": range.to.get(),
+            "from_point": from.to_string(),
+            "to_point": to.to_string(),
         })
     };
     let lsns = |range: &LsnRange| {

@@ -1,9 +1,10 @@
 //! `apograph log`
 
+use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use apograph_format::{Code, Point, PointName, UnixMillis};
-use apograph_manifest::{FileName, SegmentContent, UnusableSegment};
+use apograph_manifest::{Chain, FileName, SegmentContent, UnusableSegment};
 use apograph_repository::{Lease, Repository};
 use apograph_restore::{
     Commit, CommitQuery, Found, FoundRecords, RestoreError, SeenRecord, search,
@@ -38,7 +39,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
         record: asked.sought.is_given().then_some(&wants_record),
         with_records: asked.records,
     };
-    let mut list = List::new(form, asked);
+    let mut list = List::new(form, asked, repository.chain());
     let mut ended = Ok(());
     output::print(form != Form::Text, |out| {
         list.begin(out)?;
@@ -108,7 +109,10 @@ fn check_length(repository: &Repository, asked: &Log, form: Form) -> Result<(), 
 /// A range that holds nothing whatever was captured.
 fn check(asked: &Log) -> Result<(), Failure> {
     let is_empty = match (asked.from, asked.to) {
-        (Some(from), Some(to)) if from.timeline == to.timeline => to.epoch < from.epoch,
+        (Some(from), Some(to)) if from.timeline == to.timeline => {
+            let [first, last] = [from.further.unwrap_or(0), to.further.unwrap_or(u64::MAX)];
+            (to.epoch, last) < (from.epoch, first)
+        }
         (Some(from), Some(to)) => from.timeline > to.timeline && to.timeline.is_some(),
         _ => false,
     };
@@ -145,6 +149,7 @@ impl From<RestoreError> for Ended {
 struct List<'a> {
     form: Form,
     asked: &'a Log,
+    chain: &'a Chain,
     shown: usize,
     /// The segment of the last commit.
     segment: Option<FileName>,
@@ -152,10 +157,11 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    const fn new(form: Form, asked: &'a Log) -> Self {
+    const fn new(form: Form, asked: &'a Log, chain: &'a Chain) -> Self {
         Self {
             form,
             asked,
+            chain,
             shown: 0,
             segment: None,
             unusable: Vec::new(),
@@ -185,7 +191,7 @@ impl<'a> List<'a> {
                 writeln!(out, "{}", display::plain(&origin(commit)))?;
                 self.segment = Some(commit.segment.clone());
             }
-            writeln!(out, "{}", display::plain(&line(commit)))?;
+            writeln!(out, "{}", display::plain(&line(self.chain, commit)))?;
             self.for_each_record(&mut records, |seen| {
                 let line = records::line(seen);
                 Ok(writeln!(out, "{:>12}{}", "", display::plain(&line))?)
@@ -301,8 +307,8 @@ impl Log {
     }
 
     fn wants(&self, commit: &Commit) -> bool {
-        let from = self.from.is_none_or(|from| !is_before(commit.point, from));
-        let to = self.to.is_none_or(|to| !is_before_name(to, commit.point));
+        let from = self.from.is_none_or(|from| compare(commit, from).is_ge());
+        let to = self.to.is_none_or(|to| compare(commit, to).is_le());
         from && to && self.is_in_time(commit)
     }
 
@@ -317,18 +323,16 @@ impl Log {
     }
 }
 
-fn is_before(point: Point, name: PointName) -> bool {
-    match name.timeline {
-        Some(timeline) => point < Point::new(timeline, name.epoch),
-        None => point.epoch < name.epoch,
-    }
-}
-
-fn is_before_name(name: PointName, point: Point) -> bool {
-    match name.timeline {
-        Some(timeline) => Point::new(timeline, name.epoch) < point,
-        None => name.epoch < point.epoch,
-    }
+/// Where a commit stands beside a point: of the further commits of an epoch the number tells, where
+/// both have one.
+fn compare(commit: &Commit, name: PointName) -> Ordering {
+    let timeline = name.timeline.unwrap_or(commit.point.timeline);
+    let further = commit.further.zip(name.further);
+    let further = further.map_or(Ordering::Equal, |(own, named)| own.cmp(&named));
+    commit
+        .point
+        .cmp(&Point::new(timeline, name.epoch))
+        .then(further)
 }
 
 fn object(commit: &Commit) -> Value {
@@ -341,6 +345,7 @@ fn object(commit: &Commit) -> Value {
     let mut object = json!({
         "timeline": commit.is_counted.then_some(commit.point.timeline.get()),
         "epoch": is_plain.then_some(commit.point.epoch.get()),
+        "point": commit.exact().map(|exact| exact.to_string()),
         "own_epoch": commit.own_epoch,
         "transaction": commit.transaction.get(),
         "time": commit.committed_at.and_then(display::rfc3339),
@@ -359,6 +364,20 @@ fn object(commit: &Commit) -> Value {
     object
 }
 
+/// The state right after a commit, as `restore` takes it; where that is not known, the point that it
+/// belongs to, with a `+` where it did not take the epoch.
+fn name(chain: &Chain, commit: &Commit) -> String {
+    let exact = commit.exact().map(|exact| chain.commit_name(exact));
+    exact.map_or_else(
+        || {
+            let mark = if commit.own_epoch { "" } else { "+" };
+            let point = display::point_name(commit.point, commit.is_counted);
+            format!("{point}{mark}")
+        },
+        |name| name.to_string(),
+    )
+}
+
 /// The segment of a commit; where commits have no times, when they were captured.
 fn origin(commit: &Commit) -> String {
     let segment = &commit.segment;
@@ -372,18 +391,12 @@ fn origin(commit: &Commit) -> String {
     }
 }
 
-fn line(commit: &Commit) -> String {
+fn line(chain: &Chain, commit: &Commit) -> String {
     let kinds: Vec<String> = commit
         .kinds
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    // A group without an epoch of its own stands under the one it belongs to.
-    let mark = if commit.own_epoch || commit.is_encrypted {
-        ' '
-    } else {
-        '+'
-    };
     let (point, records, kinds) = if commit.is_encrypted {
         // The only name that an encrypted commit has.
         let end = commit
@@ -392,14 +405,14 @@ fn line(commit: &Commit) -> String {
         (end, "?".to_owned(), "encrypted".to_owned())
     } else {
         (
-            display::point_name(commit.point, commit.is_counted),
+            name(chain, commit),
             commit.records.to_string(),
             kinds.join(", "),
         )
     };
     let time = commit.committed_at.and_then(display::rfc3339);
     let line = format!(
-        "{point:>9}{mark} {:<24} {:>10} {records:>8}  {kinds}",
+        "{point:>10} {:<24} {:>10} {records:>8}  {kinds}",
         time.as_deref().unwrap_or("-"),
         commit.transaction.to_string(),
     );

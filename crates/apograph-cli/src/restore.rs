@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use apograph_format::{Generation, Timeline, UnixMillis};
+use apograph_format::{Generation, PointName, Timeline, UnixMillis};
 use apograph_restore::{Options, Restored, restore};
 use serde_json::{Map, Value, json};
 
@@ -33,6 +33,7 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
     let rest = json!({
         "timeline": restored.timeline.map(Timeline::get),
         "epoch": restored.point.map(|point| point.epoch.get()),
+        "point": name(restored).map(|name| name.to_string()),
         "full": restored.full.file.as_str(),
         "increments": increments,
         "commits": restored.commits,
@@ -63,11 +64,17 @@ fn object(restored: &Restored, dry_run: bool) -> Value {
     object
 }
 
+/// The name that the state keeps, as far as it is known.
+fn name(restored: &Restored) -> Option<PointName> {
+    let exact = restored.exact.map(PointName::from);
+    exact.or(restored.point.map(PointName::from))
+}
+
 fn text(restored: &Restored, dry_run: bool) -> String {
     let did = if dry_run { "Would restore" } else { "Restored" };
     let mut text = String::new();
-    let at = match (restored.point, restored.lsn) {
-        (Some(point), _) => point.to_string(),
+    let at = match (name(restored), restored.lsn) {
+        (Some(name), _) => name.to_string(),
         (None, Some(lsn)) => format!("LSN {lsn}"),
         (None, None) => "its last commit".to_owned(),
     };

@@ -1,6 +1,6 @@
 //! Segments as the commands show them.
 
-use apograph_format::{Epoch, Point, WithCauses};
+use apograph_format::{Epoch, Point, PointName, WithCauses};
 use apograph_manifest::{
     Chain, ChainEntry, FileName, Gap, GapKind, LsnRange, PointRange, Segment, SegmentContent,
     TimelineSpan, Unusable,
@@ -91,12 +91,24 @@ pub(crate) fn state(entry: &ChainEntry) -> &'static str {
 
 /// What a chain can restore.
 pub(crate) fn restorable(chain: &Chain) -> String {
-    restorable_in(&chain.restorable(), &chain.restorable_lsns())
+    let name = |range: &PointRange| {
+        let [from, to] = ends(chain, range);
+        if range.from == range.to {
+            to.to_string()
+        } else {
+            format!("{from} to {to}")
+        }
+    };
+    let ranges = chain.restorable().iter().map(name).collect();
+    either(ranges, &chain.restorable_lsns())
 }
 
 /// The same of the points and the positions that can be restored.
 pub(crate) fn restorable_in(points: &[PointRange], lsns: &[LsnRange]) -> String {
-    let ranges: Vec<String> = points.iter().map(PointRange::to_string).collect();
+    either(points.iter().map(PointRange::to_string).collect(), lsns)
+}
+
+fn either(ranges: Vec<String>, lsns: &[LsnRange]) -> String {
     let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
     if !ranges.is_empty() {
         ranges.join(", ")
@@ -106,6 +118,11 @@ pub(crate) fn restorable_in(points: &[PointRange], lsns: &[LsnRange]) -> String 
     } else {
         "nothing".to_owned()
     }
+}
+
+/// The names of the first and the last state of a range.
+pub(crate) fn ends(chain: &Chain, range: &PointRange) -> [PointName; 2] {
+    [range.from, range.to].map(|epoch| chain.lasting_name(Point::new(range.timeline, epoch)))
 }
 
 /// Where the history does not go on, and why.

@@ -148,7 +148,7 @@ fn object(status: &Status, violations: &[Violation]) -> Value {
     let seconds = |duration: Option<Duration>| duration.map(|it| it.as_secs());
     let newest = status.newest.map(|newest| {
         json!({
-            "point": newest.point.map(|point| point.to_string()),
+            "point": newest.name.map(|name| name.to_string()),
             "committed_at": time(newest.committed_at),
             "captured_at": time(Some(newest.captured_at)),
         })
@@ -224,7 +224,7 @@ fn text(status: &Status, repository: &Repository, violations: &[Violation]) -> S
     };
     let time = |time: Option<UnixMillis>| time.map_or_else(|| "never".to_owned(), display::time);
     if let Some(newest) = status.newest {
-        let point = newest.point.map(|point| format!("{point}, "));
+        let point = newest.name.map(|name| format!("{name}, "));
         let made = newest
             .committed_at
             .map(|at| format!("committed {}, ", display::time(at)));

@@ -80,7 +80,7 @@ pub use numbers::{
     DatabaseId, EdgeId, Epoch, LogSequence, Lsn, NodeId, ParseWordError, Timeline, TransactionId,
     UnixMillis, parse_hex,
 };
-pub use point::{Point, PointName};
+pub use point::{ExactPoint, Point, PointName};
 pub use position::{FilePosition, LogPosition};
 pub use ranges::RangeSet;
 pub use segment::{SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, SegmentFlags, SegmentHeader};

@@ -25,8 +25,8 @@ pub enum ParseWordError {
     /// The number does not fit.
     #[error("the number is too large")]
     TooLarge,
-    /// A point is `E` or `T:E`.
-    #[error("expected an epoch (57) or a timeline and an epoch (2:57)")]
+    /// A point is `E` or `T:E`, an exact one `E+K` or `T:E+K`.
+    #[error("expected an epoch (57), a timeline and an epoch (2:57), or an exact point (2:57+1)")]
     NotAPoint,
 }
 

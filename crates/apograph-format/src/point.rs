@@ -28,13 +28,37 @@ impl fmt::Display for Point {
     }
 }
 
-/// A point as a user writes it: `57` where only one timeline has that epoch, else `2:57`.
+/// The state right after one commit: a point, and how many further commits of its epoch are in it,
+/// written `2:57+1`.
+///
+/// A further commit takes no epoch of its own: it changes the schema, an index or a graph, and stands
+/// in the epoch before it. `2:57+0` is the state right after the commit that took epoch 57. While
+/// further commits may follow, the point `2:57` means more from one backup to the next; an exact point
+/// never does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExactPoint {
+    /// The point.
+    pub point: Point,
+    /// How many further commits of its epoch.
+    pub further: u64,
+}
+
+impl fmt::Display for ExactPoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}+{}", self.point, self.further)
+    }
+}
+
+/// A point as a user writes it: `57` where only one timeline has that epoch, else `2:57`; with `+1`
+/// behind it an exact one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PointName {
     /// The timeline, where it was named.
     pub timeline: Option<Timeline>,
     /// The epoch.
     pub epoch: Epoch,
+    /// How many further commits of the epoch; `None` for all that are known.
+    pub further: Option<u64>,
 }
 
 impl From<Point> for PointName {
@@ -42,15 +66,29 @@ impl From<Point> for PointName {
         Self {
             timeline: Some(point.timeline),
             epoch: point.epoch,
+            further: None,
+        }
+    }
+}
+
+impl From<ExactPoint> for PointName {
+    fn from(exact: ExactPoint) -> Self {
+        Self {
+            further: Some(exact.further),
+            ..exact.point.into()
         }
     }
 }
 
 impl fmt::Display for PointName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.timeline {
-            Some(timeline) => write!(f, "{timeline}:{}", self.epoch),
-            None => write!(f, "{}", self.epoch),
+        if let Some(timeline) = self.timeline {
+            write!(f, "{timeline}:")?;
+        }
+        write!(f, "{}", self.epoch)?;
+        match self.further {
+            Some(further) => write!(f, "+{further}"),
+            None => Ok(()),
         }
     }
 }
@@ -66,11 +104,23 @@ impl FromStr for PointName {
         if epoch.contains(':') {
             return Err(ParseWordError::NotAPoint);
         }
+        let (epoch, further) = match epoch.split_once('+') {
+            Some((epoch, further)) => (epoch, Some(further_commits(further)?)),
+            None => (epoch, None),
+        };
         Ok(Self {
             timeline,
             epoch: epoch.parse()?,
+            further,
         })
     }
+}
+
+/// A number of further commits: digits alone.
+fn further_commits(text: &str) -> Result<u64, ParseWordError> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    number.ok_or(ParseWordError::NotAPoint)
 }
 
 #[cfg(test)]
@@ -79,13 +129,16 @@ mod tests {
 
     #[test]
     fn points_print_as_they_parse() {
-        for text in ["57", "2:57", "0", "1:0"] {
+        for text in ["57", "2:57", "0", "1:0", "57+0", "2:57+12"] {
             assert_eq!(
                 text.parse::<PointName>().map(|point| point.to_string()),
                 Ok(text.into())
             );
         }
-        for text in ["", ":", "2:", ":5", "1:2:3", "a", "1:a", "1.5"] {
+        for text in [
+            "", ":", "2:", ":5", "1:2:3", "a", "1:a", "1.5", "5+", "+1", "5+a", "5++1", "5+-1",
+            "1+2:3",
+        ] {
             assert!(text.parse::<PointName>().is_err(), "{text:?}");
         }
     }

@@ -19,6 +19,7 @@
 //! full backup reaches no point, and every LSN between two commits.
 
 mod coverage;
+mod further;
 mod kept;
 mod links;
 
@@ -26,6 +27,7 @@ use std::fmt;
 
 use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
 
+use further::FurtherIndex;
 pub use links::log_end;
 
 use crate::entry::ChainEntry;
@@ -91,6 +93,7 @@ pub struct Chain {
     /// The places where the log breaks off, by the entry after each.
     breaks: Vec<usize>,
     coverages: Vec<(usize, Vec<PointRange>)>,
+    further: FurtherIndex,
     /// Until when commits are known to be in it, as far as that is recorded.
     looked_until: Option<UnixMillis>,
 }
@@ -99,6 +102,7 @@ impl Chain {
     /// Reads the entries of a manifest as a chain.
     pub fn new(entries: Vec<ChainEntry>) -> Self {
         let mut chain = Self {
+            further: FurtherIndex::of(&entries),
             entries,
             runs: Vec::new(),
             breaks: Vec::new(),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::captures::Captures;
+use crate::further::FurtherCommits;
 
 /// What is in a segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,10 @@ pub struct FullContent {
     pub image: ImageIdentity,
     /// The timeline and the epoch of the image, by its header.
     pub base: Point,
+    /// How many further commits of its epoch are in it, as its timeline counts them; unknown for what
+    /// lies in a log of which that cannot be told. In a timeline that begins with it, what it holds
+    /// is where the count begins.
+    pub further: Option<u64>,
     /// Whether the log before it goes on after it, proved.
     pub continues: bool,
     /// Where the log after the image begins.
@@ -371,6 +376,9 @@ pub struct TimelineSpan {
     pub opens: bool,
     /// The epochs that the segment adds to it.
     pub epochs: RangeSet,
+    /// The further commits that it adds to it.
+    #[serde(default, skip_serializing_if = "FurtherCommits::is_unknown")]
+    pub further: FurtherCommits,
     /// The session transaction ids that the segment adds to it.
     pub transactions: RangeSet,
 }

@@ -174,4 +174,4 @@ fn stretch_end(stretch: &TimelineSpan) -> Point {
 }
 
 /// What is kept of a segment: every command that opens a repository holds this of each.
-const _: () = assert!(size_of::<ChainEntry>() <= 152 && size_of::<IncrementContent>() <= 192);
+const _: () = assert!(size_of::<ChainEntry>() <= 152 && size_of::<IncrementContent>() <= 216);

@@ -37,6 +37,7 @@ mod drill_note;
 mod entry;
 mod error;
 mod evidence;
+mod further;
 mod gap;
 mod hole;
 mod manifest;
@@ -70,6 +71,7 @@ pub use error::{ManifestError, Result};
 pub use evidence::{
     CapturedFile, Evidence, FolderStamp, LogEvidence, Nonce, SegmentStamp, TailStamp,
 };
+pub use further::FurtherCommits;
 pub use gap::{Gap, GapCause, GapKind, missing_entry};
 pub use hole::Hole;
 pub use manifest::{
@@ -81,7 +83,7 @@ pub use marker::{
 };
 pub use merging::{MergedIncrement, may_join, merges, repeated_bytes};
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
-pub use pin::{NotAPinName, Pin, PinName, PinnedState};
+pub use pin::{NotAPinName, Pin, PinName, PinnedPoint, PinnedState};
 pub use plan::{ChainError, ChainPlan, Cut, Nearest, Target};
 pub use pruned::{Front, PrunedNotes, PrunedSegment};
 pub use record::{

@@ -235,6 +235,7 @@ fn add(content: &mut IncrementContent, next: &IncrementContent) {
     }
     for (span, next) in content.stretches.iter_mut().zip(&next.stretches) {
         span.epochs.extend(&next.epochs);
+        span.further.extend(&next.further);
         span.transactions.extend(&next.transactions);
     }
     content.process_ended = next.process_ended;

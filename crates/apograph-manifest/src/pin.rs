@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apograph_format::{Lsn, Point, UnixMillis};
+use apograph_format::{Epoch, Lsn, PointName, Timeline, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Target;
@@ -24,7 +24,7 @@ pub struct Pin {
 #[serde(rename_all = "snake_case")]
 pub enum PinnedState {
     /// That at a point.
-    Point(Point),
+    Point(PinnedPoint),
     /// Generation 2: that after the commit that ends at a position of the log.
     Lsn(Lsn),
 }
@@ -38,11 +38,45 @@ impl From<PinnedState> for Target {
     }
 }
 
-/// `1:57`, or `LSN 4096`.
+/// A point that is pinned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedPoint {
+    /// The timeline.
+    pub timeline: Timeline,
+    /// The epoch.
+    pub epoch: Epoch,
+    /// How many of its further commits; `None` for all of them, where no more can come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further: Option<u64>,
+}
+
+impl PinnedPoint {
+    /// The point that a name with a timeline names; `None` without.
+    pub fn of(name: PointName) -> Option<Self> {
+        Some(Self {
+            timeline: name.timeline?,
+            epoch: name.epoch,
+            further: name.further,
+        })
+    }
+}
+
+impl From<PinnedPoint> for PointName {
+    fn from(pinned: PinnedPoint) -> Self {
+        Self {
+            timeline: Some(pinned.timeline),
+            epoch: pinned.epoch,
+            further: pinned.further,
+        }
+    }
+}
+
+/// `1:57`, `1:57+2`, or `LSN 4096`.
 impl fmt::Display for PinnedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Point(point) => point.fmt(f),
+            Self::Point(point) => PointName::from(*point).fmt(f),
             Self::Lsn(lsn) => write!(f, "LSN {lsn}"),
         }
     }

@@ -7,13 +7,13 @@ mod time;
 use std::fmt;
 
 use apograph_format::{
-    Epoch, Generation, Lsn, Point, PointName, SegmentKind, Timeline, UnixMillis,
+    Epoch, ExactPoint, Generation, Lsn, Point, PointName, SegmentKind, Timeline, UnixMillis,
 };
 
 pub use error::{ChainError, Nearest};
 
 use crate::chain::{Chain, PointRange};
-use crate::content::IncrementContent;
+use crate::content::{IncrementContent, TimelineSpan};
 use crate::entry::{ChainEntry, end_of};
 use crate::gap::GapCause;
 
@@ -48,8 +48,14 @@ impl fmt::Display for Target {
 /// Where a restore stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
-    /// At a point: commits of its timeline with a higher epoch are left out.
-    At(Point),
+    /// At a point: commits of its timeline with a higher epoch are left out, and where a number is
+    /// given, the further commits of its epoch after that one.
+    At {
+        /// The point.
+        point: Point,
+        /// The number of its last further commit.
+        further: Option<u64>,
+    },
     /// At the end of the last segment of the plan.
     End,
     /// Generation 1: in the last segment of the plan, a merged one, after the capture that ends
@@ -99,18 +105,12 @@ impl Chain {
         }
         match target {
             Target::Latest => self.plan_end(target, self.entries().len().saturating_sub(1)),
-            Target::Point(name) => self.plan_point(target, self.resolve(target, *name)?),
-            Target::Before(name) => {
-                let commit = self.resolve(target, *name)?;
-                let before = commit
-                    .epoch
-                    .previous()
-                    .map(|epoch| Point::new(commit.timeline, epoch));
-                match before.filter(|_| self.is_restorable(commit)) {
-                    Some(before) => self.plan_point(target, before),
-                    None => Err(self.not_reachable(target, commit)),
-                }
+            Target::Point(name) => {
+                let point = self.resolve(target, *name)?;
+                self.check_further(target, point, name.further)?;
+                self.plan_point(target, point, name.further)
             }
+            Target::Before(name) => self.plan_before(target, *name),
             Target::Time(time) => self.plan_time(target, *time),
             Target::Lsn(lsn) => self.plan_lsn(*lsn),
         }
@@ -163,6 +163,7 @@ impl Chain {
         let bare = PointName {
             timeline: None,
             epoch: point.epoch,
+            further: None,
         };
         if self.points_named(bare).len() > 1 || self.nameless(bare).is_some() {
             point.into()
@@ -279,11 +280,64 @@ impl Chain {
         }
     }
 
-    fn plan_point(&self, target: &Target, point: Point) -> Result<ChainPlan, ChainError> {
+    /// A plan for the state right before a commit.
+    fn plan_before(&self, target: &Target, name: PointName) -> Result<ChainPlan, ChainError> {
+        let commit = self.resolve(target, name)?;
+        self.check_further(target, commit, name.further)?;
+        if let Some(before) = name.further.and_then(|number| number.checked_sub(1)) {
+            return self.plan_point(target, commit, Some(before));
+        }
+        let before = commit
+            .epoch
+            .previous()
+            .map(|epoch| Point::new(commit.timeline, epoch));
+        match before.filter(|_| self.is_restorable(commit)) {
+            Some(before) => self.plan_point(target, before, None),
+            None => Err(self.not_reachable(target, commit)),
+        }
+    }
+
+    /// Whether a point has a further commit, as far as that is known without reading.
+    fn check_further(
+        &self,
+        target: &Target,
+        point: Point,
+        further: Option<u64>,
+    ) -> Result<(), ChainError> {
+        let last = self.further_of(point);
+        match further.zip(last) {
+            Some((further, last)) if further > last => Err(self.no_such_further(
+                target,
+                ExactPoint {
+                    point,
+                    further: last,
+                },
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error that a point has no further commit of that number; `last` is the last one.
+    pub fn no_such_further(&self, target: &Target, last: ExactPoint) -> ChainError {
+        let nearest = self.nearest(last.point.into());
+        ChainError::NotCovered {
+            target: target.to_string(),
+            nearest: Nearest {
+                below: Some(last.into()).filter(|_| self.is_restorable(last.point)),
+                ..nearest
+            },
+        }
+    }
+
+    fn plan_point(
+        &self,
+        target: &Target,
+        point: Point,
+        further: Option<u64>,
+    ) -> Result<ChainPlan, ChainError> {
         let reaches = |full: &usize| {
-            self.coverage(*full)
-                .iter()
-                .any(|range| range.contains(point))
+            let mut ranges = self.coverage(*full).iter();
+            ranges.any(|range| range.contains(point)) && self.serves(*full, point, further)
         };
         let leads_on = |full: &usize| self.leads_on(*full);
         // What was logged after an image in its own epoch belongs to the point too.
@@ -292,7 +346,7 @@ impl Chain {
             return Err(self.not_reachable(target, point));
         };
         let increments = self.increments_after(full);
-        let last = self.last_needed(&increments, point);
+        let last = self.last_needed(&increments, point, further);
         let increments = increments
             .into_iter()
             .take_while(|&index| Some(index) <= last)
@@ -300,11 +354,20 @@ impl Chain {
         Ok(ChainPlan {
             full,
             increments,
-            cut: Cut::At(point),
+            cut: Cut::At { point, further },
             point: Some(point),
             complete_from: self.complete_from(full, point),
             interval: None,
         })
+    }
+
+    /// Whether a full backup that reaches a point does not hold more of its epoch than is asked for.
+    fn serves(&self, full: usize, point: Point, further: Option<u64>) -> bool {
+        let Some(further) = further.filter(|_| self.served_from(full) == Some(point)) else {
+            return true;
+        };
+        let from = self.served_exactly(full);
+        from.is_some_and(|from| from.further <= further)
     }
 
     /// What the image stands for in the timeline of a point; `None` where positions prove that
@@ -338,11 +401,22 @@ impl Chain {
         (full.saturating_add(1)..end).filter(follows).collect()
     }
 
-    /// The last increment that can hold something of the state at a point: a commit up to it,
-    /// or a change without an epoch before the first higher one.
-    fn last_needed(&self, increments: &[usize], point: Point) -> Option<usize> {
+    /// The last increment that can hold something of the state at a point: a commit up to it, or
+    /// a further commit of it, up to the number that is asked for.
+    fn last_needed(
+        &self,
+        increments: &[usize],
+        point: Point,
+        further: Option<u64>,
+    ) -> Option<usize> {
         let mut needed = None;
         let mut passed = false;
+        let has_it = |span: &TimelineSpan| {
+            let mut numbers = span.further.last_numbers().iter();
+            let last = numbers.find(|(epoch, _)| *epoch == point.epoch);
+            let last = last.and_then(|(_, number)| *number);
+            span.timeline == point.timeline && further.is_some_and(|it| last >= Some(it))
+        };
         for &index in increments {
             let stretches = self
                 .entries()
@@ -365,6 +439,7 @@ impl Chain {
                 stretch.timeline > point.timeline
                     || stretch.timeline == point.timeline
                         && stretch.epochs.last() > Some(point.epoch.get())
+                    || has_it(stretch)
             });
         }
         needed

@@ -42,6 +42,9 @@ pub struct Front {
     pub file: FileName,
     /// The timeline that it is in.
     pub timeline: Timeline,
+    /// How many further commits of its epoch are in it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub further: Option<u64>,
     /// Whether the log before it went on across it.
     pub continues: bool,
     /// Generation 2: whether the increment right after it says so.
@@ -58,6 +61,7 @@ impl Front {
         Some(Self {
             file: file.clone(),
             timeline: full.base.timeline,
+            further: full.further,
             continues: full.continues,
             is_spanned: matches!(
                 full.of,

@@ -53,6 +53,7 @@ impl RunTimeline {
             first: PointName {
                 timeline: self.is_counted.then_some(self.timeline),
                 epoch: Epoch::new(first),
+                further: None,
             },
             last: Epoch::new(last),
             is_out_of_order: self.is_out_of_order(Epoch::new(first)),

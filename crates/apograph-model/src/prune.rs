@@ -417,6 +417,7 @@ fn promised(chain: &Chain, targets: &[Target], expected: &Expected) -> BTreeSet<
         Target::Point(PointName {
             timeline: Some(timeline),
             epoch,
+            ..
         }) => {
             let point = Point::new(*timeline, *epoch);
             states.contains(&point) || all.clone().skip(2).any(|index| has(index, point))

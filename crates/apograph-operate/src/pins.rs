@@ -1,8 +1,10 @@
 //! Pins: states that stay whatever is pruned.
 
-use apograph_format::Code;
+use apograph_format::{Code, ExactPoint, PointName};
 use apograph_io::{Context, random};
-use apograph_manifest::{ChainError, Cut, Pin, PinName, PinnedState, RepositoryId, Target};
+use apograph_manifest::{
+    ChainError, Cut, Pin, PinName, PinnedPoint, PinnedState, RepositoryId, Target,
+};
 use apograph_repository::{Location, Repository, RepositoryError, pin};
 use apograph_restore::{Options, RestoreError, restore};
 
@@ -78,8 +80,16 @@ fn find(
     {
         return Ok(PinnedState::Lsn(*lsn));
     }
-    let is_known = matches!(plan.cut, Cut::At(_) | Cut::End);
-    if let Some(point) = plan.point.filter(|_| is_known) {
+    let chain = repository.chain();
+    let name = match plan.cut {
+        Cut::At { point, further } => Some(further.map_or_else(
+            || chain.lasting_name(point),
+            |further| ExactPoint { point, further }.into(),
+        )),
+        Cut::End => plan.point.map(|point| chain.lasting_name(point)),
+        _ => None,
+    };
+    if let Some(point) = name.and_then(PinnedPoint::of) {
         return Ok(PinnedState::Point(point));
     }
     let options = Options {
@@ -92,7 +102,9 @@ fn find(
         RepositoryId::new(random().map_err(RepositoryError::from)?)
     ));
     let read = restore(at, &output, &options, context)?;
-    let point = read.point.map(PinnedState::Point);
+    let exact = read.exact.map(PointName::from);
+    let name = exact.or(read.point.map(PointName::from));
+    let point = name.and_then(PinnedPoint::of).map(PinnedState::Point);
     let state = point.or(read.lsn.map(PinnedState::Lsn));
     state.ok_or(PinError::Nameless)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apograph_capture::{Pending, PendingOf};
-use apograph_format::{Point, SegmentKind, UnixMillis};
+use apograph_format::{Point, PointName, SegmentKind, UnixMillis};
 use apograph_io::Context;
 use apograph_manifest::{
     Chain, ChainEntry, DrillNote, GapKind, Level, LsnRange, PointRange, SegmentContent,
@@ -63,6 +63,8 @@ pub struct Status {
 pub struct NewestCommit {
     /// Its point; `None` in an encrypted log.
     pub point: Option<Point>,
+    /// The name that the state after it keeps.
+    pub name: Option<PointName>,
     /// When it was made, where the log says it (generation 2).
     pub committed_at: Option<UnixMillis>,
     /// When it was captured.
@@ -162,8 +164,10 @@ pub(crate) fn newest(chain: &Chain) -> Option<NewestCommit> {
             _ => None,
         });
     let last = chain.restorable().pop();
+    let point = last.map(|range| Point::new(range.timeline, range.to));
     Some(NewestCommit {
-        point: last.map(|range| Point::new(range.timeline, range.to)),
+        point,
+        name: point.map(|point| chain.lasting_name(point)),
         committed_at: committed.map(|span| span.last),
         captured_at: entry.segment.created_at,
     })

@@ -153,7 +153,7 @@ pub use repository::Repository;
 pub use segment::{FullFile, IncrementFile, StoredFile, check_image, parse_image};
 pub use segment_defect::SegmentDefect;
 pub use summary::{Summary, Surroundings};
-pub use timelines::{advance, are_same_spans, image_timeline};
+pub use timelines::{advance, are_same_spans, further_of_image, image_timeline};
 #[cfg(feature = "vault")]
 pub use vault_rebuild::{VaultRebuild, plan_vault_rebuild};
 pub use verification_records::VerificationRecord;

@@ -2,7 +2,7 @@
 
 use apograph_format::{Epoch, RangeSet, SegmentFlags, Timeline};
 use apograph_manifest::{
-    Captures, IncrementContent, IncrementOf, TimeSpan, TimelineSpan, TimelineSpans,
+    Captures, FurtherCommits, IncrementContent, IncrementOf, TimeSpan, TimelineSpan, TimelineSpans,
 };
 use apograph_wal::{Group, GroupHead, PlacedEvent, Placement, TimelineState};
 
@@ -117,6 +117,11 @@ impl Summary {
         if placement.advances {
             stretch.epochs.insert(placement.point.epoch.get());
         }
+        if placement.further != Some(0) && group.head != GroupHead::Encrypted {
+            stretch
+                .further
+                .add(placement.point.epoch, placement.further);
+        }
         match group.head {
             GroupHead::One { .. } if group.transaction.is_session() => {
                 stretch.transactions.insert(group.transaction.get());
@@ -142,6 +147,7 @@ impl Summary {
                 base,
                 opens,
                 epochs,
+                further: FurtherCommits::NONE,
                 transactions,
             });
         }

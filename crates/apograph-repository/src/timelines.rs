@@ -21,6 +21,10 @@ pub(crate) fn timeline_behind(entries: &[ChainEntry]) -> TimelineState {
 /// removed, or is lost with its record.
 pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) {
     let content = |index: usize| entries.get(index)?.content.as_ref();
+    if content(index).is_none() || entries.get(index).is_some_and(|it| it.hole.is_some()) {
+        // What is missing may have had some.
+        state.further = None;
+    }
     let is_lost = |before: usize| {
         content(before).is_none() && entries.get(before + 1).is_some_and(|it| !it.is_counted)
     };
@@ -34,7 +38,7 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
     };
     match content(index) {
         Some(SegmentContent::Full(full)) if begins_anew(index) => {
-            *state = TimelineState::at(full.base);
+            *state = TimelineState::at(full.base).holding(full.further);
         }
         Some(SegmentContent::Full(full)) => cross(state, full),
         Some(SegmentContent::Increment(increment))
@@ -44,13 +48,28 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
                 if stretch.opens || stretch.timeline != state.timeline {
                     *state = TimelineState::at(Point::new(stretch.timeline, stretch.base));
                 }
-                state.epochs.extend(&stretch.epochs);
-                state.transactions.extend(&stretch.transactions);
+                add_span(state, stretch);
             }
             state.process_ended = increment.process_ended;
         }
         _ => {}
     }
+}
+
+/// Adds what a segment has of the timeline that it goes on with.
+fn add_span(state: &mut TimelineState, span: &TimelineSpan) {
+    let before = state.highest();
+    state.epochs.extend(&span.epochs);
+    state.transactions.extend(&span.transactions);
+    let highest = state.highest();
+    let mut numbers = span.further.last_numbers().iter();
+    let number = numbers.find(|(epoch, _)| *epoch == highest);
+    state.further = match number {
+        _ if span.further.is_unknown() => None,
+        Some((_, number)) => *number,
+        None if highest > before => Some(0),
+        None => state.further,
+    };
 }
 
 /// Whether nothing is known of the log before an entry: the chain begins with it, or what stood right
@@ -60,19 +79,33 @@ fn is_at_front(entries: &[ChainEntry], index: usize) -> bool {
 }
 
 /// Whether what was read of an increment is what its record says of timelines. Where the timeline began
-/// that goes on in it, the segments before it tell, and some of those may have been removed meanwhile, or
-/// brought back.
+/// that goes on in it, and how many further commits its first epoch had, the segments before it tell,
+/// and some of those may have been removed meanwhile, or brought back.
 pub fn are_same_spans(recorded: &[TimelineSpan], found: &[TimelineSpan]) -> bool {
-    match (recorded.split_first(), found.split_first()) {
-        (Some((known, rest)), Some((first, others))) if !known.opens => {
-            let first = TimelineSpan {
-                base: known.base,
-                ..first.clone()
-            };
-            *known == first && rest == others
-        }
-        _ => recorded == found,
-    }
+    let agree = |(index, (known, found)): (usize, (&TimelineSpan, &TimelineSpan))| {
+        let goes_on = index == 0 && !known.opens;
+        let other = TimelineSpan {
+            base: if goes_on { known.base } else { found.base },
+            further: known.further.clone(),
+            ..found.clone()
+        };
+        *known == other && known.further.agrees_with(&found.further)
+    };
+    let mut pairs = recorded.iter().zip(found).enumerate();
+    recorded.len() == found.len() && pairs.all(agree)
+}
+
+/// How many further commits of its epoch an image holds that lies in a log: those at the end of the
+/// log, less those after the image, as long as the epoch is still the last one there. `after` is the
+/// end of the same log, read from the image on as if that held none.
+pub fn further_of_image(end: &TimelineState, after: &TimelineState, epoch: Epoch) -> Option<u64> {
+    let is_last = end.highest() == epoch && after.highest() == epoch;
+    let goes_on = after.timeline == Timeline::FIRST;
+    let (all, behind) = end
+        .further
+        .zip(after.further)
+        .filter(|_| is_last && goes_on)?;
+    all.checked_sub(behind)
 }
 
 /// The timeline of an image that lies in a log, from the one at the end of that log: less those

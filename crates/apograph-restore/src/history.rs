@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
 use apograph_format::{
-    LogPosition, LogSequence, Lsn, Point, SegmentKind, TransactionId, UnixMillis,
+    ExactPoint, LogPosition, LogSequence, Lsn, Point, SegmentKind, TransactionId, UnixMillis,
 };
 use apograph_io::{Context, IoError};
 use apograph_manifest::{ChainEntry, FileName, SegmentContent, Unusable, UnusableSegment};
@@ -20,6 +20,9 @@ use crate::walk::{Step, Walk, WalkError, Walked};
 pub struct Commit {
     /// The point it belongs to.
     pub point: Point,
+    /// Which of the further commits of that point it is; 0 where it took the epoch, and unknown where
+    /// that cannot be told.
+    pub further: Option<u64>,
     /// Whether the timeline of the point is counted, and so the point a name.
     pub is_counted: bool,
     /// Whether the epoch is its own.
@@ -45,6 +48,15 @@ pub struct Commit {
     pub records: u64,
     /// How many of each kind, by the names of the kinds.
     pub kinds: BTreeMap<Cow<'static, str>, u64>,
+}
+
+impl Commit {
+    /// The state right after it, where that has a name.
+    pub fn exact(&self) -> Option<ExactPoint> {
+        let further = self.further.filter(|_| self.is_counted)?;
+        let point = self.point;
+        Some(ExactPoint { point, further })
+    }
 }
 
 /// What a repository says of its log.
@@ -393,6 +405,7 @@ impl<'a> OneSegment<'a> {
         let (captured_at, captured_after) = self.captured(group);
         Commit {
             point: placement.point,
+            further: placement.further,
             is_counted: self.entry.is_counted,
             own_epoch: placement.own_epoch,
             committed_at: group.head.committed_at(),

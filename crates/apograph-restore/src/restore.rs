@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apograph_format::{
-    Epoch, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis, WithCauses,
+    Epoch, ExactPoint, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis,
+    WithCauses,
 };
 use apograph_io::{Context, IoError, Monitor, Owner, Threads};
 use apograph_manifest::{
@@ -49,6 +50,8 @@ pub struct Restored {
     pub output: PathBuf,
     /// The point it is at; unknown where the commits are encrypted, or the timeline is not counted.
     pub point: Option<Point>,
+    /// The same with its further commits: the name of this state that always finds it.
+    pub exact: Option<ExactPoint>,
     /// The timeline it is in; unknown where it is not counted.
     pub timeline: Option<Timeline>,
     /// Generation 2: the position in the log after its last commit.
@@ -289,6 +292,7 @@ impl<'a> Maker<'a> {
         self.check_others(&others)?;
         self.check_complete(&self.selection.epochs)?;
         self.check_boundary()?;
+        self.check_further()?;
         tracing::debug!(point = %walk.point(), "walked the plan");
         Ok(())
     }
@@ -353,7 +357,8 @@ impl<'a> Maker<'a> {
     /// The plan says that every epoch up to the target is in these segments. Now they were read,
     /// and it has to be so.
     fn check_complete(&self, seen: &RangeSet) -> Result<()> {
-        let (Cut::At(target), Some(from)) = (self.plan.cut, self.plan.complete_from) else {
+        let (Cut::At { point: target, .. }, Some(from)) = (self.plan.cut, self.plan.complete_from)
+        else {
             return Ok(());
         };
         let from = from.epoch.get().saturating_add(1);
@@ -376,6 +381,42 @@ impl<'a> Maker<'a> {
                 .into())
             }
         }
+    }
+
+    /// A further commit is a target where there is one of that number.
+    fn check_further(&self) -> Result<()> {
+        let Cut::At {
+            point,
+            further: Some(further),
+        } = self.plan.cut
+        else {
+            return Ok(());
+        };
+        let reached = self.exact().filter(|reached| reached.point == point);
+        let last = reached.map_or(0, |reached| reached.further);
+        if last == further {
+            return Ok(());
+        }
+        let target = Target::Point(ExactPoint { point, further }.into());
+        let last = ExactPoint {
+            point,
+            further: last,
+        };
+        Err(self
+            .repository
+            .chain()
+            .no_such_further(&target, last)
+            .into())
+    }
+
+    /// The state that was reached, by the name that it keeps, where that is known.
+    fn exact(&self) -> Option<ExactPoint> {
+        let FullContent { base, further, .. } = *self.full_content();
+        let (point, further) = match self.selection.last {
+            Some(last) if last.point >= base => (last.point, last.further),
+            _ => (base, further),
+        };
+        further.map(|further| ExactPoint { point, further })
     }
 
     /// A position is a target where a commit ends, or the image.
@@ -427,9 +468,11 @@ impl<'a> Maker<'a> {
         let is_counted = entry.is_some_and(|entry| entry.is_counted);
         let point = point.filter(|_| is_counted);
         let timeline = point.map_or(full.base.timeline, |point| point.timeline);
+        let exact = self.exact().filter(|exact| point == Some(exact.point));
         Restored {
             output: output.to_owned(),
             point,
+            exact,
             timeline: is_counted.then_some(timeline),
             lsn: self.end_lsn(),
             full: self.full().clone(),

@@ -34,6 +34,8 @@ pub(crate) struct Selection {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Last {
     pub(crate) point: Point,
+    /// How many further commits of that point there are, where that is known.
+    pub(crate) further: Option<u64>,
     pub(crate) committed_at: Option<UnixMillis>,
     pub(crate) end: Option<Lsn>,
 }
@@ -109,7 +111,7 @@ impl Selection {
     }
 
     fn add_unordered(&mut self, group: &Group<'_>, placement: &Placement) -> Result<()> {
-        if self.is_at_or_before(placement.point) {
+        if self.is_at_or_before(placement) {
             self.keep(group, placement, None)?;
         }
         Ok(())
@@ -122,7 +124,7 @@ impl Selection {
         let end = group.end_position().and_then(LogPosition::lsn);
         self.latest = self.latest.max(group.head.committed_at());
         let is_in_state = match self.cut {
-            Cut::End | Cut::At(_) | Cut::Captured(_) => self.is_at_or_before(placement.point),
+            Cut::End | Cut::At { .. } | Cut::Captured(_) => self.is_at_or_before(placement),
             Cut::Until(instant) => self.latest.is_none_or(|latest| latest <= instant),
             Cut::Through(lsn) => end.is_none_or(|end| end <= lsn),
         };
@@ -139,10 +141,14 @@ impl Selection {
         self.commits += 1;
         self.is_encrypted |= group.head == GroupHead::Encrypted;
         self.note(placement.point);
-        let before = self.last.map(|last| last.point);
+        // A group can be logged after one with a higher epoch.
+        let higher = self.last.filter(|last| last.point > placement.point);
+        let (point, further) = higher.map_or((placement.point, placement.further), |last| {
+            (last.point, last.further)
+        });
         self.last = Some(Last {
-            // A group can be logged after one with a higher epoch.
-            point: before.max(Some(placement.point)).unwrap_or(placement.point),
+            point,
+            further,
             committed_at: self.latest,
             end,
         });
@@ -153,32 +159,32 @@ impl Selection {
 
     fn lead(&mut self, epoch: Epoch, run: Run) {
         let kept = match self.cut {
-            Cut::At(target) => epoch <= target.epoch,
+            Cut::At { point, .. } => epoch <= point.epoch,
             Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
         };
         if kept {
-            if let Cut::At(target) = self.cut {
-                self.note(Point::new(target.timeline, epoch));
+            if let Cut::At { point, .. } = self.cut {
+                self.note(Point::new(point.timeline, epoch));
             }
-            if let Some(last) = &mut self.last {
-                last.point.epoch = last.point.epoch.max(epoch);
+            if let Some(last) = self.last.as_mut().filter(|last| last.point.epoch < epoch) {
+                (last.point.epoch, last.further) = (epoch, Some(0));
             }
             self.runs.push(run);
         }
     }
 
     fn note(&mut self, point: Point) {
-        if matches!(self.cut, Cut::At(target) if target.timeline == point.timeline) {
+        if matches!(self.cut, Cut::At { point: target, .. } if target.timeline == point.timeline) {
             self.epochs.insert(point.epoch.get());
         }
     }
 
-    fn is_at_or_before(&self, point: Point) -> bool {
+    fn is_at_or_before(&self, placement: &Placement) -> bool {
         match self.cut {
-            Cut::At(target) => {
-                point.timeline < target.timeline
-                    || point.timeline == target.timeline && point.epoch <= target.epoch
+            Cut::At { point, further } if placement.point == point => {
+                further.is_none_or(|last| placement.further.is_some_and(|it| it <= last))
             }
+            Cut::At { point, .. } => placement.point < point,
             Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
         }
     }

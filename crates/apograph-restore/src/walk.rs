@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
             Some(SegmentContent::Full(full)) if repeats || self.spans_base(index, entry) => {
                 TimelineState {
                     imaged: self.timeline.imaged,
-                    ..TimelineState::at(full.base)
+                    ..TimelineState::at(full.base).holding(full.further)
                 }
             }
             _ => self.timeline.clone(),

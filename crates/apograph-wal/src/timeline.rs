@@ -20,8 +20,14 @@
 //! A group without an epoch belongs to the highest one before it. A session's group always has
 //! one; where a crash tore it off, it was the next. Without a record too it takes none: the close of
 //! a folder database commits nothing, by the id of its last transaction.
+//!
+//! What takes no epoch of its own is a further commit of the epoch that it stands in, and these are
+//! counted: `2:57+1` is the state after the first of 57. The count is that of the log, so it is not
+//! known right after an image that holds some of them, unless it is known how many.
 
-use apograph_format::{Epoch, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId};
+use apograph_format::{
+    Epoch, ExactPoint, LogPosition, Lsn, Point, RangeSet, Timeline, TransactionId,
+};
 
 use apograph_io::Result;
 
@@ -40,6 +46,9 @@ pub struct TimelineState {
     pub epochs: RangeSet,
     /// The session transaction ids that were seen in it.
     pub transactions: RangeSet,
+    /// How many further commits the highest epoch has had; unknown right after an image that may
+    /// hold some.
+    pub further: Option<u64>,
     /// Another process is known to have begun writing; its first group opens the next timeline.
     pub process_ended: bool,
     /// Generation 2: the last image that the log went on across, and the highest epoch that one
@@ -61,20 +70,38 @@ pub struct Placement {
     pub advances: bool,
     /// Whether the group is the first of its timeline.
     pub opens_timeline: bool,
+    /// The number of the further commit that it is; 0 where it took the epoch, and unknown where
+    /// those before it are.
+    pub further: Option<u64>,
+}
+
+impl Placement {
+    /// The state right after the group, where it is known which that is.
+    pub fn exact(&self) -> Option<ExactPoint> {
+        let point = self.point;
+        self.further.map(|further| ExactPoint { point, further })
+    }
 }
 
 impl TimelineState {
-    /// A timeline that begins at `base`.
+    /// A timeline that begins at `base`: what that holds of its epoch, it is.
     pub const fn at(base: Point) -> Self {
         Self {
             timeline: base.timeline,
             base: base.epoch,
             epochs: RangeSet::new(),
             transactions: RangeSet::new(),
+            further: Some(0),
             process_ended: false,
             crossed: None,
             imaged: base.timeline,
         }
+    }
+
+    /// The same timeline, of which the base holds so many further commits of its epoch.
+    #[must_use]
+    pub fn holding(self, further: Option<u64>) -> Self {
+        Self { further, ..self }
     }
 
     /// A timeline that neither the log nor an image has had.
@@ -109,13 +136,31 @@ impl TimelineState {
 
     /// The epoch record of the last group, found at the start of the next part of the log.
     pub fn lead(&mut self, epoch: Epoch) {
+        self.take(epoch);
+    }
+
+    /// A group has taken an epoch; no further commit of it can have come before.
+    fn take(&mut self, epoch: Epoch) {
+        let is_highest = epoch >= self.highest();
         self.epochs.insert(epoch.get());
+        if is_highest {
+            self.further = Some(0);
+        }
+    }
+
+    /// The number of the further commit that comes next.
+    fn count_further(&mut self) -> Option<u64> {
+        self.further = self.further.map(|count| count.saturating_add(1));
+        self.further
     }
 
     /// Tells where the next group of the log stands.
     pub fn place(&mut self, group: &Group<'_>) -> Placement {
         match group.head {
-            GroupHead::One { epoch: None, .. } if is_close(group) => self.place_here(),
+            GroupHead::One { epoch: None, .. } if is_close(group) => Placement {
+                further: self.count_further(),
+                ..self.place_here()
+            },
             GroupHead::One { epoch, .. } => self.place_heads(group.transaction, epoch),
             GroupHead::Plain(begin) => {
                 let start = group.start.position(group.parts);
@@ -129,8 +174,11 @@ impl TimelineState {
     /// A group that begins at a position comes next, and names its epoch.
     fn pass(&mut self, start: Option<Lsn>) {
         let crossed = self.crossed.filter(|(image, _)| Some(*image) <= start);
-        if let Some((_, taken)) = crossed {
-            self.base = self.base.max(taken);
+        if let Some((_, taken)) = crossed.filter(|(_, taken)| *taken > self.base) {
+            if taken > self.highest() {
+                self.further = Some(0);
+            }
+            self.base = taken;
         }
     }
 
@@ -144,13 +192,19 @@ impl TimelineState {
         }
         let advances = epoch > self.highest();
         if advances {
-            self.epochs.insert(epoch.get());
+            self.take(epoch);
         }
+        let further = if own_epoch {
+            Some(0)
+        } else {
+            self.count_further()
+        };
         Placement {
             point: self.point(),
             own_epoch,
             advances,
             opens_timeline,
+            further,
         }
     }
 
@@ -161,6 +215,7 @@ impl TimelineState {
             own_epoch: false,
             advances: false,
             opens_timeline: false,
+            further: None,
         }
     }
 
@@ -179,9 +234,13 @@ impl TimelineState {
             .flatten();
         let epoch = own.or(torn_off);
         let advances = epoch.is_some_and(|epoch| !self.epochs.contains(epoch.get()));
-        if let Some(epoch) = epoch {
-            self.epochs.insert(epoch.get());
-        }
+        let further = match epoch.filter(|_| advances) {
+            Some(epoch) => {
+                self.take(epoch);
+                Some(0)
+            }
+            None => self.count_further(),
+        };
         let epoch = epoch.unwrap_or_else(|| self.highest());
         let point = Point::new(self.timeline, epoch);
         Placement {
@@ -189,6 +248,7 @@ impl TimelineState {
             own_epoch: own.is_some(),
             advances,
             opens_timeline,
+            further,
         }
     }
 
@@ -337,10 +397,15 @@ impl<'a> Iterator for PlacedReader<'a, '_> {
 mod tests {
     use super::*;
 
-    /// The point; `*` is an epoch that no other group has.
+    /// The exact point, without `+0`; `*` is an epoch that no other group has.
     fn text(placement: Placement) -> String {
         let mark = if placement.advances { "*" } else { "" };
-        format!("{}{mark}", placement.point)
+        let number = match placement.further {
+            Some(0) => String::new(),
+            Some(further) => format!("+{further}"),
+            None => "+?".into(),
+        };
+        format!("{}{number}{mark}", placement.point)
     }
 
     fn walk(base: u64, groups: &[(u64, Option<u64>)]) -> String {
@@ -367,9 +432,9 @@ mod tests {
                 "schema follows",
                 3,
                 &[(5, Some(4)), (1, None), (6, Some(5))],
-                "1:4* 1:4 1:5*",
+                "1:4* 1:4+1 1:5*",
             ),
-            ("schema at the base", 3, &[(1, None)], "1:3"),
+            ("schema at the base", 3, &[(1, None)], "1:3+1"),
             (
                 "restart",
                 3,
@@ -416,7 +481,7 @@ mod tests {
                 "compacted direct call",
                 3,
                 &[(5, Some(4)), (1, Some(4)), (6, Some(5))],
-                "1:4* 1:4 1:5*",
+                "1:4* 1:4+1 1:5*",
             ),
             (
                 "the system, the first epoch again",
@@ -482,26 +547,31 @@ mod tests {
                 "schema",
                 3,
                 &[(Some(3), CURRENT), (Some(4), OWN), (Some(4), CURRENT)],
-                "1:3 1:4* 1:4",
+                "1:3+1 1:4* 1:4+1",
             ),
-            ("encrypted", 3, &[(None, OWN), (None, CURRENT)], "1:3 1:3"),
+            (
+                "encrypted",
+                3,
+                &[(None, OWN), (None, CURRENT)],
+                "1:3+? 1:3+?",
+            ),
             (
                 "given out again",
                 5,
                 &[(Some(4), OWN), (Some(4), CURRENT), (Some(6), OWN)],
-                "2:4 2:4 2:6*",
+                "2:4 2:4+1 2:6*",
             ),
             (
                 "the image's given out again",
                 5,
                 &[(Some(5), OWN), (Some(5), CURRENT), (Some(6), OWN)],
-                "2:5 2:5 2:6*",
+                "2:5 2:5+1 2:6*",
             ),
             (
                 "a schema change after an image that is ahead",
                 5,
                 &[(Some(4), CURRENT), (Some(5), OWN)],
-                "2:4 2:5*",
+                "2:4+1 2:5*",
             ),
         ];
         for (what, base, groups, expected) in rows {

@@ -127,7 +127,7 @@ fn restore() {
         "restore REPO OUT --epoch 20",
         0,
         &json!({
-            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 20,
+            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 20, "point": "1:20+0",
             "full": "backup_full_0000.grafeo",
             "increments": ["backup_incr_0001.wal", "backup_incr_0002.wal"],
             "commits": 13, "bytes_read": 25_970, "bytes_written": 25_375, "statements_to_run": [],
@@ -146,7 +146,7 @@ fn list() {
     );
     assert_eq!(
         list["restorable"],
-        json!([{"timeline": 1, "from": 7, "to": 40}])
+        json!([{"timeline": 1, "from": 7, "to": 40, "from_point": "1:7", "to_point": "1:40+0"}])
     );
     assert_eq!(list["holes"], json!([]));
     assert_eq!(list["segments"][1], second_segment());
@@ -181,7 +181,7 @@ fn log() {
         &json!({
             "command": "log",
             "commits": [{
-                "timeline": 1, "epoch": 8, "own_epoch": true, "transaction": 9, "time": null,
+                "timeline": 1, "epoch": 8, "point": "1:8+0", "own_epoch": true, "transaction": 9, "time": null,
                 "captured": {
                     "after": "2026-11-21T07:27:16.478Z", "by": "2026-11-21T07:27:16.485Z",
                 },

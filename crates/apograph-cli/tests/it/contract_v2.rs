@@ -10,7 +10,7 @@ fn restore() {
         "restore REPO OUT --epoch 20",
         0,
         &json!({
-            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 20,
+            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 20, "point": "1:20+0",
             "full": "backup_full_0000.grafeo",
             "increments": ["backup_incr_0001.wal", "backup_incr_0002.wal"],
             "commits": 13, "bytes_read": 84_139, "bytes_written": 83_294, "statements_to_run": [], "generation": 2,
@@ -21,7 +21,7 @@ fn restore() {
         "restore REPO OUT --time 2026-11-21T07:27:16.760Z --dry-run",
         0,
         &json!({
-            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 18,
+            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 18, "point": "1:18+0",
             "full": "backup_full_0000.grafeo", "increments": ["backup_incr_0001.wal"],
             "commits": 11, "bytes_read": 83_009, "bytes_written": 82_969, "statements_to_run": [],
             "lsn": 1521, "dry_run": true, "bytes_free": "FREE", "generation": 2,
@@ -32,7 +32,7 @@ fn restore() {
         "restore REPO OUT --lsn 600",
         0,
         &json!({
-            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 7,
+            "command": "restore", "output": "OUT", "timeline": 1, "epoch": 7, "point": "1:7+0",
             "full": "backup_full_0000.grafeo", "increments": [],
             "commits": 0, "bytes_read": 81_920, "bytes_written": 81_920, "statements_to_run": [],
             "lsn": 600, "generation": 2,
@@ -48,7 +48,7 @@ fn list() {
     assert_eq!(list["encrypted"], false);
     assert_eq!(
         list["restorable"],
-        json!([{"timeline": 1, "from": 7, "to": 40}])
+        json!([{"timeline": 1, "from": 7, "to": 40, "from_point": "1:7", "to_point": "1:40+0"}])
     );
     assert_eq!(
         list["restorable_lsns"],
@@ -88,7 +88,7 @@ fn log() {
         &json!({
             "command": "log",
             "commits": [{
-                "timeline": 1, "epoch": 8, "own_epoch": true, "transaction": 9,
+                "timeline": 1, "epoch": 8, "point": "1:8+0", "own_epoch": true, "transaction": 9,
                 "time": "2026-11-21T07:27:16.758Z",
                 "captured": {
                     "after": "2026-11-21T07:27:16.757Z", "by": "2026-11-21T07:27:16.760Z",

@@ -164,7 +164,7 @@ fn the_log_is_filtered_and_turned_around() {
     assert_eq!(points("log two --from 20 --limit 2"), ["1:20", "1:21"]);
     assert_eq!(
         points("log two --reverse --limit 3"),
-        ["1:40", "1:39", "1:38"]
+        ["1:40+0", "1:39", "1:38"]
     );
     assert_eq!(
         points("log two --to 12 --kind delete_node --reverse"),
@@ -190,7 +190,7 @@ fn the_log_is_filtered_and_turned_around() {
     fs::write(&damaged, bytes).unwrap();
     let (exit, said) = apograph(folder.path(), "log one");
     assert_eq!(exit, Some(3), "{said}");
-    assert!(said.contains("1:18 ") && said.contains("?:40 "), "{said}");
+    assert!(said.contains("1:18+0 ") && said.contains("?:40 "), "{said}");
     assert!(
         said.contains("warning: the commits of backup_incr_0002.wal are left out"),
         "{said}"

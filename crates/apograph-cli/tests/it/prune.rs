@@ -32,10 +32,11 @@ fn a_policy_is_shown_done_and_undone() {
         let segments = before["segments"].as_array().unwrap().len();
         let (gone, stay) = (shown["removed"].as_u64(), shown["kept"].as_u64());
         assert_eq!(gone.unwrap() + stay.unwrap(), segments as u64);
-        let latest = before["restorable"].as_array().unwrap().last().unwrap()["to"].clone();
+        let latest = before["restorable"].as_array().unwrap().last().unwrap()["to_point"].clone();
         let (exit, text) = said(&folder, "pin v safe");
         assert_eq!(exit, 0);
-        assert!(text.contains(&format!(":{latest} as safe")), "{text}");
+        let latest = latest.as_str().unwrap();
+        assert!(text.contains(&format!("{latest} as safe")), "{text}");
         let done = object(&said(&folder, &format!("{prune} --apply --json")).1);
         assert_eq!(
             (&done["applied"], &done["removed"]),

@@ -17,6 +17,8 @@ const OF_NO_GENERATION: &str = "fields of both generations";
 struct FullForm {
     image: ImageIdentity,
     base: Point,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    further: Option<u64>,
     continues: bool,
     log_start: Option<LogPosition>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -28,12 +30,14 @@ impl From<FullContent> for FullForm {
         let FullContent {
             image,
             base,
+            further,
             continues,
             of,
         } = content;
         Self {
             image,
             base,
+            further,
             continues,
             log_start: content.log_start(),
             spanned: matches!(
@@ -73,6 +77,7 @@ impl TryFrom<FullForm> for FullContent {
         Ok(Self {
             image: form.image,
             base: form.base,
+            further: form.further,
             continues: form.continues,
             of,
         })

@@ -5,8 +5,8 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    Captures, FullContent, FullOf, HISTORY_FILE_NAME, History, ImageIdentity, ImageOf,
-    IncrementContent, IncrementOf, Manifest, SegmentContent, SegmentRecord, TimelineSpan,
+    Captures, FullContent, FullOf, FurtherCommits, HISTORY_FILE_NAME, History, ImageIdentity,
+    ImageOf, IncrementContent, IncrementOf, Manifest, SegmentContent, SegmentRecord, TimelineSpan,
     read_records, write_history,
 };
 use apograph_testing::fixtures::V1;
@@ -39,6 +39,7 @@ pub(crate) fn example() -> History {
                         of: ImageOf::One,
                     },
                     base: Point::new(Timeline::FIRST, Epoch::new(3)),
+                    further: None,
                     continues: false,
                     of: FullOf::One {
                         log_start: Some(at(0)),
@@ -62,6 +63,7 @@ pub(crate) fn example() -> History {
                         base: Epoch::new(3),
                         opens: false,
                         epochs: epochs(4, 4),
+                        further: FurtherCommits::UNKNOWN,
                         transactions: epochs(5, 5),
                     }]
                     .into(),

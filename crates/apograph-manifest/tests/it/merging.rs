@@ -7,8 +7,9 @@ use apograph_format::{
     Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Captures, Chain, ChainEntry, ChainPlan, Cut, FileName, IncrementContent, IncrementOf,
-    MergedIncrement, Segment, SegmentContent, Target, TimelineSpan, Unknown, may_join, merges,
+    Captures, Chain, ChainEntry, ChainPlan, Cut, FileName, FurtherCommits, IncrementContent,
+    IncrementOf, MergedIncrement, Segment, SegmentContent, Target, TimelineSpan, Unknown, may_join,
+    merges,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -228,6 +229,7 @@ fn captured(number: u64, at: u64) -> ChainEntry {
                 base: Epoch::new(number),
                 opens: false,
                 epochs: own,
+                further: FurtherCommits::NONE,
                 transactions: RangeSet::new(),
             }]
             .into(),

@@ -126,6 +126,7 @@ fn what_goes_is_a_gap_that_was_pruned_and_comes_back() {
             &Target::Point(PointName {
                 timeline: Some(first.timeline),
                 epoch: first.from,
+                further: None,
             }),
             &name("first"),
             Context::default(),
@@ -148,6 +149,7 @@ fn what_goes_is_a_gap_that_was_pruned_and_comes_back() {
         let gone = after.chain().plan(&Target::Point(PointName {
             timeline: Some(first.timeline),
             epoch: first.from.next().expect("a number"),
+            further: None,
         }));
         if let Err(error) = gone {
             assert_eq!(error.code(), Code::TargetNotCovered);
@@ -181,7 +183,7 @@ fn a_pin_names_its_state_and_a_target_that_is_none_is_refused() {
     let at = Location::from(&vault);
     let last = opened(&vault).chain().restorable().pop().expect("points");
     let latest = last.to;
-    let expected = format!("{}:{latest}", last.timeline);
+    let expected = format!("{}:{latest}+0", last.timeline);
     let pinned = pin_state(&at, &Target::Latest, &name("now"), Context::default());
     assert_eq!(pinned.expect("pinned").to_string(), expected);
     let until = opened(&vault).chain().covered_until().expect("something");
@@ -191,6 +193,7 @@ fn a_pin_names_its_state_and_a_target_that_is_none_is_refused() {
     let nowhere = Target::Point(PointName {
         timeline: None,
         epoch: latest.next().expect("a number"),
+        further: None,
     });
     let error = pin_state(&at, &nowhere, &name("later"), Context::default());
     assert!(matches!(error, Err(PinError::Chain(_))));

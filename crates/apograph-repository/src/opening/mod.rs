@@ -281,6 +281,7 @@ impl<'a> Opening<'a> {
             && self.is_spanned(behind)?
         {
             (full.continues, *is_spanned) = (true, true);
+            full.further = None;
             full.base.timeline = state.timeline;
             return Ok(true);
         }

@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::segment::{FullFile, IncrementFile, StoredFile};
 use crate::segment_defect::SegmentDefect;
 use crate::summary::Surroundings;
-use crate::timelines::image_timeline;
+use crate::timelines::{further_of_image, image_timeline};
 
 impl Opening<'_> {
     /// A segment without a record: all of it is read. Where its file is not to be summed, but
@@ -98,13 +98,18 @@ impl Opening<'_> {
         }
         let image = file.identity();
         let repeated = self.repeated_behind(behind)?;
-        let continues = repeated.is_some() || before.last().is_some_and(|it| same_image(it, image));
-        let (timeline, continues) = match front {
-            Some(front) => (front.timeline, front.continues),
-            None if before.is_empty() => (Timeline::FIRST, continues),
-            None if continues => (self.timeline_of(epoch, state, repeated.as_ref())?, true),
-            None => (state.next_timeline(), false),
+        let same = before.last().and_then(|it| same_image(it, image));
+        let continues = repeated.is_some() || same.is_some();
+        let (timeline, further) = match (front, repeated) {
+            (Some(front), _) => (front.timeline, front.further),
+            (None, _) if before.is_empty() => (Timeline::FIRST, (!continues).then_some(0)),
+            (None, Some(repeated)) => self.place_of(epoch, state, &repeated)?,
+            (None, None) => match same {
+                Some(same) => (state.timeline, same.further),
+                None => (state.next_timeline(), Some(0)),
+            },
         };
+        let continues = front.map_or(continues, |front| front.continues);
         let base = Point::new(timeline, epoch);
         let mut of = FullOf::from(file.log_start().map(LogPosition::Lsn));
         if let FullOf::Two { is_spanned, .. } = &mut of {
@@ -113,6 +118,7 @@ impl Opening<'_> {
         let content = SegmentContent::from(FullContent {
             image,
             base,
+            further,
             continues,
             of,
         });
@@ -135,21 +141,20 @@ impl Opening<'_> {
         self.intact(behind.expected, |flags| flags.repeats)
     }
 
-    /// The timeline of an image: the current one where nothing after it is repeated.
-    fn timeline_of(
+    /// The timeline of an image after which the log is repeated from it on, and how many further
+    /// commits of its epoch it has.
+    fn place_of(
         &self,
         epoch: Epoch,
         current: &TimelineState,
-        repeated: Option<&IncrementFile>,
-    ) -> std::result::Result<Timeline, IoError> {
-        let Some(file) = repeated else {
-            return Ok(current.timeline);
-        };
+        file: &IncrementFile,
+    ) -> std::result::Result<(Timeline, Option<u64>), IoError> {
         let state = TimelineState::at(Point::new(Timeline::FIRST, epoch));
         let mut steps = Steps::untold(self.context.monitor);
         let told = (&FileCheck::Later, &mut steps);
         let log = file.read_log(state, 0, self.context, told, |_| Ok(()))?;
-        Ok(image_timeline(current, &log.state))
+        let further = further_of_image(current, &log.state, epoch);
+        Ok((image_timeline(current, &log.state), further))
     }
 
     /// What is in an increment.
@@ -167,7 +172,9 @@ impl Opening<'_> {
         let header = file.header;
         let flags = header.flags;
         let state = match before.last().map(|last| &last.content) {
-            Some(Some(SegmentContent::Full(full))) if flags.repeats => TimelineState::at(full.base),
+            Some(Some(SegmentContent::Full(full))) if flags.repeats => {
+                TimelineState::at(full.base).holding(full.further)
+            }
             _ => state.clone(),
         };
         let mut has_overlap = true;
@@ -228,8 +235,12 @@ impl Opening<'_> {
 /// before it, where that was pruned.
 type Around<'a> = (Option<Behind<'a>>, Option<&'a Front>);
 
-fn same_image(entry: &ChainEntry, image: ImageIdentity) -> bool {
-    matches!(&entry.content, Some(SegmentContent::Full(full)) if full.image == image)
+/// A full backup, where it has this image.
+fn same_image(entry: &ChainEntry, image: ImageIdentity) -> Option<&FullContent> {
+    match &entry.content {
+        Some(SegmentContent::Full(full)) if full.image == image => Some(full),
+        _ => None,
+    }
 }
 
 /// What was found in a segment's file.

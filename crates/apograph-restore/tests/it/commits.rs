@@ -47,6 +47,7 @@ pub(crate) fn epochs(commits: &[Commit]) -> Vec<u64> {
 fn each_commit_is_listed_once_with_its_place_and_its_records() {
     let plain = Commit {
         point: Point::new(Timeline::FIRST, Epoch::new(8)),
+        further: Some(0),
         is_counted: true,
         own_epoch: true,
         committed_at: None,

@@ -13,10 +13,10 @@ use apograph_format::{
     Timeline, TransactionId, UnixMillis, v1, v2,
 };
 use apograph_manifest::{
-    CapturedFile, Captures, Cursor, Evidence, FileName, FullContent, FullOf, History,
-    ImageIdentity, ImageOf, IncrementContent, IncrementOf, Keep, LogEvidence, LsnIncrement,
-    Manifest, Nonce, RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot,
-    TimeSpan, TimelineSpan,
+    CapturedFile, Captures, Cursor, Evidence, FileName, FullContent, FullOf, FurtherCommits,
+    History, ImageIdentity, ImageOf, IncrementContent, IncrementOf, Keep, LogEvidence,
+    LsnIncrement, Manifest, Nonce, RepositoryId, Segment, SegmentContent, SegmentRecord,
+    SegmentStamp, Slot, TimeSpan, TimelineSpan,
 };
 
 use crate::fixtures::{Golden, V1, V2};
@@ -282,6 +282,7 @@ fn record(segment: Segment) -> SegmentRecord {
                 }),
             },
             base: Point::new(Timeline::FIRST, segment.end_epoch),
+            further: Some(0),
             continues: false,
             of: match segment.end_lsn {
                 Some(log_start) => FullOf::Two {
@@ -310,6 +311,7 @@ fn record(segment: Segment) -> SegmentRecord {
                 base: Epoch::new(0),
                 opens: false,
                 epochs: RangeSet::from(vec![(segment.start_epoch.get(), segment.end_epoch.get())]),
+                further: FurtherCommits::NONE,
                 transactions: RangeSet::new(),
             }]
             .into(),

@@ -12,10 +12,10 @@ use apograph_format::{
 use apograph_io::FileStatus;
 use apograph_manifest::{
     Capture, CapturedFile, Captures, Cursor, DrillNote, Evidence, FileName, FileStamp, FolderStamp,
-    FoundDamage, FullContent, FullOf, History, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes, PrunedNotes,
-    RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot, TailStamp, TimeSpan,
-    TimelineSpan, Unknown, Verification,
+    FoundDamage, FullContent, FullOf, FurtherCommits, History, ImageIdentity, ImageOf,
+    IncrementContent, IncrementOf, Keep, Level, LogEvidence, LsnIncrement, Manifest, Nonce, Notes,
+    PrunedNotes, RepositoryId, Segment, SegmentContent, SegmentRecord, SegmentStamp, Slot,
+    TailStamp, TimeSpan, TimelineSpan, Unknown, Verification,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -277,11 +277,13 @@ pub fn slot() -> BoxedStrategy<Slot> {
 
 fn full() -> BoxedStrategy<FullContent> {
     let places = (option::of(file_position()), word(Lsn::new));
-    (image(), point(), places, any::<[bool; 2]>())
+    let base = (point(), option::of(number()));
+    (image(), base, places, any::<[bool; 2]>())
         .prop_map(
-            |(image, base, (first, second), [continues, is_spanned])| FullContent {
+            |(image, (base, further), (first, second), [continues, is_spanned])| FullContent {
                 image,
                 base,
+                further,
                 continues,
                 of: match image.generation() {
                     Generation::One => FullOf::One { log_start: first },
@@ -295,15 +297,29 @@ fn full() -> BoxedStrategy<FullContent> {
         .boxed()
 }
 
+fn further_commits() -> impl Strategy<Value = FurtherCommits> {
+    let numbers = vec((word(Epoch::new), option::of(number())), 0..4);
+    option::of(numbers).prop_map(|numbers| {
+        numbers.map_or(FurtherCommits::UNKNOWN, |numbers| {
+            let mut further = FurtherCommits::NONE;
+            for (epoch, number) in numbers {
+                further.add(epoch, number);
+            }
+            further
+        })
+    })
+}
+
 fn timeline_span() -> BoxedStrategy<TimelineSpan> {
-    let sets = (range_set(), range_set());
+    let sets = (range_set(), range_set(), further_commits());
     (word(Timeline::new), word(Epoch::new), any::<bool>(), sets)
         .prop_map(
-            |(timeline, base, opens, (epochs, transactions))| TimelineSpan {
+            |(timeline, base, opens, (epochs, transactions, further))| TimelineSpan {
                 timeline,
                 base,
                 opens,
                 epochs,
+                further,
                 transactions,
             },
         )

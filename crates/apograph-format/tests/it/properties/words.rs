@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
 use apograph_format::{
-    Blake3, Crc32, DatabaseId, Epoch, Lsn, ParseWordError, Point, PointName, Timeline,
+    Blake3, Crc32, DatabaseId, Epoch, ExactPoint, Lsn, ParseWordError, Point, PointName, Timeline,
 };
 use apograph_testing::strategies::{
     blake3, bytes, cases, crc32, database_id, digits, number, point, word,
@@ -37,8 +37,14 @@ fn point_name() -> impl Strategy<Value = PointName> {
     let bare = word(Epoch::new).prop_map(|epoch| PointName {
         timeline: None,
         epoch,
+        further: None,
     });
-    prop_oneof![bare, point().prop_map(PointName::from)]
+    let exact = (point(), number()).prop_map(|(point, further)| ExactPoint { point, further });
+    prop_oneof![
+        bare,
+        point().prop_map(PointName::from),
+        exact.prop_map(PointName::from)
+    ]
 }
 
 proptest! {
@@ -71,6 +77,7 @@ proptest! {
         let expected = expected.map(|(timeline, epoch)| PointName {
             timeline: timeline.map(Timeline::new),
             epoch: Epoch::new(epoch),
+            further: None,
         });
         prop_assert_eq!(text.parse().ok(), expected);
     }

@@ -7,8 +7,9 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    Captures, Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf,
-    IncrementContent, IncrementOf, Segment, SegmentContent, TimelineSpan, Unknown, Unusable,
+    Captures, Chain, ChainEntry, FileName, FullContent, FullOf, FurtherCommits, ImageIdentity,
+    ImageOf, IncrementContent, IncrementOf, Segment, SegmentContent, TimelineSpan, Unknown,
+    Unusable,
 };
 
 /// A chain from words: `F7` a full backup at 1:7, `F2:1` at 2:1, `F7+` one that continues the log;
@@ -109,6 +110,7 @@ fn span(text: &str) -> TimelineSpan {
         base: Epoch::new(base),
         opens,
         epochs,
+        further: FurtherCommits::NONE,
         transactions,
     }
 }
@@ -125,6 +127,7 @@ fn full(base: Point, continues: bool) -> FullContent {
     FullContent {
         image,
         base,
+        further: Some(0),
         continues,
         of: FullOf::One { log_start: None },
     }

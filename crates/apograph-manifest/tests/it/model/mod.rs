@@ -10,13 +10,15 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use apograph_format::{Epoch, Generation, Lsn, Point, PointName, SegmentKind, UnixMillis};
+use apograph_format::{
+    Epoch, ExactPoint, Generation, Lsn, Point, PointName, SegmentKind, UnixMillis,
+};
 use apograph_manifest::{Chain, GapCause, Target};
 use apograph_testing::strategies::cases;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use replay::{is_obvious, restored};
+use replay::{is_obvious, is_obvious_exactly, reached, restored};
 use world::{Harm, Held, Op, World};
 
 fn op() -> impl Strategy<Value = Op> {
@@ -90,15 +92,43 @@ fn check_points(world: &World, chain: &Chain) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The state right after each commit is found by its name, or it is refused; and where an earlier
+/// full backup and all that follows are there, it is found.
+fn check_commits(world: &World, chain: &Chain) -> Result<(), TestCaseError> {
+    for commit in world.commits() {
+        let (point, further) = (commit.at, commit.further);
+        let exact = ExactPoint { point, further };
+        let found = chain.plan(&Target::Point(exact.into())).ok();
+        let found = found.filter(|plan| reached(world, plan, point) == further);
+        if let Some(plan) = &found {
+            let state = world.state_after(commit);
+            prop_assert_eq!(restored(world, plan), state, "{}: {:?}", exact, plan);
+        }
+        let is_lost = found.is_none() && is_obvious_exactly(world, point);
+        prop_assert!(!is_lost, "{} is not restorable", exact);
+        let before = chain.plan(&Target::Before(exact.into()));
+        if let (Some(number), Ok(before)) = (further.checked_sub(1), before) {
+            let earlier = ExactPoint {
+                point,
+                further: number,
+            };
+            prop_assert_eq!(Ok(before), chain.plan(&Target::Point(earlier.into())));
+        }
+    }
+    Ok(())
+}
+
 /// The points around each are the nearest of all.
 fn check_nearest(chain: &Chain) -> Result<(), TestCaseError> {
     let points = points(chain);
     let last = points.iter().map(|point| point.epoch.get()).max();
     for epoch in (0..=last.unwrap_or(0) + 1).map(Epoch::new) {
         let timelines = points.iter().map(|point| Some(point.timeline));
-        let names = timelines
-            .chain([None])
-            .map(|timeline| PointName { timeline, epoch });
+        let names = timelines.chain([None]).map(|timeline| PointName {
+            timeline,
+            epoch,
+            further: None,
+        });
         for name in names {
             let is_asked = |it: &&Point| name.timeline.is_none_or(|named| named == it.timeline);
             let asked = || points.iter().filter(is_asked);
@@ -181,6 +211,7 @@ fn check(generation: Generation, (ops, harms): &DamagedRun) -> Result<(), TestCa
     let world = &World::of(generation, ops, harms);
     let chain = Chain::new(world.entries());
     check_points(world, &chain)?;
+    check_commits(world, &chain)?;
     check_nearest(&chain)?;
     check_ends(world, &chain)?;
     check_gaps(world, &chain)

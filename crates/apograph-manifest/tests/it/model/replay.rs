@@ -11,7 +11,10 @@ use super::world::{Commit, Held, World};
 pub(super) fn restored(world: &World, plan: &ChainPlan) -> BTreeSet<u32> {
     let increments = plan.increments.iter().map(|index| &world.segments[*index]);
     let is_kept = |commit: &Commit| match plan.cut {
-        Cut::At(point) => commit.at <= point,
+        Cut::At { point, further } if commit.at == point => {
+            further.is_none_or(|last| commit.further <= last)
+        }
+        Cut::At { point, .. } => commit.at <= point,
         Cut::End => true,
         Cut::Captured(_) => unreachable!("nothing is merged here"),
         Cut::Until(time) => commit.time <= time.get(),
@@ -28,6 +31,54 @@ fn put_together<'a>(
     let kept = increments.flat_map(|it| it.body.iter().filter(|it| is_kept(it)));
     let kept = kept.map(|it| it.number);
     full.image.iter().copied().chain(kept).collect()
+}
+
+/// The further commit of a point that a plan ends with: what a restore finds once it has read them.
+pub(super) fn reached(world: &World, plan: &ChainPlan, point: Point) -> u64 {
+    let full = &world.segments[plan.full];
+    let in_image = match &full.entry.content {
+        Some(SegmentContent::Full(full)) if full.base == point => full.further.unwrap_or(0),
+        _ => 0,
+    };
+    let kept = restored(world, plan);
+    let own = world
+        .commits()
+        .filter(|it| it.at == point && kept.contains(&it.number));
+    let in_plan = |it: &&Commit| {
+        let mut increments = plan.increments.iter().map(|index| &world.segments[*index]);
+        increments.any(|segment| segment.body.contains(it))
+    };
+    own.filter(in_plan)
+        .map(|it| it.further)
+        .max()
+        .unwrap_or(0)
+        .max(in_image)
+}
+
+/// Whether the states of a point, one for each of its commits, can be put together from a full
+/// backup of an earlier one and what stands right after it.
+pub(super) fn is_obvious_exactly(world: &World, point: Point) -> bool {
+    let mut fulls = (0..world.segments.len()).filter(|index| {
+        let segment = &world.segments[*index];
+        let entry = &segment.entry;
+        entry.segment.kind == SegmentKind::Full
+            && entry.unusable.is_none()
+            && entry.is_counted
+            && base(segment) < point
+    });
+    fulls.any(|full| leads_to(world, full, point) && served_from(world, full) < point)
+}
+
+/// From where on a full backup is a state.
+fn served_from(world: &World, index: usize) -> Point {
+    let base = base(&world.segments[index]);
+    match world.segments.get(index + 1) {
+        Some(next) if next.repeats == Some(true) => {
+            let last = next.body.iter().map(|it| it.at).max();
+            last.map_or(base, |last| last.max(base))
+        }
+        _ => base,
+    }
 }
 
 /// Whether the state at a point can be put together from a full backup and what stands right after
@@ -61,12 +112,7 @@ fn leads_to(world: &World, index: usize, point: Point) -> bool {
             break;
         }
         if segment.repeats == Some(true) {
-            base = segment
-                .body
-                .iter()
-                .map(|it| it.at)
-                .max()
-                .map_or(base, |it| it.max(base));
+            base = served_from(world, index);
         }
         increments.push(segment);
     }

@@ -57,6 +57,8 @@ pub(super) struct Commit {
     pub(super) number: u32,
     pub(super) at: Point,
     pub(super) has_epoch: bool,
+    /// Which of the changes in its epoch it is; 0 where it has the epoch.
+    pub(super) further: u64,
     pub(super) time: u64,
     /// Where in the log it begins and ends.
     pub(super) start: u64,
@@ -92,6 +94,14 @@ struct Life {
     is_reopened: bool,
 }
 
+impl Life {
+    /// How many changes stand in an epoch so far.
+    fn changes_in(&self, epoch: u64) -> u64 {
+        let changes = self.commits.iter().filter(|it| !it.has_epoch);
+        changes.filter(|it| it.at.epoch.get() == epoch).count() as u64
+    }
+}
+
 /// The newest image.
 #[derive(Debug, Clone)]
 struct Image {
@@ -101,6 +111,8 @@ struct Image {
     iteration: u64,
     written_at: u64,
     is_ahead: bool,
+    /// How many changes of its epoch it has.
+    further: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -153,6 +165,7 @@ impl World {
                 iteration: 0,
                 written_at: 0,
                 is_ahead: false,
+                further: 0,
             },
             since_image: Vec::new(),
             pending: Vec::new(),
@@ -236,6 +249,11 @@ impl World {
             number: u32::try_from(self.clock).expect("a short scenario"),
             at: Point::new(life.timeline, Epoch::new(epoch)),
             has_epoch,
+            further: if has_epoch {
+                0
+            } else {
+                life.changes_in(epoch) + 1
+            },
             time: self.clock,
             start: self.position,
             end: self.position + COMMIT_BYTES,
@@ -263,6 +281,7 @@ impl World {
             iteration: self.image.iteration + 1,
             written_at: self.clock,
             is_ahead: commits > 0,
+            further: self.life(self.point().timeline).changes_in(self.epoch),
         };
         for bit in 0..commits {
             self.commit();

@@ -24,7 +24,14 @@ fn plan(text: &str, wanted: &str) -> String {
     };
     let increments: Vec<String> = plan.increments.iter().map(ToString::to_string).collect();
     let cut = match plan.cut {
-        Cut::At(point) => format!("at {point}"),
+        Cut::At {
+            point,
+            further: None,
+        } => format!("at {point}"),
+        Cut::At {
+            point,
+            further: Some(further),
+        } => format!("at {point}+{further}"),
         Cut::End => "to its end".to_owned(),
         Cut::Captured(end) => format!("after {end}"),
         Cut::Until(time) => format!("until {time}"),

@@ -4,9 +4,9 @@ use apograph_format::{
     Crc32, DatabaseId, Epoch, Lsn, Point, RangeSet, SegmentKind, SegmentName, Timeline, UnixMillis,
 };
 use apograph_manifest::{
-    Captures, Chain, ChainEntry, FileName, FullContent, FullOf, ImageIdentity, ImageOf,
-    IncrementContent, IncrementOf, LsnIncrement, Segment, SegmentContent, TimeSpan, TimelineSpan,
-    Unknown, Unusable,
+    Captures, Chain, ChainEntry, FileName, FullContent, FullOf, FurtherCommits, ImageIdentity,
+    ImageOf, IncrementContent, IncrementOf, LsnIncrement, Segment, SegmentContent, TimeSpan,
+    TimelineSpan, Unknown, Unusable,
 };
 
 /// A chain from words:
@@ -55,6 +55,7 @@ fn entry(index: u64, word: &str) -> ChainEntry {
                 },
             },
             base: Point::new(timeline, epoch),
+            further: Some(0),
             continues: flags.contains('+'),
             of: FullOf::Two {
                 log_start: Lsn::new(start),
@@ -130,6 +131,7 @@ fn span(timeline: Timeline, (first, last): (u64, u64)) -> TimelineSpan {
         base: Epoch::new(first - 1),
         opens: false,
         epochs: RangeSet::from(vec![(first, last)]),
+        further: FurtherCommits::NONE,
         transactions: RangeSet::new(),
     }
 }

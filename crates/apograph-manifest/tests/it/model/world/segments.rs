@@ -7,8 +7,9 @@ use apograph_format::{
     UnixMillis,
 };
 use apograph_manifest::{
-    Captures, ChainEntry, FileName, FullContent, ImageIdentity, ImageOf, IncrementContent,
-    IncrementOf, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown, Unusable,
+    Captures, ChainEntry, FileName, FullContent, FurtherCommits, ImageIdentity, ImageOf,
+    IncrementContent, IncrementOf, Segment, SegmentContent, TimeSpan, TimelineSpan, Unknown,
+    Unusable,
 };
 
 use super::{Commit, Harm, Held, STEP, World};
@@ -17,6 +18,8 @@ impl World {
     pub(super) fn put_image(&mut self, continues: bool) {
         self.clock += STEP;
         let image = &self.image;
+        // Where the log has gone on to other epochs, nobody counts back.
+        let is_told = !self.since_image.iter().any(|it| it.has_epoch);
         let content = FullContent {
             image: ImageIdentity {
                 database_created_at: UnixMillis::new(1),
@@ -32,6 +35,7 @@ impl World {
                 },
             },
             base: image.at,
+            further: is_told.then_some(image.further),
             continues,
             of: Some(image.log_start).into(),
         };
@@ -118,9 +122,11 @@ impl World {
                 base: Epoch::new(life.base),
                 opens,
                 epochs: epochs.collect(),
+                further: further(&commits),
                 transactions: RangeSet::new(),
             };
-            (opens || !span.epochs.is_empty()).then_some(span)
+            let has_further = !span.further.last_numbers().is_empty();
+            (opens || !span.epochs.is_empty() || has_further).then_some(span)
         });
         spans.collect()
     }
@@ -199,6 +205,14 @@ impl World {
             is_known &= entry.content.is_some();
         }
     }
+}
+
+fn further(commits: &[&Commit]) -> FurtherCommits {
+    let mut further = FurtherCommits::NONE;
+    for commit in commits.iter().filter(|it| !it.has_epoch) {
+        further.add(commit.at.epoch, Some(commit.further));
+    }
+    further
 }
 
 /// A segment that is put after the others.

@@ -45,6 +45,15 @@ impl World {
         life.start.iter().copied().chain(own).collect()
     }
 
+    /// The state right after a commit.
+    pub(crate) fn state_after(&self, last: &Commit) -> BTreeSet<u32> {
+        let life = self.life(last.at.timeline);
+        let place = |it: &Commit| (it.at, it.further);
+        let commits = life.commits.iter().filter(|it| place(it) <= place(last));
+        let own = commits.map(|it| it.number);
+        life.start.iter().copied().chain(own).collect()
+    }
+
     /// Whether some commits are the state at a point. Changes that take no epoch, made later, may
     /// lie in what is lost or was not captured: the state is one without the last of them then.
     pub(crate) fn is_state_at(&self, point: Point, found: &BTreeSet<u32>) -> bool {
