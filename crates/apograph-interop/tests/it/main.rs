@@ -19,6 +19,7 @@ mod continuity;
 mod crash;
 mod damaged;
 mod encrypted;
+mod exact_points;
 mod field;
 mod fixtures;
 mod folder_databases;
