@@ -370,9 +370,10 @@ impl Chain {
         from.is_some_and(|from| from.further <= further)
     }
 
-    /// What the image stands for in the timeline of a point; `None` where positions prove that
-    /// nothing is missing.
-    fn complete_from(&self, full: usize, point: Point) -> Option<Point> {
+    /// Up to where a full backup stands for the epochs in the timeline of a point: every one after
+    /// that has to be in increments, for the state to be that of the point. `None` in generation 2,
+    /// where positions prove that nothing is missing.
+    pub fn complete_from(&self, full: usize, point: Point) -> Option<Point> {
         if self.run_of(full)?.generation == Generation::Two {
             return None;
         }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apograph_format::{
-    Epoch, ExactPoint, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis,
-    WithCauses,
+    Epoch, ExactPoint, Generation, Lsn, Point, SegmentKind, Timeline, UnixMillis, WithCauses,
 };
 use apograph_io::{Context, IoError, Monitor, Owner, Threads};
 use apograph_manifest::{
@@ -290,7 +289,7 @@ impl<'a> Maker<'a> {
             self.bytes_read += read.map_err(|error| self.failed(index, error))?;
         }
         self.check_others(&others)?;
-        self.check_complete(&self.selection.epochs)?;
+        self.check_complete()?;
         self.check_boundary()?;
         self.check_further()?;
         tracing::debug!(point = %walk.point(), "walked the plan");
@@ -356,13 +355,12 @@ impl<'a> Maker<'a> {
 
     /// The plan says that every epoch up to the target is in these segments. Now they were read,
     /// and it has to be so.
-    fn check_complete(&self, seen: &RangeSet) -> Result<()> {
+    fn check_complete(&self) -> Result<()> {
         let (Cut::At { point: target, .. }, Some(from)) = (self.plan.cut, self.plan.complete_from)
         else {
             return Ok(());
         };
-        let from = from.epoch.get().saturating_add(1);
-        match seen.missing_in(from, target.epoch.get()).next() {
+        match self.selection.missing_before(target, from.epoch) {
             None => Ok(()),
             Some((first, last)) => {
                 let first = Point::new(target.timeline, Epoch::new(first));
@@ -416,6 +414,11 @@ impl<'a> Maker<'a> {
             Some(last) if last.point >= base => (last.point, last.further),
             _ => (base, further),
         };
+        // Without a commit that is still to be logged, the state is not that of the point.
+        let from = self.repository.chain().complete_from(self.plan.full, point);
+        if from.is_some_and(|from| self.selection.missing_before(point, from.epoch).is_some()) {
+            return None;
+        }
         further.map(|further| ExactPoint { point, further })
     }
 

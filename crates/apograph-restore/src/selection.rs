@@ -1,6 +1,8 @@
 //! Which groups of a log are part of a target's state.
 
-use apograph_format::{Epoch, LogPosition, LogSequence, Lsn, Point, RangeSet, UnixMillis};
+use apograph_format::{
+    Epoch, LogPosition, LogSequence, Lsn, Point, RangeSet, Timeline, UnixMillis,
+};
 use apograph_io::Result;
 use apograph_manifest::Cut;
 use apograph_wal::{Group, GroupHead, LogPart, PlacedEvent, Placement, Run, Runs};
@@ -18,8 +20,9 @@ pub(crate) struct Selection {
     /// Markers since the last group: they are part of the log where it goes on after them.
     markers: Runs,
     pub(crate) commits: u64,
-    /// The epochs of the target's timeline.
-    pub(crate) epochs: RangeSet,
+    /// The last timeline that a group of the state is in, and its epochs.
+    timeline: Timeline,
+    epochs: RangeSet,
     /// What was reached with the groups that are part of the state.
     pub(crate) last: Option<Last>,
     /// Whether the records of a group in it are encrypted.
@@ -54,6 +57,7 @@ impl Selection {
             runs: Runs::default(),
             markers: Runs::default(),
             commits: 0,
+            timeline: Timeline::default(),
             epochs: RangeSet::new(),
             last: None,
             is_encrypted: false,
@@ -163,9 +167,11 @@ impl Selection {
             Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
         };
         if kept {
-            if let Cut::At { point, .. } = self.cut {
-                self.note(Point::new(point.timeline, epoch));
-            }
+            let timeline = match self.cut {
+                Cut::At { point, .. } => point.timeline,
+                _ => self.timeline,
+            };
+            self.note(Point::new(timeline, epoch));
             if let Some(last) = self.last.as_mut().filter(|last| last.point.epoch < epoch) {
                 (last.point.epoch, last.further) = (epoch, Some(0));
             }
@@ -174,9 +180,21 @@ impl Selection {
     }
 
     fn note(&mut self, point: Point) {
-        if matches!(self.cut, Cut::At { point: target, .. } if target.timeline == point.timeline) {
+        if point.timeline > self.timeline {
+            (self.timeline, self.epochs) = (point.timeline, RangeSet::new());
+        }
+        if point.timeline == self.timeline {
             self.epochs.insert(point.epoch.get());
         }
+    }
+
+    /// The first epochs after one, up to a point, of which no group was seen.
+    pub(crate) fn missing_before(&self, point: Point, after: Epoch) -> Option<(u64, u64)> {
+        let (from, to) = (after.get().saturating_add(1), point.epoch.get());
+        let none = RangeSet::new();
+        let is_last = self.timeline == point.timeline;
+        let seen = if is_last { &self.epochs } else { &none };
+        seen.missing_in(from, to).next()
     }
 
     fn is_at_or_before(&self, placement: &Placement) -> bool {

@@ -30,6 +30,10 @@ pub struct Report {
     pub woken: u64,
     /// How many old chains were removed from vaults.
     pub pruned: u64,
+    /// How many states were found again by the name that they had as the latest.
+    pub named: u64,
+    /// How many of those names were refused.
+    pub unnamed: u64,
     /// Why full backups were no increments, each the first time.
     pub reasons: BTreeMap<String, u64>,
     /// What is wrong.
@@ -92,6 +96,8 @@ impl Report {
         self.killed += other.killed;
         self.woken += other.woken;
         self.pruned += other.pruned;
+        self.named += other.named;
+        self.unnamed += other.unnamed;
         for (code, count) in other.refused {
             *self.refused.entry(code).or_default() += count;
         }
@@ -113,7 +119,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} backups, {} fulls, {} increments, {} up to date, {refused} refused, {} wrong, \
-             {} silent, {} lost, {} merged, {} deleted, {} killed, {} woken, {} pruned",
+             {} silent, {} lost, {} merged, {} deleted, {} killed, {} woken, {} pruned, {} named, {} names refused",
             self.backups,
             self.fulls,
             self.increments,
@@ -126,6 +132,8 @@ impl fmt::Display for Report {
             self.killed,
             self.woken,
             self.pruned,
+            self.named,
+            self.unnamed,
         )
     }
 }

@@ -170,9 +170,7 @@ fn the_state_before_a_graph_was_dropped_is_found(generation: EngineGeneration) {
     let log = apograph(["log", text(&repository), "--kind", "drop_named_graph"]).ok();
     let log = match generation {
         EngineGeneration::One => log,
-        EngineGeneration::Two => {
-            apograph(["log", text(&repository), "--kind", "drop_graph"]).ok()
-        }
+        EngineGeneration::Two => apograph(["log", text(&repository), "--kind", "drop_graph"]).ok(),
     };
     let dropped = log["commits"][0]["point"].as_str().unwrap();
     let output = named.path("before.grafeo");
@@ -185,7 +183,11 @@ fn the_state_before_a_graph_was_dropped_is_found(generation: EngineGeneration) {
     let restored = restore(&repository, &output, &["--epoch", bare]).ok();
     assert_eq!(restored["point"].as_str(), Some(dropped));
     let missing = format!("{bare}+99");
-    let outcome = restore(&repository, &named.path("no.grafeo"), &["--epoch", &missing]);
+    let outcome = restore(
+        &repository,
+        &named.path("no.grafeo"),
+        &["--epoch", &missing],
+    );
     assert_eq!((outcome.code(), outcome.exit), ("target-not-covered", 5));
     assert_eq!(outcome.json["nearest"]["below"].as_str(), Some(dropped));
 }

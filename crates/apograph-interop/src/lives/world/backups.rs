@@ -16,6 +16,9 @@ use crate::lives::report::FindingKind;
 /// So many points of a repository are restored at most, spread over all of them.
 const MOST_POINTS: usize = 40;
 
+/// So many names of states are looked up at most.
+const MOST_NAMES: usize = 12;
+
 const OTHER_NAMES: &str = "names, and no log is beside this one";
 
 /// What a crash cut from the log may still be shown by the engine.
@@ -126,6 +129,7 @@ impl World {
                 ),
             }
         }
+        self.judge_names(repository);
         for (timeline, points) in timelines {
             let comparison = self.stored(repository).comparison;
             if let Some(detail) = self.disagreement(&points, comparison) {
@@ -155,9 +159,11 @@ impl World {
             comparison = Comparison::WithoutEmbeddings;
             self.stored(repository).comparison = comparison;
         }
-        match self.restored(&place, &["--latest"]) {
-            Ok(content) if comparison.is_same(&content, &truth.content) => {}
-            Ok(content) => {
+        match self.restored_and_named(&place, &["--latest"]) {
+            Ok((content, name)) if comparison.is_same(&content, &truth.content) => {
+                self.remember(repository, name, content);
+            }
+            Ok((content, _)) => {
                 let detail = format!(
                     "{} ({}): {} is there, and not {}",
                     outcome.word(),
@@ -173,6 +179,42 @@ impl World {
             }
         }
         self.judge_offer(repository, &place, is_mixed);
+    }
+
+    /// Remembers a state by the name that it keeps.
+    fn remember(&mut self, repository: &str, name: Option<String>, content: Value) {
+        let Some(name) = name else {
+            return;
+        };
+        let stored = self.stored(repository);
+        let comparison = stored.comparison;
+        let known = stored.named.insert(name.clone(), content);
+        let is_same = |known: &Value| comparison.is_same(known, &stored.named[&name]);
+        if known.as_ref().is_some_and(|known| !is_same(known)) {
+            let detail = format!("{repository}, {name}: the name of two states");
+            self.find(FindingKind::Wrong, detail);
+        }
+    }
+
+    /// A name finds the state that it was given to, or is refused.
+    fn judge_names(&mut self, repository: &str) {
+        let place = self.repository(repository);
+        let (named, comparison) = {
+            let stored = self.stored(repository);
+            (stored.named.clone(), stored.comparison)
+        };
+        let step = named.len().div_ceil(MOST_NAMES).max(1);
+        for (name, state) in named.iter().step_by(step) {
+            match self.restored(&place, &["--epoch", name]) {
+                Ok(content) if comparison.is_same(&content, state) => self.report.named += 1,
+                Ok(content) => {
+                    let detail =
+                        format!("{repository}, {name}: {content} is there, and not {state}");
+                    self.find(FindingKind::Wrong, detail);
+                }
+                Err(_) => self.report.unnamed += 1,
+            }
+        }
     }
 
     /// What could be restored still can.
@@ -215,6 +257,16 @@ impl World {
 
     /// The content of what a restore gives.
     pub(super) fn restored(&mut self, place: &Path, target: &[&str]) -> Result<Value, String> {
+        let restored = self.restored_and_named(place, target);
+        restored.map(|(content, _)| content)
+    }
+
+    /// The same, with the name that the state keeps.
+    fn restored_and_named(
+        &mut self,
+        place: &Path,
+        target: &[&str],
+    ) -> Result<(Value, Option<String>), String> {
         let mut output = self.next_copy("restored");
         // What is a folder comes back as one or as a file.
         if !(self.has_folders() && self.copies.is_multiple_of(2)) {
@@ -226,8 +278,10 @@ impl World {
         }
         let dump = self.dump(&output);
         disk::remove_database(&output);
+        let name = outcome.json["point"].as_str();
+        let name = name.filter(|name| name.contains('+')).map(str::to_owned);
         match dump {
-            Ok(dump) => Ok(dump.content),
+            Ok(dump) => Ok((dump.content, name)),
             Err(error) => Err(format!("the engine does not open it: {error}")),
         }
     }
