@@ -345,8 +345,8 @@ impl From<ChainError> for Failure {
         let mut failure = Self::new(error.code(), WithCauses(&error).to_string());
         match error {
             ChainError::NotCovered { nearest, .. } => {
-                failure.hint = Some(advice(nearest));
-                failure.nearest = Some(Box::new(nearest));
+                failure.hint = Some(advice(&nearest));
+                failure.nearest = Some(nearest);
             }
             ChainError::TimeNotCovered {
                 from,
@@ -355,14 +355,14 @@ impl From<ChainError> for Failure {
                 ..
             } => {
                 failure.hint = Some(instants(from, until));
-                failure.nearest = Some(Box::new(nearest));
+                failure.nearest = Some(nearest);
             }
             ChainError::Unreachable { nearest, cause, .. } => {
                 // With its key, more can be reached than is.
                 if failure.code != Code::IdentityMissing {
-                    failure.hint = Some(advice(nearest));
+                    failure.hint = Some(advice(&nearest));
                 }
-                failure.nearest = Some(Box::new(nearest));
+                failure.nearest = Some(nearest);
                 failure.file = cause.file().map(|file| file.as_str().into());
             }
             ChainError::NotABoundary { below, above, .. } => {
@@ -420,7 +420,7 @@ fn instants(from: Option<UnixMillis>, until: Option<UnixMillis>) -> String {
     }
 }
 
-fn advice(nearest: Nearest) -> String {
+fn advice(nearest: &Nearest) -> String {
     match (nearest.below, nearest.above) {
         (Some(below), Some(above)) => {
             format!("restore with `--epoch {below}` or `--epoch {above}`")

@@ -27,10 +27,10 @@ use std::fmt;
 
 use apograph_format::{Epoch, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis};
 
-use further::FurtherIndex;
 pub use links::log_end;
 
 use crate::entry::ChainEntry;
+use crate::further_index::FurtherIndex;
 use crate::gap::{Gap, GapCause};
 use crate::run::Run;
 use crate::unusable::Unusable;

@@ -55,11 +55,11 @@ impl FurtherCommits {
         let (Some(one), Some(other)) = (&self.0, &other.0) else {
             return true;
         };
-        let agree =
-            |((one, number), (other, known)): (&(Epoch, Option<u64>), &(Epoch, Option<u64>))| {
+        let mut pairs = one.iter().zip(other);
+        one.len() == other.len()
+            && pairs.all(|((one, number), (other, known))| {
                 one == other && (number == known || number.is_none() || known.is_none())
-            };
-        one.len() == other.len() && one.iter().zip(other).all(agree)
+            })
     }
 }
 

@@ -38,6 +38,7 @@ mod entry;
 mod error;
 mod evidence;
 mod further;
+mod further_index;
 mod gap;
 mod hole;
 mod manifest;

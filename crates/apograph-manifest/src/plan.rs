@@ -222,7 +222,7 @@ impl Chain {
     /// The error that no segment is known to have a point: one that cannot be read has it by the
     /// manifest, or none has it.
     fn not_known(&self, target: &Target, name: PointName) -> ChainError {
-        let (target, nearest) = (target.to_string(), self.nearest(name));
+        let (target, nearest) = (target.to_string(), Box::new(self.nearest(name)));
         let lost = self.entries().iter().find_map(|entry| {
             let segment = &entry.segment;
             let is_lost = entry.content.is_none() && segment.kind == SegmentKind::Incremental;
@@ -265,7 +265,7 @@ impl Chain {
         if self.entry_with(point).is_some_and(is_sealed) {
             return self.encrypted(target);
         }
-        let nearest = self.nearest(point.into());
+        let nearest = Box::new(self.nearest(point.into()));
         let target = target.to_string();
         let cause = self
             .entry_with(point)
@@ -322,10 +322,10 @@ impl Chain {
         let nearest = self.nearest(last.point.into());
         ChainError::NotCovered {
             target: target.to_string(),
-            nearest: Nearest {
+            nearest: Box::new(Nearest {
                 below: Some(last.into()).filter(|_| self.is_restorable(last.point)),
                 ..nearest
-            },
+            }),
         }
     }
 
@@ -450,7 +450,7 @@ impl Chain {
     fn out_of_reach(&self, target: &Target, cause: Option<GapCause>) -> ChainError {
         let last = self.restorable().last().copied();
         let below = last.map(|range| self.name_of(Point::new(range.timeline, range.to)));
-        let nearest = Nearest { below, above: None };
+        let nearest = Box::new(Nearest { below, above: None });
         let target = target.to_string();
         match cause {
             Some(cause) => ChainError::Unreachable {

@@ -369,7 +369,7 @@ impl<'a> Maker<'a> {
                     last: Epoch::new(last),
                     is_out_of_order: false,
                 };
-                let nearest = self.repository.chain().nearest(target.into());
+                let nearest = Box::new(self.repository.chain().nearest(target.into()));
                 let (target, cause) = (format!("epoch {target}"), Box::new(cause));
                 Err(ChainError::Unreachable {
                     target,

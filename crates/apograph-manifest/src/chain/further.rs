@@ -1,74 +1,15 @@
-//! How many further commits each epoch of a chain has, and the names that follow from it.
+//! The names of states that they keep.
 
-use std::collections::BTreeMap;
-
-use apograph_format::{Epoch, ExactPoint, Point, PointName, Timeline};
+use apograph_format::{ExactPoint, Point, PointName};
 
 use super::Chain;
-use crate::content::{FullContent, SegmentContent, TimelineSpan};
+use crate::content::FullContent;
 use crate::entry::{ChainEntry, end_of};
-
-/// The further commits of a chain, by the points that have some.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FurtherIndex {
-    /// The number of the last one.
-    last: BTreeMap<Point, Option<u64>>,
-    /// Up to which epoch of a timeline some segment does not say.
-    untold: BTreeMap<Timeline, Epoch>,
-}
-
-impl FurtherIndex {
-    pub(super) fn of(entries: &[ChainEntry]) -> Self {
-        let mut index = Self::default();
-        let mut is_front = true;
-        for entry in entries {
-            match &entry.content {
-                Some(SegmentContent::Full(full)) => {
-                    // What was captured before it counts on, where it is there.
-                    is_front = !full.continues || is_front || entry.hole.is_some();
-                    if is_front && full.further != Some(0) {
-                        index.last.insert(full.base, full.further);
-                    }
-                }
-                Some(SegmentContent::Increment(increment)) => {
-                    // What repeats the log before may have more of it than was captured there.
-                    let adds = !increment.repeats || is_front;
-                    for span in &increment.stretches {
-                        index.add(span, adds);
-                    }
-                    is_front = false;
-                }
-                None => is_front = false,
-            }
-        }
-        index
-    }
-
-    fn add(&mut self, span: &TimelineSpan, adds: bool) {
-        if span.further.is_unknown() {
-            let last = span.epochs.last().map_or(span.base, Epoch::new);
-            let untold = self.untold.entry(span.timeline).or_default();
-            *untold = last.max(*untold);
-        }
-        for (epoch, number) in span.further.last_numbers() {
-            let point = Point::new(span.timeline, *epoch);
-            let known = self.last.get(&point).copied();
-            let last = known
-                .filter(|_| !adds)
-                .map_or(*number, |known| known.max(*number));
-            self.last.insert(point, last);
-        }
-    }
-}
 
 impl Chain {
     /// How many further commits of its epoch the chain has at a point; `None` where it is not known.
     pub fn further_of(&self, point: Point) -> Option<u64> {
-        let untold = self.further.untold.get(&point.timeline);
-        if untold.is_some_and(|untold| point.epoch <= *untold) {
-            return None;
-        }
-        self.further.last.get(&point).copied().unwrap_or(Some(0))
+        self.further.last_of(point)
     }
 
     /// The name of a point under which the same state is found after later backups: with the number

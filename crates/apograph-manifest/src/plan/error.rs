@@ -26,7 +26,7 @@ pub enum ChainError {
         /// What was asked for.
         target: String,
         /// What there is around it.
-        nearest: Nearest,
+        nearest: Box<Nearest>,
     },
     /// An instant lies before the first state, or after the last capture: what was committed by
     /// then is not known.
@@ -39,7 +39,7 @@ pub enum ChainError {
         /// Until when.
         until: Option<UnixMillis>,
         /// What there is around it.
-        nearest: Nearest,
+        nearest: Box<Nearest>,
     },
     /// The target was captured, and the way to it is broken.
     #[error("{target} cannot be reached")]
@@ -50,7 +50,7 @@ pub enum ChainError {
         #[source]
         cause: Box<GapCause>,
         /// What there is around it.
-        nearest: Nearest,
+        nearest: Box<Nearest>,
     },
     /// No commit ends at the position.
     #[error("LSN {lsn} is not where a commit ends")]

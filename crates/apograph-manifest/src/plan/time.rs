@@ -41,7 +41,7 @@ impl Chain {
             target: target.to_string(),
             from,
             until: self.covered_until(),
-            nearest: Nearest { below: None, above },
+            nearest: Nearest { below: None, above }.into(),
         }
     }
 
@@ -57,7 +57,7 @@ impl Chain {
             target: target.to_string(),
             from: None,
             until,
-            nearest: Nearest { below, above: None },
+            nearest: Nearest { below, above: None }.into(),
         })
     }
 
@@ -169,10 +169,10 @@ impl Chain {
         let mut below = before.iter().rev().filter_map(ChainEntry::last_point);
         let mut above = after.iter().filter_map(ChainEntry::first_point);
         let name = |point: Option<Point>| point.map(|point| self.name_of(point));
-        let nearest = Nearest {
+        let nearest = Box::new(Nearest {
             below: name(below.find(is_offered)),
             above: name(above.find(is_offered)),
-        };
+        });
         let target = target.to_string();
         match self.obstacle_before(lost) {
             Some(cause) => ChainError::Unreachable {

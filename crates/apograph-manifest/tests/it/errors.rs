@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use apograph_format::{Code, Detail, FormatError};
 use apograph_io::IoError;
 use apograph_manifest::{
-    ChainError, Cursor, FileName, GapCause, Manifest, ManifestError, Nearest, Notes, Unusable,
+    ChainError, Cursor, FileName, GapCause, Manifest, ManifestError, Notes, Unusable,
     UnusableSegment,
 };
 use apograph_testing::errors::told;
@@ -88,7 +88,7 @@ fn why_a_segment_cannot_be_used_is_told_with_its_place_and_its_file() {
         let error = ChainError::Unreachable {
             target: "epoch 3".to_owned(),
             cause: Box::new(cause),
-            nearest: Nearest::default(),
+            nearest: Box::default(),
         };
         assert_eq!(error.to_string(), "epoch 3 cannot be reached");
         let words = format!("epoch 3 cannot be reached: {words}");

@@ -145,6 +145,7 @@ fn a_merged_increment_tells_what_was_told_before() {
         "F7 I8 I10 I9 I11 I12",
         "F3 I4-6 I7 I2:1-2 I2:3-4 I2:5",
         "F3! I4-6 I7 I8 F8 I9 I10 I11",
+        "F7 I8^1 I*8^3 I9 I*9^1 I*9^4 I10 I11",
     ] {
         let before = chain::words::chain(text);
         let groups = merges(before.entries(), UnixMillis::new(DAY_MS));
@@ -166,6 +167,13 @@ fn a_merged_increment_tells_what_was_told_before() {
                 let point = apograph_format::Point::new(range.timeline, Epoch::new(epoch));
                 let target = Target::Point(point.into());
                 assert!(after.plan(&target).is_ok(), "{text}: {point}");
+                assert_eq!(after.further_of(point), before.further_of(point), "{text}");
+                for further in 0..6 {
+                    let exact = apograph_format::ExactPoint { point, further };
+                    let target = Target::Point(exact.into());
+                    let found = answer(&after, &target);
+                    assert_eq!(found, answer(&before, &target), "{text}: {exact}");
+                }
             }
         }
     }

@@ -13,10 +13,10 @@ use apograph_format::{
 };
 use apograph_io::{Folder, Mode, RealDisk};
 use apograph_manifest::{
-    Capture, DrillNote, FileStamp, FoundDamage, FullContent, FullOf, ImageIdentity, ImageOf,
-    IncrementContent, IncrementOf, Level, Manifest, Notes, Pin, PinName, PinnedState, RecordRef,
-    RepositoryId, Segment, SegmentContent, SegmentRecord, TimelineSpan, Unknown, Verification,
-    write_manifest, write_notes, write_records,
+    Capture, DrillNote, FileStamp, FoundDamage, FullContent, FullOf, FurtherCommits, ImageIdentity,
+    ImageOf, IncrementContent, IncrementOf, Level, Manifest, Notes, Pin, PinName, PinnedPoint,
+    PinnedState, RecordRef, RepositoryId, Segment, SegmentContent, SegmentRecord, TimelineSpan,
+    Unknown, Verification, write_manifest, write_notes, write_records,
 };
 
 const MINUTE_MS: u64 = 60_000;
@@ -161,6 +161,7 @@ impl Invented {
                 of: ImageOf::One,
             },
             base: Point::new(self.timeline, Epoch::new(self.epoch)),
+            further: Some(0),
             continues: self.base.is_some(),
             of: FullOf::One { log_start: None },
         };
@@ -189,6 +190,7 @@ impl Invented {
             base: Epoch::new(1),
             opens: false,
             epochs,
+            further: FurtherCommits::NONE,
             transactions: RangeSet::new(),
         };
         let content = IncrementContent {
@@ -211,7 +213,11 @@ impl Invented {
         let at = UnixMillis::new(self.at);
         let pin = |name: &str, epoch: u64| Pin {
             name: PinName::try_from(name.to_owned()).expect("a name"),
-            state: PinnedState::Point(Point::new(Timeline::FIRST, Epoch::new(epoch))),
+            state: PinnedState::Point(PinnedPoint {
+                timeline: Timeline::FIRST,
+                epoch: Epoch::new(epoch),
+                further: None,
+            }),
             at,
         };
         Notes {

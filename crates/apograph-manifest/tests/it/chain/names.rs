@@ -1,6 +1,6 @@
 //! How points are named, and which are the nearest.
 
-use apograph_format::PointName;
+use apograph_format::{ExactPoint, PointName};
 use apograph_manifest::{ChainError, GapCause, Target};
 use apograph_testing::errors::told;
 
@@ -89,5 +89,75 @@ fn a_point_is_named_with_its_timeline_where_another_has_its_epoch() {
             expected,
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_further_commit_is_found_where_the_records_have_it() {
+    // Chain, target, and the plan: the full backup and its increments, or the code of an error.
+    let rows = [
+        ("F7 I8^2 I9", "8+0", "0+1"),
+        ("F7 I8^2 I9", "8+2", "0+1"),
+        ("F7 I8^2 I9", "8+3", "target-not-covered"),
+        ("F7 I8^1 I*8^3 I9", "8+1", "0+1"),
+        ("F7 I8^1 I*8^3 I9", "8+2", "0+1,2"),
+        ("F7 I8^1 I*8^3 I9", "8", "0+1,2,3"),
+        ("F7 I8^1 I*8^3 I9", "9+0", "0+1,2,3"),
+        ("F7 I7^1 I8", "7+0", "0+1"),
+        ("F7 I7^1 I8", "7+1", "0+1"),
+        // What an image holds of its epoch it cannot leave out.
+        ("F7 I8^2 F8^1+ I8^2rp I9", "8+0", "0+1"),
+        ("F7 I8^2 F8^1+ I8^2rp I9", "8+1", "2+3"),
+        ("F7 I8^2 F8^-+ I8^-rp I9", "8+1", "0+1"),
+        ("F8^-+ I8^-rp I9", "8+0", "target-not-covered"),
+        ("F8^-+ I8^-rp I9", "8", "0+1,2"),
+        ("F8^-+ I8^-rp I9", "9+0", "0+1,2"),
+        ("F8^2+ I8^3rp I9", "8+1", "target-not-covered"),
+        ("F8^2+ I8^3rp I9", "8+3", "0+1"),
+        // Nor an increment that it needs to be a state.
+        ("F7 I8c I9^1", "8+0", "0+1"),
+        ("F7 I8^2c I9^1", "8+1", "target-not-covered"),
+        ("F7 I8^2c I9^1", "8+2", "0+1"),
+        ("F7 I8^2c I9^1", "9+0", "0+1,2"),
+    ];
+    for (text, name, expected) in rows {
+        let found = match chain(text).plan(&Target::Point(name.parse().unwrap())) {
+            Ok(plan) => {
+                let increments: Vec<_> = plan.increments.iter().map(usize::to_string).collect();
+                format!("{}+{}", plan.full, increments.join(","))
+            }
+            Err(error) => error.code().to_string(),
+        };
+        assert_eq!(found, expected, "{text}: {name}");
+    }
+}
+
+#[test]
+fn a_name_lasts_where_nothing_more_comes() {
+    let rows = [
+        ("F7 I8^2 I9", "1:8", "1:8"),
+        ("F7 I8^2 I9", "1:9", "1:9+0"),
+        ("F7 I8 I9 I*9^3", "1:9", "1:9+3"),
+        ("F7 I8 I9^-", "1:9", "1:9"),
+        ("F7 I8 I9 F2:4", "1:9", "1:9"),
+        ("F7 I8 I9 F2:4^0", "2:4", "2:4+0"),
+    ];
+    for (text, name, expected) in rows {
+        let found = chain(text).lasting_name(point(name));
+        assert_eq!(found.to_string(), expected, "{text}: {name}");
+    }
+    let exact = |name, further| ExactPoint {
+        point: point(name),
+        further,
+    };
+    let chain = chain("F7 I8^2 I9 I10");
+    for (name, further, expected) in [
+        ("1:8", 0, "1:8+0"),
+        ("1:8", 2, "1:8+2"),
+        ("1:9", 0, "1:9"),
+        ("1:10", 0, "1:10+0"),
+    ] {
+        let found = chain.commit_name(exact(name, further));
+        assert_eq!(found.to_string(), expected, "{name}");
     }
 }

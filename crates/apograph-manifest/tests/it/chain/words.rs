@@ -17,7 +17,8 @@ use apograph_manifest::{
 /// `r` for one that repeats, `c` for one that catches up, `p` for one that says that the log goes
 /// on, and whose place in it is known, `!` for a missing file, `?` for a damaged one, `v` for one
 /// of an unknown version, `x` for a missing one without a record, after which timelines are not
-/// counted, `u` for one whose own timeline is not. `-` leaves a number out.
+/// counted, `u` for one whose own timeline is not. `-` leaves a number out. `I8^2` has two further
+/// commits of epoch 8, `I*8^2` those alone, and `F8^2` holds them; of `^-` that is not known.
 pub(crate) fn chain(text: &str) -> Chain {
     let mut entries: Vec<ChainEntry> = Vec::new();
     for (index, word) in (0..).zip(text.split(' ')) {
@@ -30,8 +31,12 @@ pub(crate) fn chain(text: &str) -> Chain {
             .last()
             .map_or(Epoch::new(0), |last| last.segment.end_epoch);
         let (kind, content, end) = if kind == 'F' {
+            let (body, further) = further(body);
             let base = point(body);
-            let full = full(base, flags.contains('+'));
+            let full = FullContent {
+                further,
+                ..full(base, flags.contains('+'))
+            };
             (SegmentKind::Full, SegmentContent::from(full), base.epoch)
         } else {
             let words = body.split(',').filter(|word| !word.is_empty());
@@ -93,7 +98,16 @@ pub(super) fn point(text: &str) -> Point {
     Point::new(timeline.parse().unwrap(), epoch.parse().unwrap())
 }
 
+/// A word, and the number of further commits behind it.
+fn further(text: &str) -> (&str, Option<u64>) {
+    let (word, number) = text.split_once('^').unwrap_or((text, "0"));
+    (word, number.parse().ok())
+}
+
 fn span(text: &str) -> TimelineSpan {
+    let (text, number) = further(text);
+    let has_own = !text.starts_with('*');
+    let text = text.trim_start_matches('*');
     let (timeline, epochs) = text.split_once(':').unwrap_or(("1", text));
     let (first, last) = epochs.split_once('-').unwrap_or((epochs, epochs));
     let epochs = RangeSet::from(vec![(first.parse().unwrap(), last.parse().unwrap())]);
@@ -105,12 +119,17 @@ fn span(text: &str) -> TimelineSpan {
         first.parse::<u64>().unwrap() - 1
     };
     let transactions = RangeSet::new();
+    let mut further = FurtherCommits::NONE;
+    if number != Some(0) {
+        further.add(Epoch::new(epochs.last().expect("an epoch")), number);
+    }
+    let epochs = if has_own { epochs } else { RangeSet::new() };
     TimelineSpan {
         timeline,
         base: Epoch::new(base),
         opens,
         epochs,
-        further: FurtherCommits::NONE,
+        further,
         transactions,
     }
 }
