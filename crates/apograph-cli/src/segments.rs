@@ -99,16 +99,17 @@ pub(crate) fn restorable(chain: &Chain) -> String {
             format!("{from} to {to}")
         }
     };
-    let ranges = chain.restorable().iter().map(name).collect();
-    either(ranges, &chain.restorable_lsns())
+    let ranges: Vec<String> = chain.restorable().iter().map(name).collect();
+    either(&ranges, &chain.restorable_lsns())
 }
 
 /// The same of the points and the positions that can be restored.
 pub(crate) fn restorable_in(points: &[PointRange], lsns: &[LsnRange]) -> String {
-    either(points.iter().map(PointRange::to_string).collect(), lsns)
+    let ranges: Vec<String> = points.iter().map(PointRange::to_string).collect();
+    either(&ranges, lsns)
 }
 
-fn either(ranges: Vec<String>, lsns: &[LsnRange]) -> String {
+fn either(ranges: &[String], lsns: &[LsnRange]) -> String {
     let positions = |range: &LsnRange| format!("LSN {} to {}", range.from, range.to);
     if !ranges.is_empty() {
         ranges.join(", ")
