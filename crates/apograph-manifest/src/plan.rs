@@ -416,6 +416,7 @@ impl Chain {
             let mut numbers = span.further.last_numbers().iter();
             let last = numbers.find(|(epoch, _)| *epoch == point.epoch);
             let last = last.and_then(|(_, number)| *number);
+            let last = last.or(span.epochs.contains(point.epoch.get()).then_some(0));
             span.timeline == point.timeline && further.is_some_and(|it| last >= Some(it))
         };
         for &index in increments {
