@@ -93,7 +93,7 @@ impl CommitQuery<'_> {
 /// What was found in the log of a repository.
 pub enum Found<'a, 'r> {
     /// A commit, and its records.
-    Commit(Commit, FoundRecords<'a, 'r>),
+    Commit(Box<Commit>, FoundRecords<'a, 'r>),
     /// An increment that cannot be used, in the place of its commits.
     Unusable(UnusableSegment),
 }
@@ -164,7 +164,7 @@ pub fn commits<E: From<RestoreError>>(
     };
     search(repository, &query, context, |found| {
         visit(match found {
-            Found::Commit(commit, _) => Logged::Commit(commit),
+            Found::Commit(commit, _) => Logged::Commit(*commit),
             Found::Unusable(segment) => Logged::Unusable(segment),
         })
     })
@@ -209,7 +209,7 @@ pub fn search<E: From<RestoreError>>(
                     return Ok(());
                 }
                 left -= 1;
-                visit(Found::Commit(commit, records))
+                visit(Found::Commit(Box::new(commit), records))
             })?;
             if let Some(reason) = reason {
                 visit(Found::Unusable(segment.unusable(reason)))?;
@@ -223,7 +223,7 @@ pub fn search<E: From<RestoreError>>(
         let segment = OneSegment::of(entries, index);
         let reason = segment.read_back(step, query, left, |commit, records| {
             left -= 1;
-            visit(Found::Commit(commit, records))
+            visit(Found::Commit(Box::new(commit), records))
         });
         if let Some(reason) = reason? {
             visit(Found::Unusable(segment.unusable(reason)))?;
