@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod diff;
 mod follow;
 mod prune;
 mod records;
@@ -18,6 +19,7 @@ use apograph_repository::{Location, Repository};
 use apograph_restore::Level;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::diff::DiffOf;
 pub(crate) use self::follow::{CheckConfig, FollowOf};
 pub(crate) use self::prune::{PinOf, PruneOf};
 pub(crate) use self::records::RecordArgs;
@@ -66,6 +68,7 @@ pub(crate) enum Command {
     Status(StatusOf),
     Drill(DrillOf),
     Log(Log),
+    Diff(DiffOf),
     Report(ReportOf),
     Copy(Copy),
     Compact(Compact),
@@ -103,6 +106,7 @@ impl Command {
             | Self::Rebuild(_) => true,
             Self::List(_)
             | Self::Log(_)
+            | Self::Diff(_)
             | Self::Inspect(_)
             | Self::Status(_)
             | Self::CheckConfig(_)
@@ -137,6 +141,7 @@ impl Command {
             Self::List(words) => &[&words.repo],
             Self::Verify(words) => &[&words.repo],
             Self::Log(words) => &[&words.repo],
+            Self::Diff(words) => &[&words.repo],
             Self::Rebuild(words) => &[&words.repo],
             Self::Status(words) => return words.repo.iter().cloned().collect(),
             Self::Drill(words) => &[&words.repo],
@@ -168,6 +173,7 @@ impl Command {
             Self::Verify(words) => Some(&words.limits),
             Self::Rebuild(words) => Some(&words.limits),
             Self::Drill(words) => Some(&words.limits),
+            Self::Diff(words) => Some(&words.limits),
             _ => None,
         }
     }

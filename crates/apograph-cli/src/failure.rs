@@ -365,6 +365,10 @@ impl From<ChainError> for Failure {
                 failure.nearest = Some(nearest);
                 failure.file = cause.file().map(|file| file.as_str().into());
             }
+            ChainError::NotConnected { .. } => {
+                failure.hint =
+                    Some("`apograph list REPO` shows which states the log connects".to_owned());
+            }
             ChainError::NotABoundary { below, above, .. } => {
                 let names = [below, above].into_iter().flatten();
                 let names: Vec<String> = names.map(|lsn| lsn.to_string()).collect();

@@ -10,6 +10,7 @@ mod check_config;
 mod compact;
 mod configuration;
 mod copy;
+mod diff;
 mod display;
 mod drill;
 mod failure;
@@ -165,6 +166,7 @@ fn carry_out(
         Command::List(words) => list::run(session, words),
         Command::Verify(words) => verify::run(session, words),
         Command::Log(words) => log::run(session, words),
+        Command::Diff(words) => diff::run(session, words),
         Command::Inspect(words) => inspect::run(session, words),
         Command::Rebuild(words) => rebuild::run(session, words),
         Command::Status(words) => status::run(session, words),

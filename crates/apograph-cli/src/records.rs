@@ -179,12 +179,16 @@ pub(crate) fn line(seen: &SeenRecord<'_>) -> String {
         .to_owned()
 }
 
+/// A value on a line.
+pub(crate) fn value_text(value: &PropertyValue<'_>) -> String {
+    cut(&values::text(value))
+}
+
 fn said(change: &GraphChange<'_>) -> String {
-    let cut = |text: String| cut(&text, SHOWN_CHARACTERS);
     let list = |properties: &[(&str, PropertyValue<'_>)]| {
         let properties = properties.iter();
         let shown: Vec<_> = properties
-            .map(|(key, value)| format!(" {key} = {}", cut(values::text(value))))
+            .map(|(key, value)| format!(" {key} = {}", value_text(value)))
             .collect();
         shown.join(",")
     };
@@ -210,10 +214,10 @@ fn said(change: &GraphChange<'_>) -> String {
         GraphOperation::DeleteNode { id } => id.to_string(),
         GraphOperation::DeleteEdge { id } => id.to_string(),
         GraphOperation::SetNodeProperty { id, key, value } => {
-            format!("{id} {key} = {}", cut(values::text(value)))
+            format!("{id} {key} = {}", value_text(value))
         }
         GraphOperation::SetEdgeProperty { id, key, value } => {
-            format!("{id} {key} = {}", cut(values::text(value)))
+            format!("{id} {key} = {}", value_text(value))
         }
         GraphOperation::RemoveNodeProperty { id, key } => format!("{id} {key}"),
         GraphOperation::RemoveEdgeProperty { id, key } => format!("{id} {key}"),
@@ -224,7 +228,7 @@ fn said(change: &GraphChange<'_>) -> String {
         | GraphOperation::CreateRdfGraph { name } => (*name).to_owned(),
         GraphOperation::SwitchGraph { name } => name.unwrap_or("(default)").to_owned(),
         GraphOperation::InsertTriple(triple) | GraphOperation::DeleteTriple(triple) => {
-            cut(triple.to_string())
+            cut(&triple.to_string())
         }
         GraphOperation::DropRdfGraph { graphs } | GraphOperation::ClearRdfGraph { graphs } => {
             rdf_graphs(*graphs)
@@ -236,13 +240,13 @@ fn said(change: &GraphChange<'_>) -> String {
             format!("{source} to {target}")
         }
         GraphOperation::Unknown { payload, .. } => format!("{} bytes", payload.len()),
-        operation => cut(definition(operation)),
+        operation => cut(&definition(operation)),
     }
 }
 
 /// The front of a text, where it is long.
-fn cut(text: &str, characters: usize) -> String {
-    match text.char_indices().nth(characters) {
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

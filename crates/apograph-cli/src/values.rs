@@ -138,19 +138,36 @@ fn offset_text(seconds: i32) -> String {
     }
 }
 
-/// As ISO 8601 writes it, with nanoseconds as a fraction of the seconds.
+/// As ISO 8601 writes it, each part with its own sign.
 fn duration(months: i64, days: i64, nanos: i64) -> String {
-    let mut text = format!("P{months}M{days}DT");
+    const NANOS: u64 = 1_000_000_000;
+    let mut text = "P".to_owned();
+    let mut put = |number: i64, unit: char| {
+        if number != 0 {
+            let _ = write!(text, "{number}{unit}");
+        }
+    };
+    put(months / 12, 'Y');
+    put(months % 12, 'M');
+    put(days, 'D');
     let sign = if nanos < 0 { "-" } else { "" };
-    let (seconds, rest) = (
-        nanos.unsigned_abs() / 1_000_000_000,
-        nanos.unsigned_abs() % 1_000_000_000,
-    );
-    let _ = write!(text, "{sign}{seconds}");
-    if rest != 0 {
-        let _ = write!(text, "{}", format!(".{rest:09}").trim_end_matches('0'));
+    let (seconds, rest) = (nanos.unsigned_abs() / NANOS, nanos.unsigned_abs() % NANOS);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if nanos != 0 || text == "P" {
+        text.push('T');
     }
-    text.push('S');
+    for (number, unit) in [(hours, 'H'), (minutes, 'M')] {
+        if number != 0 {
+            let _ = write!(text, "{sign}{number}{unit}");
+        }
+    }
+    if seconds != 0 || rest != 0 || text.ends_with('T') {
+        let fraction = match rest {
+            0 => String::new(),
+            rest => format!(".{rest:09}").trim_end_matches('0').to_owned(),
+        };
+        let _ = write!(text, "{sign}{seconds}{fraction}S");
+    }
     text
 }
 
@@ -195,7 +212,7 @@ mod tests {
 
     #[test]
     fn values_are_written_as_people_read_them() {
-        let rows: [(PropertyValue<'_>, &str); 12] = [
+        let rows: [(PropertyValue<'_>, &str); 13] = [
             (PropertyValue::Null, "null"),
             (PropertyValue::Int64(-7), "-7"),
             (PropertyValue::Float64(1.5), "1.5"),
@@ -227,6 +244,14 @@ mod tests {
                     offset: 3600,
                 },
                 "1970-01-01T01:00:00+01:00",
+            ),
+            (
+                PropertyValue::Duration {
+                    months: 14,
+                    days: 3,
+                    nanos: 14_706_000_000_000,
+                },
+                "P1Y2M3DT4H5M6S",
             ),
             (PropertyValue::Bytes((&[1, 255][..]).into()), "01ff"),
             (

@@ -1,5 +1,6 @@
 //! From a target to the segments that restore it, or to the reason why none do.
 
+mod between;
 mod error;
 mod lsn;
 mod time;
@@ -10,6 +11,7 @@ use apograph_format::{
     Epoch, ExactPoint, Generation, Lsn, Point, PointName, SegmentKind, Timeline, UnixMillis,
 };
 
+pub use between::Between;
 pub use error::{ChainError, Nearest};
 
 use crate::chain::{Chain, PointRange};

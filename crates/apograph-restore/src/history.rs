@@ -297,7 +297,7 @@ impl<'a> OneSegment<'a> {
                 let before = graph.clone();
                 if self.is_sought(group, placement, query, &mut reader, graph)? {
                     let mut commit = self.commit(group, placement);
-                    commit.kinds = group.kinds()?;
+                    commit.kinds = kinds_of(&mut reader, span)?;
                     let reader = &mut reader;
                     let graph = before;
                     outcome = see(
@@ -374,8 +374,7 @@ impl<'a> OneSegment<'a> {
                     if last.len() == limit {
                         last.pop_front();
                     }
-                    let mut commit = self.commit(group, placement);
-                    commit.kinds = group.kinds()?;
+                    let commit = self.commit(group, placement);
                     last.push_back((commit, GroupSpan::of(group), before));
                 }
                 Ok(())
@@ -385,8 +384,9 @@ impl<'a> OneSegment<'a> {
         if let (None, Some((file, overlap_bytes))) = (&reason, file) {
             let parts = file.parts(overlap_bytes);
             let mut reader = RecordReader::new(&parts);
-            for (commit, span, graph) in last.into_iter().rev() {
+            for (mut commit, span, graph) in last.into_iter().rev() {
                 let reader = &mut reader;
+                commit.kinds = kinds_of(reader, span).map_err(RestoreError::from)?;
                 see(
                     commit,
                     FoundRecords {
@@ -420,6 +420,20 @@ impl<'a> OneSegment<'a> {
             kinds: BTreeMap::new(),
         }
     }
+}
+
+/// How many records of each kind a commit has. The reader stands where the commit is, so that no
+/// record is read for it alone.
+fn kinds_of(
+    reader: &mut RecordReader<'_>,
+    span: GroupSpan,
+) -> apograph_io::Result<BTreeMap<Cow<'static, str>, u64>> {
+    let mut kinds = BTreeMap::new();
+    reader.for_each(span, |record| {
+        *kinds.entry(record.kind).or_insert(0) += 1;
+        Ok::<_, IoError>(())
+    })?;
+    Ok(kinds)
 }
 
 /// Why a segment cannot be used, where that is what was found.

@@ -19,8 +19,10 @@
 //! ```
 
 mod clearing;
+mod diff;
 mod error;
 mod history;
+mod net;
 mod output;
 mod pieces;
 mod restore;
@@ -47,8 +49,10 @@ pub use apograph_manifest::{Level, Target};
 pub use apograph_repository as repository;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
+pub use diff::{ChangeAt, Difference, difference, steps};
 pub use error::{RestoreError, Result};
 pub use history::{Commit, CommitQuery, Found, FoundRecords, Logged, commits, search};
+pub use net::{EdgeChanges, GraphChanges, NetChanges, NodeChanges, PropertyChange};
 pub use restore::{Options, Restored, restore};
 pub use seen::SeenRecord;
 pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_record};

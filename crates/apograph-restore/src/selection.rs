@@ -198,13 +198,18 @@ impl Selection {
     }
 
     fn is_at_or_before(&self, placement: &Placement) -> bool {
-        match self.cut {
-            Cut::At { point, further } if placement.point == point => {
-                further.is_none_or(|last| placement.further.is_some_and(|it| it <= last))
-            }
-            Cut::At { point, .. } => placement.point < point,
-            Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
+        is_by(placement, self.cut)
+    }
+}
+
+/// Whether a group is part of the state at a point; any is part of a state that ends otherwise.
+pub(crate) fn is_by(placement: &Placement, cut: Cut) -> bool {
+    match cut {
+        Cut::At { point, further } if placement.point == point => {
+            further.is_none_or(|last| placement.further.is_some_and(|it| it <= last))
         }
+        Cut::At { point, .. } => placement.point < point,
+        Cut::End | Cut::Captured(_) | Cut::Until(_) | Cut::Through(_) => true,
     }
 }
 

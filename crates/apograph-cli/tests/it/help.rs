@@ -13,7 +13,7 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "init",
     "backup",
     "follow",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 18] = [
     "status",
     "drill",
     "log",
+    "diff",
     "copy",
     "compact",
     "prune",

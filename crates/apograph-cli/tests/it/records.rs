@@ -172,3 +172,72 @@ fn what_contradicts_itself_is_refused() {
         assert!(said.join("\n").contains(expected), "{said:?}");
     }
 }
+
+fn diff(generation: &str, words: &str) -> (Option<i32>, String) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let golden = golden.join(generation);
+    let (fixture, words) = words.split_once(' ').unwrap();
+    let command = env!("CARGO_BIN_EXE_apograph");
+    let run = Command::new(command)
+        .arg("diff")
+        .arg(golden.join(fixture).join("backup"))
+        .args(words.split(' '))
+        .output()
+        .unwrap();
+    let said = [run.stdout, run.stderr].concat();
+    (run.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn two_states_are_compared_by_the_log_between_them() {
+    // What is asked for, the exit status, and what is said.
+    let rows = [
+        (
+            "02_chain40 8 12",
+            0,
+            "From 1:8 to 1:12, 4 commits:\n\
+             + node 3 :Person n = 9, name = \"p9\"\n\
+             + node 4 :Person n = 10, name = \"p10\"\n\
+             + node 5 :Person n = 11, name = \"p11\"\n\
+             + edge 1 3 -[:KNOWS]-> 4 since = 12, w = 12.5\n",
+        ),
+        ("02_chain40 8 8 --exit-code", 0, "Nothing is different.\n"),
+        ("02_chain40 12 13 --exit-code", 13, "From 1:12 to 1:13"),
+        ("02_chain40 12 --all", 0, "    1:40+0 delete_"),
+        ("02_chain40 12 8", 2, "epoch 8 lies before epoch 12"),
+        ("02_chain40 8 60", 5, "epoch 60 is not in the repository"),
+        (
+            "03_two_fulls 5",
+            5,
+            "are not connected: commits between them are in no increment",
+        ),
+        ("07_named_graphs 2", 0, "+ graph g2\n  + node 0 :G2 i = 1\n"),
+        ("07_named_graphs 2", 0, "\n- graph g0\n"),
+        ("05_schema 2 5", 0, "name: \"uniq_email\""),
+    ];
+    for (words, exit, expected) in rows {
+        for generation in GENERATIONS {
+            let (found, said) = diff(generation, words);
+            assert_eq!(found, Some(exit), "{words}: {said}");
+            assert!(said.contains(expected), "{words} in {generation}: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_difference_as_json_says_what_was_before() {
+    for generation in GENERATIONS {
+        let (_, said) = diff(generation, "02_chain40 8 40 --json");
+        let object: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(object["complete"], json!(true));
+        let counted = [&object["from"], &object["to"], &object["commits"]];
+        assert_eq!(counted, [&json!("1:8"), &json!("1:40"), &json!(32)]);
+        let (_, all) = diff(generation, "02_chain40 39 40 --all --json");
+        let all: Value = serde_json::from_str(&all).unwrap();
+        let changes = all["changes"].as_array().unwrap();
+        assert!(
+            !changes.is_empty() && changes.iter().all(|it| it["point"] == "1:40+0"),
+            "{all}"
+        );
+    }
+}

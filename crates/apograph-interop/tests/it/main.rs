@@ -18,6 +18,7 @@ mod command;
 mod continuity;
 mod crash;
 mod damaged;
+mod diff;
 mod encrypted;
 mod exact_points;
 mod field;

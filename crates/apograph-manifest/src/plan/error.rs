@@ -52,6 +52,25 @@ pub enum ChainError {
         /// What there is around it.
         nearest: Box<Nearest>,
     },
+    /// A state is named as the later one that is the earlier.
+    #[error("{to} lies before {from}")]
+    Reversed {
+        /// What is named as the earlier state.
+        from: String,
+        /// What is named as the later one.
+        to: String,
+    },
+    /// Two states can be restored, and not every commit between them was captured.
+    #[error("{from} and {to} are not connected: commits between them are in no increment")]
+    NotConnected {
+        /// The earlier state.
+        from: String,
+        /// The later state.
+        to: String,
+        /// Where the log between them breaks off.
+        #[source]
+        cause: Option<Box<GapCause>>,
+    },
     /// No commit ends at the position.
     #[error("LSN {lsn} is not where a commit ends")]
     NotABoundary {
@@ -97,9 +116,11 @@ impl ChainError {
     pub const fn code(&self) -> Code {
         match self {
             Self::NoFullBackup => Code::NoFullBackup,
-            Self::NotCovered { .. } | Self::TimeNotCovered { .. } | Self::NotABoundary { .. } => {
-                Code::TargetNotCovered
-            }
+            Self::NotCovered { .. }
+            | Self::TimeNotCovered { .. }
+            | Self::NotConnected { .. }
+            | Self::NotABoundary { .. } => Code::TargetNotCovered,
+            Self::Reversed { .. } => Code::Usage,
             Self::Encrypted { .. } => Code::Encrypted,
             Self::Unreachable { cause, .. } => cause.code(),
             Self::Ambiguous { .. } | Self::AmbiguousLsn { .. } => Code::AmbiguousTarget,
