@@ -5,6 +5,7 @@ mod follow;
 mod prune;
 mod records;
 mod report;
+mod salvage;
 mod values;
 
 use std::num::NonZero;
@@ -24,6 +25,7 @@ pub(crate) use self::follow::{CheckConfig, FollowOf};
 pub(crate) use self::prune::{PinOf, PruneOf};
 pub(crate) use self::records::RecordArgs;
 pub(crate) use self::report::ReportOf;
+pub(crate) use self::salvage::SalvageOf;
 pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
 use self::values::{Words, compress, inspected, instant, rate, repository, threads, words};
 use crate::failure::Failure;
@@ -70,6 +72,7 @@ pub(crate) enum Command {
     Log(Log),
     Diff(DiffOf),
     Report(ReportOf),
+    Salvage(SalvageOf),
     Copy(Copy),
     Compact(Compact),
     Prune(PruneOf),
@@ -103,6 +106,7 @@ impl Command {
             | Self::Verify(_)
             | Self::Drill(_)
             | Self::Report(_)
+            | Self::Salvage(_)
             | Self::Rebuild(_) => true,
             Self::List(_)
             | Self::Log(_)
@@ -137,7 +141,7 @@ impl Command {
             Self::Recipients(words) => &[&words.repo],
             Self::Backup(words) => &[&words.repo],
             Self::Follow(words) => return words.repo.iter().cloned().collect(),
-            Self::Restore(words) => &[&words.repo],
+            Self::Restore(words) => &[&words.way.repo],
             Self::List(words) => &[&words.repo],
             Self::Verify(words) => &[&words.repo],
             Self::Log(words) => &[&words.repo],
@@ -146,6 +150,7 @@ impl Command {
             Self::Status(words) => return words.repo.iter().cloned().collect(),
             Self::Drill(words) => &[&words.repo],
             Self::Report(words) => &[&words.repo],
+            Self::Salvage(words) => &[&words.way.repo],
             Self::CheckConfig(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()
@@ -174,6 +179,7 @@ impl Command {
             Self::Rebuild(words) => Some(&words.limits),
             Self::Drill(words) => Some(&words.limits),
             Self::Diff(words) => Some(&words.limits),
+            Self::Salvage(words) => Some(&words.limits),
             _ => None,
         }
     }
@@ -313,6 +319,20 @@ pub(crate) struct Backup {
   apograph restore backups copy.grafeo --before-epoch 2:12 --dry-run
   apograph restore backups copy.grafeo --time 2026-11-21T03:00:00Z")]
 pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) way: RestoreArgs,
+    #[command(flatten)]
+    pub(crate) target: TargetArgs,
+    /// Verify everything and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
+}
+
+/// From where, and to where.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
     /// The backup repository
     #[arg(value_name = "REPO", value_parser = repository())]
     pub(crate) repo: Location,
@@ -321,13 +341,6 @@ pub(crate) struct Restore {
     /// The database to create; nothing may stand there
     #[arg(value_name = "OUTPUT")]
     pub(crate) output: PathBuf,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    /// Verify everything and write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) limits: Limits,
 }
 
 #[derive(Debug, Args)]

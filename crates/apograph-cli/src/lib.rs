@@ -31,6 +31,7 @@ mod recipients;
 mod records;
 mod report;
 mod restore;
+mod salvage;
 mod segments;
 mod session;
 mod status;
@@ -172,6 +173,7 @@ fn carry_out(
         Command::Status(words) => status::run(session, words),
         Command::Drill(words) => drill::run(session, words),
         Command::Report(words) => report::run(session, words),
+        Command::Salvage(words) => salvage::run(session, words),
         Command::Completions { shell } => Ok(completions(*shell)),
     }
 }

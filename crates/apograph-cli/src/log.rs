@@ -191,7 +191,11 @@ impl<'a> List<'a> {
                 writeln!(out, "{}", display::plain(&origin(commit)))?;
                 self.segment = Some(commit.segment.clone());
             }
-            writeln!(out, "{}", display::plain(&line(self.chain, commit)))?;
+            writeln!(
+                out,
+                "{}",
+                display::plain(&line(&name(self.chain, commit), commit))
+            )?;
             self.for_each_record(&mut records, |seen| {
                 let line = records::line(seen);
                 Ok(writeln!(out, "{:>12}{}", "", display::plain(&line))?)
@@ -335,7 +339,8 @@ fn compare(commit: &Commit, name: PointName) -> Ordering {
         .then(further)
 }
 
-fn object(commit: &Commit) -> Value {
+/// A commit as an object.
+pub(crate) fn object(commit: &Commit) -> Value {
     let kinds: serde_json::Map<String, Value> = commit
         .kinds
         .iter()
@@ -391,7 +396,8 @@ fn origin(commit: &Commit) -> String {
     }
 }
 
-fn line(chain: &Chain, commit: &Commit) -> String {
+/// A commit on a line, with the name that it has.
+pub(crate) fn line(name: &str, commit: &Commit) -> String {
     let kinds: Vec<String> = commit
         .kinds
         .iter()
@@ -405,7 +411,7 @@ fn line(chain: &Chain, commit: &Commit) -> String {
         (end, "?".to_owned(), "encrypted".to_owned())
     } else {
         (
-            name(chain, commit),
+            name.to_owned(),
             commit.records.to_string(),
             kinds.join(", "),
         )

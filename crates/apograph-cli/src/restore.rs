@@ -12,15 +12,15 @@ use crate::failure::Failure;
 use crate::session::{Report, Session};
 
 pub(crate) fn run(session: &Session<'_>, args: &Restore) -> Result<Report, Failure> {
-    let repo = args.identity.open(&args.repo)?;
+    let repo = args.way.identity.open(&args.way.repo)?;
     let mut options = Options::to(args.target.find(&repo, session.context)?);
     options.dry_run = args.dry_run;
-    let restored = restore(repo, &args.output, &options, session.context)?;
+    let restored = restore(repo, &args.way.output, &options, session.context)?;
     let json = object(&restored, args.dry_run);
     Ok(Report::done(text(&restored, args.dry_run), json))
 }
 
-fn object(restored: &Restored, dry_run: bool) -> Value {
+pub(crate) fn object(restored: &Restored, dry_run: bool) -> Value {
     let increments: Vec<&str> = restored
         .increments
         .iter()

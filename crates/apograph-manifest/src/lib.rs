@@ -85,7 +85,7 @@ pub use marker::{
 pub use merging::{MergedIncrement, may_join, merges, repeated_bytes};
 pub use notes::{NOTES_FILE_NAME, NOTES_MAX_BYTES, Notes, RepositoryId, read_notes, write_notes};
 pub use pin::{NotAPinName, Pin, PinName, PinnedPoint, PinnedState};
-pub use plan::{Between, ChainError, ChainPlan, Cut, Nearest, Target};
+pub use plan::{Between, ChainError, ChainPlan, Cut, FurthestPlan, Nearest, Target};
 pub use pruned::{Front, PrunedNotes, PrunedSegment};
 pub use record::{
     HISTORY_FILE_NAME, HISTORY_MAX_BYTES, History, HistoryEnd, HistoryRead, RecordRef,

@@ -2,6 +2,7 @@
 
 mod between;
 mod error;
+mod furthest;
 mod lsn;
 mod time;
 
@@ -13,6 +14,7 @@ use apograph_format::{
 
 pub use between::Between;
 pub use error::{ChainError, Nearest};
+pub use furthest::FurthestPlan;
 
 use crate::chain::{Chain, PointRange};
 use crate::content::{IncrementContent, TimelineSpan};

@@ -58,6 +58,7 @@ mod overlap;
 mod pack;
 mod place;
 mod placeholders;
+mod prefix;
 mod publish;
 mod read_log;
 mod rebuild;
@@ -143,6 +144,7 @@ pub use location::Location;
 #[cfg(feature = "vault")]
 pub use pack::Pack;
 pub use place::{check_no_repository, check_outside_logs};
+pub use prefix::IncrementPrefix;
 pub use read_log::{LogRead, read_log};
 pub use rebuild::{Rebuild, plan_rebuild};
 #[cfg(feature = "vault")]

@@ -104,11 +104,33 @@ impl IncrementFile {
         let header = decode_header(stored.bytes())?;
         let pieces = match header.generation {
             Generation::One => Vec::new(),
-            Generation::Two => find_pieces(stored.bytes())?,
+            Generation::Two => {
+                let (pieces, found) = find_pieces(stored.bytes());
+                found?;
+                pieces
+            }
         };
         if header.generation == Generation::Two && pieces.is_empty() && header.count > 0 {
             return Err(left_out(header.count).into());
         }
+        Ok(Self {
+            stored,
+            header,
+            pieces,
+        })
+    }
+
+    /// The increment in a file that is damaged, as far as its pieces can be found.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentDefect`] where its header cannot be read.
+    pub(crate) fn damaged(stored: StoredFile) -> Result<Self, SegmentDefect> {
+        let header = decode_header(stored.bytes())?;
+        let pieces = match header.generation {
+            Generation::One => Vec::new(),
+            Generation::Two => find_pieces(stored.bytes()).0,
+        };
         Ok(Self {
             stored,
             header,
@@ -212,7 +234,10 @@ fn decode_header(file: Bytes<'_>) -> Result<SegmentHeader, SegmentDefect> {
 /// That of the operating system.
 pub(crate) fn leaves_out(bytes: Bytes<'_>) -> Result<bool, IoError> {
     let header = usable(decode_header(bytes))?;
-    Ok(header.is_some() && usable(find_pieces(bytes))?.is_some_and(|pieces| pieces.is_empty()))
+    Ok(header.is_some() && {
+        let (pieces, found) = find_pieces(bytes);
+        usable(found)?.is_some() && pieces.is_empty()
+    })
 }
 
 /// After a crash the cursor can name a position in the middle of a log file. Then the engine counts
@@ -224,26 +249,42 @@ fn left_out(groups: u64) -> Unusable {
     Unusable::damaged(offset, detail)
 }
 
-fn find_pieces(file: Bytes<'_>) -> Result<Vec<PieceAt>, SegmentDefect> {
+/// The pieces up to the first that cannot be found, and why that cannot.
+fn find_pieces(file: Bytes<'_>) -> (Vec<PieceAt>, Result<(), SegmentDefect>) {
     let body = file.skip(SEGMENT_HEADER_BYTES);
     let mut pieces = Vec::new();
     let mut walk = PieceWalk::new(body.len() as u64);
-    while let Some(front) = walk.front() {
-        let front = body.slice(place(front.start)..place(front.end)).read()?;
-        let piece = walk.take(&front);
-        let piece = piece.map_err(|error| error.shifted(SEGMENT_HEADER_BYTES as u64))?;
-        let start = place(piece.offset).saturating_add(SEGMENT_HEADER_BYTES);
-        if pieces.len() == PIECES_MAX {
-            let detail = format!("more than {PIECES_MAX} pieces of log files");
-            let offset = start as u64;
-            return Err(Unusable::damaged(offset, detail).into());
+    let found = loop {
+        match next_piece(&mut walk, body, pieces.len()) {
+            Ok(Some(piece)) => pieces.push(piece),
+            Ok(None) => break Ok(()),
+            Err(defect) => break Err(defect),
         }
-        pieces.push(PieceAt {
-            frames: start..start.saturating_add(place(piece.frames_bytes)),
-            header: piece.header,
-        });
+    };
+    (pieces, found)
+}
+
+fn next_piece(
+    walk: &mut PieceWalk,
+    body: Bytes<'_>,
+    number: usize,
+) -> Result<Option<PieceAt>, SegmentDefect> {
+    let Some(front) = walk.front() else {
+        return Ok(None);
+    };
+    let front = body.slice(place(front.start)..place(front.end)).read()?;
+    let piece = walk.take(&front);
+    let piece = piece.map_err(|error| error.shifted(SEGMENT_HEADER_BYTES as u64))?;
+    let start = place(piece.offset).saturating_add(SEGMENT_HEADER_BYTES);
+    if number == PIECES_MAX {
+        let detail = format!("more than {PIECES_MAX} pieces of log files");
+        let offset = start as u64;
+        return Err(Unusable::damaged(offset, detail).into());
     }
-    Ok(pieces)
+    Ok(Some(PieceAt {
+        frames: start..start.saturating_add(place(piece.frames_bytes)),
+        header: piece.header,
+    }))
 }
 
 /// An offset in a file that is open, and so no longer than what can be counted.

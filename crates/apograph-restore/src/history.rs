@@ -233,14 +233,14 @@ pub fn search<E: From<RestoreError>>(
 }
 
 /// An increment, and when it was captured.
-struct OneSegment<'a> {
+pub(crate) struct OneSegment<'a> {
     entry: &'a ChainEntry,
     /// When each of its captures was taken, and the last one before that.
     captured: Vec<(UnixMillis, Option<UnixMillis>)>,
 }
 
 impl<'a> OneSegment<'a> {
-    fn of(entries: &'a [ChainEntry], index: usize) -> Self {
+    pub(crate) fn of(entries: &'a [ChainEntry], index: usize) -> Self {
         let (before, entry) = (&entries[..index], &entries[index]);
         let own: Vec<_> = entry.captured().map(|capture| capture.at).collect();
         let captured = own.iter().enumerate().map(|(number, at)| {
@@ -277,7 +277,7 @@ impl<'a> OneSegment<'a> {
     }
 
     /// Reads the commits that are sought; tells why it cannot be used, where it cannot.
-    fn read<E: From<RestoreError>>(
+    pub(crate) fn read<E: From<RestoreError>>(
         &self,
         step: Step<'_>,
         query: &CommitQuery<'_>,

@@ -26,8 +26,16 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// Opens the folder of a path where a database can be made, and nothing is.
+    pub(crate) fn ready(path: &Path) -> Result<Self> {
+        let place = Self::find(path)?.ok_or_else(|| no_folder_for(path))?;
+        place.check_place()?;
+        place.check_free_or_left()?;
+        Ok(place)
+    }
+
     /// Opens the folder of a path; `None` where there is none.
-    pub(crate) fn find(path: &Path) -> Result<Option<Self>> {
+    fn find(path: &Path) -> Result<Option<Self>> {
         if path.file_name().is_none() && exists(path)? {
             let path = path.to_owned();
             return Err(RestoreError::OutputExists { path });
@@ -53,14 +61,14 @@ impl Output {
 
     /// Fails where a restored database would not last, or would be taken for a backup: in the log
     /// folder of a database, or in a repository.
-    pub(crate) fn check_place(&self) -> Result<()> {
+    fn check_place(&self) -> Result<()> {
         check_outside_logs(&self.folder, &self.path)?;
         Ok(check_no_repository(&self.folder, &self.path)?)
     }
 
     /// Fails where anything stands in the way of a restored database. What an interrupted restore
     /// left is no obstacle; it is cleared before anything is written.
-    pub(crate) fn check_free_or_left(&self) -> Result<()> {
+    fn check_free_or_left(&self) -> Result<()> {
         if self.temporary().exists()? {
             return Ok(());
         }
@@ -136,5 +144,13 @@ impl Output {
             return Err(is_busy());
         }
         Ok(lock)
+    }
+}
+
+fn no_folder_for(output: &Path) -> IoError {
+    IoError::Failed {
+        operation: "restore into",
+        path: output.parent().unwrap_or(output).to_owned(),
+        source: io::Error::new(ErrorKind::NotFound, "there is no such folder"),
     }
 }

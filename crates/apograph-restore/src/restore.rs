@@ -1,19 +1,20 @@
 //! One restore: the target's plan, the walk over its segments, the database it makes.
 
 use std::collections::HashSet;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use apograph_format::{
-    Epoch, ExactPoint, Generation, Lsn, Point, SegmentKind, Timeline, UnixMillis, WithCauses,
+    Epoch, ExactPoint, Generation, Lsn, Point, RangeSet, SegmentKind, Timeline, UnixMillis,
+    WithCauses,
 };
 use apograph_io::{Context, IoError, Monitor, Owner, Threads};
 use apograph_manifest::{
     ChainError, ChainPlan, Cut, FullContent, GapCause, Segment, SegmentContent, Target,
     UnusableSegment,
 };
-use apograph_repository::{Lease, Location, Repository};
+use apograph_repository::{IncrementPrefix, Lease, Location, Repository};
+use apograph_wal::{PlacedEvent, Placement};
 
 use crate::error::{RestoreError, Result};
 use crate::output::Output;
@@ -103,9 +104,7 @@ pub fn restore(
     options: &Options,
     context: Context<'_>,
 ) -> Result<Restored> {
-    let place = Output::find(output)?.ok_or_else(|| no_folder_for(output))?;
-    place.check_place()?;
-    place.check_free_or_left()?;
+    let place = Output::ready(output)?;
     let location = repository.into();
     let lease = Lease::take(&location, context);
     let context = lease.context();
@@ -153,11 +152,7 @@ fn restored(
     warn_of_file_times(repository, &plan, options, context.monitor);
     let maker = Maker::new(repository, &plan, context);
     let now = context.clock.now();
-    let form = if place.is_for_folder() {
-        Form::Folder
-    } else {
-        Form::File
-    };
+    let form = form_for(place);
     if options.dry_run {
         let mut restored = maker.made(output, Sink::counting(now, form))?;
         restored.bytes_free = Some(place.check_room(restored.bytes_written)?);
@@ -168,6 +163,15 @@ fn restored(
     maker
         .by(&beside_a_writer)
         .made(output, Sink::to(staging, now, form))
+}
+
+/// What the name of an output asks for.
+pub(crate) fn form_for(place: &Output) -> Form {
+    if place.is_for_folder() {
+        Form::Folder
+    } else {
+        Form::File
+    }
 }
 
 /// After a rebuild that found no record of it, when a segment of generation 1 was captured is known
@@ -201,36 +205,82 @@ fn warn_of_file_times(
     }
 }
 
-fn no_folder_for(output: &Path) -> IoError {
-    IoError::Failed {
-        operation: "restore into",
-        path: output.parent().unwrap_or(output).to_owned(),
-        source: io::Error::new(ErrorKind::NotFound, "there is no such folder"),
+/// What is in a state of an increment of which not all is sound.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beyond {
+    index: usize,
+    /// How many commits.
+    pub(crate) commits: u64,
+    /// The epochs that they took, in the timeline of the last one.
+    pub(crate) epochs: RangeSet,
+    /// Whether lower ones of that timeline are missing: they were logged later.
+    pub(crate) lacks_lower: bool,
+}
+
+impl Beyond {
+    /// `point` is the one before the timeline's first epoch here.
+    fn add(&mut self, placement: &Placement, point: &mut Point) {
+        self.commits += 1;
+        if placement.point.timeline != point.timeline {
+            let before = placement.point.epoch.get().saturating_sub(1);
+            *point = Point::new(placement.point.timeline, Epoch::new(before));
+            self.epochs = RangeSet::new();
+        }
+        if placement.advances {
+            self.epochs.insert(placement.point.epoch.get());
+        }
     }
 }
 
 /// The making of one database.
-struct Maker<'a> {
+pub(crate) struct Maker<'a> {
     repository: &'a Repository,
     plan: &'a ChainPlan,
     context: Context<'a>,
     selection: Selection,
     bytes_read: u64,
+    /// The front of a damaged increment that comes after the plan, and its place in the chain.
+    prefix: Option<(usize, IncrementPrefix)>,
+    /// What of it is in the state, where there is anything.
+    beyond: Option<Beyond>,
+    /// Whether the timeline of the full backup is counted.
+    is_counted: bool,
 }
 
 impl<'a> Maker<'a> {
-    fn new(repository: &'a Repository, plan: &'a ChainPlan, context: Context<'a>) -> Self {
+    pub(crate) fn new(
+        repository: &'a Repository,
+        plan: &'a ChainPlan,
+        context: Context<'a>,
+    ) -> Self {
+        let entry = repository.chain().entries().get(plan.full);
         Self {
             repository,
             plan,
             context,
             selection: Selection::new(plan.cut),
             bytes_read: 0,
+            prefix: None,
+            beyond: None,
+            is_counted: entry.is_some_and(|entry| entry.is_counted),
         }
     }
 
+    /// The same of a full backup of which it is known otherwise that its timeline is counted.
+    pub(crate) fn counted(self) -> Self {
+        Self {
+            is_counted: true,
+            ..self
+        }
+    }
+
+    /// The same, and after the plan what is sound at the front of an increment that is damaged.
+    pub(crate) fn with_prefix(self, prefix: Option<(usize, IncrementPrefix)>) -> Self {
+        Self { prefix, ..self }
+    }
+
     /// The same by other threads.
-    fn by(self, threads: &'a Threads) -> Self {
+    pub(crate) fn by(self, threads: &'a Threads) -> Self {
         let context = Context {
             threads,
             ..self.context
@@ -248,7 +298,7 @@ impl<'a> Maker<'a> {
         std::iter::once(self.plan.full).chain(increments)
     }
 
-    fn full(&self) -> &'a Segment {
+    pub(crate) fn full(&self) -> &'a Segment {
         self.segment(self.plan.full)
     }
 
@@ -259,7 +309,19 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn made(mut self, output: &Path, sink: Sink<'_>) -> Result<Restored> {
+    fn made(self, output: &Path, sink: Sink<'_>) -> Result<Restored> {
+        let (maker, written) = self.written(sink)?;
+        Ok(maker.restored(output, written))
+    }
+
+    /// The same, and what of the increment after the plan is in the state.
+    pub(crate) fn made_beyond(self, output: &Path, sink: Sink<'_>) -> Result<(Restored, Beyond)> {
+        let (maker, written) = self.written(sink)?;
+        let beyond = maker.beyond.clone().unwrap_or_default();
+        Ok((maker.restored(output, written), beyond))
+    }
+
+    fn written(mut self, sink: Sink<'_>) -> Result<(Self, (u64, Option<Owner>))> {
         let (checked, written) = write_beside(sink, |pieces| self.check(pieces));
         match (checked, written) {
             // That it was not written is why the check ended.
@@ -267,7 +329,7 @@ impl<'a> Maker<'a> {
                 Err(self.failed(index, error))
             }
             (Err(error), _) => Err(error),
-            (Ok(()), Ok(sink)) => Ok(self.restored(output, sink.finish()?)),
+            (Ok(()), Ok(sink)) => Ok((self, sink.finish()?)),
         }
     }
 
@@ -287,6 +349,10 @@ impl<'a> Maker<'a> {
         for &index in &self.plan.increments {
             let read = self.check_increment(index, walk.step(index), pieces);
             self.bytes_read += read.map_err(|error| self.failed(index, error))?;
+        }
+        if let Some((index, prefix)) = self.prefix.take() {
+            let start = walk.point();
+            self.add_prefix((index, start), walk.step(index), prefix, pieces)?;
         }
         self.check_others(&others)?;
         self.check_complete()?;
@@ -337,6 +403,45 @@ impl<'a> Maker<'a> {
         })?;
         push(selection.take_rest())?;
         Ok(file.bytes().len() as u64)
+    }
+
+    /// Hands on what is whole at the front of an increment.
+    fn add_prefix(
+        &mut self,
+        (index, start): (usize, Point),
+        step: Step<'_>,
+        prefix: IncrementPrefix,
+        pieces: &Pieces<'_, '_>,
+    ) -> Result<()> {
+        let (file, overlap_bytes) = (Arc::new(prefix.file), prefix.overlap_bytes);
+        let mut beyond = Beyond {
+            index,
+            ..Beyond::default()
+        };
+        let mut point = start;
+        let selection = &mut self.selection;
+        let push = |runs| {
+            let file = Arc::clone(&file);
+            pieces.push(index, Piece::Log(file, overlap_bytes, runs))
+        };
+        step.read_prefix(&file, overlap_bytes, |event| {
+            if let PlacedEvent::Group(_, placement) = event {
+                beyond.add(placement, &mut point);
+            }
+            selection.add(event)?;
+            selection.take_some(PIECE_BYTES).map_or(Ok(()), push)
+        })?;
+        push(selection.take_rest())?;
+        if beyond.commits > 0 {
+            let from = point.epoch.get().saturating_add(1);
+            let last = beyond.epochs.last().unwrap_or_default();
+            let is_counted = file.header.generation == Generation::One;
+            beyond.lacks_lower =
+                is_counted && beyond.epochs.missing_in(from, last).next().is_some();
+            self.bytes_read += file.bytes().len() as u64;
+            self.beyond = Some(beyond);
+        }
+        Ok(())
     }
 
     /// Compares other files with the manifest: the plan was made of what is in them too.
@@ -460,15 +565,15 @@ impl<'a> Maker<'a> {
             .plan
             .increments
             .iter()
+            .chain(self.beyond.iter().map(|beyond| &beyond.index))
             .filter_map(|&index| Some(entries.get(index)?.segment.clone()));
         let last = self.selection.last;
         let read = last.map_or(full.base, |last| last.point);
         let point = match self.plan.point {
-            Some(point) => Some(point),
-            None => (!self.selection.is_encrypted).then_some(read),
+            Some(point) if self.beyond.is_none() => Some(point),
+            _ => (!self.selection.is_encrypted).then_some(read),
         };
-        let entry = self.repository.chain().entries().get(self.plan.full);
-        let is_counted = entry.is_some_and(|entry| entry.is_counted);
+        let is_counted = self.is_counted;
         let point = point.filter(|_| is_counted);
         let timeline = point.map_or(full.base.timeline, |point| point.timeline);
         let exact = self.exact().filter(|exact| point == Some(exact.point));

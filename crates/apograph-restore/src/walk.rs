@@ -9,7 +9,7 @@ use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, advance,
     are_same_spans, check_beside, check_end, check_file,
 };
-use apograph_wal::{PlacedEvent, TimelineState};
+use apograph_wal::{GroupHead, LogEndCause, PlacedEvent, TimelineState};
 
 use crate::error::RestoreError;
 
@@ -234,6 +234,48 @@ impl<'a> Step<'a> {
             file: Arc::new(file),
             overlap_bytes,
         })
+    }
+
+    /// Reads the front of the increment, up to the first damage: `visit` sees what is whole there.
+    ///
+    /// In generation 1 a record after a commit may name its epoch. Where damage follows a commit, and
+    /// no such record is between, it cannot be told whether one was: that commit is passed over. Of a
+    /// file without damage, which still is another one than was captured, nothing is seen.
+    pub(crate) fn read_prefix(
+        self,
+        file: &IncrementFile,
+        overlap_bytes: u64,
+        mut visit: impl FnMut(&PlacedEvent<'_>) -> apograph_io::Result<()>,
+    ) -> apograph_io::Result<()> {
+        let (state, context) = (self.state.clone(), self.context);
+        let (mut groups, mut is_open) = (0_u64, false);
+        let mut untold = Steps::untold(context.monitor);
+        let told = (&FileCheck::Later, &mut untold);
+        let read = file.read_log(state, overlap_bytes, context, told, |event| {
+            if let PlacedEvent::Group(group, _) = event {
+                groups += 1;
+                is_open = matches!(group.head, GroupHead::One { epoch: None, .. });
+            }
+            Ok(())
+        })?;
+        let is_clean = read
+            .end
+            .is_none_or(|end| matches!(end.cause, LogEndCause::Clean));
+        if is_clean && file.bytes().len() as u64 >= self.entry.segment.size_bytes {
+            return Ok(());
+        }
+        let mut left = groups - u64::from(is_open);
+        let mut steps = Steps::of(context.monitor);
+        let told = (&FileCheck::Later, &mut steps);
+        file.read_log(self.state, overlap_bytes, context, told, |event| {
+            if left == 0 {
+                return Ok(());
+            }
+            left -= u64::from(matches!(event, PlacedEvent::Group(..)));
+            visit(event)
+        })?;
+        steps.tell();
+        Ok(())
     }
 
     fn known_increment(&self) -> Option<&'a IncrementContent> {

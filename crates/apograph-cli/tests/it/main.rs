@@ -14,5 +14,6 @@ mod places;
 mod prune;
 mod records;
 mod report;
+mod salvage;
 mod status;
 mod waiting;

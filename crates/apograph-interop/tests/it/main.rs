@@ -39,6 +39,7 @@ mod random;
 mod records;
 mod refusals;
 mod regressions;
+mod salvage;
 mod scenarios;
 mod sources;
 mod stage;

@@ -19,7 +19,7 @@ impl Opening<'_> {
     ///
     /// A full backup holds no log bytes to compare. Whoever took it began a log file at its
     /// position, in the log of the same copy of the database.
-    pub(super) fn lsn_overlap(
+    pub(crate) fn lsn_overlap(
         &self,
         before: &[ChainEntry],
         file: &IncrementFile,
@@ -56,7 +56,7 @@ impl Opening<'_> {
     /// What the engine's segment repeats of those that apograph captured right before it; `None`
     /// where these are not as they were. Commits that are repeated then look like those of another
     /// process, which is a timeline more.
-    pub(super) fn overlap(
+    pub(crate) fn overlap(
         &self,
         before: &[ChainEntry],
         body: Bytes<'_>,

@@ -8,6 +8,7 @@ mod hearing;
 mod output;
 mod problems;
 mod restore;
+mod salvage;
 mod unsummed;
 mod vault;
 mod verify;

@@ -1,0 +1,78 @@
+//! The plan for what is left where the latest state cannot be restored.
+
+use super::{ChainError, ChainPlan, Cut, Target};
+use crate::chain::Chain;
+use crate::gap::GapCause;
+
+/// The plan for the last segment at whose end a state can be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FurthestPlan {
+    /// The plan.
+    pub plan: ChainPlan,
+    /// The index of that segment.
+    pub through: usize,
+    /// Why the log does not go on to the segment after it; `None` after the last one.
+    pub cause: Option<GapCause>,
+}
+
+impl Chain {
+    /// Chooses the segments that restore the end of the last one that can be reached.
+    ///
+    /// # Errors
+    ///
+    /// As [`Chain::plan`] of the latest state, where nothing can be reached.
+    pub fn plan_furthest(&self) -> Result<FurthestPlan, ChainError> {
+        let latest = Target::Latest;
+        let last = self.entries().len().saturating_sub(1);
+        let error = match self.plan(&latest) {
+            Ok(plan) => {
+                return Ok(FurthestPlan {
+                    plan,
+                    through: last,
+                    cause: None,
+                });
+            }
+            Err(error) => error,
+        };
+        let planned = (0..=last).rev().find_map(|through| {
+            let plan = self.plan_end(&latest, through).ok()?;
+            let of_latest = || match &error {
+                ChainError::Unreachable { cause, .. } => Some((**cause).clone()),
+                _ => None,
+            };
+            let cause = self.obstacle_after(through).or_else(of_latest);
+            Some(FurthestPlan {
+                plan,
+                through,
+                cause,
+            })
+        });
+        planned.ok_or(error)
+    }
+
+    /// The image of the last full backup that can be used, alone; `None` where there is none. It is a
+    /// state where what was captured with it does not say otherwise: in generation 1 an image that was
+    /// written while commits went on can hold some that come after its point.
+    pub fn plan_last_image(&self) -> Option<FurthestPlan> {
+        let full = self.bases().next_back()?;
+        Some(FurthestPlan {
+            plan: ChainPlan {
+                full,
+                increments: Vec::new(),
+                cut: Cut::End,
+                point: None,
+                complete_from: None,
+                interval: None,
+            },
+            through: full,
+            cause: self.obstacle_after(full),
+        })
+    }
+
+    /// Why nothing follows an entry: the next one cannot be used, or does not go on from it.
+    fn obstacle_after(&self, index: usize) -> Option<GapCause> {
+        let next = index.checked_add(1)?;
+        let own = self.entries().get(next)?.obstacle();
+        own.or_else(|| self.obstacle_before(next))
+    }
+}
