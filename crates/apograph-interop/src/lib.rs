@@ -29,6 +29,8 @@
 
 mod command;
 #[cfg(feature = "programs")]
+pub mod difference;
+#[cfg(feature = "programs")]
 mod disk;
 mod driver;
 pub mod gaps;

@@ -32,6 +32,8 @@ pub struct Report {
     pub pruned: u64,
     /// How many states were found again by the name that they had as the latest.
     pub named: u64,
+    /// How many pairs of them were compared, and made one of the other by what is different.
+    pub compared: u64,
     /// How many of those names were refused.
     pub unnamed: u64,
     /// Why full backups were no increments, each the first time.
@@ -97,6 +99,7 @@ impl Report {
         self.woken += other.woken;
         self.pruned += other.pruned;
         self.named += other.named;
+        self.compared += other.compared;
         self.unnamed += other.unnamed;
         for (code, count) in other.refused {
             *self.refused.entry(code).or_default() += count;
@@ -119,7 +122,8 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} backups, {} fulls, {} increments, {} up to date, {refused} refused, {} wrong, \
-             {} silent, {} lost, {} merged, {} deleted, {} killed, {} woken, {} pruned, {} named, {} names refused",
+             {} silent, {} lost, {} merged, {} deleted, {} killed, {} woken, {} pruned, {} named, \
+             {} compared, {} names refused",
             self.backups,
             self.fulls,
             self.increments,
@@ -133,6 +137,7 @@ impl fmt::Display for Report {
             self.woken,
             self.pruned,
             self.named,
+            self.compared,
             self.unnamed,
         )
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::World;
 use crate::command::Outcome;
+use crate::difference::{applied, graphs};
 use crate::disk;
 use crate::lives::comparison::Comparison;
 use crate::lives::report::FindingKind;
@@ -18,6 +19,8 @@ const MOST_POINTS: usize = 40;
 
 /// So many names of states are looked up at most.
 const MOST_NAMES: usize = 12;
+/// So many pairs of them are compared at most.
+const MOST_PAIRS: usize = 4;
 
 const OTHER_NAMES: &str = "names, and no log is beside this one";
 
@@ -213,6 +216,46 @@ impl World {
                     self.find(FindingKind::Wrong, detail);
                 }
                 Err(_) => self.report.unnamed += 1,
+            }
+        }
+        self.judge_differences(&place, &named, comparison);
+    }
+
+    /// What is different between two states makes one of the other, where the log connects them.
+    fn judge_differences(
+        &mut self,
+        place: &Path,
+        named: &BTreeMap<String, Value>,
+        comparison: Comparison,
+    ) {
+        let mut states: Vec<_> = named.iter().collect();
+        // The longer number is the higher one.
+        states.sort_by_key(|(name, _)| {
+            let numbers = name
+                .split([':', '+'])
+                .map(|number| number.parse().unwrap_or(0));
+            numbers.collect::<Vec<u64>>()
+        });
+        let neighbours = states.windows(2).map(|pair| (pair[0], pair[1]));
+        let ends = states.first().copied().zip(states.last().copied());
+        let step = states.len().div_ceil(MOST_PAIRS).max(1);
+        for ((from, before), (to, after)) in neighbours.step_by(step).chain(ends) {
+            let words = [
+                "diff".as_ref(),
+                place.as_os_str(),
+                from.as_ref(),
+                to.as_ref(),
+            ];
+            let outcome = self.tools.command.run(words);
+            if outcome.exit != 0 {
+                continue;
+            }
+            self.report.compared += 1;
+            let is_same = |found: &Value| comparison.is_same(found, &graphs(after));
+            let found = applied(before, &outcome.json);
+            if !found.as_ref().is_ok_and(is_same) {
+                let detail = format!("{from} and {to}: {} makes {found:?}", outcome.json);
+                self.find(FindingKind::Wrong, detail);
             }
         }
     }
