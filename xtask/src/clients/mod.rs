@@ -122,33 +122,40 @@ fn work(
     folder: &std::path::Path,
     options: &Options,
 ) -> Vec<ClientScenario> {
+    let scenario = |client: &Installed, upgraded: Option<&Installed>, feature: &str, is_folder| {
+        let mut scenario = ClientScenario {
+            client: client.clone(),
+            upgraded: upgraded.cloned(),
+            feature: feature.to_owned(),
+            is_folder,
+            command: command.to_owned(),
+            folder: PathBuf::new(),
+            keep: options.keep,
+        };
+        scenario.folder = scenario_folder(folder, client, scenario.name());
+        scenario
+    };
     let mut scenarios = Vec::new();
     for client in installed {
         let wanted = |feature: &&&str| {
             options.features.is_empty() || options.features.iter().any(|it| it == **feature)
         };
         for feature in FEATURES.iter().filter(wanted) {
-            scenarios.push(ClientScenario {
-                client: client.clone(),
-                upgraded: None,
-                feature: (*feature).to_owned(),
-                command: command.to_owned(),
-                folder: scenario_folder(folder, client, feature),
-                keep: options.keep,
-            });
+            scenarios.push(scenario(client, None, feature, false));
         }
-        let is_older = client.release.version.starts_with("0.5.");
-        let upgrade_is_wanted =
-            options.features.is_empty() || options.features.iter().any(|it| it == "upgrade");
-        if let Some(upgrade) = upgrade.filter(|_| is_older && upgrade_is_wanted) {
-            scenarios.push(ClientScenario {
-                client: client.clone(),
-                upgraded: Some(upgrade.clone()),
-                feature: "queries".to_owned(),
-                command: command.to_owned(),
-                folder: scenario_folder(folder, client, "upgrade"),
-                keep: options.keep,
-            });
+        if !client.release.version.starts_with("0.5.") {
+            continue;
+        }
+        let is_wanted = |name: &str| {
+            options.features.is_empty() || options.features.iter().any(|it| it == name)
+        };
+        if is_wanted("folder") {
+            scenarios.push(scenario(client, None, "queries", true));
+        }
+        for (name, is_folder) in [("upgrade", false), ("folder-upgrade", true)] {
+            if let Some(upgrade) = upgrade.filter(|_| is_wanted(name)) {
+                scenarios.push(scenario(client, Some(upgrade), "queries", is_folder));
+            }
         }
     }
     scenarios

@@ -25,6 +25,8 @@ pub(super) struct ClientScenario {
     /// The client that goes on where the database is upgraded.
     pub(super) upgraded: Option<Installed>,
     pub(super) feature: String,
+    /// Whether the database is a folder.
+    pub(super) is_folder: bool,
     /// The command.
     pub(super) command: PathBuf,
     /// Where the scenario takes place.
@@ -35,10 +37,11 @@ pub(super) struct ClientScenario {
 impl ClientScenario {
     /// The row of the table.
     pub(super) fn name(&self) -> &str {
-        if self.upgraded.is_some() {
-            "upgrade"
-        } else {
-            &self.feature
+        match (&self.upgraded, self.is_folder) {
+            (Some(_), true) => "folder-upgrade",
+            (Some(_), false) => "upgrade",
+            (None, true) => "folder",
+            (None, false) => &self.feature,
         }
     }
 
@@ -112,7 +115,16 @@ impl<'a> Telling<'a> {
     }
 
     fn database(&self) -> PathBuf {
-        self.scenario.folder.join("db.grafeo")
+        self.scenario.folder.join(self.file_name())
+    }
+
+    /// The name of the database, which no other file in its folder begins with.
+    const fn file_name(&self) -> &'static str {
+        if self.scenario.is_folder {
+            "db"
+        } else {
+            "db.grafeo"
+        }
     }
 
     fn repository(&self) -> PathBuf {
@@ -303,21 +315,27 @@ impl<'a> Telling<'a> {
         fs::create_dir_all(&copy).context("cannot make the copy")?;
         for entry in fs::read_dir(&self.scenario.folder).context("cannot list the scenario")? {
             let entry = entry.context("cannot list the scenario")?;
-            if entry.file_name().to_string_lossy().starts_with("db.grafeo") {
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with(self.file_name())
+            {
                 copy_all(&entry.path(), &copy.join(entry.file_name()))?;
             }
         }
-        self.look_at(&copy.join("db.grafeo"), &json!([]))
+        self.look_at(&copy.join(self.file_name()), &json!([]))
     }
 
     /// What a restored state comes back as: as it is, and once the statements have run that the
     /// restore names. (An engine that replayed the same log after a crash has not run them.)
     fn restored(&mut self, target: &[&str]) -> Result<Vec<Value>> {
         self.restored += 1;
-        let output = self
-            .scenario
-            .folder
-            .join(format!("restored/{}.grafeo", self.restored));
+        let mut name = format!("restored/{}", self.restored);
+        // What is a folder comes back as one or as a file.
+        if !self.scenario.is_folder || self.restored.is_multiple_of(2) {
+            name.push_str(".grafeo");
+        }
+        let output = self.scenario.folder.join(name);
         fs::create_dir_all(self.scenario.folder.join("restored"))
             .context("cannot make a folder")?;
         let repository = self.repository();
@@ -338,8 +356,10 @@ impl<'a> Telling<'a> {
 
     /// A database is looked at by the client of its generation.
     fn look_at(&mut self, database: &Path, statements: &Value) -> Result<Value> {
-        let bytes = fs::read(database).context("cannot read a database")?;
-        let is_of_generation_2 = bytes.get(4..8) == Some(&[3, 0, 0, 0]);
+        let is_of_generation_2 = database.is_file() && {
+            let bytes = fs::read(database).context("cannot read a database")?;
+            bytes.get(4..8) == Some(&[3, 0, 0, 0])
+        };
         let (place, who) = match &self.scenario.upgraded {
             Some(upgraded) if is_of_generation_2 => (1, upgraded),
             _ => (0, &self.scenario.client),
