@@ -14,6 +14,7 @@ use apograph::repository::{Location, RepositoryError, Writer, plan_vault_rebuild
 use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
 use apograph_testing::context::every_core;
 
+use crate::database_state::DatabaseState;
 use crate::report::RowExtent;
 use crate::stage::{FIRST_EPOCH, FaultStage, LAST_EPOCH, SMALL_FILES, contents, copy};
 
@@ -58,6 +59,12 @@ pub enum Act {
     Prune,
     /// The same in a vault.
     PruneOfVault,
+    /// The first backup of a folder database.
+    FirstOfFolder,
+    /// An increment of one.
+    IncrementalOfFolder,
+    /// A restore of one, to a folder.
+    RestoreOfFolder,
 }
 
 impl Act {
@@ -73,7 +80,7 @@ impl Act {
     ];
 
     /// Each of them, those that are about a vault, and drills.
-    const EVERY: [Self; 15] = [
+    const EVERY: [Self; 18] = [
         Self::First,
         Self::Incremental,
         Self::Full,
@@ -89,18 +96,68 @@ impl Act {
         Self::DrillOfVault,
         Self::Prune,
         Self::PruneOfVault,
+        Self::FirstOfFolder,
+        Self::IncrementalOfFolder,
+        Self::RestoreOfFolder,
     ];
 
     /// What a row does with a stage of a generation. A catalog and a drill hardly differ by it: a quick
     /// run makes each of these in one generation alone.
     pub(crate) fn of_row(generation: u8, extent: RowExtent) -> impl Iterator<Item = Self> {
         let is_done = move |act: &Self| match act {
+            // Folder databases are of generation 1.
+            act if act.is_of_folder() => generation == 1,
             _ if extent == RowExtent::Long => true,
             Self::RebuildOfVault | Self::Drill | Self::PruneOfVault => generation == 1,
             Self::RebuildOfVaultEnd | Self::DrillOfVault | Self::Prune => generation == 2,
             _ => true,
         };
         Self::EVERY.into_iter().filter(is_done)
+    }
+
+    /// Whether it is about a folder database.
+    pub(crate) const fn is_of_folder(self) -> bool {
+        matches!(
+            self,
+            Self::FirstOfFolder | Self::IncrementalOfFolder | Self::RestoreOfFolder
+        )
+    }
+
+    /// The state at each epoch that can be restored after it.
+    pub(crate) const fn truth(self, stage: &FaultStage) -> &BTreeMap<u64, DatabaseState> {
+        if self.is_of_folder() {
+            stage.folder_truth()
+        } else {
+            stage.truth()
+        }
+    }
+
+    /// Whether it makes the repository.
+    pub(crate) const fn is_first(self) -> bool {
+        matches!(self, Self::First | Self::FirstOfFolder)
+    }
+
+    /// Whether it restores a database that stays.
+    pub(crate) const fn is_restore(self) -> bool {
+        matches!(self, Self::Restore | Self::RestoreOfFolder)
+    }
+
+    /// The live database.
+    pub(crate) fn database(self, place: &ActFolder) -> PathBuf {
+        if self.is_of_folder() {
+            place.root.join("live/db")
+        } else {
+            place.database()
+        }
+    }
+
+    /// Where a restored database goes.
+    pub(crate) fn output(self, place: &ActFolder) -> PathBuf {
+        if self.is_of_folder() {
+            place.root.join("out.db")
+        } else {
+            place.output()
+        }
     }
 
     /// Whether it writes to a vault, where what a command began and did not finish stays: nothing
@@ -130,7 +187,9 @@ impl Act {
     /// The folder of the stage that its repository begins as.
     const fn repository_in_stage(self) -> Option<&'static str> {
         match self {
-            Self::First => None,
+            Self::First | Self::FirstOfFolder => None,
+            Self::IncrementalOfFolder => Some("folder-older"),
+            Self::RestoreOfFolder => Some("folder-newer"),
             Self::Incremental | Self::Full => Some("older"),
             Self::Adopting => Some("interrupted"),
             Self::Restore | Self::Rebuild | Self::Verify | Self::Drill | Self::Prune => {
@@ -147,14 +206,16 @@ impl Act {
     /// The last epoch that can be restored before it.
     pub(crate) const fn last_epoch_before(self) -> Option<u64> {
         match self {
-            Self::First | Self::Rebuild | Self::RebuildOfVault => None,
+            Self::First | Self::FirstOfFolder | Self::Rebuild | Self::RebuildOfVault => None,
             Self::Incremental
+            | Self::IncrementalOfFolder
             | Self::Full
             | Self::Adopting
             | Self::IncrementalToVault
             | Self::FullToVault
             | Self::RebuildOfVaultEnd => Some(FIRST_EPOCH),
             Self::Restore
+            | Self::RestoreOfFolder
             | Self::Verify
             | Self::Drill
             | Self::DrillOfVault
@@ -194,7 +255,7 @@ impl Act {
         place: &ActFolder,
         monitor: &dyn Monitor,
     ) -> Result<()> {
-        let (database, repository) = (place.database(), place.repository());
+        let (database, repository) = (self.database(place), place.repository());
         let context = Context {
             disk,
             monitor,
@@ -208,12 +269,14 @@ impl Act {
             capture(&database, &repository, &options, context)
         };
         match self {
-            Self::First | Self::Adopting => drop(backup(Kind::Auto)?),
-            Self::Incremental | Self::IncrementalToVault => drop(backup(Kind::Incremental)?),
+            Self::First | Self::FirstOfFolder | Self::Adopting => drop(backup(Kind::Auto)?),
+            Self::Incremental | Self::IncrementalOfFolder | Self::IncrementalToVault => {
+                drop(backup(Kind::Incremental)?);
+            }
             Self::Full | Self::FullToVault => drop(backup(Kind::Full)?),
-            Self::Restore => {
+            Self::Restore | Self::RestoreOfFolder => {
                 let options = Options::to(Target::Latest);
-                restore(&repository, &place.output(), &options, context)?;
+                restore(&repository, &self.output(place), &options, context)?;
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
@@ -256,16 +319,20 @@ impl Act {
     /// The words of the command that does it.
     pub fn words(self, place: &ActFolder) -> Vec<String> {
         let text = |path: PathBuf| path.display().to_string();
-        let (database, repository) = (text(place.database()), text(place.repository()));
+        let (database, repository) = (text(self.database(place)), text(place.repository()));
         let backup = |mode: Option<&str>| {
             let words = ["backup", &database, "--repo", &repository];
             words.into_iter().chain(mode).map(str::to_owned).collect()
         };
         match self {
-            Self::First | Self::Adopting => backup(None),
-            Self::Incremental | Self::IncrementalToVault => backup(Some("--incremental")),
+            Self::First | Self::FirstOfFolder | Self::Adopting => backup(None),
+            Self::Incremental | Self::IncrementalOfFolder | Self::IncrementalToVault => {
+                backup(Some("--incremental"))
+            }
             Self::Full | Self::FullToVault => backup(Some("--full")),
-            Self::Restore => vec!["restore".to_owned(), repository, text(place.output())],
+            Self::Restore | Self::RestoreOfFolder => {
+                vec!["restore".to_owned(), repository, text(self.output(place))]
+            }
             Self::Rebuild | Self::RebuildOfVault | Self::RebuildOfVaultEnd => {
                 vec!["rebuild".to_owned(), repository]
             }
@@ -325,7 +392,7 @@ impl ActFolder {
     /// Where it cannot be written.
     pub fn prepared(root: &Path, stage: &FaultStage, act: Act) -> Result<Self> {
         let place = Self::at(root);
-        if act != Act::Restore {
+        if !act.is_restore() {
             copy(&stage.path("live"), &root.join("live"))?;
         }
         if let Some(repository) = act.repository_in_stage() {

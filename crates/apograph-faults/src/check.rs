@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use apograph::capture::{Options as Backup, capture};
+use apograph::format::FOLDER_LOG_NAME;
 use apograph::io::{Context, Folder, RealDisk};
 use apograph::manifest::{NOTES_FILE_NAME, Target};
 use apograph::operate::undo_prune;
@@ -36,18 +37,18 @@ pub fn check(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> R
     if act.is_prune() {
         return check_pruned(stage, act, place, ended);
     }
-    if !act.is_to_vault() && (ended == Ended::Failed || act == Act::Restore) {
+    if !act.is_to_vault() && (ended == Ended::Failed || act.is_restore()) {
         check_unchanged(stage, act, place)?;
     }
-    if act == Act::Restore {
-        return check_restored(stage, place, ended);
+    if act.is_restore() {
+        return check_restored(stage, act, place, ended);
     }
     check_older_backups(stage, act, place)?;
     if act.is_drill() {
         check_drilled(place, ended)?;
     }
     if ended == Ended::Acknowledged {
-        check_epochs(stage, place, LAST_EPOCH).context("acknowledged")?;
+        check_epochs(stage, act, place, LAST_EPOCH).context("acknowledged")?;
     }
     go_on(act, place, ended).context("the next command")?;
     check_sound(stage, act, place).context("after the next command")
@@ -108,7 +109,7 @@ fn check_unchanged(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()
     let differs = |path: &&PathBuf| !is_adopted(path) && before.get(*path) != after.get(*path);
     let changed = before.keys().chain(after.keys()).find(differs);
     ensure!(changed.is_none(), "the repository has another {changed:?}");
-    let is_created = act == Act::First && place.repository().exists();
+    let is_created = act.is_first() && place.repository().exists();
     ensure!(!is_created, "the folder of the repository is left");
     Ok(())
 }
@@ -116,15 +117,15 @@ fn check_unchanged(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()
 /// Whatever could be restored before the act can be restored.
 fn check_older_backups(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     match act.last_epoch_before() {
-        Some(epoch) => check_epochs(stage, place, epoch).context("the older backups"),
+        Some(epoch) => check_epochs(stage, act, place, epoch).context("the older backups"),
         None => Ok(()),
     }
 }
 
 /// Each epoch from the first full backup to this one restores exactly.
-fn check_epochs(stage: &FaultStage, place: &ActFolder, last: u64) -> Result<()> {
+fn check_epochs(stage: &FaultStage, act: Act, place: &ActFolder, last: u64) -> Result<()> {
     let found = states(&place.repository())?;
-    for (epoch, truth) in stage.truth().range(..=last) {
+    for (epoch, truth) in act.truth(stage).range(..=last) {
         match found.get(epoch) {
             Some(found) => ensure!(found == truth, "epoch {epoch} is another state"),
             None => bail!("epoch {epoch} cannot be restored any more"),
@@ -175,7 +176,7 @@ fn go_on(act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
         return Ok(());
     }
     let options = Backup::default();
-    capture(&place.database(), &repository, &options, every_core())?;
+    capture(&act.database(place), &repository, &options, every_core())?;
     Ok(())
 }
 
@@ -192,21 +193,21 @@ fn check_sound(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()> {
     let verified = verify(place.repository(), &VerifyOptions::default(), every_core())?;
     let problem = verified.problems.first();
     ensure!(problem.is_none(), "verify says {problem:?}");
-    if act != Act::First {
-        return check_epochs(stage, place, LAST_EPOCH);
+    if !act.is_first() {
+        return check_epochs(stage, act, place, LAST_EPOCH);
     }
     let states = states(&place.repository())?;
     let last = states.last_key_value();
     ensure!(
-        last == stage.truth().last_key_value(),
+        last == act.truth(stage).last_key_value(),
         "the last state is not the last one of the database"
     );
     Ok(())
 }
 
 /// The database is whole or not there, and where it is not, the next restore makes it.
-fn check_restored(stage: &FaultStage, place: &ActFolder, ended: Ended) -> Result<()> {
-    let output = place.output();
+fn check_restored(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended) -> Result<()> {
+    let output = act.output(place);
     if ended == Ended::Failed {
         let beside = |entry: std::io::Result<fs::DirEntry>| -> Result<bool> {
             let name = entry?.file_name();
@@ -216,8 +217,15 @@ fn check_restored(stage: &FaultStage, place: &ActFolder, ended: Ended) -> Result
             ensure!(!beside(entry)?, "something is left beside the output");
         }
     }
-    // An empty file claims the name, on a file system without links.
-    let is_there = fs::metadata(&output).is_ok_and(|it| it.len() > 0);
+    // An empty file or folder claims the name, on a file system without links.
+    let is_whole = |it: fs::Metadata| {
+        if it.is_dir() {
+            output.join(FOLDER_LOG_NAME).exists()
+        } else {
+            it.len() > 0
+        }
+    };
+    let is_there = fs::metadata(&output).is_ok_and(is_whole);
     ensure!(
         is_there || ended != Ended::Acknowledged,
         "acknowledged, and not there"
@@ -227,9 +235,9 @@ fn check_restored(stage: &FaultStage, place: &ActFolder, ended: Ended) -> Result
         let restored = restore(place.repository(), &output, &options, every_core());
         restored.context("the next restore")?;
     }
-    let truth = &stage.truth()[&LAST_EPOCH];
+    let truth = &act.truth(stage)[&LAST_EPOCH];
     ensure!(
-        state_of(&output)? == *truth,
+        state_of(&output)?.is_as(truth),
         "the database is in another state"
     );
     Ok(())

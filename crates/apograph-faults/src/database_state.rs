@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use apograph::format::{Epoch, Extent, Image, Point, log_folder};
+use apograph::format::v1::folder_base;
+use apograph::format::{Epoch, Extent, FOLDER_LOG_NAME, Image, Point, log_folder};
 use apograph::io::IoError;
 use apograph::manifest::Target;
 use apograph::repository::Repository;
@@ -25,6 +26,15 @@ pub struct DatabaseState {
     image: Image,
     sections: Vec<Vec<u8>>,
     commits: Vec<Vec<u8>>,
+}
+
+impl DatabaseState {
+    /// Whether it is a state; a folder database has no image to compare.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        let has_image = !self.image.headers().are_of_folder();
+        let is_same_image = self.image == other.image || !has_image;
+        is_same_image && self.sections == other.sections && self.commits == other.commits
+    }
 }
 
 /// Every state that a repository can restore, by its epoch.
@@ -76,7 +86,12 @@ pub fn state_at(repository: &Path, target: Target) -> Result<Result<DatabaseStat
 ///
 /// Where it is damaged.
 pub fn state_of(database: &Path) -> Result<DatabaseState> {
-    let bytes = fs::read(database)?;
+    let is_folder = database.is_dir();
+    let (bytes, log) = if is_folder {
+        (folder_base(None), database.join(FOLDER_LOG_NAME))
+    } else {
+        (fs::read(database)?, log_folder(database))
+    };
     let image = Image::parse(&bytes)?;
     image.check(&bytes)?;
     let section = |extent: &Extent| {
@@ -88,7 +103,7 @@ pub fn state_of(database: &Path) -> Result<DatabaseState> {
     let headers = image.headers();
     let (generation, start) = (headers.file.generation, headers.checkpoint.log_start);
     let mut commits = Vec::new();
-    if let Some(log) = LogFolder::open(&log_folder(database), generation)? {
+    if let Some(log) = LogFolder::open(&log, generation)? {
         let tail = log.from(log.recovery_start(start))?;
         let mut groups = GroupReader::new(&tail.parts);
         for event in groups.by_ref() {

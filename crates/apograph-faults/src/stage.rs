@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use apograph::capture::{Kind, Options, capture};
+use apograph::format::FOLDER_LOG_NAME;
 use apograph::repository::init_vault;
 use apograph_testing::context::every_core;
 use apograph_testing::fixtures::{Fixtures, V1, V2};
@@ -27,6 +28,8 @@ pub struct FaultStage {
     folder: TempDir,
     fixtures: Fixtures,
     truth: BTreeMap<u64, DatabaseState>,
+    /// That of the folder database.
+    folder_truth: BTreeMap<u64, DatabaseState>,
 }
 
 impl FaultStage {
@@ -37,6 +40,9 @@ impl FaultStage {
     /// - `vault` is one, and has what `older` has, and `vault-newer` has what `newer` has;
     /// - `interrupted` is `newer` with the manifest of `older`: a backup was killed before its own.
     ///
+    /// In generation 1 there is a folder database with the same log beside it, and `folder-older`
+    /// and `folder-newer`, which have of it what `older` has, and all.
+    ///
     /// # Errors
     ///
     /// Where the files cannot be copied, or a backup fails.
@@ -46,6 +52,7 @@ impl FaultStage {
             folder: scratch()?,
             fixtures,
             truth: BTreeMap::new(),
+            folder_truth: BTreeMap::new(),
         };
         copy(&stage.golden("source"), &stage.path("live"))?;
         let log = stage.log()?;
@@ -73,7 +80,34 @@ impl FaultStage {
         stage.truth = states(&stage.path("newer"))?;
         let known: Vec<u64> = stage.truth.keys().copied().collect();
         ensure!(known.last() == Some(&LAST_EPOCH), "the stage has {known:?}");
+        if generation == 1 {
+            stage.add_folder(&whole, cut)?;
+        }
         Ok(stage)
+    }
+
+    /// Adds the folder database with this log, of which so much was captured first.
+    fn add_folder(&mut self, whole: &[u8], cut: usize) -> Result<()> {
+        let database = self.path("live/db");
+        let log = database.join(FOLDER_LOG_NAME);
+        fs::create_dir_all(&log)?;
+        let log = log.join("wal_00000000.log");
+        fs::write(&log, &whole[..cut])?;
+        let backup = |repository: &str| {
+            let options = Options::default();
+            capture(&database, self.path(repository), &options, every_core())
+        };
+        backup("folder-older")?;
+        copy(&database, &self.path("before"))?;
+        copy(&self.path("folder-older"), &self.path("folder-newer"))?;
+        fs::write(&log, whole)?;
+        backup("folder-newer")?;
+        // With the marker of `folder-older`.
+        fs::remove_dir_all(&database)?;
+        fs::rename(self.path("before"), &database)?;
+        fs::write(&log, whole)?;
+        self.folder_truth = states(&self.path("folder-newer"))?;
+        Ok(())
     }
 
     /// The generation of the database.
@@ -87,8 +121,13 @@ impl FaultStage {
     }
 
     /// The state at each epoch that can be restored.
-    pub fn truth(&self) -> &BTreeMap<u64, DatabaseState> {
+    pub const fn truth(&self) -> &BTreeMap<u64, DatabaseState> {
         &self.truth
+    }
+
+    /// The same of the folder database.
+    pub(crate) const fn folder_truth(&self) -> &BTreeMap<u64, DatabaseState> {
+        &self.folder_truth
     }
 
     fn golden(&self, name: &str) -> PathBuf {
