@@ -3,7 +3,8 @@
 //! Backup after backup is checked, written, read back and published, in the order of the chain: so
 //! what is there when a copy is ended is the front of the repository, and the next one goes on from
 //! it. What is copied to is of the same history where it has the same segments in the same order, also
-//! where some of them are merged on one side; or it is empty.
+//! where some of them are merged on one side; or it is empty. Where it ends within an increment that
+//! was merged since, it gets the rest of that.
 
 use std::collections::HashSet;
 
@@ -18,6 +19,7 @@ use crate::copy_target::{CheckedSegment, CopyTarget};
 use crate::copy_vault::VaultCopy;
 use crate::error::{RepositoryError, Result};
 use crate::location::Location;
+use crate::merged_rest::EndsWithin;
 use crate::pack::Pack;
 use crate::repository::Repository;
 use crate::same_history::common;
@@ -78,8 +80,14 @@ pub fn copy(
 
 fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -> Result<Copied> {
     let entries = from.chain().entries();
-    let there = common(entries, to.entries());
-    let present = there.ok_or_else(|| refused(entries, to))?;
+    let there = to.entries().to_vec();
+    let common = common(entries, &there).ok_or_else(|| refused(entries, to))?;
+    let present = common.entries;
+    let mut within = common.within.map(|(first, capture)| EndsWithin {
+        there: &there,
+        tail: first..there.len(),
+        capture,
+    });
     let rest = entries.get(present..).unwrap_or_default();
     let sizes = rest.iter().map(|entry| entry.segment.size_bytes);
     context.monitor.phase("copying", sizes.sum());
@@ -91,7 +99,12 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
     for group in groups(rest) {
         for entry in group {
             let before = index.checked_sub(1).and_then(|it| entries.get(it));
-            let (file, record) = read(from, (index, entry), context)?;
+            let (mut file, mut record) = read(from, (index, entry), context)?;
+            if let Some(within) = within.take() {
+                let rest = within.rest_of(file, &record, context);
+                (file, record) = rest.map_err(|defect| unusable(from, &entry.segment, defect))?;
+            }
+            let bytes = record.segment.size_bytes;
             copied.stored_bytes += to.put(CheckedSegment {
                 bytes: file.bytes(),
                 record,
@@ -99,7 +112,7 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
                 mode: from.mode_of(&entry.segment)?,
             })?;
             copied.segments += 1;
-            copied.bytes += entry.segment.size_bytes;
+            copied.bytes += bytes;
             index += 1;
         }
         let last = group.last().filter(|_| index == entries.len());

@@ -50,6 +50,8 @@ mod manifest_generation;
 #[cfg(feature = "vault")]
 mod merged_file;
 #[cfg(feature = "vault")]
+mod merged_rest;
+#[cfg(feature = "vault")]
 mod merging;
 mod moment;
 mod opening;

@@ -37,6 +37,15 @@ struct OpenPiece {
 impl MergedFile {
     /// A file of the first increment.
     pub(crate) fn of(first: &IncrementFile, context: Context<'_>) -> Result<Self, SegmentDefect> {
+        Self::behind(first, 0, context)
+    }
+
+    /// The same, but for so many bytes at the front of its log.
+    pub(crate) fn behind(
+        first: &IncrementFile,
+        skipped_bytes: u64,
+        context: Context<'_>,
+    ) -> Result<Self, SegmentDefect> {
         let header = SegmentHeader {
             count: 0,
             ..first.header
@@ -49,7 +58,7 @@ impl MergedFile {
             header,
             piece: None,
         };
-        merged.add(first, 0, context)?;
+        merged.add(first, skipped_bytes, context)?;
         Ok(merged)
     }
 

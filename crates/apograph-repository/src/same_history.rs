@@ -9,14 +9,29 @@ use apograph_manifest::{
     Captures, ChainEntry, Hole, IncrementContent, MergedIncrement, SegmentContent,
 };
 
-/// How many entries of `from` all those of `there` are, as a history from its beginning on; `None`
-/// where they are another history, or end in the middle of an increment.
-pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<usize> {
+/// How much of a chain another one holds.
+pub(crate) struct Common {
+    /// How many of its entries.
+    pub(crate) entries: usize,
+    /// Where the other one ends within the next of its entries, which is merged: the first of the
+    /// others that hold a part of it, and the last of its captures that they hold.
+    pub(crate) within: Option<(usize, usize)>,
+}
+
+/// How much of `from` all the entries of `there` are, as a history from its beginning on; `None` where
+/// they are another history, or end in the middle of a capture.
+pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<Common> {
     let (mut rest, mut other) = (from, there);
     while let (Some(one), Some(two)) = (rest.first(), other.first()) {
         if let Some((taken, passed)) = same(rest, other) {
             (rest, other) = (rest.get(taken..)?, other.get(passed..)?);
             continue;
+        }
+        if let Some(capture) = ends_within(one, other) {
+            return Some(Common {
+                entries: from.len() - rest.len(),
+                within: Some((there.len() - other.len(), capture)),
+            });
         }
         // What one side has pruned the other may have: both go on with what both have.
         let is_pruned = |entry: &ChainEntry| entry.hole == Some(Hole::Pruned);
@@ -27,7 +42,21 @@ pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<usize>
             rest = tails(rest).find(|tail| is_pruned(two) && same(tail, other).is_some())?;
         }
     }
-    other.is_empty().then(|| from.len() - rest.len())
+    other.is_empty().then(|| Common {
+        entries: from.len() - rest.len(),
+        within: None,
+    })
+}
+
+/// The capture of a merged increment that some entries end with, which hold it from its front on.
+fn ends_within(merged: &ChainEntry, entries: &[ChainEntry]) -> Option<usize> {
+    let (content, of) = (increment(merged)?, MergedIncrement::of(entries)?);
+    let held = of.content.captures.as_slice().last()?;
+    let captures = content.captures.as_slice();
+    let last = captures.iter().position(|capture| capture == held)?;
+    let is_front =
+        of.content.start() == content.start() && of.start_epoch == merged.segment.start_epoch;
+    (is_front && last + 1 < captures.len()).then_some(last)
 }
 
 fn tails(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {

@@ -143,6 +143,12 @@ impl IncrementFile {
         self.stored.file()
     }
 
+    /// The same file, of which nothing is known.
+    #[cfg(feature = "vault")]
+    pub(crate) fn into_stored(self) -> StoredFile {
+        self.stored
+    }
+
     /// The whole file.
     pub const fn bytes(&self) -> Bytes<'_> {
         self.stored.bytes()

@@ -15,7 +15,7 @@ use apograph_repository::vault::{
     Catalog, CatalogChange, CatalogSegment, Committed, Packing, StoredSegment,
 };
 use apograph_repository::{
-    Compaction, Location, Pack, Repository, RepositoryError, Result, compact, copy, init_vault,
+    Compaction, Location, Pack, Repository, Result, compact, copy, init_vault,
 };
 use apograph_testing::clock::ManualClock;
 use apograph_testing::fixtures::{V1, V2};
@@ -220,25 +220,57 @@ fn another_history_is_none_that_was_merged() {
     assert_eq!(error.expect_err("another").code().as_str(), "chain-broken");
 }
 
-/// A copy that ends within what was merged since is told from another history.
+/// A copy that ends within what was merged since gets the rest of it, be it a folder or a vault that has
+/// merged what it holds.
 #[test]
-fn a_copy_that_ends_within_a_merged_increment_is_told_so() {
-    let stage = Stage::of(V2, "15_concurrent_incr");
-    let vault = vault(&stage, Pack::Best);
-    let part = Stage::of(V2, "15_concurrent_incr");
-    part.keep_segments(3);
-    let copy_of_part = stage.path("part");
-    let from = Repository::open(part.repository(), Context::default()).expect("a repository");
-    copy(&from, &copy_of_part, Pack::Best, Context::default()).expect("copied");
-    let merged = made_smaller(&vault).merged;
-    assert!(merged > 2, "{merged}");
-    let from = opened(&vault);
-    let error = copy(&from, &copy_of_part, Pack::Best, Context::default()).expect_err("merged");
-    assert!(
-        matches!(error, RepositoryError::CopyOvertaken { .. }),
-        "{error}"
-    );
-    assert_eq!(error.code(), "chain-broken");
+fn a_copy_that_ends_within_a_merged_increment_goes_on() {
+    let mut cut = 0;
+    for (fixtures, name) in [
+        (V1, "15_concurrent_incr"),
+        (V2, "15_concurrent_incr"),
+        (V2, "05_schema"),
+    ] {
+        let stage = Stage::of(fixtures, name);
+        let vault = vault(&stage, Pack::Best);
+        let all = opened(&vault).chain().entries().len();
+        made_smaller(&vault);
+        let from = opened(&vault);
+        for kept in 1..all {
+            let part = Stage::of(fixtures, name);
+            part.keep_segments(kept);
+            let front = Repository::open(part.repository(), Context::default());
+            let front = front.expect("a repository");
+            for (to, is_merged) in [("folder", false), ("vault", false), ("merged", true)] {
+                let to = part.path(to);
+                if to != part.path("folder") {
+                    init_vault(&to, Context::default()).expect("a vault");
+                }
+                copy(&front, &to, Pack::Best, Context::default()).expect("copied");
+                if is_merged {
+                    made_smaller(&to);
+                }
+                let before = opened(&to).chain().entries().len();
+                let copied =
+                    copy(&from, &to, Pack::Best, Context::default()).expect("gone on with");
+                cut += u64::from((copied.present as usize) < before && copied.segments > 0);
+                let (ours, theirs) = (opened(&to), opened(&vault));
+                let what = format!("{name}, {kept}, {}", to.display());
+                assert_eq!(
+                    ours.chain().restorable(),
+                    theirs.chain().restorable(),
+                    "{what}"
+                );
+                assert_eq!(
+                    ours.chain().restorable_lsns(),
+                    theirs.chain().restorable_lsns()
+                );
+                assert_eq!(ours.chain().gaps().count(), theirs.chain().gaps().count());
+                let again = copy(&from, &to, Pack::Best, Context::default()).expect("the same");
+                assert_eq!(again.segments, 0, "{what}");
+            }
+        }
+    }
+    assert!(cut >= 12, "{cut}");
 }
 
 #[test]
