@@ -55,21 +55,21 @@ impl EndsWithin<'_> {
         let file = StoredFile::of(Source::of(cut_off, MERGED.as_ref())?)?;
         let sums = sums(file.bytes(), context.again())?;
         let file = IncrementFile::of(file)?;
-        let mut content = self.read(&file, whole, context)?;
+        let mut found = self.read(&file, whole, context)?;
         if behind.len() > 1 {
             let behind = behind.iter().map(|capture| Capture {
                 end: capture.end - cut,
                 ..*capture
             });
-            content.captures = Captures::from(behind.collect::<Vec<_>>());
+            found.captures = Captures::from(behind.collect::<Vec<_>>());
         }
         let mut rest_record = record.clone();
         rest_record.segment.start_epoch = rest.start_epoch;
         rest_record.segment.checksum = sums.crc32;
         rest_record.segment.size_bytes = file.bytes().len() as u64;
         rest_record.hash = sums.blake3;
-        rest_record.content = content.into();
-        self.check(tail, &rest_record, record)?;
+        rest_record.content = found.into();
+        Self::check(tail, &rest_record, record)?;
         Ok((file.into_stored(), rest_record))
     }
 
@@ -109,7 +109,6 @@ impl EndsWithin<'_> {
 
     /// What the chain has and the rest together have to be what the increment is said to hold.
     fn check(
-        &self,
         tail: &[ChainEntry],
         rest: &SegmentRecord,
         whole: &SegmentRecord,
