@@ -252,7 +252,7 @@ fn a_copy_that_ends_within_a_merged_increment_goes_on() {
                 let before = opened(&to).chain().entries().len();
                 let copied =
                     copy(&from, &to, Pack::Best, Context::default()).expect("gone on with");
-                cut += u64::from((copied.present as usize) < before && copied.segments > 0);
+                cut += u64::from(copied.present < before as u64 && copied.segments > 0);
                 let (ours, theirs) = (opened(&to), opened(&vault));
                 let what = format!("{name}, {kept}, {}", to.display());
                 assert_eq!(
