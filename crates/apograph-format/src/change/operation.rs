@@ -42,6 +42,8 @@ impl<'a> From<Option<&'a str>> for GraphScope<'a> {
 pub type Property<'a> = (&'a str, PropertyValue<'a>);
 
 /// What a record does, by the engine's names.
+///
+/// What is large and rare is in a box: records are decoded by the million, and moved.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum GraphOperation<'a> {
@@ -139,9 +141,9 @@ pub enum GraphOperation<'a> {
         name: Option<&'a str>,
     },
     /// A triple is inserted.
-    InsertTriple(RdfTriple<'a>),
+    InsertTriple(Box<RdfTriple<'a>>),
     /// A triple is deleted.
-    DeleteTriple(RdfTriple<'a>),
+    DeleteTriple(Box<RdfTriple<'a>>),
     /// An RDF graph is created.
     CreateRdfGraph {
         /// Its name.
@@ -179,9 +181,9 @@ pub enum GraphOperation<'a> {
         target: Option<&'a str>,
     },
     /// Generation 1: the schema is changed.
-    Schema(SchemaChange<'a>),
+    Schema(Box<SchemaChange<'a>>),
     /// Generation 2: an entry of the catalog gets this content.
-    PutCatalog(CatalogRecord<'a>),
+    PutCatalog(Box<CatalogRecord<'a>>),
     /// Generation 2: an entry leaves the catalog.
     DropCatalog(CatalogKey<'a>),
     /// A record of a kind that is not known here.

@@ -22,6 +22,7 @@ const WHAT: &str = "log record";
 /// [`FormatError::Malformed`](crate::FormatError::Malformed) where its fields cannot be read;
 /// [`FormatError::UnsupportedFeature`](crate::FormatError::UnsupportedFeature) where a record of
 /// the betas of 0.6 holds one that is not known here.
+#[inline]
 pub fn decode_change(payload: &[u8]) -> Result<Option<GraphChange<'_>>> {
     let mut fields = Fields::of(WHAT, payload);
     let tag = fields.u8()?;
@@ -43,7 +44,10 @@ pub fn decode_change(payload: &[u8]) -> Result<Option<GraphChange<'_>>> {
         return standalone(&mut fields).map(Some);
     }
     let (scope, operation) = match SchemaChange::read(kind, &mut fields)? {
-        Some(schema) => (GraphScope::Database, GraphOperation::Schema(schema)),
+        Some(schema) => (
+            GraphScope::Database,
+            GraphOperation::Schema(Box::new(schema)),
+        ),
         None => operation(kind, &mut fields)?,
     };
     Ok(Some(GraphChange {
@@ -139,11 +143,11 @@ fn of_graphs<'a>(
 ) -> Result<(GraphScope<'a>, GraphOperation<'a>)> {
     let operation = match kind {
         RecordKind::InsertRdfTriple => {
-            let triple = GraphOperation::InsertTriple(triple(fields)?);
+            let triple = GraphOperation::InsertTriple(Box::new(triple(fields)?));
             return Ok((fields.optional_text()?.into(), triple));
         }
         RecordKind::DeleteRdfTriple => {
-            let triple = GraphOperation::DeleteTriple(triple(fields)?);
+            let triple = GraphOperation::DeleteTriple(Box::new(triple(fields)?));
             return Ok((fields.optional_text()?.into(), triple));
         }
         RecordKind::CreateNamedGraph => GraphOperation::CreateGraph {

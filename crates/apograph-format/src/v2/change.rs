@@ -135,8 +135,8 @@ fn of_graph<'a>(kind: RecordKind, fields: &mut Fields<'a>) -> Result<GraphOperat
             id: node(fields)?,
             label: fields.text()?,
         },
-        RecordKind::InsertTriple => GraphOperation::InsertTriple(triple(fields)?),
-        _ => GraphOperation::DeleteTriple(triple(fields)?),
+        RecordKind::InsertTriple => GraphOperation::InsertTriple(Box::new(triple(fields)?)),
+        _ => GraphOperation::DeleteTriple(Box::new(triple(fields)?)),
     })
 }
 
@@ -162,7 +162,9 @@ fn of_database<'a>(
         Some(RecordKind::DropGraph) => GraphOperation::DropGraph {
             name: fields.text()?,
         },
-        Some(RecordKind::PutCatalog) => GraphOperation::PutCatalog(CatalogRecord::read(fields)?),
+        Some(RecordKind::PutCatalog) => {
+            GraphOperation::PutCatalog(Box::new(CatalogRecord::read(fields)?))
+        }
         Some(RecordKind::DropCatalog) => GraphOperation::DropCatalog(CatalogKey::read(fields)?),
         Some(RecordKind::CreateRdfGraph) => GraphOperation::CreateRdfGraph {
             name: fields.text()?,

@@ -82,7 +82,7 @@ fn schema(payload: &[u8]) -> SchemaChange<'_> {
             scope: GraphScope::Database,
             operation: GraphOperation::Schema(change),
             extra_bytes: 0,
-        })) => change,
+        })) => *change,
         other => panic!("{other:?} in {payload:02x?}"),
     }
 }

@@ -126,21 +126,21 @@ fn of_graphs(record: &WalRecord) -> Option<GraphOperation<'_>> {
             predicate,
             object,
             ..
-        } => GraphOperation::InsertTriple(RdfTriple {
+        } => GraphOperation::InsertTriple(Box::new(RdfTriple {
             subject: term(subject),
             predicate: term(predicate),
             object: term(object),
-        }),
+        })),
         WalRecord::DeleteRdfTriple {
             subject,
             predicate,
             object,
             ..
-        } => GraphOperation::DeleteTriple(RdfTriple {
+        } => GraphOperation::DeleteTriple(Box::new(RdfTriple {
             subject: term(subject),
             predicate: term(predicate),
             object: term(object),
-        }),
+        })),
         WalRecord::CreateNamedGraph { name } => GraphOperation::CreateGraph { name },
         WalRecord::DropNamedGraph { name } => GraphOperation::DropGraph { name },
         WalRecord::SwitchGraph { name } => GraphOperation::SwitchGraph {
@@ -153,7 +153,7 @@ fn of_graphs(record: &WalRecord) -> Option<GraphOperation<'_>> {
         WalRecord::DropRdfGraph { name } => GraphOperation::DropRdfGraph {
             graphs: name.as_deref().into(),
         },
-        _ => GraphOperation::Schema(schema(record)?),
+        _ => GraphOperation::Schema(Box::new(schema(record)?)),
     })
 }
 

@@ -291,10 +291,15 @@ impl RecordParts {
         };
         let switch = GraphOperation::SwitchGraph { name: self.name() };
         let of_database = self.of_graphs().into_iter().chain([switch]);
-        let of_database = of_database.chain(self.schema().into_iter().map(GraphOperation::Schema));
+        let of_database = of_database.chain(
+            self.schema()
+                .into_iter()
+                .map(Box::new)
+                .map(GraphOperation::Schema),
+        );
         let triples = [
-            GraphOperation::InsertTriple(triple()),
-            GraphOperation::DeleteTriple(triple()),
+            GraphOperation::InsertTriple(Box::new(triple())),
+            GraphOperation::DeleteTriple(Box::new(triple())),
         ];
         let changes = self
             .in_graph(false)
@@ -342,12 +347,12 @@ impl RecordParts {
         ]);
         for record in self.catalog() {
             of_database.push(GraphOperation::DropCatalog(record.key()));
-            of_database.push(GraphOperation::PutCatalog(record));
+            of_database.push(GraphOperation::PutCatalog(Box::new(record)));
         }
         let mut in_graph = self.in_graph(true);
         in_graph.extend([
-            GraphOperation::InsertTriple(triple()),
-            GraphOperation::DeleteTriple(triple()),
+            GraphOperation::InsertTriple(Box::new(triple())),
+            GraphOperation::DeleteTriple(Box::new(triple())),
         ]);
         let changes = in_graph.into_iter().map(in_scope(self.name().into()));
         let of_database = of_database.into_iter();

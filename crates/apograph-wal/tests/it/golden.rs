@@ -146,8 +146,9 @@ fn groups_know_what_is_in_them() {
     let mut indexes = Vec::new();
     for group in log::groups(&parts) {
         let each = |record: LoggedRecord<'_>| {
-            if let GraphOperation::Schema(SchemaChange::CreateIndex { name, label, .. }) =
+            if let GraphOperation::Schema(change) =
                 record.change.expect("a golden record").operation
+                && let SchemaChange::CreateIndex { name, label, .. } = *change
             {
                 indexes.push((record.kind.into_owned(), name.to_owned(), label.to_owned()));
             }
