@@ -380,11 +380,12 @@ pub(crate) struct TargetArgs {
     /// Every commit that was captured (the default)
     #[arg(long)]
     latest: bool,
-    /// The state at epoch E, or at epoch E of timeline T
-    #[arg(long, value_name = "[T:]E")]
+    /// The state at epoch E, or at epoch E of timeline T; with +K right after the K-th commit in it
+    /// that takes no epoch of its own
+    #[arg(long, value_name = "[T:]E[+K]")]
     epoch: Option<PointName>,
-    /// The state right before the commit with epoch E
-    #[arg(long, value_name = "[T:]E")]
+    /// The state right before the commit with epoch E, or the K-th one in it, as `log` names it
+    #[arg(long, value_name = "[T:]E[+K]")]
     before_epoch: Option<PointName>,
     /// The last state known to have existed at an instant, such as 2026-11-21T03:00:00Z
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
@@ -506,10 +507,10 @@ pub(crate) struct Log {
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// Leave out commits before this epoch
-    #[arg(long, value_name = "[T:]E")]
+    #[arg(long, value_name = "[T:]E[+K]")]
     pub(crate) from: Option<PointName>,
     /// Leave out commits after this epoch
-    #[arg(long, value_name = "[T:]E")]
+    #[arg(long, value_name = "[T:]E[+K]")]
     pub(crate) to: Option<PointName>,
     /// Leave out commits that were made before an instant
     ///
