@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use apograph_format::{Code, Point, WithCauses};
-use apograph_io::{Context, Folder, Mode, StagedFile};
+use apograph_io::{Context, Folder, IoError, Mode, StagedFile};
 use apograph_manifest::{FileName, Unusable};
 use apograph_restore::{
     Commit, FoundRecords, LeftOut, RestoreError, SalvageGap, Salvaged, salvage,
@@ -26,14 +26,26 @@ pub(crate) fn run(session: &Session<'_>, args: &SalvageOf) -> Result<Report, Fai
     let statement = statement_of(&args.way.output);
     check_free(&statement)?;
     let mut past = Past::of(args);
+    let (context, mut told) = (session.context, None);
     let salvaged = salvage(
         repo,
         &args.way.output,
-        session.context,
+        context,
         |commit, records| past.add(&commit, records),
-    )?;
-    let mut object = object(&salvaged);
-    write(&statement, &object, session.context)?;
+        |salvaged| {
+            let object = object(salvaged);
+            write(&statement, &object, context)?;
+            told = Some(object);
+            Ok(())
+        },
+    );
+    let salvaged = salvaged.inspect_err(|_| {
+        if told.is_some() {
+            // The error that led here is the one to report.
+            let _ = remove(&statement, context);
+        }
+    })?;
+    let mut object = told.unwrap_or_default();
     if let Some(failure) = past.unwritten {
         return Err(failure.hinting("OUTPUT is there, and so is what says what it lacks"));
     }
@@ -129,16 +141,17 @@ fn exists(statement: &Path) -> Failure {
     Failure::new(Code::OutputExists, message).about(statement)
 }
 
-fn write(statement: &Path, object: &Value, context: Context<'_>) -> Result<(), Failure> {
-    let there = "OUTPUT is there; what it lacks is not written down";
-    let written = || {
-        let (folder, name) = Folder::holding(statement)?;
-        let mut staged = StagedFile::create(context.disk, folder.at(name), Mode::PRIVATE)?;
-        staged.write(display::line(object).as_bytes())?;
-        staged.write(b"\n")?;
-        staged.publish()
-    };
-    written().map_err(|error| Failure::from(error).hinting(there))
+fn write(statement: &Path, object: &Value, context: Context<'_>) -> Result<(), IoError> {
+    let (folder, name) = Folder::holding(statement)?;
+    let mut staged = StagedFile::create(context.disk, folder.at(name), Mode::PRIVATE)?;
+    staged.write(display::line(object).as_bytes())?;
+    staged.write(b"\n")?;
+    staged.publish()
+}
+
+fn remove(statement: &Path, context: Context<'_>) -> Result<(), IoError> {
+    let (folder, name) = Folder::holding(statement)?;
+    context.disk.remove_file(folder.at(name))
 }
 
 fn object(salvaged: &Salvaged) -> Value {

@@ -310,18 +310,25 @@ impl<'a> Maker<'a> {
     }
 
     fn made(self, output: &Path, sink: Sink<'_>) -> Result<Restored> {
-        let (maker, written) = self.written(sink)?;
+        let (maker, sink) = self.staged(sink)?;
+        let written = sink.finish()?;
         Ok(maker.restored(output, written))
     }
 
-    /// The same, and what of the increment after the plan is in the state.
-    pub(crate) fn made_beyond(self, output: &Path, sink: Sink<'_>) -> Result<(Restored, Beyond)> {
-        let (maker, written) = self.written(sink)?;
+    /// Makes all of the database but its name: what it will be, what of the increment after the plan is
+    /// in it, and what gives it the name.
+    pub(crate) fn staged_beyond<'d>(
+        self,
+        output: &Path,
+        sink: Sink<'d>,
+    ) -> Result<(Restored, Beyond, Sink<'d>)> {
+        let (maker, sink) = self.staged(sink)?;
         let beyond = maker.beyond.clone().unwrap_or_default();
-        Ok((maker.restored(output, written), beyond))
+        let restored = maker.restored(output, (sink.bytes(), None));
+        Ok((restored, beyond, sink))
     }
 
-    fn written(mut self, sink: Sink<'_>) -> Result<(Self, (u64, Option<Owner>))> {
+    fn staged(mut self, sink: Sink<'_>) -> Result<(Self, Sink<'_>)> {
         let (checked, written) = write_beside(sink, |pieces| self.check(pieces));
         match (checked, written) {
             // That it was not written is why the check ended.
@@ -329,7 +336,7 @@ impl<'a> Maker<'a> {
                 Err(self.failed(index, error))
             }
             (Err(error), _) => Err(error),
-            (Ok(()), Ok(sink)) => Ok((self, sink.finish()?)),
+            (Ok(()), Ok(sink)) => Ok((self, sink)),
         }
     }
 

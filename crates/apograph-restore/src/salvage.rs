@@ -72,17 +72,19 @@ pub struct LeftOut {
 }
 
 /// Makes the newest state that is left in a repository. `see` is told of every whole commit after the
-/// first gap, and of its records, in the order of the log: nothing of these is in the database.
+/// first gap, and of its records, in the order of the log: nothing of these is in the database. Then
+/// `accept` is told what came of it, right before the database appears.
 ///
 /// # Errors
 ///
-/// [`RestoreError`]: where no full backup can be used there is nothing to begin with. Nothing was
-/// written then, unless what comes after the gap could not be read.
+/// [`RestoreError`], and that of `see` and `accept`; nothing was written then. Where no full backup can
+/// be used there is nothing to begin with.
 pub fn salvage(
     repository: impl Into<Location>,
     output: &Path,
     context: Context<'_>,
     mut see: impl FnMut(Commit, FoundRecords<'_, '_>) -> Result<()>,
+    accept: impl FnOnce(&Salvaged) -> Result<()>,
 ) -> Result<Salvaged> {
     let place = Output::ready(output)?;
     let location = repository.into();
@@ -90,7 +92,7 @@ pub fn salvage(
     let context = lease.context();
     let mut repository = lease.narrow(Repository::open(&location, context)?);
     let mut keeps_prefix = true;
-    let (way, (mut restored, beyond)) = loop {
+    let (way, (mut restored, beyond, sink)) = loop {
         let way = Way::find(&repository, keeps_prefix, context)?;
         match way.go(&repository, &place, output, context) {
             // It is as if that had been seen when the repository was opened.
@@ -118,12 +120,15 @@ pub fn salvage(
         before: first.map(|(first, _)| first),
         cause: furthest.cause,
     });
-    Ok(Salvaged {
+    let mut salvaged = Salvaged {
         restored,
         is_exact,
         gap,
         left_out,
-    })
+    };
+    accept(&salvaged)?;
+    (_, salvaged.restored.owner) = sink.finish()?;
+    Ok(salvaged)
 }
 
 /// What leads furthest, with what is known of the segments so far.
@@ -170,14 +175,14 @@ impl Way {
         })
     }
 
-    /// Makes the database; tells what of the segment after the plan is in it.
-    fn go(
+    /// Makes the database, but for its name; tells what of the segment after the plan is in it.
+    fn go<'d>(
         &self,
         repository: &Repository,
         place: &Output,
         output: &Path,
-        context: Context<'_>,
-    ) -> Result<(Restored, Beyond)> {
+        context: Context<'d>,
+    ) -> Result<(Restored, Beyond, Sink<'d>)> {
         let plan = &self.furthest.plan;
         let prefix = match self.prefix {
             Some(index) => prefix_at(repository, index, context)?.map(|prefix| (index, prefix)),
@@ -198,7 +203,7 @@ impl Way {
         let form = form_for(place);
         maker
             .by(&beside_a_writer)
-            .made_beyond(output, Sink::to(staging, context.clock.now(), form))
+            .staged_beyond(output, Sink::to(staging, context.clock.now(), form))
     }
 }
 

@@ -192,6 +192,11 @@ impl<'d> Sink<'d> {
         }
     }
 
+    /// How many bytes the database has so far.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Publishes the database; returns how many bytes it has, and whom it belongs to, where that is
     /// somebody else.
     pub(crate) fn finish(self) -> Result<(u64, Option<Owner>)> {

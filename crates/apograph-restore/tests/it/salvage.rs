@@ -125,10 +125,16 @@ fn salvaged(
     let folder = tempdir().expect("a folder");
     let output = folder.path().join("out.grafeo");
     let mut past = Vec::new();
-    let salvaged = salvage(repository, &output, at(clock), |commit, _| {
-        past.push(commit);
-        Ok(())
-    });
+    let salvaged = salvage(
+        repository,
+        &output,
+        at(clock),
+        |commit, _| {
+            past.push(commit);
+            Ok(())
+        },
+        |_| Ok(()),
+    );
     let Ok(salvaged) = salvaged else {
         let left = fs::read_dir(folder.path()).expect("a folder").count();
         assert_eq!(left, 0, "nothing is written where nothing is salvaged");
@@ -386,7 +392,14 @@ fn a_vault_is_salvaged_up_to_the_damaged_object() {
         bytes[middle] ^= 0x5a;
         fs::write(third, bytes).expect("written");
         let output = stage.path("out.grafeo");
-        let found = salvage(&vault, &output, Context::default(), |_, _| Ok(())).expect("salvaged");
+        let found = salvage(
+            &vault,
+            &output,
+            Context::default(),
+            |_, _| Ok(()),
+            |_| Ok(()),
+        )
+        .expect("salvaged");
         assert!(found.gap.is_some());
         assert_eq!(found.left_out[0].kept, 0);
         assert!(output.exists());
@@ -399,9 +412,30 @@ fn nothing_that_is_there_is_overwritten() {
     fs::remove_file(stage.repository().join(SEGMENTS[2])).expect("a file");
     let output = stage.path("out.grafeo");
     fs::write(&output, "mine").expect("written");
-    let error = salvage(stage.repository(), &output, Context::default(), |_, _| {
-        Ok(())
-    });
+    let error = salvage(
+        stage.repository(),
+        &output,
+        Context::default(),
+        |_, _| Ok(()),
+        |_| Ok(()),
+    );
     assert_eq!(error.expect_err("refused").code().as_str(), "output-exists");
     assert_eq!(fs::read(&output).expect("a file"), b"mine");
+}
+
+/// Who does not want what came of it gets nothing.
+#[test]
+fn what_is_not_accepted_does_not_appear() {
+    let stage = Stage::new(V1);
+    let output = stage.path("out.grafeo");
+    let refuse = |_: &Salvaged| Err(RestoreError::from(apograph_io::IoError::Interrupted));
+    let refused = salvage(
+        stage.repository(),
+        &output,
+        Context::default(),
+        |_, _| Ok(()),
+        refuse,
+    );
+    refused.expect_err("refused");
+    assert!(!output.exists() && !log_folder(&output).exists());
 }
