@@ -7,8 +7,8 @@ mod form;
 use std::ops::Range;
 
 use apograph_format::{
-    Crc32, DatabaseHeaders, DatabaseId, Epoch, FilePosition, Generation, LogPosition, Lsn, Point,
-    RangeSet, Timeline, UnixMillis,
+    Crc32, DatabaseHeaders, DatabaseId, Epoch, ExactPoint, FilePosition, Generation, LogPosition,
+    Lsn, Point, RangeSet, Timeline, UnixMillis,
 };
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -381,4 +381,26 @@ pub struct TimelineSpan {
     pub further: FurtherCommits,
     /// The session transaction ids that the segment adds to it.
     pub transactions: RangeSet,
+}
+
+impl TimelineSpan {
+    /// The point at its end: that of its last commit, or the one that the timeline begins at.
+    pub fn end(&self) -> Point {
+        let own = self.epochs.last().map(Epoch::new);
+        let further = self.further.last_numbers().last().map(|(epoch, _)| *epoch);
+        let last = own.max(further).unwrap_or(self.base);
+        Point::new(self.timeline, last.max(self.base))
+    }
+
+    /// The state at its end, where it is known how many further commits that has.
+    pub fn end_exactly(&self) -> Option<ExactPoint> {
+        let point = self.end();
+        let mut numbers = self.further.last_numbers().iter().rev();
+        let further = match numbers.find(|(epoch, _)| *epoch == point.epoch) {
+            Some((_, number)) => *number,
+            None => self.epochs.contains(point.epoch.get()).then_some(0),
+        };
+        let further = further.filter(|_| !self.further.is_unknown())?;
+        Some(ExactPoint { point, further })
+    }
 }

@@ -104,7 +104,7 @@ impl ChainEntry {
             _ if self.unusable.is_some() || !self.is_counted => None,
             Some(SegmentContent::Full(full)) => Some(full.base),
             Some(SegmentContent::Increment(increment)) => {
-                increment.stretches.last().map(stretch_end)
+                increment.stretches.last().map(TimelineSpan::end)
             }
             None => None,
         }
@@ -160,17 +160,12 @@ pub(crate) fn end_of(increment: &IncrementContent, start: Point) -> Point {
     let Some(last) = increment.stretches.last() else {
         return start;
     };
-    let end = stretch_end(last);
+    let end = last.end();
     if end.timeline == start.timeline {
         end.max(start)
     } else {
         end
     }
-}
-
-fn stretch_end(stretch: &TimelineSpan) -> Point {
-    let last = stretch.epochs.last().map_or(stretch.base, Epoch::new);
-    Point::new(stretch.timeline, last.max(stretch.base))
 }
 
 /// What is kept of a segment: every command that opens a repository holds this of each.

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use apograph_format::{Epoch, Lsn, Point, Timeline};
+use apograph_format::{Epoch, ExactPoint, Lsn, Point, Timeline};
 use apograph_manifest::{
     Chain, ChainEntry, FileName, Gap, GapCause, Hole, Level, LsnRange, Pin, PointRange,
     SegmentContent, Target,
@@ -79,7 +79,7 @@ impl<'a> RepositoryReport<'a> {
             ReportedSegment {
                 entry,
                 timeline,
-                target: names.target_of(entry),
+                target: names.target_of(chain, entry),
                 verified: repository.verified(index),
                 stored_bytes: repository.bytes_at(index, Level::Objects),
             }
@@ -116,12 +116,15 @@ impl Names {
         }
     }
 
-    fn target_of(&self, entry: &ChainEntry) -> Option<Target> {
+    fn target_of(&self, chain: &Chain, entry: &ChainEntry) -> Option<Target> {
         if entry.unusable.is_some() {
             return None;
         }
-        let point = end_of(entry).filter(|point| self.has(*point));
-        let point = point.map(|point| Target::Point(point.into()));
+        let end = end_of(entry).filter(|(point, _)| self.has(*point));
+        let point = end.map(|(point, exact)| {
+            let name = exact.map(|exact| chain.commit_name(exact));
+            Target::Point(name.unwrap_or(point.into()))
+        });
         point.or_else(|| self.position(entry.segment.end_lsn?))
     }
 
@@ -143,18 +146,24 @@ impl Names {
     }
 }
 
-/// The point at the end of a segment, where it has a name.
-fn end_of(entry: &ChainEntry) -> Option<Point> {
+/// The point at the end of a segment, where it has a name; and the same with its further commits, where
+/// they are known.
+fn end_of(entry: &ChainEntry) -> Option<(Point, Option<ExactPoint>)> {
     if !entry.is_counted {
         return None;
     }
     match entry.content.as_ref()? {
-        SegmentContent::Full(full) => Some(full.base),
+        SegmentContent::Full(full) => {
+            let point = full.base;
+            let exact = full.further.map(|further| ExactPoint { point, further });
+            Some((point, exact))
+        }
         SegmentContent::Increment(increment) if increment.is_encrypted() => None,
         SegmentContent::Increment(increment) => {
             let last = increment.stretches.last()?;
-            let epoch = last.epochs.last().map_or(last.base, Epoch::new);
-            Some(Point::new(last.timeline, epoch.max(last.base)))
+            // What has further commits alone, and does not count them, says no epoch.
+            let is_told = !last.epochs.is_empty() || !last.further.is_unknown();
+            is_told.then(|| (last.end(), last.end_exactly()))
         }
     }
 }

@@ -26,7 +26,13 @@ fn targets(report: &RepositoryReport<'_>) -> Vec<Option<Target>> {
 #[test]
 fn the_target_of_a_segment_restores_the_state_at_its_end() {
     for fixtures in [V1, V2] {
-        for name in ["02_chain40", "03_two_fulls", "13_close_in_chain"] {
+        let names = [
+            "02_chain40",
+            "03_two_fulls",
+            "05_schema",
+            "13_close_in_chain",
+        ];
+        for name in names {
             let stage = Stage::of(fixtures, name);
             let place = stage.repository();
             let repository = Repository::open(&place, Context::default()).expect("opened");
@@ -38,8 +44,9 @@ fn the_target_of_a_segment_restores_the_state_at_its_end() {
                 let options = Options::to(target);
                 let restored = restore(&place, &output, &options, Context::default());
                 let restored = restored.expect("restored");
-                let point = restored.point.expect("a point");
-                assert_eq!(Target::Point(point.into()), target, "{name} {index}");
+                let exact = restored.exact.expect("a point");
+                let point = repository.chain().commit_name(exact);
+                assert_eq!(Target::Point(point), target, "{name} {index}");
                 let effort = report.restore.expect("restorable");
                 if index == last {
                     assert_eq!(restored.full.file, effort.full.file);
