@@ -268,7 +268,7 @@ fn what_is_no_repository_or_no_database_is_told_so(generation: EngineGeneration)
     std::fs::create_dir_all(directory.join("wal")).unwrap();
     check(
         &stage,
-        "unsupported-version",
+        "not-a-database",
         &["backup", text(&directory), "--repo", text(&repository)],
     );
     let text_file = stage.path("notes.grafeo");

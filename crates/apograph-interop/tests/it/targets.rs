@@ -214,7 +214,9 @@ fn a_first_backup_that_was_cut_off_is_completed(generation: EngineGeneration) {
         assert_eq!(apograph(["list", text(&first)]).code(), "corrupt-manifest");
         backup(&stage.database(), &first, None).ok();
         let list = apograph(["list", text(&first)]).ok();
-        let whole = serde_json::json!([{"timeline": 1, "from": 0, "to": 10}]);
+        let whole = serde_json::json!([{
+            "timeline": 1, "from": 0, "to": 10, "from_point": "1:0", "to_point": "1:10+0",
+        }]);
         assert_eq!(list["restorable"], whole, "{list}");
     }
 }
@@ -289,6 +291,8 @@ fn a_full_backup_after_a_rotation_does_not_break_the_chain(generation: EngineGen
     backup(&database, &repository, Some("--incremental")).ok();
     let verified = apograph(["verify", text(&repository)]).ok();
     assert_eq!(verified["ok"], true, "{verified}");
-    let whole = serde_json::json!([{"timeline": 1, "from": 0, "to": 4}]);
+    let whole = serde_json::json!([{
+        "timeline": 1, "from": 0, "to": 4, "from_point": "1:0", "to_point": "1:4+0",
+    }]);
     assert_eq!(list(&repository)["restorable"], whole);
 }
