@@ -74,14 +74,29 @@ impl Service {
     }
 
     /// The exit status, and what it said on standard output and on standard error.
-    pub(crate) fn end(self) -> (Option<i32>, String, String) {
-        let output = self.process.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (
-            output.status.code(),
-            text(output.stdout),
-            text(output.stderr),
-        )
+    #[track_caller]
+    pub(crate) fn end(mut self) -> (Option<i32>, String, String) {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                break status;
+            }
+            // An ignored signal, as `nohup` leaves it, stays ignored.
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            sleep(Duration::from_millis(20));
+        };
+        let out = self.process.stdout.take().map(std::io::read_to_string);
+        let err = self.process.stderr.take().map(std::io::read_to_string);
+        let [out, err] = [out, err].map(|said| said.unwrap().unwrap());
+        (status.code(), out, err)
+    }
+}
+
+/// A test that fails leaves none behind.
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
