@@ -58,7 +58,7 @@ fn the_page_has_what_list_says() {
             Some(segments.len())
         );
         let range = &listed["restorable"][0];
-        let option = format!("--epoch {}:{}", range["timeline"], range["to"]);
+        let option = format!("--epoch {}", range["to_point"].as_str().unwrap());
         assert_eq!(data["target"][segments.len() - 1], json!(option));
         assert!(html.contains(listed["captured_until"].as_str().unwrap()));
     }
