@@ -9,6 +9,8 @@ use apograph_manifest::{
     Captures, ChainEntry, Hole, IncrementContent, MergedIncrement, SegmentContent,
 };
 
+use crate::timelines::are_same_spans;
+
 /// How much of a chain another one holds.
 pub(crate) struct Common {
     /// How many of its entries.
@@ -112,6 +114,51 @@ fn parts_of(merged: &ChainEntry, entries: &[ChainEntry]) -> Option<usize> {
     if !knows_all {
         found.captures = Captures::default();
     }
+    if are_same_spans(&expected.stretches, &found.stretches) {
+        found.stretches.clone_from(&expected.stretches);
+    }
     let is_same = found == expected && of.created_at == merged.segment.created_at;
     (count > 1 && left == 0 && is_same).then_some(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use apograph_io::Context;
+    use apograph_manifest::FurtherCommits;
+    use apograph_testing::fixtures::V1;
+    use apograph_testing::stage::Stage;
+
+    use super::*;
+    use crate::repository::Repository;
+
+    fn without_further(entry: &ChainEntry) -> ChainEntry {
+        let mut entry = entry.clone();
+        if let Some(SegmentContent::Increment(increment)) = &mut entry.content {
+            for span in &mut increment.stretches {
+                span.further = FurtherCommits::UNKNOWN;
+            }
+        }
+        entry
+    }
+
+    #[test]
+    fn records_of_an_older_version_are_of_the_same_history() {
+        let stage = Stage::of(V1, "05_schema");
+        let repository = Repository::open(stage.repository(), Context::default());
+        let all = repository.expect("a repository").chain().entries().to_vec();
+        let (full, increments) = all.split_first().expect("a full backup");
+        let of = MergedIncrement::of(increments).expect("they can be joined");
+        let mut merged = increments[0].clone();
+        merged.segment.created_at = of.created_at;
+        merged.segment.end_epoch = of.end_epoch;
+        merged.content = Some(of.content.into());
+        merged.hash = None;
+        let from = [full.clone(), merged];
+        let older: Vec<_> = all.iter().map(without_further).collect();
+        assert_ne!(all, older, "there are further commits");
+        for there in [&all, &older] {
+            let common = common(&from, there).expect("the same history");
+            assert_eq!((common.entries, common.within), (2, None));
+        }
+    }
 }
