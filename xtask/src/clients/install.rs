@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::driver;
 use crate::run::run;
 
 /// What a client is written in.
@@ -14,6 +15,8 @@ use crate::run::run;
 pub(super) enum Language {
     Python,
     Node,
+    /// The engine itself, in the driver of the tests.
+    Rust,
 }
 
 /// A released client.
@@ -34,6 +37,12 @@ impl Release {
         Self { language, version }
     }
 
+    /// The engine of generation 2 that the tests are built with.
+    pub(super) const fn engine(version: &'static str) -> Self {
+        let language = Language::Rust;
+        Self { language, version }
+    }
+
     /// A name for its folders.
     pub(super) fn slug(&self) -> String {
         self.to_string().replace(' ', "-").to_lowercase()
@@ -45,6 +54,7 @@ impl Release {
         let program = match self.language {
             Language::Python => install_wheel(self.version, &own)?,
             Language::Node => install_bindings(self.version, &own)?,
+            Language::Rust => driver::build(2)?,
         };
         Ok(Installed {
             release: *self,
@@ -59,6 +69,7 @@ impl fmt::Display for Release {
         match self.language {
             Language::Python => f.write_str(self.version),
             Language::Node => write!(f, "Node {}", self.version),
+            Language::Rust => write!(f, "Engine {}", self.version),
         }
     }
 }

@@ -3,10 +3,11 @@
 //!
 //! The clients are Python wheels and Node bindings, installed by pip and npm into the target
 //! folder. They are told what to do by a small program in their own language (`drive.py`,
-//! `drive.mjs`). What must be exact, and what cannot be, is the table in docs/grafeo-versions.md:
+//! `drive.mjs`). An upgrade ends with the engine that the tests are built with, in their driver. What must be exact, and what cannot be, is the table in docs/grafeo-versions.md:
 //! a run is compared with it.
 
 mod client;
+mod engine;
 mod expected;
 mod install;
 mod judge;
@@ -37,8 +38,9 @@ const RELEASES: [Release; 9] = [
     Release::python("0.6.0"),
     Release::node("0.6.0"),
 ];
-/// The client that an older database is opened with to be upgraded.
-const UPGRADE: Release = Release::python("0.6.0");
+/// The clients that an older database is opened with to be upgraded, one after the other. There is
+/// no wheel of the last.
+const UPGRADES: [Release; 2] = [Release::python("0.6.0"), Release::engine("0.6.1")];
 /// What the clients write with.
 const FEATURES: [&str; 15] = [
     "values",
@@ -57,6 +59,8 @@ const FEATURES: [&str; 15] = [
     "compact",
     "spilled",
 ];
+/// The rows in which a database is upgraded, and whether it is a folder.
+const UPGRADED: [(&str, bool); 2] = [("upgrade", false), ("folder-upgrade", true)];
 /// How many scenarios run side by side.
 const SIDE_BY_SIDE: usize = 2;
 
@@ -68,6 +72,12 @@ pub(crate) struct Options {
     pub(crate) features: Vec<String>,
     /// Keeps the folders of the scenarios.
     pub(crate) keep: bool,
+}
+
+impl Options {
+    fn has(&self, feature: &str) -> bool {
+        self.features.is_empty() || self.features.iter().any(|it| it == feature)
+    }
 }
 
 pub(crate) fn clients(options: &Options) -> Result<()> {
@@ -97,8 +107,16 @@ pub(crate) fn clients(options: &Options) -> Result<()> {
         "command line 0.5.42: its features are those of the library, and it asks for glibc 2.39"
             .to_owned(),
     );
-    let upgrade = UPGRADE.install(&folder).ok();
-    let mut work = work(&installed, upgrade.as_ref(), &command, &folder, options);
+    let mut upgrades = Vec::new();
+    if options.features.is_empty() || UPGRADED.iter().any(|(name, _)| options.has(name)) {
+        for release in UPGRADES {
+            match release.install(&folder) {
+                Ok(client) => upgrades.push(client),
+                Err(error) => skipped.push(format!("upgrades to {release}: {error:#}")),
+            }
+        }
+    }
+    let mut work = work(&installed, &upgrades, &command, &folder, options);
     work.reverse();
     let outcomes = run_all(work);
     report(&outcomes, &skipped);
@@ -117,15 +135,15 @@ pub(crate) fn clients(options: &Options) -> Result<()> {
 /// The scenarios, in the order in which they are run.
 fn work(
     installed: &[Installed],
-    upgrade: Option<&Installed>,
+    upgrades: &[Installed],
     command: &std::path::Path,
     folder: &std::path::Path,
     options: &Options,
 ) -> Vec<ClientScenario> {
-    let scenario = |client: &Installed, upgraded: Option<&Installed>, feature: &str, is_folder| {
+    let scenario = |client: &Installed, upgrades: &[Installed], feature: &str, is_folder| {
         let mut scenario = ClientScenario {
             client: client.clone(),
-            upgraded: upgraded.cloned(),
+            upgrades: upgrades.to_vec(),
             feature: feature.to_owned(),
             is_folder,
             command: command.to_owned(),
@@ -137,24 +155,18 @@ fn work(
     };
     let mut scenarios = Vec::new();
     for client in installed {
-        let wanted = |feature: &&&str| {
-            options.features.is_empty() || options.features.iter().any(|it| it == **feature)
-        };
-        for feature in FEATURES.iter().filter(wanted) {
-            scenarios.push(scenario(client, None, feature, false));
+        for feature in FEATURES.iter().filter(|feature| options.has(feature)) {
+            scenarios.push(scenario(client, &[], feature, false));
         }
         if !client.release.version.starts_with("0.5.") {
             continue;
         }
-        let is_wanted = |name: &str| {
-            options.features.is_empty() || options.features.iter().any(|it| it == name)
-        };
-        if is_wanted("folder") {
-            scenarios.push(scenario(client, None, "queries", true));
+        if options.has("folder") {
+            scenarios.push(scenario(client, &[], "queries", true));
         }
-        for (name, is_folder) in [("upgrade", false), ("folder-upgrade", true)] {
-            if let Some(upgrade) = upgrade.filter(|_| is_wanted(name)) {
-                scenarios.push(scenario(client, Some(upgrade), "queries", is_folder));
+        for (name, is_folder) in UPGRADED {
+            if !upgrades.is_empty() && options.has(name) {
+                scenarios.push(scenario(client, upgrades, "queries", is_folder));
             }
         }
     }
@@ -209,11 +221,12 @@ fn report(outcomes: &Outcomes, skipped: &[String]) {
 }
 
 impl Language {
-    /// The program that drives a client of the language.
-    const fn driver(self) -> &'static str {
+    /// The program that drives a client of the language, where it needs one.
+    const fn driver(self) -> Option<&'static str> {
         match self {
-            Self::Python => "drive.py",
-            Self::Node => "drive.mjs",
+            Self::Python => Some("drive.py"),
+            Self::Node => Some("drive.mjs"),
+            Self::Rust => None,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! there either was never on disk. At the end every restorable point is compared with what the
 //! client said at its epoch.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,8 +23,8 @@ use super::judge::{Counts, States, difference};
 /// One scenario.
 pub(super) struct ClientScenario {
     pub(super) client: Installed,
-    /// The client that goes on where the database is upgraded.
-    pub(super) upgraded: Option<Installed>,
+    /// The clients that go on where the database is upgraded, one after the other.
+    pub(super) upgrades: Vec<Installed>,
     pub(super) feature: String,
     /// Whether the database is a folder.
     pub(super) is_folder: bool,
@@ -37,11 +38,11 @@ pub(super) struct ClientScenario {
 impl ClientScenario {
     /// The row of the table.
     pub(super) fn name(&self) -> &str {
-        match (&self.upgraded, self.is_folder) {
-            (Some(_), true) => "folder-upgrade",
-            (Some(_), false) => "upgrade",
-            (None, true) => "folder",
-            (None, false) => &self.feature,
+        match (self.upgrades.is_empty(), self.is_folder) {
+            (false, true) => "folder-upgrade",
+            (false, false) => "upgrade",
+            (true, true) => "folder",
+            (true, false) => &self.feature,
         }
     }
 
@@ -79,10 +80,10 @@ fn broken(mut counts: Counts, error: &anyhow::Error) -> Counts {
 struct Telling<'a> {
     scenario: &'a ClientScenario,
     client: Option<Client>,
-    /// Those who look at restored databases, of the first client and of the one that goes on.
-    readers: [Option<Client>; 2],
-    /// Who has the database now.
-    who: &'a Installed,
+    /// Those who look at restored databases, by their place: the first client, and those that go on.
+    readers: BTreeMap<usize, Client>,
+    /// Who has the database now, by the place.
+    who: usize,
     /// The next step.
     number: u64,
     states: States,
@@ -103,8 +104,8 @@ impl<'a> Telling<'a> {
         Ok(Self {
             scenario,
             client: None,
-            readers: [None, None],
-            who: &scenario.client,
+            readers: BTreeMap::new(),
+            who: 0,
             number: 0,
             states: States::default(),
             last: None,
@@ -127,11 +128,28 @@ impl<'a> Telling<'a> {
         }
     }
 
-    fn repository(&self) -> PathBuf {
-        self.scenario.folder.join("backups")
+    /// A repository in a folder, and where the whole database is what is tried, a vault too.
+    fn repositories(&self) -> Vec<PathBuf> {
+        let mut names = vec!["backups"];
+        if self.scenario.is_folder || !self.scenario.upgrades.is_empty() {
+            names.push("vault");
+        }
+        let folder = &self.scenario.folder;
+        names.into_iter().map(|name| folder.join(name)).collect()
+    }
+
+    /// The client of a place.
+    fn client_of(&self, place: usize) -> &'a Installed {
+        let scenario = self.scenario;
+        let upgraded = place.checked_sub(1);
+        upgraded.map_or(&scenario.client, |place| &scenario.upgrades[place])
     }
 
     fn tell(&mut self) -> Result<()> {
+        for vault in self.repositories().iter().skip(1) {
+            let made = self.apograph(&["init", text(vault)?, "--vault"])?;
+            made.map_err(anyhow::Error::msg).context("init")?;
+        }
         if !self.open()? {
             self.counts.is_absent = true;
             return Ok(());
@@ -155,9 +173,7 @@ impl<'a> Telling<'a> {
         self.backup(None)?;
         self.close()?;
         self.backup(None)?;
-        if let Some(upgraded) = &self.scenario.upgraded {
-            self.who = upgraded;
-        }
+        self.who = 1.min(self.scenario.upgrades.len());
         // A client that has lost something may not be able to.
         if !self.open()? {
             return self.points();
@@ -175,7 +191,28 @@ impl<'a> Telling<'a> {
         self.backup(Some("--full"))?;
         self.kill_in_a_step()?;
         self.backup(None)?;
+        for place in 2..=self.scenario.upgrades.len() {
+            self.go_on_with(place)?;
+        }
         self.points()
+    }
+
+    /// The next client has the database from now on.
+    fn go_on_with(&mut self, place: usize) -> Result<()> {
+        self.who = place;
+        self.open()?;
+        self.backup(None)?;
+        self.steps(4)?;
+        self.backup(None)?;
+        self.checkpoint()?;
+        self.steps(2)?;
+        self.backup(Some("--full"))?;
+        self.kill_in_a_step()?;
+        self.backup(None)?;
+        self.open()?;
+        self.steps(3)?;
+        self.close()?;
+        self.backup(None)
     }
 
     fn ask(&mut self, words: &Value) -> Result<Answer> {
@@ -185,7 +222,7 @@ impl<'a> Telling<'a> {
 
     /// Whether the client can open a database for the feature.
     fn open(&mut self) -> Result<bool> {
-        self.client = Some(Client::start(self.who)?);
+        self.client = Some(Client::start(self.client_of(self.who))?);
         let words =
             json!({"do": "open", "path": self.database(), "feature": self.scenario.feature});
         match self.ask(&words)? {
@@ -260,10 +297,17 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    /// A backup, and what the latest state comes back as.
+    /// A backup into each repository, and what the latest state comes back as.
     fn backup(&mut self, mode: Option<&str>) -> Result<()> {
-        let (database, repository) = (self.database(), self.repository());
-        let mut words = vec!["backup", text(&database)?, "--repo", text(&repository)?];
+        for repository in self.repositories() {
+            self.backup_into(&repository, mode)?;
+        }
+        Ok(())
+    }
+
+    fn backup_into(&mut self, repository: &Path, mode: Option<&str>) -> Result<()> {
+        let database = self.database();
+        let mut words = vec!["backup", text(&database)?, "--repo", text(repository)?];
         words.extend(mode);
         let taken = match self.apograph(&words)? {
             Ok(taken) => taken,
@@ -273,7 +317,7 @@ impl<'a> Telling<'a> {
             }
         };
         let said = taken["outcome"].as_str().unwrap_or_default().to_owned();
-        let found = self.restored(&["--latest"])?;
+        let found = self.restored(repository, &["--latest"])?;
         let is_as_said = self.last.as_ref().is_some_and(|last| found.contains(last));
         if is_as_said {
             self.counts.exact += 1;
@@ -301,7 +345,8 @@ impl<'a> Telling<'a> {
         let wanted = self.last.clone().unwrap_or(copied);
         let difference = difference(&wanted, &found[0]).unwrap_or_default();
         self.detail(format!(
-            "{said} before step {before}: --latest has {difference}"
+            "{said} before step {before}: --latest of {} has {difference}",
+            repository.display()
         ));
         Ok(())
     }
@@ -323,12 +368,12 @@ impl<'a> Telling<'a> {
                 copy_all(&entry.path(), &copy.join(entry.file_name()))?;
             }
         }
-        self.look_at(&copy.join(self.file_name()), &json!([]))
+        self.look_by(self.who, &copy.join(self.file_name()), &json!([]))
     }
 
     /// What a restored state comes back as: as it is, and once the statements have run that the
     /// restore names. (An engine that replayed the same log after a crash has not run them.)
-    fn restored(&mut self, target: &[&str]) -> Result<Vec<Value>> {
+    fn restored(&mut self, repository: &Path, target: &[&str]) -> Result<Vec<Value>> {
         self.restored += 1;
         let mut name = format!("restored/{}", self.restored);
         // What is a folder comes back as one or as a file.
@@ -338,15 +383,14 @@ impl<'a> Telling<'a> {
         let output = self.scenario.folder.join(name);
         fs::create_dir_all(self.scenario.folder.join("restored"))
             .context("cannot make a folder")?;
-        let repository = self.repository();
-        let mut words = vec!["restore", text(&repository)?, text(&output)?];
+        let mut words = vec!["restore", text(repository)?, text(&output)?];
         words.extend(target);
         match self.apograph(&words)? {
             Ok(report) => {
-                let mut found = vec![self.look_at(&output, &json!([]))?];
+                let mut found = self.look_at(&output, &json!([]))?;
                 let statements = &report["statements_to_run"];
                 if statements.as_array().is_some_and(|it| !it.is_empty()) {
-                    found.push(self.look_at(&output, statements)?);
+                    found.extend(self.look_at(&output, statements)?);
                 }
                 Ok(found)
             }
@@ -354,39 +398,52 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// A database is looked at by the client of its generation.
-    fn look_at(&mut self, database: &Path, statements: &Value) -> Result<Value> {
+    /// A database is looked at by the clients of its generation.
+    fn look_at(&mut self, database: &Path, statements: &Value) -> Result<Vec<Value>> {
         let is_of_generation_2 = database.is_file() && {
             let bytes = fs::read(database).context("cannot read a database")?;
             bytes.get(4..8) == Some(&[3, 0, 0, 0])
         };
-        let (place, who) = match &self.scenario.upgraded {
-            Some(upgraded) if is_of_generation_2 => (1, upgraded),
-            _ => (0, &self.scenario.client),
+        let upgraded = self.scenario.upgrades.len();
+        let places = if is_of_generation_2 && upgraded > 0 {
+            1..=upgraded
+        } else {
+            0..=0
         };
-        let mut reader = match self.readers[place].take() {
+        places
+            .map(|place| self.look_by(place, database, statements))
+            .collect()
+    }
+
+    fn look_by(&mut self, place: usize, database: &Path, statements: &Value) -> Result<Value> {
+        let mut reader = match self.readers.remove(&place) {
             Some(reader) => reader,
-            None => Client::start(who)?,
+            None => Client::start(self.client_of(place))?,
         };
         let looked = reader.look(database, &self.scenario.feature, statements);
         // One that died is not asked again.
         if looked.is_ok() {
-            self.readers[place] = Some(reader);
+            self.readers.insert(place, reader);
         }
         looked.or_else(|error| Ok(json!({"died": error.to_string()})))
     }
 
     /// Every restorable point against what the client said at its epoch.
     fn points(&mut self) -> Result<()> {
-        let repository = self.repository();
-        if !repository.exists() {
-            return Ok(());
-        }
         if std::mem::take(&mut self.is_unanswered) {
             let held = self.plain_copy()?;
             self.states.note_unanswered(&held);
         }
-        let list = match self.apograph(&["list", text(&repository)?])? {
+        for repository in self.repositories() {
+            if repository.exists() {
+                self.points_of(&repository)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn points_of(&mut self, repository: &Path) -> Result<()> {
+        let list = match self.apograph(&["list", text(repository)?])? {
             Ok(list) => list,
             Err(code) => bail!("list: {code}"),
         };
@@ -394,7 +451,7 @@ impl<'a> Telling<'a> {
             let number = |key: &str| range[key].as_u64().unwrap_or_default();
             for epoch in number("from")..=number("to") {
                 let point = format!("{}:{epoch}", number("timeline"));
-                let found = self.restored(&["--epoch", &point])?;
+                let found = self.restored(repository, &["--epoch", &point])?;
                 if found.iter().any(|found| self.states.had(epoch, found)) {
                     self.counts.exact += 1;
                 } else if self.lacks_something() {
