@@ -39,11 +39,12 @@ pub(crate) fn lives(options: &Options) -> Result<()> {
             "--test",
             "it",
             "--features",
-            "strace",
+            "strace,slow",
             "--",
             "lives::",
             "held::",
             "field::",
+            "grown::",
         ];
         if run(&mut cargo(scripted)).is_err() {
             found.push("scripted lives".to_owned());

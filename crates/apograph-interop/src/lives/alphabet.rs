@@ -130,10 +130,18 @@ const SOMETIMES: &[&[Kind]] = &[
     })],
 ];
 
-/// The life of a seed.
-pub(crate) fn life(seed: u64) -> Vec<Op> {
+/// So much of its log is written that the engine begins a new file.
+const GROWTH: Kind = (4, |_, db| Op::Grow(db));
+/// One life of so many has that: it takes a minute.
+const GROWN: u64 = 10;
+
+/// The life of a seed. Where databases are folders, whose logs stay, some grow.
+pub(crate) fn life(seed: u64, in_folders: bool) -> Vec<Op> {
     let mut random = Rng::with_seed(seed);
     let mut kinds = ALWAYS.to_vec();
+    if in_folders && seed.is_multiple_of(GROWN) {
+        kinds.push(GROWTH);
+    }
     for group in SOMETIMES {
         if random.u8(..3) == 0 {
             kinds.extend(*group);

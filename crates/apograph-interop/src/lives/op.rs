@@ -36,6 +36,8 @@ pub(crate) enum Op {
     /// Nodes with embeddings. In generation 1 the engine moves those out of the database where it
     /// opens it again.
     Embed(Db, u8),
+    /// Values that take more than a log file holds.
+    Grow(Db),
     /// A transaction begins that stays open.
     Hold(Db),
     /// It ends.

@@ -19,7 +19,7 @@ pub struct Life {
 impl Life {
     /// Lives the life of a seed.
     pub fn of(tools: &Tools, seed: u64) -> Self {
-        Self::lived(tools, seed, life(seed))
+        Self::lived(tools, seed, life(seed, tools.in_folders))
     }
 
     fn lived(tools: &Tools, seed: u64, mut ops: Vec<Op>) -> Self {

@@ -30,6 +30,10 @@ pub(crate) struct LifeStage {
 /// A user who owns nothing else.
 const NOBODY: u32 = 65534;
 
+/// Values that take more than a log file holds, which is full at 64 MiB.
+const GROWN_VALUES: usize = 7;
+const GROWN_BYTES: usize = 10 << 20;
+
 /// Of a property that nothing else has: what is no embedding the engine loses where it moves those
 /// of the same name out.
 const EMBEDDINGS: &str = "CREATE VECTOR INDEX e ON :E(emb) DIMENSION 2 METRIC 'cosine'";
@@ -75,6 +79,7 @@ impl LifeStage {
                 self.world.run(db.name(), &work.op());
             }
             Op::Embed(db, number) => self.embed(db, number),
+            Op::Grow(db) => self.grow(db),
             Op::Hold(db) => {
                 self.open(db);
                 let engine = self.world.engine(db.name());
@@ -215,6 +220,17 @@ impl LifeStage {
     fn checkpoint(&mut self, db: Db) {
         self.open(db);
         let _ = self.world.engine(db.name()).checkpoint();
+    }
+
+    /// The last value is a small one, so that what is compared later is small.
+    fn grow(&mut self, db: Db) {
+        self.open(db);
+        let values = (0..GROWN_VALUES).map(|number| format!("{number} ").repeat(GROWN_BYTES / 2));
+        self.world.run(db.name(), "INSERT (:Grown)");
+        for value in values.chain([String::new()]) {
+            let statement = format!("MATCH (g:Grown) SET g.v = '{value}'");
+            self.world.run(db.name(), &statement);
+        }
     }
 
     fn embed(&mut self, db: Db, number: u8) {

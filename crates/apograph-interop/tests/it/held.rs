@@ -15,7 +15,7 @@ for_each_generation!(a_checkpoint_that_is_held,);
 fn a_checkpoint_that_is_held(generation: EngineGeneration) {
     const HELD: Duration = Duration::from_secs(4);
     let held = |sync: u32| {
-        live(generation, [1, 1], |world| {
+        live(generation.into(), [1, 1, 1], |world| {
             world.insert(DB, 0..2);
             world.back_up(DB, "one");
             world.insert(DB, 2..4);

@@ -14,7 +14,22 @@ use apograph_interop::{EngineGeneration, Load};
 use crate::command;
 use crate::fixtures;
 
-for_each_generation!(
+/// Lives each life with a database of each kind.
+macro_rules! for_each_kind {
+    ($($test:ident),+ $(,)?) => {
+        mod generation_1 {
+            $(#[test] fn $test() { super::$test(super::Kind::One); })+
+        }
+        mod folder_database {
+            $(#[test] fn $test() { super::$test(super::Kind::Folder); })+
+        }
+        mod generation_2 {
+            $(#[test] fn $test() { super::$test(super::Kind::Two); })+
+        }
+    };
+}
+
+for_each_kind!(
     steady,
     a_checkpoint_before_each_backup,
     idle_checkpoints,
@@ -22,8 +37,6 @@ for_each_generation!(
     a_loop_of_torn_tails,
     two_repositories,
     three_repositories,
-    increments_of_the_engine_beside,
-    increments_of_the_engine_between,
     a_daily_close_and_reopen,
     moved_by_cp,
     short_commands,
@@ -31,6 +44,49 @@ for_each_generation!(
     rollbacks_and_checkpoints,
     a_double_rotation,
 );
+
+/// The engine takes no backup of a folder database.
+mod beside_the_engine {
+    use super::{increments_of_the_engine_beside, increments_of_the_engine_between};
+
+    for_each_generation!(
+        increments_of_the_engine_beside,
+        increments_of_the_engine_between,
+    );
+}
+
+/// Of which kind the database of a life is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A file of generation 1.
+    One,
+    /// A folder of generation 1.
+    Folder,
+    /// A file of generation 2.
+    Two,
+}
+
+impl Kind {
+    fn tools(self) -> Tools {
+        let generation = match self {
+            Self::One | Self::Folder => EngineGeneration::One,
+            Self::Two => EngineGeneration::Two,
+        };
+        Tools {
+            in_folders: self == Self::Folder,
+            ..tools(generation)
+        }
+    }
+}
+
+impl From<EngineGeneration> for Kind {
+    fn from(generation: EngineGeneration) -> Self {
+        match generation {
+            EngineGeneration::One => Self::One,
+            EngineGeneration::Two => Self::Two,
+        }
+    }
+}
 
 pub(crate) const DB: &str = "a";
 
@@ -49,26 +105,22 @@ pub(crate) fn world(generation: EngineGeneration) -> World {
     World::new(&tools(generation))
 }
 
-/// A life with one database that is open, and at most so many full backups: in generation 1, in
-/// generation 2. It is lived twice: the backups go into folders, and into vaults.
+/// A life with one database that is open, and at most so many full backups: of a file of generation
+/// 1, of a folder, of a file of generation 2. It is lived twice: the backups go into folders, and
+/// into vaults.
 #[track_caller]
-pub(crate) fn live(generation: EngineGeneration, fulls: [u64; 2], scenario: impl Fn(&mut World)) {
+pub(crate) fn live(kind: Kind, fulls: [u64; 3], scenario: impl Fn(&mut World)) {
     for in_vaults in [false, true] {
-        live_in(in_vaults, generation, fulls, &scenario);
+        live_in(in_vaults, kind, fulls, &scenario);
     }
 }
 
 /// The same with all repositories in vaults, or in folders.
 #[track_caller]
-fn live_in(
-    in_vaults: bool,
-    generation: EngineGeneration,
-    fulls: [u64; 2],
-    scenario: impl Fn(&mut World),
-) {
+fn live_in(in_vaults: bool, kind: Kind, fulls: [u64; 3], scenario: impl Fn(&mut World)) {
     let tools = Tools {
         in_vaults,
-        ..tools(generation)
+        ..kind.tools()
     };
     let mut world = World::new(&tools);
     world.open(DB);
@@ -76,11 +128,11 @@ fn live_in(
     for repository in ["one", "two", "three"] {
         world.judge_points(repository);
     }
-    judge(&world, fulls);
+    judge(&world, kind, fulls);
 }
 
 #[track_caller]
-fn judge(world: &World, fulls: [u64; 2]) {
+fn judge(world: &World, kind: Kind, fulls: [u64; 3]) {
     let report = world.report();
     let own = thread::current();
     let name = own.name().unwrap_or_default();
@@ -88,15 +140,16 @@ fn judge(world: &World, fulls: [u64; 2]) {
     let findings: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "{findings:#?}");
     assert!(report.refused.is_empty(), "{:?}", report.refused);
-    let most = match world.generation() {
-        EngineGeneration::One => fulls[0],
-        EngineGeneration::Two => fulls[1],
+    let most = match kind {
+        Kind::One => fulls[0],
+        Kind::Folder => fulls[1],
+        Kind::Two => fulls[2],
     };
     assert!(report.fulls <= most, "{report}; {:#?}", report.reasons);
 }
 
-fn steady(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn steady(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 3..round * 3 + 3);
             world.back_up(DB, "one");
@@ -104,8 +157,8 @@ fn steady(generation: EngineGeneration) {
     });
 }
 
-fn a_checkpoint_before_each_backup(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn a_checkpoint_before_each_backup(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 2..round * 2 + 2);
             world.checkpoint(DB);
@@ -114,8 +167,8 @@ fn a_checkpoint_before_each_backup(generation: EngineGeneration) {
     });
 }
 
-fn idle_checkpoints(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn idle_checkpoints(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         world.insert(DB, 0..2);
         for round in 2..6 {
             for _ in 0..3 {
@@ -128,8 +181,8 @@ fn idle_checkpoints(generation: EngineGeneration) {
     });
 }
 
-fn a_crash_loop(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn a_crash_loop(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 2..round * 2 + 1);
             world.back_up(DB, "one");
@@ -144,8 +197,8 @@ fn a_crash_loop(generation: EngineGeneration) {
     });
 }
 
-fn a_loop_of_torn_tails(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn a_loop_of_torn_tails(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..10 {
             world.insert(DB, round * 2..round * 2 + 1);
             world.back_up(DB, "one");
@@ -158,14 +211,14 @@ fn a_loop_of_torn_tails(generation: EngineGeneration) {
     });
 }
 
-fn two_repositories(generation: EngineGeneration) {
-    live(generation, [2, 2], |world| {
+fn two_repositories(kind: Kind) {
+    live(kind, [2, 2, 2], |world| {
         in_turns(world, &["one", "two"], 6);
     });
 }
 
-fn three_repositories(generation: EngineGeneration) {
-    live(generation, [3, 3], |world| {
+fn three_repositories(kind: Kind) {
+    live(kind, [3, 3, 3], |world| {
         in_turns(world, &["one", "two", "three"], 4);
     });
 }
@@ -186,7 +239,7 @@ fn in_turns(world: &mut World, repositories: &[&str], rounds: u64) {
 
 /// Into a folder of its own.
 fn increments_of_the_engine_beside(generation: EngineGeneration) {
-    live(generation, [4, 4], |world| {
+    live(generation.into(), [4, 4, 4], |world| {
         let theirs = world.path("theirs");
         in_turns_with_the_engine(world, &theirs);
     });
@@ -196,7 +249,7 @@ fn increments_of_the_engine_beside(generation: EngineGeneration) {
 /// proved by our marker from before it and its whole body in the log, which a checkpoint takes
 /// away.
 fn increments_of_the_engine_between(generation: EngineGeneration) {
-    live_in(false, generation, [4, 1], |world| {
+    live_in(false, generation.into(), [4, 4, 1], |world| {
         let ours = world.repository("one");
         in_turns_with_the_engine(world, &ours);
     });
@@ -221,9 +274,10 @@ fn in_turns_with_the_engine(world: &mut World, theirs: &Path) {
     world.back_up(DB, "one");
 }
 
-/// Generation 1 removes its log at a close, and with it the marker: one full backup for each day.
-fn a_daily_close_and_reopen(generation: EngineGeneration) {
-    live(generation, [5, 1], |world| {
+/// A file of generation 1 loses its log at a close, and with it the marker: one full backup for each
+/// day.
+fn a_daily_close_and_reopen(kind: Kind) {
+    live(kind, [5, 1, 1], |world| {
         for day in 0..4 {
             for hour in 0..3 {
                 let first = day * 6 + hour * 2;
@@ -239,8 +293,8 @@ fn a_daily_close_and_reopen(generation: EngineGeneration) {
     });
 }
 
-fn moved_by_cp(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn moved_by_cp(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..6 {
             world.insert(DB, round * 2..round * 2 + 1);
             world.back_up(DB, "one");
@@ -256,9 +310,9 @@ fn moved_by_cp(generation: EngineGeneration) {
     });
 }
 
-/// In generation 1 each of them is a process whose log nobody sees.
-fn short_commands(generation: EngineGeneration) {
-    live(generation, [10, 1], |world| {
+/// Each of them is a process, whose log nobody sees where the database is a file of generation 1.
+fn short_commands(kind: Kind) {
+    live(kind, [10, 1, 1], |world| {
         world.close(DB);
         for round in 0..10 {
             world.open(DB);
@@ -269,8 +323,8 @@ fn short_commands(generation: EngineGeneration) {
     });
 }
 
-fn rollbacks(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn rollbacks(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..10 {
             roll_back_some(world, round);
             world.back_up(DB, "one");
@@ -278,8 +332,8 @@ fn rollbacks(generation: EngineGeneration) {
     });
 }
 
-fn rollbacks_and_checkpoints(generation: EngineGeneration) {
-    live(generation, [1, 1], |world| {
+fn rollbacks_and_checkpoints(kind: Kind) {
+    live(kind, [1, 1, 1], |world| {
         for round in 0..10 {
             roll_back_some(world, round);
             if round % 2 == 0 {
@@ -300,12 +354,12 @@ fn roll_back_some(world: &mut World, number: u64) {
 }
 
 /// Sixteen sessions that find a log file full at once may begin two new ones.
-fn a_double_rotation(generation: EngineGeneration) {
+fn a_double_rotation(kind: Kind) {
     const SESSIONS: u64 = 16;
     const VALUE_BYTES: usize = 512 << 10;
     // A log file is full at 64 MiB.
     const COMMITS_PER_FILE: u64 = (64 << 20) / VALUE_BYTES as u64;
-    let mut world = world(generation);
+    let mut world = World::new(&kind.tools());
     world.open(DB);
     world.insert(DB, 0..2);
     world.back_up(DB, "one");
@@ -318,5 +372,5 @@ fn a_double_rotation(generation: EngineGeneration) {
         world.checkpoint(DB);
     }
     world.back_up(DB, "one");
-    judge(&world, [1, 1]);
+    judge(&world, kind, [1, 1, 1]);
 }

@@ -26,6 +26,8 @@ mod fixtures;
 mod folder_databases;
 mod follow;
 mod golden_chains;
+#[cfg(feature = "slow")]
+mod grown;
 #[cfg(feature = "strace")]
 mod held;
 mod interplay;
