@@ -2,7 +2,7 @@
 
 It answers each with one on standard output. `{"do": "open", "path": P, "feature": F}` opens a database,
 `step` runs the next operation of the feature, `dump` says all that the database holds, and `tick`,
-`close` and `checkpoint` are what they say. What the release that is installed does not offer is
+`close` and `checkpoint` are what they say. A feature can also be one of `stores.py`. What the release that is installed does not offer is
 answered with `absent`. The operations of a feature are numbered, so that a client that was killed can be
 followed by one that goes on: `{"do": "step", "number": N}`.
 """
@@ -17,6 +17,8 @@ import sys
 import tempfile
 
 import grafeo
+
+from stores import STORES
 
 VALUES = [
     None,
@@ -316,9 +318,14 @@ def dump(db, feature, path):
 
 class Client:
     def __init__(self):
-        self.db, self.feature, self.path = None, None, None
+        self.db, self.store, self.feature, self.path = None, None, None, None
 
     def open(self, path, feature, **_):
+        self.feature, self.path = feature, path
+        if feature in STORES:
+            self.store = STORES[feature](path)
+            self.db = self.store.db
+            return
         options = {}
         if feature == "spilled":
             options["section_tiers"] = {"VectorStore": "force_disk"}
@@ -326,9 +333,10 @@ class Client:
             self.db = grafeo.GrafeoDB(path, **options)
         except TypeError as error:
             raise Absent("section_tiers") from error
-        self.feature, self.path = feature, path
 
     def step(self, number, **_):
+        if self.store:
+            return self.store.step(number)
         FEATURES[self.feature](self.db, number)
 
     def run(self, statements, **_):
@@ -344,7 +352,7 @@ class Client:
 
     def close(self, **_):
         self.db.close()
-        self.db = None
+        self.db, self.store = None, None
 
     def dump(self, **_):
         return {"epoch": self.db.current_epoch(), "held": dump(self.db, self.feature, self.path)}

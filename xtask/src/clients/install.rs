@@ -52,7 +52,7 @@ impl Release {
     pub(super) fn install(&self, folder: &Path) -> Result<Installed> {
         let own = folder.join(self.slug());
         let program = match self.language {
-            Language::Python => install_wheel(self.version, &own)?,
+            Language::Python => install_wheels(&[self.wheel()], "grafeo", &own)?,
             Language::Node => install_bindings(self.version, &own)?,
             Language::Rust => driver::build(2)?,
         };
@@ -61,6 +61,22 @@ impl Release {
             program,
             folder: own,
         })
+    }
+
+    /// Installs a store with this release of the engine.
+    pub(super) fn install_store(&self, store: &Store, folder: &Path) -> Result<Installed> {
+        let own = folder.join(format!("{}-{}", self.slug(), store.name));
+        let package = format!("grafeo-{}=={}", store.name, store.version);
+        let module = format!("grafeo_{}", store.name);
+        Ok(Installed {
+            release: *self,
+            program: install_wheels(&[self.wheel(), package], &module, &own)?,
+            folder: own,
+        })
+    }
+
+    fn wheel(&self) -> String {
+        format!("grafeo=={}", self.version)
     }
 }
 
@@ -74,6 +90,13 @@ impl fmt::Display for Release {
     }
 }
 
+/// A package that keeps what it knows in a database: `grafeo-NAME`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Store {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+}
+
 /// A client that can be started.
 #[derive(Debug, Clone)]
 pub(super) struct Installed {
@@ -84,22 +107,24 @@ pub(super) struct Installed {
     pub(super) folder: PathBuf,
 }
 
-/// In a virtual environment of its own.
-fn install_wheel(version: &str, folder: &Path) -> Result<PathBuf> {
+/// In a virtual environment of its own, in which the module is there then.
+fn install_wheels(packages: &[String], module: &str, folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
-    if is_there(&python, &["-c", "import grafeo"]) {
+    let import = format!("import {module}");
+    if is_there(&python, &["-c", &import]) {
         return Ok(python);
     }
     let interpreter = python_3_12()?;
     run(Command::new(interpreter)
         .args(["-m", "venv", "--clear"])
         .arg(folder))?;
-    let package = format!("grafeo=={version}");
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", &package]))?;
-    if is_there(&python, &["-c", "import grafeo"]) {
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet"])
+        .args(packages))?;
+    if is_there(&python, &["-c", &import]) {
         Ok(python)
     } else {
-        bail!("{package} was installed and cannot be imported")
+        bail!("{packages:?} were installed, and {module} cannot be imported")
     }
 }
 

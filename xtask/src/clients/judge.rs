@@ -78,6 +78,11 @@ impl States {
         });
     }
 
+    /// What the client said, each with its epoch.
+    pub(super) fn said(&self) -> impl Iterator<Item = (u64, &Value)> {
+        self.0.iter().map(|state| (state.epoch, &state.held))
+    }
+
     /// What is found after a client that was killed in a step: whether it got to its end, and has
     /// taken an epoch, only that tells.
     pub(super) fn note_unanswered(&mut self, held: &Value) {

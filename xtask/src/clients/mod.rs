@@ -20,7 +20,7 @@ use std::thread;
 use anyhow::{Result, bail, ensure};
 
 use self::expected::Expected;
-use self::install::{Installed, Language, Release};
+use self::install::{Installed, Language, Release, Store};
 use self::judge::{Counts, Outcomes};
 use self::scenario::ClientScenario;
 use crate::metadata::target_folder;
@@ -59,6 +59,13 @@ const FEATURES: [&str; 15] = [
     "compact",
     "spilled",
 ];
+/// Stores that keep a folder database, with the release of the engine that they run on.
+const STORES: [Store; 3] = [
+    Store::new("langchain", "0.2.0"),
+    Store::new("llamaindex", "0.2.0"),
+    Store::new("memory", "0.2.2"),
+];
+const STORES_RUN_ON: Release = Release::python("0.5.44");
 /// The rows in which a database is upgraded, and whether it is a folder.
 const UPGRADED: [(&str, bool); 2] = [("upgrade", false), ("folder-upgrade", true)];
 /// How many scenarios run side by side.
@@ -117,6 +124,13 @@ pub(crate) fn clients(options: &Options) -> Result<()> {
         }
     }
     let mut work = work(&installed, &upgrades, &command, &folder, options);
+    let stores = STORES.iter().filter(|store| options.has(store.name));
+    for store in stores.filter(|_| wanted(&&STORES_RUN_ON)) {
+        match STORES_RUN_ON.install_store(store, &folder) {
+            Ok(client) => work.push(store_scenario(&client, store, &command, &folder, options)),
+            Err(error) => skipped.push(format!("grafeo-{}: {error:#}", store.name)),
+        }
+    }
     work.reverse();
     let outcomes = run_all(work);
     report(&outcomes, &skipped);
@@ -146,6 +160,7 @@ fn work(
             upgrades: upgrades.to_vec(),
             feature: feature.to_owned(),
             is_folder,
+            is_followed: false,
             command: command.to_owned(),
             folder: PathBuf::new(),
             keep: options.keep,
@@ -171,6 +186,26 @@ fn work(
         }
     }
     scenarios
+}
+
+/// A store, under `follow`.
+fn store_scenario(
+    client: &Installed,
+    store: &Store,
+    command: &std::path::Path,
+    folder: &std::path::Path,
+    options: &Options,
+) -> ClientScenario {
+    ClientScenario {
+        client: client.clone(),
+        upgrades: Vec::new(),
+        feature: store.name.to_owned(),
+        is_folder: true,
+        is_followed: true,
+        command: command.to_owned(),
+        folder: scenario_folder(folder, client, store.name),
+        keep: options.keep,
+    }
 }
 
 fn scenario_folder(folder: &std::path::Path, client: &Installed, feature: &str) -> PathBuf {
@@ -217,6 +252,12 @@ fn report(outcomes: &Outcomes, skipped: &[String]) {
     println!("all: {total}");
     for skip in skipped {
         println!("skipped: {skip}");
+    }
+}
+
+impl Store {
+    const fn new(name: &'static str, version: &'static str) -> Self {
+        Self { name, version }
     }
 }
 

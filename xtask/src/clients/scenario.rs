@@ -5,7 +5,9 @@
 //! one of a killed client's. After each, `--latest` is compared with what the client said last.
 //! Where the two differ, the same client opens a plain copy of the files: what it does not find
 //! there either was never on disk. At the end every restorable point is compared with what the
-//! client said at its epoch.
+//! client said at its epoch. What a store writes is captured by `follow` (`followed.rs`).
+
+mod followed;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +30,8 @@ pub(super) struct ClientScenario {
     pub(super) feature: String,
     /// Whether the database is a folder.
     pub(super) is_folder: bool,
+    /// Whether `follow` takes the backups.
+    pub(super) is_followed: bool,
     /// The command.
     pub(super) command: PathBuf,
     /// Where the scenario takes place.
@@ -38,6 +42,9 @@ pub(super) struct ClientScenario {
 impl ClientScenario {
     /// The row of the table.
     pub(super) fn name(&self) -> &str {
+        if self.is_followed {
+            return &self.feature;
+        }
         match (self.upgrades.is_empty(), self.is_folder) {
             (false, true) => "folder-upgrade",
             (false, false) => "upgrade",
@@ -56,7 +63,11 @@ impl ClientScenario {
             Ok(telling) => telling,
             Err(error) => return broken(Counts::default(), &error),
         };
-        let outcome = telling.tell();
+        let outcome = if self.is_followed {
+            telling.tell_followed()
+        } else {
+            telling.tell()
+        };
         let counts = telling.counts;
         if !self.keep && counts.details.is_empty() {
             // It is in the target folder, and made anew by the next run.
@@ -443,29 +454,37 @@ impl<'a> Telling<'a> {
     }
 
     fn points_of(&mut self, repository: &Path) -> Result<()> {
+        for (timeline, epoch) in self.points_in(repository)? {
+            let point = format!("{timeline}:{epoch}");
+            let found = self.restored(repository, &["--epoch", &point])?;
+            if found.iter().any(|found| self.states.had(epoch, found)) {
+                self.counts.exact += 1;
+            } else if self.lacks_something() {
+                self.counts.as_engine += 1;
+            } else {
+                self.counts.wrong += 1;
+                let graph = &found[0]["graph"]["nodes"];
+                let nodes = graph.as_array().map_or(0, Vec::len);
+                let short: String = found[0].to_string().chars().take(120).collect();
+                self.detail(format!("{point} was never: {nodes} nodes, {short}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The points that a repository offers, by timeline and epoch.
+    fn points_in(&self, repository: &Path) -> Result<Vec<(u64, u64)>> {
         let list = match self.apograph(&["list", text(repository)?])? {
             Ok(list) => list,
             Err(code) => bail!("list: {code}"),
         };
+        let mut points = Vec::new();
         for range in list["restorable"].as_array().into_iter().flatten() {
             let number = |key: &str| range[key].as_u64().unwrap_or_default();
-            for epoch in number("from")..=number("to") {
-                let point = format!("{}:{epoch}", number("timeline"));
-                let found = self.restored(repository, &["--epoch", &point])?;
-                if found.iter().any(|found| self.states.had(epoch, found)) {
-                    self.counts.exact += 1;
-                } else if self.lacks_something() {
-                    self.counts.as_engine += 1;
-                } else {
-                    self.counts.wrong += 1;
-                    let graph = &found[0]["graph"]["nodes"];
-                    let nodes = graph.as_array().map_or(0, Vec::len);
-                    let short: String = found[0].to_string().chars().take(120).collect();
-                    self.detail(format!("{point} was never: {nodes} nodes, {short}"));
-                }
-            }
+            let epochs = number("from")..=number("to");
+            points.extend(epochs.map(|epoch| (number("timeline"), epoch)));
         }
-        Ok(())
+        Ok(points)
     }
 
     /// Whether the client has lost what it said before, so that nobody knows what it had at a
