@@ -9,14 +9,11 @@
 use std::path::Path;
 
 use apograph_format::v1::folder_base;
-use apograph_format::{Blake3, FOLDER_LOCK_NAME, FOLDER_LOG_NAME, Generation};
+use apograph_format::{FOLDER_LOCK_NAME, FOLDER_LOG_NAME, Generation};
 use apograph_io::{Folder, IoError, Mode, is_locked_by_writer};
-use apograph_wal::{Group, GroupReader, LogEvent, LogFolder, LogPart, Run};
+use apograph_wal::{LogFolder, first_group};
 
 use crate::error::Result;
-
-/// At most so many bytes of the first group tell one database from another.
-const FRONT_BYTES: usize = 64 << 10;
 
 /// The folder of a folder database.
 #[derive(Debug)]
@@ -71,39 +68,4 @@ impl FolderDatabase {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// The hash of the first group in a log that has a record. (A close logs a commit of nothing.)
-fn first_group(log: &LogFolder) -> Result<Option<Blake3>> {
-    let parts = log.all().parts;
-    for event in GroupReader::new(&parts) {
-        if let LogEvent::Group(group) = event?
-            && group.records > 0
-        {
-            return Ok(Some(Blake3::of(&front_of(&group, &parts)?)));
-        }
-    }
-    Ok(None)
-}
-
-/// The first bytes of a group.
-fn front_of(group: &Group<'_>, parts: &[LogPart<'_>]) -> Result<Vec<u8>> {
-    let mut front = Vec::new();
-    for (part, of) in parts.iter().enumerate() {
-        if part < group.start.part || part > group.end.part {
-            continue;
-        }
-        let is_first = part == group.start.part;
-        let start = if is_first { group.start.offset } else { 0 };
-        let is_last = part == group.end.part;
-        let end = if is_last {
-            group.end.offset
-        } else {
-            of.bytes.len()
-        };
-        let end = end.min(start.saturating_add(FRONT_BYTES - front.len()));
-        let run = Run { part, start, end };
-        front.extend_from_slice(&run.bytes(parts).read()?);
-    }
-    Ok(front)
 }

@@ -13,7 +13,7 @@ use apograph_manifest::{
     FileName, FullContent, ImageIdentity, Nonce, Segment, SegmentContent, SegmentRecord, Unknown,
 };
 use apograph_repository::{NewSegment, further_of_image, image_timeline};
-use apograph_wal::{LogFolder, TimelineState};
+use apograph_wal::{LogFolder, TimelineState, is_untouched};
 
 use crate::continuity::ResumePoint;
 use crate::error::{CaptureError, Result};
@@ -23,7 +23,6 @@ use crate::job::{End, Job};
 use crate::live::{Live, Moment};
 use crate::log_after::{Held, LogAfter, begins_after, replayed, timeline_from};
 use crate::look::Seen;
-use crate::remains::is_untouched;
 use crate::request::Captured;
 
 /// The type of the section of a compacted store.

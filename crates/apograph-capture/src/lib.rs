@@ -29,7 +29,6 @@ mod folder_database;
 mod full;
 mod glance;
 mod image_copy;
-mod image_place;
 mod increment;
 mod indexes;
 mod job;

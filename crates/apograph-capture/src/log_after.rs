@@ -4,16 +4,16 @@
 use std::time::SystemTime;
 
 use apograph_format::{DatabaseHeaders, Generation, LogPosition, Point, Timeline};
-use apograph_wal::{LogFolder, LogTail, TimelineState};
+use apograph_wal::{
+    ImagePlace, LogFolder, LogTail, TimelineState, is_begun_anew, is_untouched, may_lead_to,
+};
 
 use crate::error::{CaptureError, Result};
 use crate::image_copy::ImageCopy;
-use crate::image_place::{ImagePlace, is_begun_anew, may_lead_to};
 use crate::increment::CapturedTail;
 use crate::job::Job;
 use crate::live::is_of_checkpoint;
 use crate::patience::{SETTLE_ATTEMPTS, wait_until_aged};
-use crate::remains::is_untouched;
 
 /// How much an image holds of the log after it.
 #[derive(Clone, Copy, PartialEq, Eq)]

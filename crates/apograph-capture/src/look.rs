@@ -10,13 +10,14 @@ use apograph_manifest::{
     read_marker,
 };
 use apograph_repository::Repository;
-use apograph_wal::{GroupReader, LogEvent, LogFile, LogFolder, TimelineState};
+use apograph_wal::{
+    GroupReader, LogEvent, LogFile, LogFolder, TimelineState, is_begun_anew, is_fresh,
+};
 
 use crate::chain_break::ChainBreak;
 use crate::continuity::{Beside, ResumePoint, find, known_publish, proved_from};
 use crate::database::Database;
 use crate::error::{CaptureError, Result};
-use crate::image_place::{is_begun_anew, is_fresh};
 use crate::live::{Live, Moment};
 use crate::log_notes::stamp_of;
 use crate::patience::{Patience, SETTLE_ATTEMPTS, pause};

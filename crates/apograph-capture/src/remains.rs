@@ -12,17 +12,15 @@
 //! and a backup takes it as that open does, with no point before its end. While an engine is in the
 //! middle of the close, the image alone counts: the backup looks again until the close is over.
 
-use std::cmp::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use apograph_format::{DatabaseHeaders, Generation};
 use apograph_io::{Context, sums};
 use apograph_manifest::{Evidence, ImageIdentity, read_markers};
 use apograph_repository::Repository;
-use apograph_wal::{LogFile, LogFolder};
+use apograph_wal::{LogFolder, is_begun_before, is_fresh};
 
 use crate::error::{CaptureError, Result};
-use crate::image_place::is_fresh;
 use crate::live::is_of_checkpoint;
 
 /// Whether a log that says nothing of a checkpoint was there before the image was written.
@@ -47,7 +45,7 @@ pub(crate) fn is_older_than_image(
     if image.iteration == 0 {
         return Ok(false);
     }
-    if behind(begun(first), headers, written).is_some_and(Ordering::is_le) {
+    if is_begun_before(first, headers, written) {
         return Ok(true);
     }
     let markers = read_markers(log.folder()).map_err(CaptureError::Cursor)?;
@@ -69,17 +67,6 @@ pub(crate) fn is_older_than_image(
     Ok(sums(file.bytes().slice(0..length), context)?.blake3 == captured.hash)
 }
 
-/// Whether nobody has written to a log since the image, which is older than that by its first file.
-pub(crate) fn is_untouched(
-    log: &LogFolder,
-    headers: &DatabaseHeaders,
-    written: Option<SystemTime>,
-) -> bool {
-    let newest = log.files().last();
-    newest
-        .is_none_or(|newest| behind(changed(newest), headers, written).is_some_and(Ordering::is_lt))
-}
-
 /// Whether image and log are of one moment for good: `checkpoint.meta` is of the image, and the log
 /// file that it names is there; or no checkpoint has begun since the log was, which is no older
 /// than the image. A close and a checkpoint that are under way leave neither.
@@ -95,29 +82,4 @@ pub(crate) fn is_settled(
         }
         None => !is_older && is_fresh(log)?,
     })
-}
-
-/// How the time of a log file compares with that of the image, if it was not after the stamp in the
-/// image.
-fn behind(
-    time: Option<SystemTime>,
-    headers: &DatabaseHeaders,
-    written: Option<SystemTime>,
-) -> Option<Ordering> {
-    let time = time?;
-    // The stamp is in whole milliseconds.
-    let stamp = Duration::from_millis(headers.checkpoint.written_at.get().checked_add(1)?);
-    let is_before = time.duration_since(UNIX_EPOCH).ok()? < stamp;
-    is_before.then_some(time.cmp(&written?))
-}
-
-/// When a log file was last written to.
-fn changed(file: &LogFile) -> Option<SystemTime> {
-    file.file().metadata().ok()?.modified().ok()
-}
-
-/// When it was begun, at the latest: a copy has another birth, and may have kept the other time.
-fn begun(file: &LogFile) -> Option<SystemTime> {
-    let born = file.file().metadata().ok()?.created().ok();
-    born.into_iter().chain(changed(file)).min()
 }

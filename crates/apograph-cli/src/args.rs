@@ -150,7 +150,7 @@ impl Command {
             Self::Status(words) => return words.repo.iter().cloned().collect(),
             Self::Drill(words) => &[&words.repo],
             Self::Report(words) => &[&words.repo],
-            Self::Salvage(words) => &[&words.way.repo],
+            Self::Salvage(words) => &[&words.from],
             Self::CheckConfig(_) | Self::Completions { .. } => &[],
         };
         locations.iter().copied().cloned().collect()

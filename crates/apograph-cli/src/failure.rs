@@ -446,6 +446,13 @@ impl From<RestoreError> for Failure {
             RestoreError::OutputExists { ref path } | RestoreError::OutputBusy { ref path } => {
                 failure.about(path)
             }
+            RestoreError::InUse { ref path } => failure.about(path).hinting(
+                "close it there: a close writes all that the engine has, whatever is damaged in the log",
+            ),
+            RestoreError::Database { ref path, .. } => failure.about(path).hinting(
+                "restore it from a backup; without a whole image its log is of no use",
+            ),
+            RestoreError::NotADatabase { ref path, .. } => failure.about(path),
             _ => failure,
         }
     }

@@ -1,67 +1,92 @@
 //! `apograph salvage`
 
+mod of_database;
+mod of_repository;
+mod told;
+
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use std::path::{Path, PathBuf};
 
-use apograph_format::{Code, Point, WithCauses};
+use apograph_format::{Code, FOLDER_LOG_NAME, log_folder};
 use apograph_io::{Context, Folder, IoError, Mode, StagedFile};
-use apograph_manifest::{FileName, Unusable};
-use apograph_restore::{
-    Commit, FoundRecords, LeftOut, RestoreError, SalvageGap, Salvaged, salvage,
-};
+use apograph_manifest::MANIFEST_FILE_NAME;
+use apograph_repository::Location;
+use apograph_restore::{Commit, FoundRecords, RestoreError, salvage, salvage_database};
 use serde_json::{Value, json};
 
+use self::told::Told;
 use crate::args::SalvageOf;
 use crate::failure::Failure;
 use crate::session::{Report, Session};
-use crate::{display, log, output, records, restore};
+use crate::{display, log, output, records};
 
 /// The exit status where something was lost.
 const LOST: u8 = 12;
 
 pub(crate) fn run(session: &Session<'_>, args: &SalvageOf) -> Result<Report, Failure> {
-    let repo = args.way.identity.open(&args.way.repo)?;
-    let statement = statement_of(&args.way.output);
+    let statement = statement_of(&args.output);
     check_free(&statement)?;
     let mut past = Past::of(args);
     let (context, mut told) = (session.context, None);
-    let salvaged = salvage(
-        repo,
-        &args.way.output,
-        context,
-        |commit, records| past.add(&commit, records),
-        |salvaged| {
-            let object = object(salvaged);
-            write(&statement, &object, context)?;
-            told = Some(object);
-            Ok(())
-        },
-    );
-    let salvaged = salvaged.inspect_err(|_| {
+    let see = |commit: Commit, records: FoundRecords<'_, '_>| past.add(&commit, records);
+    let mut tell = |found: Told| {
+        write(&statement, &found.object, context)?;
+        told = Some(found);
+        Ok(())
+    };
+    let salvaged = match database_in(&args.from) {
+        Some(path) => salvage_database(path, &args.output, context, see, |salvaged| {
+            tell(of_database::told(salvaged))
+        })
+        .map(drop),
+        None => salvage(
+            args.identity.open(&args.from)?,
+            &args.output,
+            context,
+            see,
+            |salvaged| tell(of_repository::told(salvaged)),
+        )
+        .map(drop),
+    };
+    salvaged.inspect_err(|_| {
         if told.is_some() {
             // The error that led here is the one to report.
             let _ = remove(&statement, context);
         }
     })?;
-    let mut object = told.unwrap_or_default();
+    let Told {
+        mut object,
+        text,
+        is_complete,
+    } = told.unwrap_or_default();
     if let Some(failure) = past.unwritten {
         return Err(failure.hinting("OUTPUT is there, and so is what says what it lacks"));
     }
     let text = if args.json_lines {
         format!("{}\n", display::line(&object))
     } else {
-        text(&salvaged, &statement, &past.lines)
+        with_past(text, &statement, &past.lines)
     };
     if args.past_gaps {
         object["past_gaps"] = json!(past.objects);
     }
-    let exit = if salvaged.gap.is_some() { LOST } else { 0 };
+    let exit = if is_complete { 0 } else { LOST };
     Ok(Report {
         exit,
         ..Report::done(text, object)
     })
+}
+
+/// The database that is named, and not a repository: a file, a folder with a log in it, or a name beside
+/// which a log is left alone.
+fn database_in(location: &Location) -> Option<&Path> {
+    let path = location.as_folder()?;
+    let is_folder =
+        || path.join(FOLDER_LOG_NAME).is_dir() && !path.join(MANIFEST_FILE_NAME).exists();
+    let is_lost = || !path.exists() && log_folder(path).is_dir();
+    (path.is_file() || is_folder() || is_lost()).then_some(path)
 }
 
 /// The commits after the gap, as they are shown.
@@ -154,129 +179,13 @@ fn remove(statement: &Path, context: Context<'_>) -> Result<(), IoError> {
     context.disk.remove_file(folder.at(name))
 }
 
-fn object(salvaged: &Salvaged) -> Value {
-    let mut object = json!({
-        "command": "salvage",
-        "complete": salvaged.gap.is_none(),
-        "exact": salvaged.is_exact,
-        "recovered": recovered(salvaged),
-        "gap": salvaged.gap.as_ref().map(gap),
-        "left_out": salvaged.left_out.iter().map(left_out).collect::<Vec<_>>(),
-    });
-    if let Some(object) = object.as_object_mut() {
-        display::put_path(object, "output", &salvaged.restored.output);
-    }
-    object
-}
-
-/// As `restore` tells it.
-fn recovered(salvaged: &Salvaged) -> Value {
-    let mut object = restore::object(&salvaged.restored, false);
-    if let Some(object) = object.as_object_mut() {
-        for key in ["command", "output"] {
-            object.shift_remove(key);
-        }
-    }
-    object
-}
-
-fn gap(gap: &SalvageGap) -> Value {
-    let name = |point: Option<Point>| point.map(|point| point.to_string());
-    let cause = gap.cause.as_ref();
-    json!({
-        "after": name(gap.after),
-        "before": name(gap.before),
-        "file": cause.and_then(|cause| cause.file()).map(FileName::as_str),
-        "cause": cause.map(|cause| WithCauses(cause).to_string()),
-    })
-}
-
-fn left_out(segment: &LeftOut) -> Value {
-    let reason = segment.unusable.as_ref().map(|unusable| &unusable.reason);
-    json!({
-        "file": segment.segment.file.as_str(),
-        "kind": segment.segment.kind.to_string(),
-        "start_epoch": segment.segment.start_epoch.get(),
-        "end_epoch": segment.segment.end_epoch.get(),
-        "created_at": display::rfc3339(segment.segment.created_at),
-        "captured_commits": segment.captured,
-        "kept_commits": segment.kept,
-        "kept_epochs": segment.kept_epochs.ranges(),
-        "intact_commits": segment.intact,
-        "from": segment.points.map(|(first, _)| first.to_string()),
-        "to": segment.points.map(|(_, last)| last.to_string()),
-        "offset": reason.and_then(Unusable::offset),
-        "why": why(segment),
-    })
-}
-
-/// Why its commits are not in the database.
-fn why(segment: &LeftOut) -> String {
-    match &segment.unusable {
-        Some(unusable) => WithCauses(unusable).to_string(),
-        None => "it comes after the gap".to_owned(),
-    }
-}
-
-fn text(salvaged: &Salvaged, statement: &Path, past: &[String]) -> String {
-    let restored = &salvaged.restored;
-    let mut text = String::new();
-    let at = match (restored.point, restored.lsn) {
-        (Some(point), _) => point.to_string(),
-        (None, Some(lsn)) => format!("LSN {lsn}"),
-        (None, None) => "its last commit".to_owned(),
-    };
-    let _ = writeln!(
-        text,
-        "Salvaged {} at {at}: {} and {}, {}.",
-        display::path(&restored.output),
-        restored.full.file,
-        display::count(restored.increments.len() as u64, "increment"),
-        display::count(restored.commits, "commit"),
-    );
-    if !salvaged.is_exact {
-        text.push_str("It is no state that was: some of what was committed before its last commit is missing, or may be.\n");
-    }
-    match &salvaged.gap {
-        None => text.push_str("Nothing was lost.\n"),
-        Some(gap) => text.push_str(&lost(salvaged, gap)),
-    }
+fn with_past(mut text: String, statement: &Path, past: &[String]) -> String {
     let _ = writeln!(text, "All of that is in {}.", display::path(statement));
     if !past.is_empty() {
         text.push_str("Whole commits after the gap, none of which is in it:\n");
     }
     for line in past {
         let _ = writeln!(text, "{}", display::plain(line));
-    }
-    text
-}
-
-fn lost(salvaged: &Salvaged, gap: &SalvageGap) -> String {
-    let mut text = String::new();
-    let cause = gap.cause.as_ref();
-    let cause = cause.map_or_else(
-        || "the log does not go on".to_owned(),
-        |cause| WithCauses(cause).to_string(),
-    );
-    let _ = writeln!(text, "It ends there: {}.", display::plain(&cause));
-    for segment in &salvaged.left_out {
-        let kept = match segment.kept {
-            0 => String::new(),
-            kept => format!("{} kept, ", display::count(kept, "commit")),
-        };
-        let captured = segment
-            .captured
-            .map_or_else(String::new, |captured| format!(" of {captured}"));
-        let points = segment
-            .points
-            .map_or_else(String::new, |(first, last)| format!(" ({first} to {last})"));
-        let _ = writeln!(
-            text,
-            "  {}: {kept}{}{captured} whole and left out{points}; {}",
-            segment.segment.file,
-            display::count(segment.intact, "commit"),
-            display::plain(&why(segment)),
-        );
     }
     text
 }

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::sync::Arc;
 
-use apograph_format::{Code, Crc32, Epoch, Lsn, SegmentKind, SegmentName, UnixMillis};
+use apograph_format::{
+    Code, Crc32, Epoch, LogPosition, Lsn, SegmentKind, SegmentName, UnixMillis, log_file_name,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -139,6 +141,13 @@ impl TryFrom<String> for FileName {
 impl From<SegmentName> for FileName {
     fn from(name: SegmentName) -> Self {
         Self(Name::of(&name.to_string()))
+    }
+}
+
+/// So is that of the log file that begins at a position.
+impl From<LogPosition> for FileName {
+    fn from(start: LogPosition) -> Self {
+        Self(Name::of(&log_file_name(start)))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use apograph_format::Code;
+use apograph_format::{Code, FormatError};
 use apograph_io::IoError;
 use apograph_manifest::{ChainError, UnusableSegment};
 use apograph_repository::RepositoryError;
+use apograph_wal::WalError;
 
 /// Why a database was not restored. Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,31 @@ pub enum RestoreError {
         /// What stands there.
         path: PathBuf,
     },
+    /// The database that is to be salvaged, or its log, is of no use at all.
+    #[error("nothing of {} can be salvaged", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// The log of the database that is to be salvaged cannot be read.
+    #[error(transparent)]
+    Wal(WalError),
+    /// What is to be salvaged is no database.
+    #[error("{} is {what}", path.display())]
+    NotADatabase {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// An engine has the database open that is to be salvaged.
+    #[error("an engine has {} open", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// Another restore writes the same database.
     #[error("another command is restoring to {}", path.display())]
     OutputBusy {
@@ -47,7 +73,11 @@ impl RestoreError {
             Self::Chain(error) => error.code(),
             Self::Segment(segment) => segment.code(),
             Self::OutputExists { .. } => Code::OutputExists,
-            Self::OutputBusy { .. } => Code::RepositoryBusy,
+            Self::Database { source, .. } if source.is_unsupported() => Code::UnsupportedVersion,
+            Self::Database { .. } => Code::CorruptDatabase,
+            Self::Wal(error) => error.code(),
+            Self::NotADatabase { .. } => Code::NotADatabase,
+            Self::InUse { .. } | Self::OutputBusy { .. } => Code::RepositoryBusy,
         }
     }
 }
@@ -63,6 +93,15 @@ impl From<RepositoryError> for RestoreError {
         match error {
             RepositoryError::Io(error) => Self::Io(error),
             other => Self::Repository(other),
+        }
+    }
+}
+
+impl From<WalError> for RestoreError {
+    fn from(error: WalError) -> Self {
+        match error {
+            WalError::Io(error) => Self::Io(error),
+            other => Self::Wal(other),
         }
     }
 }

@@ -105,7 +105,20 @@ pub struct FoundRecords<'a, 'r> {
     graph: CurrentGraph,
 }
 
-impl FoundRecords<'_, '_> {
+impl<'a, 'r> FoundRecords<'a, 'r> {
+    /// Those of a group, before which the log has switched to a graph.
+    pub(crate) fn of(
+        reader: &'a mut RecordReader<'r>,
+        span: GroupSpan,
+        graph: CurrentGraph,
+    ) -> Self {
+        Self {
+            reader,
+            span,
+            graph,
+        }
+    }
+
     /// Decodes each, with the graph that it is about.
     ///
     /// # Errors
@@ -298,16 +311,7 @@ impl<'a> OneSegment<'a> {
                 if self.is_sought(group, placement, query, &mut reader, graph)? {
                     let mut commit = self.commit(group, placement);
                     commit.kinds = kinds_of(&mut reader, span)?;
-                    let reader = &mut reader;
-                    let graph = before;
-                    outcome = see(
-                        commit,
-                        FoundRecords {
-                            reader,
-                            span,
-                            graph,
-                        },
-                    );
+                    outcome = see(commit, FoundRecords::of(&mut reader, span, before));
                 }
                 Ok(())
             })
@@ -385,16 +389,8 @@ impl<'a> OneSegment<'a> {
             let parts = file.parts(overlap_bytes);
             let mut reader = RecordReader::new(&parts);
             for (mut commit, span, graph) in last.into_iter().rev() {
-                let reader = &mut reader;
-                commit.kinds = kinds_of(reader, span).map_err(RestoreError::from)?;
-                see(
-                    commit,
-                    FoundRecords {
-                        reader,
-                        span,
-                        graph,
-                    },
-                )?;
+                commit.kinds = kinds_of(&mut reader, span).map_err(RestoreError::from)?;
+                see(commit, FoundRecords::of(&mut reader, span, graph))?;
             }
         }
         Ok(reason)
@@ -424,7 +420,7 @@ impl<'a> OneSegment<'a> {
 
 /// How many records of each kind a commit has. The reader stands where the commit is, so that no
 /// record is read for it alone.
-fn kinds_of(
+pub(crate) fn kinds_of(
     reader: &mut RecordReader<'_>,
     span: GroupSpan,
 ) -> apograph_io::Result<BTreeMap<Cow<'static, str>, u64>> {

@@ -4,7 +4,8 @@
 //! [`restore()`] gives back exactly the state that was asked for, or nothing: once every byte of it
 //! was checked the database appears, whole, where nothing was. [`verify()`] is the same
 //! walk without output ([`verify_and_record`] remembers what it found), and [`commits`] shows what
-//! it sees. It does not take backups.
+//! it sees. Of what is damaged [`salvage`] and [`salvage_database`] make what is left, and say what it
+//! lacks. It does not take backups.
 //!
 //! ```no_run
 //! use apograph_restore::{Context, Options, Target, Threads, restore};
@@ -19,6 +20,9 @@
 //! ```
 
 mod clearing;
+mod damaged_database;
+mod damaged_image;
+mod damaged_log;
 mod diff;
 mod error;
 mod history;
@@ -27,6 +31,7 @@ mod output;
 mod pieces;
 mod restore;
 mod salvage;
+mod salvage_database;
 mod seen;
 mod selection;
 mod sink;
@@ -50,11 +55,15 @@ pub use apograph_manifest::{Level, Target};
 pub use apograph_repository as repository;
 #[doc(no_inline)]
 pub use apograph_wal as wal;
+pub use damaged_log::LogDamage;
 pub use diff::{ChangeAt, Difference, difference, steps};
 pub use error::{RestoreError, Result};
 pub use history::{Commit, CommitQuery, Found, FoundRecords, Logged, commits, search};
 pub use net::{EdgeChanges, GraphChanges, NetChanges, NodeChanges, PropertyChange};
 pub use restore::{Options, Restored, restore};
 pub use salvage::{LeftOut, SalvageGap, Salvaged, salvage};
+pub use salvage_database::{
+    DatabaseDamage, DatabaseGap, LeftOutLog, SalvagedDatabase, salvage_database,
+};
 pub use seen::SeenRecord;
 pub use verify::{Problem, Verified, VerifyOptions, verify, verify_and_record};

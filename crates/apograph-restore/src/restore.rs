@@ -219,7 +219,7 @@ pub(crate) struct Beyond {
 
 impl Beyond {
     /// `point` is the one before the timeline's first epoch here.
-    fn add(&mut self, placement: &Placement, point: &mut Point) {
+    pub(crate) fn add(&mut self, placement: &Placement, point: &mut Point) {
         self.commits += 1;
         if placement.point.timeline != point.timeline {
             let before = placement.point.epoch.get().saturating_sub(1);
@@ -229,6 +229,13 @@ impl Beyond {
         if placement.advances {
             self.epochs.insert(placement.point.epoch.get());
         }
+    }
+
+    /// Generation 1: tells whether lower epochs are missing, once all is added.
+    pub(crate) fn close(&mut self, point: Point) {
+        let from = point.epoch.get().saturating_add(1);
+        let last = self.epochs.last().unwrap_or_default();
+        self.lacks_lower = self.epochs.missing_in(from, last).next().is_some();
     }
 }
 
@@ -440,11 +447,9 @@ impl<'a> Maker<'a> {
         })?;
         push(selection.take_rest())?;
         if beyond.commits > 0 {
-            let from = point.epoch.get().saturating_add(1);
-            let last = beyond.epochs.last().unwrap_or_default();
-            let is_counted = file.header.generation == Generation::One;
-            beyond.lacks_lower =
-                is_counted && beyond.epochs.missing_in(from, last).next().is_some();
+            if file.header.generation == Generation::One {
+                beyond.close(point);
+            }
             self.bytes_read += file.bytes().len() as u64;
             self.beyond = Some(beyond);
         }

@@ -1,10 +1,11 @@
 //! Where the bytes of a restored database go.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use apograph_format::v2::WalSegmentHeader;
 use apograph_format::{LogPosition, LogSequence, Lsn, UnixMillis};
-use apograph_io::Owner;
+use apograph_io::{Owner, Source};
 use apograph_manifest::Unusable;
 use apograph_repository::{FullFile, IncrementFile, StoredFile};
 use apograph_wal::{LogPart, Run, Runs};
@@ -95,15 +96,18 @@ impl<'d> Sink<'d> {
             Piece::Log(file, overlap_bytes, runs) => {
                 let parts = file.parts(*overlap_bytes);
                 let mut runs = runs.as_slice().iter();
-                runs.try_for_each(|run| self.log(file, &parts, *run))
+                runs.try_for_each(|run| match parts.get(run.part) {
+                    Some(part) => self.log((file.file(), file.wal_header(run.part)), part, *run),
+                    None => Ok(()),
+                })
             }
         }
     }
 
     /// Writes the database file, after which the log begins, and the embeddings beside it.
     fn image(&mut self, full: &FullFile) -> Result<()> {
-        if self.form == Form::Folder && full.image.headers().are_of_folder() {
-            return self.staging.as_mut().map_or(Ok(()), Staging::make_folder);
+        if full.image.headers().are_of_folder() && self.folder()? {
+            return Ok(());
         }
         let length = full.image_bytes();
         self.bytes += length;
@@ -112,25 +116,59 @@ impl<'d> Sink<'d> {
             staging.set_image(full.file(), length)?;
         }
         for (file, range) in full.spilled() {
-            self.bytes += file.size_bytes;
-            if let Some(staging) = &mut self.staging {
-                staging.copy_spilled(&file.name, full.file(), range.start, file.size_bytes)?;
-            }
+            self.spilled(&file.name, full.file(), range.start, file.size_bytes)?;
         }
         Ok(())
     }
 
-    /// Appends a run of the log in an increment.
-    fn log(
+    /// Makes the database a folder, if that is asked for; tells whether it is.
+    pub(crate) fn folder(&mut self) -> Result<bool> {
+        if self.form == Form::File {
+            return Ok(false);
+        }
+        self.staging.as_mut().map_or(Ok(()), Staging::make_folder)?;
+        Ok(true)
+    }
+
+    /// Writes the database file of other headers than its source has, after which the log begins.
+    pub(crate) fn database(
         &mut self,
-        file: &IncrementFile,
-        parts: &[LogPart<'_>],
+        headers: &[u8],
+        source: &Source,
+        log_start: Option<Lsn>,
+    ) -> Result<()> {
+        self.bytes += source.len() as u64;
+        self.end = log_start;
+        match &mut self.staging {
+            Some(staging) => staging.set_database(headers, source),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes one of the files of embeddings.
+    pub(crate) fn spilled(
+        &mut self,
+        name: &str,
+        source: &File,
+        offset: u64,
+        length: u64,
+    ) -> Result<()> {
+        self.bytes += length;
+        match &mut self.staging {
+            Some(staging) => staging.copy_spilled(name, source, offset, length),
+            None => Ok(()),
+        }
+    }
+
+    /// Appends a run of a part of a log, which is in this file; of generation 2 with the header of the
+    /// log file that it is of.
+    pub(crate) fn log(
+        &mut self,
+        (file, header): (&File, Option<WalSegmentHeader>),
+        part: &LogPart<'_>,
         run: Run,
     ) -> std::result::Result<(), WalkError> {
-        let Some(part) = parts.get(run.part) else {
-            return Ok(());
-        };
-        match (part.position(run.start), file.wal_header(run.part)) {
+        match (part.position(run.start), header) {
             (LogPosition::Lsn(start), Some(header)) => self.enter(&header, start)?,
             _ if self.open.is_none() => {
                 self.begin(LogPosition::in_file(LogSequence::default(), 0))?;
@@ -145,7 +183,7 @@ impl<'d> Sink<'d> {
             // The kernel copies it.
             Some(staging) => {
                 let offset = part.file_offset.saturating_add(run.start as u64);
-                Ok(staging.copy_log(file.file(), offset, length)?)
+                Ok(staging.copy_log(file, offset, length)?)
             }
             None => Ok(()),
         }

@@ -17,7 +17,9 @@
 use std::fs::File;
 
 use apograph_format::{FOLDER_LOG_NAME, LogPosition, log_file_name};
-use apograph_io::{At, Context, DiskFile, FileLock, Folder, IoError, Mode, Owner, create_file};
+use apograph_io::{
+    At, Context, DiskFile, FileLock, Folder, IoError, Mode, Owner, Source, create_file,
+};
 use apograph_manifest::RESTORED_NOTE_NAME;
 use apograph_repository::{SegmentDefect, StoredFile};
 
@@ -133,6 +135,22 @@ impl<'d> Staging<'d> {
         let at = self.folder.at(IMAGE);
         let mut image = self.context.disk.create_new(at, self.mode.into())?;
         image.copy(source, 0, length, self.context)?;
+        self.image = Some(image);
+        Ok(())
+    }
+
+    /// Copies a database file, with other headers, which are as long as its own.
+    pub(crate) fn set_database(&mut self, headers: &[u8], source: &Source) -> Result<()> {
+        let at = self.folder.at(IMAGE);
+        let mut image = self.context.disk.create_new(at, self.mode.into())?;
+        image.write(headers)?;
+        let (front, all) = (headers.len() as u64, source.len() as u64);
+        image.copy(
+            source.file(),
+            front,
+            all.saturating_sub(front),
+            self.context,
+        )?;
         self.image = Some(image);
         Ok(())
     }

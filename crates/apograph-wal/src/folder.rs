@@ -75,7 +75,10 @@ impl LogFolder {
         read_from: Option<Lsn>,
     ) -> Result<Option<Self>> {
         for _ in 0..LISTINGS {
-            let names = log_names(&folder, generation)?;
+            let (names, defect) = log_names(&folder, generation)?;
+            if let Some(defect) = defect {
+                return Err(defect);
+            }
             // A folder that was removed is empty.
             if names.is_empty() && !folder.is_in_place()? {
                 return Ok(None);
@@ -93,6 +96,38 @@ impl LogFolder {
         Err(WalError::Changing {
             path: folder.path().to_owned(),
         })
+    }
+
+    /// Reads a log folder of which something may be damaged, and which no engine has open. What cannot
+    /// be opened of it is left out, and told.
+    ///
+    /// # Errors
+    ///
+    /// [`WalError::Io`] where the folder cannot be read.
+    pub fn of_damaged(folder: Folder, generation: Generation) -> Result<(Self, Vec<WalError>)> {
+        let (names, stray) = log_names(&folder, generation)?;
+        let mut defects: Vec<_> = stray.into_iter().collect();
+        let mut note = |defect| defects.push(defect);
+        let of = match generation {
+            Generation::One => FolderOf::One {
+                checkpoint: read_checkpoint(&folder).unwrap_or_else(|defect| {
+                    note(defect);
+                    None
+                }),
+            },
+            Generation::Two => FolderOf::Two,
+        };
+        let mut files = Vec::new();
+        for (index, (start, name)) in names.iter().enumerate() {
+            let at = folder.at(name);
+            let newest = (index.saturating_add(1) == names.len()).then_some(0);
+            let opened = at.open().map_err(WalError::from);
+            match opened.and_then(|file| LogFile::open(file, at.path(), *start, newest)) {
+                Ok(file) => files.extend(file),
+                Err(defect) => note(defect),
+            }
+        }
+        Ok((Self { folder, of, files }, defects))
     }
 
     /// The folder as it is now; files that vanished meanwhile are kept, with all that was written
@@ -280,6 +315,13 @@ impl LogFolder {
     /// [`WalError::Gap`] where a file of generation 2 ends before the next begins,
     /// [`WalError::PastEnd`] where the position lies after the end of its file.
     pub fn from(&self, position: LogPosition) -> Result<LogTail<'_>> {
+        let (tail, defect) = self.front_from(position);
+        defect.map_or(Ok(tail), Err)
+    }
+
+    /// The same up to the first place where it does not go on, and why it does not: the error of
+    /// [`LogFolder::from`].
+    pub fn front_from(&self, position: LogPosition) -> (LogTail<'_>, Option<WalError>) {
         let (first, skipped) = match position {
             LogPosition::File(FilePosition { sequence, offset }) => {
                 (LogPosition::in_file(sequence, 0), offset)
@@ -292,43 +334,58 @@ impl LogFolder {
                 }
             }
         };
-        let files: Vec<&LogFile> = self.files.iter().filter(|it| it.start() >= first).collect();
+        let mut files: Vec<&LogFile> = self.files.iter().filter(|it| it.start() >= first).collect();
         let is_first_missing = match files.first() {
             Some(file) => file.start() != first,
             None => skipped > 0 || !self.files.is_empty(),
         };
         if is_first_missing {
-            return Err(self.missing(first));
+            return (LogTail::default(), Some(self.missing(first)));
         }
-        for pair in files.windows(2) {
-            if let [before, file] = pair
-                && !file.goes_on_from(before)
-            {
-                return Err(self.not_next(before, file));
+        let mut defect = None;
+        let is_next =
+            |pair: &[&LogFile]| matches!(pair, [before, file] if file.goes_on_from(before));
+        if let Some(last) = files.windows(2).position(|pair| !is_next(pair)) {
+            if let Some([before, file]) = files.get(last..).and_then(<[_]>::first_chunk) {
+                defect = Some(self.not_next(before, file));
             }
+            files.truncate(last.saturating_add(1));
         }
-        let parts = files.iter().enumerate().map(|(index, file)| {
-            let skipped = if index == 0 { skipped } else { 0 };
-            let part = file.part();
+        let mut parts: Vec<_> = files.iter().map(|file| file.part()).collect();
+        if let (Some(part), Some(file)) = (parts.first_mut(), files.first()) {
             if skipped > part.bytes.len() as u64 {
-                return Err(WalError::PastEnd {
+                let past_end = WalError::PastEnd {
                     path: file.path.clone(),
                     offset: part.file_offset.saturating_add(skipped),
                     size: file.bytes().len() as u64,
-                });
+                };
+                return (LogTail::default(), Some(defect.unwrap_or(past_end)));
             }
-            Ok(part.skipping(skipped))
-        });
-        let parts = parts.collect::<Result<Vec<_>>>()?;
-        Ok(LogTail { files, parts })
+            *part = part.skipping(skipped);
+        }
+        (LogTail { files, parts }, defect)
+    }
+
+    /// The log files after one, in runs that go on: between two of them files are missing.
+    pub fn runs_after(&self, last: Option<&LogFile>) -> Vec<LogTail<'_>> {
+        let start = last.map(LogFile::start);
+        let mut files = self.files.iter().filter(|file| Some(file.start()) > start);
+        let mut runs = Vec::new();
+        let mut run: Vec<&LogFile> = files.next().into_iter().collect();
+        for file in files {
+            if run.last().is_some_and(|last| !file.goes_on_from(last)) {
+                runs.push(LogTail::of(std::mem::take(&mut run)));
+            }
+            run.push(file);
+        }
+        runs.extend((!run.is_empty()).then(|| LogTail::of(run)));
+        runs
     }
 
     /// Every log file that is there, be it that some between them are not: so an engine of
     /// generation 1 replays what a close left that was killed.
     pub fn all(&self) -> LogTail<'_> {
-        let files: Vec<&LogFile> = self.files.iter().collect();
-        let parts = files.iter().map(|file| file.part()).collect();
-        LogTail { files, parts }
+        LogTail::of(self.files.iter().collect())
     }
 
     fn not_next(&self, before: &LogFile, file: &LogFile) -> WalError {
@@ -353,7 +410,7 @@ impl LogFolder {
 }
 
 /// The end of a log, from some position on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct LogTail<'a> {
     /// The file of each part.
     pub files: Vec<&'a LogFile>,
@@ -361,8 +418,20 @@ pub struct LogTail<'a> {
     pub parts: Vec<LogPart<'a>>,
 }
 
-/// The names of the log files, in the order of the log.
-fn log_names(folder: &Folder, generation: Generation) -> Result<Vec<(LogPosition, OsString)>> {
+impl<'a> LogTail<'a> {
+    fn of(files: Vec<&'a LogFile>) -> Self {
+        let parts = files.iter().map(|file| file.part()).collect();
+        Self { files, parts }
+    }
+}
+
+/// The names of the log files, in the order of the log, each position once; and the first name that the
+/// engine would replay as another log file.
+#[expect(clippy::type_complexity, reason = "names, and what is wrong with one")]
+fn log_names(
+    folder: &Folder,
+    generation: Generation,
+) -> Result<(Vec<(LogPosition, OsString)>, Option<WalError>)> {
     let (mut logs, mut strays) = (Vec::new(), Vec::new());
     for name in folder.names()? {
         let name = name?;
@@ -372,15 +441,17 @@ fn log_names(folder: &Folder, generation: Generation) -> Result<Vec<(LogPosition
             LogFolderEntry::Other => {}
         }
     }
-    if let Some(name) = strays.iter().min() {
-        return Err(stray(folder, name));
-    }
     logs.sort();
-    let twice = logs.windows(2).find_map(|pair| match pair {
-        [(first, _), (second, name)] if first == second => Some(stray(folder, name)),
-        _ => None,
+    let mut twice = None;
+    logs.dedup_by(|(second, name), (first, _)| {
+        let is_same = first == second;
+        if is_same {
+            twice.get_or_insert_with(|| stray(folder, name));
+        }
+        is_same
     });
-    twice.map_or(Ok(logs), Err)
+    let stray = strays.iter().min().map(|name| stray(folder, name));
+    Ok((logs, stray.or(twice)))
 }
 
 fn stray(folder: &Folder, name: &OsStr) -> WalError {

@@ -34,11 +34,14 @@ mod ahead;
 mod defect;
 mod error;
 mod file;
+mod first_group;
 mod folder;
 mod group;
+mod image_place;
 mod part;
 mod reader;
 mod records;
+mod resume;
 mod sequential;
 mod timeline;
 mod v1;
@@ -52,11 +55,17 @@ pub use apograph_io as io;
 pub use defect::{GroupDefect, LogDefect};
 pub use error::{Result, WalError};
 pub use file::LogFile;
+pub use first_group::first_group;
 pub use folder::{LogFolder, LogTail};
 pub use group::{Group, GroupHead, LogEnd, LogEndCause, LogEvent};
+pub use image_place::{
+    FULL_FILE_BYTES, ImagePlace, begins_with_seal, is_begun_anew, is_begun_before, is_fresh,
+    is_untouched, may_lead_to,
+};
 pub use part::{LogPart, PartOf, Place, Run, Runs};
 pub use reader::{GroupReader, read_ahead, read_chunks};
 pub use records::{GroupSpan, LoggedRecord, RecordReader};
+pub use resume::next_group;
 pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
 pub use v1::logged_checkpoints::{LoggedCheckpoint, logged_checkpoints};
 pub use v2::tail::groups_after;

@@ -26,10 +26,12 @@ enum Source<'a, 's> {
 impl<'a, 's> GroupReader<'a, 's> {
     /// A reader at the start of the log.
     pub fn new(parts: &'a [LogPart<'a>]) -> Self {
-        Self(Source::Sequential(SequentialReader::from(
-            parts,
-            Place::default(),
-        )))
+        Self::from(parts, Place::default())
+    }
+
+    /// A reader at a place at which a group begins ([`next_group`](crate::next_group)).
+    pub fn from(parts: &'a [LogPart<'a>], place: Place) -> Self {
+        Self(Source::Sequential(SequentialReader::from(parts, place)))
     }
 
     const fn of(ahead: Ahead<'a, 's>) -> Self {

@@ -7,13 +7,15 @@
 
 use apograph_format::{Epoch, LogPosition, LogSequence, RangeSet};
 use apograph_manifest::{Evidence, LogEvidence};
-use apograph_wal::{LogFolder, LogPart, PlacedEvent, PlacedReader, logged_checkpoints};
+use apograph_wal::{
+    FULL_FILE_BYTES, LogFolder, LogPart, PlacedEvent, PlacedReader, begins_with_seal,
+    logged_checkpoints,
+};
 
 use super::Search;
 use super::proof::Proof;
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
-use crate::image_place::{FULL_FILE_BYTES, begins_with_seal};
 use crate::live::is_of_checkpoint;
 
 impl Search<'_> {

@@ -18,13 +18,12 @@
 use apograph_format::{FilePosition, LogPosition, LogSequence, log_file_name};
 use apograph_io::sums;
 use apograph_manifest::{Evidence, FullOf, LogEvidence, SegmentContent};
-use apograph_wal::LogFolder;
+use apograph_wal::{ImagePlace, LogFolder};
 
 use super::proof::Proof;
 use super::{ResumePoint, Search, counting, name_of, other_bytes};
 use crate::chain_break::ChainBreak;
 use crate::error::Result;
-use crate::image_place::ImagePlace;
 use crate::remains::is_older_than_image;
 
 impl Search<'_> {

@@ -1,6 +1,7 @@
 //! What is left of a damaged repository, and what is said of the rest.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -117,5 +118,105 @@ fn a_segment_that_is_missing_is_told_with_what_comes_after_it() {
         let again = apograph(&["salvage", "repository", "out.grafeo"]);
         assert_eq!(again.status.code(), Some(6), "{again:?}");
         assert!(!folder.path().join("out.grafeo").exists());
+    }
+}
+
+/// A database of a golden fixture with its log.
+fn database_in(folder: &Path, generation: u8) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let source = root.join(format!("v{generation}/12_crash_in_chain/source"));
+    let log = folder.join("src.grafeo.wal");
+    fs::create_dir(&log).unwrap();
+    for file in fs::read_dir(source.join("src.grafeo.wal")).unwrap() {
+        let file = file.unwrap();
+        fs::write(log.join(file.file_name()), fs::read(file.path()).unwrap()).unwrap();
+    }
+    let database = folder.join("src.grafeo");
+    fs::write(&database, fs::read(source.join("src.grafeo")).unwrap()).unwrap();
+    database
+}
+
+fn salvaged(folder: &Path, words: &[&str]) -> (Option<i32>, Value, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_apograph"));
+    let words = ["salvage", "src.grafeo", "out.grafeo"].iter().chain(words);
+    let run = command.current_dir(folder).args(words).output().unwrap();
+    let text = if run.stdout.is_empty() {
+        &run.stderr
+    } else {
+        &run.stdout
+    };
+    let text = String::from_utf8(text.clone()).unwrap();
+    let last = text.lines().last().unwrap_or_default();
+    (
+        run.status.code(),
+        serde_json::from_str(last).unwrap_or_default(),
+        text,
+    )
+}
+
+#[test]
+fn a_database_is_salvaged_up_to_the_damage_in_its_log() {
+    for generation in [1, 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database_in(folder.path(), generation);
+        let mut files: Vec<_> = fs::read_dir(folder.path().join("src.grafeo.wal"))
+            .unwrap()
+            .map(|file| file.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|it| it == "log"))
+            .collect();
+        files.sort();
+        let (exit, object, _) = salvaged(folder.path(), &["--json"]);
+        assert_eq!(
+            (exit, &object["complete"]),
+            (Some(0), &json!(true)),
+            "{object}"
+        );
+        let commits = object["recovered"]["commits"].as_u64().unwrap();
+        let image = object["recovered"]["image"].as_str().unwrap();
+        assert!(image.ends_with("src.grafeo") && commits > 3, "{object}");
+        fs::remove_file(folder.path().join("out.grafeo")).unwrap();
+        fs::remove_dir_all(folder.path().join("out.grafeo.wal")).unwrap();
+        fs::remove_file(folder.path().join("out.grafeo.salvage.json")).unwrap();
+
+        let log = files
+            .iter()
+            .max_by_key(|file| fs::metadata(file).unwrap().len())
+            .unwrap();
+        let mut bytes = fs::read(log).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x5a;
+        fs::write(log, bytes).unwrap();
+        let (exit, object, text) = salvaged(folder.path(), &["--past-gaps", "--json-lines"]);
+        assert_eq!(exit, Some(12), "{object}");
+        let name = log.file_name().unwrap().to_str().unwrap();
+        assert_eq!(object["gap"]["file"], json!(name), "{object}");
+        let left = object["left_out"].as_array().unwrap();
+        assert_eq!(
+            (&left[0]["file"], &left[0]["kind"]),
+            (&json!(name), &json!("log"))
+        );
+        let offset = left[0]["offset"].as_u64().unwrap();
+        assert!(offset <= middle as u64, "{object}");
+        let number = |key: &str| left.iter().map(|it| it[key].as_u64().unwrap()).sum::<u64>();
+        let kept = object["recovered"]["commits"].as_u64().unwrap();
+        assert!(number("kept_commits") <= kept && kept < commits, "{object}");
+        assert_eq!(text.lines().count() as u64 - 1, number("intact_commits"));
+        let statement = fs::read(folder.path().join("out.grafeo.salvage.json")).unwrap();
+        let statement: Value = serde_json::from_slice(&statement).unwrap();
+        assert_eq!(statement["left_out"], object["left_out"]);
+
+        // Without its image there is nothing to begin with.
+        fs::remove_file(folder.path().join("out.grafeo.salvage.json")).unwrap();
+        fs::remove_file(folder.path().join("out.grafeo")).unwrap();
+        let _ = fs::remove_dir_all(folder.path().join("out.grafeo.wal"));
+        fs::remove_file(&database).unwrap();
+        let (exit, object, _) = salvaged(folder.path(), &["--json"]);
+        assert_eq!(exit, Some(4), "{object}");
+        assert_eq!(object["error"]["code"], json!("not-a-database"));
+        fs::write(&database, "GRAF and no more").unwrap();
+        let (exit, object, _) = salvaged(folder.path(), &["--json"]);
+        assert!(matches!(exit, Some(3 | 8)), "{object}");
+        assert!(!folder.path().join("out.grafeo").exists());
+        assert!(!folder.path().join("out.grafeo.salvage.json").exists());
     }
 }

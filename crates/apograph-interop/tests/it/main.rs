@@ -42,6 +42,7 @@ mod records;
 mod refusals;
 mod regressions;
 mod salvage;
+mod salvage_database;
 mod scenarios;
 mod sources;
 mod stage;

@@ -4,4 +4,4 @@ pub(crate) mod boundary;
 pub(crate) mod frame;
 pub(crate) mod logged_checkpoints;
 pub(crate) mod reader;
-mod resync;
+pub(crate) mod resync;

@@ -13,7 +13,7 @@ use crate::window::LogWindow;
 /// The longest payload of a control record: the tag and the longest number.
 const CONTROL_PAYLOAD_MAX_BYTES: usize = 10;
 /// The longest frame of one.
-pub(super) const CONTROL_FRAME_MAX_BYTES: usize = CONTROL_PAYLOAD_MAX_BYTES + FRAME_OVERHEAD_BYTES;
+pub(crate) const CONTROL_FRAME_MAX_BYTES: usize = CONTROL_PAYLOAD_MAX_BYTES + FRAME_OVERHEAD_BYTES;
 
 /// What the bytes after a defect prove.
 pub(crate) enum Evidence {
@@ -148,7 +148,7 @@ fn first_control(
 }
 
 #[inline]
-pub(super) fn intact_control(bytes: &[u8]) -> Option<Record> {
+pub(crate) fn intact_control(bytes: &[u8]) -> Option<Record> {
     let length = bytes
         .first_chunk::<FRAME_LENGTH_BYTES>()
         .map(|it| u32::from_le_bytes(*it))?;

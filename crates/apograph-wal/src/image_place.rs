@@ -16,35 +16,45 @@
 //! already is replayed onto it, which leads to the same state at the end of the log, as it does
 //! when the engine opens the database after a crash, but to states before that which never were. So
 //! the image is then not the state at the start of the log, and no point up to the end of the log
-//! is offered from it. The same counts for what a close left that was killed (`remains.rs`).
+//! is offered from it. The same counts for what a close left that was killed, which is older than the image.
+
+use std::cmp::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apograph_format::{
     Checkpoint, DatabaseHeaders, Epoch, LogPosition, LogSequence, Point, Timeline,
 };
 use apograph_io::{IoError, Threads};
-use apograph_wal::{
-    GroupReader, LogEvent, LogFile, LogFolder, LogTail, Place, PlacedEvent, PlacedReader,
-    TimelineState, logged_checkpoints, read_ahead,
-};
 
 use crate::error::Result;
+use crate::file::LogFile;
+use crate::folder::{LogFolder, LogTail};
+use crate::group::LogEvent;
+use crate::part::Place;
+use crate::reader::{GroupReader, read_ahead};
+use crate::timeline::{PlacedEvent, PlacedReader, TimelineState};
+use crate::v1::logged_checkpoints::logged_checkpoints;
 
 /// A group that begins below this many bytes of a log file does not end the file.
-pub(crate) const FULL_FILE_BYTES: usize = 64 << 20;
+pub const FULL_FILE_BYTES: usize = 64 << 20;
 
 /// Where an image stands in the log that lies beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ImagePlace {
+pub struct ImagePlace {
     /// Where the log after the image begins.
-    pub(crate) start: LogPosition,
+    pub start: LogPosition,
     /// The image is exactly the state there.
-    pub(crate) is_exact: bool,
+    pub is_exact: bool,
 }
 
 impl ImagePlace {
     /// Finds the place of an image in the log; `is_older` is whether a log that says nothing of a
     /// checkpoint was there before the image.
-    pub(crate) fn find(
+    ///
+    /// # Errors
+    ///
+    /// As [`LogFolder::from`].
+    pub fn find(
         log: &LogFolder,
         headers: &DatabaseHeaders,
         is_older: bool,
@@ -134,7 +144,11 @@ fn after_image(
 
 /// Whether a process that logged this may have written an image at an epoch: it has logged the
 /// commit of that epoch. One that has committed nothing yet has its image at epoch 0.
-pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -> Result<bool> {
+///
+/// # Errors
+///
+/// [`WalError::Io`](crate::WalError::Io).
+pub fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -> Result<bool> {
     read_ahead(&tail.parts, threads, |groups| {
         for event in groups {
             if let LogEvent::Group(group) = event?
@@ -151,7 +165,11 @@ pub(crate) fn may_lead_to(tail: &LogTail<'_>, epoch: Epoch, threads: &Threads) -
 ///
 /// A checkpoint of 0.5.44 starts a new file before it writes its image. Other reasons for a new
 /// file leave their mark: the file before it is full, or the new one begins with a seal.
-pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
+///
+/// # Errors
+///
+/// [`WalError::Io`](crate::WalError::Io).
+pub fn is_fresh(log: &LogFolder) -> Result<bool> {
     let files = log.files();
     let beginning = LogPosition::in_file(LogSequence::new(0), 0);
     let from_the_start = files.first().is_none_or(|first| first.start() == beginning);
@@ -175,7 +193,11 @@ pub(crate) fn is_fresh(log: &LogFolder) -> Result<bool> {
 /// An image that was closed or killed and opened again has such a log. But so has a restored one:
 /// its log goes on from where the image was. The first epoch tells them apart, and groups without
 /// one stand before it in the process that took it.
-pub(crate) fn is_begun_anew(tail: &LogTail<'_>, image: Epoch) -> Result<bool> {
+///
+/// # Errors
+///
+/// [`WalError::Io`](crate::WalError::Io).
+pub fn is_begun_anew(tail: &LogTail<'_>, image: Epoch) -> Result<bool> {
     for event in GroupReader::new(&tail.parts) {
         if let LogEvent::Group(group) = event?
             && let Some(first) = group.head.epoch()
@@ -187,8 +209,58 @@ pub(crate) fn is_begun_anew(tail: &LogTail<'_>, image: Epoch) -> Result<bool> {
 }
 
 /// Whether the engine began a log file with the seal of a torn one.
-pub(crate) fn begins_with_seal(file: &LogFile) -> Result<bool> {
+///
+/// # Errors
+///
+/// [`WalError::Io`](crate::WalError::Io).
+pub fn begins_with_seal(file: &LogFile) -> Result<bool> {
     let parts = [file.part()];
     let first = GroupReader::new(&parts).next().transpose()?;
     Ok(matches!(first, Some(LogEvent::Seal { run }) if run.start == 0))
+}
+
+/// Whether a log file was begun before an image was written: by the clock of the file system, which
+/// wrote both, at `written`, and by the stamp in the image.
+pub fn is_begun_before(
+    file: &LogFile,
+    headers: &DatabaseHeaders,
+    written: Option<SystemTime>,
+) -> bool {
+    behind(begun(file), headers, written).is_some_and(Ordering::is_le)
+}
+
+/// Whether nobody has written to a log since the image, which is older than that by its first file.
+pub fn is_untouched(
+    log: &LogFolder,
+    headers: &DatabaseHeaders,
+    written: Option<SystemTime>,
+) -> bool {
+    let newest = log.files().last();
+    newest
+        .is_none_or(|newest| behind(changed(newest), headers, written).is_some_and(Ordering::is_lt))
+}
+
+/// How the time of a log file compares with that of the image, if it was not after the stamp in the
+/// image.
+fn behind(
+    time: Option<SystemTime>,
+    headers: &DatabaseHeaders,
+    written: Option<SystemTime>,
+) -> Option<Ordering> {
+    let time = time?;
+    // The stamp is in whole milliseconds.
+    let stamp = Duration::from_millis(headers.checkpoint.written_at.get().checked_add(1)?);
+    let is_before = time.duration_since(UNIX_EPOCH).ok()? < stamp;
+    is_before.then_some(time.cmp(&written?))
+}
+
+/// When a log file was last written to.
+fn changed(file: &LogFile) -> Option<SystemTime> {
+    file.file().metadata().ok()?.modified().ok()
+}
+
+/// When it was begun, at the latest: a copy has another birth, and may have kept the other time.
+fn begun(file: &LogFile) -> Option<SystemTime> {
+    let born = file.file().metadata().ok()?.created().ok();
+    born.into_iter().chain(changed(file)).min()
 }
