@@ -238,6 +238,20 @@ impl Database {
         DatabaseHeaders::decode(&read_front(&file, &at.path(), DATABASE_HEADERS_BYTES).ok()?).ok()
     }
 
+    /// The log of the folder database that this one was migrated from, while the engine's copy of it
+    /// lies there.
+    pub(crate) fn migrated_folder_log(&self) -> Result<Option<LogFolder>> {
+        let name = self.beside(migrated_original);
+        let path = self.folder.at(&name).path();
+        if !path.is_dir() {
+            return Ok(None);
+        }
+        match FolderDatabase::find(&path)? {
+            Some(of_folder) => of_folder.open_log(),
+            None => Ok(None),
+        }
+    }
+
     /// The headers of the image that an open would load.
     pub(crate) fn headers(&self, context: Context<'_>) -> Result<DatabaseHeaders> {
         for attempt in 0..COPY_ATTEMPTS {

@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::time::SystemTime;
 
 use apograph_format::{DatabaseHeaders, Generation, LogPosition, Lsn, UnixMillis};
-use apograph_io::{Context, sums};
+use apograph_io::{Context, Folder, sums};
 use apograph_manifest::{
-    ImageIdentity, ManifestError, Nonce, RESTORED_NOTE_NAME, RepositoryId, SegmentContent,
+    ImageIdentity, ManifestError, Marker, Nonce, RESTORED_NOTE_NAME, RepositoryId, SegmentContent,
     read_marker,
 };
 use apograph_repository::Repository;
@@ -123,7 +123,7 @@ impl Looking<'_> {
         self.looked_at.set(self.context.clock.now());
         let live = Live::of(self.database, read_from, self.context)?;
         let beside = self.beside()?;
-        if self.is_foreign(&live.image) || self.is_other_folder(&live, &beside)? {
+        if self.is_foreign(&live.image)? || self.is_other_folder(&live, &beside)? {
             return Err(CaptureError::Foreign {
                 repository: self.repository.path(),
                 database: self.database.path().to_owned(),
@@ -201,28 +201,39 @@ impl Looking<'_> {
         let Some(folder) = self.database.log_folder()? else {
             return Ok(Beside::default());
         };
-        let marker = read_marker(&folder, self.id).map_err(|error| match error {
-            ManifestError::Io(error) => CaptureError::Io(error),
-            other => CaptureError::Cursor(other),
-        })?;
         Ok(Beside {
-            marker,
+            marker: self.marker_in(&folder)?,
             folder: stamp_of(&folder),
         })
     }
 
-    /// Whether a folder database is another one than that of the repository: nothing in it names
-    /// it, and the first group can be the same in many. The marker of the repository says that it
-    /// is the one. Without it, what was captured has to be there still, unless a restore made it,
-    /// which may have gone back before that.
+    /// The marker of the repository in a log folder.
+    fn marker_in(&self, folder: &Folder) -> Result<Option<Marker>> {
+        read_marker(folder, self.id).map_err(|error| match error {
+            ManifestError::Io(error) => CaptureError::Io(error),
+            other => CaptureError::Cursor(other),
+        })
+    }
+
+    /// Whether a folder database is another one than that of the repository.
     fn is_other_folder(&self, live: &Live, beside: &Beside) -> Result<bool> {
+        let log = live.log.as_ref().filter(|_| live.is_folder);
+        match log {
+            Some(log) => self.is_other_log(log, beside.marker.as_ref()),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the log of a folder database is that of another one than the repository's: nothing in
+    /// it names it, and the first group can be the same in many. The marker of the repository says
+    /// that it is the one. Without it, what was captured has to be there still, unless a restore
+    /// made it, which may have gone back before that.
+    fn is_other_log(&self, log: &LogFolder, marker: Option<&Marker>) -> Result<bool> {
         let known = self.repository.evidence().and_then(|known| known.log?.file);
-        let (Some(log), Some(captured)) = (live.log.as_ref().filter(|_| live.is_folder), known)
-        else {
+        let Some(captured) = known.filter(|captured| captured.length > 0) else {
             return Ok(false);
         };
-        let is_restored = log.folder().at(RESTORED_NOTE_NAME).exists()?;
-        if beside.marker.is_some() || is_restored || captured.length == 0 {
+        if marker.is_some() || log.folder().at(RESTORED_NOTE_NAME).exists()? {
             return Ok(false);
         }
         let Some(file) = log.file(captured.sequence) else {
@@ -235,10 +246,10 @@ impl Looking<'_> {
 
     /// Whether the repository has backups of another database.
     ///
-    /// A database that was migrated to generation 2 has another identity than before. The file that
-    /// it was migrated from tells that it is the same one; and once that was seen, the repository
-    /// does, by a full backup of generation 2.
-    fn is_foreign(&self, image: &ImageIdentity) -> bool {
+    /// A database that was migrated to generation 2 has another identity than before. What it was
+    /// migrated from tells that it is the same one; and once that was seen, the repository does, by
+    /// a full backup of generation 2.
+    fn is_foreign(&self, image: &ImageIdentity) -> Result<bool> {
         let entries = self.repository.chain().entries().iter();
         let known = entries.filter_map(|entry| match &entry.content {
             Some(SegmentContent::Full(full)) => Some(full.image),
@@ -246,16 +257,24 @@ impl Looking<'_> {
         });
         let (same, other): (Vec<_>, Vec<_>) =
             known.partition(|known| known.generation() == image.generation());
-        if !same.is_empty() {
-            return !same.iter().all(|known| known.is_of_same_database(image));
+        match other.first() {
+            Some(known) if same.is_empty() => Ok(!self.is_migrated_from(known)?),
+            _ => Ok(!same.iter().all(|known| known.is_of_same_database(image))),
         }
-        let migrated = || {
-            let original = self.database.migrated_from();
-            original.map(|original| ImageIdentity::of(&original))
+    }
+
+    /// Whether the database was migrated from the one that an image of the repository is of.
+    fn is_migrated_from(&self, known: &ImageIdentity) -> Result<bool> {
+        let original = self.database.migrated_from();
+        let original = original.map(|original| ImageIdentity::of(&original));
+        if !original.is_some_and(|original| original.is_of_same_database(known)) {
+            return Ok(false);
+        }
+        let Some(log) = self.database.migrated_folder_log()? else {
+            return Ok(true);
         };
-        other
-            .first()
-            .is_some_and(|known| migrated().is_none_or(|it| !it.is_of_same_database(known)))
+        let marker = self.marker_in(log.folder())?;
+        Ok(!self.is_other_log(&log, marker.as_ref())?)
     }
 }
 

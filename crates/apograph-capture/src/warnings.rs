@@ -87,10 +87,15 @@ impl Job<'_> {
             count => (count, "records"),
         };
         if engines.may_log_before_commit() {
+            let of_folder = if self.database.is_folder() {
+                "; before 0.5.35 no query does, and the close of a folder database commits them"
+            } else {
+                ""
+            };
             self.context.monitor.warn(&format!(
                 "{count} {what} at the end of the log belong to no commit, and so to no backup. \
                  Before Grafeo 0.5.44 the direct API and changes of the schema log no commit: the \
-                 next query that writes commits them too"
+                 next query that writes commits them too{of_folder}"
             ));
         }
         Ok(())

@@ -162,6 +162,15 @@ fn the_engine_itself_restores_the_repository_of_a_folder_database() {
     }
 }
 
+/// A folder database that begins as that of a [`Stage`] does, and differs later.
+fn other_folder(database: &Path) -> Engine {
+    let mut engine = fixtures::engine(EngineGeneration::One);
+    engine.open(database).unwrap();
+    insert(&mut engine, 0..1);
+    insert(&mut engine, 7..9);
+    engine
+}
+
 /// It begins with the same statements, and differs later.
 #[test]
 fn another_folder_database_is_foreign() {
@@ -170,10 +179,7 @@ fn another_folder_database_is_foreign() {
     stage.commit(2);
     stage.backup(None, "full");
     let other = stage.path("other.db");
-    let mut engine = fixtures::engine(EngineGeneration::One);
-    engine.open(&other).unwrap();
-    insert(&mut engine, 0..1);
-    insert(&mut engine, 7..9);
+    let _engine = other_folder(&other);
     for repository in stage.repositories() {
         let before = contents(&repository);
         for mode in ["--full", "--incremental", "--quiet"] {
@@ -242,6 +248,35 @@ fn a_log_with_records_and_no_commit_is_refused() {
         let refused = backup(&stage.database(), &repository, None);
         assert_eq!(refused.code(), "unsupported-version", "{}", refused.json);
     }
+}
+
+/// It was migrated, began with the same statements, and differs later.
+#[test]
+fn another_migrated_folder_database_is_foreign() {
+    let mut stage = Stage::new();
+    stage.open();
+    stage.commit(3);
+    stage.backup(None, "full");
+    stage.close();
+    let other = stage.path("other.db");
+    other_folder(&other).close().unwrap();
+    let mut newer = EngineGeneration::ALL.map(|_| fixtures::engine(EngineGeneration::Two));
+    for (engine, database) in newer.iter_mut().zip([&other, &stage.database()]) {
+        engine.open(database).unwrap();
+    }
+    for repository in stage.repositories() {
+        let refused = backup(&other, &repository, None);
+        assert_eq!(refused.code(), "foreign-database", "{}", refused.json);
+    }
+    // What was captured says that it is the one, also where the markers are lost.
+    let log = stage.path("people.db.pre-0.6/wal");
+    for entry in std::fs::read_dir(log).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|it| it == "mark") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    stage.backup(None, "full");
 }
 
 /// One repository, from before the migration to after it.
