@@ -58,6 +58,11 @@ pub(crate) fn run(session: &Session<'_>, asked: &DiffOf) -> Result<Report, Failu
         let message = "some records cannot be decoded: what they change is not known";
         session.context.monitor.warn(message);
     }
+    if found.has_unknown_triples {
+        let message = "the log does not tell which triples are there afterwards: all changes of \
+                       triples are shown in their order";
+        session.context.monitor.warn(message);
+    }
     let differs = !found.net.is_empty() || !found.others.is_empty();
     Ok(answer(
         asked,
@@ -98,7 +103,7 @@ fn object(found: &Difference<Other>, differs: bool) -> Value {
         "graphs": graphs,
         "triples": triples(&found.net),
         "others": others,
-        "complete": !found.has_unknown,
+        "complete": !found.has_unknown && !found.has_unknown_triples,
     })
 }
 
@@ -223,13 +228,13 @@ fn text(found: &Difference<Other>) -> String {
             line(format!("{indent}{}", edge_line(*id, edge)));
         }
     }
+    for (said, _) in &found.others {
+        line(format!("! {said}"));
+    }
     for ((graph, triple), is_there) in &found.net.triples {
         let sign = if *is_there { '+' } else { '-' };
         let graph = graph.as_ref().map(|name| format!("  in graph {name}"));
         line(format!("{sign} {triple}{}", graph.unwrap_or_default()));
-    }
-    for (said, _) in &found.others {
-        line(format!("! {said}"));
     }
     text
 }

@@ -13,6 +13,7 @@ use crate::error::{RestoreError, Result};
 use crate::net::NetChanges;
 use crate::seen::{CurrentGraph, SeenRecord};
 use crate::selection::is_by;
+use crate::triples::TripleChanges;
 use crate::walk::{Walk, WalkError};
 
 /// Where a change stands between two states.
@@ -36,10 +37,13 @@ pub struct Difference<T> {
     /// The net effect on graphs, nodes, edges and triples.
     pub net: NetChanges,
     /// The other changes, in their order: of the schema, of the catalog, of whole RDF graphs, and
-    /// what cannot be decoded.
+    /// what cannot be decoded. The triples of the net effect are as they are after all of them.
     pub others: Vec<T>,
     /// Whether there is something among them that is not known here.
     pub has_unknown: bool,
+    /// Whether it cannot be known which triples are there afterwards: the net effect has none then,
+    /// and `others` has each record about them.
+    pub has_unknown_triples: bool,
 }
 
 /// Tells what is different between a state and a later one, the latest where it has no name.
@@ -56,7 +60,7 @@ pub fn difference<T>(
     mut keep: impl FnMut(&SeenRecord<'_>) -> T,
 ) -> Result<Difference<T>> {
     let between = repository.chain().between(from, to)?;
-    let mut net = NetChanges::default();
+    let (mut net, mut triples) = (NetChanges::default(), TripleChanges::default());
     let (mut others, mut has_unknown) = (Vec::new(), false);
     let (mut commits, mut has_before, mut last) = (0, false, between.point);
     walk(repository, &between, context, |at, is_before, seen| {
@@ -70,20 +74,38 @@ pub fn difference<T>(
             return;
         }
         let change = seen.record.change.as_ref().ok();
-        let is_kept = change.is_some_and(|change| net.add(seen.scope, &change.operation));
+        let is_kept = change.is_some_and(|change| {
+            net.add(seen.scope, &change.operation);
+            triples.add(seen.scope, &change.operation) || NetChanges::keeps(&change.operation)
+        });
         has_unknown |= change.is_none();
         if !is_kept {
             others.push(keep(seen));
         }
     })?;
+    let has_unknown_triples = triples.is_unknown();
+    if has_unknown_triples {
+        others.clear();
+        walk(repository, &between, context, |_, is_before, seen| {
+            let Some(seen) = seen.filter(|_| !is_before) else {
+                return;
+            };
+            let change = seen.record.change.as_ref();
+            if !change.is_ok_and(|change| NetChanges::keeps(&change.operation)) {
+                others.push(keep(seen));
+            }
+        })?;
+    } else {
+        net.triples = triples.into_triples();
+    }
     if has_before && !net.graphs.is_empty() {
         walk(repository, &between, context, |_, is_before, seen| {
             if let (true, Some(seen)) = (is_before, seen) {
                 net.add_before(seen);
             }
         })?;
-        net.tidy();
     }
+    net.tidy();
     Ok(Difference {
         from: name_of(between.from).unwrap_or(from),
         to: name_of(between.to).unwrap_or(last.into()),
@@ -91,6 +113,7 @@ pub fn difference<T>(
         net,
         others,
         has_unknown,
+        has_unknown_triples,
     })
 }
 

@@ -37,6 +37,7 @@ mod selection;
 mod sink;
 mod staging;
 mod statements;
+mod triples;
 mod verify;
 mod walk;
 

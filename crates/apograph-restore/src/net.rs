@@ -13,8 +13,11 @@ use crate::seen::SeenRecord;
 pub struct NetChanges {
     /// The graphs in which something is different, by name; `None` is the default graph.
     pub graphs: BTreeMap<Option<String>, GraphChanges>,
-    /// Triples that came and went, by graph: whether each is there afterwards.
+    /// Triples that came and went, by graph: whether each is there afterwards. Those of a graph that
+    /// was cleared or dropped are left out, but for those that came after that.
     pub triples: BTreeMap<(Option<String>, RdfTriple<'static>), bool>,
+    /// Graphs that are not there at the moment, as far as that is known.
+    absent: BTreeSet<String>,
 }
 
 /// What is different in a graph.
@@ -76,20 +79,34 @@ impl NetChanges {
         self.graphs.is_empty() && self.triples.is_empty()
     }
 
-    /// Adds the next change; tells whether it is one of those that are kept here.
-    pub(crate) fn add(&mut self, scope: GraphScope<'_>, operation: &GraphOperation<'_>) -> bool {
+    /// Whether a change is one of those that [`add`](Self::add) keeps.
+    pub(crate) const fn keeps(operation: &GraphOperation<'_>) -> bool {
+        operation.node().is_some()
+            || operation.edge().is_some()
+            || matches!(
+                operation,
+                GraphOperation::CreateGraph { .. }
+                    | GraphOperation::DropGraph { .. }
+                    | GraphOperation::SwitchGraph { .. }
+            )
+    }
+
+    /// Adds the next change, where it is one of those that are kept here.
+    pub(crate) fn add(&mut self, scope: GraphScope<'_>, operation: &GraphOperation<'_>) {
         let graph = match scope {
             GraphScope::Named(name) => Some(name.to_owned()),
             _ => None,
         };
         match operation {
             GraphOperation::CreateGraph { name } => {
+                self.absent.remove(*name);
                 self.graphs
                     .entry(Some((*name).to_owned()))
                     .or_default()
                     .was_created = true;
             }
             GraphOperation::DropGraph { name } => {
+                self.absent.insert((*name).to_owned());
                 let name = Some((*name).to_owned());
                 let before = self.graphs.remove(&name).unwrap_or_default();
                 // One that was created since is as if it had never been.
@@ -101,24 +118,17 @@ impl NetChanges {
                     self.graphs.insert(name, dropped);
                 }
             }
-            GraphOperation::SwitchGraph { .. } => {}
-            GraphOperation::InsertTriple(triple) => {
-                self.triples
-                    .insert((graph, triple.clone().into_owned()), true);
-            }
-            GraphOperation::DeleteTriple(triple) => {
-                self.triples
-                    .insert((graph, triple.clone().into_owned()), false);
-            }
-            of_entity => {
-                let is_in_graph = of_entity.node().is_some() || of_entity.edge().is_some();
-                if is_in_graph {
-                    self.graphs.entry(graph).or_default().add(of_entity);
+            // The engine makes a graph where it switches to one that is not there.
+            GraphOperation::SwitchGraph { name } => {
+                if let Some(name) = name.filter(|name| self.absent.contains(*name)) {
+                    self.add(scope, &GraphOperation::CreateGraph { name });
                 }
-                return is_in_graph;
             }
+            of_entity if Self::keeps(of_entity) => {
+                self.graphs.entry(graph).or_default().add(of_entity);
+            }
+            _ => {}
         }
-        true
     }
 
     /// Notes a value from before, of a property that is different.
