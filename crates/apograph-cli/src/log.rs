@@ -36,6 +36,7 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
         newest_first: asked.reverse,
         limit: asked.limit,
         commit: Some(&wants),
+        element: asked.sought.element(),
         record: asked.sought.is_given().then_some(&wants_record),
         with_records: asked.records,
     };

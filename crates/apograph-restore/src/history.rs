@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
+use apograph_format::change::GraphElement;
 use apograph_format::{
     ExactPoint, LogPosition, LogSequence, Lsn, Point, SegmentKind, TransactionId, UnixMillis,
 };
@@ -77,6 +78,8 @@ pub struct CommitQuery<'q> {
     pub limit: Option<usize>,
     /// What a commit has to be. The counts of its kinds of records are not there yet.
     pub commit: Option<&'q dyn Fn(&Commit) -> bool>,
+    /// What one of its records has to be about. The others are not decoded.
+    pub element: Option<GraphElement>,
     /// What one of its records has to be.
     pub record: Option<&'q dyn Fn(&SeenRecord<'_>) -> bool>,
     /// Records will be asked for: in generation 1 those before them tell the graph that they are
@@ -85,8 +88,19 @@ pub struct CommitQuery<'q> {
 }
 
 impl CommitQuery<'_> {
+    const fn seeks_record(&self) -> bool {
+        self.element.is_some() || self.record.is_some()
+    }
+
     const fn looks_into_records(&self) -> bool {
-        self.record.is_some() || self.with_records
+        self.seeks_record() || self.with_records
+    }
+
+    fn is_sought(&self, seen: &SeenRecord<'_>) -> bool {
+        let change = seen.record.change.as_ref().ok();
+        let element = change.and_then(|change| change.operation.element());
+        (self.element.is_none() || element == self.element)
+            && self.record.is_none_or(|is_wanted| is_wanted(seen))
     }
 }
 
@@ -334,16 +348,14 @@ impl<'a> OneSegment<'a> {
             .is_none_or(|is_wanted| is_wanted(&self.commit(group, placement)));
         // Another commit can still switch to another graph.
         let is_of_one = matches!(group.head, GroupHead::One { .. });
-        let is_read =
-            query.record.is_some() && is_commit || query.looks_into_records() && is_of_one;
+        let is_read = query.seeks_record() && is_commit || query.looks_into_records() && is_of_one;
         if !is_read {
             return Ok(is_commit);
         }
-        let is_wanted = |seen: &SeenRecord<'_>| query.record.is_some_and(|is| is(seen));
-        let mut is_record = query.record.is_none();
-        reader.for_each(GroupSpan::of(group), |record| {
+        let mut is_record = !query.seeks_record();
+        reader.for_each_about(query.element, GroupSpan::of(group), |record| {
             graph.see(&record, |seen| {
-                is_record = is_record || is_wanted(seen);
+                is_record = is_record || query.is_sought(seen);
                 Ok::<_, IoError>(())
             })
         })?;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use apograph_format::change::GraphChange;
+use apograph_format::change::{GraphChange, GraphElement};
 use apograph_format::v2::RawRecord;
 use apograph_format::{FormatError, v1, v2};
 use apograph_io::Result;
@@ -71,14 +71,30 @@ impl<'a> RecordReader<'a> {
     pub fn for_each<E: From<apograph_io::IoError>>(
         &mut self,
         group: GroupSpan,
+        each: impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.for_each_about(None, group, each)
+    }
+
+    /// The same of the records about one node or edge, where there is one, and in generation 1 those
+    /// that tell to which graph the records behind them belong. The first fields of the others are
+    /// looked at, and no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`RecordReader::for_each`].
+    pub fn for_each_about<E: From<apograph_io::IoError>>(
+        &mut self,
+        element: Option<GraphElement>,
+        group: GroupSpan,
         mut each: impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         for run in runs_between(self.parts, group.start, group.end) {
             let mut place = run.start();
             while place.offset < run.end {
                 let bytes = match group.head {
-                    GroupHead::One { .. } => self.frame_v1(place, run.end, &mut each)?,
-                    GroupHead::Plain(_) => self.frame_v2(place, &mut each)?,
+                    GroupHead::One { .. } => self.frame_v1(place, run.end, element, &mut each)?,
+                    GroupHead::Plain(_) => self.frame_v2(place, element, &mut each)?,
                     GroupHead::Encrypted => None,
                 };
                 // The group was whole when it was read.
@@ -96,6 +112,7 @@ impl<'a> RecordReader<'a> {
         &mut self,
         place: Place,
         end: usize,
+        element: Option<GraphElement>,
         each: &mut impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<u64>, E> {
         let have = end.saturating_sub(place.offset) as u64;
@@ -107,7 +124,9 @@ impl<'a> RecordReader<'a> {
         };
         if !head.kind.is_control() {
             let payload = self.payload(place.plus(v1::FRAME_LENGTH_BYTES), head.payload_bytes)?;
-            if let Some(change) = v1::decode_change(payload).transpose() {
+            if is_sought_v1(element, head.kind, payload)
+                && let Some(change) = v1::decode_change(payload).transpose()
+            {
                 each(LoggedRecord {
                     kind: head.kind.name().into(),
                     payload_bytes: head.payload_bytes.into(),
@@ -128,6 +147,7 @@ impl<'a> RecordReader<'a> {
     fn frame_v2<E: From<apograph_io::IoError>>(
         &mut self,
         place: Place,
+        element: Option<GraphElement>,
         each: &mut impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<u64>, E> {
         let Ok(head) = head_at(&mut self.window, self.parts, place)? else {
@@ -141,6 +161,9 @@ impl<'a> RecordReader<'a> {
                 kind: record.kind,
                 payload,
             };
+            if element.is_some() && v2::element_of(&raw) != element {
+                return Ok(());
+            }
             each(LoggedRecord {
                 kind: kind_name(record),
                 payload_bytes: record.payload_bytes.into(),
@@ -149,4 +172,11 @@ impl<'a> RecordReader<'a> {
         })?;
         Ok(Some(head.frame_bytes()))
     }
+}
+
+fn is_sought_v1(element: Option<GraphElement>, kind: v1::RecordKind, payload: &[u8]) -> bool {
+    use v1::RecordKind::{DropNamedGraph, SwitchGraph};
+    element.is_none()
+        || matches!(kind, SwitchGraph | DropNamedGraph)
+        || v1::element_of(payload) == element
 }

@@ -1,6 +1,6 @@
 //! Which records are sought, as the command line says it.
 
-use apograph_format::change::{GraphOperation, GraphScope, PropertyValue};
+use apograph_format::change::{GraphElement, GraphOperation, GraphScope, PropertyValue};
 use apograph_format::{EdgeId, NodeId};
 use apograph_restore::SeenRecord;
 use clap::Args;
@@ -49,6 +49,12 @@ impl RecordArgs {
             || self.graph.is_some()
     }
 
+    /// The node or the edge that the records are about.
+    pub(crate) fn element(&self) -> Option<GraphElement> {
+        let node = self.node.map(GraphElement::Node);
+        node.or_else(|| self.edge.map(GraphElement::Edge))
+    }
+
     /// Whether a record is one of those that are sought.
     pub(crate) fn wants(&self, seen: &SeenRecord<'_>) -> bool {
         if self
@@ -67,8 +73,8 @@ impl RecordArgs {
         match &seen.record.change {
             Ok(change) => {
                 let operation = &change.operation;
-                self.node.is_none_or(|id| operation.node() == Some(id))
-                    && self.edge.is_none_or(|id| operation.edge() == Some(id))
+                let element = self.element();
+                (element.is_none() || operation.element() == element)
                     && self
                         .label
                         .as_ref()

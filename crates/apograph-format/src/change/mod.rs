@@ -13,6 +13,6 @@ mod operation;
 mod term;
 mod value;
 
-pub use operation::{GraphChange, GraphOperation, GraphScope, Property};
+pub use operation::{GraphChange, GraphElement, GraphOperation, GraphScope, Property};
 pub use term::{RdfGraphs, RdfTerm, RdfTriple};
 pub use value::{DecimalValue, PropertyValue, VALUE_DEPTH_MAX, VectorValue};

@@ -38,6 +38,15 @@ impl<'a> From<Option<&'a str>> for GraphScope<'a> {
     }
 }
 
+/// A node or an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GraphElement {
+    /// The node with this id.
+    Node(NodeId),
+    /// The edge with this id.
+    Edge(EdgeId),
+}
+
 /// A property with its value.
 pub type Property<'a> = (&'a str, PropertyValue<'a>);
 
@@ -218,6 +227,12 @@ impl<'a> GraphOperation<'a> {
             | Self::RemoveEdgeProperty { id, .. } => Some(*id),
             _ => None,
         }
+    }
+
+    /// The node or the edge that it is about.
+    pub fn element(&self) -> Option<GraphElement> {
+        let node = self.node().map(GraphElement::Node);
+        node.or_else(|| self.edge().map(GraphElement::Edge))
     }
 
     /// The properties that it sets, with their values.

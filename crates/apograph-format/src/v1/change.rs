@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::bytes::length;
-use crate::change::{GraphChange, GraphOperation, GraphScope, RdfTerm, RdfTriple};
+use crate::change::{GraphChange, GraphElement, GraphOperation, GraphScope, RdfTerm, RdfTriple};
 use crate::error::Result;
 use crate::fields::Fields;
 use crate::numbers::{EdgeId, NodeId};
@@ -55,6 +55,27 @@ pub fn decode_change(payload: &[u8]) -> Result<Option<GraphChange<'_>>> {
         operation,
         extra_bytes: length(fields.rest()),
     }))
+}
+
+/// The node or the edge that a payload is about, read from its first fields alone; `None` where it is
+/// about neither, or they cannot be read.
+#[inline]
+pub fn element_of(payload: &[u8]) -> Option<GraphElement> {
+    let mut fields = Fields::of(WHAT, payload);
+    match RecordKind::from_tag(fields.u8().ok()?)? {
+        RecordKind::CreateNode
+        | RecordKind::DeleteNode
+        | RecordKind::SetNodeProperty
+        | RecordKind::RemoveNodeProperty
+        | RecordKind::AddNodeLabel
+        | RecordKind::RemoveNodeLabel => node(&mut fields).ok().map(GraphElement::Node),
+        RecordKind::CreateEdge
+        | RecordKind::DeleteEdge
+        | RecordKind::SetEdgeProperty
+        | RecordKind::RemoveEdgeProperty => edge(&mut fields).ok().map(GraphElement::Edge),
+        RecordKind::Standalone => standalone(&mut fields).ok()?.operation.element(),
+        _ => None,
+    }
 }
 
 /// A record of generation 2 in one of generation 1.

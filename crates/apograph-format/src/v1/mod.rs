@@ -11,7 +11,7 @@ mod schema;
 mod spill;
 mod value;
 
-pub use change::decode_change;
+pub use change::{decode_change, element_of};
 pub use checkpoint::{CHECKPOINT_FILE_MAX_BYTES, CHECKPOINT_FILE_NAME, CheckpointRecord};
 pub(crate) use database::extents;
 pub use database::{

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::change::{
-    GraphChange, GraphOperation, GraphScope, Property, RdfGraphs, RdfTerm, RdfTriple,
+    GraphChange, GraphElement, GraphOperation, GraphScope, Property, RdfGraphs, RdfTerm, RdfTriple,
 };
 use crate::error::Result;
 use crate::fields::Fields;
@@ -39,6 +39,23 @@ pub fn decode_change<'a>(record: &RawRecord<'a>) -> Result<GraphChange<'a>> {
         operation,
         extra_bytes: 0,
     })
+}
+
+/// The node or the edge that a record is about, read from its first fields alone; `None` where it is
+/// about neither, or they cannot be read.
+#[inline]
+pub fn element_of(record: &RawRecord<'_>) -> Option<GraphElement> {
+    let mut fields = Fields::of(WHAT, record.payload);
+    let kind = record.known_kind().filter(|kind| is_in_graph(*kind))?;
+    fields.optional_text().ok()?;
+    match kind {
+        RecordKind::InsertTriple | RecordKind::DeleteTriple => None,
+        RecordKind::CreateEdge
+        | RecordKind::DeleteEdge
+        | RecordKind::SetEdgeProperty
+        | RecordKind::RemoveEdgeProperty => edge(&mut fields).ok().map(GraphElement::Edge),
+        _ => node(&mut fields).ok().map(GraphElement::Node),
+    }
 }
 
 const fn is_in_graph(kind: RecordKind) -> bool {

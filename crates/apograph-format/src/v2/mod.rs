@@ -16,7 +16,7 @@ pub use catalog::{
     CatalogKey, CatalogRecord, ConstraintKind, DataType, EntityType, IndexNameKind, TypeConstraint,
     TypedProperty,
 };
-pub use change::decode_change;
+pub use change::{decode_change, element_of};
 pub use configuration::{HistoryRetention, LogDurability, SectionMemory, StoredConfiguration};
 pub use database::{BlockPointer, DATABASE_VERSION, DatabaseHeaders, FileHeader, Slot, SlotState};
 pub(crate) use directory::extents;

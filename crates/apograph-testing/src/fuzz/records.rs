@@ -16,6 +16,7 @@ pub fn records(data: &[u8]) {
     let Ok(Some(change)) = v1::decode_change(data) else {
         return;
     };
+    assert_eq!(v1::element_of(data), change.operation.element());
     // It holds one of generation 2.
     if data.first().copied() == Some(RecordKind::Standalone as u8) {
         return;
@@ -46,9 +47,11 @@ pub fn records_v2(data: &[u8]) {
     let Some((&kind, payload)) = data.split_first() else {
         return;
     };
-    let Ok(change) = v2::decode_change(&RawRecord { kind, payload }) else {
+    let record = RawRecord { kind, payload };
+    let Ok(change) = v2::decode_change(&record) else {
         return;
     };
+    assert_eq!(v2::element_of(&record), change.operation.element());
     let (written_kind, written) = encoding::v2::change(&change);
     assert_eq!(written_kind, kind);
     let again = RawRecord {

@@ -2,7 +2,7 @@
 
 use apograph_format::v1::{
     CheckpointRecord, DatabaseHeaders, RawFrame, Record, RecordKind, SpillTable, SpilledFile,
-    decode_change,
+    decode_change, element_of,
 };
 use apograph_format::{
     Crc32, Epoch, ExtentContent, Image, LogSequence, PAGE_BYTES, TransactionId, UnixMillis,
@@ -156,6 +156,7 @@ proptest! {
     fn records_are_read_as_they_are_written(parts in record_parts(), at in cut(), change in change()) {
         for expected in parts.changes_v1() {
             let written = record(&expected);
+            prop_assert_eq!(element_of(&written), expected.operation.element());
             prop_assert_eq!(decode_change(&written), Ok(Some(expected)));
             // Without its tag it is no record, and a cut one cannot be read.
             let cut = 1 + at.index(written.len() - 1);

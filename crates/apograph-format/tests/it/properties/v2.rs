@@ -4,7 +4,7 @@ use apograph_format::change::GraphOperation;
 use apograph_format::v2::{
     CatalogKey, DatabaseHeaders, FrameDefect, FrameHead, FrameSum, GroupBegin, Pieces, RawFrame,
     RawRecord, RecordDefect, Records, SlotState, WAL_SEGMENT_HEADER_BYTES, WalSegmentHeader,
-    decode_change,
+    decode_change, element_of,
 };
 use apograph_format::{
     DatabaseId, ExtentContent, Image, Lsn, PAGE_BYTES, TransactionId, UnixMillis,
@@ -128,6 +128,8 @@ proptest! {
             let (kind, written) = encoding::v2::change(&expected);
             let decode = |payload| decode_change(&RawRecord { kind, payload });
             let is_opaque = is_opaque(&expected.operation);
+            let raw = RawRecord { kind, payload: &written };
+            prop_assert_eq!(element_of(&raw), expected.operation.element());
             prop_assert_eq!(decode(&written), Ok(expected));
             let longer = [&written[..], &[0]].concat();
             if !is_opaque {
