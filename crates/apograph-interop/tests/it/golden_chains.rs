@@ -1,17 +1,19 @@
 //! Chains that the engine wrote: every state that they can hold comes back exactly.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use apograph_interop::EngineGeneration;
-use apograph_testing::truth::Truth;
+use apograph_testing::truth::{Truth, TruthState};
+use serde_json::Value;
 
 use crate::command::{apograph, restorable, restore, text};
 use crate::fixtures;
-use crate::judge::judge;
+use crate::judge::{judge, restored};
 
 for_each_generation!(
     every_state_that_the_chain_holds_is_exact,
+    every_commit_without_an_epoch_has_a_name_that_restores_it,
     a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours,
     every_chain_verifies_and_rebuilds_to_itself,
     every_chain_is_exact_out_of_a_vault_for_the_engine_too,
@@ -76,6 +78,70 @@ fn every_state_that_the_chain_holds_is_exact(generation: EngineGeneration) {
         EngineGeneration::Two => EXACT_IN_GENERATION_2,
     };
     assert_eq!(exact, expected);
+}
+
+/// Of an epoch to which more commits belong each is a state of its own: restored one after the other
+/// by their names they are what the live database was, one state after the other.
+fn every_commit_without_an_epoch_has_a_name_that_restores_it(generation: EngineGeneration) {
+    let mut engine = fixtures::engine(generation);
+    let mut exact = 0;
+    for (repository, truth) in chains(generation) {
+        let scratch = tempfile::tempdir().unwrap();
+        for (point, names) in names_by_point(&repository) {
+            if names.len() == 1 {
+                continue;
+            }
+            let states = names.iter().map(|name| {
+                let output = scratch
+                    .path()
+                    .join(format!("{}.grafeo", name.replace(':', "-")));
+                restored(&mut engine, &repository, &output, name)
+            });
+            let states: Vec<_> = states.collect();
+            let (_, epoch) = point.split_once(':').unwrap();
+            let epoch: u64 = epoch.parse().unwrap();
+            let was_so = (0..=truth.last_state().life).any(|life| {
+                let was = truth.states.iter();
+                let was = was.filter(|state| (state.life, state.epoch) == (life, epoch));
+                is_course(&states, was)
+            });
+            assert!(was_so, "{}: {names:?}: {states:#?}", truth.fixture);
+            exact += states.len();
+        }
+    }
+    println!("{exact} states restored by the names of their commits");
+    assert!(exact >= 20, "{exact}");
+}
+
+/// The names that `log` prints, by the point that they begin with.
+fn names_by_point(repository: &Path) -> BTreeMap<String, Vec<String>> {
+    let log = apograph(["log", text(repository)]).ok();
+    let mut names: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for commit in log["commits"].as_array().unwrap() {
+        let name = commit["point"].as_str().expect("a name");
+        let (point, _) = name.split_once('+').unwrap();
+        names
+            .entry(point.to_owned())
+            .or_default()
+            .push(name.to_owned());
+    }
+    names
+}
+
+/// Whether a database went through these contents: all that it was seen to be from the first of them
+/// on comes in this order, and the last comes last. A statement of two commits is seen after both.
+fn is_course<'a>(contents: &[Value], was: impl Iterator<Item = &'a TruthState>) -> bool {
+    let (first, last) = (contents.first(), contents.last());
+    let is = |state: &TruthState, content: Option<&Value>| {
+        content.is_some_and(|content| state.diff(content).is_none())
+    };
+    let mut was: Vec<_> = was.skip_while(|state| !is(state, first)).collect();
+    was.dedup_by(|state, before| state.content == before.content);
+    let mut rest = contents.iter();
+    let is_there = was
+        .iter()
+        .all(|state| rest.any(|content| is(state, Some(content))));
+    is_there && was.last().is_some_and(|state| is(state, last))
 }
 
 fn a_state_that_the_chain_does_not_hold_is_refused_with_its_neighbours(
