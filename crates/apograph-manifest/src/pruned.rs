@@ -16,7 +16,7 @@ pub struct PrunedNotes {
     /// The files that are deleted, or are to be.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<FileName>,
-    /// The full backups behind what was pruned.
+    /// The full backups right before and behind what was pruned.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fronts: Vec<Front>,
 }
@@ -34,7 +34,7 @@ pub struct PrunedSegment {
     pub until: UnixMillis,
 }
 
-/// What the segments before a full backup told of it: nothing else does, once they are gone.
+/// What the segments beside a full backup told of it: nothing else does, once they are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Front {

@@ -118,7 +118,10 @@ pub fn check_pruned(
         pin_state(&at, &target, &name, Context::default()).map_err(told)?;
         pins.insert(pinned % targets.len());
     }
-    let expected = Expected::of(before.chain(), case, pins.iter().map(|it| targets[*it]));
+    // A pin names the state, and its name can need more than the target that it was found by.
+    let pinned = opened(&at)?;
+    let pinned = pinned.pins().iter().map(|pin| Target::from(pin.state));
+    let expected = Expected::of(before.chain(), case, pinned);
     let prune = |grace| {
         let prune = Prune {
             policy: case.policy.clone(),

@@ -53,7 +53,7 @@ pub(crate) struct FolderCopy<'w> {
     put: Vec<NewSegment<'w>>,
     /// What stands in the manifest in the place of what is missing between those.
     placeholders: Vec<Segment>,
-    /// What the notes say of those behind that.
+    /// What the notes say of those right before and behind that.
     fronts: Vec<Front>,
     /// How many numbers further on than the next the next segment has its own.
     ahead: u64,
@@ -80,6 +80,16 @@ impl<'w> FolderCopy<'w> {
             ahead: 0,
             mode: Mode::PRIVATE,
         })
+    }
+
+    /// What the notes say of the last segment so far, where nothing follows on it.
+    fn last_front(&self) -> Option<Front> {
+        if let Some(NewSegment { record, .. }) = self.put.last() {
+            let front = Front::of(&record.segment.file, &record.content);
+            return front.filter(|_| !record.is_uncounted);
+        }
+        let last = self.entries().last().filter(|last| last.is_counted)?;
+        Front::of(&last.segment.file, last.content.as_ref()?)
     }
 
     fn notes(&self) -> Option<&Notes> {
@@ -128,6 +138,7 @@ impl CopyTarget for FolderCopy<'_> {
         let context = self.writer.context;
         let kind = record.segment.kind;
         if let Some(hole) = hole {
+            self.fronts.extend(self.last_front());
             // What is missing has a number too.
             let missing = next_name(self.held.repository(), self.ahead, kind).into();
             let at = record.segment.created_at;
@@ -149,7 +160,7 @@ impl CopyTarget for FolderCopy<'_> {
         })?;
         written?;
         record.segment.file = name.into();
-        if hole.is_some() {
+        if hole.is_some() && !record.is_uncounted {
             self.fronts
                 .extend(Front::of(&record.segment.file, &record.content));
         }
@@ -183,7 +194,9 @@ impl CopyTarget for FolderCopy<'_> {
             _ => None,
         };
         let notes = notes.map(|mut notes| {
-            notes.pruned.fronts.extend(fronts);
+            let known = &mut notes.pruned.fronts;
+            known.retain(|known| fronts.iter().all(|front| front.file != known.file));
+            known.extend(fronts);
             notes
         });
         let last = segments.last().map(|it| &it.record);

@@ -196,7 +196,7 @@ impl<'a> FolderRemoval<'a> {
     }
 }
 
-/// Notes what is removed, and what it told of the full backups behind it. Returns the files.
+/// Notes what is removed, and what it told of the full backups beside it. Returns the files.
 fn note_removal(
     repository: &Repository,
     chosen: &HashSet<usize>,
@@ -206,6 +206,7 @@ fn note_removal(
     let mut removed = Vec::new();
     let mut is_after = false;
     for (index, entry) in repository.chain().entries().iter().enumerate() {
+        let is_before = chosen.contains(&index.saturating_add(1));
         let mut segment = entry.segment.clone();
         if chosen.contains(&index) {
             removed.push(segment.file.clone());
@@ -216,7 +217,7 @@ fn note_removal(
                 until,
             });
             is_after = true;
-        } else if std::mem::take(&mut is_after) && entry.is_counted {
+        } else if (std::mem::take(&mut is_after) || is_before) && entry.is_counted {
             let front = entry.content.as_ref();
             if let Some(front) = front.and_then(|content| Front::of(&segment.file, content)) {
                 notes.pruned.fronts.retain(|known| known.file != front.file);

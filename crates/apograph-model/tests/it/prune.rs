@@ -186,3 +186,28 @@ fn what_belongs_to_a_kept_point_stays() {
         hold(&scenario, &case).expect("each point is what it was");
     }
 }
+
+/// Full backups at one point are several timelines where the database was closed in between; what is
+/// left of them tells so without records too.
+#[test]
+fn full_backups_at_one_point_are_pruned() {
+    let full = Op::Backup(BackupMode::Full);
+    for generation in [Generation::One, Generation::Two] {
+        let scenario = RandomScenario {
+            generation,
+            is_slow: false,
+            ops: vec![Op::Close, full, Op::Checkpoint, full, full, full],
+        };
+        let case = PruneCase {
+            hours: vec![0, 96, 0],
+            policy: Policy {
+                weekly: 2,
+                ..Policy::default()
+            },
+            verified: u64::MAX,
+            pinned: vec![],
+            in_folder: true,
+        };
+        hold(&scenario, &case).expect("each point is what it was");
+    }
+}

@@ -123,7 +123,7 @@ impl<'a> Opening<'a> {
             let next = rest.first();
             let behind = Behind::of(&entry.segment, next);
             let is_first = before.is_empty() || entry.hole.is_some();
-            let front = entry.hole.and_then(|_| self.front_of(&entry.segment));
+            let front = self.front_of(&entry.segment);
             if entry.hole.is_some() {
                 // What was pruned is not there to be counted.
                 numbering = Numbering::known_if(front.is_some());
@@ -159,7 +159,8 @@ impl<'a> Opening<'a> {
                 has_content: content.is_some(),
                 has_overlap,
                 is_told: is_told.transpose()?.unwrap_or_default(),
-                may_lack_more: may_lack_more(entry, next.map(|next| &next.segment)),
+                may_lack_more: front.is_none()
+                    && may_lack_more(entry, next.map(|next| &next.segment)),
                 is_left_out: content.is_none() && self.is_left_out(entry)?,
             };
             let (own, after) = numbering.across(found);
@@ -248,7 +249,7 @@ impl<'a> Opening<'a> {
         })
     }
 
-    /// What was known of a full backup before what stood in front of it was pruned.
+    /// What was known of a full backup before what stood right before or behind it was pruned.
     fn front_of(&self, segment: &Segment) -> Option<&'a Front> {
         self.fronts.iter().find(|front| front.file == segment.file)
     }
