@@ -46,10 +46,12 @@ impl MergedFile {
         skipped_bytes: u64,
         context: Context<'_>,
     ) -> Result<Self, SegmentDefect> {
-        let header = SegmentHeader {
+        let mut header = SegmentHeader {
             count: 0,
             ..first.header
         };
+        // Another process took over at the front of it, and that is left out.
+        header.flags.reopened &= skipped_bytes == 0;
         let mut file = spool_file()?;
         file.write_all(&header.encode())
             .map_err(spool_error("write"))?;

@@ -1,5 +1,6 @@
 //! Scenarios, some thousand of them, and what must not pass.
 
+mod copied_on;
 mod derived;
 mod found;
 mod fuzz;
