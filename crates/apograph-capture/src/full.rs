@@ -165,7 +165,7 @@ impl<'a> Job<'a> {
             (None, None) => (self.new_timeline(), Some(0)),
             (Some(rest), _) if continues => {
                 let (end, behind) = (&rest.state, &after.captured.state);
-                let further = further_of_image(end, behind, copy.epoch());
+                let further = further_of_image(image.generation(), end, behind, copy.epoch());
                 (image_timeline(end, behind), further)
             }
             (Some(rest), _) => (rest.state.next_timeline(), Some(0)),

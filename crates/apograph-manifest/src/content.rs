@@ -323,6 +323,15 @@ impl IncrementContent {
         }
     }
 
+    /// Whether it has further commits of a point, or may have some.
+    pub fn may_have_further(&self, point: Point) -> bool {
+        let of_timeline = |span: &&TimelineSpan| span.timeline == point.timeline;
+        self.stretches.iter().filter(of_timeline).any(|span| {
+            let mut numbers = span.further.last_numbers().iter();
+            span.further.is_unknown() || numbers.any(|(epoch, _)| *epoch == point.epoch)
+        })
+    }
+
     /// From when to when its commits were written, where they say so.
     pub fn committed(&self) -> Option<TimeSpan> {
         self.lsns()?.committed

@@ -7,13 +7,15 @@ use apograph_format::{Epoch, Point, Timeline};
 use crate::content::{SegmentContent, TimelineSpan};
 use crate::entry::ChainEntry;
 
-/// The further commits of a chain, by the points that have some.
+/// The further commits in the usable segments of a chain, by the points that have some.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FurtherIndex {
     /// The number of the last one.
     last: BTreeMap<Point, Option<u64>>,
     /// Up to which epoch of a timeline some segment does not say.
     untold: BTreeMap<Timeline, Epoch>,
+    /// The highest epoch that a commit of a timeline took.
+    logged: BTreeMap<Timeline, Epoch>,
 }
 
 impl FurtherIndex {
@@ -21,11 +23,12 @@ impl FurtherIndex {
         let mut index = Self::default();
         let mut is_front = true;
         for entry in entries {
-            match &entry.content {
+            match entry.content.as_ref().filter(|_| entry.unusable.is_none()) {
                 Some(SegmentContent::Full(full)) => {
                     // What was captured before it counts on, where it is there.
                     is_front = !full.continues || is_front || entry.hole.is_some();
-                    if is_front && full.further != Some(0) {
+                    let is_logged = index.logged.get(&full.base.timeline) >= Some(&full.base.epoch);
+                    if (is_front || !is_logged) && full.further != Some(0) {
                         index.last.insert(full.base, full.further);
                     }
                 }
@@ -53,8 +56,10 @@ impl FurtherIndex {
     }
 
     fn add(&mut self, span: &TimelineSpan, adds: bool) {
+        let last = span.epochs.last().map_or(span.base, Epoch::new);
+        let logged = self.logged.entry(span.timeline).or_default();
+        *logged = last.max(*logged);
         if span.further.is_unknown() {
-            let last = span.epochs.last().map_or(span.base, Epoch::new);
             let untold = self.untold.entry(span.timeline).or_default();
             *untold = last.max(*untold);
         }

@@ -151,7 +151,10 @@ impl Chain {
         });
         // Whoever names a timeline is answered with timelines.
         let named = |point: Point| match name.timeline {
-            Some(_) => point.into(),
+            Some(timeline) => PointName {
+                timeline: Some(timeline),
+                ..self.name_of(point)
+            },
             None => self.name_of(point),
         };
         let below = below.max_by_key(|point| (point.epoch, point.timeline));
@@ -169,10 +172,12 @@ impl Chain {
             epoch: point.epoch,
             further: None,
         };
+        let further = self.lost_of(point).and(self.lasting_name(point).further);
         if self.points_named(bare).len() > 1 || self.nameless(bare).is_some() {
-            point.into()
+            let name = point.into();
+            PointName { further, ..name }
         } else {
-            bare
+            PointName { further, ..bare }
         }
     }
 
@@ -309,15 +314,27 @@ impl Chain {
         further: Option<u64>,
     ) -> Result<(), ChainError> {
         let last = self.further_of(point);
-        match further.zip(last) {
-            Some((further, last)) if further > last => Err(self.no_such_further(
-                target,
-                ExactPoint {
-                    point,
-                    further: last,
-                },
-            )),
-            _ => Ok(()),
+        let Some(further) = further.zip(last).filter(|(asked, last)| asked > last) else {
+            return Ok(());
+        };
+        if let Some((_, cause)) = self.lost_of(point) {
+            return Err(self.unreachable(target, point, cause));
+        }
+        let further = further.1;
+        Err(self.no_such_further(target, ExactPoint { point, further }))
+    }
+
+    /// The error that what belongs to a point is lost; without that it has a name.
+    fn unreachable(&self, target: &Target, point: Point, cause: GapCause) -> ChainError {
+        let without = self.lasting_name(point);
+        let nearest = self.nearest(point.into());
+        ChainError::Unreachable {
+            target: target.to_string(),
+            cause: Box::new(cause),
+            nearest: Box::new(Nearest {
+                below: without.further.map(|_| without).or(nearest.below),
+                ..nearest
+            }),
         }
     }
 
@@ -349,6 +366,9 @@ impl Chain {
         let Some(full) = whole.or_else(|| self.bases().rfind(reaches)) else {
             return Err(self.not_reachable(target, point));
         };
+        if let (None, Some((_, cause))) = (further, self.lost_of(point)) {
+            return Err(self.unreachable(target, point, cause));
+        }
         let increments = self.increments_after(full);
         let last = self.last_needed(&increments, point, further);
         let increments = increments
@@ -527,7 +547,7 @@ impl Chain {
     }
 
     /// The current point after a full backup and some increments.
-    fn point_behind(&self, full: usize, increments: &[usize]) -> Point {
+    pub(crate) fn point_behind(&self, full: usize, increments: &[usize]) -> Point {
         let base = self
             .entries()
             .get(full)

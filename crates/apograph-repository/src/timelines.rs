@@ -1,6 +1,6 @@
 //! The timeline between two segments, from their records alone.
 
-use apograph_format::{Epoch, Point, Timeline};
+use apograph_format::{Epoch, Generation, Point, Timeline};
 use apograph_manifest::{ChainEntry, FullContent, FullOf, SegmentContent, TimelineSpan};
 use apograph_wal::TimelineState;
 
@@ -21,7 +21,7 @@ pub(crate) fn timeline_behind(entries: &[ChainEntry]) -> TimelineState {
 /// removed, or is lost with its record.
 pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) {
     let content = |index: usize| entries.get(index)?.content.as_ref();
-    if content(index).is_none() || entries.get(index).is_some_and(|it| it.hole.is_some()) {
+    if content(index).is_none() || is_behind_hole(entries, index) {
         // What is missing may have had some.
         state.further = None;
     }
@@ -72,6 +72,14 @@ fn add_span(state: &mut TimelineState, span: &TimelineSpan) {
     };
 }
 
+/// Whether something was captured right before an entry that is not there.
+fn is_behind_hole(entries: &[ChainEntry], index: usize) -> bool {
+    let before = index.checked_sub(1).and_then(|before| entries.get(before));
+    entries
+        .get(index)
+        .is_some_and(|entry| entry.hole_behind(before).is_some())
+}
+
 /// Whether nothing is known of the log before an entry: the chain begins with it, or what stood right
 /// before it is known to be missing.
 fn is_at_front(entries: &[ChainEntry], index: usize) -> bool {
@@ -98,7 +106,18 @@ pub fn are_same_spans(recorded: &[TimelineSpan], found: &[TimelineSpan]) -> bool
 /// How many further commits of its epoch an image holds that lies in a log: those at the end of the
 /// log, less those after the image, as long as the epoch is still the last one there. `after` is the
 /// end of the same log, read from the image on as if that held none.
-pub fn further_of_image(end: &TimelineState, after: &TimelineState, epoch: Epoch) -> Option<u64> {
+///
+/// In generation 2 a commit names the epoch that it stands in, and an epoch can be taken without
+/// one: what no commit names has no further ones.
+pub fn further_of_image(
+    generation: Generation,
+    end: &TimelineState,
+    after: &TimelineState,
+    epoch: Epoch,
+) -> Option<u64> {
+    if generation == Generation::Two && end.highest() < epoch {
+        return Some(0);
+    }
     let is_last = end.highest() == epoch && after.highest() == epoch;
     let goes_on = after.timeline == Timeline::FIRST;
     let (all, behind) = end

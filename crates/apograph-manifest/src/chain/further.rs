@@ -1,10 +1,11 @@
 //! The names of states that they keep.
 
-use apograph_format::{ExactPoint, Point, PointName};
+use apograph_format::{ExactPoint, Point, PointName, SegmentKind};
 
 use super::Chain;
-use crate::content::FullContent;
+use crate::content::{FullContent, SegmentContent};
 use crate::entry::{ChainEntry, end_of};
+use crate::gap::GapCause;
 
 impl Chain {
     /// How many further commits of its epoch the chain has at a point; `None` where it is not known.
@@ -13,9 +14,12 @@ impl Chain {
     }
 
     /// The name of a point under which the same state is found after later backups: with the number
-    /// of its further commits where more of them may come, as far as that is known.
+    /// of its further commits where more of them may come, or are lost, as far as that is known.
     pub fn lasting_name(&self, point: Point) -> PointName {
-        let further = self.further_of(point).filter(|_| self.may_grow(point));
+        let further = match self.lost_of(point) {
+            Some((full, _)) => self.reached(full, point),
+            None => self.further_of(point).filter(|_| self.may_grow(point)),
+        };
         PointName {
             further,
             ..point.into()
@@ -26,7 +30,8 @@ impl Chain {
     /// point has none, and none can come.
     pub fn commit_name(&self, exact: ExactPoint) -> PointName {
         let point = exact.point;
-        if self.further_of(point) == Some(0) && !self.may_grow(point) {
+        let is_all = !self.may_grow(point) && self.lost_of(point).is_none();
+        if self.further_of(point) == Some(0) && is_all {
             point.into()
         } else {
             exact.into()
@@ -37,6 +42,82 @@ impl Chain {
     fn may_grow(&self, point: Point) -> bool {
         let last = self.entries.iter().rev().find_map(ChainEntry::last_point);
         last.is_some_and(|last| last.timeline == point.timeline && last.epoch <= point.epoch)
+    }
+
+    /// What is lost of a point that can be restored: a segment behind all that is there of it, which
+    /// has further commits of it, or may have some. Beside it the full backup that leads there.
+    pub(crate) fn lost_of(&self, point: Point) -> Option<(usize, GapCause)> {
+        let reaches = |full: &usize| self.coverage(*full).iter().any(|it| it.contains(point));
+        let mut lost = None;
+        for full in self.bases().rev().filter(reaches) {
+            match self.lost_behind(full, point) {
+                Some(cause) => lost = lost.or(Some((full, cause))),
+                None => return None,
+            }
+        }
+        lost
+    }
+
+    /// What is lost of a point right behind all that a full backup leads to, and so may belong to it.
+    fn lost_behind(&self, full: usize, point: Point) -> Option<GapCause> {
+        if self.point_behind(full, &self.increments_after(full)) != point {
+            return None;
+        }
+        let run_end = self.run_of(full).filter(|_| self.leads_on(full));
+        let run_end = run_end.map_or(full, |run| run.end);
+        let is_usable = |index: &usize| {
+            let entry = self.entries.get(*index);
+            entry.is_some_and(|entry| entry.unusable.is_none())
+        };
+        let end = (full..run_end).rfind(is_usable).unwrap_or(full);
+        let behind = self.entries.get(end..)?;
+        for pair in behind.windows(2) {
+            let [before, entry] = pair else {
+                break;
+            };
+            match entry.hole_after(before) {
+                Some(GapCause::Pruned { .. }) => return None,
+                Some(lost) => return Some(lost),
+                None => {}
+            }
+            // What is there and does not go on is of another log, or says so.
+            let lost = entry.obstacle()?;
+            match &entry.content {
+                Some(SegmentContent::Full(full)) if !full.continues => return None,
+                _ if entry.segment.kind == SegmentKind::Full => {}
+                Some(SegmentContent::Increment(increment)) => {
+                    if increment.may_have_further(point) {
+                        return Some(lost);
+                    }
+                    if !increment.stretches.is_empty() {
+                        return None;
+                    }
+                }
+                _ => return Some(lost),
+            }
+        }
+        None
+    }
+
+    /// The number of the last further commit of a point to which a full backup leads.
+    fn reached(&self, full: usize, point: Point) -> Option<u64> {
+        let base = self.entries.get(full)?.full()?;
+        let mut number = base.further.filter(|_| base.base == point);
+        for index in self.increments_after(full) {
+            let spans = &self.entries.get(index)?.increment()?.stretches;
+            for span in spans.iter().filter(|it| it.timeline == point.timeline) {
+                let own = span.epochs.contains(point.epoch.get());
+                number = if own { Some(0) } else { number };
+                let mut numbers = span.further.last_numbers().iter();
+                if let Some((_, last)) = numbers.find(|(epoch, _)| *epoch == point.epoch) {
+                    number = *last;
+                }
+                if span.further.is_unknown() && (own || span.end() == point) {
+                    number = None;
+                }
+            }
+        }
+        number
     }
 
     /// From which exact point on a full backup serves the states of the point that it begins to

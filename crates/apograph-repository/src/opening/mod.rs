@@ -122,10 +122,11 @@ impl<'a> Opening<'a> {
             };
             let next = rest.first();
             let behind = Behind::of(&entry.segment, next);
+            let has_hole = entry.hole_behind(before.last()).is_some();
             let is_first = before.is_empty() || entry.hole.is_some();
             let front = self.front_of(&entry.segment);
-            if entry.hole.is_some() {
-                // What was pruned is not there to be counted.
+            if has_hole {
+                // What is not there cannot be counted.
                 numbering = Numbering::known_if(front.is_some());
             }
             let (had_content, was_counted) = (entry.content.is_some(), entry.is_counted);

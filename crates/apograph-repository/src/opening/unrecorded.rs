@@ -153,7 +153,7 @@ impl Opening<'_> {
         let mut steps = Steps::untold(self.context.monitor);
         let told = (&FileCheck::Later, &mut steps);
         let log = file.read_log(state, 0, self.context, told, |_| Ok(()))?;
-        let further = further_of_image(current, &log.state, epoch);
+        let further = further_of_image(file.header.generation, current, &log.state, epoch);
         Ok((image_timeline(current, &log.state), further))
     }
 

@@ -26,12 +26,14 @@ fn a_guessed_number_is_not_told() {
             has_nameless
         }
     );
-    let planned = chain.plan(&Target::Point("2:3".parse().unwrap()));
+    let planned = chain.plan(&Target::Point("2:3+0".parse().unwrap()));
     assert_eq!(planned.map(|plan| plan.full), Ok(0));
+    // What is lost may hold changes that belong to it.
+    assert_eq!(failed("2:3").code(), "chain-broken");
     // Where only a guess has it, the error is about what is lost.
     assert_eq!(failed("2:5").code(), "target-not-covered");
     let name = chain.name_of(point("2:3"));
-    assert_eq!(name.to_string(), "2:3");
+    assert_eq!(name.to_string(), "2:3+0");
 
     let gaps: Vec<_> = chain.gaps().collect();
     let lacking: Vec<_> = gaps
@@ -81,7 +83,7 @@ fn a_point_is_named_with_its_timeline_where_another_has_its_epoch() {
         ("F3 I4-5 F2:1 I2:2-4", "2:4", "2:4"),
         ("F3 I4-5 F2:1 I2:2-4", "2:1", "1"),
         // One of a timeline that is not counted is another.
-        ("F3 I4-6x F2:1 I2:2-3", "1:3", "1:3"),
+        ("F3 I4-6x F2:1 I2:2-3", "1:3", "1:3+0"),
     ];
     for (text, of, expected) in rows {
         assert_eq!(
@@ -89,6 +91,36 @@ fn a_point_is_named_with_its_timeline_where_another_has_its_epoch() {
             expected,
             "{text}"
         );
+    }
+}
+
+/// A segment that is lost right behind a point may hold further commits of it, unless its record says
+/// that it has none.
+#[test]
+fn a_point_of_which_something_is_lost_is_named_by_what_is_there() {
+    // Chain, point, the name that lasts, and whether the one without a number is refused.
+    let rows = [
+        ("F7 I8 I*8^1! I9", "1:8", "1:8+0", true),
+        ("F7 I8^1 I*8^2? I9", "1:8", "1:8+1", true),
+        ("F7 I*7^1! I8", "1:7", "1:7+0", true),
+        ("F7 I8 I9x", "1:8", "1:8+0", true),
+        ("F7 I8 - I9", "1:8", "1:8+0", true),
+        ("F7 I8 I9!", "1:8", "1:8+0", false),
+        ("F7 I8 I9! I10", "1:8", "1:8", false),
+        ("F7 I8 I! I*8^1! I9", "1:8", "1:8+0", true),
+        ("F7 I8 I! I9! I10", "1:8", "1:8", false),
+        // Nothing was captured in between that is not there.
+        ("F7 I8 F2:1 I2:2", "1:8", "1:8", false),
+        // A later full backup has all of it.
+        ("F7 I8 I*8^1! F8^1+ I9", "1:8", "1:8", false),
+    ];
+    for (text, of, lasting, is_refused) in rows {
+        let chain = chain(text);
+        let name = chain.lasting_name(point(of));
+        assert_eq!(name.to_string(), lasting, "{text}");
+        assert!(chain.plan(&Target::Point(name)).is_ok(), "{text}: {name}");
+        let bare = chain.plan(&Target::Point(of.parse().unwrap()));
+        assert_eq!(bare.is_err(), is_refused, "{text}: {bare:?}");
     }
 }
 

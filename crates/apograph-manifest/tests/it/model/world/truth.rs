@@ -54,6 +54,20 @@ impl World {
         life.start.iter().copied().chain(own).collect()
     }
 
+    /// Whether something happened to segments.
+    pub(crate) fn is_harmed(&self) -> bool {
+        let is_harmed = |it: &Held| it.entry.unusable.is_some() || it.lacks_before;
+        self.segments.iter().any(is_harmed)
+    }
+
+    /// The commits of a point that are in segments that cannot be used.
+    pub(crate) fn lost_of(&self, point: Point) -> impl Iterator<Item = &Commit> {
+        let lost = self.segments.iter();
+        let lost = lost.filter(|it| it.entry.unusable.is_some());
+        let commits = lost.flat_map(|it| &it.body);
+        commits.filter(move |commit| commit.at == point)
+    }
+
     /// Whether some commits are the state at a point. Changes that take no epoch, made later, may
     /// lie in what is lost or was not captured: the state is one without the last of them then.
     pub(crate) fn is_state_at(&self, point: Point, found: &BTreeSet<u32>) -> bool {
