@@ -1,6 +1,6 @@
 //! Pins: states that stay whatever is pruned.
 
-use apograph_format::{Code, ExactPoint, PointName};
+use apograph_format::{Code, Point, PointName};
 use apograph_io::{Context, random};
 use apograph_manifest::{
     ChainError, Cut, Pin, PinName, PinnedPoint, PinnedState, RepositoryId, Target,
@@ -81,12 +81,19 @@ fn find(
         return Ok(PinnedState::Lsn(*lsn));
     }
     let chain = repository.chain();
+    // By its number, where that is known: what comes right behind it can be lost.
+    let exact = |point: Point, further: Option<u64>| {
+        let named = |further| PointName {
+            further,
+            ..point.into()
+        };
+        let exact = named(further.or_else(|| chain.further_of(point)));
+        let is_found = chain.plan(&Target::Point(exact)).is_ok();
+        if is_found { exact } else { named(further) }
+    };
     let name = match plan.cut {
-        Cut::At { point, further } => Some(further.map_or_else(
-            || chain.lasting_name(point),
-            |further| ExactPoint { point, further }.into(),
-        )),
-        Cut::End => plan.point.map(|point| chain.lasting_name(point)),
+        Cut::At { point, further } => Some(exact(point, further)),
+        Cut::End => plan.point.map(|point| exact(point, None)),
         _ => None,
     };
     if let Some(point) = name.and_then(PinnedPoint::of) {

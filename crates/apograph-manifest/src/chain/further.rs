@@ -1,6 +1,6 @@
 //! The names of states that they keep.
 
-use apograph_format::{ExactPoint, Point, PointName, SegmentKind};
+use apograph_format::{ExactPoint, Generation, Point, PointName, SegmentKind};
 
 use super::Chain;
 use crate::content::{FullContent, SegmentContent};
@@ -38,10 +38,21 @@ impl Chain {
         }
     }
 
-    /// Whether later backups may have further commits of a point.
+    /// Whether later backups may have further commits of a point. In generation 2 the increment
+    /// behind a full backup can say that the log before it goes on.
     fn may_grow(&self, point: Point) -> bool {
-        let last = self.entries.iter().rev().find_map(ChainEntry::last_point);
-        last.is_some_and(|last| last.timeline == point.timeline && last.epoch <= point.epoch)
+        let is_open = |entry: &&ChainEntry| {
+            let full = entry.full();
+            full.is_some_and(|full| !full.continues && full.image.generation() == Generation::Two)
+        };
+        let open = self.entries.iter().rev().take_while(is_open).count();
+        let (before, behind) = self
+            .entries
+            .split_at(self.entries.len().saturating_sub(open));
+        let last = before.iter().rev().find_map(ChainEntry::last_point);
+        let open = behind.iter().filter_map(ChainEntry::last_point);
+        let mut ends = last.into_iter().chain(open);
+        ends.any(|last| last.timeline == point.timeline && last.epoch <= point.epoch)
     }
 
     /// What is lost of a point that can be restored: a segment behind all that is there of it, which
