@@ -106,6 +106,11 @@ impl FullContent {
         matches!(self.of, FullOf::One { .. }) && self.image.iteration > 0
     }
 
+    /// Generation 1: whether no checkpoint has written the image, so that all is in the log.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.of, FullOf::One { .. }) && self.image.iteration == 0
+    }
+
     /// Where the log after the image begins, where that is known.
     pub fn log_start(&self) -> Option<LogPosition> {
         match self.of {

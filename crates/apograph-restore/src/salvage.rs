@@ -168,8 +168,17 @@ impl Way {
             }
         }
         let furthest = proved?;
+        let prefix = prefix_after(&furthest)?;
+        let earlier = chain.plan_before_nothing(&furthest);
+        let (furthest, prefix) = match earlier.filter(|_| prefix.is_none()) {
+            Some(earlier) => {
+                let prefix = prefix_after(&earlier)?;
+                (earlier, prefix)
+            }
+            None => (furthest, prefix),
+        };
         Ok(Self {
-            prefix: prefix_after(&furthest)?.map(|_| furthest.through + 1),
+            prefix: prefix.map(|_| furthest.through + 1),
             furthest,
             is_exact: true,
         })

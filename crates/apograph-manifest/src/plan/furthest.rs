@@ -2,6 +2,8 @@
 
 use super::{ChainError, ChainPlan, Cut, Target};
 use crate::chain::Chain;
+use crate::content::FullContent;
+use crate::entry::ChainEntry;
 use crate::gap::GapCause;
 
 /// The plan for the last segment at whose end a state can be restored.
@@ -34,20 +36,39 @@ impl Chain {
             }
             Err(error) => error,
         };
-        let planned = (0..=last).rev().find_map(|through| {
-            let plan = self.plan_end(&latest, through).ok()?;
-            let of_latest = || match &error {
-                ChainError::Unreachable { cause, .. } => Some((**cause).clone()),
-                _ => None,
-            };
-            let cause = self.obstacle_after(through).or_else(of_latest);
+        let of_latest = match &error {
+            ChainError::Unreachable { cause, .. } => Some((**cause).clone()),
+            _ => None,
+        };
+        let mut planned = self.plans_before(last.saturating_add(1));
+        let planned = planned.next().ok_or(error)?;
+        let cause = planned.cause.clone().or(of_latest);
+        Ok(FurthestPlan { cause, ..planned })
+    }
+
+    /// The plan for the last segment before a plan's own at whose end there is more than nothing, where
+    /// that plan makes nothing: an image that no checkpoint has written is empty, be it the newest.
+    pub fn plan_before_nothing(&self, plan: &FurthestPlan) -> Option<FurthestPlan> {
+        let makes_nothing = |plan: &ChainPlan| {
+            let full = self.entries().get(plan.full).and_then(ChainEntry::full);
+            full.is_some_and(FullContent::is_empty) && plan.increments.is_empty()
+        };
+        if !makes_nothing(&plan.plan) {
+            return None;
+        }
+        let mut earlier = self.plans_before(plan.through);
+        earlier.find(|earlier| !makes_nothing(&earlier.plan))
+    }
+
+    /// The plans for the ends of segments before an entry, the last one first.
+    fn plans_before(&self, end: usize) -> impl Iterator<Item = FurthestPlan> {
+        (0..end).rev().filter_map(|through| {
             Some(FurthestPlan {
-                plan,
+                plan: self.plan_end(&Target::Latest, through).ok()?,
                 through,
-                cause,
+                cause: self.obstacle_after(through),
             })
-        });
-        planned.ok_or(error)
+        })
     }
 
     /// The image of the last full backup that can be used, alone; `None` where there is none. It is a

@@ -136,8 +136,8 @@ fn a_segment_that_goes_away_meanwhile_is_told_to_be_missing() {
     }
 }
 
-/// A change that takes no epoch could stand in the damaged segment; what was captured before it is
-/// the state that a backup found at that point.
+/// A change that takes no epoch could stand in the damaged segment, unless its record says that none
+/// does; what was captured before it has a name of its own.
 #[test]
 fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_after_names_it() {
     for fixtures in [V1, V2] {
@@ -151,8 +151,11 @@ fn the_last_point_before_a_damaged_segment_is_restored_and_what_is_after_names_i
                 record(&stage);
             }
             flip_last_byte(&stage.repository().join(SEGMENTS[2]));
+            let all = stage.path("all");
+            let all_of_18 = restore(stage.repository(), &all, &to("18"), every_core());
+            assert_eq!(all_of_18.is_ok(), has_records);
             let output = stage.path("output");
-            restore(stage.repository(), &output, &to("18"), every_core()).expect("1:18");
+            restore(stage.repository(), &output, &to("18+0"), every_core()).expect("1:18+0");
             assert!(frames(fixtures.generation(), &output) == sound);
             let behind = stage.path("after");
             let outcome = restore(stage.repository(), &behind, &to("19"), every_core());

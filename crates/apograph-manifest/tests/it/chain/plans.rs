@@ -1,7 +1,7 @@
 //! Which segments a target needs.
 
 use apograph_format::UnixMillis;
-use apograph_manifest::{ChainError, Target};
+use apograph_manifest::{Chain, ChainError, SegmentContent, Target};
 
 use super::words::{chain, point};
 
@@ -184,5 +184,33 @@ fn a_plan_says_from_where_on_every_epoch_is_there() {
     for (text, wanted, expected) in rows {
         let plan = chain(text).plan(&target(wanted)).expect(wanted);
         assert_eq!(plan.complete_from, expected.map(point), "{text}: {wanted}");
+    }
+}
+
+/// An image that no checkpoint has written is empty: where what comes after the newest is lost, an older
+/// one leads to more.
+#[test]
+fn an_empty_image_alone_leads_less_far_than_an_older_one() {
+    let of = |text: &str, is_empty: bool| {
+        let mut entries = chain(text).entries().to_vec();
+        for entry in &mut entries {
+            if let Some(SegmentContent::Full(full)) = &mut entry.content {
+                full.image.iteration = u64::from(!is_empty);
+            }
+        }
+        let chain = Chain::new(entries);
+        let furthest = chain.plan_furthest().unwrap();
+        let earlier = chain.plan_before_nothing(&furthest);
+        (furthest.through, earlier.map(|it| it.through))
+    };
+    let rows = [
+        ("F0 I1-3 F2:0 I2:1-3!", 2, Some(1)),
+        ("F0 I1-3 F2:0 I2:1-3! I2:4!", 2, Some(1)),
+        ("F0 I1-3 F2:0 I2:1-3 I2:4!", 3, None),
+        ("F0 F2:0 I2:1-3!", 1, None),
+    ];
+    for (text, through, earlier) in rows {
+        assert_eq!(of(text, true), (through, earlier), "{text}");
+        assert_eq!(of(text, false), (through, None), "{text}");
     }
 }
