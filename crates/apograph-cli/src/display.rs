@@ -74,20 +74,60 @@ pub(crate) fn epochs(from: Epoch, to: Epoch) -> String {
     }
 }
 
-/// Text on one line of a terminal: control characters, which could act on it, are escaped.
+/// Text on one line of a terminal: what could act on it, or would not be seen, is escaped.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_escaped) {
         return text.into();
     }
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if is_escaped(character) {
             escaped.extend(character.escape_default());
         } else {
             escaped.push(character);
         }
     }
     escaped.into()
+}
+
+/// Characters that have no shape of their own, or turn the text around them: those of the general
+/// categories Cf, Zl and Zp (`DerivedGeneralCategory.txt`), and the default ignorable ones
+/// (`DerivedCoreProperties.txt`), of Unicode 16, each from the first to the last.
+const UNSEEN: [(char, char); 25] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{600}', '\u{605}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{6dd}', '\u{6dd}'),
+    ('\u{70f}', '\u{70f}'),
+    ('\u{890}', '\u{891}'),
+    ('\u{8e2}', '\u{8e2}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{2028}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fffb}'),
+    ('\u{110bd}', '\u{110bd}'),
+    ('\u{110cd}', '\u{110cd}'),
+    ('\u{13430}', '\u{1343f}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+fn is_escaped(character: char) -> bool {
+    let is_unseen = || {
+        let after = UNSEEN.partition_point(|(first, _)| *first <= character);
+        let range = after.checked_sub(1).and_then(|at| UNSEEN.get(at));
+        range.is_some_and(|(_, last)| character <= *last)
+    };
+    character.is_control() || !character.is_ascii() && is_unseen()
 }
 
 /// A path on one line of a terminal.
@@ -155,6 +195,24 @@ mod tests {
         for (bytes, expected) in rows {
             assert_eq!(size(bytes), expected, "{bytes}");
         }
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_or_is_not_seen_is_escaped() {
+        let rows = [
+            ("Ada Lovelace \u{e9}\u{65e5}\u{1f600}\u{a0}", None),
+            ("a\u{1b}[2J\u{7f}\u{9b}", Some("a\\u{1b}[2J\\u{7f}\\u{9b}")),
+            ("L\u{202e}nimda", Some("L\\u{202e}nimda")),
+            ("Ad\u{200b}min", Some("Ad\\u{200b}min")),
+            ("\u{feff}\u{ad}\u{2066}", Some("\\u{feff}\\u{ad}\\u{2066}")),
+            ("a\u{2028}b\u{2029}", Some("a\\u{2028}b\\u{2029}")),
+            ("\u{e0001}\u{e0041}", Some("\\u{e0001}\\u{e0041}")),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(plain(text), expected.unwrap_or(text));
+        }
+        let ends = UNSEEN.iter().flat_map(|(first, last)| [first, last]);
+        assert!(ends.is_sorted());
     }
 
     #[test]
