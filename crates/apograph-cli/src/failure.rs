@@ -344,7 +344,7 @@ impl From<ChainError> for Failure {
     fn from(error: ChainError) -> Self {
         let mut failure = Self::new(error.code(), WithCauses(&error).to_string());
         match error {
-            ChainError::NotCovered { nearest, .. } => {
+            ChainError::NotCovered { nearest, .. } | ChainError::BehindImage { nearest, .. } => {
                 failure.hint = Some(advice(&nearest));
                 failure.nearest = Some(nearest);
             }
@@ -364,6 +364,9 @@ impl From<ChainError> for Failure {
                 }
                 failure.nearest = Some(nearest);
                 failure.file = cause.file().map(|file| file.as_str().into());
+            }
+            ChainError::Reversed { .. } => {
+                failure.hint = Some("name the earlier state first".to_owned());
             }
             ChainError::NotConnected { .. } => {
                 failure.hint =

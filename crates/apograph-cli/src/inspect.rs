@@ -339,7 +339,7 @@ fn put_log(
         facts.put("first_commit_at", json!(display::rfc3339(committed.first)));
         facts.put("last_commit_at", json!(display::rfc3339(committed.last)));
     }
-    let points = segments::points_in(found.stretches(), records.is_none(), true);
+    let points = segments::points_in(found.stretches(), records.is_none());
     facts.put("points", json!(points));
     if let Some(end) = log.end {
         let file_offset = |place: Place| {

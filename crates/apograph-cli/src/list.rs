@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use apograph_format::{Generation, Point, Timeline, WithCauses};
 use apograph_manifest::{
-    ChainEntry, FileName, Gap, Hole, LsnRange, Pin, PointRange, SegmentContent, Unusable,
+    Chain, ChainEntry, FileName, Gap, Hole, LsnRange, Pin, PointRange, SegmentContent, Unusable,
 };
 use apograph_repository::Repository;
 use serde_json::{Value, json};
@@ -163,7 +163,9 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
         "LAST COMMIT",
         "",
     ];
-    write_table(out, head, || chain.entries().iter().map(row))?;
+    write_table(out, head, || {
+        chain.entries().iter().map(|entry| row(chain, entry))
+    })?;
     writeln!(out, "\nRestorable: {}", segments::restorable(chain))?;
     if let Some(until) = chain.covered_until() {
         writeln!(out, "Captured until: {}", display::time(until))?;
@@ -180,6 +182,15 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     }
     for gap in chain.gaps() {
         writeln!(out, "{}", segments::gap(&gap))?;
+    }
+    for (index, entry) in chain.entries().iter().enumerate() {
+        if let Some(first) = chain.first_despite_image(index) {
+            let file = segments::short_name(&entry.segment.file);
+            writeln!(
+                out,
+                "From {first} on: the image of {file} may hold commits behind the points before it"
+            )?;
+        }
     }
     for pin in repository.pins() {
         writeln!(
@@ -224,7 +235,7 @@ fn write_text(repository: &Repository, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn row(entry: &ChainEntry) -> [String; 7] {
+fn row(chain: &Chain, entry: &ChainEntry) -> [String; 7] {
     let increment = match &entry.content {
         Some(SegmentContent::Increment(increment)) => Some(increment),
         _ => None,
@@ -233,7 +244,7 @@ fn row(entry: &ChainEntry) -> [String; 7] {
     let last_commit = increment.and_then(|it| it.committed());
     [
         segments::short_name(&entry.segment.file).to_owned(),
-        segments::points(entry.content.as_ref(), entry.is_counted),
+        segments::lasting_points(chain, entry),
         commits.unwrap_or_default(),
         display::size(entry.segment.size_bytes),
         display::time(entry.segment.created_at),

@@ -41,29 +41,53 @@ pub(crate) fn json(segment: &Segment, content: Option<&SegmentContent>) -> Map<S
 /// The points of a segment in words: `1:4 to 1:6, 2:1 to 2:2`; `?:4 to ?:6` where its timelines are
 /// not counted.
 pub(crate) fn points(content: Option<&SegmentContent>, is_counted: bool) -> String {
+    named_points(content, |point| display::point_name(point, is_counted))
+}
+
+/// The same of a segment of a chain: where more commits of an epoch may come, with its number.
+pub(crate) fn lasting_points(chain: &Chain, entry: &ChainEntry) -> String {
+    let of_image = match &entry.content {
+        Some(SegmentContent::Full(full)) => full.further,
+        _ => None,
+    };
+    named_points(entry.content.as_ref(), |point| {
+        let lasting = chain.lasting_name(point);
+        let lasting = PointName {
+            further: lasting.further.map(|last| of_image.unwrap_or(last)),
+            ..lasting
+        };
+        if entry.is_counted {
+            lasting.to_string()
+        } else {
+            display::point_name(point, false)
+        }
+    })
+}
+
+fn named_points(content: Option<&SegmentContent>, name: impl Fn(Point) -> String) -> String {
     match content {
-        Some(SegmentContent::Full(full)) => {
-            format!("at {}", display::point_name(full.base, is_counted))
+        Some(SegmentContent::Full(full)) => format!("at {}", name(full.base)),
+        Some(SegmentContent::Increment(increment)) if increment.is_encrypted() => {
+            "encrypted".to_owned()
         }
-        Some(SegmentContent::Increment(increment)) => {
-            points_in(&increment.stretches, increment.is_encrypted(), is_counted)
-        }
+        Some(SegmentContent::Increment(increment)) => ranges(&increment.stretches, name),
         None => "unknown".to_owned(),
     }
 }
 
 /// The points of a log in words.
-pub(crate) fn points_in(spans: &[TimelineSpan], is_encrypted: bool, is_counted: bool) -> String {
+pub(crate) fn points_in(spans: &[TimelineSpan], is_encrypted: bool) -> String {
     if is_encrypted {
         return "encrypted".to_owned();
     }
+    ranges(spans, |point| display::point_name(point, true))
+}
+
+fn ranges(spans: &[TimelineSpan], name: impl Fn(Point) -> String) -> String {
     let ranges = spans.iter().filter_map(|span| {
         let epochs = span.epochs.ranges();
         let (&(first, _), &(_, last)) = (epochs.first()?, epochs.last()?);
-        let name = |epoch: u64| {
-            let point = Point::new(span.timeline, Epoch::new(epoch));
-            display::point_name(point, is_counted)
-        };
+        let name = |epoch: u64| name(Point::new(span.timeline, Epoch::new(epoch)));
         Some(if first == last {
             name(first)
         } else {

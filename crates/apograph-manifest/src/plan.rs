@@ -1,5 +1,6 @@
 //! From a target to the segments that restore it, or to the reason why none do.
 
+mod ahead;
 mod between;
 mod error;
 mod furthest;
@@ -285,6 +286,7 @@ impl Chain {
                 cause: Box::new(cause),
                 nearest,
             },
+            None if self.is_behind_image(point) => ChainError::BehindImage { target, nearest },
             None => ChainError::NotCovered { target, nearest },
         }
     }

@@ -28,6 +28,14 @@ pub enum ChainError {
         /// What there is around it.
         nearest: Box<Nearest>,
     },
+    /// Generation 1: a segment has the target, and the full backup to begin with may have more.
+    #[error("{target} cannot be restored: the image of the full backup may hold commits behind it")]
+    BehindImage {
+        /// What was asked for.
+        target: String,
+        /// What there is around it.
+        nearest: Box<Nearest>,
+    },
     /// An instant lies before the first state, or after the last capture: what was committed by
     /// then is not known.
     #[error("{target} is not in the repository")]
@@ -117,6 +125,7 @@ impl ChainError {
         match self {
             Self::NoFullBackup => Code::NoFullBackup,
             Self::NotCovered { .. }
+            | Self::BehindImage { .. }
             | Self::TimeNotCovered { .. }
             | Self::NotConnected { .. }
             | Self::NotABoundary { .. } => Code::TargetNotCovered,

@@ -110,6 +110,32 @@ fn which_segments_a_target_needs() {
 }
 
 #[test]
+fn an_image_that_may_be_ahead_is_why_a_point_cannot_be_restored() {
+    // The chain, the target, whether it is behind an image, and from where on the full backups of the
+    // chain can be restored alone.
+    let rows = [
+        ("F1 I2-3c", "epoch 1", true, "1:3"),
+        ("F1 I2-3c", "epoch 2", true, "1:3"),
+        ("F1 I2-3c", "before 3", true, "1:3"),
+        ("F1 I2-3c", "epoch 4", false, "1:3"),
+        ("F1 I2-3c I4", "epoch 0", false, "1:3"),
+        ("F3 I4-6 F5+ I6rc I7-8", "epoch 2", false, ""),
+        ("F3! I4-6 F5+ I6rc I7-8", "epoch 9", false, "1:6"),
+        ("F1 I2-3", "epoch 4", false, ""),
+    ];
+    for (text, wanted, is_behind, expected) in rows {
+        let chain = chain(text);
+        let error = chain.plan(&target(wanted)).unwrap_err();
+        assert_eq!(error.code().as_str(), "target-not-covered");
+        let found = matches!(error, ChainError::BehindImage { .. });
+        assert_eq!(found, is_behind, "{text} {wanted}: {error}");
+        let firsts = (0..chain.entries().len()).filter_map(|full| chain.first_despite_image(full));
+        let firsts: Vec<String> = firsts.map(|first| first.to_string()).collect();
+        assert_eq!(firsts.join(" "), expected, "{text}");
+    }
+}
+
+#[test]
 fn an_instant_is_covered_up_to_the_last_look_at_the_database() {
     let time = |millis| Target::Time(UnixMillis::new(millis));
     let chain = chain("F7 I8-18");
