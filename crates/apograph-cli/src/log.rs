@@ -1,10 +1,12 @@
 //! `apograph log`
 
+mod checks;
+
 use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use apograph_format::{Code, Point, PointName, UnixMillis};
-use apograph_manifest::{Chain, FileName, SegmentContent, UnusableSegment};
+use apograph_manifest::{Chain, FileName, UnusableSegment};
 use apograph_repository::{Lease, Repository};
 use apograph_restore::{
     Commit, CommitQuery, Found, FoundRecords, RestoreError, SeenRecord, search,
@@ -14,11 +16,11 @@ use serde_json::{Value, json};
 use crate::args::Log;
 use crate::failure::{Failure, exit_status};
 use crate::session::{Report, Session};
-use crate::{display, output, records};
+use crate::{display, output, records, segments};
 
 /// Commits go out one by one: a log can be longer than memory.
 pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure> {
-    check(asked)?;
+    checks::range(asked)?;
     let location = asked.identity.open(&asked.repo)?;
     let lease = Lease::take(&location, session.context);
     let context = lease.context();
@@ -28,8 +30,11 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
                        without the database's key";
         return Err(Failure::new(Code::Encrypted, message));
     }
+    checks::names(&repository, asked)?;
     let form = Form::of(session, asked);
-    check_length(&repository, asked, form)?;
+    if form == Form::Object && !asked.selects() {
+        checks::length(&repository)?;
+    }
     let wants = |commit: &Commit| asked.wants(commit);
     let wants_record = |seen: &SeenRecord<'_>| asked.sought.wants(seen);
     let query = CommitQuery {
@@ -67,9 +72,6 @@ pub(crate) fn run(session: &Session<'_>, asked: &Log) -> Result<Report, Failure>
     })
 }
 
-/// More commits are no object that a program would want to read at once.
-const OBJECT_COMMITS: u64 = 100_000;
-
 /// How the commits are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -89,42 +91,6 @@ impl Form {
         } else {
             Self::Text
         }
-    }
-}
-
-/// Refuses an object of more commits than it should have, where nothing is selected.
-fn check_length(repository: &Repository, asked: &Log, form: Form) -> Result<(), Failure> {
-    let entries = repository.chain().entries().iter();
-    let commits = entries.filter_map(|entry| match &entry.content {
-        Some(SegmentContent::Increment(increment)) => Some(increment.commits),
-        _ => None,
-    });
-    let commits = commits.fold(0, u64::saturating_add);
-    if form != Form::Object || asked.selects() || commits <= OBJECT_COMMITS {
-        return Ok(());
-    }
-    let message = format!("{commits} commits are too many for one object");
-    Err(Failure::usage(&message).hinting("--json-lines prints one a line; --limit says how many"))
-}
-
-/// A range that holds nothing whatever was captured.
-fn check(asked: &Log) -> Result<(), Failure> {
-    let is_empty = match (asked.from, asked.to) {
-        (Some(from), Some(to)) if from.timeline == to.timeline => {
-            let [first, last] = [from.further.unwrap_or(0), to.further.unwrap_or(u64::MAX)];
-            (to.epoch, last) < (from.epoch, first)
-        }
-        (Some(from), Some(to)) => from.timeline > to.timeline && to.timeline.is_some(),
-        _ => false,
-    };
-    if is_empty {
-        return Err(Failure::usage("--from lies after --to"));
-    }
-    match (asked.since, asked.until) {
-        (Some(since), Some(until)) if until < since => {
-            Err(Failure::usage("--since lies after --until"))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -248,7 +214,15 @@ impl<'a> List<'a> {
     fn end(&self, session: &Session<'_>, out: &mut dyn Write) -> io::Result<()> {
         match self.form {
             Form::Text if self.shown == 0 => {
-                return writeln!(out, "No such commit; `apograph list` shows the points.");
+                let newest = self.chain.restorable().last().map(|range| {
+                    let [_, newest] = segments::ends(self.chain, range);
+                    format!(": the newest state is {newest}")
+                });
+                let newest = newest.unwrap_or_default();
+                return writeln!(
+                    out,
+                    "No such commit{newest}; `apograph list` shows the points."
+                );
             }
             Form::Text => return Ok(()),
             Form::Lines => {

@@ -1,17 +1,18 @@
 //! Which records are sought, as the command line says it.
 
 use apograph_format::change::{GraphElement, GraphOperation, GraphScope, PropertyValue};
-use apograph_format::{EdgeId, NodeId};
+use apograph_format::{EdgeId, Generation, NodeId, v1, v2};
 use apograph_restore::SeenRecord;
 use clap::Args;
 
+use crate::failure::Failure;
 use crate::values;
 
 /// Which commits, by their records: all of it has to be true of one record.
 #[derive(Debug, Args)]
 pub(crate) struct RecordArgs {
     /// Leave out commits without a record of this kind, such as `delete_node`
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", long_help = kind_help())]
     pub(crate) kind: Option<String>,
     /// Leave out commits without a record about this node
     ///
@@ -53,6 +54,20 @@ impl RecordArgs {
     pub(crate) fn element(&self) -> Option<GraphElement> {
         let node = self.node.map(GraphElement::Node);
         node.or_else(|| self.edge.map(GraphElement::Edge))
+    }
+
+    /// Refuses a kind that no record of a repository can have.
+    pub(crate) fn check_kind(&self, generations: &[Generation]) -> Result<(), Failure> {
+        let Some(sought) = &self.kind else {
+            return Ok(());
+        };
+        let mut known = generations.iter().flat_map(|it| kinds(*it));
+        if known.any(|kind| kind == sought) || is_kind_of_later(sought, generations) {
+            return Ok(());
+        }
+        let message = format!("no record in this repository can be of the kind `{sought}`");
+        let known = generations.iter().map(|it| kinds_text(*it));
+        Err(Failure::usage(&message).hinting(known.collect::<Vec<_>>().join("; ")))
     }
 
     /// Whether a record is one of those that are sought.
@@ -105,6 +120,42 @@ impl RecordArgs {
             _ => false,
         }
     }
+}
+
+/// The kinds of the records that a commit can have.
+fn kinds(generation: Generation) -> Vec<&'static str> {
+    match generation {
+        Generation::One => {
+            let kinds = v1::RecordKind::ALL.iter().filter(|kind| !kind.is_control());
+            kinds.map(|kind| kind.name()).collect()
+        }
+        Generation::Two => {
+            let begin = v2::RecordKind::GroupBegin;
+            let kinds = v2::RecordKind::ALL.iter().filter(|kind| **kind != begin);
+            kinds.map(|kind| kind.name()).collect()
+        }
+    }
+}
+
+/// A kind of a later release of generation 2 is named by its number.
+fn is_kind_of_later(sought: &str, generations: &[Generation]) -> bool {
+    let number = sought.strip_prefix("kind_").map(str::parse::<u8>);
+    matches!(number, Some(Ok(_))) && generations.contains(&Generation::Two)
+}
+
+fn kinds_text(generation: Generation) -> String {
+    let release = match generation {
+        Generation::One => "0.5",
+        Generation::Two => "0.6",
+    };
+    format!("Grafeo {release} has {}", kinds(generation).join(", "))
+}
+
+fn kind_help() -> String {
+    let [one, two] = [Generation::One, Generation::Two].map(kinds_text);
+    format!(
+        "Leave out commits without a record of this kind, such as `delete_node`\n\n{one}.\n\n{two}."
+    )
 }
 
 fn has_label(operation: &GraphOperation<'_>, sought: &str) -> bool {

@@ -95,8 +95,36 @@ fn each_mistake_has_its_sentence() {
             "not in the repository",
         ),
         ("log one --from 20 --to 10", 2, "--from lies after --to"),
-        ("log one --from 60", 0, "No such commit"),
-        ("log one --kind drop_everything", 0, "No such commit"),
+        ("log one --from 20 --to 10", 2, "`--from 10 --to 20` is"),
+        (
+            "log one --from 60",
+            0,
+            "No such commit: the newest state is 1:40+0;",
+        ),
+        (
+            "log one --from 9:1",
+            2,
+            "--from names timeline 9, and the last one is 1",
+        ),
+        (
+            "log one --kind drop_everything",
+            2,
+            "no record in this repository can be of the kind `drop_everything`\n  \
+             hint: Grafeo 0.5 has create_node, delete_node,",
+        ),
+        (
+            "log one --kind put_catalog",
+            2,
+            "drop_named_graph, switch_graph,",
+        ),
+        (
+            "log two --kind switch_graph",
+            2,
+            "put_catalog, drop_catalog,",
+        ),
+        ("log one --kind drop_node_type", 0, "No such commit"),
+        ("log two --kind kind_77", 0, "No such commit"),
+        ("diff one 12 8", 2, "hint: name the earlier state first"),
         ("list none", 4, "there is no such folder"),
         (
             "list sftp:host:/backups",
@@ -131,6 +159,8 @@ fn what_is_listed_can_be_named() {
             "{list}"
         );
         assert_eq!(list.contains("LAST COMMIT"), name == "two", "{list}");
+        // More commits of the newest epoch may come.
+        assert!(list.contains(" to 1:40+0 "), "{list}");
         let is_time = |word: &&str| word.len() == 24 && word.ends_with('Z');
         let mut times = 0;
         for time in list.split([' ', '\n', ',', '.']).filter(is_time) {
