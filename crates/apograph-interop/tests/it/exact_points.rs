@@ -167,11 +167,11 @@ fn the_state_before_a_graph_was_dropped_is_found(generation: EngineGeneration) {
     named.commit("DROP GRAPH g");
     named.backup(None);
     let repository = named.path("repository");
-    let log = apograph(["log", text(&repository), "--kind", "drop_named_graph"]).ok();
-    let log = match generation {
-        EngineGeneration::One => log,
-        EngineGeneration::Two => apograph(["log", text(&repository), "--kind", "drop_graph"]).ok(),
+    let kind = match generation {
+        EngineGeneration::One => "drop_named_graph",
+        EngineGeneration::Two => "drop_graph",
     };
+    let log = apograph(["log", text(&repository), "--kind", kind]).ok();
     let dropped = log["commits"][0]["point"].as_str().unwrap();
     let output = named.path("before.grafeo");
     restore(&repository, &output, &["--before-epoch", dropped]).ok();
