@@ -83,10 +83,10 @@ fn copy_into(from: &Repository, to: &mut dyn CopyTarget, context: Context<'_>) -
     let there = to.entries().to_vec();
     let common = common(entries, &there).ok_or_else(|| refused(entries, to))?;
     let present = common.entries;
-    let mut within = common.within.map(|(first, capture)| EndsWithin {
+    let mut within = common.within.map(|within| EndsWithin {
         there: &there,
-        tail: first..there.len(),
-        capture,
+        from: entries,
+        within,
     });
     let rest = entries.get(present..).unwrap_or_default();
     let sizes = rest.iter().map(|entry| entry.segment.size_bytes);

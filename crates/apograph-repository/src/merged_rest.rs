@@ -1,7 +1,5 @@
 //! The rest of a merged increment: what a copy lacks of it that ends at one of its captures.
 
-use std::ops::Range;
-
 use apograph_format::FilePosition;
 use apograph_io::{Context, Source, Steps, spool_error, sums};
 use apograph_manifest::{
@@ -11,6 +9,7 @@ use apograph_manifest::{
 
 use crate::check::{FileCheck, check_end};
 use crate::merged_file::{MERGED, MergedFile};
+use crate::same_history::Within;
 use crate::segment::{IncrementFile, StoredFile};
 use crate::segment_defect::SegmentDefect;
 use crate::summary::Surroundings;
@@ -20,10 +19,10 @@ use crate::timelines::{are_same_spans, timeline_behind};
 pub(crate) struct EndsWithin<'a> {
     /// The entries of the chain.
     pub(crate) there: &'a [ChainEntry],
-    /// Those of them that hold a part of the increment.
-    pub(crate) tail: Range<usize>,
-    /// The last capture that they hold.
-    pub(crate) capture: usize,
+    /// Those of the chain that it is the front of.
+    pub(crate) from: &'a [ChainEntry],
+    /// Where it ends.
+    pub(crate) within: Within,
 }
 
 impl EndsWithin<'_> {
@@ -39,23 +38,25 @@ impl EndsWithin<'_> {
         record: &SegmentRecord,
         context: Context<'_>,
     ) -> Result<(StoredFile, SegmentRecord), SegmentDefect> {
-        let tail = self.there.get(self.tail.clone()).unwrap_or_default();
+        let tail = self.there.get(self.within.first..).unwrap_or_default();
         let held = MergedIncrement::of(tail).ok_or_else(differs)?;
-        let SegmentContent::Increment(whole) = &record.content else {
+        let whole = self.from.get(self.within.whole.clone()).unwrap_or_default();
+        let whole = MergedIncrement::of(whole).ok_or_else(differs)?;
+        let SegmentContent::Increment(own) = &record.content else {
             return Err(differs().into());
         };
-        let (before, behind) = whole.captures.as_slice().split_at(self.capture + 1);
+        let (before, behind) = own.captures.as_slice().split_at(self.within.capture + 1);
         let cut = before.last().map_or(0, |last| last.end);
         let mut rest = held.clone();
         rest.start_epoch = held.end_epoch.next().ok_or_else(differs)?;
         rest.end_epoch = record.segment.end_epoch;
-        rest.content.commits = whole.commits.saturating_sub(held.content.commits);
+        rest.content.commits = whole.content.commits.saturating_sub(held.content.commits);
         let cut_off = MergedFile::behind(&IncrementFile::of(file)?, cut, context)?;
         let cut_off = cut_off.finish(&rest).map_err(spool_error("write"))?;
         let file = StoredFile::of(Source::of(cut_off, MERGED.as_ref())?)?;
         let sums = sums(file.bytes(), context.again())?;
         let file = IncrementFile::of(file)?;
-        let mut found = self.read(&file, whole, context)?;
+        let mut found = self.read(&file, own, context)?;
         if behind.len() > 1 {
             let behind = behind.iter().map(|capture| Capture {
                 end: capture.end - cut,
@@ -69,7 +70,7 @@ impl EndsWithin<'_> {
         rest_record.segment.size_bytes = file.bytes().len() as u64;
         rest_record.hash = sums.blake3;
         rest_record.content = found.into();
-        Self::check(tail, &rest_record, record)?;
+        Self::check(tail, &rest_record, &whole.content)?;
         Ok((file.into_stored(), rest_record))
     }
 
@@ -77,13 +78,13 @@ impl EndsWithin<'_> {
     fn read(
         &self,
         file: &IncrementFile,
-        whole: &IncrementContent,
+        own: &IncrementContent,
         context: Context<'_>,
     ) -> Result<IncrementContent, SegmentDefect> {
         let told = (&FileCheck::Later, &mut Steps::untold(context.monitor));
         let log = file.read_log(timeline_behind(self.there), 0, context, told, |_| Ok(()))?;
         check_end(log.end, &file.parts(0))?;
-        let of = match (&whole.of, file.range()) {
+        let of = match (&own.of, file.range()) {
             (IncrementOf::Files(range), _) => IncrementOf::Files(self.end()?..range.end),
             (IncrementOf::Lsns(_), Some(range)) => IncrementOf::Lsns(range.into()),
             _ => IncrementOf::Unplaced,
@@ -111,7 +112,7 @@ impl EndsWithin<'_> {
     fn check(
         tail: &[ChainEntry],
         rest: &SegmentRecord,
-        whole: &SegmentRecord,
+        expected: &IncrementContent,
     ) -> Result<(), Unusable> {
         let mut parts = tail.to_vec();
         parts.push(ChainEntry {
@@ -123,9 +124,6 @@ impl EndsWithin<'_> {
             hole: None,
         });
         let of = MergedIncrement::of(&parts).ok_or_else(differs)?;
-        let SegmentContent::Increment(expected) = &whole.content else {
-            return Err(differs());
-        };
         let mut found = IncrementContent {
             // A folder does not know all of them.
             captures: expected.captures.clone(),
@@ -134,7 +132,7 @@ impl EndsWithin<'_> {
         if are_same_spans(&expected.stretches, &found.stretches) {
             found.stretches.clone_from(&expected.stretches);
         }
-        if found == **expected {
+        if found == *expected {
             Ok(())
         } else {
             Err(differs())

@@ -5,6 +5,9 @@
 //! the transactions, the counts, when the last one was captured, and of all captures in it where each
 //! ended and when it was taken. (A folder does not know those of a merged one that was copied into it.)
 
+use std::cmp::Ordering;
+use std::ops::Range;
+
 use apograph_manifest::{
     Captures, ChainEntry, Hole, IncrementContent, MergedIncrement, SegmentContent,
 };
@@ -15,9 +18,19 @@ use crate::timelines::are_same_spans;
 pub(crate) struct Common {
     /// How many of its entries.
     pub(crate) entries: usize,
-    /// Where the other one ends within the next of its entries, which is merged: the first of the
-    /// others that hold a part of it, and the last of its captures that they hold.
-    pub(crate) within: Option<(usize, usize)>,
+    /// Where the other one ends within the next of its entries.
+    pub(crate) within: Option<Within>,
+}
+
+/// A chain that ends within a merged increment of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Within {
+    /// The first of its entries that hold a part of the increment.
+    pub(crate) first: usize,
+    /// The entries of the other one that these are the front of; the last of them is the increment.
+    pub(crate) whole: Range<usize>,
+    /// The last capture of the increment that they hold.
+    pub(crate) capture: usize,
 }
 
 /// How much of `from` all the entries of `there` are, as a history from its beginning on; `None` where
@@ -29,10 +42,15 @@ pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<Common
             (rest, other) = (rest.get(taken..)?, other.get(passed..)?);
             continue;
         }
-        if let Some(capture) = ends_within(one, other) {
+        if let Some((count, capture)) = ends_within(rest, other) {
+            let (start, first) = (from.len() - rest.len(), there.len() - other.len());
             return Some(Common {
-                entries: from.len() - rest.len(),
-                within: Some((there.len() - other.len(), capture)),
+                entries: start + count - 1,
+                within: Some(Within {
+                    first,
+                    whole: start..start + count,
+                    capture,
+                }),
             });
         }
         // What one side has pruned the other may have: both go on with what both have.
@@ -50,31 +68,81 @@ pub(crate) fn common(from: &[ChainEntry], there: &[ChainEntry]) -> Option<Common
     })
 }
 
-/// The capture of a merged increment that some entries end with, which hold it from its front on.
-fn ends_within(merged: &ChainEntry, entries: &[ChainEntry]) -> Option<usize> {
-    let (content, of) = (increment(merged)?, MergedIncrement::of(entries)?);
-    let held = of.content.captures.as_slice().last()?;
-    let captures = content.captures.as_slice();
-    let last = captures.iter().position(|capture| capture == held)?;
+/// How many of the first entries of a chain others are the front of, and the last capture of the last
+/// of them that these hold.
+fn ends_within(from: &[ChainEntry], there: &[ChainEntry]) -> Option<(usize, usize)> {
+    let of = MergedIncrement::of(there)?;
+    let held = of.content.commits;
+    let mut before = 0_u64;
+    let reaches = |entry: &ChainEntry| {
+        let is_front = before.saturating_add(commits(entry)) <= held;
+        before = before.saturating_add(commits(entry));
+        !is_front
+    };
+    let last = from.iter().position(reaches)?;
+    let whole = MergedIncrement::of(from.get(..=last)?)?;
+    let own = increment(from.get(last)?)?.captures.as_slice();
+    let capture = of.content.captures.as_slice().last()?;
+    let captures = whole.content.captures.as_slice();
+    let others = captures.len().checked_sub(own.len())?;
+    let held = captures.iter().position(|known| known == capture)?;
     let is_front =
-        of.content.start() == content.start() && of.start_epoch == merged.segment.start_epoch;
-    (is_front && last + 1 < captures.len()).then_some(last)
+        of.content.start() == whole.content.start() && of.start_epoch == whole.start_epoch;
+    let capture = held.checked_sub(others)?;
+    (is_front && capture + 1 < own.len()).then_some((last + 1, capture))
 }
 
 fn tails(entries: &[ChainEntry]) -> impl Iterator<Item = &[ChainEntry]> {
     (1..entries.len()).filter_map(|from| entries.get(from..))
 }
 
-/// How many of the first entries of each hold the same.
+/// How many of the first entries of each hold the same: one of each, or increments that were merged in
+/// two ways.
 fn same(from: &[ChainEntry], there: &[ChainEntry]) -> Option<(usize, usize)> {
     let (one, two) = (from.first()?, there.first()?);
     if one.hash.is_some() && one.hash == two.hash {
-        Some((1, 1))
-    } else if commits(one) < commits(two) {
-        Some((parts_of(two, from)?, 1))
-    } else {
-        Some((1, parts_of(one, there)?))
+        return Some((1, 1));
     }
+    let (taken, passed) = as_many_commits(from, there)?;
+    let merged = [from.get(..taken)?, there.get(..passed)?].map(MergedIncrement::of);
+    let [Some(one), Some(two)] = merged else {
+        return None;
+    };
+    is_same_merged(one, two).then_some((taken, passed))
+}
+
+/// How many of the first increments of each have as many commits as those of the other.
+fn as_many_commits(from: &[ChainEntry], there: &[ChainEntry]) -> Option<(usize, usize)> {
+    let next = |entries: &[ChainEntry], count: &mut usize| {
+        let commits = commits(entries.get(*count)?);
+        *count += 1;
+        (commits > 0).then_some(commits)
+    };
+    let (mut taken, mut passed) = (0, 0);
+    let mut ahead = Ordering::Equal;
+    let (mut one, mut two) = (0_u64, 0_u64);
+    while ahead != Ordering::Equal || taken == 0 {
+        if ahead != Ordering::Greater {
+            one = one.checked_add(next(from, &mut taken)?)?;
+        }
+        if ahead != Ordering::Less {
+            two = two.checked_add(next(there, &mut passed)?)?;
+        }
+        ahead = one.cmp(&two);
+    }
+    // Two that were not merged are the same where their bytes are.
+    (taken + passed > 2).then_some((taken, passed))
+}
+
+fn is_same_merged(mut one: MergedIncrement, mut two: MergedIncrement) -> bool {
+    let [own, other] = [&one, &two].map(|it| it.content.captures.as_slice().len());
+    if own != other {
+        (one.content.captures, two.content.captures) = (Captures::default(), Captures::default());
+    }
+    if are_same_spans(&one.content.stretches, &two.content.stretches) {
+        two.content.stretches.clone_from(&one.content.stretches);
+    }
+    one == two
 }
 
 fn increment(entry: &ChainEntry) -> Option<&IncrementContent> {
@@ -86,39 +154,6 @@ fn increment(entry: &ChainEntry) -> Option<&IncrementContent> {
 
 fn commits(entry: &ChainEntry) -> u64 {
     increment(entry).map_or(0, |increment| increment.commits)
-}
-
-/// How many of the first entries an increment was merged from; `None` where it was not.
-fn parts_of(merged: &ChainEntry, entries: &[ChainEntry]) -> Option<usize> {
-    let content = increment(merged)?;
-    let (mut count, mut left) = (0, content.commits);
-    for entry in entries.iter().take_while(|entry| commits(entry) > 0) {
-        left = left.checked_sub(commits(entry))?;
-        count += 1;
-        if left == 0 {
-            break;
-        }
-    }
-    let of = MergedIncrement::of(entries.get(..count)?)?;
-    let knows_all = of.content.captures.as_slice().len() == content.captures.as_slice().len();
-    let captures = if knows_all {
-        content.captures.clone()
-    } else {
-        Captures::default()
-    };
-    let expected = IncrementContent {
-        captures,
-        ..content.clone()
-    };
-    let mut found = of.content;
-    if !knows_all {
-        found.captures = Captures::default();
-    }
-    if are_same_spans(&expected.stretches, &found.stretches) {
-        found.stretches.clone_from(&expected.stretches);
-    }
-    let is_same = found == expected && of.created_at == merged.segment.created_at;
-    (count > 1 && left == 0 && is_same).then_some(count)
 }
 
 #[cfg(test)]
