@@ -11,7 +11,10 @@ use apograph::io::{Context, Disk, Folder, Monitor, NoProgress};
 use apograph::manifest::Target;
 use apograph::operate::{Drill, DrillError, Policy, Prune, PruneError};
 use apograph::repository::{Location, RepositoryError, Writer, plan_vault_rebuild};
-use apograph::restore::{Options, RestoreError, VerifyOptions, restore, verify_and_record};
+use apograph::restore::{
+    FoundRecords, Options, RestoreError, VerifyOptions, restore, salvage, salvage_database,
+    verify_and_record,
+};
 use apograph_testing::context::every_core;
 
 use crate::database_state::DatabaseState;
@@ -65,7 +68,14 @@ pub enum Act {
     IncrementalOfFolder,
     /// A restore of one, to a folder.
     RestoreOfFolder,
+    /// A salvage of a repository of which an older increment is lost.
+    Salvage,
+    /// A salvage of a database that was killed.
+    SalvageOfDatabase,
 }
+
+/// What a salvage of a repository does without.
+const LOST: &str = "backup_incr_0001.wal";
 
 impl Act {
     /// Each of them that is about a folder.
@@ -79,8 +89,8 @@ impl Act {
         Self::Verify,
     ];
 
-    /// Each of them, those that are about a vault, and drills.
-    const EVERY: [Self; 18] = [
+    /// Each of them, those that are about a vault, drills, and salvages.
+    const EVERY: [Self; 20] = [
         Self::First,
         Self::Incremental,
         Self::Full,
@@ -99,6 +109,8 @@ impl Act {
         Self::FirstOfFolder,
         Self::IncrementalOfFolder,
         Self::RestoreOfFolder,
+        Self::Salvage,
+        Self::SalvageOfDatabase,
     ];
 
     /// What a row does with a stage of a generation. A catalog and a drill hardly differ by it: a quick
@@ -108,8 +120,13 @@ impl Act {
             // Folder databases are of generation 1.
             act if act.is_of_folder() => generation == 1,
             _ if extent == RowExtent::Long => true,
-            Self::RebuildOfVault | Self::Drill | Self::PruneOfVault => generation == 1,
-            Self::RebuildOfVaultEnd | Self::DrillOfVault | Self::Prune => generation == 2,
+            Self::RebuildOfVault | Self::Drill | Self::PruneOfVault | Self::Salvage => {
+                generation == 1
+            }
+            Self::RebuildOfVaultEnd
+            | Self::DrillOfVault
+            | Self::Prune
+            | Self::SalvageOfDatabase => generation == 2,
             _ => true,
         };
         Self::EVERY.into_iter().filter(is_done)
@@ -139,7 +156,12 @@ impl Act {
 
     /// Whether it restores a database that stays.
     pub(crate) const fn is_restore(self) -> bool {
-        matches!(self, Self::Restore | Self::RestoreOfFolder)
+        matches!(self, Self::Restore | Self::RestoreOfFolder) || self.is_salvage()
+    }
+
+    /// Whether it makes a database of what is left.
+    pub(crate) const fn is_salvage(self) -> bool {
+        matches!(self, Self::Salvage | Self::SalvageOfDatabase)
     }
 
     /// The live database.
@@ -187,14 +209,17 @@ impl Act {
     /// The folder of the stage that its repository begins as.
     const fn repository_in_stage(self) -> Option<&'static str> {
         match self {
-            Self::First | Self::FirstOfFolder => None,
+            Self::First | Self::FirstOfFolder | Self::SalvageOfDatabase => None,
             Self::IncrementalOfFolder => Some("folder-older"),
             Self::RestoreOfFolder => Some("folder-newer"),
             Self::Incremental | Self::Full => Some("older"),
             Self::Adopting => Some("interrupted"),
-            Self::Restore | Self::Rebuild | Self::Verify | Self::Drill | Self::Prune => {
-                Some("newer")
-            }
+            Self::Restore
+            | Self::Rebuild
+            | Self::Verify
+            | Self::Drill
+            | Self::Prune
+            | Self::Salvage => Some("newer"),
             Self::IncrementalToVault | Self::FullToVault => Some("vault"),
             Self::RebuildOfVault
             | Self::RebuildOfVaultEnd
@@ -220,7 +245,9 @@ impl Act {
             | Self::Drill
             | Self::DrillOfVault
             | Self::Prune
-            | Self::PruneOfVault => Some(LAST_EPOCH),
+            | Self::PruneOfVault
+            | Self::Salvage
+            | Self::SalvageOfDatabase => Some(LAST_EPOCH),
         }
     }
 
@@ -235,6 +262,9 @@ impl Act {
         let mut before = contents(&stage.path(name))?;
         if self == Self::Rebuild {
             before.remove(Path::new(SMALL_FILES[0]));
+        }
+        if self == Self::Salvage {
+            before.remove(Path::new(LOST));
         }
         Ok(before)
     }
@@ -277,6 +307,16 @@ impl Act {
             Self::Restore | Self::RestoreOfFolder => {
                 let options = Options::to(Target::Latest);
                 restore(&repository, &self.output(place), &options, context)?;
+            }
+            Self::Salvage => {
+                let output = self.output(place);
+                let nothing = |_, _: FoundRecords<'_, '_>| Ok(());
+                salvage(&repository, &output, context, nothing, |_| Ok(()))?;
+            }
+            Self::SalvageOfDatabase => {
+                let output = self.output(place);
+                let nothing = |_, _: FoundRecords<'_, '_>| Ok(());
+                salvage_database(&database, &output, context, nothing, |_| Ok(()))?;
             }
             Self::Rebuild => {
                 let repository = Folder::open(&repository)?;
@@ -332,6 +372,10 @@ impl Act {
             Self::Full | Self::FullToVault => backup(Some("--full")),
             Self::Restore | Self::RestoreOfFolder => {
                 vec!["restore".to_owned(), repository, text(self.output(place))]
+            }
+            Self::Salvage => vec!["salvage".to_owned(), repository, text(self.output(place))],
+            Self::SalvageOfDatabase => {
+                vec!["salvage".to_owned(), database, text(self.output(place))]
             }
             Self::Rebuild | Self::RebuildOfVault | Self::RebuildOfVaultEnd => {
                 vec!["rebuild".to_owned(), repository]
@@ -392,7 +436,7 @@ impl ActFolder {
     /// Where it cannot be written.
     pub fn prepared(root: &Path, stage: &FaultStage, act: Act) -> Result<Self> {
         let place = Self::at(root);
-        if !act.is_restore() {
+        if !act.is_restore() || act == Act::SalvageOfDatabase {
             copy(&stage.path("live"), &root.join("live"))?;
         }
         if let Some(repository) = act.repository_in_stage() {
@@ -401,6 +445,7 @@ impl ActFolder {
         let catalog = place.repository().join(CATALOG);
         match act {
             Act::Rebuild => fs::remove_file(place.repository().join(SMALL_FILES[0]))?,
+            Act::Salvage => fs::remove_file(place.repository().join(LOST))?,
             Act::RebuildOfVault => {
                 fs::remove_dir_all(catalog)?;
                 fs::remove_file(place.repository().join(HEAD))?;

@@ -111,6 +111,13 @@ fn check_unchanged(stage: &FaultStage, act: Act, place: &ActFolder) -> Result<()
     ensure!(changed.is_none(), "the repository has another {changed:?}");
     let is_created = act.is_first() && place.repository().exists();
     ensure!(!is_created, "the folder of the repository is left");
+    if act == Act::SalvageOfDatabase {
+        let (before, after) = (stage.path("live"), place.root().join("live"));
+        ensure!(
+            contents(&before)? == contents(&after)?,
+            "the database has changed"
+        );
+    }
     Ok(())
 }
 
@@ -230,7 +237,9 @@ fn check_restored(stage: &FaultStage, act: Act, place: &ActFolder, ended: Ended)
         is_there || ended != Ended::Acknowledged,
         "acknowledged, and not there"
     );
-    if !is_there {
+    if !is_there && act.is_salvage() {
+        act.perform(&RealDisk, place).context("the next salvage")?;
+    } else if !is_there {
         let options = Options::to(Target::Latest);
         let restored = restore(place.repository(), &output, &options, every_core());
         restored.context("the next restore")?;

@@ -7,23 +7,22 @@ use std::sync::Arc;
 
 use apograph_format::{
     DatabaseHeaders, Generation, LogFolderEntry, LogPosition, LogSequence, Point, Timeline,
-    TransactionId,
 };
 use apograph_io::{Context, IoError, Steps};
 use apograph_manifest::{Cut, FileName, read_markers};
-use apograph_repository::read_log;
 use apograph_wal::{
-    Group, GroupHead, GroupReader, GroupSpan, ImagePlace, LogDefect, LogEndCause, LogFile,
-    LogFolder, LogTail, Place, PlacedEvent, PlacedReader, Placement, RecordReader, TimelineState,
-    WalError, groups_after, is_begun_anew, is_begun_before, next_group,
+    ImagePlace, LogDefect, LogEnd, LogEndCause, LogFile, LogFolder, LogTail, Place, PlacedEvent,
+    PlacedReader, TimelineState, WalError, groups_after, is_begun_anew, is_begun_before,
+    read_ahead,
 };
 
 use crate::damaged_database::DamagedDatabase;
 use crate::error::Result;
-use crate::history::{Commit, FoundRecords, kinds_of};
+use crate::history::{Commit, FoundRecords};
+use crate::past_damage::Past;
 use crate::restore::Beyond;
-use crate::seen::CurrentGraph;
 use crate::selection::Selection;
+use crate::walk::LastEpoch;
 
 /// Why a log does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -75,8 +74,8 @@ pub(crate) struct WholeLog<'a> {
     pub(crate) damage: Option<(Option<Place>, Arc<LogDamage>)>,
     /// Whether the image and what is replayed are a state that was.
     pub(crate) is_exact: bool,
-    /// Generation 1: whether the last commit may have named an epoch in what is damaged.
-    pub(crate) is_open: bool,
+    /// Generation 1: whether the last commit may have taken an epoch that is lost.
+    pub(crate) is_unnamed: bool,
     /// What is known of the timeline where it begins.
     start: TimelineState,
     /// And where it ends.
@@ -107,14 +106,13 @@ impl<'a> WholeLog<'a> {
             state.end_process();
         }
         let mut whole = Self::of(tail, state);
-        let end = whole.replay(&mut selection, context)?;
+        let defect = first_defect(database, &whole.tail, missing, place.start);
+        let end = whole.replay(&mut selection, defect.is_some(), context)?;
         whole.damage = match end {
             Some((place, defect)) => Some((Some(place), Arc::new(defect))),
-            None => first_defect(database, &whole.tail, missing, place.start)
-                .map(|defect| (None, Arc::new(LogDamage::File(defect)))),
+            None => defect.map(|defect| (None, Arc::new(LogDamage::File(defect)))),
         };
         let is_cut = whole.damage.is_some();
-        whole.is_open &= is_cut;
         whole.is_exact = !is_cut || place.is_exact && !whole.kept.lacks_lower;
         if is_cut && !place.is_exact && !is_of_image(log, headers) && !reaches(&selection, base) {
             // It is in the image, as far as can be told, and older values would come back.
@@ -131,17 +129,18 @@ impl<'a> WholeLog<'a> {
             kept: Beyond::default(),
             damage: None,
             is_exact: true,
-            is_open: false,
+            is_unnamed: false,
             end: start.clone(),
             start,
             bytes_read: 0,
         }
     }
 
-    /// Reads what is whole; tells where it is damaged.
+    /// Reads what is whole; tells where it is damaged. It is cut where another file should follow.
     fn replay(
         &mut self,
         selection: &mut Selection,
+        is_cut: bool,
         context: Context<'_>,
     ) -> Result<Option<(Place, LogDamage)>> {
         let bytes = self.tail.parts.iter().map(|part| part.bytes.len() as u64);
@@ -150,12 +149,9 @@ impl<'a> WholeLog<'a> {
         let start = self.start.point();
         let (mut point, mut points) = (start, vec![start; self.by_file.len()]);
         let (kept, by_file) = (&mut self.kept, &mut self.by_file);
-        let (is_open, bytes_read) = (&mut self.is_open, &mut self.bytes_read);
-        let state = self.start.clone();
-        let read = read_log(&self.tail.parts, state, context.threads, |event| {
+        let mut add = |event: &PlacedEvent<'_>| {
             selection.add(event)?;
             if let PlacedEvent::Group(group, placement) = event {
-                *is_open = is_without_epoch(group);
                 kept.add(placement, &mut point);
                 let file = group.start.part;
                 if let (Some(of_file), Some(point)) = (by_file.get_mut(file), points.get_mut(file))
@@ -163,55 +159,64 @@ impl<'a> WholeLog<'a> {
                     of_file.add(placement, point);
                 }
             }
-            *bytes_read += event.bytes();
-            steps.advance(event.bytes())
+            Ok::<_, IoError>(())
+        };
+        let (mut state, bytes_read) = (self.start.clone(), &mut self.bytes_read);
+        // The last is added once it is known what follows it.
+        let (mut last, mut unread) = (None, None);
+        let end = read_ahead(&self.tail.parts, context.threads, |groups| {
+            let mut reader = PlacedReader::of(groups, &mut state);
+            for event in reader.by_ref() {
+                let event = match event {
+                    Err(error @ IoError::Unreadable { .. }) => {
+                        unread = Some(error);
+                        break;
+                    }
+                    event => event?,
+                };
+                *bytes_read += event.bytes();
+                steps.advance(event.bytes())?;
+                last.replace(event).iter().try_for_each(&mut add)?;
+            }
+            Ok::<_, IoError>(reader.end())
         })?;
         steps.tell();
-        self.end = read.state;
+        let after_last = last.and_then(|event: PlacedEvent<'_>| event.runs().last());
+        let after_last = after_last.map_or(Place::default(), |run| Place {
+            part: run.part,
+            offset: run.end,
+        });
+        let damage = match unread {
+            // A sector that cannot be read is damage like any other.
+            Some(error) => Some((after_last, LogDamage::File(Arc::new(error.into())))),
+            None => damage_at(&self.tail, end)?,
+        };
+        let group = last.and_then(|event| match event {
+            PlacedEvent::Group(group, _) => Some((group.end, group.transaction, group.head)),
+            _ => None,
+        });
+        let epoch = match &damage {
+            None if !is_cut => LastEpoch::Known,
+            _ => LastEpoch::before(end, group),
+        };
+        if epoch != LastEpoch::Destroyed {
+            last.iter().try_for_each(&mut add)?;
+        }
+        self.is_unnamed = epoch == LastEpoch::Unknown;
+        self.end = state;
         if let Some(file) = self.tail.files.first()
             && file.sequence().is_some()
         {
             self.kept.close(point);
         }
-        let Some(end) = read.end else {
-            return Ok(None);
-        };
-        let (files, parts) = (&self.tail.files, &self.tail.parts);
-        // Only the last file of a log can be torn.
-        let last = Place {
-            part: parts.len().saturating_sub(1),
-            offset: 0,
-        };
-        let place = match end.cause {
-            LogEndCause::Damage { place, .. } => place,
-            LogEndCause::TornTail { .. } => end.place.max(last),
-            _ => return Ok(None),
-        };
-        let is_torn = matches!(end.cause, LogEndCause::TornTail { .. });
-        if is_torn && groups_after(parts, place)? == 0 {
-            return Ok(None);
-        }
-        let (Some(file), Some(part)) = (files.get(place.part), parts.get(place.part)) else {
-            return Ok(None);
-        };
-        let file = file.start().into();
-        let offset = part.file_offset + place.offset as u64;
-        let damage = match end.cause {
-            LogEndCause::Damage { defect, .. } => LogDamage::Frame {
-                file,
-                offset,
-                defect,
-            },
-            _ => LogDamage::NotDurable { file, offset },
-        };
-        Ok(Some((place, damage)))
+        Ok(damage)
     }
 
     fn drop_all(&mut self) {
         self.by_file.fill(Beyond::default());
         self.kept = Beyond::default();
+        self.is_unnamed = false;
         self.end = self.start.clone();
-        self.is_open = false;
     }
 
     /// Shows every whole commit that is not replayed, with its file, in the order of the log.
@@ -227,101 +232,49 @@ impl<'a> WholeLog<'a> {
         let Some((place, _)) = &self.damage else {
             return Ok(());
         };
-        let mut past = Past {
-            context,
-            state: self.end.clone(),
-            graph: CurrentGraph::default(),
-        };
+        let mut past = Past::of(self.end.clone(), context);
         if self.kept.commits == 0 && !self.tail.parts.is_empty() {
-            past.read(&self.tail, Some(Place::default()), &mut see)?;
+            past.read(&self.tail, Place::default(), &mut see)?;
         } else if place.is_some() {
-            past.read(&self.tail, next_group(&self.tail.parts, *place)?, &mut see)?;
+            past.read_after(&self.tail, *place, &mut see)?;
         }
         for run in log.runs_after(self.tail.files.last().copied()) {
-            past.read(&run, next_group(&run.parts, None)?, &mut see)?;
+            past.read_after(&run, None, &mut see)?;
         }
         Ok(())
     }
 }
 
-/// Reads a log that is not replayed.
-struct Past<'c> {
-    context: Context<'c>,
-    state: TimelineState,
-    graph: CurrentGraph,
-}
-
-impl Past<'_> {
-    /// Shows what is whole from a place on, whatever is damaged in between.
-    fn read(
-        &mut self,
-        tail: &LogTail<'_>,
-        mut place: Option<Place>,
-        see: &mut dyn FnMut(&LogFile, Commit, FoundRecords<'_, '_>) -> Result<()>,
-    ) -> Result<()> {
-        let mut reader = RecordReader::new(&tail.parts);
-        let mut steps = Steps::untold(self.context.monitor);
-        while let Some(start) = place {
-            let groups = GroupReader::from(&tail.parts, start);
-            let mut state = self.state.clone();
-            let mut placed = PlacedReader::of(groups, &mut state);
-            for event in placed.by_ref() {
-                let event = event?;
-                steps.advance(event.bytes())?;
-                if let PlacedEvent::Group(group, placement) = event
-                    && let Some(file) = tail.files.get(group.start.part)
-                {
-                    let (span, graph) = (GroupSpan::of(&group), self.graph.clone());
-                    let mut commit = commit_of(file, &group, &placement, self.context);
-                    commit.kinds = kinds_of(&mut reader, span)?;
-                    let current = &mut self.graph;
-                    reader.for_each(span, |record| {
-                        current.see(&record, |_| Ok::<_, IoError>(()))
-                    })?;
-                    see(file, commit, FoundRecords::of(&mut reader, span, graph))?;
-                }
-            }
-            let end = placed.end();
-            self.state = state;
-            place = match end.map(|end| end.cause) {
-                Some(LogEndCause::Damage { place, .. }) => next_group(&tail.parts, Some(place))?,
-                _ => None,
-            };
-        }
-        Ok(())
-    }
-}
-
-/// A commit that is not replayed. It has a point as the log goes on before and after the damage, and
-/// no exact one.
-fn commit_of(
-    file: &LogFile,
-    group: &Group<'_>,
-    placement: &Placement,
-    context: Context<'_>,
-) -> Commit {
-    Commit {
-        point: placement.point,
-        further: None,
-        is_counted: true,
-        own_epoch: placement.own_epoch,
-        committed_at: group.head.committed_at(),
-        captured_after: None,
-        captured_at: context.clock.now(),
-        end_lsn: group.end_position().and_then(LogPosition::lsn),
-        is_encrypted: group.head == GroupHead::Encrypted,
-        transaction: group.transaction,
-        segment: file.start().into(),
-        offset: group.file_offset(),
-        records: group.records,
-        kinds: std::collections::BTreeMap::new(),
-    }
-}
-
-/// Whether a record after a commit of generation 1 may name its epoch, and none does.
-fn is_without_epoch(group: &Group<'_>) -> bool {
-    let is_of_system = group.transaction == TransactionId::SYSTEM;
-    is_of_system && matches!(group.head, GroupHead::One { epoch: None, .. })
+/// What is damaged where a log ends.
+fn damage_at(tail: &LogTail<'_>, end: Option<LogEnd>) -> Result<Option<(Place, LogDamage)>> {
+    let (Some(end), Some(last)) = (end, tail.parts.len().checked_sub(1)) else {
+        return Ok(None);
+    };
+    // Only the last file of a log can be torn.
+    let last = Place {
+        part: last,
+        offset: 0,
+    };
+    let (place, defect) = match end.cause {
+        LogEndCause::Damage { place, defect } => (place, Some(defect)),
+        LogEndCause::TornTail { .. } => (end.place.max(last), None),
+        _ => return Ok(None),
+    };
+    let (Some(file), Some(part)) = (tail.files.get(place.part), tail.parts.get(place.part)) else {
+        return Ok(None);
+    };
+    let file = file.start().into();
+    let offset = part.file_offset + place.offset as u64;
+    let damage = match defect {
+        Some(defect) => LogDamage::Frame {
+            file,
+            offset,
+            defect,
+        },
+        None if groups_after(&tail.parts, place)? == 0 => return Ok(None),
+        None => LogDamage::NotDurable { file, offset },
+    };
+    Ok(Some((place, damage)))
 }
 
 /// Whether what is replayed goes on past the commit of an image's epoch.

@@ -28,6 +28,7 @@ mod error;
 mod history;
 mod net;
 mod output;
+mod past_damage;
 mod pieces;
 mod restore;
 mod salvage;

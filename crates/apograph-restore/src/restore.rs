@@ -22,7 +22,7 @@ use crate::pieces::{PIECE_BYTES, Pieces, write_beside};
 use crate::selection::Selection;
 use crate::sink::{Form, Piece, Sink};
 use crate::staging::Staging;
-use crate::walk::{Step, Walk, WalkError, total_bytes};
+use crate::walk::{LastEpoch, Step, Walk, WalkError, total_bytes};
 
 /// How to restore.
 #[derive(Debug, Clone)]
@@ -215,6 +215,8 @@ pub(crate) struct Beyond {
     pub(crate) epochs: RangeSet,
     /// Whether lower ones of that timeline are missing: they were logged later.
     pub(crate) lacks_lower: bool,
+    /// Whether the last of them may have taken an epoch that is lost.
+    pub(crate) is_unnamed: bool,
 }
 
 impl Beyond {
@@ -438,7 +440,7 @@ impl<'a> Maker<'a> {
             let file = Arc::clone(&file);
             pieces.push(index, Piece::Log(file, overlap_bytes, runs))
         };
-        step.read_prefix(&file, overlap_bytes, |event| {
+        let last = step.read_prefix(&file, overlap_bytes, |event| {
             if let PlacedEvent::Group(_, placement) = event {
                 beyond.add(placement, &mut point);
             }
@@ -446,6 +448,7 @@ impl<'a> Maker<'a> {
             selection.take_some(PIECE_BYTES).map_or(Ok(()), push)
         })?;
         push(selection.take_rest())?;
+        beyond.is_unnamed = last == LastEpoch::Unknown;
         if beyond.commits > 0 {
             if file.header.generation == Generation::One {
                 beyond.close(point);

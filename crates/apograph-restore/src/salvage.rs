@@ -11,7 +11,7 @@
 use std::path::Path;
 
 use apograph_format::{Point, RangeSet, SegmentKind};
-use apograph_io::Context;
+use apograph_io::{Context, IoError};
 use apograph_manifest::{
     FurthestPlan, GapCause, Segment, SegmentContent, Unusable, UnusableSegment,
 };
@@ -102,17 +102,23 @@ pub fn salvage(
                 repository = repository.without(&segment.file, segment.reason.clone());
             }
             Ok(made) => break (way, made),
-            Err(error) => return Err(error),
+            Err(error) => {
+                // A sector that cannot be read is damage like any other.
+                let segment = unreadable(&repository, error)?;
+                keeps_prefix = false;
+                repository = repository.without(&segment.file, segment.reason);
+            }
         }
     };
     let Way {
         furthest, is_exact, ..
     } = way;
     let is_exact = is_exact && !beyond.lacks_lower;
+    let is_named = is_exact && !beyond.is_unnamed;
     let left_out = left_out(&repository, furthest.through + 1, beyond, context, &mut see)?;
     let is_whole = furthest.through + 1 >= repository.chain().entries().len();
     let first = left_out.iter().find_map(|segment| segment.points);
-    if !is_exact {
+    if !is_named {
         (restored.point, restored.exact) = (None, None);
     }
     let gap = (!is_whole).then_some(SalvageGap {
@@ -223,6 +229,31 @@ fn is_usable(repository: &Repository, segment: &UnusableSegment) -> bool {
     entry.is_some_and(|entry| entry.unusable.is_none())
 }
 
+/// The segment of which the operating system does not give a part.
+///
+/// # Errors
+///
+/// Another error than that.
+fn unreadable(repository: &Repository, error: RestoreError) -> Result<UnusableSegment> {
+    let RestoreError::Io(IoError::Unreadable {
+        path,
+        offset,
+        source,
+    }) = &error
+    else {
+        return Err(error);
+    };
+    let mut entries = repository.chain().entries().iter();
+    let name = path.file_name().and_then(|name| name.to_str());
+    match entries.find(|entry| Some(entry.segment.file.as_str()) == name) {
+        Some(entry) => Ok(UnusableSegment {
+            file: entry.segment.file.clone(),
+            reason: Unusable::damaged(*offset, format!("it cannot be read: {source}")),
+        }),
+        None => Err(error),
+    }
+}
+
 /// What is sound of an increment that is damaged.
 fn prefix_at(
     repository: &Repository,
@@ -274,8 +305,11 @@ fn left_out(
                 of_segment.add(&commit);
                 see(commit, records)
             };
-            let reason = segment.read(walk.step(index), &query, &mut graph, each)?;
-            of_segment.unusable = of_segment.unusable.or(reason.as_ref().map(unusable));
+            let found = match segment.read(walk.step(index), &query, &mut graph, each) {
+                Ok(reason) => reason.as_ref().map(unusable),
+                Err(error) => Some(unreadable(repository, error)?),
+            };
+            of_segment.unusable = of_segment.unusable.or(found);
         }
         if let Some(SegmentContent::Increment(increment)) = &entry.content {
             of_segment.captured = Some(increment.commits);

@@ -174,7 +174,7 @@ pub fn salvage_database(
     let is_named = {
         let doubt = found.image.doubt.as_ref();
         let is_image_named = doubt.is_none_or(|doubt| !doubt.is_unnamed);
-        is_exact && is_image_named && !whole.is_open && !selection.is_encrypted
+        is_exact && is_image_named && !whole.is_unnamed && !selection.is_encrypted
     };
     let checkpoint = &found.image.headers.checkpoint;
     let last = selection.last;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use apograph_format::{Lsn, Point, SegmentKind};
+use apograph_format::{Lsn, Point, SegmentKind, TransactionId};
 use apograph_io::{Context, IoError, Steps};
 use apograph_manifest::{ChainEntry, IncrementContent, SegmentContent, Unusable};
 use apograph_repository::{
     Expected, FileCheck, FullFile, IncrementFile, Repository, SegmentDefect, StoredFile, advance,
     are_same_spans, check_beside, check_end, check_file,
 };
-use apograph_wal::{GroupHead, LogEndCause, PlacedEvent, TimelineState};
+use apograph_wal::{GroupHead, LogEnd, LogEndCause, Place, PlacedEvent, TimelineState};
 
 use crate::error::RestoreError;
 
@@ -236,25 +236,24 @@ impl<'a> Step<'a> {
         })
     }
 
-    /// Reads the front of the increment, up to the first damage: `visit` sees what is whole there.
+    /// Reads the front of the increment, up to the first damage: `visit` sees what is whole there. Tells
+    /// what is not known of its last commit.
     ///
-    /// In generation 1 a record after a commit may name its epoch. Where damage follows a commit, and
-    /// no such record is between, it cannot be told whether one was: that commit is passed over. Of a
-    /// file without damage, which still is another one than was captured, nothing is seen.
+    /// Of a file without damage, which still is another one than was captured, nothing is seen.
     pub(crate) fn read_prefix(
         self,
         file: &IncrementFile,
         overlap_bytes: u64,
         mut visit: impl FnMut(&PlacedEvent<'_>) -> apograph_io::Result<()>,
-    ) -> apograph_io::Result<()> {
+    ) -> apograph_io::Result<LastEpoch> {
         let (state, context) = (self.state.clone(), self.context);
-        let (mut groups, mut is_open) = (0_u64, false);
+        let (mut groups, mut last) = (0_u64, None);
         let mut untold = Steps::untold(context.monitor);
         let told = (&FileCheck::Later, &mut untold);
         let read = file.read_log(state, overlap_bytes, context, told, |event| {
             if let PlacedEvent::Group(group, _) = event {
                 groups += 1;
-                is_open = matches!(group.head, GroupHead::One { epoch: None, .. });
+                last = Some((group.end, group.transaction, group.head));
             }
             Ok(())
         })?;
@@ -262,9 +261,10 @@ impl<'a> Step<'a> {
             .end
             .is_none_or(|end| matches!(end.cause, LogEndCause::Clean));
         if is_clean && file.bytes().len() as u64 >= self.entry.segment.size_bytes {
-            return Ok(());
+            return Ok(LastEpoch::Known);
         }
-        let mut left = groups - u64::from(is_open);
+        let epoch = LastEpoch::before(read.end, last);
+        let mut left = groups - u64::from(epoch == LastEpoch::Destroyed);
         let mut steps = Steps::of(context.monitor);
         let told = (&FileCheck::Later, &mut steps);
         file.read_log(self.state, overlap_bytes, context, told, |event| {
@@ -275,7 +275,7 @@ impl<'a> Step<'a> {
             visit(event)
         })?;
         steps.tell();
-        Ok(())
+        Ok(epoch)
     }
 
     fn known_increment(&self) -> Option<&'a IncrementContent> {
@@ -295,6 +295,47 @@ impl<'a> Step<'a> {
 
     fn stored(&self) -> Result<StoredFile, SegmentDefect> {
         self.repository.stored(&self.entry.segment, self.context)
+    }
+}
+
+/// What is known of the epoch of the last commit before damage.
+///
+/// In generation 1 a record right after a commit names its epoch. Where that is what is damaged, a
+/// session's commit has lost it, since each of them has one. Of what the engine commits by itself, such
+/// as a change of the schema, it cannot be told whether there was such a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LastEpoch {
+    /// The epoch that it took, or that it took none.
+    Known,
+    /// Whether it took one is not known.
+    Unknown,
+    /// It took one, of which the record is destroyed.
+    Destroyed,
+}
+
+impl LastEpoch {
+    /// That of the last group of a log: where it ends, the id that it was committed under, and what it
+    /// says of itself.
+    pub(crate) fn before(
+        end: Option<LogEnd>,
+        last: Option<(Place, TransactionId, GroupHead)>,
+    ) -> Self {
+        let damaged = end.map(|end| match end.cause {
+            LogEndCause::Damage { place, .. } => place,
+            _ => end.place,
+        });
+        match last {
+            Some((end, transaction, GroupHead::One { epoch: None, .. }))
+                if Some(end) >= damaged =>
+            {
+                if transaction.is_session() {
+                    Self::Destroyed
+                } else {
+                    Self::Unknown
+                }
+            }
+            _ => Self::Known,
+        }
     }
 }
 

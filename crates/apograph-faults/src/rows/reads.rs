@@ -15,6 +15,7 @@ use anyhow::{Context, Result, ensure};
 use crate::act::{Act, ActFolder};
 use crate::check::{Ended, check};
 use crate::command::{CommandRun, Programs};
+use crate::database_state::state_of;
 use crate::mount::{self, Mount, said_yes};
 use crate::report::{RowOutcome, Tally};
 use crate::scratch::scratch;
@@ -22,6 +23,8 @@ use crate::stage::{FaultStage, SMALL_FILES, contents, copy};
 
 const IMAGE_BYTES: u64 = 8 << 20;
 const BLOCK_BYTES: u64 = 4096;
+/// The exit status of a salvage that lacks something.
+const LOST: i32 = 12;
 /// An increment of the stage.
 const INCREMENT: &str = "backup_incr_0001.wal";
 
@@ -108,7 +111,7 @@ enum Reader {
 }
 
 impl Reader {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Database(Act::First),
         Self::Database(Act::Incremental),
         Self::Database(Act::Full),
@@ -117,6 +120,8 @@ impl Reader {
         Self::Repository(Act::Restore),
         Self::Repository(Act::Rebuild),
         Self::Repository(Act::Verify),
+        Self::Repository(Act::Salvage),
+        Self::Database(Act::SalvageOfDatabase),
         Self::List,
         Self::Log,
         Self::Inspect,
@@ -255,9 +260,26 @@ impl<'a> Disk<'a> {
         Ok(())
     }
 
+    /// A salvage takes what cannot be read for damage: what it made is the state that it says.
+    fn checked_rest(&self, run: &CommandRun, place: &ActFolder) -> Result<()> {
+        let epoch = run.json["recovered"]["epoch"]
+            .as_u64()
+            .context("an epoch")?;
+        let truth = self.stage.truth().get(&epoch).context("such a state")?;
+        let found = state_of(&place.output())?;
+        ensure!(
+            found.is_as(truth),
+            "the database is another state than that of epoch {epoch}"
+        );
+        Ok(())
+    }
+
     /// What must hold after it; what could not be read is there again.
     fn checked(&self, run: &CommandRun, place: &ActFolder) -> Result<()> {
         ensure!(run.exit.is_some(), "a signal ended it");
+        if run.exit == Some(LOST) {
+            return self.checked_rest(run, place);
+        }
         if run.ended() == Ended::Failed {
             let code = run.code()?;
             ensure!(code == "io", "the error is {code:?}: {}", run.json);

@@ -118,6 +118,12 @@ fn run(
                 tally.add(sweep(programs, None, &stage, act, *fault, &anywhere)?);
             }
         }
+        for act in [Act::Salvage, Act::SalvageOfDatabase] {
+            // What it cannot read is not in what it makes, and that is no failure.
+            for fault in faults.iter().filter(|(call, _)| CALLS.contains(call)) {
+                tally.add(sweep(programs, None, &stage, act, *fault, &anywhere)?);
+            }
+        }
     }
     let mut control = Tally::default();
     let stage = FaultStage::new(2)?;

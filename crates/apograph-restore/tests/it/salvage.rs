@@ -217,15 +217,7 @@ fn check(
     } else if offset >= first {
         let is_whole = |commit: &&&Commit| sound.ends[index][&commit.offset] <= offset;
         let whole: Vec<_> = own.iter().filter(is_whole).collect();
-        // Whether a commit right before the damage named an epoch is not known.
-        let is_open = |commit: &&&&Commit| !commit.own_epoch && commit.end_lsn.is_none();
-        let open = whole.last().filter(is_open).map_or(0, |_| 1);
-        let least = whole.len() as u64 - open;
-        assert!(
-            (least..=whole.len() as u64).contains(&kept),
-            "{told}: {kept} of {}",
-            whole.len()
-        );
+        assert_eq!(kept, whole.len() as u64, "{told}");
     }
     // Of the epochs up to its point none is missing, or it has no name.
     let mut epochs = RangeSet::new();
