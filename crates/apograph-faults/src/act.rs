@@ -78,7 +78,7 @@ pub enum Act {
 const LOST: &str = "backup_incr_0001.wal";
 
 impl Act {
-    /// Each of them that is about a folder.
+    /// Each of them that is about a repository in a folder.
     pub const ALL: [Self; 7] = [
         Self::First,
         Self::Incremental,
@@ -112,6 +112,14 @@ impl Act {
         Self::Salvage,
         Self::SalvageOfDatabase,
     ];
+
+    /// Each that is about a repository in a folder: in generation 1 folder databases too.
+    pub(crate) fn of_generation(generation: u8) -> impl Iterator<Item = Self> {
+        let of_folder = Self::EVERY.into_iter().filter(|act| act.is_of_folder());
+        Self::ALL
+            .into_iter()
+            .chain(of_folder.filter(move |_| generation == 1))
+    }
 
     /// What a row does with a stage of a generation. A catalog and a drill hardly differ by it: a quick
     /// run makes each of these in one generation alone.

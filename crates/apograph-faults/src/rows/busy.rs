@@ -23,7 +23,7 @@ pub fn run(programs: &Programs) -> Result<RowOutcome> {
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
         // A verification reads without a lock, and does without its note.
-        for act in Act::ALL.into_iter().filter(|act| *act != Act::Verify) {
+        for act in Act::of_generation(generation).filter(|act| *act != Act::Verify) {
             tally.add(sweep(&stage, act, move |place| {
                 act.perform(&RealDisk, place)
             })?);
@@ -77,7 +77,7 @@ fn sweep(
         tally.runs += 1;
         let second = outcome_of_second.lock().ok().and_then(|mut it| it.take());
         // The first operation of a first backup makes the folder that is then locked.
-        let is_locked = act != Act::First || index > 0;
+        let is_locked = !act.is_first() || index > 0;
         let outcome = judge(&first, second, is_locked)
             .and_then(|()| check(stage, act, &first.place, Ended::Acknowledged));
         let generation = stage.generation();

@@ -41,7 +41,7 @@ pub fn run(programs: &Programs, extent: RowExtent) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::ALL {
+        for act in Act::of_generation(generation) {
             let device = Device::prepared(&stage, act)?;
             device.cut(programs, None, None, &mut tally)?;
             for call in CALLS.iter().chain(more) {

@@ -19,7 +19,7 @@ pub fn run() -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        let acts = Act::ALL.into_iter().filter(|act| *act != Act::Restore);
+        let acts = Act::of_generation(generation).filter(|act| !act.is_restore());
         for act in acts.chain([Act::Drill]) {
             for (index, at) in operations(&stage, act, None)?.iter().enumerate() {
                 if !["write", "copy"].contains(&at.name) {

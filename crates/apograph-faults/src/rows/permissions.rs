@@ -36,7 +36,7 @@ pub fn run(programs: &Programs) -> Result<RowOutcome> {
     let (mut tally, mut control) = (Tally::default(), Tally::default());
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::ALL {
+        for act in Act::of_generation(generation) {
             tally.add(watch(&stage, act, None)?);
             control.add(watch(&stage, act, Some(Neglect::Modes))?);
         }

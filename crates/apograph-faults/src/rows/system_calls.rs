@@ -113,7 +113,7 @@ fn run(
     let mut tally = Tally::default();
     for generation in [1, 2] {
         let stage = FaultStage::new(generation)?;
-        for act in Act::ALL {
+        for act in Act::of_generation(generation) {
             for fault in faults {
                 tally.add(sweep(programs, None, &stage, act, *fault, &anywhere)?);
             }

@@ -149,7 +149,7 @@ impl OnIt<'_> {
 
     fn run_all(&self, tally: &mut Tally) -> Result<()> {
         for stage in self.stages {
-            for act in Act::ALL {
+            for act in Act::of_generation(stage.generation()) {
                 self.does(stage, act, tally)?;
             }
             self.excludes(stage, tally)?;
@@ -313,7 +313,7 @@ impl OnIt<'_> {
 fn without(programs: &Programs, stages: &[FaultStage; 2], missing: &Missing) -> Result<Tally> {
     let mut tally = Tally::default();
     for stage in stages {
-        for act in Act::ALL {
+        for act in Act::of_generation(stage.generation()) {
             let folder = scratch()?;
             let place = ActFolder::prepared(&folder.path().join("place"), stage, act)?;
             let trace = folder.path().join("trace");
