@@ -1,6 +1,8 @@
 //! `apograph copy`
 
-use apograph_repository::{Copied, Lease, Pack, Repository, RepositoryError, copy};
+use apograph_repository::{
+    Copied, Lease, Location, Pack, Repository, RepositoryError, copy, recipients,
+};
 use serde_json::{Map, Value, json};
 
 use crate::args::Copy;
@@ -32,6 +34,17 @@ pub(crate) fn run(session: &Session<'_>, args: &Copy) -> Result<Report, Failure>
         bytes,
         stored_bytes,
     } = copied;
+    let is_encrypted = |location: &Location| {
+        let found = recipients(location, context).ok().flatten();
+        found.is_some()
+    };
+    let is_decrypted = segments > 0 && args.identity.is_given() && is_encrypted(&args.from);
+    if is_decrypted && !is_encrypted(&args.to) {
+        let to = display::path(&to);
+        let message =
+            format!("what was encrypted is not in {to}: whoever can read its place reads it");
+        context.monitor.warn(&message);
+    }
     let mut object = Map::new();
     let mut put = |key: &str, value| object.insert(key.to_owned(), value);
     put("command", json!("copy"));

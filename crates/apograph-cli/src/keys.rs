@@ -19,18 +19,24 @@ const VARIABLE: &str = "APOGRAPH_IDENTITY";
 const FILE_MAX_BYTES: u64 = 1 << 20;
 
 impl IdentityArgs {
+    /// The files of private keys that are named, or that of the environment.
+    fn files(&self) -> Vec<PathBuf> {
+        if !self.identity.is_empty() {
+            return self.identity.clone();
+        }
+        let named = std::env::var_os(VARIABLE).filter(|file: &OsString| !file.is_empty());
+        named.map(PathBuf::from).into_iter().collect()
+    }
+
+    /// Whether there is a private key.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.files().is_empty()
+    }
+
     /// The same place, read with these keys.
     pub(crate) fn open(&self, location: &Location) -> Result<Location, Failure> {
-        let of_environment = || {
-            let named = std::env::var_os(VARIABLE).filter(|file: &OsString| !file.is_empty());
-            named.map(PathBuf::from).into_iter().collect()
-        };
-        let files = match self.identity.len() {
-            0 => of_environment(),
-            _ => self.identity.clone(),
-        };
         let mut identities = Identities::default();
-        for file in files {
+        for file in self.files() {
             let added = identities.add(&read(&file)?);
             added.map_err(|error| in_file(&error, &file))?;
         }

@@ -73,6 +73,9 @@ fn a_vault_is_read_with_its_key_alone() {
             assert_eq!(exit, Some(4), "{object}");
             let (exit, object) = place.run(&format!("{words} {key} --identity OUT/bob"));
             assert_eq!(exit, Some(0), "{object}");
+            let warnings = object["warnings"].to_string();
+            let is_told = warnings.contains("what was encrypted is not in");
+            assert_eq!(is_told, words.starts_with("copy"), "{object}");
         }
         let none = "it is encrypted, and no identity was given";
         place.check_refused(
