@@ -8,9 +8,9 @@ use apograph_operate::{CheckCommand, Drill, Drilled};
 use serde_json::{Map, Value, json};
 
 use crate::args::DrillOf;
-use crate::display;
 use crate::failure::Failure;
 use crate::session::{Report, Session};
+use crate::{display, restore};
 
 /// The exit status where what was restored is not right.
 const UNPROVEN: u8 = 11;
@@ -67,11 +67,7 @@ fn object(drilled: &Drilled) -> Value {
 
 fn text(drilled: &Drilled) -> String {
     let restored = &drilled.restored;
-    let at = match (restored.point, restored.lsn) {
-        (Some(point), _) => point.to_string(),
-        (None, Some(lsn)) => format!("LSN {lsn}"),
-        (None, None) => "its last commit".to_owned(),
-    };
+    let at = restore::at(restored);
     let mut text = format!(
         "Restored to {at} in {:.1} s: {} read, {} written.\n",
         drilled.restored_in.as_secs_f64(),

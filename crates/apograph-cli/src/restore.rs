@@ -70,14 +70,19 @@ fn name(restored: &Restored) -> Option<PointName> {
     exact.or(restored.point.map(PointName::from))
 }
 
-fn text(restored: &Restored, dry_run: bool) -> String {
-    let did = if dry_run { "Would restore" } else { "Restored" };
-    let mut text = String::new();
-    let at = match (name(restored), restored.lsn) {
+/// The state that a restored database is at, in words.
+pub(crate) fn at(restored: &Restored) -> String {
+    match (name(restored), restored.lsn) {
         (Some(name), _) => name.to_string(),
         (None, Some(lsn)) => format!("LSN {lsn}"),
         (None, None) => "its last commit".to_owned(),
-    };
+    }
+}
+
+fn text(restored: &Restored, dry_run: bool) -> String {
+    let did = if dry_run { "Would restore" } else { "Restored" };
+    let mut text = String::new();
+    let at = at(restored);
     let _ = writeln!(text, "{did} {} at {at}.", display::path(&restored.output));
     let _ = writeln!(
         text,

@@ -97,8 +97,12 @@ impl FromStr for PointName {
     type Err = ParseWordError;
 
     fn from_str(text: &str) -> Result<Self, ParseWordError> {
+        let not_a_point = |error| match error {
+            ParseWordError::NotANumber => ParseWordError::NotAPoint,
+            error => error,
+        };
         let (timeline, epoch) = match text.split_once(':') {
-            Some((timeline, epoch)) => (Some(timeline.parse()?), epoch),
+            Some((timeline, epoch)) => (Some(timeline.parse().map_err(not_a_point)?), epoch),
             None => (None, text),
         };
         if epoch.contains(':') {
@@ -110,7 +114,7 @@ impl FromStr for PointName {
         };
         Ok(Self {
             timeline,
-            epoch: epoch.parse()?,
+            epoch: epoch.parse().map_err(not_a_point)?,
             further,
         })
     }
@@ -139,7 +143,8 @@ mod tests {
             "", ":", "2:", ":5", "1:2:3", "a", "1:a", "1.5", "5+", "+1", "5+a", "5++1", "5+-1",
             "1+2:3",
         ] {
-            assert!(text.parse::<PointName>().is_err(), "{text:?}");
+            let error = text.parse::<PointName>().unwrap_err();
+            assert_eq!(error, ParseWordError::NotAPoint, "{text:?}");
         }
     }
 

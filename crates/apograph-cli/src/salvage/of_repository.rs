@@ -85,11 +85,7 @@ fn of_segment(segment: &LeftOut) -> Value {
 
 fn made(salvaged: &Salvaged) -> String {
     let restored = &salvaged.restored;
-    let at = match (restored.point, restored.lsn) {
-        (Some(point), _) => point.to_string(),
-        (None, Some(lsn)) => format!("LSN {lsn}"),
-        (None, None) => "its last commit".to_owned(),
-    };
+    let at = restore::at(restored);
     format!(
         "Salvaged {} at {at}: {} and {}, {}",
         display::path(&restored.output),

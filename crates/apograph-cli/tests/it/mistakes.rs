@@ -124,6 +124,11 @@ fn each_mistake_has_its_sentence() {
         ),
         ("log one --kind drop_node_type", 0, "No such commit"),
         ("log two --kind kind_77", 0, "No such commit"),
+        (
+            "diff one yesterday",
+            2,
+            "expected an epoch (57), a timeline",
+        ),
         ("diff one 12 8", 2, "hint: name the earlier state first"),
         ("list none", 4, "there is no such folder"),
         (
