@@ -1,12 +1,14 @@
 //! A manifest made anew from the segment files alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
 use apograph_format::{Blake3, Epoch, SegmentKind, SegmentName, UnixMillis};
-use apograph_io::{At, Context, Disk, Folder, IoError, Mode, Steps, random, sums, temporary_name};
+use apograph_io::{
+    At, Context, Disk, Folder, IoError, Mode, Monitor, Steps, random, sums, temporary_name,
+};
 use apograph_manifest::{
     FileName, HISTORY_FILE_NAME, MANIFEST_FILE_NAME, Manifest, ManifestError, NOTES_FILE_NAME,
     Notes, RepositoryId, Segment, Unknown, Unusable, read_history, read_manifest, read_notes,
@@ -72,6 +74,7 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
             detail,
         });
     }
+    warn_of_forgotten(present.as_ref(), &names, context.monitor);
     let known = Known::of(folder, present.as_ref());
     let mut manifest = Manifest {
         unknown: present
@@ -125,6 +128,25 @@ pub fn plan_rebuild(folder: &Folder, context: Context<'_>) -> Result<Rebuild> {
         file_times_through,
         unchanged,
     })
+}
+
+/// A manifest that can be read names what is missing, and so says what that proved.
+fn warn_of_forgotten(present: Option<&Manifest>, files: &[SegmentName], monitor: &dyn Monitor) {
+    let there: HashSet<FileName> = files.iter().map(|name| FileName::from(*name)).collect();
+    let named = present.into_iter().flat_map(|it| &it.segments);
+    let mut missing =
+        named.filter(|segment| segment.stands_for().is_none() && !there.contains(&segment.file));
+    if let Some(first) = missing.next() {
+        let and_more = match missing.count() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        monitor.warn(&format!(
+            "the manifest can be read and names {}{and_more}, which is missing: a new one does not, \
+             and what comes after it may not be reached then, or have no name",
+            first.file
+        ));
+    }
 }
 
 /// The placeholders of what was pruned, by the manifest and the notes. What was brought back since is none

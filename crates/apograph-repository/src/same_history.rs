@@ -166,6 +166,8 @@ mod tests {
     use super::*;
     use crate::repository::Repository;
 
+    const HEADER: u64 = apograph_format::SEGMENT_HEADER_BYTES as u64;
+
     fn without_further(entry: &ChainEntry) -> ChainEntry {
         let mut entry = entry.clone();
         if let Some(SegmentContent::Increment(increment)) = &mut entry.content {
@@ -186,6 +188,8 @@ mod tests {
         let mut merged = increments[0].clone();
         merged.segment.created_at = of.created_at;
         merged.segment.end_epoch = of.end_epoch;
+        let logs = increments.iter().map(|it| it.segment.size_bytes - HEADER);
+        merged.segment.size_bytes = HEADER + logs.sum::<u64>();
         merged.content = Some(of.content.into());
         merged.hash = None;
         let from = [full.clone(), merged];

@@ -16,7 +16,7 @@ use crate::forge::{open, read, remove, with_header, write};
 
 /// What is warned of.
 #[derive(Default)]
-struct Warnings(Mutex<Vec<String>>);
+pub(crate) struct Warnings(pub(crate) Mutex<Vec<String>>);
 
 impl Monitor for Warnings {
     fn warn(&self, message: &str) {

@@ -115,8 +115,10 @@ fn a_rebuild_does_not_make_a_point_of_an_image_that_lacks_what_would_tell() {
     let error = repository.chain().plan(&target).expect_err("no state");
     let expected = "names nothing between backup_full_0000.grafeo and backup_incr_0002.wal";
     assert!(told(&error).contains(expected), "{error}");
-    // The full backup after it begins anew, in a timeline that can be counted.
-    assert_eq!(repository.chain().restorable().len(), 1);
+    // The full backup after it begins anew, in a timeline of which the number is a guess: others may have
+    // begun in what is lost.
+    assert_eq!(repository.chain().restorable(), []);
+    assert!(repository.chain().plan(&Target::Latest).is_ok());
 }
 
 #[test]

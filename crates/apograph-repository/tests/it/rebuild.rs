@@ -13,6 +13,7 @@ use apograph_testing::errors::told;
 use apograph_testing::fixtures::{V1, V2};
 use apograph_testing::stage::{SEGMENTS, Stage};
 
+use crate::adopt::Warnings;
 use crate::forge::{open, read, record, remove, with_header, write};
 
 #[test]
@@ -30,6 +31,32 @@ fn of_two_segments_with_one_number_the_full_backup_is_first() {
         let expected = [&[first, "backup_full_0001.grafeo"], &rest[..]].concat();
         assert_eq!(files.collect::<Vec<_>>(), expected);
     }
+}
+
+/// What a manifest that can be read says of a missing segment is lost with it.
+#[test]
+fn a_rebuild_warns_of_what_it_forgets() {
+    let stage = Stage::new(V1);
+    let warned = || {
+        let warnings = Warnings::default();
+        let context = Context::heard_by(&warnings);
+        plan_rebuild(&stage.folder(), context).expect("a plan");
+        warnings.0.into_inner().expect("not poisoned")
+    };
+    assert_eq!(warned(), [""; 0]);
+    remove(&stage, SEGMENTS[1]);
+    let said = warned();
+    assert_eq!(said.len(), 1, "{said:?}");
+    let names = format!(
+        "the manifest can be read and names {}, which is",
+        SEGMENTS[1]
+    );
+    assert!(said[0].starts_with(&names), "{said:?}");
+    remove(&stage, SEGMENTS[2]);
+    assert!(warned()[0].contains(&format!("{} and 1 more", SEGMENTS[1])));
+    // Of one that cannot be read nothing is lost.
+    remove(&stage, MANIFEST_FILE_NAME);
+    assert_eq!(warned(), [""; 0]);
 }
 
 #[test]
