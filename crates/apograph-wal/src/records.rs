@@ -8,10 +8,9 @@ use std::borrow::Cow;
 use apograph_format::change::{GraphChange, GraphElement};
 use apograph_format::v2::RawRecord;
 use apograph_format::{FormatError, v1, v2};
-use apograph_io::Result;
 
 use crate::group::{Group, GroupHead, kind_name, runs_between};
-use crate::part::{LogPart, Place};
+use crate::part::{LogPart, Place, Run};
 use crate::v2::frame::{head_at, payloads_of};
 use crate::window::LogWindow;
 
@@ -23,7 +22,7 @@ pub struct LoggedRecord<'a> {
     /// How many bytes its payload has.
     pub payload_bytes: u64,
     /// What it changes, or why that cannot be read. The record is whole all the same.
-    pub change: std::result::Result<GraphChange<'a>, FormatError>,
+    pub change: Result<GraphChange<'a>, FormatError>,
 }
 
 /// Where the records of a group are in its log.
@@ -71,8 +70,8 @@ impl<'a> RecordReader<'a> {
     pub fn for_each<E: From<apograph_io::IoError>>(
         &mut self,
         group: GroupSpan,
-        each: impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
+        each: impl FnMut(LoggedRecord<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.for_each_about(None, group, each)
     }
 
@@ -87,60 +86,71 @@ impl<'a> RecordReader<'a> {
         &mut self,
         element: Option<GraphElement>,
         group: GroupSpan,
-        mut each: impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<(), E> {
+        mut each: impl FnMut(LoggedRecord<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         for run in runs_between(self.parts, group.start, group.end) {
-            let mut place = run.start();
-            while place.offset < run.end {
-                let bytes = match group.head {
-                    GroupHead::One { .. } => self.frame_v1(place, run.end, element, &mut each)?,
-                    GroupHead::Plain(_) => self.frame_v2(place, element, &mut each)?,
-                    GroupHead::Encrypted => None,
-                };
-                // The group was whole when it was read.
-                let Some(bytes) = bytes else {
-                    break;
-                };
-                place = place.plus_u64(bytes);
+            match group.head {
+                GroupHead::One { .. } => self.run_v1(run, element, &mut each)?,
+                GroupHead::Plain(_) => self.run_v2(run, element, &mut each)?,
+                GroupHead::Encrypted => {}
             }
         }
         Ok(())
     }
 
-    /// Decodes the record in a frame of generation 1; tells how long the frame is.
-    fn frame_v1<E: From<apograph_io::IoError>>(
+    /// Decodes the records in a run of generation 1: those that the window shows whole, and then it
+    /// goes on. The group was whole when it was read.
+    fn run_v1<E: From<apograph_io::IoError>>(
         &mut self,
-        place: Place,
-        end: usize,
+        run: Run,
         element: Option<GraphElement>,
-        each: &mut impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Option<u64>, E> {
-        let have = end.saturating_sub(place.offset) as u64;
-        let front = self
-            .window
-            .at(place, v1::FRAME_LENGTH_BYTES.saturating_add(1))?;
-        let Ok(head) = v1::FrameHead::parse(front, have) else {
-            return Ok(None);
-        };
-        if !head.kind.is_control() {
-            let payload = self.payload(place.plus(v1::FRAME_LENGTH_BYTES), head.payload_bytes)?;
-            if is_sought_v1(element, head.kind, payload)
-                && let Some(change) = v1::decode_change(payload).transpose()
-            {
-                each(LoggedRecord {
-                    kind: head.kind.name().into(),
-                    payload_bytes: head.payload_bytes.into(),
-                    change,
-                })?;
+        each: &mut impl FnMut(LoggedRecord<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut place, mut least) = (run.start(), 1);
+        loop {
+            let left = run.end.saturating_sub(place.offset);
+            let seen = self.window.at(place, least)?;
+            let seen = seen.get(..left).unwrap_or(seen);
+            let mut rest = seen;
+            let defect = loop {
+                match v1::RawFrame::parse(rest) {
+                    Ok(frame) => {
+                        rest = rest.get(frame.bytes().len()..).unwrap_or_default();
+                        record_v1(&frame, element, each)?;
+                    }
+                    Err(defect) => break defect,
+                }
+            };
+            let done = seen.len().saturating_sub(rest.len());
+            let v1::FrameDefect::Truncated { need, .. } = defect else {
+                return Ok(());
+            };
+            place = place.plus(done);
+            // The window ends within a frame, or the run does.
+            let need = usize::try_from(need).unwrap_or(usize::MAX);
+            if need > left.saturating_sub(done) || done == 0 && need <= least {
+                return Ok(());
             }
+            least = need;
         }
-        Ok(Some(head.frame_bytes()))
     }
 
-    fn payload(&mut self, place: Place, bytes: u32) -> Result<&[u8]> {
-        let length = usize::try_from(bytes).unwrap_or(usize::MAX);
-        let payload = self.window.at(place, length)?;
-        Ok(payload.get(..length).unwrap_or(payload))
+    /// Decodes the records in a run of generation 2, frame by frame.
+    fn run_v2<E: From<apograph_io::IoError>>(
+        &mut self,
+        run: Run,
+        element: Option<GraphElement>,
+        each: &mut impl FnMut(LoggedRecord<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut place = run.start();
+        while place.offset < run.end {
+            // The group was whole when it was read.
+            let Some(bytes) = self.frame_v2(place, element, each)? else {
+                break;
+            };
+            place = place.plus_u64(bytes);
+        }
+        Ok(())
     }
 
     /// Decodes the records in a frame of generation 2; tells how long the frame is.
@@ -148,8 +158,8 @@ impl<'a> RecordReader<'a> {
         &mut self,
         place: Place,
         element: Option<GraphElement>,
-        each: &mut impl FnMut(LoggedRecord<'_>) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Option<u64>, E> {
+        each: &mut impl FnMut(LoggedRecord<'_>) -> Result<(), E>,
+    ) -> Result<Option<u64>, E> {
         let Ok(head) = head_at(&mut self.window, self.parts, place)? else {
             return Ok(None);
         };
@@ -171,6 +181,27 @@ impl<'a> RecordReader<'a> {
             })
         })?;
         Ok(Some(head.frame_bytes()))
+    }
+}
+
+/// Decodes the record in a frame of generation 1, where it is sought.
+#[inline]
+fn record_v1<E>(
+    frame: &v1::RawFrame<'_>,
+    element: Option<GraphElement>,
+    each: &mut impl FnMut(LoggedRecord<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let (kind, payload) = (frame.kind(), frame.payload());
+    if kind.is_control() || !is_sought_v1(element, kind, payload) {
+        return Ok(());
+    }
+    match v1::decode_change(payload).transpose() {
+        Some(change) => each(LoggedRecord {
+            kind: kind.name().into(),
+            payload_bytes: payload.len() as u64,
+            change,
+        }),
+        None => Ok(()),
     }
 }
 
