@@ -59,6 +59,8 @@ pub fn advance(state: &mut TimelineState, entries: &[ChainEntry], index: usize) 
 /// Adds what a segment has of the timeline that it goes on with.
 fn add_span(state: &mut TimelineState, span: &TimelineSpan) {
     let before = state.highest();
+    // Behind an image that has an epoch of its own the timeline is counted on from there.
+    state.base = state.base.max(span.base);
     state.epochs.extend(&span.epochs);
     state.transactions.extend(&span.transactions);
     let highest = state.highest();
