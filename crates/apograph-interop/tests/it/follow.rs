@@ -130,7 +130,9 @@ impl Scene {
         fs::copy(vault.join("vault.json"), copy.join("vault.json")).unwrap();
         for folder in ["catalog", "segments"] {
             fs::create_dir(copy.join(folder)).unwrap();
-            for entry in fs::read_dir(vault.join(folder)).unwrap() {
+            // The first capture may not have begun.
+            let entries = fs::read_dir(vault.join(folder)).into_iter().flatten();
+            for entry in entries {
                 let entry = entry.unwrap();
                 let is_hint = entry.file_name() == "latest";
                 let is_temporary = entry.file_name().to_string_lossy().starts_with('.');

@@ -115,7 +115,14 @@ pub(crate) fn restored(
     output: &Path,
     point: &str,
 ) -> Value {
-    let report = restore(repository, output, &["--epoch", point]).ok();
+    let outcome = restore(repository, output, &["--epoch", point]);
+    // What is lost right behind a point may belong to it: the error names what is there.
+    let nearest = outcome.json["nearest"]["below"].as_str();
+    let left = nearest.filter(|name| name.starts_with(&format!("{point}+")));
+    let report = match left {
+        Some(name) => restore(repository, output, &["--epoch", name]).ok(),
+        None => outcome.ok(),
+    };
     let statements = report["statements_to_run"].as_array().unwrap();
     if engine.version().unwrap().generation == EngineGeneration::Two {
         assert!(statements.is_empty(), "{report}");
