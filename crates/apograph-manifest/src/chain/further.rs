@@ -58,6 +58,9 @@ impl Chain {
     /// What is lost of a point that can be restored: a segment behind all that is there of it, which
     /// has further commits of it, or may have some. Beside it the full backup that leads there.
     pub(crate) fn lost_of(&self, point: Point) -> Option<(usize, GapCause)> {
+        if self.breaks.is_empty() {
+            return None;
+        }
         let reaches = |full: &usize| self.coverage(*full).iter().any(|it| it.contains(point));
         let mut lost = None;
         for full in self.bases().rev().filter(reaches) {
@@ -71,11 +74,17 @@ impl Chain {
 
     /// What is lost of a point right behind all that a full backup leads to, and so may belong to it.
     fn lost_behind(&self, full: usize, point: Point) -> Option<GapCause> {
-        if self.point_behind(full, &self.increments_after(full)) != point {
+        let run = self.run_of(full).filter(|_| self.leads_on(full));
+        // Most points lie before others, and every commit of a log may be asked for.
+        let end = run.and_then(|run| run.timelines.last());
+        let is_before_others = end.is_some_and(|end| {
+            end.timeline > point.timeline
+                || end.timeline == point.timeline && end.highest() > point.epoch
+        });
+        if is_before_others || self.point_behind(full, &self.increments_after(full)) != point {
             return None;
         }
-        let run_end = self.run_of(full).filter(|_| self.leads_on(full));
-        let run_end = run_end.map_or(full, |run| run.end);
+        let run_end = run.map_or(full, |run| run.end);
         let is_usable = |index: &usize| {
             let entry = self.entries.get(*index);
             entry.is_some_and(|entry| entry.unusable.is_none())
