@@ -316,13 +316,13 @@ impl Chain {
         further: Option<u64>,
     ) -> Result<(), ChainError> {
         let last = self.further_of(point);
-        let Some(further) = further.zip(last).filter(|(asked, last)| asked > last) else {
+        let beyond = further.zip(last).filter(|(asked, last)| asked > last);
+        let Some((_, further)) = beyond else {
             return Ok(());
         };
         if let Some((_, cause)) = self.lost_of(point) {
             return Err(self.unreachable(target, point, cause));
         }
-        let further = further.1;
         Err(self.no_such_further(target, ExactPoint { point, further }))
     }
 

@@ -96,7 +96,8 @@ impl CommitQuery<'_> {
         self.seeks_record() || self.with_records
     }
 
-    fn is_sought(&self, seen: &SeenRecord<'_>) -> bool {
+    /// Whether a record is one of those that are sought.
+    fn wants(&self, seen: &SeenRecord<'_>) -> bool {
         let change = seen.record.change.as_ref().ok();
         let element = change.and_then(|change| change.operation.element());
         (self.element.is_none() || element == self.element)
@@ -355,7 +356,7 @@ impl<'a> OneSegment<'a> {
         let mut is_record = !query.seeks_record();
         reader.for_each_about(query.element, GroupSpan::of(group), |record| {
             graph.see(&record, |seen| {
-                is_record = is_record || query.is_sought(seen);
+                is_record = is_record || query.wants(seen);
                 Ok::<_, IoError>(())
             })
         })?;
