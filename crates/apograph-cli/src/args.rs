@@ -2,33 +2,36 @@
 
 mod diff;
 mod follow;
+mod place;
 mod prune;
 mod records;
 mod report;
 mod salvage;
+mod shared;
+mod target;
 mod values;
+mod verify;
 
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use apograph_format::{Code, Lsn, PointName, UnixMillis};
-use apograph_io::{Context, Pace, Threads};
-use apograph_manifest::{PinName, Target};
-use apograph_repository::vault::Packing;
-use apograph_repository::{Location, Repository};
-use apograph_restore::Level;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use apograph_format::{PointName, UnixMillis};
+use apograph_io::{Pace, Threads};
+use apograph_repository::Location;
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use self::diff::DiffOf;
 pub(crate) use self::follow::{CheckConfig, FollowOf};
+pub(crate) use self::place::{Compact, Copy, Init, RecipientAction, RecipientsOf};
 pub(crate) use self::prune::{PinOf, PruneOf};
 pub(crate) use self::records::RecordArgs;
 pub(crate) use self::report::ReportOf;
 pub(crate) use self::salvage::SalvageOf;
+pub(crate) use self::shared::{IdentityArgs, Limits, RecipientArgs};
+pub(crate) use self::target::{TargetArgs, no_pin};
 pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
-use self::values::{Words, compress, inspected, instant, rate, repository, threads, words};
-use crate::failure::Failure;
+use self::values::{Words, inspected, instant, repository, words};
+pub(crate) use self::verify::Verify;
 
 /// Backup and point-in-time recovery for Grafeo databases
 ///
@@ -185,103 +188,6 @@ impl Command {
     }
 }
 
-/// Make a backup repository of an empty folder, or in a new one
-///
-/// `backup` makes a repository by itself where nothing is. In a folder that is there it does not:
-/// an empty one may be where a disk is not mounted.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  apograph init /mnt/disk/backups
-  apograph init /mnt/disk/vault --vault
-  apograph init s3://bucket/people --recipients-file keys.pub")]
-pub(crate) struct Init {
-    /// The folder; the one that holds it has to be there
-    #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: Location,
-    /// Make a vault: for object stores, long histories, encryption
-    #[arg(long)]
-    pub(crate) vault: bool,
-    #[command(flatten)]
-    pub(crate) recipients: RecipientArgs,
-}
-
-/// Copy what one repository lacks of another; either can be a vault
-///
-/// Every segment is checked, written and read back before it is named. What is copied to has to be
-/// empty, or to hold the same history. Where nothing is a folder is made.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  apograph copy backups /mnt/disk/vault
-  apograph copy /mnt/disk/vault /srv/backups")]
-pub(crate) struct Copy {
-    /// The repository, or the vault
-    #[arg(value_name = "FROM", value_parser = repository())]
-    pub(crate) from: Location,
-    /// A repository in a folder, or a path where nothing is; or a vault, made by
-    /// `apograph init TO --vault`
-    #[arg(value_name = "TO", value_parser = repository())]
-    pub(crate) to: Location,
-    /// How hard to pack what goes into a vault: `none`, or 1 (fast) to 19 (small); by default 1 for
-    /// the log and 3 for full backups
-    #[arg(long, value_name = "LEVEL", value_parser = compress)]
-    pub(crate) compress: Option<Packing>,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
-    #[command(flatten)]
-    pub(crate) recipients: RecipientArgs,
-    #[command(flatten)]
-    pub(crate) limits: Limits,
-}
-
-/// Show or change for whom a vault encrypts what is added to it
-///
-/// A change holds from then on: what is there stays as it is.
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  apograph recipients s3://bucket/people
-  apograph recipients s3://bucket/people add age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj")]
-pub(crate) struct RecipientsOf {
-    /// The vault
-    #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: Location,
-    #[command(subcommand)]
-    pub(crate) action: Option<RecipientAction>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RecipientAction {
-    /// Encrypt for these too
-    Add {
-        /// Public keys
-        #[arg(value_name = "KEY", required = true)]
-        keys: Vec<String>,
-    },
-    /// Encrypt no longer for these
-    Remove {
-        /// Public keys
-        #[arg(value_name = "KEY", required = true)]
-        keys: Vec<String>,
-    },
-}
-
-/// Merge the small increments of a vault, and delete what nothing needs any more
-///
-/// Increments of the same 30 seconds, 5 minutes, hour or day become one, once that time is over. Every
-/// commit stays restorable. What they were merged from is deleted a day later.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  apograph compact /mnt/disk/vault")]
-pub(crate) struct Compact {
-    /// The vault
-    #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: Location,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
-    #[command(flatten)]
-    pub(crate) recipients: RecipientArgs,
-    #[command(flatten)]
-    pub(crate) limits: Limits,
-}
-
 /// Capture a database, open or closed, without stopping its writer
 ///
 /// Takes an increment where the chain can go on, else a full backup, and says which and why.
@@ -343,91 +249,6 @@ pub(crate) struct RestoreArgs {
     pub(crate) output: PathBuf,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Limits {
-    /// Use at most so many threads [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<Threads>,
-    /// Read no more than so many bytes in a second, such as 500K or 20MiB
-    #[arg(long, value_name = "BYTES", value_parser = rate)]
-    limit_rate: Option<NonZero<u64>>,
-}
-
-/// Who reads a vault.
-#[derive(Debug, Args)]
-pub(crate) struct IdentityArgs {
-    /// The file of a private key, for a vault that is encrypted; can be given several times
-    /// [default: that of `APOGRAPH_IDENTITY`]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) identity: Vec<PathBuf>,
-}
-
-/// For whom a vault is written.
-#[derive(Debug, Args)]
-pub(crate) struct RecipientArgs {
-    /// Encrypt for the owner of a public key, `age1…` or that of an SSH key; can be given several
-    /// times
-    #[arg(long, value_name = "KEY")]
-    pub(crate) recipient: Vec<String>,
-    /// Encrypt for the public keys in a file, one a line; can be given several times
-    #[arg(long, value_name = "FILE")]
-    pub(crate) recipients_file: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[group(multiple = false)]
-pub(crate) struct TargetArgs {
-    /// Every commit that was captured (the default)
-    #[arg(long)]
-    latest: bool,
-    /// The state at epoch E, or at epoch E of timeline T; with +K right after the K-th commit in it
-    /// that takes no epoch of its own
-    #[arg(long, value_name = "[T:]E[+K]")]
-    epoch: Option<PointName>,
-    /// The state right before the commit with epoch E, or the K-th one in it, as `log` names it
-    #[arg(long, value_name = "[T:]E[+K]")]
-    before_epoch: Option<PointName>,
-    /// The last state known to have existed at an instant, such as 2026-11-21T03:00:00Z
-    #[arg(long, value_name = "RFC3339", value_parser = instant)]
-    time: Option<UnixMillis>,
-    /// The state right after the commit that ends at a log position (Grafeo 0.6)
-    #[arg(long, value_name = "LSN")]
-    lsn: Option<Lsn>,
-    /// The state that is pinned with a name
-    #[arg(long, value_name = "NAME")]
-    name: Option<PinName>,
-}
-
-impl TargetArgs {
-    /// The target; that of a pin is in the repository.
-    pub(crate) fn find(&self, at: &Location, context: Context<'_>) -> Result<Target, Failure> {
-        let Some(name) = &self.name else {
-            return Ok(self.target());
-        };
-        let repository = Repository::open(at, context)?;
-        let pins = repository.pins();
-        let pin = pins.iter().find(|pin| pin.name == *name);
-        let pin = pin.ok_or_else(|| no_pin(name, at))?;
-        Ok(pin.state.into())
-    }
-
-    fn target(&self) -> Target {
-        let point = self.epoch.map(Target::Point);
-        let before = self.before_epoch.map(Target::Before);
-        let time = self.time.map(Target::Time);
-        let lsn = self.lsn.map(Target::Lsn);
-        // At most one of them is given.
-        let target = point.or(before).or(time).or(lsn);
-        target.unwrap_or(Target::Latest)
-    }
-}
-
-/// That no state is pinned with a name.
-pub(crate) fn no_pin(name: &PinName, at: &Location) -> Failure {
-    let message = format!("no state is pinned as {name} in {at}");
-    Failure::new(Code::TargetNotCovered, message).hinting("`apograph list` has the pins")
-}
-
 /// Show the chain: backups, epochs, sizes, times, what can be restored, and gaps
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  apograph list backups")]
@@ -437,62 +258,6 @@ pub(crate) struct List {
     pub(crate) repo: Location,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
-}
-
-/// Check every file, frame, commit group and link of a repository
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  apograph verify backups
-  apograph verify backups --level files
-  apograph verify vault --level objects
-  apograph verify backups --new")]
-pub(crate) struct Verify {
-    /// The backup repository
-    #[arg(value_name = "REPO", value_parser = repository())]
-    pub(crate) repo: Location,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
-    /// How deep to look
-    #[arg(long, value_enum, default_value_t = LevelArg::Frames)]
-    pub(crate) level: LevelArg,
-    /// Pass over what was verified as deep before, and has not changed since
-    ///
-    /// This relies on the files' sizes and times, which rot does not change: verify without it from
-    /// time to time.
-    #[arg(long)]
-    pub(crate) new: bool,
-    #[command(flatten)]
-    pub(crate) limits: Limits,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LevelArg {
-    /// Every object of a vault against its size and hash, without unpacking it; of a folder as files
-    Objects,
-    /// Every file against its size and checksum
-    Files,
-    /// Every frame, commit group, epoch and link too
-    Frames,
-}
-
-impl LevelArg {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Objects => "objects",
-            Self::Files => "files",
-            Self::Frames => "frames",
-        }
-    }
-}
-
-impl From<LevelArg> for Level {
-    fn from(level: LevelArg) -> Self {
-        match level {
-            LevelArg::Objects => Self::Objects,
-            LevelArg::Files => Self::Files,
-            LevelArg::Frames => Self::Frames,
-        }
-    }
 }
 
 /// Show the commits in a repository, in log order

@@ -19,9 +19,10 @@
 //! full backup reaches no point, and every LSN between two commits.
 
 mod coverage;
-mod further;
 mod kept;
 mod links;
+mod losses;
+mod names;
 
 use std::fmt;
 

@@ -16,11 +16,11 @@ use apograph_wal::{
     read_ahead,
 };
 
+use crate::beyond::Beyond;
 use crate::damaged_database::DamagedDatabase;
 use crate::error::Result;
 use crate::history::{Commit, FoundRecords};
 use crate::past_damage::Past;
-use crate::restore::Beyond;
 use crate::selection::Selection;
 use crate::walk::LastEpoch;
 

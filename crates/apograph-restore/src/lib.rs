@@ -19,6 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beyond;
 mod clearing;
 mod damaged_database;
 mod damaged_image;
@@ -26,11 +27,13 @@ mod damaged_log;
 mod diff;
 mod error;
 mod history;
+mod maker;
 mod net;
 mod output;
 mod past_damage;
 mod pieces;
 mod restore;
+mod restored;
 mod salvage;
 mod salvage_database;
 mod seen;
@@ -62,7 +65,8 @@ pub use diff::{ChangeAt, Difference, difference, steps};
 pub use error::{RestoreError, Result};
 pub use history::{Commit, CommitQuery, Found, FoundRecords, Logged, commits, search};
 pub use net::{EdgeChanges, GraphChanges, NetChanges, NodeChanges, PropertyChange};
-pub use restore::{Options, Restored, restore};
+pub use restore::{Options, restore};
+pub use restored::Restored;
 pub use salvage::{LeftOut, SalvageGap, Salvaged, salvage};
 pub use salvage_database::{
     DatabaseDamage, DatabaseGap, LeftOutLog, SalvagedDatabase, salvage_database,

@@ -17,10 +17,13 @@ use apograph_manifest::{
 };
 use apograph_repository::{IncrementPrefix, Lease, Location, Repository};
 
+use crate::beyond::Beyond;
 use crate::error::{RestoreError, Result};
 use crate::history::{Commit, CommitQuery, FoundRecords, OneSegment};
+use crate::maker::Maker;
 use crate::output::Output;
-use crate::restore::{Beyond, Maker, Restored, form_for};
+use crate::restore::form_for;
+use crate::restored::Restored;
 use crate::seen::CurrentGraph;
 use crate::sink::Sink;
 use crate::staging::Staging;

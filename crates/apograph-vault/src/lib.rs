@@ -32,6 +32,8 @@ mod error;
 mod head;
 mod lease;
 mod log;
+mod newest;
+mod numbered;
 mod object_streams;
 mod objects;
 mod rebuild;

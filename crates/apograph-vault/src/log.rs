@@ -23,16 +23,16 @@ use apograph_format::UnixMillis;
 use apograph_io::{Clock, Context, random};
 use apograph_manifest::Nonce;
 use apograph_store::{Created, ObjectName, Store, StoreError};
-use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
-use crate::head::has_head;
+use crate::newest::{newest, put_hint};
+use crate::numbered::{ANOTHER, VersionStamp, damaged, decode, of_hash, read, unreadable};
 use crate::object_streams::ObjectReader;
 use crate::recent::{NotRead, Recent, RecentVersions};
 use crate::sha256::Sha256;
 use crate::version::{
     CATALOG, Encoded, Head, NUMBER_MAX, Put, Repeated, Scope, Unreadable, VERSION_MAX_BYTES,
-    Version, VersionReader, WholeVersion, encode, json, version_name, version_number,
+    Version, VersionReader, WholeVersion, encode, version_name, version_number,
 };
 
 /// Every so many versions repeat the changes since the last whole one.
@@ -44,19 +44,6 @@ const WHOLE_AFTER: u64 = 1024;
 const GRACE: Duration = Duration::from_secs(24 * 60 * 60);
 /// A whole version of at most so many bytes is read in one piece.
 const IN_MEMORY_BYTES: u64 = 4 << 20;
-/// What is wrong with a version that has another hash than it has to have.
-const ANOTHER: &str = "a later version names another one";
-/// The hint says which version there is at least.
-const HINT: &str = "catalog/latest";
-const HINT_MAX_BYTES: u64 = 1 << 10;
-
-/// A version, by its number and its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct VersionStamp {
-    pub(crate) number: u64,
-    pub(crate) sha256: Sha256,
-}
-
 /// The log of a catalog, as it was read.
 #[derive(Clone)]
 pub(crate) struct VersionLog<'s> {
@@ -96,11 +83,6 @@ pub(crate) enum Added {
     /// Another writer was faster, and this is what it changed. It was read, so that the next try is
     /// after it.
     Lost(Vec<Box<str>>),
-}
-
-#[derive(Serialize, Deserialize)]
-struct Hint {
-    number: u64,
 }
 
 impl<'s> VersionLog<'s> {
@@ -495,11 +477,6 @@ impl<'s> VersionLog<'s> {
     }
 }
 
-fn put_hint(store: &dyn Store, number: u64) -> Result<()> {
-    let name = ObjectName::parse(HINT).map_err(StoreError::from)?;
-    Ok(store.put(&name, json(&Hint { number }).as_bytes())?)
-}
-
 /// A version that needs no other.
 fn whole(
     number: u64,
@@ -539,139 +516,10 @@ fn head(
     ))
 }
 
-/// The number of the newest version: from the one that the hint names, by doubling steps and then
-/// halves, since none is missing above it; without it, the last that is listed. Where one is missing
-/// all the same, those after it are listed, and it is told.
-fn newest(store: &dyn Store) -> Result<u64> {
-    let is_there = |number: u64| {
-        let size = store.size(&version_name(number)?)?;
-        Ok::<_, VaultError>(size.is_some() && number <= NUMBER_MAX)
-    };
-    if let Some(hint) = hint(store)
-        && is_there(hint)?
-    {
-        let (mut there, mut step) = (hint, 1);
-        while is_there(there + step)? {
-            there += step;
-            step *= 2;
-        }
-        let mut gone = there + step;
-        while gone - there > 1 {
-            let middle = there + (gone - there) / 2;
-            if is_there(middle)? {
-                there = middle;
-            } else {
-                gone = middle;
-            }
-        }
-        let last = there;
-        for object in store.list(CATALOG, Some(version_name(last)?.split().1))? {
-            match version_number(&object?.name) {
-                // It came meanwhile.
-                Some(number) if number == there + 1 => there = number,
-                Some(number) if number > there => {
-                    return Err(damaged(store, there + 1, "it is missing"));
-                }
-                _ => {}
-            }
-        }
-        return Ok(there);
-    }
-    let mut last = None;
-    for object in store.list(CATALOG, None)? {
-        last = version_number(&object?.name).or(last);
-    }
-    match last {
-        Some(last) => Ok(last),
-        // There is a catalog before the head of a vault is.
-        None if has_head(store)? => Err(damaged(store, 1, "it is missing")),
-        None => Err(VaultError::NotAVault {
-            place: store.place(),
-            detail: "it has no catalog".to_owned(),
-        }),
-    }
-}
-
-/// What the hint says, where it can be read: it may be old, and may be lost.
-fn hint(store: &dyn Store) -> Option<u64> {
-    let name = ObjectName::parse(HINT).ok()?;
-    let bytes = store.read(&name, HINT_MAX_BYTES).ok()??;
-    let hint: Hint = serde_json::from_slice(&bytes).ok()?;
-    (1..=NUMBER_MAX)
-        .contains(&hint.number)
-        .then_some(hint.number)
-}
-
-/// A version, which has to have a hash, and its object.
-fn read(
-    store: &dyn Store,
-    number: u64,
-    sha256: Option<Sha256>,
-) -> Result<(VersionStamp, Version, Vec<u8>)> {
-    let bytes = fetch(store, number, sha256)?;
-    let sha256 = Sha256::of(&bytes);
-    let stamp = VersionStamp { number, sha256 };
-    let version = decode(store, number, &bytes)?;
-    Ok((stamp, version, bytes))
-}
-
-fn fetch(store: &dyn Store, number: u64, sha256: Option<Sha256>) -> Result<Vec<u8>> {
-    let bytes = store.read(&version_name(number)?, VERSION_MAX_BYTES)?;
-    of_hash(store, number, sha256, bytes)
-}
-
-/// The bytes of a version that have to be there, and to have a hash.
-fn of_hash(
-    store: &dyn Store,
-    number: u64,
-    sha256: Option<Sha256>,
-    bytes: Option<Vec<u8>>,
-) -> Result<Vec<u8>> {
-    let bytes = bytes.ok_or_else(|| damaged(store, number, "it is missing"))?;
-    if sha256.is_some_and(|sha256| sha256 != Sha256::of(&bytes)) {
-        return Err(damaged(store, number, ANOTHER));
-    }
-    Ok(bytes)
-}
-
-fn decode(store: &dyn Store, number: u64, bytes: &[u8]) -> Result<Version> {
-    match Version::decode(bytes) {
-        Ok(version) if version.head.number == number => Ok(version),
-        Ok(_) => Err(damaged(store, number, "it has another number")),
-        Err(error) => Err(unreadable(store, number, error)),
-    }
-}
-
 const fn whole_version(stamp: VersionStamp, version: &Version) -> WholeVersion {
     WholeVersion {
         number: stamp.number,
         sha256: stamp.sha256,
         changes: version.repeated,
-    }
-}
-
-fn damaged(store: &dyn Store, version: u64, detail: &str) -> VaultError {
-    VaultError::Catalog {
-        place: store.place(),
-        version,
-        detail: detail.into(),
-    }
-}
-
-fn unreadable(store: &dyn Store, version: u64, error: Unreadable) -> VaultError {
-    let place = store.place();
-    let is_newer = !matches!(error, Unreadable::Damaged);
-    let detail = error.into();
-    if is_newer {
-        return VaultError::TooNew {
-            place,
-            version,
-            detail,
-        };
-    }
-    VaultError::Catalog {
-        place,
-        version,
-        detail,
     }
 }

@@ -31,8 +31,9 @@ use crate::file::LogFile;
 use crate::folder::{LogFolder, LogTail};
 use crate::group::LogEvent;
 use crate::part::Place;
+use crate::placed::{PlacedEvent, PlacedReader};
 use crate::reader::{GroupReader, read_ahead};
-use crate::timeline::{PlacedEvent, PlacedReader, TimelineState};
+use crate::timeline::TimelineState;
 use crate::v1::logged_checkpoints::logged_checkpoints;
 
 /// A group that begins below this many bytes of a log file does not end the file.

@@ -39,6 +39,7 @@ mod folder;
 mod group;
 mod image_place;
 mod part;
+mod placed;
 mod reader;
 mod records;
 mod resume;
@@ -63,9 +64,10 @@ pub use image_place::{
     is_untouched, may_lead_to,
 };
 pub use part::{LogPart, PartOf, Place, Run, Runs};
+pub use placed::{PlacedEvent, PlacedReader};
 pub use reader::{GroupReader, read_ahead, read_chunks};
 pub use records::{GroupSpan, LoggedRecord, RecordReader};
 pub use resume::next_group;
-pub use timeline::{PlacedEvent, PlacedReader, Placement, TimelineState};
+pub use timeline::{Placement, TimelineState};
 pub use v1::logged_checkpoints::{LoggedCheckpoint, logged_checkpoints};
 pub use v2::tail::groups_after;
