@@ -29,7 +29,7 @@ pub(crate) use self::report::ReportOf;
 pub(crate) use self::salvage::SalvageOf;
 pub(crate) use self::shared::{IdentityArgs, Limits, RecipientArgs};
 pub(crate) use self::target::{TargetArgs, no_pin};
-pub(crate) use self::values::{Inspected, StoredAt, duration, every, location};
+pub(crate) use self::values::{Inspected, StoredAt, duration, location, period};
 use self::values::{Words, inspected, instant, repository, words};
 pub(crate) use self::verify::Verify;
 
@@ -398,11 +398,11 @@ pub(crate) struct DrillOf {
     /// Run this on the restored database, whose path `{}` stands for; no shell reads it
     #[arg(long, value_name = "COMMAND", value_parser = words)]
     pub(crate) exec: Option<Words>,
-    /// What has to be in its output
+    /// What has to be in its output, not as a part of a longer word or number
     #[arg(long, value_name = "TEXT", requires = "exec")]
     pub(crate) expect: Option<String>,
     /// How long it may run
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = period)]
     pub(crate) timeout: Duration,
     /// Where the folder is made for it [default: that of `TMPDIR`]
     #[arg(long, value_name = "FOLDER")]

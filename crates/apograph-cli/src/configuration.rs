@@ -13,7 +13,7 @@ use apograph_repository::Location;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::args::{IdentityArgs, RecipientArgs, duration, every, location};
+use crate::args::{IdentityArgs, RecipientArgs, duration, location, period};
 use crate::failure::Failure;
 use crate::heartbeat::Heartbeat;
 use crate::keys::read;
@@ -142,7 +142,7 @@ impl Source<'_> {
         let repository = recipients
             .write(&opened)
             .map_err(|failure| of_repository(failure.message()))?;
-        let full_every = self.value(written.full_every.as_ref(), duration)?;
+        let full_every = self.value(written.full_every.as_ref(), period)?;
         let policy = Policy {
             within: self.value(written.keep_within.as_ref(), duration)?,
             last: written.keep_last,
@@ -153,7 +153,7 @@ impl Source<'_> {
         let follow = Follow {
             database: base.join(written.path),
             repository,
-            every: self.value(written.every.as_ref(), every)?,
+            every: self.value(written.every.as_ref(), period)?,
             full_every: Some(full_every.unwrap_or(FULL_EVERY)),
             retention: (policy != Policy::default()).then_some(policy),
         };

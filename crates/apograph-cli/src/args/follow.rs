@@ -6,7 +6,7 @@ use std::time::Duration;
 use apograph_repository::Location;
 use clap::Args;
 
-use super::values::{duration, every, repository};
+use super::values::{period, repository};
 use super::{IdentityArgs, Limits, RecipientArgs};
 use crate::heartbeat::Heartbeat;
 
@@ -43,10 +43,10 @@ pub(crate) struct FollowOf {
     pub(crate) config: Option<PathBuf>,
     /// The time between two captures [default: 1s into a vault, 5m into a folder, which is the
     /// shortest there]
-    #[arg(long, value_name = "DURATION", value_parser = every)]
+    #[arg(long, value_name = "DURATION", value_parser = period)]
     pub(crate) every: Option<Duration>,
     /// How old the last full backup may become before another one is taken
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = period)]
     pub(crate) full_every: Duration,
     /// Write the figures for Prometheus to a file, which is replaced each time
     #[arg(long, value_name = "FILE")]

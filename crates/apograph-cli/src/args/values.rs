@@ -67,13 +67,13 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// The time between two captures.
-pub(crate) fn every(text: &str) -> Result<Duration, String> {
-    let every = duration(text)?;
-    if every.is_zero() {
+/// A duration in which something can happen: of a second at least.
+pub(crate) fn period(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    if period.is_zero() {
         return Err("it is a second at least".to_owned());
     }
-    Ok(every)
+    Ok(period)
 }
 
 /// A repository is a folder, or the same as a `file://` URL, or a vault in an object store.

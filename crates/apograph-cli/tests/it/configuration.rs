@@ -111,6 +111,7 @@ fn a_mistake_in_the_file_is_told_with_its_line_and_key() {
             "`every = \"10\"`: it is a number with a unit",
         ),
         ("\"10m\"", "\"0s\"", 14, "it is a second at least"),
+        ("\"7d\"", "\"0d\"", 15, "it is a second at least"),
         ("\"7d\"", "\"a week\"", 15, "`full-every = \"a week\"`"),
         ("other/r", "sftp://host/r", 13, "sftp:// is not supported"),
         ("\"other/r\"", "\"v\"", 13, "is that of another database"),

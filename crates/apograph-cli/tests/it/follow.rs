@@ -220,6 +220,7 @@ fn a_mistake_is_an_error_at_once() {
         ("follow v/vault.json --repo v", 4),
         ("follow people.grafeo --repo r --every 1s", 2),
         ("follow people.grafeo --repo v --every 0s", 2),
+        ("follow people.grafeo --repo v --full-every 0s", 2),
         ("follow people.grafeo", 2),
     ] {
         let (exited, out, err) = Service::start(&folder, words).end();
