@@ -58,7 +58,7 @@ fn explained(error: CaptureError, asked: &Backup) -> Failure {
     if missing == asked.database {
         let message = format!("there is no database {}", missing.display());
         let failure = Failure::new(Code::Io, message).about(&missing);
-        return failure.hinting("name the .grafeo file of the database");
+        return failure.hinting("name the .grafeo file of the database, or its folder");
     }
     if Some(&*missing) == asked.repo.as_folder() {
         let parent = missing.parent().unwrap_or(&missing);

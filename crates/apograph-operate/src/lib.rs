@@ -4,6 +4,7 @@ mod check_command;
 mod drill;
 mod effort;
 mod error;
+mod expected;
 mod exposition;
 mod follow;
 mod follow_event;
