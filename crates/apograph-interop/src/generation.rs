@@ -19,6 +19,12 @@ pub enum EngineGeneration {
 impl EngineGeneration {
     /// Both, the older first.
     pub const ALL: [Self; 2] = [Self::One, Self::Two];
+
+    /// Whether the engine goes on counting epochs after a crash. That of generation 1 does so where
+    /// it is built with the feature `temporal`.
+    pub const fn counts_on(self) -> bool {
+        cfg!(feature = "temporal") || matches!(self, Self::Two)
+    }
 }
 
 impl From<EngineGeneration> for u32 {

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::comparison::Comparison;
 use crate::generation::EngineGeneration;
 
-/// The states of a database, as far back as its epochs go: in generation 1 to where it was opened,
-/// in generation 2 over crashes and closes to its beginning.
+/// The states of a database, as far back as its epochs go: to where it was opened, or over crashes
+/// and closes to its beginning where the engine counts on.
 ///
 /// A change without an epoch of its own leaves two states at one epoch.
 #[derive(Debug, Clone, Default)]
@@ -18,9 +18,10 @@ pub(crate) struct History(BTreeMap<u64, Vec<Rc<Value>>>);
 impl History {
     /// The database was opened and is found like this.
     pub(crate) fn reopen(&mut self, generation: EngineGeneration, epoch: u64, content: Value) {
-        match generation {
-            EngineGeneration::One => self.0.clear(),
-            EngineGeneration::Two => drop(self.0.split_off(&(epoch + 1))),
+        if generation.counts_on() {
+            drop(self.0.split_off(&(epoch + 1)));
+        } else {
+            self.0.clear();
         }
         self.note(epoch, content);
     }

@@ -69,8 +69,7 @@ fn a_killed_engine_leaves_its_commits(generation: EngineGeneration) {
     engine.kill();
 
     let dump = fixtures::engine(generation).dump(&path).unwrap();
-    let goes_on = cfg!(feature = "temporal") || generation == EngineGeneration::Two;
-    assert_eq!(dump.epoch, u64::from(goes_on));
+    assert_eq!(dump.epoch, u64::from(generation.counts_on()));
     assert_eq!(nodes(&dump.content), 1);
 }
 

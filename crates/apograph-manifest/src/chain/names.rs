@@ -1,4 +1,5 @@
-//! The names that states keep: points, with the numbers of their further commits where they need one.
+//! The names that states keep: points, with the numbers of their further commits where they need
+//! one.
 
 use apograph_format::{ExactPoint, Generation, Point, PointName};
 
